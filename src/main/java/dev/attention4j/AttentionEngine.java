@@ -1,0 +1,135 @@
+package dev.attention4j;
+
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+
+/**
+ * Computes attention in one place: an OpenCL device, or the CPU.
+ *
+ * <p>An engine is opened once, used for many calls, from many threads, and closed; closing it closes the tensors it
+ * holds on its device. The same call on the same engine gives the same bits each time.
+ */
+public interface AttentionEngine extends AutoCloseable {
+    /**
+     * Opens the best engine of this machine: a GPU, else another OpenCL device, else the CPU. Where OpenCL cannot be
+     * used, a warning is logged with the cause and the fix.
+     *
+     * @return an open engine
+     */
+    static AttentionEngine open() {
+        return Engines.open(Engines.BEST, EngineOptions.DEFAULT);
+    }
+
+    /**
+     * Opens the engine that a text names.
+     *
+     * @param device {@code best}, {@code cpu}, {@code oracle}, an index of {@link Engines#list()} as the command line
+     *     prints it, or part of a device's name, upper or lower case
+     * @return an open engine
+     * @throws IllegalArgumentException if nothing, or more than one device, is named by it
+     */
+    static AttentionEngine open(String device) {
+        return Engines.open(device, EngineOptions.DEFAULT);
+    }
+
+    /**
+     * Opens the engine that a text names.
+     *
+     * @param device as for {@link #open(String)}
+     * @param options plan, threads and the like
+     * @return an open engine
+     * @throws IllegalArgumentException if nothing, or more than one device, is named, or the engine has no such plan
+     */
+    static AttentionEngine open(String device, EngineOptions options) {
+        return Engines.open(device, options);
+    }
+
+    /**
+     * Which engine this is.
+     *
+     * @return its entry in {@link Engines#list()}
+     */
+    EngineInfo info();
+
+    /**
+     * The ways in which this engine can compute, by name; {@link EngineOptions#withPlan} takes one of them.
+     *
+     * @return at least one
+     */
+    List<String> plans();
+
+    /**
+     * Says which plan a problem would be given and why.
+     *
+     * @param problem shapes and operation
+     * @return one line
+     */
+    String explain(AttentionProblem problem);
+
+    /**
+     * Plain attention: {@link Attention#DEFAULT}.
+     *
+     * @param query [batch, queryHeads, queryLength, headDim]
+     * @param key [batch, keyValueHeads, keyLength, headDim]
+     * @param value [batch, keyValueHeads, keyLength, valueDim]
+     * @return the result, complete
+     */
+    default AttentionResult attend(Tensor query, Tensor key, Tensor value) {
+        return attend(query, key, value, Attention.DEFAULT);
+    }
+
+    /**
+     * Computes attention and waits for it. Tensors of host and device may be mixed; the result is where the query is.
+     *
+     * @param query [batch, queryHeads, queryLength, headDim]
+     * @param key [batch, keyValueHeads, keyLength, headDim]
+     * @param value [batch, keyValueHeads, keyLength, valueDim]
+     * @param attention the operation
+     * @return the result, complete
+     * @throws IllegalArgumentException if shapes, types or owners do not fit; says which argument and what it must be
+     * @throws IllegalStateException if this engine or a tensor is closed
+     * @throws DeviceException if the device fails
+     */
+    AttentionResult attend(Tensor query, Tensor key, Tensor value, Attention attention);
+
+    /**
+     * Computes attention without waiting. Bad arguments are refused by this call; what the device finds fails the
+     * future. Inputs must stay open and unchanged until the future is done; cancelling it does not stop the device.
+     *
+     * @param query [batch, queryHeads, queryLength, headDim]
+     * @param key [batch, keyValueHeads, keyLength, headDim]
+     * @param value [batch, keyValueHeads, keyLength, valueDim]
+     * @param attention the operation
+     * @return a future of the result
+     * @throws IllegalArgumentException as {@link #attend(Tensor, Tensor, Tensor, Attention)}
+     * @throws IllegalStateException if this engine or a tensor is closed
+     */
+    CompletableFuture<AttentionResult> attendAsync(Tensor query, Tensor key, Tensor value, Attention attention);
+
+    /**
+     * Copies a tensor to where this engine computes, so that calls on it copy nothing.
+     *
+     * @param tensor on the host
+     * @return a row-major tensor on this engine's device (on the host for an engine that computes there)
+     */
+    Tensor upload(Tensor tensor);
+
+    /**
+     * Copies a tensor to the host.
+     *
+     * @param tensor of this engine, or on the host
+     * @return a row-major copy in host memory
+     */
+    Tensor download(Tensor tensor);
+
+    /**
+     * Whether {@link #close()} was called.
+     *
+     * @return true once it was
+     */
+    boolean isClosed();
+
+    /** Waits for calls under way, then frees the device and every tensor on it; closing again does nothing. */
+    @Override
+    void close();
+}

@@ -1,0 +1,287 @@
+package dev.attention4j;
+
+import java.util.Objects;
+
+/**
+ * One attention call as shapes and operation, checked once: what a plan is picked for, what a test checks and what a
+ * benchmark times.
+ *
+ * @param batch how many independent problems; 0 is legal
+ * @param queryHeads heads of query and output
+ * @param keyValueHeads heads of key and value; query head h reads key/value head h ÷ (queryHeads ÷ keyValueHeads)
+ * @param queryLength rows of query; 0 is legal
+ * @param keyLength rows of key and value; 0 is legal and gives zeros
+ * @param headDim width of a query or key row
+ * @param valueDim width of a value or output row
+ * @param dtype how query, key, value and output are stored
+ * @param attention the operation
+ */
+public record AttentionProblem(
+        int batch,
+        int queryHeads,
+        int keyValueHeads,
+        int queryLength,
+        int keyLength,
+        int headDim,
+        int valueDim,
+        DType dtype,
+        Attention attention) {
+    /** The largest length, so that positions, offsets and windows add up within an int. */
+    public static final int MAX_LENGTH = 1 << 29;
+
+    /** The axes of query, key, value and output, as errors name them. */
+    private static final String LAYOUT = "[batch, heads, length, headDim]";
+
+    /** Checks each number on its own and the operation's mask, bias and offsets against them. */
+    public AttentionProblem {
+        Objects.requireNonNull(dtype, "dtype");
+        Objects.requireNonNull(attention, "attention");
+        atLeast("batch", batch, 0);
+        atLeast("query heads", queryHeads, 1);
+        atLeast("key/value heads", keyValueHeads, 1);
+        atLeast("query length", queryLength, 0);
+        atLeast("key length", keyLength, 0);
+        atLeast("head dim", headDim, 1);
+        atLeast("value dim", valueDim, 1);
+        if (!dtype.isAttentionStorage()) {
+            throw new IllegalArgumentException(
+                    "query: type " + dtype + ", must be FLOAT32, FLOAT16 or BFLOAT16 (Tensor.to converts)");
+        }
+        if (queryHeads % keyValueHeads != 0) {
+            throw new IllegalArgumentException("query: " + queryHeads + " heads, must be a multiple of the "
+                    + keyValueHeads + " heads of key and value");
+        }
+        int offsets = attention.offsets().length;
+        if (offsets > 1 && offsets != batch) {
+            throw new IllegalArgumentException(
+                    "offsets: " + offsets + " given, must be 1 or one for each of the " + batch + " batch rows");
+        }
+        long[] scores = {batch, queryHeads, queryLength, keyLength};
+        attention.mask().ifPresent(mask -> checkBroadcast("mask", mask, scores));
+        attention.bias().ifPresent(bias -> checkBroadcast("bias", bias, scores));
+    }
+
+    /**
+     * Checks three tensors and an operation against each other.
+     *
+     * @param query [batch, queryHeads, queryLength, headDim]
+     * @param key [batch, keyValueHeads, keyLength, headDim]
+     * @param value [batch, keyValueHeads, keyLength, valueDim]
+     * @param attention the operation
+     * @return the problem
+     * @throws IllegalArgumentException naming the argument that does not fit, what it was and what it must be
+     * @throws IllegalStateException if a tensor is closed
+     */
+    public static AttentionProblem of(Tensor query, Tensor key, Tensor value, Attention attention) {
+        checkTensor("query", query);
+        checkTensor("key", key);
+        checkTensor("value", value);
+        Objects.requireNonNull(attention, "attention");
+        attention.mask().ifPresent(mask -> checkOpen("mask", mask));
+        attention.bias().ifPresent(bias -> checkOpen("bias", bias));
+        same("key", "type", key.dtype(), query.dtype(), "query", key);
+        same("value", "type", value.dtype(), query.dtype(), "query", value);
+        same("key", "batch", key.size(0), query.size(0), "query", key);
+        same("value", "batch", value.size(0), query.size(0), "query", value);
+        same("value", "heads", value.size(1), key.size(1), "key", value);
+        same("value", "length", value.size(2), key.size(2), "key", value);
+        same("key", "headDim", key.size(3), query.size(3), "query", key);
+        return new AttentionProblem(
+                toInt("batch", query.size(0)),
+                toInt("query heads", query.size(1)),
+                toInt("key/value heads", key.size(1)),
+                toInt("query length", query.size(2)),
+                toInt("key length", key.size(2)),
+                toInt("head dim", query.size(3)),
+                toInt("value dim", value.size(3)),
+                query.dtype(),
+                attention);
+    }
+
+    /**
+     * The factor on query · key.
+     *
+     * @return the operation's, or 1/√headDim
+     */
+    public double scale() {
+        return attention.scale().orElse(1 / Math.sqrt(headDim));
+    }
+
+    /**
+     * The key/value head that a query head reads.
+     *
+     * @param queryHead from 0
+     * @return queryHead ÷ group
+     */
+    public int keyValueHead(int queryHead) {
+        return queryHead / (queryHeads / keyValueHeads);
+    }
+
+    /**
+     * The shape of the output.
+     *
+     * @return [batch, queryHeads, queryLength, valueDim]
+     */
+    public long[] outputShape() {
+        return new long[] {batch, queryHeads, queryLength, valueDim};
+    }
+
+    /**
+     * The shape of the weights, and what mask and bias broadcast to.
+     *
+     * @return [batch, queryHeads, queryLength, keyLength]
+     */
+    public long[] weightsShape() {
+        return new long[] {batch, queryHeads, queryLength, keyLength};
+    }
+
+    /**
+     * The shape of the log-sum-exp.
+     *
+     * @return [batch, queryHeads, queryLength]
+     */
+    public long[] logSumExpShape() {
+        return new long[] {batch, queryHeads, queryLength};
+    }
+
+    /**
+     * The key that query 0 of a batch row stands at; query i stands i further on.
+     *
+     * @param batchRow from 0
+     * @return negative or beyond the keys is legal
+     */
+    public int offset(int batchRow) {
+        int[] offsets = attention.offsets();
+        if (offsets.length > 0) {
+            return offsets[offsets.length == 1 ? 0 : batchRow];
+        }
+        return attention.alignment() == Alignment.TOP_LEFT ? 0 : keyLength - queryLength;
+    }
+
+    /**
+     * The first key that causal and window let a query see.
+     *
+     * @param batchRow from 0
+     * @param query from 0
+     * @return 0 to keyLength
+     */
+    public int firstKey(int batchRow, int query) {
+        if (attention.windowLeft() < 0) {
+            return 0;
+        }
+        return clampToKeys((long) query + offset(batchRow) - attention.windowLeft());
+    }
+
+    /**
+     * One past the last key that causal and window let a query see; not above {@link #firstKey} if there is none.
+     *
+     * @param batchRow from 0
+     * @param query from 0
+     * @return 0 to keyLength
+     */
+    public int endKey(int batchRow, int query) {
+        int right = attention.isCausal() ? 0 : attention.windowRight();
+        if (right < 0) {
+            return keyLength;
+        }
+        return clampToKeys((long) query + offset(batchRow) + right + 1);
+    }
+
+    /**
+     * Useful floating-point operations: 2 for each multiply-add of the two products, over the pairs of query and key
+     * that causal and window leave; a square causal problem counts as half the full one, as FlashAttention's authors
+     * count.
+     *
+     * @return operations
+     */
+    public double flops() {
+        return 2.0 * queryHeads * attendedPairs() * ((double) headDim + valueDim);
+    }
+
+    /**
+     * The least bytes that go between memory and processor: each input read once, each output written once.
+     *
+     * @return bytes
+     */
+    public double bytes() {
+        double rows = (double) batch * queryHeads * queryLength;
+        double bytes = dtype.bytes()
+                * (rows * ((double) headDim + valueDim)
+                        + (double) batch * keyValueHeads * keyLength * ((double) headDim + valueDim));
+        bytes += attention.mask().map(Tensor::byteSize).orElse(0L);
+        bytes += attention.bias().map(Tensor::byteSize).orElse(0L);
+        bytes += attention.wantsWeights() ? 4 * rows * keyLength : 0;
+        return bytes + (attention.wantsLogSumExp() ? 4 * rows : 0);
+    }
+
+    private double attendedPairs() {
+        double all = (double) batch * queryLength * keyLength;
+        if (!attention.isBanded()) {
+            return all;
+        }
+        boolean square = queryLength == keyLength && attention.offsets().length == 0;
+        if (square && attention.isCausal() && attention.windowLeft() < 0) {
+            return all / 2;
+        }
+        double pairs = 0;
+        for (int batchRow = 0; batchRow < batch; batchRow++) {
+            for (int query = 0; query < queryLength; query++) {
+                pairs += Math.max(0, endKey(batchRow, query) - firstKey(batchRow, query));
+            }
+        }
+        return pairs;
+    }
+
+    private int clampToKeys(long key) {
+        return (int) Math.max(0, Math.min(keyLength, key));
+    }
+
+    private static void checkTensor(String name, Tensor tensor) {
+        Objects.requireNonNull(tensor, name);
+        if (tensor.rank() != 4) {
+            throw new IllegalArgumentException(
+                    name + ": shape " + Shapes.text(tensor.shape()) + ", must have 4 axes " + LAYOUT);
+        }
+        checkOpen(name, tensor);
+    }
+
+    private static void checkOpen(String name, Tensor tensor) {
+        if (tensor.isClosed()) {
+            throw new IllegalStateException(name + ": the tensor is closed, must be open");
+        }
+    }
+
+    private static void same(String name, String what, Object was, Object mustBe, String of, Tensor tensor) {
+        if (!was.equals(mustBe)) {
+            throw new IllegalArgumentException(name + ": " + what + " " + was + ", must be " + mustBe + " as " + of
+                    + " has; " + name + "'s shape is " + Shapes.text(tensor.shape()) + ", read as " + LAYOUT);
+        }
+    }
+
+    private static void atLeast(String name, int was, int least) {
+        if (was < least) {
+            throw new IllegalArgumentException(name + ": " + was + ", must be " + least + " or more");
+        }
+        if (was > MAX_LENGTH) {
+            throw new IllegalArgumentException(name + ": " + was + ", must be " + MAX_LENGTH + " or less");
+        }
+    }
+
+    private static int toInt(String name, long size) {
+        if (size > MAX_LENGTH) {
+            throw new IllegalArgumentException(name + ": " + size + ", must be " + MAX_LENGTH + " or less");
+        }
+        return (int) size;
+    }
+
+    private static void checkBroadcast(String name, Tensor tensor, long... target) {
+        for (int axis = 1; axis <= tensor.rank(); axis++) {
+            long size = tensor.size(-axis);
+            if (size != 1 && size != target[target.length - axis]) {
+                throw new IllegalArgumentException(name + ": shape " + Shapes.text(tensor.shape())
+                        + ", must broadcast, right-aligned, to [batch, heads, queryLength, keyLength] = "
+                        + Shapes.text(target));
+            }
+        }
+    }
+}

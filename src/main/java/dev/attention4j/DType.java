@@ -1,0 +1,95 @@
+package dev.attention4j;
+
+import java.nio.ByteBuffer;
+
+/**
+ * The type of a tensor's elements.
+ *
+ * <p>Query, key and value may be {@link #FLOAT32}, {@link #FLOAT16} or {@link #BFLOAT16}; arithmetic is float32 or
+ * better in every engine, so the 16-bit types save memory, not precision of the sums. The other types are for masks
+ * ({@link #BOOL}) and for what files hold.
+ */
+public enum DType {
+    /** IEEE 754 binary64. */
+    FLOAT64(8),
+    /** IEEE 754 binary32. */
+    FLOAT32(4),
+    /** IEEE 754 binary16: 5 bits of exponent, 10 of fraction, largest finite value 65504. */
+    FLOAT16(2),
+    /** The upper half of a binary32: 8 bits of exponent, 7 of fraction. */
+    BFLOAT16(2),
+    /** Two's complement, 64 bits. */
+    INT64(8),
+    /** Two's complement, 32 bits. */
+    INT32(4),
+    /** Two's complement, 16 bits. */
+    INT16(2),
+    /** Two's complement, 8 bits. */
+    INT8(1),
+    /** Unsigned, 8 bits. */
+    UINT8(1),
+    /** One byte, 0 is false and anything else true. */
+    BOOL(1);
+
+    private final int bytes;
+
+    DType(int bytes) {
+        this.bytes = bytes;
+    }
+
+    /**
+     * The size of one element.
+     *
+     * @return bytes per element
+     */
+    public int bytes() {
+        return bytes;
+    }
+
+    /**
+     * Whether this is a type that query, key and value may have.
+     *
+     * @return true for {@link #FLOAT32}, {@link #FLOAT16} and {@link #BFLOAT16}
+     */
+    public boolean isAttentionStorage() {
+        return this == FLOAT32 || this == FLOAT16 || this == BFLOAT16;
+    }
+
+    /**
+     * Whether this is one of the floating-point types.
+     *
+     * @return true for the four float types
+     */
+    public boolean isFloat() {
+        return this == FLOAT64 || isAttentionStorage();
+    }
+
+    double read(ByteBuffer bytesOfTensor, int at) {
+        return switch (this) {
+            case FLOAT64 -> bytesOfTensor.getDouble(at);
+            case FLOAT32 -> bytesOfTensor.getFloat(at);
+            case FLOAT16 -> Float16.toFloat(bytesOfTensor.getShort(at));
+            case BFLOAT16 -> Float16.bfloatToFloat(bytesOfTensor.getShort(at));
+            case INT64 -> bytesOfTensor.getLong(at);
+            case INT32 -> bytesOfTensor.getInt(at);
+            case INT16 -> bytesOfTensor.getShort(at);
+            case INT8 -> bytesOfTensor.get(at);
+            case UINT8 -> bytesOfTensor.get(at) & 0xFF;
+            case BOOL -> bytesOfTensor.get(at) != 0 ? 1 : 0;
+        };
+    }
+
+    void write(ByteBuffer bytesOfTensor, int at, double element) {
+        switch (this) {
+            case FLOAT64 -> bytesOfTensor.putDouble(at, element);
+            case FLOAT32 -> bytesOfTensor.putFloat(at, (float) element);
+            case FLOAT16 -> bytesOfTensor.putShort(at, Float16.fromFloat((float) element));
+            case BFLOAT16 -> bytesOfTensor.putShort(at, Float16.bfloatFromFloat((float) element));
+            case INT64 -> bytesOfTensor.putLong(at, (long) element);
+            case INT32 -> bytesOfTensor.putInt(at, (int) element);
+            case INT16 -> bytesOfTensor.putShort(at, (short) element);
+            case INT8, UINT8 -> bytesOfTensor.put(at, (byte) (int) element);
+            case BOOL -> bytesOfTensor.put(at, (byte) (element != 0 ? 1 : 0));
+        }
+    }
+}

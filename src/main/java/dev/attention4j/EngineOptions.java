@@ -1,0 +1,85 @@
+package dev.attention4j;
+
+import java.nio.file.Path;
+import java.util.Objects;
+
+/**
+ * How an engine is opened; the defaults suit all but tests and benchmarks.
+ *
+ * @param plan one of {@link AttentionEngine#plans()}, or {@code auto} for the best that can do each call
+ * @param threads threads of the engines that compute in Java; 0 for one per processor
+ * @param maxScratchBytes the most device memory for intermediate results of one call; 0 for what the device allows
+ * @param poison fills device memory with NaN before each use, so that a kernel that reads what nobody wrote is found;
+ *     for tests
+ * @param programCache where built kernels are kept between runs, a directory that only this user can write; null for
+ *     the user's cache directory
+ */
+public record EngineOptions(String plan, int threads, long maxScratchBytes, boolean poison, Path programCache) {
+    /** The plan that leaves the choice to the engine. */
+    public static final String AUTO = "auto";
+
+    /** Best plan, all processors, no poison. */
+    public static final EngineOptions DEFAULT = new EngineOptions(AUTO, 0, 0, false, null);
+
+    /** Refuses negative numbers. */
+    public EngineOptions {
+        Objects.requireNonNull(plan, "plan");
+        if (threads < 0) {
+            throw new IllegalArgumentException("threads: " + threads + ", must be 0 (all processors) or more");
+        }
+        if (maxScratchBytes < 0) {
+            throw new IllegalArgumentException(
+                    "maxScratchBytes: " + maxScratchBytes + ", must be 0 (what the device allows) or more");
+        }
+    }
+
+    /**
+     * Insists on one plan; a call that it cannot do is refused.
+     *
+     * @param newPlan one of {@link AttentionEngine#plans()}, or {@link #AUTO}
+     * @return changed options
+     */
+    public EngineOptions withPlan(String newPlan) {
+        return new EngineOptions(newPlan, threads, maxScratchBytes, poison, programCache);
+    }
+
+    /**
+     * Sets the threads of an engine that computes in Java.
+     *
+     * @param newThreads 0 for one per processor
+     * @return changed options
+     */
+    public EngineOptions withThreads(int newThreads) {
+        return new EngineOptions(plan, newThreads, maxScratchBytes, poison, programCache);
+    }
+
+    /**
+     * Bounds the memory for intermediate results.
+     *
+     * @param newMaxScratchBytes 0 for what the device allows
+     * @return changed options
+     */
+    public EngineOptions withMaxScratchBytes(long newMaxScratchBytes) {
+        return new EngineOptions(plan, threads, newMaxScratchBytes, poison, programCache);
+    }
+
+    /**
+     * Fills device memory with NaN before each use.
+     *
+     * @param newPoison for tests
+     * @return changed options
+     */
+    public EngineOptions withPoison(boolean newPoison) {
+        return new EngineOptions(plan, threads, maxScratchBytes, newPoison, programCache);
+    }
+
+    /**
+     * Sets where built kernels are kept.
+     *
+     * @param newProgramCache null for the user's cache directory
+     * @return changed options
+     */
+    public EngineOptions withProgramCache(Path newProgramCache) {
+        return new EngineOptions(plan, threads, maxScratchBytes, poison, newProgramCache);
+    }
+}

@@ -1,0 +1,42 @@
+package dev.attention4j;
+
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * A family of engines, found through {@link java.util.ServiceLoader}: OpenCL, plain Java, the oracle.
+ *
+ * <p>The root package knows families by this interface alone, so that a caller's types depend on no implementation.
+ */
+public interface EngineProvider {
+    /**
+     * The engines of this family that this machine can open now.
+     *
+     * @return empty if there are none; never throws for a missing driver
+     */
+    List<EngineInfo> engines();
+
+    /**
+     * Opens one of {@link #engines()}.
+     *
+     * @param info which
+     * @param options how
+     * @return an open engine
+     */
+    AttentionEngine open(EngineInfo info, EngineOptions options);
+
+    /**
+     * Why this family has no engine here, and how to get one.
+     *
+     * @return empty if it has one
+     */
+    Optional<Absence> absence();
+
+    /**
+     * Why there is no engine.
+     *
+     * @param cause what was found, one sentence
+     * @param fix what to run or install, one line
+     */
+    record Absence(String cause, String fix) {}
+}

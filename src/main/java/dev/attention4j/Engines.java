@@ -1,0 +1,135 @@
+package dev.attention4j;
+
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Objects;
+import java.util.ServiceLoader;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** The engines of this machine: lists them and finds one by name. */
+public final class Engines {
+    /** Names the engine that {@link AttentionEngine#open()} opens. */
+    public static final String BEST = "best";
+
+    private static final Logger LOG = LoggerFactory.getLogger(Engines.class);
+
+    private Engines() {}
+
+    /**
+     * Every engine that can be opened, OpenCL devices first, then the CPU, then the oracle; an engine's place here is
+     * its index for {@code --device}.
+     *
+     * @return never empty
+     */
+    public static List<EngineInfo> list() {
+        return new ArrayList<>(find().keySet());
+    }
+
+    /**
+     * Why a family of engines (OpenCL, that is) cannot be used here, and the fix.
+     *
+     * @return empty if all is well
+     */
+    public static List<EngineProvider.Absence> absences() {
+        List<EngineProvider.Absence> absences = new ArrayList<>();
+        for (EngineProvider provider : providers()) {
+            provider.absence().ifPresent(absences::add);
+        }
+        return absences;
+    }
+
+    /**
+     * The engine that a text names.
+     *
+     * @param device as for {@link AttentionEngine#open(String)}
+     * @return its description
+     * @throws IllegalArgumentException if nothing, or more than one device, is named by it
+     */
+    public static EngineInfo resolve(String device) {
+        return resolve(device, list());
+    }
+
+    /**
+     * Opens the engine that a text names.
+     *
+     * @param device as for {@link AttentionEngine#open(String)}
+     * @param options how
+     * @return an open engine
+     */
+    public static AttentionEngine open(String device, EngineOptions options) {
+        Objects.requireNonNull(options, "options");
+        Map<EngineInfo, EngineProvider> found = find();
+        EngineInfo info = resolve(device, new ArrayList<>(found.keySet()));
+        if (device.equals(BEST) && !info.isOpenCl()) {
+            for (EngineProvider.Absence absence : absences()) {
+                LOG.warn("Computing on the {}: {} Fix: {}", info.id(), absence.cause(), absence.fix());
+            }
+        }
+        return found.get(info).open(info, options);
+    }
+
+    static EngineInfo resolve(String device, List<EngineInfo> engines) {
+        Objects.requireNonNull(device, "device");
+        if (device.equals(BEST)) {
+            return engines.stream().min(Comparator.comparing(EngineInfo::kind)).orElseThrow();
+        }
+        for (EngineInfo info : engines) {
+            if (info.id().equalsIgnoreCase(device)) {
+                return info;
+            }
+        }
+        if (device.matches("\\d{1,9}")) {
+            int index = Integer.parseInt(device);
+            if (index < engines.size()) {
+                return engines.get(index);
+            }
+            throw new IllegalArgumentException(
+                    "device: " + device + ", must be 0 to " + (engines.size() - 1) + "\n" + table(engines));
+        }
+        String part = device.toLowerCase(Locale.ROOT);
+        List<EngineInfo> matches = engines.stream()
+                .filter(info ->
+                        !part.isBlank() && info.name().toLowerCase(Locale.ROOT).contains(part))
+                .toList();
+        if (matches.size() == 1) {
+            return matches.get(0);
+        }
+        throw new IllegalArgumentException("device: \"" + device + "\" names "
+                + (matches.isEmpty() ? "no engine" : matches.size() + " engines")
+                + ", must be an index, an id or a part of one name of\n" + table(engines));
+    }
+
+    private static String table(List<EngineInfo> engines) {
+        StringBuilder text = new StringBuilder();
+        for (int n = 0; n < engines.size(); n++) {
+            text.append(String.format(
+                    Locale.ROOT,
+                    "  %d  %-10s %s%n",
+                    n,
+                    engines.get(n).id(),
+                    engines.get(n).name()));
+        }
+        return text.toString().stripTrailing();
+    }
+
+    private static Map<EngineInfo, EngineProvider> find() {
+        Map<EngineInfo, EngineProvider> found = new LinkedHashMap<>();
+        for (EngineProvider provider : providers()) {
+            provider.engines().forEach(info -> found.put(info, provider));
+        }
+        return found;
+    }
+
+    /** In the order of the service file. */
+    private static List<EngineProvider> providers() {
+        List<EngineProvider> providers = new ArrayList<>();
+        ServiceLoader.load(EngineProvider.class, EngineProvider.class.getClassLoader())
+                .forEach(providers::add);
+        return providers;
+    }
+}

@@ -1,0 +1,118 @@
+package dev.attention4j;
+
+import java.util.List;
+import java.util.Objects;
+import java.util.concurrent.CompletableFuture;
+
+/** What engines that compute in Java have in common; they read and write host memory. */
+public abstract class HostEngine implements AttentionEngine {
+    private final EngineInfo info;
+    private final String plan;
+    private volatile boolean closed;
+
+    /**
+     * An open engine with one plan.
+     *
+     * @param info which engine this is
+     * @param plan the name of its only plan
+     * @param options refused if they ask for another plan
+     */
+    protected HostEngine(EngineInfo info, String plan, EngineOptions options) {
+        this.info = Objects.requireNonNull(info, "info");
+        this.plan = plan;
+        if (!options.plan().equals(EngineOptions.AUTO) && !options.plan().equals(plan)) {
+            throw new IllegalArgumentException("plan: \"" + options.plan() + "\", must be \"" + EngineOptions.AUTO
+                    + "\" or \"" + plan + "\" on the engine " + info.id());
+        }
+    }
+
+    /**
+     * Computes a checked problem.
+     *
+     * @param problem agrees with the tensors
+     * @param query on the host, any strides
+     * @param key on the host, any strides
+     * @param value on the host, any strides
+     * @return on the host
+     */
+    protected abstract AttentionResult compute(AttentionProblem problem, Tensor query, Tensor key, Tensor value);
+
+    @Override
+    public final EngineInfo info() {
+        return info;
+    }
+
+    @Override
+    public final List<String> plans() {
+        return List.of(plan);
+    }
+
+    @Override
+    public String explain(AttentionProblem problem) {
+        return plan + ": the only plan of the engine " + info.id();
+    }
+
+    @Override
+    public final AttentionResult attend(Tensor query, Tensor key, Tensor value, Attention attention) {
+        return compute(check(query, key, value, attention), query, key, value);
+    }
+
+    @Override
+    public final CompletableFuture<AttentionResult> attendAsync(
+            Tensor query, Tensor key, Tensor value, Attention attention) {
+        AttentionProblem problem = check(query, key, value, attention);
+        return CompletableFuture.supplyAsync(() -> compute(problem, query, key, value));
+    }
+
+    private AttentionProblem check(Tensor query, Tensor key, Tensor value, Attention attention) {
+        checkOpen();
+        AttentionProblem problem = AttentionProblem.of(query, key, value, attention);
+        checkOnHost("query", query);
+        checkOnHost("key", key);
+        checkOnHost("value", value);
+        attention.mask().ifPresent(mask -> checkOnHost("mask", mask));
+        attention.bias().ifPresent(bias -> checkOnHost("bias", bias));
+        return problem;
+    }
+
+    private void checkOnHost(String name, Tensor tensor) {
+        if (!tensor.isOnHost()) {
+            throw new IllegalArgumentException(
+                    name + ": a tensor on " + tensor.memory().engine().info().name()
+                            + ", must be on the host for the engine " + info.id() + " (download it there first)");
+        }
+    }
+
+    @Override
+    public final Tensor upload(Tensor tensor) {
+        return download(tensor);
+    }
+
+    @Override
+    public final Tensor download(Tensor tensor) {
+        checkOpen();
+        checkOnHost("tensor", tensor);
+        if (tensor.isClosed()) {
+            throw new IllegalStateException("tensor: the tensor is closed, must be open");
+        }
+        Tensor copy = Tensor.zeros(tensor.dtype(), tensor.shape());
+        copy.bytes().put(tensor.contiguous().bytes());
+        return copy;
+    }
+
+    private void checkOpen() {
+        if (closed) {
+            throw new IllegalStateException("the engine " + info.id() + " is closed");
+        }
+    }
+
+    @Override
+    public final boolean isClosed() {
+        return closed;
+    }
+
+    @Override
+    public void close() {
+        closed = true;
+    }
+}

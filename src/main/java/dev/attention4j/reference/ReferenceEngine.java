@@ -1,0 +1,58 @@
+package dev.attention4j.reference;
+
+import dev.attention4j.AttentionProblem;
+import dev.attention4j.AttentionResult;
+import dev.attention4j.DType;
+import dev.attention4j.EngineInfo;
+import dev.attention4j.EngineOptions;
+import dev.attention4j.HostEngine;
+import dev.attention4j.Tensor;
+import java.nio.FloatBuffer;
+import java.util.Map;
+
+/** The oracle as an engine: double precision by plain loops on one thread, rounded once at the end. */
+public final class ReferenceEngine extends HostEngine {
+    /** The name of its only plan. */
+    public static final String PLAN = "loops";
+
+    /** What {@link dev.attention4j.Engines#list()} shows. */
+    public static final EngineInfo INFO = new EngineInfo(
+            "oracle",
+            EngineInfo.Kind.ORACLE,
+            "double-precision reference",
+            "attention4j",
+            "plain Java",
+            Map.of("arithmetic", "float64, plain loops, one thread"));
+
+    /**
+     * Opens the oracle.
+     *
+     * @param options only the plan matters
+     */
+    public ReferenceEngine(EngineOptions options) {
+        super(INFO, PLAN, options);
+    }
+
+    @Override
+    protected AttentionResult compute(AttentionProblem problem, Tensor query, Tensor key, Tensor value) {
+        ReferenceAttention result = ReferenceAttention.compute(problem, query, key, value);
+        return new AttentionResult(
+                rounded(result.output(), problem.dtype(), problem.outputShape()),
+                problem.attention().wantsWeights()
+                        ? rounded(result.weights(), DType.FLOAT32, problem.weightsShape())
+                        : null,
+                problem.attention().wantsLogSumExp()
+                        ? rounded(result.logSumExp(), DType.FLOAT32, problem.logSumExpShape())
+                        : null,
+                PLAN);
+    }
+
+    private static Tensor rounded(double[] elements, DType dtype, long... shape) {
+        Tensor tensor = Tensor.zeros(DType.FLOAT32, shape);
+        FloatBuffer floats = tensor.floats();
+        for (double element : elements) {
+            floats.put((float) element);
+        }
+        return tensor.to(dtype);
+    }
+}

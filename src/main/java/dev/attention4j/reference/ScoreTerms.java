@@ -1,0 +1,51 @@
+package dev.attention4j.reference;
+
+import dev.attention4j.AttentionProblem;
+import dev.attention4j.Tensor;
+
+/** Mask and bias of one problem, read by [batch, head, query, key] whatever they broadcast from. */
+final class ScoreTerms {
+    private final AttentionProblem problem;
+    private final boolean[] mask;
+    private final long[] maskStrides;
+    private final double[] bias;
+    private final long[] biasStrides;
+
+    ScoreTerms(AttentionProblem problem) {
+        this.problem = problem;
+        Tensor maskTensor = problem.attention().mask().orElse(null);
+        mask = maskTensor == null ? null : maskTensor.toBooleanArray();
+        maskStrides = maskTensor == null ? null : broadcastStrides(maskTensor.shape());
+        Tensor biasTensor = problem.attention().bias().orElse(null);
+        bias = biasTensor == null ? null : biasTensor.toDoubleArray();
+        biasStrides = biasTensor == null ? null : broadcastStrides(biasTensor.shape());
+    }
+
+    /** Whether the query may attend to the key, by causal, window, mask and a bias of −∞. */
+    boolean allows(int batch, int head, int query, int key) {
+        return key >= problem.firstKey(batch, query)
+                && key < problem.endKey(batch, query)
+                && (mask == null || mask[at(maskStrides, batch, head, query, key)])
+                && bias(batch, head, query, key) != Double.NEGATIVE_INFINITY;
+    }
+
+    double bias(int batch, int head, int query, int key) {
+        return bias == null ? 0 : bias[at(biasStrides, batch, head, query, key)];
+    }
+
+    private static int at(long[] strides, int batch, int head, int query, int key) {
+        return Math.toIntExact(batch * strides[0] + head * strides[1] + query * strides[2] + key * strides[3]);
+    }
+
+    /** Row-major strides of the right-aligned four axes, 0 where an axis is repeated. */
+    private static long[] broadcastStrides(long... shape) {
+        long[] strides = new long[4];
+        long stride = 1;
+        for (int axis = 1; axis <= shape.length; axis++) {
+            long size = shape[shape.length - axis];
+            strides[4 - axis] = size == 1 ? 0 : stride;
+            stride *= size;
+        }
+        return strides;
+    }
+}
