@@ -1,6 +1,7 @@
 package dev.attention4j;
 
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 
 /**
@@ -65,6 +66,15 @@ public interface AttentionEngine extends AutoCloseable {
      * @return one line
      */
     String explain(AttentionProblem problem);
+
+    /**
+     * Finds out what the device can do by running small kernels on it; takes a moment.
+     *
+     * @return name → what was found, in the order to print; empty for the engines that compute in Java
+     */
+    default Map<String, Object> probe() {
+        return Map.of();
+    }
 
     /**
      * Plain attention: {@link Attention#DEFAULT}.

@@ -1,0 +1,98 @@
+// Softmax, step 3 of the staged plan, in place: each row of scores becomes weights that sum to 1.
+//
+//   scores    [slices, queries, keys]      row-major float; -infinity where masked; keys may be 0
+//   logSumExp [batch, queryHeads, queryLength], written with LOG_SUM_EXP only
+//
+// weight = exp(score - max) / sum, the maximum taken out so that exp stays within range. A row whose maximum is
+// -infinity has no key to attend to: weights 0, log-sum-exp -infinity. NaN in a score makes the whole row NaN: fmax
+// passes over it, the sum does not.
+//
+// One work-group of GROUP_ITEMS per row; each work-item takes every GROUP_ITEMS-th vector. Maximum and sum are reduced
+// by a tree in local memory, GROUP_ITEMS floats. On a CPU GROUP_ITEMS is 1 and the vectors do the work.
+
+#include "common/vector.clh"
+
+#ifndef GROUP_ITEMS
+#define GROUP_ITEMS 128 // work-items of a row, a power of two
+#endif
+
+float group_max(float mine, __local float *shared) {
+    const int item = get_local_id(0);
+    shared[item] = mine;
+    barrier(CLK_LOCAL_MEM_FENCE);
+    for (int half_ = GROUP_ITEMS / 2; half_ > 0; half_ /= 2) {
+        if (item < half_) {
+            shared[item] = fmax(shared[item], shared[item + half_]);
+        }
+        barrier(CLK_LOCAL_MEM_FENCE);
+    }
+    const float all = shared[0];
+    barrier(CLK_LOCAL_MEM_FENCE);
+    return all;
+}
+
+float group_sum(float mine, __local float *shared) {
+    const int item = get_local_id(0);
+    shared[item] = mine;
+    barrier(CLK_LOCAL_MEM_FENCE);
+    for (int half_ = GROUP_ITEMS / 2; half_ > 0; half_ /= 2) {
+        if (item < half_) {
+            shared[item] += shared[item + half_];
+        }
+        barrier(CLK_LOCAL_MEM_FENCE);
+    }
+    const float all = shared[0];
+    barrier(CLK_LOCAL_MEM_FENCE);
+    return all;
+}
+
+__kernel __attribute__((reqd_work_group_size(GROUP_ITEMS, 1, 1))) void softmax(
+    __global float *scores, long scoresOffset, __global float *logSumExp, int firstSlice, int firstQuery, int queryLength, int queries,
+    int keys) {
+    __local float shared[GROUP_ITEMS];
+    const int item = get_local_id(0);
+    const int row = get_group_id(0);
+    const int slice = get_group_id(1);
+    __global float *const scoreRow = scores + scoresOffset + ((long)slice * queries + row) * keys;
+    const int vectorKeys = keys / VECTOR_WIDTH * VECTOR_WIDTH;
+
+    VECTOR maxima = (VECTOR)(-INFINITY);
+    for (int at = item * VECTOR_WIDTH; at < vectorKeys; at += GROUP_ITEMS * VECTOR_WIDTH) {
+        maxima = fmax(maxima, LOAD_VECTOR(scoreRow + at));
+    }
+    float rowMax = MAX_LANES(maxima);
+    for (int at = vectorKeys + item; at < keys; at += GROUP_ITEMS) {
+        rowMax = fmax(rowMax, scoreRow[at]);
+    }
+    rowMax = group_max(rowMax, shared);
+
+    // exp(-infinity - 0) is 0: a row without a key needs no branch, only a maximum that can be subtracted.
+    const float shift = rowMax == -INFINITY ? 0.0f : rowMax;
+    VECTOR sums = (VECTOR)(0.0f);
+    for (int at = item * VECTOR_WIDTH; at < vectorKeys; at += GROUP_ITEMS * VECTOR_WIDTH) {
+        const VECTOR terms = exp(LOAD_VECTOR(scoreRow + at) - shift);
+        STORE_VECTOR(terms, scoreRow + at);
+        sums += terms;
+    }
+    float rowSum = SUM_LANES(sums);
+    for (int at = vectorKeys + item; at < keys; at += GROUP_ITEMS) {
+        const float term = exp(scoreRow[at] - shift);
+        scoreRow[at] = term;
+        rowSum += term;
+    }
+    rowSum = group_sum(rowSum, shared);
+
+    const float factor = rowSum == 0.0f ? 0.0f : 1.0f / rowSum;
+    for (int at = item * VECTOR_WIDTH; at < vectorKeys; at += GROUP_ITEMS * VECTOR_WIDTH) {
+        STORE_VECTOR(LOAD_VECTOR(scoreRow + at) * factor, scoreRow + at);
+    }
+    for (int at = vectorKeys + item; at < keys; at += GROUP_ITEMS) {
+        scoreRow[at] *= factor;
+    }
+#ifdef LOG_SUM_EXP
+    if (item == 0) {
+        logSumExp[(long)(firstSlice + slice) * queryLength + firstQuery + row] =
+            rowSum == 0.0f ? -INFINITY : shift + log(rowSum);
+    }
+#endif
+}

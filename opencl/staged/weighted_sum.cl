@@ -1,0 +1,124 @@
+// Weighted sum, step 4 of the staged plan: O = P V, the values summed by the softmax's weights.
+//
+//   weights [slices, queries, keys]                                row-major float
+//   value   [batch, keyValueHeads, keys, valueDim]                 any strides but 1 along valueDim
+//   output  [batch, queryHeads, queryLength, valueDim]             row-major
+//
+// Slices and queries as in scores.cl. Work-groups: (tile of valueDim, query tile, slice). A work-group stages a slice of
+// keys: their weights, transposed, and their values; each work-item accumulates
+// MICRO_QUERIES x (MICRO_VECTORS * VECTOR_WIDTH) outputs in registers. Keys outside of the band are not visited.
+//
+// With SKIP_MASKED (anything in the operation masks) a weight of exactly 0 takes nothing from its value: 0 * NaN would
+// be NaN, and what a masked value holds must not show.
+//
+// Local memory: KEY_SLICE * (TILE_QUERIES + TILE_DIMS) floats.
+
+#include "common/band.clh"
+#include "common/multiply_add.clh"
+#include "common/storage.clh"
+#include "common/vector.clh"
+
+#ifndef LOCAL_QUERIES
+#define LOCAL_QUERIES 16 // work-items of a work-group along the queries
+#endif
+#ifndef LOCAL_DIMS
+#define LOCAL_DIMS 16 // work-items of a work-group along valueDim
+#endif
+#ifndef MICRO_QUERIES
+#define MICRO_QUERIES 4 // query rows of a work-item
+#endif
+#ifndef MICRO_VECTORS
+#define MICRO_VECTORS 1 // vectors of valueDim of a work-item
+#endif
+#ifndef KEY_SLICE
+#define KEY_SLICE 16 // keys staged at a time
+#endif
+
+#define TILE_QUERIES (LOCAL_QUERIES * MICRO_QUERIES)
+#define TILE_DIMS (LOCAL_DIMS * MICRO_VECTORS * VECTOR_WIDTH)
+#define GROUP_ITEMS (LOCAL_QUERIES * LOCAL_DIMS)
+
+__kernel __attribute__((reqd_work_group_size(LOCAL_DIMS, LOCAL_QUERIES, 1))) void weighted_sum(
+    __global const float *weights, long weightsOffset, __global const STORED *value, long valueOffset, long valueBatchStride,
+    long valueHeadStride, long valueRowStride, __global STORED *output, int firstSlice, int queryHeads, int group,
+    int firstQuery, int queryLength, int queries, int keys, int valueDim, __global const int *offsets, int offset,
+    int left, int right) {
+    __local float weightTile[KEY_SLICE * TILE_QUERIES];
+    __local float valueTile[KEY_SLICE * TILE_DIMS];
+
+    const int item = get_local_id(1) * LOCAL_DIMS + get_local_id(0);
+    const int slice = firstSlice + get_group_id(2);
+    const int batch = slice / queryHeads;
+    const int head = slice % queryHeads;
+    const int tileQuery = get_group_id(1) * TILE_QUERIES;
+    const int tileDim = get_group_id(0) * TILE_DIMS;
+    const int rowsHere = min(TILE_QUERIES, queries - tileQuery);
+    const int dimsHere = min(TILE_DIMS, valueDim - tileDim);
+
+    const int bandOffset = band_offset(offsets, offset, batch);
+    const int begin = band_begin(firstQuery + tileQuery, bandOffset, left, keys);
+    const int end = band_end(firstQuery + tileQuery + rowsHere - 1, bandOffset, right, keys);
+
+    weights += weightsOffset + ((long)get_group_id(2) * queries + tileQuery) * keys;
+    value += valueOffset + batch * valueBatchStride + (head / group) * valueHeadStride + tileDim;
+
+    VECTOR sums[MICRO_QUERIES][MICRO_VECTORS];
+    for (int m = 0; m < MICRO_QUERIES; m++) {
+        for (int n = 0; n < MICRO_VECTORS; n++) {
+            sums[m][n] = (VECTOR)(0.0f);
+        }
+    }
+
+    for (int firstKey = begin; firstKey < end; firstKey += KEY_SLICE) {
+        for (int n = item; n < TILE_QUERIES * KEY_SLICE; n += GROUP_ITEMS) {
+            const int row = n / KEY_SLICE;
+            const int key = n % KEY_SLICE;
+            const bool inside = row < rowsHere && firstKey + key < end;
+            weightTile[key * TILE_QUERIES + row] = inside ? weights[(long)row * keys + firstKey + key] : 0.0f;
+        }
+        for (int n = item; n < TILE_DIMS * KEY_SLICE; n += GROUP_ITEMS) {
+            const int key = n / TILE_DIMS;
+            const int dim = n % TILE_DIMS;
+            const bool inside = dim < dimsHere && firstKey + key < end;
+            valueTile[key * TILE_DIMS + dim] = inside ? load_stored(value, (firstKey + key) * valueRowStride + dim) : 0.0f;
+        }
+        barrier(CLK_LOCAL_MEM_FENCE);
+
+        for (int key = 0; key < KEY_SLICE; key++) {
+            __local const float *weightRow = weightTile + key * TILE_QUERIES + get_local_id(1) * MICRO_QUERIES;
+            __local const float *valueRow = valueTile + key * TILE_DIMS + get_local_id(0) * VECTOR_WIDTH;
+            VECTOR valueVectors[MICRO_VECTORS];
+            for (int n = 0; n < MICRO_VECTORS; n++) {
+                valueVectors[n] = LOAD_VECTOR(valueRow + n * LOCAL_DIMS * VECTOR_WIDTH);
+            }
+            for (int m = 0; m < MICRO_QUERIES; m++) {
+                const float weight = weightRow[m];
+                for (int n = 0; n < MICRO_VECTORS; n++) {
+                    const VECTOR sum = MULTIPLY_ADD((VECTOR)(weight), valueVectors[n], sums[m][n]);
+#ifdef SKIP_MASKED
+                    sums[m][n] = weight == 0.0f ? sums[m][n] : sum;
+#else
+                    sums[m][n] = sum;
+#endif
+                }
+            }
+        }
+        // Slower work-items may still read this slice when faster ones would write the next.
+        barrier(CLK_LOCAL_MEM_FENCE);
+    }
+
+    output += ((long)slice * queryLength + firstQuery + tileQuery) * valueDim + tileDim;
+    for (int m = 0; m < MICRO_QUERIES; m++) {
+        const int row = get_local_id(1) * MICRO_QUERIES + m;
+        for (int n = 0; n < MICRO_VECTORS; n++) {
+            const int column = (get_local_id(0) + n * LOCAL_DIMS) * VECTOR_WIDTH;
+            float lanes[VECTOR_WIDTH];
+            STORE_VECTOR(sums[m][n], lanes);
+            for (int lane = 0; lane < VECTOR_WIDTH; lane++) {
+                if (row < rowsHere && column + lane < dimsHere) {
+                    store_stored(lanes[lane], output, (long)row * valueDim + column + lane);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,359 @@
+package dev.attention4j.opencl;
+
+import dev.attention4j.Attention;
+import dev.attention4j.AttentionEngine;
+import dev.attention4j.AttentionProblem;
+import dev.attention4j.AttentionResult;
+import dev.attention4j.DType;
+import dev.attention4j.EngineInfo;
+import dev.attention4j.EngineOptions;
+import dev.attention4j.Tensor;
+import dev.attention4j.opencl.plan.DeviceCall;
+import dev.attention4j.opencl.plan.Plan;
+import dev.attention4j.opencl.probe.DeviceProbe;
+import dev.attention4j.opencl.runtime.ClBuffer;
+import dev.attention4j.opencl.runtime.ClDevice;
+import dev.attention4j.opencl.runtime.ClEvent;
+import dev.attention4j.opencl.runtime.DeviceContext;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.ReentrantLock;
+
+/**
+ * Attention on an OpenCL device.
+ *
+ * <p>A call enqueues all its commands under the engine's lock (kernel arguments are not thread-safe) and waits for the
+ * device outside of it, so that calls from several threads overlap.
+ */
+public final class OpenClEngine implements AttentionEngine {
+    private final EngineInfo info;
+    private final DeviceContext context;
+    private final Planner planner;
+    private final EngineOptions options;
+    private final ReentrantLock lock = new ReentrantLock();
+    private final Condition idle = lock.newCondition();
+    private final Set<DeviceMemory> tensors = ConcurrentHashMap.newKeySet();
+    private final ExecutorService completer;
+    private int underWay;
+    private volatile boolean closed;
+
+    OpenClEngine(EngineInfo info, ClDevice device, EngineOptions options) {
+        this.info = info;
+        this.options = options;
+        context = DeviceContext.open(device, options.programCache());
+        try {
+            planner = new Planner(context, options.plan());
+        } catch (RuntimeException e) {
+            context.close();
+            throw e;
+        }
+        completer = Executors.newSingleThreadExecutor(task -> {
+            Thread thread = new Thread(task, "attention4j " + info.id());
+            thread.setDaemon(true);
+            return thread;
+        });
+    }
+
+    @Override
+    public EngineInfo info() {
+        return info;
+    }
+
+    @Override
+    public List<String> plans() {
+        return planner.names();
+    }
+
+    @Override
+    public String explain(AttentionProblem problem) {
+        return planner.explain(problem);
+    }
+
+    @Override
+    public Map<String, Object> probe() {
+        lock.lock();
+        try {
+            checkOpen();
+            return DeviceProbe.facts(context);
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    @Override
+    public AttentionResult attend(Tensor query, Tensor key, Tensor value, Attention attention) {
+        PendingCall pending = enqueue(query, key, value, attention);
+        try {
+            return pending.finish();
+        } finally {
+            callEnded();
+        }
+    }
+
+    @Override
+    public CompletableFuture<AttentionResult> attendAsync(Tensor query, Tensor key, Tensor value, Attention attention) {
+        PendingCall pending = enqueue(query, key, value, attention);
+        CompletableFuture<AttentionResult> future = new CompletableFuture<>();
+        completer.execute(() -> complete(pending, future));
+        return future;
+    }
+
+    private void complete(PendingCall pending, CompletableFuture<AttentionResult> future) {
+        try {
+            AttentionResult result = pending.finish();
+            // On another thread: what the caller hangs on the future may wait for the next call, which this thread
+            // ends.
+            CompletableFuture<AttentionResult> unused = future.completeAsync(() -> result)
+                    .whenComplete((given, failure) -> {
+                        if (given != result) {
+                            result.close();
+                        }
+                    });
+        } catch (RuntimeException e) {
+            future.completeExceptionally(e);
+        } finally {
+            callEnded();
+        }
+    }
+
+    private PendingCall enqueue(Tensor query, Tensor key, Tensor value, Attention attention) {
+        checkOpen();
+        AttentionProblem problem = AttentionProblem.of(query, key, value, attention);
+        checkOwner("query", query);
+        checkOwner("key", key);
+        checkOwner("value", value);
+        attention.mask().ifPresent(mask -> checkOwner("mask", mask));
+        attention.bias().ifPresent(bias -> checkOwner("bias", bias));
+        Plan plan = planner.choose(problem);
+        lock.lock();
+        try {
+            checkOpen();
+            Transfers transfers = new Transfers(this, context, options.poison());
+            PendingCall pending;
+            List<Tensor> results = new ArrayList<>();
+            try {
+                pending = enqueue(problem, plan, transfers, results, query, key, value);
+            } catch (RuntimeException | Error e) {
+                // What was enqueued before the failure still reads the buffers.
+                context.queue().finish();
+                transfers.shared().forEach(ClBuffer::close);
+                results.forEach(Tensor::close);
+                throw e;
+            } finally {
+                transfers.releasePooled();
+            }
+            underWay++;
+            return pending;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private PendingCall enqueue(
+            AttentionProblem problem,
+            Plan plan,
+            Transfers transfers,
+            List<Tensor> results,
+            Tensor query,
+            Tensor key,
+            Tensor value) {
+        Attention attention = problem.attention();
+        boolean onHost = query.isOnHost();
+        Transfers.Result output = transfers.result(problem.dtype(), onHost, problem.outputShape());
+        results.add(output.tensor());
+        Transfers.Result weights =
+                attention.wantsWeights() ? transfers.result(DType.FLOAT32, onHost, problem.weightsShape()) : null;
+        if (weights != null) {
+            results.add(weights.tensor());
+        }
+        Transfers.Result logSumExp =
+                attention.wantsLogSumExp() ? transfers.result(DType.FLOAT32, onHost, problem.logSumExpShape()) : null;
+        if (logSumExp != null) {
+            results.add(logSumExp.tensor());
+        }
+        int[] offsets = attention.offsets();
+        plan.enqueue(new DeviceCall(
+                problem,
+                transfers.rows(query),
+                transfers.rows(key),
+                transfers.rows(value),
+                attention
+                        .mask()
+                        .map(mask -> transfers.broadcast(mask, DType.BOOL))
+                        .orElse(null),
+                attention
+                        .bias()
+                        .map(bias -> transfers.broadcast(bias, DType.FLOAT32))
+                        .orElse(null),
+                offsets.length > 1 ? transfers.integers(offsets) : null,
+                output.buffer(),
+                weights == null ? null : weights.buffer(),
+                logSumExp == null ? null : logSumExp.buffer(),
+                options.maxScratchBytes(),
+                transfers::scratch));
+        transfers.enqueueResults();
+        ClEvent done = context.queue().marker("attention by the plan " + plan.name());
+        AttentionResult result = new AttentionResult(
+                output.tensor(),
+                weights == null ? null : weights.tensor(),
+                logSumExp == null ? null : logSumExp.tensor(),
+                plan.name());
+        return new PendingCall(done, result, transfers.shared(), transfers.alive());
+    }
+
+    /**
+     * Collects an event for each kernel that calls from now on launch, for benchmarks of single kernels.
+     *
+     * @param events where to; the caller closes them; null to stop
+     */
+    public void profileInto(List<ClEvent> events) {
+        lock.lock();
+        try {
+            context.queue().profileInto(events);
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    // ---- tensors on the device
+
+    @Override
+    public Tensor upload(Tensor tensor) {
+        Objects.requireNonNull(tensor, "tensor");
+        checkOwner("tensor", tensor);
+        if (tensor.isClosed()) {
+            throw new IllegalStateException("tensor: the tensor is closed, must be open");
+        }
+        Tensor source = tensor.contiguous();
+        lock.lock();
+        try {
+            checkOpen();
+            Tensor uploaded = allocate(tensor.dtype(), tensor.shape());
+            context.queue().write(((DeviceMemory) uploaded.memory()).buffer(), source.bytes());
+            context.queue().finish();
+            return uploaded;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    @Override
+    public Tensor download(Tensor tensor) {
+        checkOpen();
+        checkOwner("tensor", tensor);
+        Tensor copy = Tensor.zeros(tensor.dtype(), tensor.shape());
+        copy.bytes().put(tensor.contiguous().bytes());
+        return copy;
+    }
+
+    /** A tensor with undefined contents; called under the lock. */
+    Tensor allocate(DType dtype, long... shape) {
+        long bytes = dtype.bytes();
+        for (long size : shape) {
+            bytes = Math.multiplyExact(bytes, size);
+        }
+        ClBuffer buffer = context.pool().acquire(Math.max(1, bytes));
+        if (options.poison()) {
+            context.queue().poison(buffer);
+        }
+        DeviceMemory memory = new DeviceMemory(this, buffer, bytes);
+        tensors.add(memory);
+        return Tensor.inMemory(dtype, shape, memory);
+    }
+
+    ByteBuffer read(DeviceMemory memory) {
+        lock.lock();
+        try {
+            checkOpen();
+            ByteBuffer bytes = ByteBuffer.allocateDirect(Math.toIntExact(memory.byteSize()))
+                    .order(ByteOrder.nativeOrder());
+            context.queue().read(memory.buffer(), bytes);
+            context.queue().finish();
+            return bytes;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    void free(DeviceMemory memory) {
+        lock.lock();
+        try {
+            tensors.remove(memory);
+            ClBuffer buffer = memory.take();
+            if (buffer != null) {
+                context.pool().release(buffer);
+            }
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    // ---- the engine's own life
+
+    private void checkOwner(String name, Tensor tensor) {
+        AttentionEngine owner = tensor.memory().engine();
+        if (owner != null && owner != this) {
+            throw new IllegalArgumentException(
+                    name + ": a tensor of the engine " + owner.info().id() + " ("
+                            + owner.info().name() + "), must be on the host or of this engine, " + info.id());
+        }
+    }
+
+    private void checkOpen() {
+        if (closed) {
+            throw new IllegalStateException("the engine " + info.id() + " (" + info.name() + ") is closed");
+        }
+    }
+
+    private void callEnded() {
+        lock.lock();
+        try {
+            underWay--;
+            idle.signalAll();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    @Override
+    public boolean isClosed() {
+        return closed;
+    }
+
+    @Override
+    public void close() {
+        lock.lock();
+        try {
+            if (closed) {
+                return;
+            }
+            closed = true;
+            while (underWay > 0) {
+                idle.awaitUninterruptibly();
+            }
+            for (DeviceMemory memory : List.copyOf(tensors)) {
+                free(memory);
+            }
+            context.close();
+        } finally {
+            lock.unlock();
+        }
+        completer.shutdown();
+        try {
+            completer.awaitTermination(10, TimeUnit.SECONDS);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+}

@@ -1,0 +1,31 @@
+package dev.attention4j.opencl;
+
+import dev.attention4j.AttentionResult;
+import dev.attention4j.opencl.runtime.ClBuffer;
+import dev.attention4j.opencl.runtime.ClEvent;
+import java.util.List;
+
+/**
+ * A call that is enqueued: its result, once the device is done, and what must live until then.
+ *
+ * @param done complete when the last command is
+ * @param result whose memory the device is still writing
+ * @param shared buffers over the host's memory, to be closed
+ * @param alive host memory that the device still reads, kept from the garbage collector
+ */
+record PendingCall(ClEvent done, AttentionResult result, List<ClBuffer> shared, List<Object> alive) {
+    /** Waits for the device, frees what was held for it, and gives the result. */
+    AttentionResult finish() {
+        try {
+            done.await();
+        } catch (RuntimeException e) {
+            result.close();
+            throw e;
+        } finally {
+            done.close();
+            shared.forEach(ClBuffer::close);
+            java.lang.ref.Reference.reachabilityFence(alive);
+        }
+        return result;
+    }
+}

@@ -1,0 +1,49 @@
+package dev.attention4j.opencl;
+
+import dev.attention4j.AttentionProblem;
+import dev.attention4j.EngineOptions;
+import dev.attention4j.opencl.plan.Plan;
+import dev.attention4j.opencl.runtime.DeviceContext;
+import dev.attention4j.opencl.staged.StagedPlan;
+import java.util.List;
+import java.util.Optional;
+
+/** Picks the plan for a problem: the caller's choice, or the first that can do it. */
+final class Planner {
+    private final List<Plan> plans;
+    private final String wanted;
+
+    Planner(DeviceContext context, String wanted) {
+        plans = List.of(new StagedPlan(context));
+        this.wanted = wanted;
+        if (!wanted.equals(EngineOptions.AUTO) && !names().contains(wanted)) {
+            throw new IllegalArgumentException("plan: \"" + wanted + "\", must be \"" + EngineOptions.AUTO
+                    + "\" or one of " + names() + " on " + context.device().name());
+        }
+    }
+
+    List<String> names() {
+        return plans.stream().map(Plan::name).toList();
+    }
+
+    Plan choose(AttentionProblem problem) {
+        String refused = "";
+        for (Plan plan : plans) {
+            if (!wanted.equals(EngineOptions.AUTO) && !wanted.equals(plan.name())) {
+                continue;
+            }
+            Optional<String> refusal = plan.refusal(problem);
+            if (refusal.isEmpty()) {
+                return plan;
+            }
+            refused = refusal.get();
+        }
+        throw new IllegalArgumentException("plan: \"" + wanted + "\" cannot do this: " + refused);
+    }
+
+    String explain(AttentionProblem problem) {
+        Plan plan = choose(problem);
+        String why = wanted.equals(EngineOptions.AUTO) ? "the first that can do it" : "asked for";
+        return plan.name() + " (" + why + "): " + plan.describe(problem);
+    }
+}

@@ -1,0 +1,35 @@
+package dev.attention4j.opencl.plan;
+
+import dev.attention4j.AttentionProblem;
+import dev.attention4j.opencl.runtime.ClBuffer;
+import java.util.function.LongFunction;
+
+/**
+ * One call on the device: the problem, its tensors there, and where to get memory in between.
+ *
+ * @param problem shapes and operation
+ * @param query [batch, queryHeads, queryLength, headDim], last stride 1
+ * @param key [batch, keyValueHeads, keyLength, headDim], last stride 1
+ * @param value [batch, keyValueHeads, keyLength, valueDim], last stride 1
+ * @param mask bytes, broadcast to the scores by strides; null for none
+ * @param bias floats, broadcast to the scores by strides; null for none
+ * @param offsets an int for each batch row; null unless the problem has one for each
+ * @param output where the output goes, row-major
+ * @param weights where the weights go, row-major float; null if not wanted
+ * @param logSumExp where the log-sum-exp goes, row-major float; null if not wanted
+ * @param maxScratchBytes the most that the plan may ask of scratch at a time
+ * @param scratch gives memory of that many bytes for the length of the call
+ */
+public record DeviceCall(
+        AttentionProblem problem,
+        Operand query,
+        Operand key,
+        Operand value,
+        Operand mask,
+        Operand bias,
+        ClBuffer offsets,
+        ClBuffer output,
+        ClBuffer weights,
+        ClBuffer logSumExp,
+        long maxScratchBytes,
+        LongFunction<ClBuffer> scratch) {}

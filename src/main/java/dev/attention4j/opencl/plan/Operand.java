@@ -1,0 +1,38 @@
+package dev.attention4j.opencl.plan;
+
+import dev.attention4j.opencl.runtime.ClBuffer;
+import dev.attention4j.opencl.runtime.ClKernel;
+
+/**
+ * A tensor on the device, as kernels are given it.
+ *
+ * @param buffer the memory
+ * @param offset of the first element, in elements
+ * @param strides in elements, one for each of the four axes; 0 along an axis that is broadcast
+ */
+@SuppressWarnings("ArrayRecordComponent") // Only ever passed on; nobody compares two of them.
+public record Operand(ClBuffer buffer, long offset, long[] strides) {
+    /**
+     * Sets buffer, offset and the strides of all axes but the last, whose stride is 1.
+     *
+     * @param arguments of the kernel, at the buffer
+     * @return the same, after the strides
+     */
+    public ClKernel.Arguments asRows(ClKernel.Arguments arguments) {
+        arguments.buffer(buffer).longInteger(offset);
+        for (int axis = 0; axis < 3; axis++) {
+            arguments.longInteger(strides[axis]);
+        }
+        return arguments;
+    }
+
+    /**
+     * Sets buffer, offset and the strides of all four axes.
+     *
+     * @param arguments of the kernel, at the buffer
+     * @return the same, after the strides
+     */
+    public ClKernel.Arguments asElements(ClKernel.Arguments arguments) {
+        return asRows(arguments).longInteger(strides[3]);
+    }
+}

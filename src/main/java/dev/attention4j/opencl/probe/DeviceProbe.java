@@ -1,0 +1,105 @@
+package dev.attention4j.opencl.probe;
+
+import dev.attention4j.DeviceException;
+import dev.attention4j.opencl.runtime.ClBuffer;
+import dev.attention4j.opencl.runtime.ClKernel;
+import dev.attention4j.opencl.runtime.DeviceContext;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.LinkedHashMap;
+import java.util.Map;
+
+/**
+ * Launches {@code opencl/probe/device_probe.cl}: drivers report features that they lack, and lack some that they have.
+ *
+ * <p>Used under the engine's lock.
+ */
+public final class DeviceProbe {
+    private static final int GROUP_ITEMS = 16;
+
+    /** In KiB: the sizes at which devices are known to stop. */
+    private static final int[] LOCAL_KIB = {16, 32, 48, 64, 96, 128};
+
+    private enum Feature {
+        ARITHMETIC(0),
+        HALF(1),
+        DOUBLE(2),
+        SUB_GROUPS(3),
+        LOCAL_MEMORY(4);
+
+        /** The kernel file's PROBE. */
+        private final int macro;
+
+        Feature(int macro) {
+            this.macro = macro;
+        }
+    }
+
+    private DeviceProbe() {}
+
+    /**
+     * Builds and runs a kernel and checks its result.
+     *
+     * @param context open
+     * @throws DeviceException if it does not build, does not run, or computes something else
+     */
+    public static void checkArithmetic(DeviceContext context) {
+        run(context, Feature.ARITHMETIC, 1024);
+    }
+
+    /**
+     * What probing finds.
+     *
+     * @param context open
+     * @return name → what was found, in the order to print
+     */
+    public static Map<String, Object> facts(DeviceContext context) {
+        Map<String, Object> facts = new LinkedHashMap<>();
+        facts.put("kernels compute right", works(context, Feature.ARITHMETIC, 1024));
+        facts.put("half arithmetic", works(context, Feature.HALF, 1024));
+        facts.put("double arithmetic", works(context, Feature.DOUBLE, 1024));
+        facts.put("sub-groups", works(context, Feature.SUB_GROUPS, 1024));
+        int largest = 0;
+        for (int kib : LOCAL_KIB) {
+            if (!works(context, Feature.LOCAL_MEMORY, kib * 1024)) {
+                break;
+            }
+            largest = kib;
+        }
+        facts.put("largest local array that ran (KiB)", largest);
+        return facts;
+    }
+
+    private static boolean works(DeviceContext context, Feature feature, int localBytes) {
+        try {
+            run(context, feature, localBytes);
+            return true;
+        } catch (DeviceException e) {
+            return false;
+        }
+    }
+
+    private static void run(DeviceContext context, Feature feature, int localBytes) {
+        ClKernel kernel = context.kernel(
+                "probe/device_probe.cl",
+                "device_probe",
+                Map.of("PROBE", feature.macro, "GROUP_ITEMS", GROUP_ITEMS, "LOCAL_BYTES", localBytes));
+        ByteBuffer result = ByteBuffer.allocateDirect(4 * GROUP_ITEMS).order(ByteOrder.nativeOrder());
+        ClBuffer out = context.pool().acquire(4 * GROUP_ITEMS);
+        try {
+            context.queue().poison(out);
+            kernel.arguments().buffer(out);
+            context.queue().launch(kernel, new long[] {GROUP_ITEMS}, new long[] {GROUP_ITEMS});
+            context.queue().read(out, result);
+            context.queue().finish();
+        } finally {
+            context.pool().release(out);
+        }
+        for (int item = 0; item < GROUP_ITEMS; item++) {
+            if (result.getFloat(4 * item) != 2 * item + 1) {
+                throw new DeviceException("a kernel computed " + result.getFloat(4 * item) + ", must be "
+                        + (2 * item + 1) + ", on " + context.device());
+            }
+        }
+    }
+}

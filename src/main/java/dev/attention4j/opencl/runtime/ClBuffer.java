@@ -1,0 +1,75 @@
+package dev.attention4j.opencl.runtime;
+
+import java.nio.ByteBuffer;
+import org.jocl.CL;
+import org.jocl.Pointer;
+import org.jocl.cl_mem;
+
+/** A block of device memory. */
+public final class ClBuffer implements AutoCloseable {
+    private final cl_mem mem;
+    private final long byteSize;
+    private final Handles receipt = Handles.created(Handles.Kind.BUFFER);
+
+    /** The host memory under a shared buffer: kept from the garbage collector as long as the device may read it. */
+    private final ByteBuffer shared;
+
+    private ClBuffer(cl_mem mem, long byteSize, ByteBuffer shared) {
+        this.mem = mem;
+        this.byteSize = byteSize;
+        this.shared = shared;
+    }
+
+    static ClBuffer allocate(DeviceContext context, long byteSize) {
+        cl_mem mem = ClException.create(
+                "clCreateBuffer of " + byteSize + " bytes",
+                code -> CL.clCreateBuffer(context.handle(), CL.CL_MEM_READ_WRITE, byteSize, null, code));
+        return new ClBuffer(mem, byteSize, null);
+    }
+
+    /** Zero copy: the buffer is the host's memory. */
+    static ClBuffer sharing(DeviceContext context, ByteBuffer memory) {
+        ByteBuffer fromStart = memory.slice();
+        cl_mem mem = ClException.create(
+                "clCreateBuffer over " + fromStart.capacity() + " bytes of the host",
+                code -> CL.clCreateBuffer(
+                        context.handle(),
+                        CL.CL_MEM_READ_WRITE | CL.CL_MEM_USE_HOST_PTR,
+                        fromStart.capacity(),
+                        Pointer.to(fromStart),
+                        code));
+        return new ClBuffer(mem, fromStart.capacity(), fromStart);
+    }
+
+    cl_mem handle() {
+        if (receipt.isReleased()) {
+            throw new IllegalStateException("the buffer is closed");
+        }
+        return mem;
+    }
+
+    /**
+     * Its size.
+     *
+     * @return bytes, at least what was asked for
+     */
+    public long byteSize() {
+        return byteSize;
+    }
+
+    /**
+     * Whether the buffer is the host's own memory.
+     *
+     * @return true if nothing has to be copied
+     */
+    public boolean isShared() {
+        return shared != null;
+    }
+
+    @Override
+    public void close() {
+        if (receipt.release()) {
+            CL.clReleaseMemObject(mem);
+        }
+    }
+}

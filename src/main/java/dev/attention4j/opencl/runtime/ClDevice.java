@@ -1,0 +1,309 @@
+package dev.attention4j.opencl.runtime;
+
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+import java.util.Locale;
+import org.jocl.CL;
+import org.jocl.Pointer;
+import org.jocl.cl_device_id;
+import org.jocl.cl_platform_id;
+
+/** An OpenCL device and what its driver reports of it. */
+public final class ClDevice {
+    /** What a device is. */
+    public enum Type {
+        /** Graphics processor. */
+        GPU,
+        /** The host's processor. */
+        CPU,
+        /** Anything else. */
+        ACCELERATOR
+    }
+
+    private final cl_platform_id platform;
+    private final cl_device_id id;
+    private final int index;
+    private final String platformName;
+    private final String platformVersion;
+    private final String name;
+    private final String vendor;
+    private final String driverVersion;
+    private final String version;
+    private final String languageVersion;
+    private final List<String> extensions;
+    private final Type type;
+    private final int computeUnits;
+    private final int clockMegahertz;
+    private final long globalMemoryBytes;
+    private final long localMemoryBytes;
+    private final long largestAllocationBytes;
+    private final int maxWorkGroupSize;
+    private final int nativeVectorWidth;
+    private final boolean hostUnifiedMemory;
+    private final boolean available;
+    private final Quirks quirks;
+
+    @SuppressWarnings("deprecation") // CL_DEVICE_HOST_UNIFIED_MEMORY: what came after it is not in OpenCL 1.2.
+    ClDevice(cl_platform_id platform, cl_device_id id, int index) {
+        this.platform = platform;
+        this.id = id;
+        this.index = index;
+        platformName = platformString(platform, CL.CL_PLATFORM_NAME);
+        platformVersion = platformString(platform, CL.CL_PLATFORM_VERSION);
+        name = string(CL.CL_DEVICE_NAME);
+        vendor = string(CL.CL_DEVICE_VENDOR);
+        driverVersion = string(CL.CL_DRIVER_VERSION);
+        version = string(CL.CL_DEVICE_VERSION);
+        languageVersion = string(CL.CL_DEVICE_OPENCL_C_VERSION);
+        extensions = List.of(string(CL.CL_DEVICE_EXTENSIONS).trim().split("\\s+"));
+        long bits = number(CL.CL_DEVICE_TYPE, 8);
+        type = (bits & CL.CL_DEVICE_TYPE_GPU) != 0
+                ? Type.GPU
+                : (bits & CL.CL_DEVICE_TYPE_CPU) != 0 ? Type.CPU : Type.ACCELERATOR;
+        computeUnits = (int) number(CL.CL_DEVICE_MAX_COMPUTE_UNITS, 4);
+        clockMegahertz = (int) number(CL.CL_DEVICE_MAX_CLOCK_FREQUENCY, 4);
+        globalMemoryBytes = number(CL.CL_DEVICE_GLOBAL_MEM_SIZE, 8);
+        localMemoryBytes = number(CL.CL_DEVICE_LOCAL_MEM_SIZE, 8);
+        largestAllocationBytes = number(CL.CL_DEVICE_MAX_MEM_ALLOC_SIZE, 8);
+        maxWorkGroupSize = (int) number(CL.CL_DEVICE_MAX_WORK_GROUP_SIZE, 8);
+        nativeVectorWidth = (int) number(CL.CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT, 4);
+        hostUnifiedMemory = number(CL.CL_DEVICE_HOST_UNIFIED_MEMORY, 4) != 0;
+        available = number(CL.CL_DEVICE_AVAILABLE, 4) != 0;
+        quirks = Quirks.of(this);
+    }
+
+    cl_device_id id() {
+        return id;
+    }
+
+    cl_platform_id platform() {
+        return platform;
+    }
+
+    /**
+     * Its place among all devices of all platforms.
+     *
+     * @return from 0
+     */
+    public int index() {
+        return index;
+    }
+
+    /**
+     * The platform's name.
+     *
+     * @return for example "Portable Computing Language"
+     */
+    public String platformName() {
+        return platformName;
+    }
+
+    /**
+     * The platform's version.
+     *
+     * @return for example "OpenCL 3.0 PoCL 3.1"
+     */
+    public String platformVersion() {
+        return platformVersion;
+    }
+
+    /**
+     * The device's name.
+     *
+     * @return as the driver gives it
+     */
+    public String name() {
+        return name;
+    }
+
+    /**
+     * The device's vendor.
+     *
+     * @return as the driver gives it
+     */
+    public String vendor() {
+        return vendor;
+    }
+
+    /**
+     * The driver's version.
+     *
+     * @return as the driver gives it
+     */
+    public String driverVersion() {
+        return driverVersion;
+    }
+
+    /**
+     * The OpenCL version that the device supports.
+     *
+     * @return for example "OpenCL 3.0 CUDA"
+     */
+    public String version() {
+        return version;
+    }
+
+    /**
+     * The OpenCL C version that its compiler supports.
+     *
+     * @return for example "OpenCL C 1.2"
+     */
+    public String languageVersion() {
+        return languageVersion;
+    }
+
+    /**
+     * The extensions that the driver reports.
+     *
+     * @return their names
+     */
+    public List<String> extensions() {
+        return extensions;
+    }
+
+    /**
+     * What it is.
+     *
+     * @return GPU, CPU or other
+     */
+    public Type type() {
+        return type;
+    }
+
+    /**
+     * Its compute units: multiprocessors, or cores.
+     *
+     * @return at least 1
+     */
+    public int computeUnits() {
+        return computeUnits;
+    }
+
+    /**
+     * Its clock.
+     *
+     * @return MHz, 0 where the driver does not say
+     */
+    public int clockMegahertz() {
+        return clockMegahertz;
+    }
+
+    /**
+     * Its memory.
+     *
+     * @return bytes
+     */
+    public long globalMemoryBytes() {
+        return globalMemoryBytes;
+    }
+
+    /**
+     * The local memory of a work-group, as reported.
+     *
+     * @return bytes
+     */
+    public long localMemoryBytes() {
+        return localMemoryBytes;
+    }
+
+    /**
+     * The largest buffer.
+     *
+     * @return bytes
+     */
+    public long largestAllocationBytes() {
+        return largestAllocationBytes;
+    }
+
+    /**
+     * The largest work-group; a kernel's own limit can be lower.
+     *
+     * @return work-items
+     */
+    public int maxWorkGroupSize() {
+        return maxWorkGroupSize;
+    }
+
+    /**
+     * How many floats one of its vector instructions works on.
+     *
+     * @return 1 on most GPUs, the width of the registers on CPUs
+     */
+    public int nativeVectorWidth() {
+        return nativeVectorWidth;
+    }
+
+    /**
+     * Whether device and host share their memory, so that a buffer can be the host's own.
+     *
+     * @return true on CPUs and integrated GPUs
+     */
+    public boolean hostUnifiedMemory() {
+        return hostUnifiedMemory;
+    }
+
+    /**
+     * Whether the driver says that the device can be used.
+     *
+     * @return usually true
+     */
+    public boolean available() {
+        return available;
+    }
+
+    /**
+     * What has to be done differently here.
+     *
+     * @return the quirks that apply
+     */
+    public Quirks quirks() {
+        return quirks;
+    }
+
+    /** What a built program depends on beside its source and options. */
+    String fingerprint() {
+        return String.join("\n", platformName, platformVersion, vendor, name, driverVersion, version);
+    }
+
+    @Override
+    public String toString() {
+        return String.format(Locale.ROOT, "%s (%s, driver %s)", name, platformName, driverVersion);
+    }
+
+    private String string(int parameter) {
+        long[] size = new long[1];
+        ClException.run("clGetDeviceInfo", () -> CL.clGetDeviceInfo(id, parameter, 0, null, size));
+        byte[] bytes = new byte[(int) size[0]];
+        ClException.run(
+                "clGetDeviceInfo", () -> CL.clGetDeviceInfo(id, parameter, bytes.length, Pointer.to(bytes), null));
+        return text(bytes);
+    }
+
+    private static String platformString(cl_platform_id platform, int parameter) {
+        long[] size = new long[1];
+        ClException.run("clGetPlatformInfo", () -> CL.clGetPlatformInfo(platform, parameter, 0, null, size));
+        byte[] bytes = new byte[(int) size[0]];
+        ClException.run(
+                "clGetPlatformInfo",
+                () -> CL.clGetPlatformInfo(platform, parameter, bytes.length, Pointer.to(bytes), null));
+        return text(bytes);
+    }
+
+    private long number(int parameter, int bytes) {
+        ByteBuffer buffer = ByteBuffer.allocate(8).order(ByteOrder.nativeOrder());
+        ClException.run(
+                "clGetDeviceInfo", () -> CL.clGetDeviceInfo(id, parameter, bytes, Pointer.to(buffer.array()), null));
+        return bytes == 4 ? buffer.getInt(0) & 0xFFFFFFFFL : buffer.getLong(0);
+    }
+
+    /** Without the terminating zero, and trimmed: some drivers pad names with blanks. */
+    private static String text(byte[] bytes) {
+        int length = 0;
+        while (length < bytes.length && bytes[length] != 0) {
+            length++;
+        }
+        return new String(bytes, 0, length, StandardCharsets.UTF_8).trim();
+    }
+}

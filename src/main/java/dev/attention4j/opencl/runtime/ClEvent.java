@@ -1,0 +1,73 @@
+package dev.attention4j.opencl.runtime;
+
+import org.jocl.CL;
+import org.jocl.Pointer;
+import org.jocl.cl_event;
+
+/** Says when an enqueued command is complete, and how long the device took for it. */
+public final class ClEvent implements AutoCloseable {
+    private final cl_event event;
+    private final String command;
+    private final Handles receipt = Handles.created(Handles.Kind.EVENT);
+
+    ClEvent(cl_event event, String command) {
+        this.event = event;
+        this.command = command;
+    }
+
+    /**
+     * What was enqueued.
+     *
+     * @return a kernel's name, or what the command does
+     */
+    public String command() {
+        return command;
+    }
+
+    /**
+     * Waits until the command is complete.
+     *
+     * @throws ClException if it failed on the device
+     */
+    public void await() {
+        checkOpen();
+        int code = ClException.codeOf(() -> CL.clWaitForEvents(1, new cl_event[] {event}));
+        if (code == CL.CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST) {
+            int[] status = new int[1];
+            CL.clGetEventInfo(event, CL.CL_EVENT_COMMAND_EXECUTION_STATUS, 4, Pointer.to(status), null);
+            throw new ClException(command, status[0], "");
+        }
+        ClException.check("clWaitForEvents", code);
+    }
+
+    /**
+     * How long the device took, by its own clock. (Apple's clock is off by 125/3 on Apple silicon.)
+     *
+     * @return nanoseconds, once {@link #await()} returned
+     */
+    public long nanoseconds() {
+        return profile(CL.CL_PROFILING_COMMAND_END) - profile(CL.CL_PROFILING_COMMAND_START);
+    }
+
+    private long profile(int parameter) {
+        checkOpen();
+        long[] nanoseconds = new long[1];
+        ClException.run(
+                "clGetEventProfilingInfo",
+                () -> CL.clGetEventProfilingInfo(event, parameter, 8, Pointer.to(nanoseconds), null));
+        return nanoseconds[0];
+    }
+
+    private void checkOpen() {
+        if (receipt.isReleased()) {
+            throw new IllegalStateException("the event is closed");
+        }
+    }
+
+    @Override
+    public void close() {
+        if (receipt.release()) {
+            CL.clReleaseEvent(event);
+        }
+    }
+}

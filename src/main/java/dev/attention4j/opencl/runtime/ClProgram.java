@@ -1,0 +1,123 @@
+package dev.attention4j.opencl.runtime;
+
+import dev.attention4j.DeviceException;
+import java.nio.charset.StandardCharsets;
+import java.util.Optional;
+import java.util.concurrent.atomic.AtomicLong;
+import org.jocl.CL;
+import org.jocl.Pointer;
+import org.jocl.cl_device_id;
+import org.jocl.cl_program;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** A kernel file, built with its options for one device. */
+final class ClProgram implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(ClProgram.class);
+    private static final AtomicLong COMPILED = new AtomicLong();
+
+    private final cl_program program;
+    private final Handles receipt = Handles.created(Handles.Kind.PROGRAM);
+
+    private ClProgram(cl_program program) {
+        this.program = program;
+    }
+
+    /** How many programs this JVM has compiled from source, that is, did not find in the cache. */
+    static long compiledFromSource() {
+        return COMPILED.get();
+    }
+
+    static ClProgram build(DeviceContext context, String file, String options) {
+        ClDevice device = context.device();
+        String source = KernelSource.read(file);
+        String key = ProgramCache.key(source, options, device.fingerprint());
+        boolean binaries = !device.quirks().has(Quirks.Quirk.NO_BINARIES);
+        if (binaries) {
+            Optional<byte[]> binary = context.programCache().load(key);
+            if (binary.isPresent()) {
+                try {
+                    return fromBinary(context, file, options, binary.get());
+                } catch (DeviceException e) {
+                    // The driver knows best whether it can still use what an earlier one made.
+                    LOG.warn(
+                            "A kept build of {} is refused by the driver and is built again: {}", file, e.getMessage());
+                    context.programCache().drop(key);
+                }
+            }
+        }
+        cl_program handle = ClException.create(
+                "clCreateProgramWithSource",
+                code -> CL.clCreateProgramWithSource(context.handle(), 1, new String[] {source}, null, code));
+        ClProgram program = new ClProgram(handle);
+        program.build(device, file, options);
+        COMPILED.incrementAndGet();
+        if (binaries) {
+            program.binary().ifPresent(bytes -> context.programCache().store(key, bytes));
+        }
+        return program;
+    }
+
+    private static ClProgram fromBinary(DeviceContext context, String file, String options, byte[] binary) {
+        int[] status = new int[1];
+        cl_program handle = ClException.create(
+                "clCreateProgramWithBinary",
+                code -> CL.clCreateProgramWithBinary(
+                        context.handle(),
+                        1,
+                        new cl_device_id[] {context.device().id()},
+                        new long[] {binary.length},
+                        new byte[][] {binary},
+                        status,
+                        code));
+        ClProgram program = new ClProgram(handle);
+        program.build(context.device(), file, options);
+        return program;
+    }
+
+    /** Also needed after a binary was loaded: Apple's driver finds no kernel in it otherwise. */
+    private void build(ClDevice device, String file, String options) {
+        cl_device_id[] ids = {device.id()};
+        int code = ClException.codeOf(() -> CL.clBuildProgram(program, 1, ids, options, null, null));
+        if (code != CL.CL_SUCCESS) {
+            String log = buildLog(device);
+            close();
+            throw new ClException(
+                    "clBuildProgram", code, "opencl/" + file + " on " + device + " with " + options + "\n" + log);
+        }
+    }
+
+    private String buildLog(ClDevice device) {
+        long[] size = new long[1];
+        ClException.codeOf(
+                () -> CL.clGetProgramBuildInfo(program, device.id(), CL.CL_PROGRAM_BUILD_LOG, 0, null, size));
+        byte[] log = new byte[(int) Math.max(1, size[0])];
+        ClException.codeOf(() -> CL.clGetProgramBuildInfo(
+                program, device.id(), CL.CL_PROGRAM_BUILD_LOG, log.length, Pointer.to(log), null));
+        return new String(log, StandardCharsets.UTF_8).replace("\0", "").trim();
+    }
+
+    private Optional<byte[]> binary() {
+        long[] size = new long[1];
+        int code = ClException.codeOf(
+                () -> CL.clGetProgramInfo(program, CL.CL_PROGRAM_BINARY_SIZES, 8, Pointer.to(size), null));
+        if (code != CL.CL_SUCCESS || size[0] <= 0 || size[0] > Integer.MAX_VALUE) {
+            return Optional.empty();
+        }
+        byte[] bytes = new byte[(int) size[0]];
+        int read = ClException.codeOf(
+                () -> CL.clGetProgramInfo(program, CL.CL_PROGRAM_BINARIES, 8, Pointer.to(Pointer.to(bytes)), null));
+        return read == CL.CL_SUCCESS ? Optional.of(bytes) : Optional.empty();
+    }
+
+    cl_program handle() {
+        return program;
+    }
+
+    @Override
+    public void close() {
+        if (receipt.release()) {
+            CL.clReleaseProgram(program);
+        }
+    }
+}

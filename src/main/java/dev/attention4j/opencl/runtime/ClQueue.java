@@ -1,0 +1,171 @@
+package dev.attention4j.opencl.runtime;
+
+import java.nio.ByteBuffer;
+import java.util.Arrays;
+import java.util.List;
+import org.jocl.CL;
+import org.jocl.Pointer;
+import org.jocl.cl_command_queue;
+import org.jocl.cl_event;
+
+/**
+ * An in-order queue of commands on one device. Nothing here waits but {@link #finish()}.
+ *
+ * <p>Not thread-safe: the engine enqueues a whole plan under its lock.
+ */
+public final class ClQueue implements AutoCloseable {
+    /** Quiet NaN as a float and as two 16-bit floats of either format. */
+    private static final int POISON = 0x7FFF7FFF;
+
+    private final cl_command_queue queue;
+    private final Handles receipt = Handles.created(Handles.Kind.QUEUE);
+    private List<ClEvent> profile;
+
+    private ClQueue(cl_command_queue queue) {
+        this.queue = queue;
+    }
+
+    /** The deprecated call, because OpenCL 1.2 has no other. */
+    @SuppressWarnings("deprecation")
+    static ClQueue create(DeviceContext context) {
+        return new ClQueue(ClException.create(
+                "clCreateCommandQueue",
+                code -> CL.clCreateCommandQueue(
+                        context.handle(), context.device().id(), CL.CL_QUEUE_PROFILING_ENABLE, code)));
+    }
+
+    /**
+     * Collects an event for each kernel launched from now on.
+     *
+     * @param events where to; the caller closes them; null to stop
+     */
+    public void profileInto(List<ClEvent> events) {
+        profile = events;
+    }
+
+    /**
+     * Copies from the host; the memory must stay as it is until the queue has done it.
+     *
+     * @param target at least as large
+     * @param source direct
+     */
+    public void write(ClBuffer target, ByteBuffer source) {
+        ByteBuffer fromPosition = source.slice();
+        if (fromPosition.capacity() == 0) {
+            return;
+        }
+        ClException.run(
+                "clEnqueueWriteBuffer",
+                () -> CL.clEnqueueWriteBuffer(
+                        queue,
+                        target.handle(),
+                        false,
+                        0,
+                        fromPosition.capacity(),
+                        Pointer.to(fromPosition),
+                        0,
+                        null,
+                        null));
+    }
+
+    /**
+     * Copies to the host; the memory holds the result once the queue has done it.
+     *
+     * @param source at least as large
+     * @param target direct
+     */
+    public void read(ClBuffer source, ByteBuffer target) {
+        ByteBuffer fromPosition = target.slice();
+        if (fromPosition.capacity() == 0) {
+            return;
+        }
+        ClException.run(
+                "clEnqueueReadBuffer",
+                () -> CL.clEnqueueReadBuffer(
+                        queue,
+                        source.handle(),
+                        false,
+                        0,
+                        fromPosition.capacity(),
+                        Pointer.to(fromPosition),
+                        0,
+                        null,
+                        null));
+    }
+
+    /**
+     * Makes what kernels wrote into a shared buffer visible to the host, as the standard asks: maps it and unmaps it.
+     *
+     * @param buffer shares the host's memory
+     */
+    public void syncShared(ClBuffer buffer) {
+        ByteBuffer mapped = ClException.create(
+                "clEnqueueMapBuffer",
+                code -> CL.clEnqueueMapBuffer(
+                        queue, buffer.handle(), false, CL.CL_MAP_READ, 0, buffer.byteSize(), 0, null, null, code));
+        ClException.run(
+                "clEnqueueUnmapMemObject",
+                () -> CL.clEnqueueUnmapMemObject(queue, buffer.handle(), mapped, 0, null, null));
+    }
+
+    /**
+     * Fills a buffer with NaN, so that reading what was never written shows.
+     *
+     * @param buffer any
+     */
+    public void poison(ClBuffer buffer) {
+        long whole = buffer.byteSize() / 4 * 4;
+        ClException.run(
+                "clEnqueueFillBuffer",
+                () -> CL.clEnqueueFillBuffer(
+                        queue, buffer.handle(), Pointer.to(new int[] {POISON}), 4, 0, whole, 0, null, null));
+    }
+
+    /**
+     * Launches a kernel with the arguments that it has now.
+     *
+     * @param kernel with all arguments set
+     * @param global work-items along each axis, each a multiple of the group's
+     * @param group work-items of a work-group along each axis
+     */
+    public void launch(ClKernel kernel, long[] global, long[] group) {
+        cl_event event = profile == null ? null : new cl_event();
+        int code = ClException.codeOf(() ->
+                CL.clEnqueueNDRangeKernel(queue, kernel.handle(), global.length, null, global, group, 0, null, event));
+        if (code != CL.CL_SUCCESS) {
+            throw new ClException(
+                    "clEnqueueNDRangeKernel",
+                    code,
+                    kernel.name() + ", global " + Arrays.toString(global) + ", group " + Arrays.toString(group));
+        }
+        if (event != null) {
+            profile.add(new ClEvent(event, kernel.name()));
+        }
+    }
+
+    /**
+     * An event that is complete when all that was enqueued so far is; also sends it to the device.
+     *
+     * @param what names it in errors
+     * @return to be closed by the caller
+     */
+    public ClEvent marker(String what) {
+        cl_event event = new cl_event();
+        ClException.run("clEnqueueMarkerWithWaitList", () -> CL.clEnqueueMarkerWithWaitList(queue, 0, null, event));
+        ClEvent marker = new ClEvent(event, what);
+        ClException.run("clFlush", () -> CL.clFlush(queue));
+        return marker;
+    }
+
+    /** Waits for all that was enqueued. */
+    public void finish() {
+        ClException.run("clFinish", () -> CL.clFinish(queue));
+    }
+
+    @Override
+    public void close() {
+        if (receipt.release()) {
+            CL.clReleaseCommandQueue(queue);
+        }
+    }
+}

@@ -1,0 +1,85 @@
+package dev.attention4j.opencl.runtime;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.jocl.CL;
+import org.jocl.cl_device_id;
+import org.jocl.cl_platform_id;
+
+/** Finds the OpenCL devices of this machine. */
+public final class Devices {
+    /**
+     * CL_DEVICE_TYPE_ALL as the standard has it. JOCL's constant is sign-extended to 64 bits, which Rusticl refuses
+     * with CL_INVALID_DEVICE_TYPE.
+     */
+    private static final long ALL_TYPES = 0xFFFFFFFFL;
+
+    /** What there is. */
+    public enum Status {
+        /** At least one device. */
+        FOUND,
+        /** See {@link NativeLibrary}. */
+        NO_LIBRARY,
+        /** There is a loader, but no vendor's driver is registered with it or none loads. */
+        NO_PLATFORM,
+        /** There is a driver, but it has no device. */
+        NO_DEVICE
+    }
+
+    /**
+     * What was found.
+     *
+     * @param status how far the search got
+     * @param devices in the order of platforms; empty unless found
+     * @param found what was found, one sentence
+     */
+    public record Search(Status status, List<ClDevice> devices, String found) {}
+
+    private Devices() {}
+
+    /**
+     * Looks for devices.
+     *
+     * @return never throws: what is missing is in the status
+     */
+    public static Search find() {
+        NativeLibrary.Outcome library = NativeLibrary.load();
+        if (library.status() != NativeLibrary.Status.READY) {
+            return new Search(Status.NO_LIBRARY, List.of(), library.found());
+        }
+        int[] count = new int[1];
+        int code = ClException.codeOf(() -> CL.clGetPlatformIDs(0, null, count));
+        if (code != CL.CL_SUCCESS || count[0] == 0) {
+            return new Search(
+                    Status.NO_PLATFORM,
+                    List.of(),
+                    "an OpenCL loader, but no vendor's driver behind it (clGetPlatformIDs: "
+                            + (code == CL.CL_SUCCESS ? "0 platforms" : ClException.name(code)) + ")");
+        }
+        cl_platform_id[] platforms = new cl_platform_id[count[0]];
+        ClException.run("clGetPlatformIDs", () -> CL.clGetPlatformIDs(platforms.length, platforms, null));
+        List<ClDevice> devices = new ArrayList<>();
+        for (cl_platform_id platform : platforms) {
+            addDevices(platform, devices);
+        }
+        if (devices.isEmpty()) {
+            return new Search(
+                    Status.NO_DEVICE, List.of(), platforms.length + " OpenCL platform(s), but none has a device");
+        }
+        return new Search(Status.FOUND, devices, devices.size() + " OpenCL device(s)");
+    }
+
+    private static void addDevices(cl_platform_id platform, List<ClDevice> devices) {
+        int[] count = new int[1];
+        int code = ClException.codeOf(() -> CL.clGetDeviceIDs(platform, ALL_TYPES, 0, null, count));
+        // A platform without a device is normal: Mesa's Clover beside Rusticl is one.
+        if (code != CL.CL_SUCCESS || count[0] == 0) {
+            return;
+        }
+        cl_device_id[] ids = new cl_device_id[count[0]];
+        ClException.run("clGetDeviceIDs", () -> CL.clGetDeviceIDs(platform, ALL_TYPES, ids.length, ids, null));
+        for (cl_device_id id : ids) {
+            devices.add(new ClDevice(platform, id, devices.size()));
+        }
+    }
+}

@@ -1,0 +1,69 @@
+package dev.attention4j.opencl.runtime;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.util.HashSet;
+import java.util.Set;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/**
+ * Reads a kernel file from the jar and puts in what it includes.
+ *
+ * <p>The host does it because a driver has no path into a jar. Each file is put in once, and {@code #line} directives
+ * keep compilers naming the file and line that a person would open.
+ */
+final class KernelSource {
+    private static final String ROOT = "/dev/attention4j/kernels/";
+    private static final Pattern INCLUDE = Pattern.compile("\\s*#include\\s+\"([^\"]+)\"\\s*");
+
+    private KernelSource() {}
+
+    /**
+     * A translation unit.
+     *
+     * @param file under {@code opencl/}, such as {@code staged/scores.cl}
+     * @return without includes
+     * @throws IllegalArgumentException if a file is not in the jar
+     */
+    static String read(String file) {
+        StringBuilder text = new StringBuilder();
+        append(file, text, new HashSet<>());
+        return text.toString();
+    }
+
+    private static void append(String file, StringBuilder text, Set<String> seen) {
+        if (!seen.add(file)) {
+            return;
+        }
+        text.append("#line 1 \"").append(file).append("\"\n");
+        int line = 0;
+        for (String content : load(file).lines().toList()) {
+            line++;
+            Matcher include = INCLUDE.matcher(content);
+            if (include.matches()) {
+                append(include.group(1), text, seen);
+                text.append("#line ")
+                        .append(line + 1)
+                        .append(" \"")
+                        .append(file)
+                        .append("\"\n");
+            } else {
+                text.append(content).append('\n');
+            }
+        }
+    }
+
+    private static String load(String file) {
+        try (InputStream stream = KernelSource.class.getResourceAsStream(ROOT + file)) {
+            if (stream == null) {
+                throw new IllegalArgumentException("no kernel file opencl/" + file + " in the jar");
+            }
+            return new String(stream.readAllBytes(), StandardCharsets.UTF_8);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+}

@@ -1,0 +1,143 @@
+package dev.attention4j.opencl.runtime;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import org.jocl.LibUtils;
+
+/**
+ * Loads JOCL's native library, once, and says what went wrong where it cannot be.
+ *
+ * <p>JOCL by itself unpacks to a predictable name in {@code java.io.tmpdir} and loads whatever lies there: on a shared
+ * machine another user could plant a library, and two JVMs can meet a half-written one. So it is unpacked here first,
+ * in one atomic step, into a directory that only this user can write, and JOCL is shown that directory while its class
+ * {@code CL} initialises.
+ */
+public final class NativeLibrary {
+    /** How far loading got. */
+    public enum Status {
+        /** Loaded, and an OpenCL loader (libOpenCL) found. */
+        READY,
+        /** JOCL has none for this operating system and architecture. */
+        NO_NATIVE,
+        /** It could not be written to disk, or what was written could not be loaded. */
+        NOT_UNPACKED,
+        /** It is loaded, but there is no libOpenCL. */
+        NO_LOADER
+    }
+
+    /**
+     * How loading went.
+     *
+     * @param status how far it got
+     * @param found what was found, one sentence
+     */
+    public record Outcome(Status status, String found) {}
+
+    private static Outcome outcome;
+
+    private NativeLibrary() {}
+
+    /**
+     * Loads the library if that has not been tried yet.
+     *
+     * @return the same outcome each time
+     */
+    public static synchronized Outcome load() {
+        if (outcome == null) {
+            outcome = tryLoad();
+        }
+        return outcome;
+    }
+
+    private static Outcome tryLoad() {
+        String platform = System.getProperty("os.name") + " on " + System.getProperty("os.arch");
+        String library;
+        String file;
+        try {
+            library = LibUtils.createPlatformLibraryName("JOCL_2_0_6");
+            file = LibUtils.createLibraryFileName(library);
+        } catch (RuntimeException e) {
+            return new Outcome(Status.NO_NATIVE, "JOCL does not know " + platform);
+        }
+        byte[] bytes;
+        try (InputStream resource = LibUtils.class.getResourceAsStream("/lib/" + file)) {
+            if (resource == null) {
+                return new Outcome(Status.NO_NATIVE, "JOCL has no native library for " + platform + " (" + file + ")");
+            }
+            bytes = resource.readAllBytes();
+        } catch (IOException e) {
+            return new Outcome(Status.NOT_UNPACKED, "JOCL's native library cannot be read from its jar: " + e);
+        }
+        List<String> refusals = new ArrayList<>();
+        for (Path candidate :
+                List.of(UserDirectory.cache().resolve("native"), Path.of(System.getProperty("java.io.tmpdir")))) {
+            try {
+                return initialise(unpack(candidate, file, bytes));
+            } catch (IOException | UnsatisfiedLinkError e) {
+                refusals.add(candidate + ": " + firstLine(e));
+            }
+        }
+        return new Outcome(
+                Status.NOT_UNPACKED, "JOCL's native library cannot be unpacked: " + String.join("; ", refusals));
+    }
+
+    /** The directory that holds the library, whole and as it is in the jar. */
+    private static Path unpack(Path candidate, String file, byte[] bytes) throws IOException {
+        Path directory;
+        if (candidate.endsWith("native")) {
+            UserDirectory.ensure(candidate.getParent());
+            directory = UserDirectory.ensure(candidate);
+        } else {
+            // The shared temporary directory: a fresh one inside it, which is created for this user alone.
+            directory = Files.createTempDirectory("attention4j-native");
+            directory.toFile().deleteOnExit();
+            directory.resolve(file).toFile().deleteOnExit();
+        }
+        Path target = directory.resolve(file);
+        if (!Files.exists(target) || !Arrays.equals(Files.readAllBytes(target), bytes)) {
+            Path temporary = Files.createTempFile(directory, file, ".part");
+            Files.write(temporary, bytes);
+            Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+        }
+        // A file system mounted noexec shows itself by this (access(2) says so on Linux), while another directory can
+        // still be tried: once JOCL's class has failed to initialise there is no second attempt in this JVM. Loading
+        // the
+        // library here to find out is no way: its JNI_OnLoad initialises that class.
+        if (!target.toFile().setExecutable(true) || !Files.isExecutable(target)) {
+            throw new IOException("nothing can be executed there (file system mounted noexec?)");
+        }
+        return directory;
+    }
+
+    private static Outcome initialise(Path directory) {
+        String previous = System.getProperty("java.io.tmpdir");
+        System.setProperty("java.io.tmpdir", directory.toString());
+        try {
+            Class.forName("org.jocl.CL", true, NativeLibrary.class.getClassLoader());
+            return new Outcome(Status.READY, "JOCL's native library loaded from " + directory);
+        } catch (ClassNotFoundException | LinkageError e) {
+            Throwable cause = e instanceof ExceptionInInitializerError && e.getCause() != null ? e.getCause() : e;
+            String message = String.valueOf(cause.getMessage());
+            if (message.contains("native OpenCL library")) {
+                return new Outcome(Status.NO_LOADER, "no OpenCL loader (libOpenCL) on this machine");
+            }
+            return new Outcome(Status.NOT_UNPACKED, "JOCL's native library does not load: " + firstLine(cause));
+        } finally {
+            System.setProperty("java.io.tmpdir", previous);
+        }
+    }
+
+    private static String firstLine(Throwable e) {
+        String message = String.valueOf(e.getMessage());
+        return e instanceof UnsatisfiedLinkError
+                ? message.lines().findFirst().orElse("")
+                : e.getClass().getSimpleName() + ": "
+                        + message.lines().findFirst().orElse("");
+    }
+}

@@ -1,0 +1,129 @@
+package dev.attention4j.opencl.runtime;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.Arrays;
+import java.util.HexFormat;
+import java.util.Optional;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Built programs on disk, so that a second start compiles nothing.
+ *
+ * <p>An entry's name is the hash of source, options, device, driver and platform; its content carries that hash and its
+ * own. What is damaged, stale or of another key is deleted and built again, never given to the driver; the directory
+ * must be this user's alone. Where no such directory can be had, nothing is cached.
+ */
+final class ProgramCache {
+    private static final Logger LOG = LoggerFactory.getLogger(ProgramCache.class);
+    private static final byte[] MAGIC = "attention4j program 1\n".getBytes(StandardCharsets.US_ASCII);
+    private static final int HASH_BYTES = 32;
+
+    private final Path directory;
+
+    private ProgramCache(Path directory) {
+        this.directory = directory;
+    }
+
+    /** The cache in a directory, or in the user's if that is null. */
+    static ProgramCache open(Path chosen) {
+        Path wanted = chosen != null ? chosen : UserDirectory.cache().resolve("programs");
+        try {
+            if (chosen == null) {
+                UserDirectory.ensure(wanted.getParent());
+            }
+            return new ProgramCache(UserDirectory.ensure(wanted));
+        } catch (IOException e) {
+            LOG.warn("Built kernels are not kept between runs: {}", e.getMessage());
+            return new ProgramCache(null);
+        }
+    }
+
+    /** The name under which a build is kept. */
+    static String key(String... parts) {
+        MessageDigest digest = sha256();
+        for (String part : parts) {
+            byte[] bytes = part.getBytes(StandardCharsets.UTF_8);
+            // The length keeps ("ab", "c") and ("a", "bc") apart.
+            digest.update(ByteBuffer.allocate(4).putInt(bytes.length).array());
+            digest.update(bytes);
+        }
+        return HexFormat.of().formatHex(digest.digest());
+    }
+
+    Optional<byte[]> load(String key) {
+        if (directory == null) {
+            return Optional.empty();
+        }
+        Path file = file(key);
+        byte[] content;
+        try {
+            content = Files.readAllBytes(file);
+        } catch (NoSuchFileException e) {
+            return Optional.empty();
+        } catch (IOException e) {
+            LOG.warn("A built kernel cannot be read and is built again: {}", e.toString());
+            return Optional.empty();
+        }
+        int header = MAGIC.length + 2 * HASH_BYTES;
+        byte[] payload = content.length < header ? new byte[0] : Arrays.copyOfRange(content, header, content.length);
+        if (content.length <= header || !Arrays.equals(header(key, payload), Arrays.copyOf(content, header))) {
+            LOG.warn("A built kernel is damaged and is built again: {}", file);
+            drop(key);
+            return Optional.empty();
+        }
+        return Optional.of(payload);
+    }
+
+    void store(String key, byte[] payload) {
+        if (directory == null) {
+            return;
+        }
+        try {
+            Path temporary = Files.createTempFile(directory, "program", ".part");
+            byte[] header = header(key, payload);
+            byte[] content = Arrays.copyOf(header, header.length + payload.length);
+            System.arraycopy(payload, 0, content, header.length, payload.length);
+            Files.write(temporary, content);
+            Files.move(temporary, file(key), StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+        } catch (IOException e) {
+            LOG.warn("A built kernel cannot be kept for the next run: {}", e.toString());
+        }
+    }
+
+    void drop(String key) {
+        try {
+            Files.deleteIfExists(file(key));
+        } catch (IOException e) {
+            LOG.warn("A stale built kernel cannot be deleted: {}", e.toString());
+        }
+    }
+
+    private Path file(String key) {
+        return directory.resolve(key + ".program");
+    }
+
+    private static byte[] header(String key, byte[] payload) {
+        return ByteBuffer.allocate(MAGIC.length + 2 * HASH_BYTES)
+                .put(MAGIC)
+                .put(HexFormat.of().parseHex(key))
+                .put(sha256().digest(payload))
+                .array();
+    }
+
+    private static MessageDigest sha256() {
+        try {
+            return MessageDigest.getInstance("SHA-256");
+        } catch (NoSuchAlgorithmException e) {
+            throw new IllegalStateException("every Java platform has SHA-256", e);
+        }
+    }
+}

@@ -1,0 +1,88 @@
+package dev.attention4j.opencl.runtime;
+
+import java.util.EnumSet;
+import java.util.Locale;
+import java.util.Set;
+
+/**
+ * What has to be done differently on some devices: the one place for it, each with its reason.
+ *
+ * <p>Only what probing cannot find belongs here. Add a quirk as a constant with its reason, recognise it in {@link
+ * #of}, and name the test.
+ */
+public final class Quirks {
+    /** One peculiarity. */
+    public enum Quirk {
+        /** {@code mad()} is the fast multiply-add: AMD's and Qualcomm's compilers emulate {@code fma()} on some parts. */
+        MULTIPLY_ADD_IS_MAD,
+        /** {@code a*b+c} is the fast multiply-add: Mali has slow {@code fma()} and contracts the plain form. */
+        MULTIPLY_ADD_IS_PLAIN,
+        /**
+         * CL_MEM_USE_HOST_PTR is broken: copy instead. Mali drivers; Rusticl of Mesa 22.3 refuses to unmap what it mapped
+         * (CL_INVALID_VALUE).
+         */
+        NO_HOST_POINTER,
+        /** Made for testing, not for speed (Oclgrind, llvmpipe): never the default device. */
+        EMULATOR,
+        /** Programs made from binaries are not to be had or not to be trusted: always build from source. */
+        NO_BINARIES
+    }
+
+    private final Set<Quirk> quirks;
+
+    private Quirks(Set<Quirk> quirks) {
+        this.quirks = quirks;
+    }
+
+    /**
+     * Whether a quirk applies.
+     *
+     * @param quirk which
+     * @return true if so
+     */
+    public boolean has(Quirk quirk) {
+        return quirks.contains(quirk);
+    }
+
+    /**
+     * The value of MULTIPLY_ADD for {@code opencl/common/multiply_add.clh}.
+     *
+     * @return 0 for fma(a, b, c), 1 for mad(a, b, c), 2 for a * b + c
+     */
+    public int multiplyAdd() {
+        return has(Quirk.MULTIPLY_ADD_IS_MAD) ? 1 : has(Quirk.MULTIPLY_ADD_IS_PLAIN) ? 2 : 0;
+    }
+
+    static Quirks of(ClDevice device) {
+        return of(device.vendor(), device.platformName(), device.name());
+    }
+
+    static Quirks of(String vendor, String platform, String name) {
+        Set<Quirk> found = EnumSet.noneOf(Quirk.class);
+        String all = (vendor + "\n" + platform + "\n" + name).toLowerCase(Locale.ROOT);
+        if (all.contains("advanced micro devices") || all.contains("qualcomm") || all.contains("adreno")) {
+            found.add(Quirk.MULTIPLY_ADD_IS_MAD);
+        }
+        if (all.contains("mali")) {
+            found.add(Quirk.MULTIPLY_ADD_IS_PLAIN);
+            found.add(Quirk.NO_HOST_POINTER);
+        }
+        if (all.contains("llvmpipe")) {
+            found.add(Quirk.EMULATOR);
+        }
+        if (all.contains("rusticl")) {
+            found.add(Quirk.NO_HOST_POINTER);
+        }
+        if (all.contains("oclgrind")) {
+            // Its clCreateProgramWithBinary drops the source lines that its reports point at.
+            found.add(Quirk.EMULATOR);
+            found.add(Quirk.NO_BINARIES);
+        }
+        return new Quirks(found);
+    }
+
+    @Override
+    public String toString() {
+        return quirks.toString();
+    }
+}

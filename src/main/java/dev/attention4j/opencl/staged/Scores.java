@@ -1,0 +1,49 @@
+package dev.attention4j.opencl.staged;
+
+import dev.attention4j.AttentionProblem;
+import dev.attention4j.opencl.plan.Band;
+import dev.attention4j.opencl.plan.DeviceCall;
+import dev.attention4j.opencl.runtime.ClKernel;
+import dev.attention4j.opencl.runtime.DeviceContext;
+
+/** Launches {@code opencl/staged/scores.cl}: the dot product of each query with each key. */
+final class Scores {
+    private final DeviceContext context;
+
+    Scores(DeviceContext context) {
+        this.context = context;
+    }
+
+    void enqueue(Block block) {
+        if (block.keys() == 0) {
+            return;
+        }
+        DeviceCall call = block.call();
+        AttentionProblem problem = call.problem();
+        TiledKernel tiled = build(problem);
+        ClKernel.Arguments arguments = tiled.kernel().arguments();
+        call.query().asRows(arguments);
+        call.key()
+                .asRows(arguments)
+                .buffer(block.scores())
+                .longInteger(block.scoresOffset())
+                .integer(block.firstSlice())
+                .integer(problem.queryHeads())
+                .integer(block.group())
+                .integer(block.firstQuery())
+                .integer(block.queries())
+                .integer(block.keys())
+                .integer(problem.headDim());
+        Band.set(arguments, call, block.scores());
+        context.queue()
+                .launch(
+                        tiled.kernel(),
+                        tiled.tiling().global(block.queries(), block.keys(), block.slices()),
+                        tiled.tiling().group());
+    }
+
+    TiledKernel build(AttentionProblem problem) {
+        return TiledKernel.build(
+                context, "scores", "KEYS", "DIM_SLICE", TiledKernel.defines(problem.dtype(), problem.attention()));
+    }
+}

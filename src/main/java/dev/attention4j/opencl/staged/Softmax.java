@@ -1,0 +1,55 @@
+package dev.attention4j.opencl.staged;
+
+import dev.attention4j.opencl.plan.DeviceCall;
+import dev.attention4j.opencl.runtime.ClBuffer;
+import dev.attention4j.opencl.runtime.ClDevice;
+import dev.attention4j.opencl.runtime.ClKernel;
+import dev.attention4j.opencl.runtime.DeviceContext;
+import java.util.HashMap;
+import java.util.Map;
+
+/** Launches {@code opencl/staged/softmax.cl}: each row of scores becomes weights, and its log-sum-exp is kept. */
+final class Softmax {
+    private static final int GPU_GROUP_ITEMS = 128;
+
+    private final DeviceContext context;
+
+    Softmax(DeviceContext context) {
+        this.context = context;
+    }
+
+    void enqueue(Block block) {
+        DeviceCall call = block.call();
+        ClBuffer logSumExp = call.logSumExp();
+        Map<String, Object> defines = new HashMap<>();
+        defines.put("VECTOR_WIDTH", Tiling.vectorWidth(context.device()));
+        if (logSumExp != null) {
+            defines.put("LOG_SUM_EXP", 1);
+        }
+        int items = context.device().type() == ClDevice.Type.CPU
+                ? 1
+                : Integer.highestOneBit(
+                        Math.min(GPU_GROUP_ITEMS, context.device().maxWorkGroupSize()));
+        ClKernel kernel = build(defines, items);
+        while (kernel.largestGroup() < items) {
+            items /= 2;
+            kernel = build(defines, items);
+        }
+        kernel.arguments()
+                .buffer(block.scores())
+                .longInteger(block.scoresOffset())
+                .buffer(logSumExp == null ? block.scores() : logSumExp)
+                .integer(block.firstSlice())
+                .integer(block.firstQuery())
+                .integer(call.problem().queryLength())
+                .integer(block.queries())
+                .integer(block.keys());
+        context.queue()
+                .launch(kernel, new long[] {(long) block.queries() * items, block.slices()}, new long[] {items, 1});
+    }
+
+    private ClKernel build(Map<String, Object> defines, int items) {
+        defines.put("GROUP_ITEMS", items);
+        return context.kernel("staged/softmax.cl", "softmax", defines);
+    }
+}

@@ -1,0 +1,51 @@
+package dev.attention4j.opencl.staged;
+
+import dev.attention4j.Attention;
+import dev.attention4j.DType;
+import dev.attention4j.DeviceException;
+import dev.attention4j.opencl.plan.Band;
+import dev.attention4j.opencl.runtime.ClKernel;
+import dev.attention4j.opencl.runtime.DeviceContext;
+import java.util.HashMap;
+import java.util.Map;
+
+/**
+ * A matrix product's kernel with the largest tiling that runs here.
+ *
+ * @param kernel built with the tiling
+ * @param tiling what it was built with
+ */
+record TiledKernel(ClKernel kernel, Tiling tiling) {
+    /**
+     * Builds the kernel, with a smaller tiling where the device, or the kernel as built, cannot take a larger one.
+     *
+     * @param columns what the tile's columns are called in the kernel's macros
+     * @param slice what the staged slice is called there
+     */
+    static TiledKernel build(
+            DeviceContext context, String name, String columns, String slice, Map<String, Object> defines) {
+        for (Tiling tiling : Tiling.candidates(context.device())) {
+            if (tiling.groupItems() > context.device().maxWorkGroupSize()
+                    || tiling.localBytes() > context.device().localMemoryBytes()) {
+                continue;
+            }
+            Map<String, Object> all = new HashMap<>(defines);
+            tiling.define(columns, slice, all);
+            ClKernel kernel = context.kernel("staged/" + name + ".cl", name, all);
+            if (tiling.groupItems() <= kernel.largestGroup()) {
+                return new TiledKernel(kernel, tiling);
+            }
+        }
+        throw new DeviceException("no tiling of " + name + " fits " + context.device() + ": work-group at most "
+                + context.device().maxWorkGroupSize() + ", local memory "
+                + context.device().localMemoryBytes() + " bytes");
+    }
+
+    /** The macros that storage and band of a problem ask for. */
+    static Map<String, Object> defines(DType dtype, Attention attention) {
+        Map<String, Object> defines = new HashMap<>();
+        defines.put("STORAGE", dtype == DType.FLOAT32 ? 0 : dtype == DType.FLOAT16 ? 1 : 2);
+        Band.define(attention, defines);
+        return defines;
+    }
+}

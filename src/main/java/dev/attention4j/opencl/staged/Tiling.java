@@ -1,0 +1,76 @@
+package dev.attention4j.opencl.staged;
+
+import dev.attention4j.opencl.runtime.ClDevice;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * The tile sizes of the two matrix products; see the macros in {@code opencl/staged/scores.cl}.
+ *
+ * @param localRows work-items of a work-group along the queries
+ * @param localColumns work-items of a work-group along keys or valueDim
+ * @param microRows rows of a work-item
+ * @param microVectors vectors of columns of a work-item
+ * @param slice columns of the left matrix staged at a time
+ * @param vectorWidth floats of a vector
+ */
+record Tiling(int localRows, int localColumns, int microRows, int microVectors, int slice, int vectorWidth) {
+    /** From the largest on; the last fits any device. */
+    static List<Tiling> candidates(ClDevice device) {
+        if (device.type() == ClDevice.Type.CPU) {
+            int width = vectorWidth(device);
+            return List.of(
+                    new Tiling(8, 2, 8, 2, 64, width),
+                    new Tiling(4, 4, 4, 1, 16, width),
+                    new Tiling(1, 1, 4, 1, 16, 4));
+        }
+        return List.of(new Tiling(16, 16, 4, 1, 16, 4), new Tiling(8, 8, 4, 1, 16, 4), new Tiling(4, 4, 4, 1, 8, 4));
+    }
+
+    /** The float vector that suits the device best: 4, 8 or 16. */
+    static int vectorWidth(ClDevice device) {
+        return device.type() == ClDevice.Type.CPU && device.nativeVectorWidth() >= 8
+                ? Math.min(16, Integer.highestOneBit(device.nativeVectorWidth()))
+                : 4;
+    }
+
+    int tileRows() {
+        return localRows * microRows;
+    }
+
+    int tileColumns() {
+        return localColumns * microVectors * vectorWidth;
+    }
+
+    int groupItems() {
+        return localRows * localColumns;
+    }
+
+    long localBytes() {
+        return 4L * slice * (tileRows() + tileColumns());
+    }
+
+    void define(String columns, String sliceName, Map<String, Object> defines) {
+        defines.put("LOCAL_QUERIES", localRows);
+        defines.put("LOCAL_" + columns, localColumns);
+        defines.put("MICRO_QUERIES", microRows);
+        defines.put("MICRO_VECTORS", microVectors);
+        defines.put(sliceName, slice);
+        defines.put("VECTOR_WIDTH", vectorWidth);
+    }
+
+    long[] global(long rows, long columns, long slices) {
+        return new long[] {
+            Block.ceilDiv(columns, tileColumns()) * localColumns, Block.ceilDiv(rows, tileRows()) * localRows, slices
+        };
+    }
+
+    long[] group() {
+        return new long[] {localColumns, localRows, 1};
+    }
+
+    @Override
+    public String toString() {
+        return tileRows() + "x" + tileColumns() + " tiles of " + microRows + "x" + microVectors * vectorWidth;
+    }
+}

@@ -1,0 +1,186 @@
+package dev.attention4j;
+
+import java.util.Random;
+
+/**
+ * A small attention problem drawn from a seed: odd sizes, empty sizes, any combination of options, rows that are masked
+ * through and through, and NaN or infinity in what is masked.
+ *
+ * @param query [batch, queryHeads, queryLength, headDim]
+ * @param key [batch, keyValueHeads, keyLength, headDim]
+ * @param value [batch, keyValueHeads, keyLength, valueDim]
+ * @param attention the operation
+ * @param reproduce the line that draws it again
+ */
+public record RandomProblem(Tensor query, Tensor key, Tensor value, Attention attention, String reproduce) {
+    private static final int[] LENGTHS = {1, 2, 3, 4, 5, 7, 8, 13, 15, 16, 17, 31, 33, 40, 64, 65, 70, 100};
+    private static final int[] WIDTHS = {1, 2, 3, 4, 5, 8, 13, 16, 17, 20, 32, 33, 40, 64, 65, 80};
+
+    /**
+     * Draws a problem with a random combination of options.
+     *
+     * @param seed the same seed gives the same problem
+     * @return a problem of a few thousand scores at most per head
+     */
+    public static RandomProblem draw(long seed) {
+        return draw(seed, -1);
+    }
+
+    /**
+     * Draws a problem with one option alone, or a random combination.
+     *
+     * @param seed the same seed gives the same problem
+     * @param only 0 to 7: scale, softcap, causal, window, offsets, mask, bias, none; −1 for a combination
+     * @return a problem
+     */
+    public static RandomProblem draw(long seed, int only) {
+        Random random = new Random(seed);
+        int batch = random.nextInt(20) == 0 ? 0 : 1 + random.nextInt(3);
+        int keyValueHeads = 1 + random.nextInt(3);
+        int group = random.nextInt(2) == 0 ? 1 : 1 + random.nextInt(3);
+        int queryLength = random.nextInt(20) == 0 ? 0 : LENGTHS[random.nextInt(LENGTHS.length)];
+        int keyLength = random.nextInt(20) == 0 ? 0 : LENGTHS[random.nextInt(LENGTHS.length)];
+        int headDim = WIDTHS[random.nextInt(WIDTHS.length)];
+        int valueDim = random.nextBoolean() ? headDim : WIDTHS[random.nextInt(WIDTHS.length)];
+        int heads = keyValueHeads * group;
+        DType dtype = only >= 0 || random.nextInt(3) > 0
+                ? DType.FLOAT32
+                : random.nextBoolean() ? DType.FLOAT16 : DType.BFLOAT16;
+        Tensor query = tensor(random, batch, heads, queryLength, headDim);
+        Tensor key = tensor(random, batch, keyValueHeads, keyLength, headDim);
+        Tensor value = tensor(random, batch, keyValueHeads, keyLength, valueDim);
+
+        Attention.Builder builder =
+                Attention.builder().weights(random.nextBoolean()).logSumExp(random.nextBoolean());
+        if (on(random, only, 0)) {
+            builder.scale(random.nextInt(8) == 0 ? 0 : random.nextGaussian());
+        }
+        if (on(random, only, 1)) {
+            builder.softcap(0.1 + 5 * random.nextDouble());
+        }
+        if (on(random, only, 2)) {
+            builder.causal(random.nextBoolean() ? Alignment.TOP_LEFT : Alignment.BOTTOM_RIGHT);
+        }
+        if (on(random, only, 3)) {
+            builder.window(random.nextInt(12) - 1, random.nextInt(12) - 1);
+            builder.align(random.nextBoolean() ? Alignment.TOP_LEFT : Alignment.BOTTOM_RIGHT);
+        }
+        if (on(random, only, 4)) {
+            int[] offsets = new int[random.nextBoolean() || batch == 0 ? 1 : batch];
+            for (int n = 0; n < offsets.length; n++) {
+                offsets[n] = random.nextInt(keyLength + queryLength + 3) - queryLength - 1;
+            }
+            builder.causalOffsets(offsets);
+        }
+        long[] scores = {batch, heads, queryLength, keyLength};
+        if (on(random, only, 5)) {
+            builder.mask(mask(random, broadcast(random, scores)));
+        }
+        if (on(random, only, 6)) {
+            builder.bias(bias(random, broadcast(random, scores)));
+        }
+        Attention attention = builder.build();
+        String reproduce = "RandomProblem.draw(" + seed + "L, " + only + "): " + dtype + " batch " + batch + " heads "
+                + heads + "/" + keyValueHeads + " lengths " + queryLength + "/" + keyLength + " widths " + headDim + "/"
+                + valueDim + " " + attention;
+        poisonMasked(random, new RandomProblem(query, key, value, attention, reproduce));
+        return new RandomProblem(
+                laidOut(random, query.to(dtype)),
+                laidOut(random, key.to(dtype)),
+                laidOut(random, value.to(dtype)),
+                attention,
+                reproduce);
+    }
+
+    private static boolean on(Random random, int only, int option) {
+        return only >= 0 ? only == option : random.nextInt(3) == 0;
+    }
+
+    private static Tensor tensor(Random random, long... shape) {
+        return Tensor.random(random.nextLong(), shape);
+    }
+
+    /** Each axis repeated or not, leading axes left out or not. */
+    private static long[] broadcast(Random random, long... scores) {
+        int rank = 1 + random.nextInt(4);
+        long[] shape = new long[rank];
+        for (int axis = 0; axis < rank; axis++) {
+            shape[axis] = random.nextInt(3) == 0 ? 1 : scores[4 - rank + axis];
+        }
+        return shape;
+    }
+
+    private static Tensor mask(Random random, long... shape) {
+        boolean[] mask = new boolean[(int) Shapes.elementCount(shape)];
+        int keys = (int) shape[shape.length - 1];
+        for (int n = 0; n < mask.length; n++) {
+            mask[n] = random.nextInt(4) > 0;
+        }
+        for (int row = 0; keys > 0 && row < mask.length / keys; row++) {
+            if (random.nextInt(6) == 0) {
+                java.util.Arrays.fill(mask, row * keys, (row + 1) * keys, false);
+            }
+        }
+        return Tensor.of(mask, shape);
+    }
+
+    private static Tensor bias(Random random, long... shape) {
+        float[] bias = new float[(int) Shapes.elementCount(shape)];
+        for (int n = 0; n < bias.length; n++) {
+            bias[n] = random.nextInt(10) == 0 ? Float.NEGATIVE_INFINITY : (float) random.nextGaussian();
+        }
+        return Tensor.of(bias, shape).to(random.nextInt(3) == 0 ? DType.FLOAT16 : DType.FLOAT32);
+    }
+
+    /** Row-major, or as [batch, length, heads, width] seen through strides. */
+    private static Tensor laidOut(Random random, Tensor tensor) {
+        return random.nextBoolean()
+                ? tensor
+                : tensor.permute(0, 2, 1, 3).contiguous().permute(0, 2, 1, 3);
+    }
+
+    /** Puts NaN or infinity into some keys and values that no query of any head may attend to. */
+    private static void poisonMasked(Random random, RandomProblem drawn) {
+        AttentionProblem problem = AttentionProblem.of(drawn.query, drawn.key, drawn.value, drawn.attention);
+        boolean[] mask = drawn.attention.mask().map(Tensor::toBooleanArray).orElse(new boolean[] {true});
+        long[] maskShape = drawn.attention.mask().map(Tensor::shape).orElse(new long[] {1});
+        float[] poison = {Float.NaN, Float.POSITIVE_INFINITY, Float.NEGATIVE_INFINITY};
+        for (int batch = 0; batch < problem.batch(); batch++) {
+            for (int head = 0; head < problem.keyValueHeads(); head++) {
+                for (int key = 0; key < problem.keyLength(); key++) {
+                    if (!isSeen(problem, mask, maskShape, batch, head, key) && random.nextBoolean()) {
+                        float bad = poison[random.nextInt(3)];
+                        fill(drawn.key, batch, head, key, bad);
+                        fill(drawn.value, batch, head, key, bad);
+                    }
+                }
+            }
+        }
+    }
+
+    private static boolean isSeen(
+            AttentionProblem problem, boolean[] mask, long[] maskShape, int batch, int keyValueHead, int key) {
+        for (int head = 0; head < problem.queryHeads(); head++) {
+            for (int query = 0; problem.keyValueHead(head) == keyValueHead && query < problem.queryLength(); query++) {
+                boolean inBand = key >= problem.firstKey(batch, query) && key < problem.endKey(batch, query);
+                long[] index = {batch, head, query, key};
+                long at = 0;
+                for (int axis = 0; axis < maskShape.length; axis++) {
+                    at = at * maskShape[axis] + (maskShape[axis] == 1 ? 0 : index[4 - maskShape.length + axis]);
+                }
+                if (inBand && mask[(int) at]) {
+                    return true;
+                }
+            }
+        }
+        return false;
+    }
+
+    private static void fill(Tensor tensor, long batch, long head, long row, float number) {
+        int width = (int) tensor.size(3);
+        int start = (int) (((batch * tensor.size(1) + head) * tensor.size(2) + row) * width);
+        for (int n = 0; n < width; n++) {
+            tensor.floats().put(start + n, number);
+        }
+    }
+}

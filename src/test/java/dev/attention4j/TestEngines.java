@@ -1,0 +1,74 @@
+package dev.attention4j;
+
+import java.nio.file.Path;
+import java.util.List;
+import java.util.function.Predicate;
+
+/** The engines that tests run on: every one that is found, and a failure where there is no OpenCL device. */
+public final class TestEngines {
+    /** A cache for the kernels that tests build, so that the user's is left alone and a clean build starts cold. */
+    private static final Path PROGRAM_CACHE = Path.of("target", "test-program-cache");
+
+    private TestEngines() {}
+
+    /**
+     * All but the oracle.
+     *
+     * @return at least the CPU and one OpenCL device
+     */
+    public static List<EngineInfo> underTest() {
+        openCl();
+        return list(info -> info.kind() != EngineInfo.Kind.ORACLE);
+    }
+
+    /**
+     * The OpenCL devices.
+     *
+     * @return at least one
+     */
+    public static List<EngineInfo> openCl() {
+        List<EngineInfo> devices = list(EngineInfo::isOpenCl);
+        if (devices.isEmpty()) {
+            throw new AssertionError("No OpenCL device: a GPU test that is skipped is a GPU test that does not exist. "
+                    + Engines.absences());
+        }
+        return devices;
+    }
+
+    /**
+     * The OpenCL devices that are quick enough for many problems.
+     *
+     * @return at least one
+     */
+    public static List<EngineInfo> quickOpenCl() {
+        openCl();
+        List<EngineInfo> devices = list(info -> info.isOpenCl() && info.kind() != EngineInfo.Kind.EMULATOR);
+        if (devices.isEmpty()) {
+            throw new AssertionError("No OpenCL device but emulators: install pocl-opencl-icd");
+        }
+        return devices;
+    }
+
+    private static List<EngineInfo> list(Predicate<EngineInfo> wanted) {
+        return Engines.list().stream().filter(wanted).toList();
+    }
+
+    /**
+     * Options for tests: device memory is poisoned, kernels are cached under target/.
+     *
+     * @return to be changed further
+     */
+    public static EngineOptions options() {
+        return EngineOptions.DEFAULT.withPoison(true).withProgramCache(PROGRAM_CACHE);
+    }
+
+    /**
+     * Opens an engine with {@link #options()}.
+     *
+     * @param info which
+     * @return to be closed by the caller
+     */
+    public static AttentionEngine open(EngineInfo info) {
+        return Engines.open(info.id(), options());
+    }
+}
