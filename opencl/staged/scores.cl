@@ -89,6 +89,14 @@ __kernel __attribute__((reqd_work_group_size(LOCAL_KEYS, LOCAL_QUERIES, 1))) voi
         }
         barrier(CLK_LOCAL_MEM_FENCE);
 
+        // Sums of this slice alone live between two barriers, so that compilers which turn work-items into loops (PoCL)
+        // keep them in registers; what lives across a barrier they keep in memory.
+        VECTOR partial[MICRO_QUERIES][MICRO_VECTORS];
+        for (int m = 0; m < MICRO_QUERIES; m++) {
+            for (int n = 0; n < MICRO_VECTORS; n++) {
+                partial[m][n] = (VECTOR)(0.0f);
+            }
+        }
         for (int dim = 0; dim < DIM_SLICE; dim++) {
             __local const float *queryRow = queryTile + dim * TILE_QUERIES + get_local_id(1) * MICRO_QUERIES;
             __local const float *keyRow = keyTile + dim * TILE_KEYS + get_local_id(0) * VECTOR_WIDTH;
@@ -99,8 +107,13 @@ __kernel __attribute__((reqd_work_group_size(LOCAL_KEYS, LOCAL_QUERIES, 1))) voi
             for (int m = 0; m < MICRO_QUERIES; m++) {
                 const VECTOR queryElement = (VECTOR)(queryRow[m]);
                 for (int n = 0; n < MICRO_VECTORS; n++) {
-                    sums[m][n] = MULTIPLY_ADD(queryElement, keyVectors[n], sums[m][n]);
+                    partial[m][n] = MULTIPLY_ADD(queryElement, keyVectors[n], partial[m][n]);
                 }
+            }
+        }
+        for (int m = 0; m < MICRO_QUERIES; m++) {
+            for (int n = 0; n < MICRO_VECTORS; n++) {
+                sums[m][n] += partial[m][n];
             }
         }
         // Slower work-items may still read this slice when faster ones would write the next.

@@ -84,6 +84,14 @@ __kernel __attribute__((reqd_work_group_size(LOCAL_DIMS, LOCAL_QUERIES, 1))) voi
         }
         barrier(CLK_LOCAL_MEM_FENCE);
 
+        // Sums of this slice alone live between two barriers, so that compilers which turn work-items into loops (PoCL)
+        // keep them in registers; what lives across a barrier they keep in memory.
+        VECTOR partial[MICRO_QUERIES][MICRO_VECTORS];
+        for (int m = 0; m < MICRO_QUERIES; m++) {
+            for (int n = 0; n < MICRO_VECTORS; n++) {
+                partial[m][n] = (VECTOR)(0.0f);
+            }
+        }
         for (int key = 0; key < KEY_SLICE; key++) {
             __local const float *weightRow = weightTile + key * TILE_QUERIES + get_local_id(1) * MICRO_QUERIES;
             __local const float *valueRow = valueTile + key * TILE_DIMS + get_local_id(0) * VECTOR_WIDTH;
@@ -94,13 +102,18 @@ __kernel __attribute__((reqd_work_group_size(LOCAL_DIMS, LOCAL_QUERIES, 1))) voi
             for (int m = 0; m < MICRO_QUERIES; m++) {
                 const float weight = weightRow[m];
                 for (int n = 0; n < MICRO_VECTORS; n++) {
-                    const VECTOR sum = MULTIPLY_ADD((VECTOR)(weight), valueVectors[n], sums[m][n]);
+                    const VECTOR sum = MULTIPLY_ADD((VECTOR)(weight), valueVectors[n], partial[m][n]);
 #ifdef SKIP_MASKED
-                    sums[m][n] = weight == 0.0f ? sums[m][n] : sum;
+                    partial[m][n] = weight == 0.0f ? partial[m][n] : sum;
 #else
-                    sums[m][n] = sum;
+                    partial[m][n] = sum;
 #endif
                 }
+            }
+        }
+        for (int m = 0; m < MICRO_QUERIES; m++) {
+            for (int n = 0; n < MICRO_VECTORS; n++) {
+                sums[m][n] += partial[m][n];
             }
         }
         // Slower work-items may still read this slice when faster ones would write the next.

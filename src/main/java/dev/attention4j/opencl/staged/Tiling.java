@@ -20,7 +20,7 @@ record Tiling(int localRows, int localColumns, int microRows, int microVectors, 
         if (device.type() == ClDevice.Type.CPU) {
             int width = vectorWidth(device);
             return List.of(
-                    new Tiling(8, 2, 8, 2, 64, width),
+                    new Tiling(8, 1, 6, 4, 32, width),
                     new Tiling(4, 4, 4, 1, 16, width),
                     new Tiling(1, 1, 4, 1, 16, 4));
         }
