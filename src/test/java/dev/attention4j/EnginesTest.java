@@ -1,0 +1,67 @@
+package dev.attention4j;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+
+class EnginesTest {
+    private static EngineInfo info(String id, EngineInfo.Kind kind, String name) {
+        return new EngineInfo(id, kind, name, "vendor", "1", Map.of());
+    }
+
+    private static final EngineInfo POCL = info("opencl:0", EngineInfo.Kind.OPENCL_CPU, "pthread Xeon");
+    private static final EngineInfo GPU = info("opencl:1", EngineInfo.Kind.GPU, "NVIDIA H200");
+    private static final EngineInfo PIPE = info("opencl:2", EngineInfo.Kind.EMULATOR, "llvmpipe Xeon");
+    private static final EngineInfo CPU = info("cpu", EngineInfo.Kind.CPU, "plain Java");
+    private static final EngineInfo ORACLE = info("oracle", EngineInfo.Kind.ORACLE, "reference");
+
+    @Test
+    void theBestIsAGpuThenOpenClThenTheCpuAndNeverAnEmulator() {
+        assertThat(Engines.resolve("best", List.of(POCL, GPU, PIPE, CPU, ORACLE))).isEqualTo(GPU);
+        assertThat(Engines.resolve("best", List.of(PIPE, POCL, CPU, ORACLE))).isEqualTo(POCL);
+        assertThat(Engines.resolve("best", List.of(PIPE, CPU, ORACLE))).isEqualTo(CPU);
+    }
+
+    @Test
+    void anEngineIsNamedByIdIndexOrPartOfItsName() {
+        List<EngineInfo> engines = List.of(POCL, GPU, PIPE, CPU, ORACLE);
+        assertThat(Engines.resolve("CPU", engines)).isEqualTo(CPU);
+        assertThat(Engines.resolve("opencl:2", engines)).isEqualTo(PIPE);
+        assertThat(Engines.resolve("1", engines)).isEqualTo(GPU);
+        assertThat(Engines.resolve("h200", engines)).isEqualTo(GPU);
+    }
+
+    @Test
+    void whatNamesNoneOrTwoIsRefusedWithTheList() {
+        List<EngineInfo> engines = List.of(POCL, GPU, PIPE, CPU, ORACLE);
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> Engines.resolve("9", engines))
+                .withMessageContaining("must be 0 to 4")
+                .withMessageContaining("NVIDIA H200");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> Engines.resolve("Xeon", engines))
+                .withMessageContaining("names 2 engines");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> Engines.resolve("Radeon", engines))
+                .withMessageContaining("names no engine");
+        assertThatIllegalArgumentException().isThrownBy(() -> Engines.resolve("", engines));
+    }
+
+    @Test
+    void theEnginesOfThisMachineCanAllBeOpenedById() {
+        assertThat(TestEngines.openCl()).isNotEmpty();
+        assertThat(Engines.list()).extracting(EngineInfo::id).contains("cpu", "oracle").doesNotHaveDuplicates();
+        for (EngineInfo info : Engines.list()) {
+            try (AttentionEngine engine = TestEngines.open(info)) {
+                assertThat(engine.info()).isEqualTo(info);
+                assertThat(engine.plans()).isNotEmpty();
+                AttentionProblem problem =
+                        new AttentionProblem(1, 1, 1, 4, 4, 8, 8, DType.FLOAT32, Attention.DEFAULT);
+                assertThat(engine.explain(problem)).contains(engine.plans().get(0)).doesNotContain("\n");
+            }
+        }
+    }
+}

@@ -1,0 +1,79 @@
+package dev.attention4j;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.Random;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class Float16Test {
+    @Test
+    void everyHalfSurvivesTheWayToFloatAndBack() {
+        for (int bits = 0; bits < 1 << 16; bits++) {
+            short half = (short) bits;
+            float number = Float16.toFloat(half);
+            if (Float.isNaN(number)) {
+                assertThat(Float16.toFloat(Float16.fromFloat(number))).isNaN();
+            } else {
+                assertThat(Float16.fromFloat(number)).as("bits %x", bits).isEqualTo(half);
+            }
+        }
+    }
+
+    @Test
+    void everyBfloatSurvivesTheWayToFloatAndBack() {
+        for (int bits = 0; bits < 1 << 16; bits++) {
+            short bfloat = (short) bits;
+            float number = Float16.bfloatToFloat(bfloat);
+            if (Float.isNaN(number)) {
+                assertThat(Float16.bfloatToFloat(Float16.bfloatFromFloat(number))).isNaN();
+            } else {
+                assertThat(Float16.bfloatFromFloat(number)).as("bits %x", bits).isEqualTo(bfloat);
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "0x1p0, 0x3C00",
+        "-2, 0xC000",
+        "65504, 0x7BFF",
+        "65519.996, 0x7BFF",
+        "65520, 0x7C00",
+        "1e30, 0x7C00",
+        "-Infinity, 0xFC00",
+        "0x1p-24, 0x0001",
+        "0x1p-25, 0x0000",
+        "0x1.8p-25, 0x0001",
+        "0x1p-14, 0x0400",
+        "0x1.ffcp-15, 0x03FF",
+        "0x1.002p0, 0x3C00",
+        "0x1.006p0, 0x3C02",
+        "-0.0, 0x8000"
+    })
+    void roundsToNearestEven(String number, String bits) {
+        assertThat(Float16.fromFloat(Float.parseFloat(number)))
+                .isEqualTo((short) Integer.decode(bits).intValue());
+    }
+
+    @Test
+    void roundingIsNeverWorseThanEitherNeighbour() {
+        Random random = new Random(7);
+        for (int n = 0; n < 200_000; n++) {
+            float number = (float) (random.nextGaussian() * Math.pow(2, random.nextInt(30) - 20));
+            if (Math.abs(number) >= 65504) {
+                continue;
+            }
+            short half = Float16.fromFloat(number);
+            double error = Math.abs(Float16.toFloat(half) - (double) number);
+            for (int step : new int[] {-1, 1}) {
+                int magnitude = (half & 0x7FFF) + step;
+                if (magnitude >= 0) {
+                    float neighbour = Float16.toFloat((short) ((half & 0x8000) | magnitude));
+                    assertThat(error).isLessThanOrEqualTo(Math.abs(neighbour - (double) number));
+                }
+            }
+        }
+    }
+}
