@@ -2,6 +2,7 @@ package dev.attention4j.opencl;
 
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.EngineOptions;
+import dev.attention4j.UnsupportedPlanException;
 import dev.attention4j.opencl.plan.Plan;
 import dev.attention4j.opencl.runtime.DeviceContext;
 import dev.attention4j.opencl.staged.StagedPlan;
@@ -38,7 +39,7 @@ final class Planner {
             }
             refused = refusal.get();
         }
-        throw new IllegalArgumentException("plan: \"" + wanted + "\" cannot do this: " + refused);
+        throw new UnsupportedPlanException(wanted, refused);
     }
 
     String explain(AttentionProblem problem) {
