@@ -1,0 +1,54 @@
+package dev.attention4j.io;
+
+import java.io.IOException;
+
+/** A file was read, and what it holds is refused. The message begins with the file's name. */
+public class FileFormatException extends IOException {
+    private static final long serialVersionUID = 1L;
+
+    /** So that a hostile name does not fill the screen. */
+    private static final int MAX_QUOTED = 120;
+
+    /**
+     * With no cause but the file.
+     *
+     * @param file the file's name
+     * @param problem what was wrong and what was expected
+     */
+    public FileFormatException(String file, String problem) {
+        super(file + ": " + problem);
+    }
+
+    /**
+     * With a cause.
+     *
+     * @param file the file's name
+     * @param problem what was wrong and what was expected
+     * @param cause what was thrown below
+     */
+    public FileFormatException(String file, String problem, Throwable cause) {
+        super(file + ": " + problem, cause);
+    }
+
+    /**
+     * Text from a file, fit to be printed in a message: in quotes, with control characters escaped, cut if long.
+     *
+     * @param text whatever the file holds
+     * @return one line
+     */
+    public static String quoted(String text) {
+        return '"' + printable(text) + '"';
+    }
+
+    static String printable(String text) {
+        StringBuilder line = new StringBuilder();
+        text.codePoints().limit(MAX_QUOTED).forEach(c -> {
+            if (Character.isISOControl(c) || Character.getType(c) == Character.FORMAT) {
+                line.append(String.format("\\u%04x", c));
+            } else {
+                line.appendCodePoint(c);
+            }
+        });
+        return line + (text.codePointCount(0, text.length()) > MAX_QUOTED ? "..." : "");
+    }
+}

@@ -1,0 +1,93 @@
+package dev.attention4j.io;
+
+import dev.attention4j.Tensor;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Optional;
+import java.util.stream.Collectors;
+
+/** What a safetensors file holds: named tensors in host memory, and named strings. Immutable but for the tensors' elements. */
+public final class SafetensorsFile {
+    /** So that a file of ten thousand tensors still gives a readable message. */
+    private static final int MAX_LISTED = 40;
+
+    private final String name;
+    private final Map<String, Tensor> tensors;
+    private final Map<String, String> metadata;
+
+    SafetensorsFile(String name, Map<String, Tensor> tensors, Map<String, String> metadata) {
+        this.name = name;
+        this.tensors = Collections.unmodifiableMap(new LinkedHashMap<>(tensors));
+        this.metadata = Collections.unmodifiableMap(new LinkedHashMap<>(metadata));
+    }
+
+    /**
+     * The name under which the file was read.
+     *
+     * @return the path as it was given, or the stream's name
+     */
+    public String name() {
+        return name;
+    }
+
+    /**
+     * Every tensor.
+     *
+     * @return unmodifiable, in the order in which their data lies in the file
+     */
+    public Map<String, Tensor> tensors() {
+        return tensors;
+    }
+
+    /**
+     * The strings under {@code __metadata__}.
+     *
+     * @return unmodifiable, in the file's order; empty if the file has none
+     */
+    public Map<String, String> metadata() {
+        return metadata;
+    }
+
+    /**
+     * A tensor that must be there.
+     *
+     * @param tensorName its name
+     * @return the tensor
+     * @throws FileFormatException if the file has none of that name; lists what the file holds
+     */
+    public Tensor tensor(String tensorName) throws FileFormatException {
+        Tensor tensor = tensors.get(tensorName);
+        if (tensor == null) {
+            throw new FileFormatException(
+                    name, "has no tensor " + FileFormatException.quoted(tensorName) + "; it holds " + contents());
+        }
+        return tensor;
+    }
+
+    /**
+     * A tensor that may be there.
+     *
+     * @param tensorName its name
+     * @return empty if the file has none of that name
+     */
+    public Optional<Tensor> find(String tensorName) {
+        return Optional.ofNullable(tensors.get(tensorName));
+    }
+
+    private String contents() {
+        if (tensors.isEmpty()) {
+            return "no tensor";
+        }
+        String listed = tensors.keySet().stream()
+                .limit(MAX_LISTED)
+                .map(FileFormatException::quoted)
+                .collect(Collectors.joining(", "));
+        return listed + (tensors.size() > MAX_LISTED ? " and " + (tensors.size() - MAX_LISTED) + " more" : "");
+    }
+
+    @Override
+    public String toString() {
+        return name + " " + tensors;
+    }
+}

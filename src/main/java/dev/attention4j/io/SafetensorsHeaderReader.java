@@ -1,0 +1,235 @@
+package dev.attention4j.io;
+
+import static dev.attention4j.io.FileFormatException.quoted;
+
+import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonFactoryBuilder;
+import com.fasterxml.jackson.core.JsonParser;
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.JsonToken;
+import com.fasterxml.jackson.core.StreamReadConstraints;
+import com.fasterxml.jackson.core.StreamReadFeature;
+import dev.attention4j.DType;
+import dev.attention4j.io.SafetensorsHeader.Entry;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.charset.CharacterCodingException;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/** Parses and checks one header, token by token; nothing in it is trusted. */
+final class SafetensorsHeaderReader {
+    private static final JsonFactory JSON = new JsonFactoryBuilder()
+            .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
+            // A cache of names shared by all files would grow by names of files that nobody reads again.
+            .disable(JsonFactory.Feature.CANONICALIZE_FIELD_NAMES)
+            .disable(JsonFactory.Feature.INTERN_FIELD_NAMES)
+            .streamReadConstraints(StreamReadConstraints.builder()
+                    .maxNestingDepth(16)
+                    .maxNumberLength(40)
+                    .maxStringLength(SafetensorsHeader.MAX_BYTES)
+                    .build())
+            .build();
+
+    private final String file;
+    private final JsonParser parser;
+    private final List<Entry> entries = new ArrayList<>();
+    private final Map<String, String> metadata = new LinkedHashMap<>();
+
+    private SafetensorsHeaderReader(String file, JsonParser parser) {
+        this.file = file;
+        this.parser = parser;
+    }
+
+    static SafetensorsHeader read(byte[] bytes, String file) throws FileFormatException {
+        String text;
+        try {
+            text = StandardCharsets.UTF_8
+                    .newDecoder()
+                    .decode(ByteBuffer.wrap(bytes))
+                    .toString();
+        } catch (CharacterCodingException e) {
+            throw new FileFormatException(file, "the header is not UTF-8, must be JSON in UTF-8", e);
+        }
+        if (!text.startsWith("{")) {
+            throw new FileFormatException(
+                    file,
+                    "the header begins with " + quoted(text.substring(0, 1))
+                            + ", must be a JSON object that begins with {");
+        }
+        try (JsonParser parser = JSON.createParser(text)) {
+            SafetensorsHeaderReader reader = new SafetensorsHeaderReader(file, parser);
+            reader.readObject();
+            return new SafetensorsHeader(reader.entriesInOrder(), reader.metadata);
+        } catch (JsonProcessingException e) {
+            throw new FileFormatException(
+                    file,
+                    "the header is not the JSON of a safetensors file: "
+                            + FileFormatException.printable(e.getOriginalMessage()) + where(e),
+                    e);
+        } catch (FileFormatException e) {
+            throw e;
+        } catch (IOException e) {
+            throw new FileFormatException(file, "the header cannot be read: " + e.getMessage(), e);
+        }
+    }
+
+    private static String where(JsonProcessingException e) {
+        return e.getLocation() == null ? "" : " (character " + e.getLocation().getCharOffset() + " of the header)";
+    }
+
+    private void readObject() throws IOException {
+        parser.nextToken();
+        while (parser.nextToken() != JsonToken.END_OBJECT) {
+            String name = parser.currentName();
+            parser.nextToken();
+            if (name.equals(SafetensorsHeader.METADATA)) {
+                readMetadata();
+            } else {
+                entries.add(readEntry(name));
+            }
+        }
+        if (parser.nextToken() != null) {
+            throw new FileFormatException(
+                    file, "the header goes on after its JSON object, must end there (spaces may follow)");
+        }
+    }
+
+    private void readMetadata() throws IOException {
+        if (parser.currentToken() != JsonToken.START_OBJECT) {
+            throw new FileFormatException(file, "__metadata__ is " + shown() + ", must be an object of strings");
+        }
+        while (parser.nextToken() != JsonToken.END_OBJECT) {
+            String name = parser.currentName();
+            if (parser.nextToken() != JsonToken.VALUE_STRING) {
+                throw new FileFormatException(
+                        file, "__metadata__: " + quoted(name) + " is " + shown() + ", must be a string");
+            }
+            metadata.put(name, parser.getText());
+        }
+    }
+
+    private Entry readEntry(String name) throws IOException {
+        if (parser.currentToken() != JsonToken.START_OBJECT) {
+            throw refused(name, "is " + shown() + ", must be an object with dtype, shape and data_offsets");
+        }
+        DType dtype = null;
+        long[] shape = null;
+        long[] offsets = null;
+        while (parser.nextToken() != JsonToken.END_OBJECT) {
+            String field = parser.currentName();
+            parser.nextToken();
+            switch (field) {
+                case "dtype" -> dtype = readDType(name);
+                case "shape" -> shape = readNumbers(name, "shape", SafetensorsHeader.MAX_AXES);
+                case "data_offsets" -> offsets = readNumbers(name, "data_offsets", 2);
+                // As the reference implementation does: later versions of the format may add fields.
+                default -> parser.skipChildren();
+            }
+        }
+        if (dtype == null || shape == null || offsets == null) {
+            String missing = dtype == null ? "dtype" : shape == null ? "shape" : "data_offsets";
+            throw refused(name, "has no " + missing + ", must have dtype, shape and data_offsets");
+        }
+        if (offsets.length != 2) {
+            throw refused(name, "data_offsets has " + offsets.length + " numbers, must be [begin, end]");
+        }
+        return checked(new Entry(name, dtype, shape, offsets[0], offsets[1]));
+    }
+
+    private DType readDType(String name) throws IOException {
+        DType dtype =
+                parser.currentToken() == JsonToken.VALUE_STRING ? SafetensorsHeader.dtype(parser.getText()) : null;
+        if (dtype == null) {
+            throw refused(name, "dtype is " + shown() + ", must be one of " + SafetensorsHeader.dtypeNames());
+        }
+        return dtype;
+    }
+
+    private long[] readNumbers(String name, String field, int most) throws IOException {
+        if (parser.currentToken() != JsonToken.START_ARRAY) {
+            throw refused(name, field + " is " + shown() + ", must be an array of whole numbers");
+        }
+        long[] numbers = new long[most];
+        int count = 0;
+        while (parser.nextToken() != JsonToken.END_ARRAY) {
+            if (count == most) {
+                throw refused(name, field + " has more than " + most + " numbers, must have at most " + most);
+            }
+            boolean fits = parser.currentToken() == JsonToken.VALUE_NUMBER_INT
+                    && parser.getNumberType() != JsonParser.NumberType.BIG_INTEGER;
+            if (!fits || parser.getLongValue() < 0) {
+                throw refused(
+                        name,
+                        field + " holds " + shown() + " at " + count + ", must be whole numbers from 0 to 2^63 - 1");
+            }
+            numbers[count++] = parser.getLongValue();
+        }
+        return Arrays.copyOf(numbers, count);
+    }
+
+    private Entry checked(Entry entry) throws FileFormatException {
+        if (entry.begin() > entry.end()) {
+            throw refused(
+                    entry.name(),
+                    "data_offsets are [" + entry.begin() + ", " + entry.end() + "], begin must not be beyond end");
+        }
+        long needed;
+        try {
+            needed = SafetensorsHeader.byteCount(entry.dtype(), entry.shape());
+        } catch (ArithmeticException e) {
+            throw new FileFormatException(
+                    file,
+                    about(entry.name()) + "shape " + Arrays.toString(entry.shape())
+                            + " overflows, must have less than 2^63 bytes",
+                    e);
+        }
+        if (entry.bytes() != needed) {
+            throw refused(
+                    entry.name(),
+                    "data_offsets [" + entry.begin() + ", " + entry.end() + "] span " + entry.bytes()
+                            + " bytes, must span "
+                            + needed + " for shape " + Arrays.toString(entry.shape()) + " of "
+                            + SafetensorsHeader.dtypeName(entry.dtype()));
+        }
+        return entry;
+    }
+
+    private List<Entry> entriesInOrder() throws FileFormatException {
+        entries.sort(Comparator.comparingLong(Entry::begin).thenComparingLong(Entry::end));
+        long end = 0;
+        for (Entry entry : entries) {
+            if (entry.begin() != end) {
+                throw refused(
+                        entry.name(),
+                        "data begins at " + entry.begin() + (entry.begin() < end ? ", an overlap" : ", after a gap")
+                                + ": must begin at " + end + ", where the data before it ends");
+            }
+            end = entry.end();
+        }
+        return List.copyOf(entries);
+    }
+
+    /** The current token, for a message. */
+    private String shown() throws IOException {
+        return switch (parser.currentToken()) {
+            case START_OBJECT -> "an object";
+            case START_ARRAY -> "an array";
+            case VALUE_STRING -> quoted(parser.getText());
+            default -> FileFormatException.printable(parser.getText());
+        };
+    }
+
+    private FileFormatException refused(String name, String problem) {
+        return new FileFormatException(file, about(name) + problem);
+    }
+
+    private static String about(String name) {
+        return "tensor " + quoted(name) + ": ";
+    }
+}
