@@ -110,15 +110,9 @@ final class AttendCommand implements Callable<Integer> {
 
     /** Before anything long runs. */
     private void checkOutput() throws IOException {
-        if (out == null) {
-            return;
-        }
-        if (Files.exists(out) && Files.isSameFile(out, in)) {
-            throw new IllegalArgumentException("--output: " + out + " is the input, must be another file");
-        }
-        Path folder = out.toAbsolutePath().getParent();
-        if (folder == null || !Files.isDirectory(folder)) {
-            throw new IllegalArgumentException("--output: " + out + ", must be in a directory that exists");
+        OutputFile.check("--output", out);
+        if (out != null && Files.exists(out) && Files.isSameFile(out, in)) {
+            throw new IllegalArgumentException("--output: " + out + ", must be another file than the input");
         }
     }
 
@@ -135,17 +129,19 @@ final class AttendCommand implements Callable<Integer> {
         Stopwatch again = new Stopwatch();
         long first = System.nanoTime() - start;
         while (again.count() < MOST_CALLS && System.nanoTime() - start + first < TIMING_NANOS) {
-            again.time(() -> engine.attend(query, key, value, problem.attention()).close());
+            again.time(
+                    () -> engine.attend(query, key, value, problem.attention()).close());
         }
         String text = Text.milliseconds(first / 1e6);
         if (again.count() > 0) {
-            text = Text.milliseconds(again.median()) + String.format(
-                    Locale.ROOT,
-                    " (%.3g GFLOP/s), median of %d %s, after a first of %s",
-                    problem.flops() / again.median() / 1e6,
-                    again.count(),
-                    again.count() == 1 ? "call" : "calls",
-                    text);
+            text = Text.milliseconds(again.median())
+                    + String.format(
+                            Locale.ROOT,
+                            " (%.3g GFLOP/s), median of %d %s, after a first of %s",
+                            problem.flops() / again.median() / 1e6,
+                            again.count(),
+                            again.count() == 1 ? "call" : "calls",
+                            text);
         }
         line(screen, "time", text);
         return result;
@@ -205,11 +201,7 @@ final class AttendCommand implements Callable<Integer> {
         String numbers = elements.length == strange
                 ? "no finite number"
                 : String.format(
-                        Locale.ROOT,
-                        "%.4g to %.4g, mean %.4g",
-                        least,
-                        largest,
-                        sum / (elements.length - strange));
+                        Locale.ROOT, "%.4g to %.4g, mean %.4g", least, largest, sum / (elements.length - strange));
         line(
                 screen,
                 name,

@@ -12,8 +12,10 @@ import picocli.CommandLine.TypeConversionException;
 final class AttentionOptions {
     private static final String ALIGNMENTS = "top-left or bottom-right";
 
-    @Option(names = "--scale", paramLabel = "S", description = "What query . key is multiplied with."
-            + " Default: 1 / sqrt(head dim).")
+    @Option(
+            names = "--scale",
+            paramLabel = "S",
+            description = "What query . key is multiplied with." + " Default: 1 / sqrt(head dim).")
     private Double scale;
 
     @Option(
@@ -65,11 +67,13 @@ final class AttentionOptions {
     Attention.Builder builder() {
         Attention.Builder builder = Attention.builder().weights(weights).logSumExp(logSumExp);
         if (causal != null && offsets != null) {
-            throw new IllegalArgumentException("--offsets: given with --causal, must be given alone: it is causal itself");
+            throw new IllegalArgumentException(
+                    "--offsets: given with --causal, must be given alone: it is causal itself");
         }
         if (align != null && (window == null || causal != null || offsets != null)) {
-            throw new IllegalArgumentException("--align: must be given with --window and without --causal and --offsets,"
-                    + " which say where queries stand themselves");
+            throw new IllegalArgumentException(
+                    "--align: must be given with --window and without --causal and --offsets,"
+                            + " which say where queries stand themselves");
         }
         if (scale != null) {
             builder.scale(scale);
@@ -103,8 +107,8 @@ final class AttentionOptions {
             return Arrays.stream(Alignment.values())
                     .filter(alignment -> alignment.name().equals(name))
                     .findFirst()
-                    .orElseThrow(
-                            () -> new TypeConversionException("\"" + text + "\" is no alignment, must be " + ALIGNMENTS));
+                    .orElseThrow(() ->
+                            new TypeConversionException("\"" + text + "\" is no alignment, must be " + ALIGNMENTS));
         }
     }
 

@@ -58,8 +58,8 @@ final class DemoCommand implements Callable<Integer> {
         EngineInfo info = device.choose();
         Sentence sentence = Sentence.load();
         out.println("attention4j " + Version.number());
-        out.println();
         device.explainFallback(info, out);
+        out.println();
         boolean right;
         try (AttentionEngine engine = Engines.open(info.id(), EngineOptions.DEFAULT);
                 AttentionResult result =
@@ -67,8 +67,8 @@ final class DemoCommand implements Callable<Integer> {
             out.println("device    " + info.id() + ", " + info.name() + ", " + DevicesCommand.kind(info) + ", plan "
                     + result.plan());
             out.println("sentence  \"" + sentence.text() + "\"");
-            out.println("model     all-MiniLM-L6-v2, first layer, " + result.weights().size(1) + " heads of "
-                    + sentence.query().size(3));
+            out.println("model     all-MiniLM-L6-v2, first layer, "
+                    + result.weights().size(1) + " heads of " + sentence.query().size(3));
             out.println();
             int head = show(sentence, result.weights(), out);
             out.println();
@@ -90,10 +90,7 @@ final class DemoCommand implements Callable<Integer> {
         if (!picture.toString().toLowerCase(Locale.ROOT).endsWith(".png")) {
             throw new IllegalArgumentException("--picture: " + picture + ", must end in .png");
         }
-        Path folder = picture.toAbsolutePath().getParent();
-        if (Files.isDirectory(picture) || folder == null || !Files.isDirectory(folder)) {
-            throw new IllegalArgumentException("--picture: " + picture + ", must be a file in a directory that exists");
-        }
+        OutputFile.check("--picture", picture);
         return picture;
     }
 
@@ -101,7 +98,14 @@ final class DemoCommand implements Callable<Integer> {
     private static int show(Sentence sentence, Tensor weights, PrintWriter out) {
         int head = sentence.headWhere(weights, FROM, TO);
         double[] row = sentence.map(weights, head)[sentence.position(FROM)];
-        out.println("In head " + head + ", \"" + FROM + "\" looks most at \"" + TO + "\":");
+        out.println(String.format(
+                Locale.ROOT,
+                "Who looks at whom: of %d heads it is head %d in which \"%s\" looks most at \"%s\".",
+                weights.size(1),
+                head,
+                FROM,
+                TO));
+        out.println("The weights of \"" + FROM + "\" in head " + head + ":");
         out.println();
         for (int to = 0; to < row.length; to++) {
             out.println(String.format(
@@ -111,8 +115,7 @@ final class DemoCommand implements Callable<Integer> {
         return head;
     }
 
-    private static void draw(Sentence sentence, Tensor weights, int head, Path file, PrintWriter out)
-            throws IOException {
+    private static void draw(Sentence sentence, Tensor weights, int head, Path file, PrintWriter out) {
         try {
             HeatMap.write(
                     "Who attends to whom: \"" + sentence.text() + "\" (head " + head + ")",
@@ -120,9 +123,12 @@ final class DemoCommand implements Callable<Integer> {
                     sentence.map(weights, head),
                     file);
             out.println("picture   " + file + " (all tokens of head " + head + ")");
+        } catch (IOException e) {
+            out.println("picture   none, " + file + " cannot be written: " + Text.message(e));
+            out.println("  fix     --picture FILE names a place that may be written");
         } catch (LinkageError | InternalError | RuntimeException e) {
             // A Java without fonts or without its graphics libraries throws one or another of these.
-            out.println("picture   none could be drawn: this Java has no fonts (" + rootCause(e) + ")");
+            out.println("picture   none could be drawn, this Java has no fonts: " + rootCause(e));
             out.println("  fix     apt-get install fontconfig fonts-dejavu-core");
         }
     }
@@ -133,7 +139,8 @@ final class DemoCommand implements Callable<Integer> {
             cause = cause.getCause();
         }
         String text = String.valueOf(cause.getMessage()).strip();
-        return cause.getClass().getSimpleName() + ": " + text.lines().findFirst().orElse("");
+        return cause.getClass().getSimpleName() + ": "
+                + text.lines().findFirst().orElse("");
     }
 
     private static boolean check(Sentence sentence, AttentionResult result, PrintWriter out) {
@@ -170,7 +177,7 @@ final class DemoCommand implements Callable<Integer> {
                 .filter(other -> !other.isOpenCl() && !other.id().equals(info.id()))
                 .toList();
         Race race = quick ? new Race(info, others.get(0), 512, 3, 300) : new Race(info, others.get(0), 2048, 7, 1500);
-        out.println(String.join("\n", Text.wrap(race.run(), Text.WIDTH)));
+        out.println(race.run());
         if (!info.isOpenCl()) {
             for (EngineProvider.Absence absence : Engines.absences()) {
                 out.println("for an OpenCL device: " + absence.fix());

@@ -9,6 +9,9 @@ import picocli.CommandLine.Option;
 
 /** {@code --device}: where to compute. */
 final class DeviceOption {
+    /** Names every engine, for the command that takes more than one. */
+    static final String ALL = "all";
+
     @Option(
             names = "--device",
             paramLabel = "ID",
@@ -23,20 +26,26 @@ final class DeviceOption {
      * @throws IllegalArgumentException if it is none, or not just one
      */
     EngineInfo choose() {
-        if (device.equals(ConformanceCommand.ALL)) {
-            throw new IllegalArgumentException("--device all: only 'conformance' takes all; name one device");
+        if (device.equals(ALL)) {
+            throw new IllegalArgumentException("--device: all, must be one device; only 'conformance' takes all");
         }
         return Engines.resolve(device);
     }
 
-    /** Says where OpenCL is missing and how to get it, if that is why the CPU was chosen. */
+    /** As {@link #explainFallback(String, EngineInfo, PrintWriter)}. */
     void explainFallback(EngineInfo chosen, PrintWriter to) {
+        explainFallback(device, chosen, to);
+    }
+
+    /** Says why the CPU computes and how to get OpenCL, if the best was asked for and that is not an OpenCL device. */
+    static void explainFallback(String device, EngineInfo chosen, PrintWriter to) {
         if (!device.equals(Engines.BEST) || chosen.isOpenCl()) {
             return;
         }
-        List<EngineProvider.Absence> absences = Engines.absences();
-        to.println("No OpenCL device was found, so the " + chosen.id() + " computes.");
-        explain(absences, to);
+        boolean emulator = Engines.list().stream().anyMatch(EngineInfo::isOpenCl);
+        to.println((emulator ? "There is no OpenCL device but an emulator" : "There is no OpenCL device here") + ": "
+                + chosen.id() + " computes.");
+        explain(Engines.absences(), to);
     }
 
     /** Prints cause and fix of each. */

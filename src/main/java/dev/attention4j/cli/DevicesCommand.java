@@ -37,6 +37,7 @@ final class DevicesCommand implements Callable<Integer> {
     @Override
     public Integer call() throws IOException {
         PrintWriter out = spec.commandLine().getOut();
+        OutputFile.check("--json", json);
         List<EngineInfo> engines = Engines.list();
         List<EngineProvider.Absence> absences = Engines.absences();
         out.println(table(engines));
@@ -70,8 +71,10 @@ final class DevicesCommand implements Callable<Integer> {
                             .mapToInt(String::length)
                             .max()
                             .orElse(0);
-            engine.facts().forEach((name, value) -> table.note("     "
-                    + Text.labelled(name, label, text(value), Text.WIDTH - 5).replace("\n", "\n     ")));
+            engine.facts()
+                    .forEach((name, value) -> table.note("     "
+                            + Text.labelled(name, label, text(value), Text.WIDTH - 5)
+                                    .replace("\n", "\n     ")));
             if (n < engines.size() - 1) {
                 table.note("");
             }

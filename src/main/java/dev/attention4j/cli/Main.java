@@ -41,12 +41,14 @@ public final class Main implements Callable<Integer> {
             usageHelp = true,
             scope = ScopeType.INHERIT,
             description = "Show this help and exit.")
+    @SuppressWarnings("UnusedVariable") // picocli acts on it.
     private boolean help;
 
     @Option(
             names = {"-V", "--version"},
             versionHelp = true,
             description = "Show the version and exit.")
+    @SuppressWarnings("UnusedVariable") // picocli acts on it.
     private boolean version;
 
     @Option(
@@ -67,7 +69,8 @@ public final class Main implements Callable<Integer> {
         setUnlessSet("org.slf4j.simpleLogger.defaultLogLevel", "warn");
         setUnlessSet("org.slf4j.simpleLogger.showThreadName", "false");
         setUnlessSet("org.slf4j.simpleLogger.showShortLogName", "true");
-        setUnlessSet("java.awt.headless", "true");
+        // The demo draws a picture, but never on a screen.
+        System.setProperty("java.awt.headless", "true");
         CommandLine commandLine = commandLine()
                 .setOut(writer(FileDescriptor.out, Text.outputCharset()))
                 .setErr(writer(FileDescriptor.err, Text.outputCharset()));

@@ -66,8 +66,9 @@ final class Progress implements AutoCloseable {
             String target = Files.readSymbolicLink(STANDARD_ERROR).toString();
             return target.startsWith("/dev/pts/") || target.startsWith("/dev/tty") || target.equals("/dev/console");
         } catch (IOException | UnsupportedOperationException e) {
-            // No /proc on macOS and Windows: Java tells only whether input and output are a terminal.
-            return System.console() != null;
+            // No /proc on macOS and Windows, and Java does not tell what standard error is: rather no bar than a log
+            // full of them.
+            return false;
         }
     }
 }

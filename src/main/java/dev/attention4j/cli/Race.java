@@ -44,8 +44,7 @@ final class Race {
             other.call();
             double slower = Math.max(one.call(), other.call());
             int length = longest;
-            while (length > SHORTEST
-                    && slower * length / SHORTEST * length / SHORTEST > mostMillisecondsPerCall) {
+            while (length > SHORTEST && slower * length / SHORTEST * length / SHORTEST > mostMillisecondsPerCall) {
                 length /= 2;
             }
             one.load(length);
@@ -80,7 +79,8 @@ final class Race {
     }
 
     private String verdict(int length, double firstMs, double secondMs) {
-        String who = first.isOpenCl() ? "the device" : first.kind() == EngineInfo.Kind.CPU ? "plain Java" : "the oracle";
+        String who =
+                first.isOpenCl() ? "the device" : first.kind() == EngineInfo.Kind.CPU ? "plain Java" : "the oracle";
         String comparison = firstMs <= secondMs
                 ? String.format(Locale.ROOT, "%.1fx faster", secondMs / firstMs)
                 : String.format(Locale.ROOT, "%.1fx slower", firstMs / secondMs);

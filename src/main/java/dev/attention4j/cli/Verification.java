@@ -2,7 +2,6 @@ package dev.attention4j.cli;
 
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.AttentionResult;
-import dev.attention4j.DType;
 import dev.attention4j.Tensor;
 import dev.attention4j.reference.PlainFloatAttention;
 import dev.attention4j.reference.ReferenceAttention;
@@ -90,7 +89,8 @@ record Verification(String what, double error, double plainError) {
     private static void checkFits(AttentionProblem problem) {
         double weights = (double) problem.batch() * problem.queryHeads() * problem.queryLength() * problem.keyLength();
         // Double and float weights at once, and as much again for copies where they were asked for.
-        double bytes = weights * (Double.BYTES + Float.BYTES) * (problem.attention().wantsWeights() ? 2 : 1);
+        double bytes =
+                weights * (Double.BYTES + Float.BYTES) * (problem.attention().wantsWeights() ? 2 : 1);
         long heap = Runtime.getRuntime().maxMemory();
         if (weights > Integer.MAX_VALUE - 8 || bytes > 0.7 * heap) {
             throw new IllegalArgumentException(String.format(

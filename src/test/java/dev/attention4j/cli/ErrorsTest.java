@@ -1,0 +1,167 @@
+package dev.attention4j.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.attention4j.DType;
+import dev.attention4j.Tensor;
+import dev.attention4j.io.Safetensors;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Bad usage and bad input: exit code 2, one line that says what to mend, no stack trace. */
+class ErrorsTest {
+    @TempDir
+    private Path folder;
+
+    @ParameterizedTest
+    @ValueSource(strings = {"demo", "devices", "doctor", "attend", "conformance"})
+    void everyCommandHasHelp(String command) {
+        Cli cli = Cli.run(command, "--help");
+
+        assertThat(cli.exitCode()).isZero();
+        assertThat(cli.out()).startsWith("Usage: attention4j " + command);
+        assertThat(cli.out().lines()).allSatisfy(line -> assertThat(line).hasSizeLessThanOrEqualTo(Text.WIDTH));
+    }
+
+    @Test
+    void noCommandPrintsUsage() {
+        Cli cli = Cli.run();
+
+        assertThat(cli.exitCode()).isEqualTo(2);
+        assertThat(cli.out()).contains("Usage: attention4j", "demo", "devices", "doctor", "attend", "conformance");
+    }
+
+    @Test
+    void versionIsPrinted() {
+        Cli cli = Cli.run("--version");
+
+        assertThat(cli.exitCode()).isZero();
+        assertThat(cli.out()).startsWith("attention4j ").contains("Java ");
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "devices --no-such-option",
+                "no-such-command",
+                "attend",
+                "attend in --scale much",
+                "attend in --softcap -1",
+                "attend in --scale NaN",
+                "attend in --causal middle",
+                "attend in --window 3",
+                "attend in --window 3,x",
+                "attend in --window -2,0",
+                "attend in --offsets 1,x",
+                "attend in --causal top-left --offsets 1",
+                "attend in --align top-left",
+                "attend no/such/file.safetensors --device cpu",
+                "attend in --device all",
+                "conformance --cases no/such/directory",
+                "conformance --device cpu --json no/such/directory/a.json",
+                "demo --picture no/such/directory/a.png",
+                "demo --picture picture.jpeg",
+                "devices --json no/such/directory/a.json"
+            })
+    void badUsageIsOneLine(String args) {
+        assertRefused(Cli.run((Object[]) args.split(" ", -1)), 1);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"demo", "conformance", "attend in"})
+    void deviceThatIsNoneListsThoseThereAre(String command) {
+        Cli cli = Cli.run((Object[]) (command + " --device no-such-device").split(" ", -1));
+
+        assertThat(cli.exitCode()).isEqualTo(2);
+        assertThat(cli.err())
+                .startsWith("attention4j: device: \"no-such-device\" names no engine")
+                .contains("cpu", "oracle");
+        assertThat(cli.err().lines()).noneMatch(line -> line.strip().startsWith("at "));
+    }
+
+    @Test
+    void planThatIsNoneIsRefused() throws IOException {
+        Path file = problem(Tensor.random(1, 1, 2, 3, 4), Tensor.random(2, 1, 2, 5, 4), Tensor.random(3, 1, 2, 5, 4));
+
+        assertThat(assertRefused(Cli.run("attend", file, "--device", "cpu", "--plan", "none"), 1))
+                .contains("plan", "none");
+        assertThat(assertRefused(Cli.run("conformance", "--device", "cpu", "--plan", "none"), 1))
+                .contains("plan", "none");
+    }
+
+    @Test
+    void emptyDirectoryHoldsNoCase() {
+        assertThat(assertRefused(Cli.run("conformance", "--cases", folder, "--device", "cpu"), 1))
+                .contains(folder.toString());
+    }
+
+    @Test
+    void fileThatIsNoSafetensorsIsRefused() throws IOException {
+        Path file = Files.writeString(folder.resolve("text.safetensors"), "This is a text, not a block of tensors.");
+
+        assertThat(assertRefused(Cli.run("attend", file, "--device", "cpu"), 1)).contains("text.safetensors");
+    }
+
+    @Test
+    void fileWithoutValueIsRefused() throws IOException {
+        Path file = folder.resolve("in.safetensors");
+        Safetensors.write(
+                file, Map.of("query", Tensor.random(1, 1, 1, 2, 4), "key", Tensor.random(1, 1, 1, 2, 4)), Map.of());
+
+        assertThat(assertRefused(Cli.run("attend", file, "--device", "cpu"), 1)).contains("value");
+    }
+
+    @Test
+    void shapesThatDoNotFitAreNamed() throws IOException {
+        Path file = problem(Tensor.random(1, 1, 2, 3, 4), Tensor.random(2, 1, 2, 5, 8), Tensor.random(3, 1, 2, 5, 8));
+
+        assertThat(assertRefused(Cli.run("attend", file, "--device", "cpu"), 1)).contains("key", "headDim 8", "4");
+    }
+
+    @Test
+    void typesThatDoNotFitAreNamed() throws IOException {
+        Path file = problem(
+                Tensor.zeros(DType.INT32, 1, 1, 1, 4),
+                Tensor.zeros(DType.INT32, 1, 1, 1, 4),
+                Tensor.zeros(DType.INT32, 1, 1, 1, 4));
+
+        assertThat(assertRefused(Cli.run("attend", file, "--device", "cpu"), 1)).contains("query", "INT32");
+    }
+
+    @Test
+    void outputOverTheInputIsRefused() throws IOException {
+        Path file = problem(Tensor.random(1, 1, 1, 2, 4), Tensor.random(2, 1, 1, 2, 4), Tensor.random(3, 1, 1, 2, 4));
+        byte[] before = Files.readAllBytes(file);
+
+        assertThat(assertRefused(Cli.run("attend", file, "--device", "cpu", "-o", file), 1))
+                .contains("--output");
+        assertThat(Files.readAllBytes(file)).isEqualTo(before);
+    }
+
+    @Test
+    void debugShowsWhereAnErrorCameFrom() {
+        Cli cli = Cli.run("conformance", "--cases", "no/such/directory", "--debug");
+
+        assertThat(cli.exitCode()).isEqualTo(2);
+        assertThat(cli.err()).startsWith("attention4j: no/such/directory").contains("\tat dev.attention4j.");
+    }
+
+    private Path problem(Tensor query, Tensor key, Tensor value) throws IOException {
+        Path file = folder.resolve("in.safetensors");
+        Safetensors.write(file, Map.of("query", query, "key", key, "value", value), Map.of());
+        return file;
+    }
+
+    private static String assertRefused(Cli cli, int lines) {
+        assertThat(cli.exitCode()).isEqualTo(2);
+        assertThat(cli.err()).startsWith("attention4j: ");
+        assertThat(cli.err().lines()).hasSize(lines);
+        return cli.err();
+    }
+}
