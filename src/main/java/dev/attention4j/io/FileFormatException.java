@@ -40,7 +40,13 @@ public class FileFormatException extends IOException {
         return '"' + printable(text) + '"';
     }
 
-    static String printable(String text) {
+    /**
+     * Text from a file, fit to be printed: with control characters escaped, cut if long.
+     *
+     * @param text whatever the file holds
+     * @return one line
+     */
+    public static String printable(String text) {
         StringBuilder line = new StringBuilder();
         text.codePoints().limit(MAX_QUOTED).forEach(c -> {
             if (Character.isISOControl(c) || Character.getType(c) == Character.FORMAT) {

@@ -1,0 +1,88 @@
+package dev.attention4j.conformance;
+
+import dev.attention4j.Attention;
+import dev.attention4j.AttentionProblem;
+import dev.attention4j.Tensor;
+import dev.attention4j.io.FileFormatException;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * A case of the op {@code attention}, understood: tensors to call an engine with, and what must come out.
+ *
+ * @param name the case's own name
+ * @param query [batch, queryHeads, queryLength, headDim]
+ * @param key [batch, keyValueHeads, keyLength, headDim]
+ * @param value [batch, keyValueHeads, keyLength, valueDim]
+ * @param attention the operation, mask and bias included; asks for the weights and the log-sum-exp that the case has
+ * @param expected by name: {@link #OUTPUT} always, {@link #WEIGHTS} and {@link #LOG_SUM_EXP} where the case has them
+ */
+public record AttentionCase(
+        String name, Tensor query, Tensor key, Tensor value, Attention attention, Map<String, Tensor> expected) {
+    /** The {@code op} of these cases. */
+    public static final String OP = "attention";
+
+    /** The output's name in the file. */
+    public static final String OUTPUT = "output.output";
+
+    /** The weights' name in the file. */
+    public static final String WEIGHTS = "output.weights";
+
+    /** The log-sum-exp's name in the file. */
+    public static final String LOG_SUM_EXP = "output.log_sum_exp";
+
+    private static final String MASK = "input.mask";
+    private static final String BIAS = "input.bias";
+    private static final List<String> TENSORS =
+            List.of("input.query", "input.key", "input.value", MASK, BIAS, OUTPUT, WEIGHTS, LOG_SUM_EXP);
+
+    /** Copies the map. */
+    public AttentionCase {
+        expected = Collections.unmodifiableMap(new LinkedHashMap<>(expected));
+    }
+
+    /**
+     * Understands a case.
+     *
+     * @param source of the op {@code attention}
+     * @return tensors and operation, checked against each other
+     * @throws FileFormatException if the op is another, a tensor is missing or not known, an attribute is not known, or
+     *     they do not fit each other; names it
+     */
+    public static AttentionCase of(ConformanceCase source) throws FileFormatException {
+        String file = source.fileName();
+        if (!source.op().equals(OP)) {
+            throw new FileFormatException(
+                    file, "op is " + FileFormatException.quoted(source.op()) + ", must be \"" + OP + "\"");
+        }
+        for (String tensor : source.tensors().keySet()) {
+            if (!TENSORS.contains(tensor)) {
+                throw new FileFormatException(
+                        file,
+                        "tensor " + FileFormatException.quoted(tensor) + " is not known to the op \"" + OP
+                                + "\", must be one of " + TENSORS);
+            }
+        }
+        Map<String, Tensor> expected = new LinkedHashMap<>();
+        expected.put(OUTPUT, source.tensor(OUTPUT));
+        source.find(WEIGHTS).ifPresent(weights -> expected.put(WEIGHTS, weights));
+        source.find(LOG_SUM_EXP).ifPresent(logSumExp -> expected.put(LOG_SUM_EXP, logSumExp));
+        Tensor query = source.tensor("input.query");
+        Tensor key = source.tensor("input.key");
+        Tensor value = source.tensor("input.value");
+        Attention.Builder builder = AttentionAttributes.parse(source.metadata().get("attributes"), file);
+        try {
+            Attention attention = builder.mask(source.find(MASK).orElse(null))
+                    .bias(source.find(BIAS).orElse(null))
+                    .weights(expected.containsKey(WEIGHTS))
+                    .logSumExp(expected.containsKey(LOG_SUM_EXP))
+                    .build();
+            AttentionProblem.of(query, key, value, attention);
+            return new AttentionCase(source.name(), query, key, value, attention, expected);
+        } catch (IllegalArgumentException e) {
+            throw new FileFormatException(file, e.getMessage(), e);
+        }
+    }
+}

@@ -1,0 +1,126 @@
+package dev.attention4j.conformance;
+
+import dev.attention4j.Tensor;
+import dev.attention4j.io.FileFormatException;
+import dev.attention4j.io.Safetensors;
+import dev.attention4j.io.SafetensorsFile;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * What goes in, what must come out, and how it was called: one safetensors file.
+ *
+ * <p>Tensors are named {@code input.X}, {@code weight.X} and {@code output.X}. The metadata says {@code op} (which
+ * {@link Operation} it is a case of) and {@code name}; the rest is the operation's.
+ */
+public final class ConformanceCase {
+    private final SafetensorsFile file;
+
+    private ConformanceCase(SafetensorsFile file) throws FileFormatException {
+        this.file = file;
+        required("op");
+        required("name");
+    }
+
+    /**
+     * Reads a case.
+     *
+     * @param path a safetensors file
+     * @return the case
+     * @throws FileFormatException if it is no safetensors file, or its metadata lacks {@code op} or {@code name}
+     * @throws IOException if it cannot be read
+     */
+    public static ConformanceCase read(Path path) throws IOException {
+        return new ConformanceCase(Safetensors.read(path));
+    }
+
+    /**
+     * Reads a case from a stream.
+     *
+     * @param in is not closed
+     * @param name what messages call it
+     * @return the case
+     * @throws FileFormatException if it is no safetensors file, or its metadata lacks {@code op} or {@code name}
+     * @throws IOException if it cannot be read
+     */
+    public static ConformanceCase read(InputStream in, String name) throws IOException {
+        return new ConformanceCase(Safetensors.read(in, name));
+    }
+
+    /**
+     * Which operation this is a case of.
+     *
+     * @return {@code attention}, say
+     */
+    public String op() {
+        return file.metadata().get("op");
+    }
+
+    /**
+     * The case's own name.
+     *
+     * @return as its author gave it
+     */
+    public String name() {
+        return file.metadata().get("name");
+    }
+
+    /**
+     * Everything that is said about the case, {@code op} and {@code name} among it.
+     *
+     * @return unmodifiable
+     */
+    public Map<String, String> metadata() {
+        return file.metadata();
+    }
+
+    /**
+     * The file's own name, with which messages begin.
+     *
+     * @return a path, or a stream's name
+     */
+    public String fileName() {
+        return file.name();
+    }
+
+    /**
+     * Every tensor, by its full name.
+     *
+     * @return unmodifiable
+     */
+    public Map<String, Tensor> tensors() {
+        return file.tensors();
+    }
+
+    /**
+     * A tensor that must be there.
+     *
+     * @param fullName {@code input.query}, say
+     * @return the tensor
+     * @throws FileFormatException if there is none; lists what the file holds
+     */
+    public Tensor tensor(String fullName) throws FileFormatException {
+        return file.tensor(fullName);
+    }
+
+    /**
+     * A tensor that may be there.
+     *
+     * @param fullName {@code input.mask}, say
+     * @return empty if there is none
+     */
+    public Optional<Tensor> find(String fullName) {
+        return file.find(fullName);
+    }
+
+    private void required(String key) throws FileFormatException {
+        if (file.metadata().getOrDefault(key, "").isBlank()) {
+            throw new FileFormatException(
+                    file.name(),
+                    "__metadata__ has no \"" + key + "\", a conformance case must have \"op\" and \"name\"");
+        }
+    }
+}

@@ -1,0 +1,39 @@
+package dev.attention4j.conformance;
+
+import dev.attention4j.AttentionProblem;
+import dev.attention4j.AttentionResult;
+import dev.attention4j.EngineInfo;
+import dev.attention4j.EngineOptions;
+import dev.attention4j.HostEngine;
+import dev.attention4j.Tensor;
+import dev.attention4j.reference.ReferenceEngine;
+import java.util.Map;
+import java.util.function.BiFunction;
+
+/** The oracle, with its results tampered with on the way out. */
+final class WrongEngine extends HostEngine {
+    static final EngineInfo INFO =
+            new EngineInfo("wrong", EngineInfo.Kind.CPU, "an engine that errs", "tests", "none", Map.of());
+    static final String PLAN = "wrongly";
+
+    private final BiFunction<AttentionProblem, AttentionResult, AttentionResult> tamper;
+
+    WrongEngine(EngineOptions options, BiFunction<AttentionProblem, AttentionResult, AttentionResult> tamper) {
+        super(INFO, PLAN, options);
+        this.tamper = tamper;
+    }
+
+    WrongEngine(BiFunction<AttentionProblem, AttentionResult, AttentionResult> tamper) {
+        this(EngineOptions.DEFAULT, tamper);
+    }
+
+    @Override
+    protected AttentionResult compute(AttentionProblem problem, Tensor query, Tensor key, Tensor value) {
+        try (ReferenceEngine oracle = new ReferenceEngine(EngineOptions.DEFAULT)) {
+            AttentionResult right = oracle.attend(query, key, value, problem.attention());
+            Tensor weights = problem.attention().wantsWeights() ? right.weights() : null;
+            Tensor logSumExp = problem.attention().wantsLogSumExp() ? right.logSumExp() : null;
+            return tamper.apply(problem, new AttentionResult(right.output(), weights, logSumExp, PLAN));
+        }
+    }
+}
