@@ -1,0 +1,121 @@
+package dev.attention4j.cpu;
+
+import dev.attention4j.AttentionProblem;
+import dev.attention4j.AttentionResult;
+import dev.attention4j.EngineInfo;
+import dev.attention4j.EngineOptions;
+import dev.attention4j.HostEngine;
+import dev.attention4j.Tensor;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.concurrent.locks.ReadWriteLock;
+import java.util.concurrent.locks.ReentrantReadWriteLock;
+import java.util.stream.Stream;
+
+/**
+ * Attention in plain Java float on all cores, fused: memory beyond the results does not grow with the lengths.
+ *
+ * <p>Any number of threads changes no bit of a result. Half-precision inputs are widened as they are read; all sums are
+ * float32.
+ */
+public final class CpuEngine extends HostEngine {
+    /** The name of its only plan. */
+    public static final String PLAN = "blocked";
+
+    /** What {@link dev.attention4j.Engines#list()} shows; an open engine's own may have another number of threads. */
+    public static final EngineInfo INFO = info(EngineOptions.DEFAULT);
+
+    /** Fewer lanes than this are faster one after another. */
+    private static final int LEAST_VECTOR_LANES = 8;
+
+    private final WorkerPool pool;
+    /** Calls share it; closing waits for them to leave. */
+    private final ReadWriteLock open = new ReentrantReadWriteLock();
+
+    /**
+     * Opens the engine and its threads.
+     *
+     * @param options the plan, and the number of threads, 0 for one per processor
+     */
+    public CpuEngine(EngineOptions options) {
+        super(info(options), PLAN, options);
+        pool = new WorkerPool(threads(options));
+    }
+
+    @Override
+    public String explain(AttentionProblem problem) {
+        Split split = new Split(problem);
+        return PLAN + ": " + split.blocks() + " blocks of query rows on " + pool.threads()
+                + " threads; the only plan of the engine " + info().id();
+    }
+
+    @Override
+    protected AttentionResult compute(AttentionProblem problem, Tensor query, Tensor key, Tensor value) {
+        open.readLock().lock();
+        try {
+            if (isClosed()) {
+                throw new IllegalStateException("the engine " + info().id() + " is closed");
+            }
+            Results results = new Results(problem);
+            Addends addends = new Addends(problem);
+            Split split = new Split(problem);
+            int blocks = split.blocks();
+            pool.run(blocks, () -> {
+                BlockKernel rows = new RowKernel(problem, query, key, value, addends, results);
+                BlockKernel lanes = new LaneKernel(problem, query, key, value, addends, results);
+                return task -> {
+                    // The last first: under a causal mask the last rows of a head have the most to do.
+                    QueryBlock block = split.block(blocks - 1 - task);
+                    (block.count < LEAST_VECTOR_LANES ? rows : lanes).run(block);
+                };
+            });
+            return results.toResult(PLAN);
+        } finally {
+            open.readLock().unlock();
+        }
+    }
+
+    /** Refuses new calls, waits for those under way, then ends the threads; closing again does nothing. */
+    @Override
+    public void close() {
+        super.close();
+        open.writeLock().lock();
+        try {
+            pool.close();
+        } finally {
+            open.writeLock().unlock();
+        }
+    }
+
+    private static EngineInfo info(EngineOptions options) {
+        Map<String, Object> facts = new LinkedHashMap<>();
+        facts.put("threads", threads(options));
+        facts.put("java version", System.getProperty("java.version"));
+        return new EngineInfo("cpu", EngineInfo.Kind.CPU, processorName(), "attention4j", "plain Java", facts);
+    }
+
+    private static int threads(EngineOptions options) {
+        return options.threads() == 0 ? Runtime.getRuntime().availableProcessors() : options.threads();
+    }
+
+    /** As Linux tells it; elsewhere Java knows no more than the architecture. */
+    private static String processorName() {
+        Path linux = Path.of("/proc/cpuinfo");
+        if (Files.isReadable(linux)) {
+            try (Stream<String> lines = Files.lines(linux)) {
+                return lines.filter(line -> line.startsWith("model name"))
+                        .map(line -> line.substring(line.indexOf(':') + 1).strip())
+                        .filter(name -> !name.isEmpty())
+                        .findFirst()
+                        .orElse(System.getProperty("os.arch"));
+            } catch (IOException | RuntimeException e) {
+                // A name is worth no failure.
+                return System.getProperty("os.arch");
+            }
+        }
+        return System.getProperty("os.arch");
+    }
+}

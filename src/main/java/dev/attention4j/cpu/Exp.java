@@ -1,0 +1,88 @@
+package dev.attention4j.cpu;
+
+/**
+ * e to the power of numbers that are 0 or less, and tanh, in float.
+ *
+ * <p>{@code Math.exp} works on one double at a time. Here x is split into k·ln 2 + f, and e^f is a polynomial of degree
+ * 7 (the coefficients of {@code expf} in the Cephes library, S. Moshier): within 2 units in the last place. HotSpot makes
+ * vector instructions of the first loop; only the last step, times 2^k, goes one by one.
+ */
+@SuppressWarnings("FloatingPointLiteralPrecision") // The digits are those of the source; the compiler rounds them.
+final class Exp {
+    /** Below this e^x is given as 0; it is near the smallest normal float. */
+    private static final float LEAST = -87.5f;
+
+    private static final float LOG2_E = 1.44269504f;
+    /** ln 2 in two parts; k times the first, of 10 bits, is exact. */
+    private static final float LN2_HIGH = 0.693359375f;
+
+    private static final float LN2_LOW = -2.12194440e-4f;
+    /** 1.5 · 2^23: a float this large has no fraction bits, so adding and taking it away rounds to an integer. */
+    private static final float ROUND = 12582912f;
+
+    /** 2^k at [k + 127]; 0 where a product with it would not be a normal number. */
+    private static final float[] POWERS = powers();
+
+    private Exp() {}
+
+    private static float[] powers() {
+        float[] powers = new float[128];
+        for (int k = -125; k <= 0; k++) {
+            powers[k + 127] = Math.scalb(1f, k);
+        }
+        return powers;
+    }
+
+    /**
+     * Makes e^(x − shift) of x in place, for x ≤ shift. −∞ gives exactly 0, 0 exactly 1; NaN stays NaN.
+     *
+     * @param x numbers from {@code from} to {@code to} − 1
+     * @param shift as many, none of them −∞
+     * @param k scratch memory, as many
+     */
+    static void shifted(float[] x, float[] shift, float[] k, int from, int to) {
+        for (int r = from; r < to; r++) {
+            float power = Math.max(x[r] - shift[r], LEAST);
+            float whole = (power * LOG2_E + ROUND) - ROUND;
+            float f = Fma.of(whole, -LN2_LOW, Fma.of(whole, -LN2_HIGH, power));
+            k[r] = whole;
+            x[r] = polynomial(f);
+        }
+        for (int r = from; r < to; r++) {
+            x[r] *= POWERS[(int) k[r] + 127];
+        }
+    }
+
+    private static float polynomial(float f) {
+        float p = Fma.of(1.9875691500e-4f, f, 1.3981999507e-3f);
+        p = Fma.of(p, f, 8.3334519073e-3f);
+        p = Fma.of(p, f, 4.1665795894e-2f);
+        p = Fma.of(p, f, 1.6666665459e-1f);
+        p = Fma.of(p, f, 5.0000001201e-1f);
+        return Fma.of(p, f * f, f) + 1;
+    }
+
+    /** e^x for one x of 0 or less, bit for bit as {@link #shifted}. */
+    static float of(float x) {
+        float power = Math.max(x, LEAST);
+        float whole = (power * LOG2_E + ROUND) - ROUND;
+        float f = Fma.of(whole, -LN2_LOW, Fma.of(whole, -LN2_HIGH, power));
+        return polynomial(f) * POWERS[(int) whole + 127];
+    }
+
+    /** The hyperbolic tangent, within 3 units in the last place; NaN stays NaN. */
+    static float tanh(float x) {
+        float size = Math.abs(x);
+        if (size < 0.625f) {
+            // Near 0 the quotient below would lose digits; these coefficients are Cephes' as well.
+            float z = x * x;
+            float p = Fma.of(-5.70498872745e-3f, z, 2.06390887954e-2f);
+            p = Fma.of(p, z, -5.37397155531e-2f);
+            p = Fma.of(p, z, 1.33314422036e-1f);
+            p = Fma.of(p, z, -3.33332819422e-1f);
+            return Fma.of(p * z, x, x);
+        }
+        float e = of(-2 * size);
+        return Math.copySign((1 - e) / (1 + e), x);
+    }
+}

@@ -1,0 +1,82 @@
+package dev.attention4j.cpu;
+
+import dev.attention4j.AttentionProblem;
+
+/**
+ * Query rows that are computed together because they read the same keys: neighbours in one head, or, where the query is
+ * short, the rows of several query heads that share a key/value head. A row's place in the block is its lane.
+ */
+final class QueryBlock {
+    final int batch;
+    final int keyValueHead;
+    final int count;
+    /** The query head of each lane. */
+    final int[] head;
+    /** The query row of each lane. */
+    final int[] query;
+    /** The first key that causal and window let each lane see. */
+    final int[] firstKey;
+    /** One past the last such key; not above the first where there is none. */
+    final int[] endKey;
+    /** The keys that any lane sees; start = end where there is none. */
+    final int start;
+
+    final int end;
+
+    /** Lane n is row {@code firstQuery + n % rows} of head {@code firstHead + n / rows}. */
+    QueryBlock(AttentionProblem problem, int batch, int firstHead, int heads, int firstQuery, int rows) {
+        this.batch = batch;
+        this.keyValueHead = problem.keyValueHead(firstHead);
+        this.count = heads * rows;
+        head = new int[count];
+        query = new int[count];
+        firstKey = new int[count];
+        endKey = new int[count];
+        int lowest = problem.keyLength();
+        int highest = 0;
+        for (int lane = 0; lane < count; lane++) {
+            head[lane] = firstHead + lane / rows;
+            query[lane] = firstQuery + lane % rows;
+            firstKey[lane] = problem.firstKey(batch, query[lane]);
+            endKey[lane] = problem.endKey(batch, query[lane]);
+            if (firstKey[lane] < endKey[lane]) {
+                lowest = Math.min(lowest, firstKey[lane]);
+                highest = Math.max(highest, endKey[lane]);
+            }
+        }
+        start = Math.min(lowest, highest);
+        end = highest;
+    }
+
+    /** Whether causal and window let every lane see all of these keys. */
+    boolean seesAll(int from, int to) {
+        for (int lane = 0; lane < count; lane++) {
+            if (firstKey[lane] > from || endKey[lane] < to) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    /** The first lane that sees any of these keys; {@link #count} if none does. */
+    int firstLane(int from, int to) {
+        int lane = 0;
+        while (lane < count && !sees(lane, from, to)) {
+            lane++;
+        }
+        return lane;
+    }
+
+    /** One past the last lane that sees any of these keys; 0 if none does. */
+    int endLane(int from, int to) {
+        int lane = count;
+        while (lane > 0 && !sees(lane - 1, from, to)) {
+            lane--;
+        }
+        return lane;
+    }
+
+    private boolean sees(int lane, int from, int to) {
+        return Math.max(firstKey[lane], from) < Math.min(endKey[lane], to);
+    }
+}

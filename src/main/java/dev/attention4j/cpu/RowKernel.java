@@ -1,0 +1,144 @@
+package dev.attention4j.cpu;
+
+import dev.attention4j.AttentionProblem;
+import dev.attention4j.Tensor;
+import java.util.Arrays;
+
+/**
+ * For blocks of few query rows, as in decoding, which reads each key and value once for hardly any arithmetic: one row
+ * after another, scores by scalar products, the output by vectors along its width.
+ */
+final class RowKernel extends BlockKernel {
+    private static final int GROUP = Axpy.SUMS;
+
+    private final float[] score = new float[KeyBlock.MOST_KEYS];
+    private final float[] shift = new float[KeyBlock.MOST_KEYS];
+    private final float[] scratch = new float[KeyBlock.MOST_KEYS];
+    private final float[] rescale = new float[1];
+    private float[][] query = {};
+    private float[][] output = {};
+
+    RowKernel(AttentionProblem problem, Tensor query, Tensor key, Tensor value, Addends addends, Results results) {
+        super(problem, query, key, value, addends, results);
+    }
+
+    @Override
+    void begin(QueryBlock lanes) {
+        if (query.length < lanes.count) {
+            query = new float[lanes.count][paddedHeadDim];
+            output = new float[lanes.count][paddedValueDim];
+        }
+        for (int lane = 0; lane < lanes.count; lane++) {
+            queries.read(lanes.batch, lanes.head[lane], lanes.query[lane], 0, headDim, query[lane]);
+            Arrays.fill(output[lane], 0);
+        }
+    }
+
+    @Override
+    void step(QueryBlock lanes, KeyBlock keys) {
+        boolean adds = addends.any(lanes, keys);
+        for (int lane = 0; lane < lanes.count; lane++) {
+            scores(query[lane], keys);
+            if (adds) {
+                addends.read(lanes, lane, keys, addend, addendScratch);
+                for (int j = 0; j < keys.count(); j++) {
+                    score[j] = Addends.add(score[j], addend[j]);
+                }
+            }
+            Arrays.fill(score, keys.count(), keys.paddedCount(), Float.NEGATIVE_INFINITY);
+            if (results.wantsWeights()) {
+                results.scores(lanes, lane, keys, score);
+            }
+            exponentials(lane, keys);
+            addValues(output[lane], keys);
+        }
+    }
+
+    private void scores(float[] q, KeyBlock keys) {
+        for (int j = 0; j < keys.count(); j += GROUP) {
+            dots(q, keys.key[j], keys.key[j + 1], keys.key[j + 2], keys.key[j + 3], j);
+        }
+        for (int j = 0; j < keys.count(); j++) {
+            score[j] *= scale;
+            if (softcap > 0) {
+                score[j] = capped(score[j]);
+            }
+        }
+    }
+
+    /** Eight sums at once, since each has to wait for its own last addition. */
+    private void dots(float[] q, float[] k0, float[] k1, float[] k2, float[] k3, int j) {
+        float even0 = 0;
+        float even1 = 0;
+        float even2 = 0;
+        float even3 = 0;
+        float odd0 = 0;
+        float odd1 = 0;
+        float odd2 = 0;
+        float odd3 = 0;
+        for (int d = 0; d < q.length; d += 2) {
+            float x = q[d];
+            float y = q[d + 1];
+            even0 = Fma.of(x, k0[d], even0);
+            even1 = Fma.of(x, k1[d], even1);
+            even2 = Fma.of(x, k2[d], even2);
+            even3 = Fma.of(x, k3[d], even3);
+            odd0 = Fma.of(y, k0[d + 1], odd0);
+            odd1 = Fma.of(y, k1[d + 1], odd1);
+            odd2 = Fma.of(y, k2[d + 1], odd2);
+            odd3 = Fma.of(y, k3[d + 1], odd3);
+        }
+        score[j] = even0 + odd0;
+        score[j + 1] = even1 + odd1;
+        score[j + 2] = even2 + odd2;
+        score[j + 3] = even3 + odd3;
+    }
+
+    private void exponentials(int lane, KeyBlock keys) {
+        float newMax = max[lane];
+        for (int j = 0; j < keys.count(); j++) {
+            newMax = Math.max(newMax, score[j]);
+        }
+        Arrays.fill(shift, shift(newMax));
+        if (newMax != max[lane]) {
+            rescale[0] = max[lane];
+            Exp.shifted(rescale, shift, scratch, 0, 1);
+            sum[lane] *= rescale[0];
+            Axpy.scale(output[lane], rescale[0], 0, paddedValueDim);
+            max[lane] = newMax;
+        }
+        Exp.shifted(score, shift, scratch, 0, keys.paddedCount());
+        float added = 0;
+        for (int j = 0; j < keys.count(); j++) {
+            added += score[j];
+        }
+        sum[lane] += added;
+    }
+
+    private void addValues(float[] sums, KeyBlock keys) {
+        for (int j = 0; j < keys.count(); j += GROUP) {
+            Axpy.oneByFour(
+                    sums,
+                    keys.value[j],
+                    keys.value[j + 1],
+                    keys.value[j + 2],
+                    keys.value[j + 3],
+                    score[j],
+                    score[j + 1],
+                    score[j + 2],
+                    score[j + 3]);
+        }
+        for (int n = 0; n < keys.oddCount(); n++) {
+            float weight = score[keys.oddRow(n)];
+            float[] value = keys.oddValue(n);
+            for (int c = 0; weight != 0 && c < value.length; c++) {
+                sums[c] = Fma.of(weight, value[c], sums[c]);
+            }
+        }
+    }
+
+    @Override
+    void unscaledOutput(int lane, float[] target) {
+        System.arraycopy(output[lane], 0, target, 0, target.length);
+    }
+}

@@ -1,0 +1,69 @@
+package dev.attention4j.cpu;
+
+import dev.attention4j.DType;
+import dev.attention4j.Float16;
+import dev.attention4j.Tensor;
+import java.nio.ByteBuffer;
+import java.nio.FloatBuffer;
+
+/**
+ * Reads runs along the last axis of a tensor as floats: any type, any strides, and axes of size 1 repeated where the
+ * tensor broadcasts against [batch, heads, rows, columns].
+ */
+final class StridedRows {
+    private final DType dtype;
+    private final ByteBuffer bytes;
+    private final FloatBuffer floats;
+    private final long offset;
+    /** 0 where an axis is absent or repeated. */
+    private final long[] strides = new long[4];
+
+    StridedRows(Tensor tensor) {
+        dtype = tensor.dtype();
+        bytes = tensor.memory().toHost();
+        floats = bytes.asFloatBuffer();
+        offset = tensor.offset();
+        long[] own = tensor.strides();
+        for (int axis = 1; axis <= own.length; axis++) {
+            strides[4 - axis] = tensor.size(-axis) == 1 ? 0 : own[own.length - axis];
+        }
+    }
+
+    /** Reads {@code count} elements from [batch, head, row, column] on into the start of {@code target}. */
+    void read(int batch, int head, int row, int column, int count, float[] target) {
+        int stride = (int) strides[3];
+        int at = (int) (offset + batch * strides[0] + head * strides[1] + row * strides[2] + column * strides[3]);
+        if (dtype == DType.FLOAT32 && stride == 1) {
+            floats.get(at, target, 0, count);
+            return;
+        }
+        switch (dtype) {
+            case FLOAT32 -> {
+                for (int n = 0; n < count; n++) {
+                    target[n] = floats.get(at + n * stride);
+                }
+            }
+            case FLOAT16 -> {
+                for (int n = 0; n < count; n++) {
+                    target[n] = Float16.toFloat(bytes.getShort(2 * (at + n * stride)));
+                }
+            }
+            case BFLOAT16 -> {
+                for (int n = 0; n < count; n++) {
+                    target[n] = Float16.bfloatToFloat(bytes.getShort(2 * (at + n * stride)));
+                }
+            }
+            case FLOAT64 -> {
+                for (int n = 0; n < count; n++) {
+                    target[n] = (float) bytes.getDouble(8 * (at + n * stride));
+                }
+            }
+            case BOOL -> {
+                for (int n = 0; n < count; n++) {
+                    target[n] = bytes.get(at + n * stride) == 0 ? 0 : 1;
+                }
+            }
+            default -> throw new IllegalArgumentException("type " + dtype + ", must be a float type or BOOL");
+        }
+    }
+}

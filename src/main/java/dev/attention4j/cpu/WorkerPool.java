@@ -1,0 +1,113 @@
+package dev.attention4j.cpu;
+
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.IntConsumer;
+import java.util.function.Supplier;
+
+/**
+ * The threads of one engine. Whoever calls works too, so that a call never waits for a thread that serves another call.
+ */
+final class WorkerPool implements AutoCloseable {
+    private static final AtomicInteger POOLS = new AtomicInteger();
+
+    private final int threads;
+    private final ExecutorService helpers;
+
+    /** With that many threads for one call, the caller's among them. */
+    WorkerPool(int threads) {
+        this.threads = threads;
+        int pool = POOLS.incrementAndGet();
+        AtomicInteger number = new AtomicInteger();
+        helpers = threads == 1
+                ? null
+                : Executors.newFixedThreadPool(threads - 1, work -> {
+                    Thread thread = new Thread(work, "attention4j-cpu-" + pool + "-" + number.incrementAndGet());
+                    thread.setDaemon(true);
+                    return thread;
+                });
+    }
+
+    int threads() {
+        return threads;
+    }
+
+    /**
+     * Runs tasks 0 to count − 1, each once, and returns when all are done. What one throws is thrown here, and tasks not
+     * begun by then are left out.
+     *
+     * @param worker makes what runs tasks; called once on each thread that takes part, so that it may own scratch memory
+     */
+    void run(int count, Supplier<IntConsumer> worker) {
+        Job job = new Job(count, worker);
+        for (int helper = 1; helper < Math.min(threads, count); helper++) {
+            helpers.execute(job);
+        }
+        job.run();
+        job.await();
+    }
+
+    @Override
+    public void close() {
+        if (helpers != null) {
+            helpers.shutdown();
+        }
+    }
+
+    private static final class Job implements Runnable {
+        private final int count;
+        private final Supplier<IntConsumer> worker;
+        private final AtomicInteger next = new AtomicInteger();
+        private final CountDownLatch left;
+        private final AtomicReference<Throwable> failure = new AtomicReference<>();
+
+        Job(int count, Supplier<IntConsumer> worker) {
+            this.count = count;
+            this.worker = worker;
+            this.left = new CountDownLatch(count);
+        }
+
+        @Override
+        public void run() {
+            IntConsumer mine = null;
+            for (int task = next.getAndIncrement(); task < count; task = next.getAndIncrement()) {
+                try {
+                    if (failure.get() == null) {
+                        mine = mine == null ? worker.get() : mine;
+                        mine.accept(task);
+                    }
+                } catch (RuntimeException | Error e) {
+                    failure.compareAndSet(null, e);
+                } finally {
+                    left.countDown();
+                }
+            }
+        }
+
+        /** Tasks cannot be taken back from the threads that run them, so an interrupt is kept for the caller. */
+        void await() {
+            boolean interrupted = false;
+            while (true) {
+                try {
+                    left.await();
+                    break;
+                } catch (InterruptedException e) {
+                    interrupted = true;
+                }
+            }
+            if (interrupted) {
+                Thread.currentThread().interrupt();
+            }
+            Throwable thrown = failure.get();
+            if (thrown instanceof Error error) {
+                throw error;
+            }
+            if (thrown instanceof RuntimeException exception) {
+                throw exception;
+            }
+        }
+    }
+}

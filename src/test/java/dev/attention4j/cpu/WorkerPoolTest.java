@@ -1,0 +1,59 @@
+package dev.attention4j.cpu;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.util.concurrent.atomic.AtomicIntegerArray;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class WorkerPoolTest {
+    @ParameterizedTest
+    @ValueSource(ints = {1, 2, 5})
+    void runsEachTaskOnce(int threads) {
+        try (WorkerPool pool = new WorkerPool(threads)) {
+            for (int count : new int[] {0, 1, 3, 1000}) {
+                AtomicIntegerArray runs = new AtomicIntegerArray(count);
+                pool.run(count, () -> runs::incrementAndGet);
+                for (int task = 0; task < count; task++) {
+                    assertThat(runs.get(task)).isEqualTo(1);
+                }
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {1, 3})
+    void throwsWhatATaskThrewAndWorksOn(int threads) {
+        try (WorkerPool pool = new WorkerPool(threads)) {
+            assertThatThrownBy(() -> pool.run(100, () -> task -> {
+                        if (task == 17) {
+                            throw new IllegalStateException("task 17");
+                        }
+                    }))
+                    .isInstanceOf(IllegalStateException.class)
+                    .hasMessage("task 17");
+            assertThatThrownBy(() -> pool.run(10, () -> {
+                        throw new OutOfMemoryError("no scratch memory");
+                    }))
+                    .isInstanceOf(OutOfMemoryError.class);
+            AtomicIntegerArray runs = new AtomicIntegerArray(4);
+            pool.run(4, () -> runs::incrementAndGet);
+            assertThat(runs.toString()).isEqualTo("[1, 1, 1, 1]");
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {1, 3})
+    void keepsAnInterruptForTheCaller(int threads) {
+        try (WorkerPool pool = new WorkerPool(threads)) {
+            AtomicIntegerArray runs = new AtomicIntegerArray(50);
+            Thread.currentThread().interrupt();
+            pool.run(50, () -> runs::incrementAndGet);
+            assertThat(Thread.interrupted()).isEqualTo(true);
+            for (int task = 0; task < 50; task++) {
+                assertThat(runs.get(task)).isEqualTo(1);
+            }
+        }
+    }
+}
