@@ -12,6 +12,7 @@ import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Bad usage and bad input: exit code 2, one line that says what to mend, no stack trace. */
@@ -46,31 +47,32 @@ class ErrorsTest {
     }
 
     @ParameterizedTest
-    @ValueSource(
-            strings = {
-                "devices --no-such-option",
-                "no-such-command",
-                "attend",
-                "attend in --scale much",
-                "attend in --softcap -1",
-                "attend in --scale NaN",
-                "attend in --causal middle",
-                "attend in --window 3",
-                "attend in --window 3,x",
-                "attend in --window -2,0",
-                "attend in --offsets 1,x",
-                "attend in --causal top-left --offsets 1",
-                "attend in --align top-left",
-                "attend no/such/file.safetensors --device cpu",
-                "attend in --device all",
-                "conformance --cases no/such/directory",
-                "conformance --device cpu --json no/such/directory/a.json",
-                "demo --picture no/such/directory/a.png",
-                "demo --picture picture.jpeg",
-                "devices --json no/such/directory/a.json"
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "devices --no-such-option | --no-such-option",
+                "no-such-command | no-such-command",
+                "attend | IN.safetensors",
+                "attend in --scale much | 'much' is not a double",
+                "attend in --softcap -1 | softcap: -1.0, must be",
+                "attend in --scale NaN | scale: NaN, must be",
+                "attend in --causal middle | \"middle\" is no alignment, must be top-left or bottom-right",
+                "attend in --window 3 | \"3\" is no window, must be",
+                "attend in --window 3,x | \"3,x\" is no window, must be",
+                "attend in --window -2,0 | window: left -2",
+                "attend in --offsets 1,x | 'x' is not an int",
+                "attend in --causal top-left --offsets 1 | --offsets: given with --causal",
+                "attend in --align top-left | --align: must be given with --window",
+                "attend no/such/file.safetensors --device cpu | no/such/file.safetensors: no such file",
+                "attend in --device all | --device: all, must be one device",
+                "conformance --cases no/such/directory | no/such/directory: no such file or directory",
+                "conformance --device cpu --json no/such/a.json | --json: no/such/a.json, must be",
+                "demo --picture no/such/a.png | --picture: no/such/a.png, must be",
+                "demo --picture picture.jpeg | must end in .png",
+                "devices --json no/such/a.json | --json: no/such/a.json, must be"
             })
-    void badUsageIsOneLine(String args) {
-        assertRefused(Cli.run((Object[]) args.split(" ", -1)), 1);
+    void badUsageIsOneLine(String args, String says) {
+        assertThat(assertRefused(Cli.run((Object[]) args.split(" ", -1)), 1)).contains(says);
     }
 
     @ParameterizedTest
