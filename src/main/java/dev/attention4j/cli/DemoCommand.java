@@ -180,7 +180,7 @@ final class DemoCommand implements Callable<Integer> {
         out.println(race.run());
         if (!info.isOpenCl()) {
             for (EngineProvider.Absence absence : Engines.absences()) {
-                out.println("for an OpenCL device: " + absence.fix());
+                out.println(Text.labelled("To compute on an OpenCL device:", 2, absence.fix()));
             }
         }
     }

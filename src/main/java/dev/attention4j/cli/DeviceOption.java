@@ -52,8 +52,7 @@ final class DeviceOption {
     static void explain(List<EngineProvider.Absence> absences, PrintWriter to) {
         for (EngineProvider.Absence absence : absences) {
             to.println(Text.labelled("  why", 7, absence.cause()));
-            // Never wrapped: it is there to be copied.
-            to.println("  fix  " + absence.fix());
+            to.println(Text.labelled("  fix", 7, absence.fix()));
         }
     }
 }

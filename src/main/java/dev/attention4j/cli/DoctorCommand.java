@@ -30,7 +30,7 @@ final class DoctorCommand implements Callable<Integer> {
         for (Doctor.Check check : checks) {
             out.println(Text.labelled(check.ok() ? "  ok" : "FAIL", 6, check.what() + ": " + check.found()));
             if (!check.fix().isBlank()) {
-                out.println("      fix  " + check.fix().strip().replace("\n", "\n           "));
+                out.println(Text.labelled("      fix", 11, check.fix()));
             }
         }
         List<Doctor.Check> devices = checks.subList(Math.min(CHECKS_OF_THE_MACHINE, checks.size()), checks.size());

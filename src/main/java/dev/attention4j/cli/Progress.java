@@ -30,7 +30,13 @@ final class Progress implements AutoCloseable {
                 .setInitialMax(steps)
                 .setStyle(ProgressBarStyle.ASCII)
                 .setUpdateIntervalMillis(100)
-                .setConsumer(new ConsoleProgressBarConsumer(standardError, Text.WIDTH - 1))
+                .setConsumer(new ConsoleProgressBarConsumer(standardError, Text.WIDTH - 1) {
+                    @Override
+                    public void close() {
+                        // The bar was cleared: no line break, which would leave an empty line where it was.
+                        standardError.flush();
+                    }
+                })
                 .clearDisplayOnFinish()
                 .build());
     }

@@ -60,7 +60,7 @@ final class Race {
                     progress.step();
                 }
             }
-            return verdict(length, oneTimes.median(), otherTimes.median());
+            return verdict(first, second, length, oneTimes.median(), otherTimes.median());
         }
     }
 
@@ -68,7 +68,7 @@ final class Race {
     static String called(EngineInfo engine) {
         return switch (engine.kind()) {
             case CPU -> "plain Java on " + cores();
-            case ORACLE -> "the double-precision loops on 1 core";
+            case ORACLE -> "the oracle";
             default -> engine.name();
         };
     }
@@ -78,7 +78,8 @@ final class Race {
         return cores + (cores == 1 ? " core" : " cores");
     }
 
-    private String verdict(int length, double firstMs, double secondMs) {
+    /** One line: what was timed, both times, and how the first compares. */
+    static String verdict(EngineInfo first, EngineInfo second, int length, double firstMs, double secondMs) {
         String who =
                 first.isOpenCl() ? "the device" : first.kind() == EngineInfo.Kind.CPU ? "plain Java" : "the oracle";
         String comparison = firstMs <= secondMs

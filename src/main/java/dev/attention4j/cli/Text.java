@@ -119,7 +119,8 @@ final class Text {
     /** As {@link #labelled(String, int, String)} with lines of at most {@code width} characters. */
     static String labelled(String label, int labelColumns, String text, int width) {
         String padding = " ".repeat(labelColumns);
-        String head = label.length() < labelColumns ? label + padding.substring(label.length()) : label + " ";
+        String head =
+                label.length() < labelColumns ? label + padding.substring(label.length()) : label + "\n" + padding;
         return head + String.join("\n" + padding, wrap(text, width - labelColumns));
     }
 }

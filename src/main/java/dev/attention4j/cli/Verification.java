@@ -31,7 +31,7 @@ record Verification(String what, double error, double plainError) {
     public String toString() {
         return String.format(
                 Locale.ROOT,
-                "%s: error %.2e, plain float has %.2e, at most %.2e is allowed: %s",
+                "%s: error %.2e, plain float %.2e, allowed %.2e: %s",
                 what,
                 error,
                 plainError,

@@ -2,9 +2,12 @@ package dev.attention4j.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.attention4j.EngineInfo;
+import dev.attention4j.Engines;
 import java.awt.image.BufferedImage;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.Map;
 import javax.imageio.ImageIO;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -31,6 +34,18 @@ class DemoCommandTest {
         assertThat(image.getWidth()).isGreaterThan(1000);
         assertThat(image.getHeight()).isGreaterThan(1000);
         assertThat(orange(image)).isGreaterThan(1000);
+    }
+
+    @Test
+    void verdictSaysWhoIsFaster() {
+        EngineInfo gpu = new EngineInfo("opencl:0", EngineInfo.Kind.GPU, "A GPU", "maker", "1.0", Map.of());
+        EngineInfo cpu = Engines.resolve("cpu");
+
+        assertThat(Race.verdict(gpu, cpu, 2048, 1.234, 617.0))
+                .matches(
+                        "attention of 1 x 8 heads x 2048 tokens x 64: A GPU 1\\.23 ms, plain Java on \\d+ cores? 617 ms:"
+                                + " the device is 500\\.0x faster");
+        assertThat(Race.verdict(gpu, cpu, 2048, 90, 30)).endsWith("30.0 ms: the device is 3.0x slower");
     }
 
     @Test
