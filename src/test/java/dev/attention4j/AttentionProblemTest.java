@@ -34,19 +34,34 @@ class AttentionProblemTest {
     void windowsAreMeasuredFromTheAlignedPosition() {
         assertThat(drawn(3, 5, Attention.builder().window(1, 1).build())).isEqualTo("11000 11100 01110");
         assertThat(drawn(3, 5, Attention.builder().window(0, -1).build())).isEqualTo("11111 01111 00111");
-        assertThat(drawn(3, 5, Attention.builder().window(1, 0).align(Alignment.BOTTOM_RIGHT).build()))
+        assertThat(drawn(
+                        3,
+                        5,
+                        Attention.builder()
+                                .window(1, 0)
+                                .align(Alignment.BOTTOM_RIGHT)
+                                .build()))
                 .isEqualTo("01100 00110 00011");
-        assertThat(drawn(3, 3, Attention.builder().window(1, 1).causal(Alignment.TOP_LEFT).build()))
+        assertThat(drawn(
+                        3,
+                        3,
+                        Attention.builder()
+                                .window(1, 1)
+                                .causal(Alignment.TOP_LEFT)
+                                .build()))
                 .isEqualTo("100 110 011");
-        assertThat(drawn(1, 3, Attention.builder().window(0, 0).alignOffsets(7).build())).isEqualTo("000");
+        assertThat(drawn(1, 3, Attention.builder().window(0, 0).alignOffsets(7).build()))
+                .isEqualTo("000");
     }
 
     @Test
     void operationsAreCountedAsTheFieldCounts() {
         assertThat(problem(16, 16, Attention.DEFAULT).flops()).isEqualTo(4.0 * 2 * 4 * 16 * 16 * 8);
-        assertThat(problem(16, 16, Attention.causal(Alignment.TOP_LEFT)).flops()).isEqualTo(2.0 * 2 * 4 * 16 * 16 * 8);
+        assertThat(problem(16, 16, Attention.causal(Alignment.TOP_LEFT)).flops())
+                .isEqualTo(2.0 * 2 * 4 * 16 * 16 * 8);
         assertThat(problem(2, 5, Attention.causal(Alignment.TOP_LEFT)).flops()).isEqualTo(4.0 * 2 * 4 * 3 * 8);
-        assertThat(problem(3, 5, Attention.builder().window(1, 1).build()).flops()).isEqualTo(4.0 * 2 * 4 * 8 * 8);
+        assertThat(problem(3, 5, Attention.builder().window(1, 1).build()).flops())
+                .isEqualTo(4.0 * 2 * 4 * 8 * 8);
     }
 
     @Test

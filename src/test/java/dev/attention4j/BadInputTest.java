@@ -36,7 +36,15 @@ class BadInputTest {
         try (AttentionEngine engine = TestEngines.open(info)) {
             Tensor good = tensor(SHAPE);
             Attention plain = Attention.DEFAULT;
-            refused(engine, tensor(4, 5, 8), good, good, plain, "query", "[4, 5, 8]", "[batch, heads, length, headDim]");
+            refused(
+                    engine,
+                    tensor(4, 5, 8),
+                    good,
+                    good,
+                    plain,
+                    "query",
+                    "[4, 5, 8]",
+                    "[batch, heads, length, headDim]");
             refused(engine, good, tensor(8), good, plain, "key", "must have 4 axes");
             refused(engine, good, tensor(1, 4, 5, 8), good, plain, "key: batch 1, must be 2");
             refused(engine, good, good, tensor(2, 4, 6, 8), plain, "value: length 6, must be 5");
@@ -89,14 +97,17 @@ class BadInputTest {
                 .isThrownBy(() -> engine.attend(good, good, good))
                 .withMessageContaining("is closed");
         assertThatIllegalStateException().isThrownBy(() -> engine.upload(good)).withMessageContaining("is closed");
-        assertThatIllegalStateException().isThrownBy(() -> engine.download(good)).withMessageContaining("is closed");
+        assertThatIllegalStateException()
+                .isThrownBy(() -> engine.download(good))
+                .withMessageContaining("is closed");
     }
 
     @ParameterizedTest
     @MethodSource("engines")
     void aPlanThatIsNotThere(EngineInfo info) {
         assertThatIllegalArgumentException()
-                .isThrownBy(() -> AttentionEngine.open(info.id(), TestEngines.options().withPlan("guess")))
+                .isThrownBy(() ->
+                        AttentionEngine.open(info.id(), TestEngines.options().withPlan("guess")))
                 .withMessageContaining("plan: \"guess\", must be");
     }
 
@@ -113,8 +124,12 @@ class BadInputTest {
                     .isThrownBy(() -> builder.softcap(cap))
                     .withMessageContaining("softcap: " + cap);
         }
-        assertThatIllegalArgumentException().isThrownBy(() -> builder.window(-2, 0)).withMessageContaining("left -2");
-        assertThatIllegalArgumentException().isThrownBy(() -> builder.alignOffsets()).withMessageContaining("none given");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> builder.window(-2, 0))
+                .withMessageContaining("left -2");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> builder.alignOffsets())
+                .withMessageContaining("none given");
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> builder.causalOffsets(Integer.MIN_VALUE))
                 .withMessageContaining("offsets: -2147483648");

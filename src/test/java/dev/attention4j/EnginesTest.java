@@ -20,7 +20,8 @@ class EnginesTest {
 
     @Test
     void theBestIsAGpuThenOpenClThenTheCpuAndNeverAnEmulator() {
-        assertThat(Engines.resolve("best", List.of(POCL, GPU, PIPE, CPU, ORACLE))).isEqualTo(GPU);
+        assertThat(Engines.resolve("best", List.of(POCL, GPU, PIPE, CPU, ORACLE)))
+                .isEqualTo(GPU);
         assertThat(Engines.resolve("best", List.of(PIPE, POCL, CPU, ORACLE))).isEqualTo(POCL);
         assertThat(Engines.resolve("best", List.of(PIPE, CPU, ORACLE))).isEqualTo(CPU);
     }
@@ -53,14 +54,18 @@ class EnginesTest {
     @Test
     void theEnginesOfThisMachineCanAllBeOpenedById() {
         assertThat(TestEngines.openCl()).isNotEmpty();
-        assertThat(Engines.list()).extracting(EngineInfo::id).contains("cpu", "oracle").doesNotHaveDuplicates();
+        assertThat(Engines.list())
+                .extracting(EngineInfo::id)
+                .contains("cpu", "oracle")
+                .doesNotHaveDuplicates();
         for (EngineInfo info : Engines.list()) {
             try (AttentionEngine engine = TestEngines.open(info)) {
                 assertThat(engine.info()).isEqualTo(info);
                 assertThat(engine.plans()).isNotEmpty();
-                AttentionProblem problem =
-                        new AttentionProblem(1, 1, 1, 4, 4, 8, 8, DType.FLOAT32, Attention.DEFAULT);
-                assertThat(engine.explain(problem)).contains(engine.plans().get(0)).doesNotContain("\n");
+                AttentionProblem problem = new AttentionProblem(1, 1, 1, 4, 4, 8, 8, DType.FLOAT32, Attention.DEFAULT);
+                assertThat(engine.explain(problem))
+                        .contains(engine.plans().get(0))
+                        .doesNotContain("\n");
             }
         }
     }

@@ -27,7 +27,8 @@ class Float16Test {
             short bfloat = (short) bits;
             float number = Float16.bfloatToFloat(bfloat);
             if (Float.isNaN(number)) {
-                assertThat(Float16.bfloatToFloat(Float16.bfloatFromFloat(number))).isNaN();
+                assertThat(Float16.bfloatToFloat(Float16.bfloatFromFloat(number)))
+                        .isNaN();
             } else {
                 assertThat(Float16.bfloatFromFloat(number)).as("bits %x", bits).isEqualTo(bfloat);
             }
@@ -47,7 +48,8 @@ class Float16Test {
         "0x1p-25, 0x0000",
         "0x1.8p-25, 0x0001",
         "0x1p-14, 0x0400",
-        "0x1.ffcp-15, 0x03FF",
+        "0x1.ff8p-15, 0x03FF",
+        "0x1.ffcp-15, 0x0400",
         "0x1.002p0, 0x3C00",
         "0x1.006p0, 0x3C02",
         "-0.0, 0x8000"

@@ -57,7 +57,8 @@ class TensorTest {
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> Tensor.wrap(direct, DType.FLOAT32, 3))
                 .withMessageContaining("has 8 bytes, must be 12");
-        ByteOrder other = ByteOrder.nativeOrder() == ByteOrder.BIG_ENDIAN ? ByteOrder.LITTLE_ENDIAN : ByteOrder.BIG_ENDIAN;
+        ByteOrder other =
+                ByteOrder.nativeOrder() == ByteOrder.BIG_ENDIAN ? ByteOrder.LITTLE_ENDIAN : ByteOrder.BIG_ENDIAN;
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> Tensor.wrap(direct.duplicate().order(other), DType.FLOAT32, 2))
                 .withMessageContaining("order");
@@ -141,7 +142,8 @@ class TensorTest {
             assertThat(tensor.toFloatArray()).as(dtype.name()).containsExactly(0, 1, 1, 0);
             assertThat(tensor.toBooleanArray()).containsExactly(false, true, true, false);
         }
-        assertThat(Tensor.of(new float[] {-3, 255}, 2).to(DType.INT16).toDoubleArray()).containsExactly(-3, 255);
+        assertThat(Tensor.of(new float[] {-3, 255}, 2).to(DType.INT16).toDoubleArray())
+                .containsExactly(-3, 255);
         assertThat(Tensor.of(new float[] {200}, 1).to(DType.UINT8).get(0)).isEqualTo(200);
     }
 

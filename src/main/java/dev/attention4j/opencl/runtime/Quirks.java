@@ -24,7 +24,11 @@ public final class Quirks {
         NO_HOST_POINTER,
         /** Made for testing, not for speed (Oclgrind, llvmpipe): never the default device. */
         EMULATOR,
-        /** Programs made from binaries are not to be had or not to be trusted: always build from source. */
+        /**
+         * Programs made from binaries are not to be trusted: always build from source. Rusticl of Mesa 22.3 runs a kernel
+         * from a binary that it gave out itself and leaves the output unwritten, or aborts the process on one that it
+         * did not; Oclgrind loses the source lines that its reports point at.
+         */
         NO_BINARIES
     }
 
@@ -72,9 +76,9 @@ public final class Quirks {
         }
         if (all.contains("rusticl")) {
             found.add(Quirk.NO_HOST_POINTER);
+            found.add(Quirk.NO_BINARIES);
         }
         if (all.contains("oclgrind")) {
-            // Its clCreateProgramWithBinary drops the source lines that its reports point at.
             found.add(Quirk.EMULATOR);
             found.add(Quirk.NO_BINARIES);
         }

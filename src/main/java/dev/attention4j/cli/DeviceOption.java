@@ -1,0 +1,58 @@
+package dev.attention4j.cli;
+
+import dev.attention4j.EngineInfo;
+import dev.attention4j.EngineProvider;
+import dev.attention4j.Engines;
+import java.io.PrintWriter;
+import java.util.List;
+import picocli.CommandLine.Option;
+
+/** {@code --device}: where to compute. */
+final class DeviceOption {
+    /** Names every engine, for the command that takes more than one. */
+    static final String ALL = "all";
+
+    @Option(
+            names = "--device",
+            paramLabel = "ID",
+            defaultValue = Engines.BEST,
+            description = "Where to compute: best, an index or id as 'devices' prints it,"
+                    + " a part of a device's name, cpu or oracle. Default: best.")
+    private String device;
+
+    /**
+     * The engine that was asked for.
+     *
+     * @throws IllegalArgumentException if it is none, or not just one
+     */
+    EngineInfo choose() {
+        if (device.equals(ALL)) {
+            throw new IllegalArgumentException("--device: all, must be one device; only 'conformance' takes all");
+        }
+        return Engines.resolve(device);
+    }
+
+    /** As {@link #explainFallback(String, EngineInfo, PrintWriter)}. */
+    void explainFallback(EngineInfo chosen, PrintWriter to) {
+        explainFallback(device, chosen, to);
+    }
+
+    /** Says why the CPU computes and how to get OpenCL, if the best was asked for and that is not an OpenCL device. */
+    static void explainFallback(String device, EngineInfo chosen, PrintWriter to) {
+        if (!device.equals(Engines.BEST) || chosen.isOpenCl()) {
+            return;
+        }
+        boolean emulator = Engines.list().stream().anyMatch(EngineInfo::isOpenCl);
+        to.println((emulator ? "There is no OpenCL device but an emulator" : "There is no OpenCL device here") + ": "
+                + chosen.id() + " computes.");
+        explain(Engines.absences(), to);
+    }
+
+    /** Prints cause and fix of each. */
+    static void explain(List<EngineProvider.Absence> absences, PrintWriter to) {
+        for (EngineProvider.Absence absence : absences) {
+            to.println(Text.labelled("  why", 7, absence.cause()));
+            to.println(Text.labelled("  fix", 7, absence.fix()));
+        }
+    }
+}

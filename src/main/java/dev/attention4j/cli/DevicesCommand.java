@@ -1,0 +1,131 @@
+package dev.attention4j.cli;
+
+import dev.attention4j.EngineInfo;
+import dev.attention4j.EngineProvider;
+import dev.attention4j.Engines;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Objects;
+import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/** {@code devices}: what can compute here. */
+@Command(
+        name = "devices",
+        description = "Lists what can compute here: the OpenCL devices with what was probed, and the CPU.")
+final class DevicesCommand implements Callable<Integer> {
+    private static final int LONGEST_LIST = 8;
+    private static final int LONGEST_FACT = 320;
+
+    @Spec
+    private CommandSpec spec;
+
+    @Option(names = "--json", paramLabel = "FILE", description = "Also write all of it to FILE as JSON.")
+    private Path json;
+
+    @Override
+    public Integer call() throws IOException {
+        PrintWriter out = spec.commandLine().getOut();
+        OutputFile.check("--json", json);
+        List<EngineInfo> engines = Engines.list();
+        List<EngineProvider.Absence> absences = Engines.absences();
+        out.println(table(engines));
+        if (!absences.isEmpty()) {
+            out.println();
+            out.println("Not available here:");
+            DeviceOption.explain(absences, out);
+        }
+        if (json != null) {
+            JsonFile.write(json, all(engines, absences));
+            out.println();
+            out.println("Written to " + json);
+        }
+        return Main.OK;
+    }
+
+    /** The engines as a table, their facts under each. */
+    static String table(List<EngineInfo> engines) {
+        Table table = new Table("#", "id", "kind", "name", "vendor", "driver");
+        for (int n = 0; n < engines.size(); n++) {
+            EngineInfo engine = engines.get(n);
+            table.row(
+                    Integer.toString(n),
+                    engine.id(),
+                    kind(engine),
+                    engine.name(),
+                    Objects.toString(engine.vendor(), ""),
+                    Objects.toString(engine.driver(), ""));
+            int label = 2
+                    + engine.facts().keySet().stream()
+                            .mapToInt(String::length)
+                            .max()
+                            .orElse(0);
+            engine.facts()
+                    .forEach((name, value) -> table.note("     "
+                            + Text.labelled(name, label, text(value), Text.WIDTH - 5)
+                                    .replace("\n", "\n     ")));
+            if (n < engines.size() - 1) {
+                table.note("");
+            }
+        }
+        return table.text(Text.WIDTH + 16);
+    }
+
+    /** How a kind is called on screen. */
+    static String kind(EngineInfo engine) {
+        return switch (engine.kind()) {
+            case GPU -> "GPU";
+            case ACCELERATOR -> "accelerator";
+            case OPENCL_CPU -> "CPU (OpenCL)";
+            case CPU -> "CPU (Java)";
+            case EMULATOR -> "emulator";
+            case ORACLE -> "reference";
+        };
+    }
+
+    /** A fact as text; a list too long for a screen is counted. */
+    private static String text(Object value) {
+        if (value instanceof Collection<?> list) {
+            return list.size() > LONGEST_LIST
+                    ? list.size() + " entries (--json FILE has them)"
+                    : list.stream().map(String::valueOf).collect(Collectors.joining(", "));
+        }
+        String text = String.valueOf(value);
+        return text.length() > LONGEST_FACT
+                ? text.strip().split("\\s+", -1).length + " words (--json FILE has them)"
+                : text;
+    }
+
+    private static Map<String, Object> all(List<EngineInfo> engines, List<EngineProvider.Absence> absences) {
+        List<Object> list = new ArrayList<>();
+        for (EngineInfo engine : engines) {
+            Map<String, Object> entry = new LinkedHashMap<>();
+            entry.put("index", list.size());
+            entry.put("id", engine.id());
+            entry.put("kind", engine.kind().name().toLowerCase(Locale.ROOT));
+            entry.put("name", engine.name());
+            entry.put("vendor", engine.vendor());
+            entry.put("driver", engine.driver());
+            entry.put("facts", engine.facts());
+            list.add(entry);
+        }
+        List<Object> missing = new ArrayList<>();
+        absences.forEach(absence -> missing.add(Map.of("cause", absence.cause(), "fix", absence.fix())));
+        Map<String, Object> all = new LinkedHashMap<>();
+        all.put("version", Version.number());
+        all.put("engines", list);
+        all.put("absences", missing);
+        return all;
+    }
+}

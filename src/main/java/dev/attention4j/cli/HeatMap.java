@@ -1,0 +1,97 @@
+package dev.attention4j.cli;
+
+import java.awt.Color;
+import java.awt.Font;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.Locale;
+import org.knowm.xchart.BitmapEncoder;
+import org.knowm.xchart.HeatMapChart;
+import org.knowm.xchart.HeatMapChartBuilder;
+import org.knowm.xchart.style.AxesChartStyler;
+import org.knowm.xchart.style.HeatMapStyler;
+
+/** Draws who attends to whom as a PNG: a row for each token that looks, a column for each that is looked at. */
+final class HeatMap {
+    /** Light enough throughout that black numbers are read on it. */
+    private static final Color[] COLORS = {new Color(0xFFFFFF), new Color(0xF58A1F)};
+
+    private static final Color INK = new Color(0x222222);
+    private static final int CELL = 72;
+    private static final int LABELS_AND_LEGEND = 240;
+    private static final int TITLES = 160;
+    /** Twice the usual, so that it stays sharp on a fine screen. */
+    private static final int DOTS_PER_INCH = 144;
+
+    private HeatMap() {}
+
+    /**
+     * Writes the picture.
+     *
+     * @param weights [from][to], each 0 to 1
+     * @param file ends in {@code .png}
+     * @throws IOException if it cannot be written
+     */
+    static void write(String title, List<String> tokens, double[][] weights, Path file) throws IOException {
+        BitmapEncoder.saveBitmapWithDPI(
+                chart(title, tokens, weights), file.toString(), BitmapEncoder.BitmapFormat.PNG, DOTS_PER_INCH);
+    }
+
+    private static HeatMapChart chart(String title, List<String> tokens, double[][] weights) {
+        HeatMapChart chart = new HeatMapChartBuilder()
+                .width(CELL * tokens.size() + LABELS_AND_LEGEND)
+                .height(CELL * tokens.size() + TITLES)
+                .title(title)
+                .xAxisTitle("key: the token that is looked at (each row sums to 1)")
+                .yAxisTitle("query: the token that looks")
+                .build();
+        List<String> upwards = new ArrayList<>(tokens);
+        Collections.reverse(upwards);
+        List<Number[]> cells = new ArrayList<>();
+        for (int from = 0; from < weights.length; from++) {
+            for (int to = 0; to < weights.length; to++) {
+                cells.add(new Number[] {to, weights.length - 1 - from, weights[from][to]});
+            }
+        }
+        chart.addSeries("weight", tokens, upwards, cells);
+        HeatMapStyler styler = chart.getStyler();
+        styler.setMin(0)
+                .setMax(1)
+                .setRangeColors(COLORS)
+                .setGradientColorColumnWeight(22)
+                .setGradientColorColumnHeight(CELL * 4)
+                .setShowValue(true)
+                .setValueFont(font(Font.PLAIN, 15))
+                .setValueFontColor(INK)
+                .setHeatMapValueDecimalPattern("0.00");
+        styler.setLocale(Locale.ROOT)
+                .setPlotGridLinesVisible(false)
+                .setPlotMargin(0)
+                .setAxisTicksLineVisible(false)
+                .setAxisTicksMarksVisible(false)
+                .setAxisTickPadding(8)
+                .setAxisTitlePadding(14)
+                .setAxisTickLabelsFont(font(Font.BOLD, 15))
+                .setAxisTickLabelsColor(INK)
+                .setAxisTitleFont(font(Font.PLAIN, 15))
+                .setXAxisLabelAlignmentVertical(AxesChartStyler.TextAlignment.Left)
+                .setYAxisLabelAlignment(AxesChartStyler.TextAlignment.Right);
+        styler.setPlotContentSize(1)
+                .setPlotBorderVisible(false)
+                .setLegendBorderColor(Color.WHITE)
+                .setLegendFont(font(Font.PLAIN, 13))
+                .setChartBackgroundColor(Color.WHITE)
+                .setChartFontColor(INK)
+                .setChartPadding(16)
+                .setChartTitlePadding(14)
+                .setChartTitleFont(font(Font.BOLD, 19));
+        return chart;
+    }
+
+    private static Font font(int style, int size) {
+        return new Font(Font.SANS_SERIF, style, size);
+    }
+}

@@ -1,0 +1,126 @@
+package dev.attention4j.cli;
+
+import java.io.IOException;
+import java.nio.charset.Charset;
+import java.nio.charset.IllegalCharsetNameException;
+import java.nio.charset.UnsupportedCharsetException;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.FileSystemException;
+import java.nio.file.NoSuchFileException;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Locale;
+import java.util.stream.Collectors;
+
+/** Words and numbers for a person at a terminal. */
+final class Text {
+    /** Columns that output is wrapped to. */
+    static final int WIDTH = 80;
+
+    private Text() {}
+
+    /** What the terminal (or file) that standard output goes to is encoded in. */
+    static Charset outputCharset() {
+        // Java 19 has stdout.encoding, Java 17 an internal name for it, and neither sets it for a pipe.
+        String name = System.getProperty("stdout.encoding", System.getProperty("sun.stdout.encoding"));
+        if (name != null) {
+            try {
+                return Charset.forName(name);
+            } catch (IllegalCharsetNameException | UnsupportedCharsetException e) {
+                return Charset.defaultCharset();
+            }
+        }
+        return Charset.defaultCharset();
+    }
+
+    /** What went wrong, as one line where the message below is one; never empty. */
+    static String message(Throwable e) {
+        String message = e.getMessage();
+        if (e instanceof NoSuchFileException) {
+            return message + ": no such file or directory";
+        }
+        if (e instanceof AccessDeniedException) {
+            return message + ": permission denied";
+        }
+        if (e instanceof FileAlreadyExistsException) {
+            return message + ": a file of that name is in the way";
+        }
+        if (e instanceof FileSystemException || e instanceof IOException || e instanceof IllegalArgumentException) {
+            return message == null ? e.toString() : message.strip();
+        }
+        if (message == null || e instanceof NullPointerException || e instanceof IndexOutOfBoundsException) {
+            return "internal error: " + e + " (--debug shows where)";
+        }
+        return message.strip();
+    }
+
+    /** A bar whose full length is {@code columns}; of blocks where the terminal has them, else of {@code #}. */
+    static String bar(double fraction, int columns) {
+        double length = Math.max(0, Math.min(1, fraction)) * columns;
+        if (!outputCharset().newEncoder().canEncode("█▏")) {
+            return "#".repeat((int) Math.round(length));
+        }
+        int eighths = (int) Math.round(length * 8);
+        String partial = eighths % 8 == 0 ? "" : String.valueOf((char) ('▉' + 7 - eighths % 8));
+        return "█".repeat(eighths / 8) + partial;
+    }
+
+    /** A shape as {@code 2 x 12 x 22 x 32}. */
+    static String shape(long... shape) {
+        return shape.length == 0
+                ? "one number"
+                : Arrays.stream(shape).mapToObj(Long::toString).collect(Collectors.joining(" x "));
+    }
+
+    /** A time with three digits and its unit. */
+    static String milliseconds(double ms) {
+        if (ms >= 1000) {
+            return String.format(Locale.ROOT, ms >= 10_000 ? "%.1f s" : "%.2f s", ms / 1000);
+        }
+        return String.format(Locale.ROOT, ms >= 100 ? "%.0f ms" : ms >= 10 ? "%.1f ms" : "%.2f ms", ms);
+    }
+
+    /** A difference: 0, or two digits and an exponent. */
+    static String difference(double difference) {
+        return difference == 0 ? "0" : String.format(Locale.ROOT, "%.1e", difference);
+    }
+
+    /**
+     * Breaks at blanks into lines of at most {@code width} characters; a longer word is cut.
+     *
+     * @return at least one line
+     */
+    static List<String> wrap(String text, int width) {
+        List<String> lines = new ArrayList<>();
+        StringBuilder line = new StringBuilder();
+        for (String word : text.strip().split("\\s+", -1)) {
+            String rest = word;
+            if (line.length() > 0 && line.length() + 1 + rest.length() > width) {
+                lines.add(line.toString());
+                line.setLength(0);
+            }
+            while (rest.length() > width) {
+                lines.add(rest.substring(0, width));
+                rest = rest.substring(width);
+            }
+            line.append(line.length() > 0 ? " " : "").append(rest);
+        }
+        lines.add(line.toString());
+        return lines;
+    }
+
+    /** Text under a label: the label before the first line, blanks before the others. */
+    static String labelled(String label, int labelColumns, String text) {
+        return labelled(label, labelColumns, text, WIDTH);
+    }
+
+    /** As {@link #labelled(String, int, String)} with lines of at most {@code width} characters. */
+    static String labelled(String label, int labelColumns, String text, int width) {
+        String padding = " ".repeat(labelColumns);
+        String head =
+                label.length() < labelColumns ? label + padding.substring(label.length()) : label + "\n" + padding;
+        return head + String.join("\n" + padding, wrap(text, width - labelColumns));
+    }
+}

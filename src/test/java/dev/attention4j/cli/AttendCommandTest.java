@@ -1,0 +1,153 @@
+package dev.attention4j.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.attention4j.Alignment;
+import dev.attention4j.Attention;
+import dev.attention4j.AttentionEngine;
+import dev.attention4j.AttentionProblem;
+import dev.attention4j.AttentionResult;
+import dev.attention4j.DType;
+import dev.attention4j.Tensor;
+import dev.attention4j.io.Safetensors;
+import dev.attention4j.io.SafetensorsFile;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class AttendCommandTest {
+    @TempDir
+    private Path folder;
+
+    private final Map<String, Tensor> tensors = new LinkedHashMap<>();
+    private Path in;
+    private Path out;
+
+    @BeforeEach
+    void setUp() {
+        in = folder.resolve("in.safetensors");
+        out = folder.resolve("out.safetensors");
+        tensors.put("query", Tensor.random(1, 2, 4, 7, 16));
+        tensors.put("key", Tensor.random(2, 2, 2, 9, 16));
+        tensors.put("value", Tensor.random(3, 2, 2, 9, 24));
+    }
+
+    @Test
+    void verifiesAndWritesAllThatWasAskedFor() throws IOException {
+        Safetensors.write(in, tensors, Map.of());
+
+        Cli cli = Cli.run("attend", in, "-o", out, "--device", "cpu", "--weights", "--lse", "--verify");
+
+        assertThat(cli.err()).isEmpty();
+        assertThat(cli.exitCode()).isZero();
+        assertThat(cli.out()).contains("2 x 4 x 7 x 16 float32", "cpu", "time", "output: error", "weights: error");
+        assertThat(cli.out().lines().filter(line -> line.startsWith("verify") && line.endsWith("ok")))
+                .hasSize(3);
+        assertThat(Safetensors.read(out).tensors().keySet())
+                .containsExactlyInAnyOrder("output", "weights", "log_sum_exp");
+    }
+
+    @Test
+    void optionsAreThoseOfAttention() throws IOException {
+        assertSame(
+                Attention.builder()
+                        .scale(0.3)
+                        .softcap(5)
+                        .causal(Alignment.BOTTOM_RIGHT)
+                        .window(3, 0),
+                "--scale",
+                "0.3",
+                "--softcap",
+                "5",
+                "--causal",
+                "bottom-right",
+                "--window",
+                "3,0");
+        assertSame(Attention.builder().causal(Alignment.TOP_LEFT), "--causal", "top-left");
+        assertSame(Attention.builder().causalOffsets(-2, 3), "--offsets", "-2,3");
+        assertSame(Attention.builder().causalOffsets(-2), "--offsets", "-2");
+        assertSame(
+                Attention.builder().window(-1, 1).align(Alignment.BOTTOM_RIGHT),
+                "--window",
+                "-1,1",
+                "--align",
+                "bottom-right");
+    }
+
+    @Test
+    void maskAndBiasComeFromTheFile() throws IOException {
+        boolean[] seen = new boolean[9];
+        seen[2] = true;
+        seen[5] = true;
+        tensors.put("mask", Tensor.of(seen, 1, 1, 1, 9));
+        tensors.put("bias", Tensor.random(4, 4, 7, 9));
+
+        assertSame(Attention.builder().mask(tensors.get("mask")).bias(tensors.get("bias")));
+    }
+
+    @Test
+    void halfPrecisionIsVerifiedAgainstPlainFloatStoredLikewise() throws IOException {
+        tensors.replaceAll((name, tensor) -> tensor.to(DType.FLOAT16));
+        Safetensors.write(in, tensors, Map.of());
+
+        Cli cli = Cli.run("attend", in, "--device", "cpu", "--verify", "-o", out);
+
+        assertThat(cli.exitCode()).isZero();
+        assertThat(Safetensors.read(out).tensor("output").dtype()).isEqualTo(DType.FLOAT16);
+    }
+
+    @Test
+    void nanNeverPasses() throws IOException {
+        tensors.get("value").floats().put(0, Float.NaN);
+        Safetensors.write(in, tensors, Map.of());
+
+        Cli cli = Cli.run("attend", in, "--device", "cpu", "--verify");
+
+        assertThat(cli.exitCode()).isEqualTo(1);
+        assertThat(cli.out()).contains("WRONG", "NaN or infinite");
+    }
+
+    @Test
+    void wrongResultIsFound() {
+        Tensor query = tensors.get("query");
+        Tensor key = tensors.get("key");
+        Tensor value = tensors.get("value");
+        AttentionProblem problem = AttentionProblem.of(query, key, value, Attention.DEFAULT);
+        try (AttentionEngine engine = AttentionEngine.open("oracle");
+                AttentionResult result = engine.attend(query, key, value)) {
+            List<Verification> right = Verification.of(problem, query, key, value, result);
+            assertThat(right).hasSize(1).allMatch(Verification::passes);
+
+            result.output().floats().put(11, result.output().floats().get(11) + 1e-4f);
+            List<Verification> wrong = Verification.of(problem, query, key, value, result);
+            assertThat(wrong).hasSize(1).noneMatch(Verification::passes);
+            assertThat(wrong.get(0).error()).isBetween(0.99e-4, 1.01e-4);
+        }
+    }
+
+    private void assertSame(Attention.Builder expected, String... options) throws IOException {
+        Safetensors.write(in, tensors, Map.of());
+        Object[] args = new Object[options.length + 6];
+        System.arraycopy(new Object[] {"attend", in, "-o", out, "--device", "oracle"}, 0, args, 0, 6);
+        System.arraycopy(options, 0, args, 6, options.length);
+
+        Cli cli = Cli.run(args);
+
+        assertThat(cli.err()).isEmpty();
+        assertThat(cli.exitCode()).isZero();
+        SafetensorsFile written = Safetensors.read(out);
+        assertThat(written.metadata().get("attention"))
+                .isEqualTo(expected.build().toString());
+        try (AttentionEngine oracle = AttentionEngine.open("oracle");
+                AttentionResult want = oracle.attend(
+                        tensors.get("query"), tensors.get("key"), tensors.get("value"), expected.build())) {
+            assertThat(written.tensor("output").toFloatArray())
+                    .isEqualTo(want.output().toFloatArray());
+        }
+    }
+}

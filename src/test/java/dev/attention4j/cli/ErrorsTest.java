@@ -1,0 +1,169 @@
+package dev.attention4j.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.attention4j.DType;
+import dev.attention4j.Tensor;
+import dev.attention4j.io.Safetensors;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Bad usage and bad input: exit code 2, one line that says what to mend, no stack trace. */
+class ErrorsTest {
+    @TempDir
+    private Path folder;
+
+    @ParameterizedTest
+    @ValueSource(strings = {"demo", "devices", "doctor", "attend", "conformance"})
+    void everyCommandHasHelp(String command) {
+        Cli cli = Cli.run(command, "--help");
+
+        assertThat(cli.exitCode()).isZero();
+        assertThat(cli.out()).startsWith("Usage: attention4j " + command);
+        assertThat(cli.out().lines()).allSatisfy(line -> assertThat(line).hasSizeLessThanOrEqualTo(Text.WIDTH));
+    }
+
+    @Test
+    void noCommandPrintsUsage() {
+        Cli cli = Cli.run();
+
+        assertThat(cli.exitCode()).isEqualTo(2);
+        assertThat(cli.out()).contains("Usage: attention4j", "demo", "devices", "doctor", "attend", "conformance");
+    }
+
+    @Test
+    void versionIsPrinted() {
+        Cli cli = Cli.run("--version");
+
+        assertThat(cli.exitCode()).isZero();
+        assertThat(cli.out()).startsWith("attention4j ").contains("Java ");
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "devices --no-such-option | --no-such-option",
+                "no-such-command | no-such-command",
+                "attend | IN.safetensors",
+                "attend in --scale much | 'much' is not a double",
+                "attend in --softcap -1 | softcap: -1.0, must be",
+                "attend in --scale NaN | scale: NaN, must be",
+                "attend in --causal middle | \"middle\" is no alignment, must be top-left or bottom-right",
+                "attend in --window 3 | \"3\" is no window, must be",
+                "attend in --window 3,x | \"3,x\" is no window, must be",
+                "attend in --window -2,0 | window: left -2",
+                "attend in --offsets 1,x | 'x' is not an int",
+                "attend in --causal top-left --offsets 1 | --offsets: given with --causal",
+                "attend in --align top-left | --align: must be given with --window",
+                "attend no/such/file.safetensors --device cpu | no/such/file.safetensors: no such file",
+                "attend in --device all | --device: all, must be one device",
+                "conformance --cases no/such/directory | no/such/directory: no such file or directory",
+                "conformance --device cpu --json no/such/a.json | --json: no/such/a.json, must be",
+                "demo --picture no/such/a.png | --picture: no/such/a.png, must be",
+                "demo --picture picture.jpeg | must end in .png",
+                "devices --json no/such/a.json | --json: no/such/a.json, must be"
+            })
+    void badUsageIsOneLine(String args, String says) {
+        assertThat(assertRefused(Cli.run((Object[]) args.split(" ", -1)), 1)).contains(says);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"demo", "conformance", "attend in"})
+    void deviceThatIsNoneListsThoseThereAre(String command) {
+        Cli cli = Cli.run((Object[]) (command + " --device no-such-device").split(" ", -1));
+
+        assertThat(cli.exitCode()).isEqualTo(2);
+        assertThat(cli.err())
+                .startsWith("attention4j: device: \"no-such-device\" names no engine")
+                .contains("cpu", "oracle");
+        assertThat(cli.err().lines()).noneMatch(line -> line.strip().startsWith("at "));
+    }
+
+    @Test
+    void planThatIsNoneIsRefused() throws IOException {
+        Path file = problem(Tensor.random(1, 1, 2, 3, 4), Tensor.random(2, 1, 2, 5, 4), Tensor.random(3, 1, 2, 5, 4));
+
+        assertThat(assertRefused(Cli.run("attend", file, "--device", "cpu", "--plan", "none"), 1))
+                .contains("plan", "none");
+        assertThat(assertRefused(Cli.run("conformance", "--device", "cpu", "--plan", "none"), 1))
+                .contains("plan", "none");
+    }
+
+    @Test
+    void emptyDirectoryHoldsNoCase() {
+        assertThat(assertRefused(Cli.run("conformance", "--cases", folder, "--device", "cpu"), 1))
+                .contains(folder.toString());
+    }
+
+    @Test
+    void fileThatIsNoSafetensorsIsRefused() throws IOException {
+        Path file = Files.writeString(folder.resolve("text.safetensors"), "This is a text, not a block of tensors.");
+
+        assertThat(assertRefused(Cli.run("attend", file, "--device", "cpu"), 1)).contains("text.safetensors");
+    }
+
+    @Test
+    void fileWithoutValueIsRefused() throws IOException {
+        Path file = folder.resolve("in.safetensors");
+        Safetensors.write(
+                file, Map.of("query", Tensor.random(1, 1, 1, 2, 4), "key", Tensor.random(1, 1, 1, 2, 4)), Map.of());
+
+        assertThat(assertRefused(Cli.run("attend", file, "--device", "cpu"), 1)).contains("value");
+    }
+
+    @Test
+    void shapesThatDoNotFitAreNamed() throws IOException {
+        Path file = problem(Tensor.random(1, 1, 2, 3, 4), Tensor.random(2, 1, 2, 5, 8), Tensor.random(3, 1, 2, 5, 8));
+
+        assertThat(assertRefused(Cli.run("attend", file, "--device", "cpu"), 1)).contains("key", "headDim 8", "4");
+    }
+
+    @Test
+    void typesThatDoNotFitAreNamed() throws IOException {
+        Path file = problem(
+                Tensor.zeros(DType.INT32, 1, 1, 1, 4),
+                Tensor.zeros(DType.INT32, 1, 1, 1, 4),
+                Tensor.zeros(DType.INT32, 1, 1, 1, 4));
+
+        assertThat(assertRefused(Cli.run("attend", file, "--device", "cpu"), 1)).contains("query", "INT32");
+    }
+
+    @Test
+    void outputOverTheInputIsRefused() throws IOException {
+        Path file = problem(Tensor.random(1, 1, 1, 2, 4), Tensor.random(2, 1, 1, 2, 4), Tensor.random(3, 1, 1, 2, 4));
+        byte[] before = Files.readAllBytes(file);
+
+        assertThat(assertRefused(Cli.run("attend", file, "--device", "cpu", "-o", file), 1))
+                .contains("--output");
+        assertThat(Files.readAllBytes(file)).isEqualTo(before);
+    }
+
+    @Test
+    void debugShowsWhereAnErrorCameFrom() {
+        Cli cli = Cli.run("conformance", "--cases", "no/such/directory", "--debug");
+
+        assertThat(cli.exitCode()).isEqualTo(2);
+        assertThat(cli.err()).startsWith("attention4j: no/such/directory").contains("\tat dev.attention4j.");
+    }
+
+    private Path problem(Tensor query, Tensor key, Tensor value) throws IOException {
+        Path file = folder.resolve("in.safetensors");
+        Safetensors.write(file, Map.of("query", query, "key", key, "value", value), Map.of());
+        return file;
+    }
+
+    private static String assertRefused(Cli cli, int lines) {
+        assertThat(cli.exitCode()).isEqualTo(2);
+        assertThat(cli.err()).startsWith("attention4j: ");
+        assertThat(cli.err().lines()).hasSize(lines);
+        return cli.err();
+    }
+}

@@ -1,0 +1,145 @@
+package dev.attention4j.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.jr.ob.JSON;
+import dev.attention4j.AttentionEngine;
+import dev.attention4j.EngineInfo;
+import dev.attention4j.Engines;
+import dev.attention4j.Tensor;
+import dev.attention4j.io.Safetensors;
+import dev.attention4j.opencl.Doctor;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The commands that report: devices, doctor, conformance. */
+class ReportsTest {
+    @TempDir
+    private Path folder;
+
+    @Test
+    void devicesListsEveryEngineOnScreenAndAsJson() throws IOException {
+        Path json = folder.resolve("devices.json");
+
+        Cli cli = Cli.run("devices", "--json", json);
+
+        assertThat(cli.exitCode()).isZero();
+        List<?> engines = (List<?>) JSON.std.mapFrom(Files.readString(json)).get("engines");
+        assertThat(engines).hasSameSizeAs(Engines.list());
+        for (int n = 0; n < engines.size(); n++) {
+            Map<?, ?> engine = (Map<?, ?>) engines.get(n);
+            assertThat(engine.get("index")).isEqualTo(n);
+            assertThat(engine.get("id")).isEqualTo(Engines.list().get(n).id());
+            assertThat(cli.out()).containsPattern("(?m)^" + n + " +" + engine.get("id") + " ");
+        }
+    }
+
+    @Test
+    void longNamesAndFactsFitTheScreen() {
+        List<String> many = new ArrayList<>();
+        for (int n = 0; n < 60; n++) {
+            many.add("cl_khr_extension_number_" + n);
+        }
+        Map<String, Object> facts = new LinkedHashMap<>();
+        facts.put("memory", "16 GiB");
+        facts.put("extensions", many);
+        facts.put("quirk", "word ".repeat(50));
+        EngineInfo engine = new EngineInfo(
+                "opencl:0",
+                EngineInfo.Kind.OPENCL_CPU,
+                "pthread-13th Gen Intel(R) Core(TM) i9-13900K with a long name",
+                "GenuineIntel",
+                "3.1+debian, built with LLVM 15.0.6",
+                facts);
+
+        String table = DevicesCommand.table(List.of(engine));
+
+        assertThat(table.lines()).allSatisfy(line -> assertThat(line).hasSizeLessThanOrEqualTo(100));
+        assertThat(table).contains("60 entries", "16 GiB", "opencl:0");
+    }
+
+    @Test
+    void doctorGivesTheFixForEachFailure() {
+        List<Doctor.Check> checks = new ArrayList<>();
+        for (String what : List.of("library", "loaded", "loader", "platforms", "devices")) {
+            checks.add(new Doctor.Check(what, true, "found", ""));
+        }
+        StringWriter out = new StringWriter();
+
+        assertThat(DoctorCommand.report(checks, new PrintWriter(out))).isEqualTo(1);
+
+        checks.add(new Doctor.Check("first device", false, "does not build kernels", "apt-get install a-driver"));
+        assertThat(DoctorCommand.report(checks, new PrintWriter(out))).isEqualTo(1);
+
+        checks.add(new Doctor.Check("second device", true, "computes right", ""));
+        StringWriter verdict = new StringWriter();
+        assertThat(DoctorCommand.report(checks, new PrintWriter(verdict))).isZero();
+        assertThat(verdict.toString())
+                .contains("FAIL  first device: does not build kernels", "fix  apt-get install a-driver")
+                .contains("ok  second device: computes right")
+                .contains("1 of 2 devices compute right");
+    }
+
+    @Test
+    void doctorCommandAgreesWithItsVerdict() {
+        Cli cli = Cli.run("doctor");
+
+        assertThat(cli.err()).isEmpty();
+        if (cli.lastLine().startsWith("OpenCL works here")) {
+            assertThat(cli.exitCode()).isZero();
+        } else {
+            assertThat(cli.lastLine()).startsWith("OpenCL does not work here");
+            assertThat(cli.exitCode()).isEqualTo(1);
+        }
+    }
+
+    @Test
+    void builtInCasesPass() throws IOException {
+        Path json = folder.resolve("outcomes.json");
+
+        Cli cli = Cli.run("conformance", "--device", "cpu", "--plan", "all", "--json", json);
+
+        assertThat(cli.err()).isEmpty();
+        assertThat(cli.exitCode()).isZero();
+        assertThat(cli.lastLine()).matches("[1-9]\\d* passed, 0 failed");
+        Map<String, Object> report = JSON.std.mapFrom(Files.readString(json));
+        assertThat(report.get("failed")).isEqualTo(0);
+        assertThat((List<?>) report.get("outcomes")).hasSize((int) report.get("passed"));
+    }
+
+    @Test
+    void wrongCaseFailsInOneLineAndUnknownOpsAreSummarised() throws IOException {
+        Map<String, Tensor> tensors = new LinkedHashMap<>();
+        for (String name : List.of("input.query", "input.key", "input.value")) {
+            tensors.put(name, Tensor.random(name.length(), 1, 1, 3, 4));
+        }
+        tensors.put("output.output", output(tensors));
+        Safetensors.write(folder.resolve("right.safetensors"), tensors, Map.of("op", "attention", "name", "right"));
+        Safetensors.write(folder.resolve("other.safetensors"), tensors, Map.of("op", "convolution", "name", "other"));
+        tensors.put("output.output", Tensor.random(9, 1, 1, 3, 4));
+        Safetensors.write(folder.resolve("wrong.safetensors"), tensors, Map.of("op", "attention", "name", "wrong"));
+
+        Cli cli = Cli.run("conformance", "--cases", folder, "--device", "cpu");
+
+        assertThat(cli.exitCode()).isEqualTo(1);
+        assertThat(cli.out().lines().filter(line -> line.startsWith("FAILED"))).hasSize(1);
+        assertThat(cli.out()).contains("FAILED wrong", "1 skipped: op convolution is not known to this version");
+        assertThat(cli.lastLine()).isEqualTo("1 passed, 1 failed");
+    }
+
+    private static Tensor output(Map<String, Tensor> tensors) {
+        try (AttentionEngine oracle = AttentionEngine.open("oracle")) {
+            return oracle.attend(tensors.get("input.query"), tensors.get("input.key"), tensors.get("input.value"))
+                    .output();
+        }
+    }
+}

@@ -1,0 +1,268 @@
+package dev.attention4j.opencl;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
+
+import dev.attention4j.Alignment;
+import dev.attention4j.Attention;
+import dev.attention4j.AttentionEngine;
+import dev.attention4j.AttentionResult;
+import dev.attention4j.DType;
+import dev.attention4j.EngineInfo;
+import dev.attention4j.RandomProblem;
+import dev.attention4j.Tensor;
+import dev.attention4j.TestEngines;
+import dev.attention4j.opencl.runtime.ClEvent;
+import dev.attention4j.opencl.runtime.Handles;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** Tensors on the device, calls that do not wait, lifetimes and threads. */
+class OpenClEngineTest {
+    private final Tensor query = Tensor.random(1, 2, 4, 33, 20);
+    private final Tensor key = Tensor.random(2, 2, 2, 40, 20);
+    private final Tensor value = Tensor.random(3, 2, 2, 40, 24);
+    private final Attention everything = Attention.builder()
+            .causal(Alignment.BOTTOM_RIGHT)
+            .weights(true)
+            .logSumExp(true)
+            .build();
+
+    static List<EngineInfo> devices() {
+        return TestEngines.openCl();
+    }
+
+    @AfterEach
+    void noHandleIsAlive() {
+        assertThat(Handles.live()).as(Handles.report()).isZero();
+    }
+
+    private static void sameBits(AttentionResult one, AttentionResult other) {
+        assertThat(one.output().toFloatArray()).isEqualTo(other.output().toFloatArray());
+        assertThat(one.weights().toFloatArray()).isEqualTo(other.weights().toFloatArray());
+        assertThat(one.logSumExp().toFloatArray()).isEqualTo(other.logSumExp().toFloatArray());
+    }
+
+    @ParameterizedTest
+    @MethodSource("devices")
+    void aTensorGoesThereAndComesBack(EngineInfo info) {
+        try (AttentionEngine engine = TestEngines.open(info)) {
+            Tensor there = engine.upload(query.permute(0, 2, 1, 3));
+            assertThat(there.isOnHost()).isFalse();
+            assertThat(there.memory().engine()).isSameAs(engine);
+            assertThat(there.toString()).contains(info.name());
+            Tensor back = engine.download(there);
+            assertThat(back.isOnHost()).isTrue();
+            assertThat(back.shape()).isEqualTo(there.shape());
+            assertThat(back.toFloatArray()).isEqualTo(query.permute(0, 2, 1, 3).toFloatArray());
+            assertThat(there.slice(1, 3, 5).toFloatArray())
+                    .isEqualTo(query.permute(0, 2, 1, 3).slice(1, 3, 5).toFloatArray());
+            assertThatIllegalStateException().isThrownBy(there::bytes).withMessageContaining("download");
+            there.close();
+            there.close();
+            assertThatIllegalStateException().isThrownBy(there::toFloatArray).withMessageContaining("closed");
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("devices")
+    void tensorsOnTheDeviceGiveTheBitsOfTensorsOnTheHost(EngineInfo info) {
+        try (AttentionEngine engine = TestEngines.open(info)) {
+            AttentionResult fromHost = engine.attend(query, key, value, everything);
+            Tensor queryThere = engine.upload(query);
+            Tensor keyThere = engine.upload(key);
+            Tensor valueThere = engine.upload(value);
+            AttentionResult there = engine.attend(queryThere, keyThere, valueThere, everything);
+            assertThat(there.output().isOnHost()).isFalse();
+            sameBits(there, fromHost);
+            AttentionResult mixed = engine.attend(queryThere, key, valueThere, everything);
+            assertThat(mixed.weights().isOnHost()).isFalse();
+            sameBits(mixed, fromHost);
+            AttentionResult home = engine.attend(query, keyThere, value, everything);
+            assertThat(home.output().isOnHost()).isTrue();
+            sameBits(home, fromHost);
+            // The output of one call is the query of the next, and never leaves the device.
+            Tensor next = engine.attend(there.output().slice(3, 0, 20), keyThere, valueThere)
+                    .output();
+            Tensor nextOnHost =
+                    engine.attend(fromHost.output().slice(3, 0, 20), key, value).output();
+            assertThat(next.toFloatArray()).isEqualTo(nextOnHost.toFloatArray());
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("devices")
+    void maskAndBiasMayBeOnTheDevice(EngineInfo info) {
+        boolean[] allowed = new boolean[40];
+        for (int n = 0; n < 40; n++) {
+            allowed[n] = n % 3 != 0;
+        }
+        Tensor mask = Tensor.of(allowed, 40);
+        Tensor bias = Tensor.random(9, 4, 1, 40);
+        try (AttentionEngine engine = TestEngines.open(info)) {
+            Attention onHost = everything.toBuilder().mask(mask).bias(bias).build();
+            Attention there = everything.toBuilder()
+                    .mask(engine.upload(mask))
+                    .bias(engine.upload(bias))
+                    .build();
+            sameBits(engine.attend(query, key, value, there), engine.attend(query, key, value, onHost));
+            Attention half = everything.toBuilder()
+                    .bias(engine.upload(bias.to(DType.FLOAT16)))
+                    .build();
+            assertThatIllegalArgumentException()
+                    .isThrownBy(() -> engine.attend(query, key, value, half))
+                    .withMessageContaining("bias");
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("devices")
+    void tensorsOfAnotherEngineAreRefused(EngineInfo info) {
+        try (AttentionEngine engine = TestEngines.open(info);
+                AttentionEngine other = TestEngines.open(info);
+                AttentionEngine cpu = AttentionEngine.open("cpu")) {
+            Tensor foreign = other.upload(key);
+            assertThatIllegalArgumentException()
+                    .isThrownBy(() -> engine.attend(query, foreign, value))
+                    .withMessageContaining("key: a tensor of the engine " + info.id());
+            assertThatIllegalArgumentException()
+                    .isThrownBy(() -> cpu.attend(query, foreign, value))
+                    .withMessageContaining("key: a tensor on");
+            assertThatIllegalArgumentException().isThrownBy(() -> engine.upload(foreign));
+            assertThatIllegalArgumentException().isThrownBy(() -> engine.download(foreign));
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("devices")
+    void closingTheEngineClosesItsTensors(EngineInfo info) {
+        AttentionEngine engine = TestEngines.open(info);
+        Tensor there = engine.upload(query);
+        AttentionResult result = engine.attend(there, key, value);
+        engine.close();
+        assertThat(there.isClosed()).isTrue();
+        assertThat(result.output().isClosed()).isTrue();
+        assertThatIllegalStateException().isThrownBy(() -> there.toFloatArray());
+        result.close();
+        there.close();
+    }
+
+    @ParameterizedTest
+    @MethodSource("devices")
+    void callsThatDoNotWaitGiveTheSameBits(EngineInfo info) throws Exception {
+        try (AttentionEngine engine = TestEngines.open(info)) {
+            AttentionResult expected = engine.attend(query, key, value, everything);
+            List<CompletableFuture<AttentionResult>> futures = new ArrayList<>();
+            for (int n = 0; n < 20; n++) {
+                futures.add(engine.attendAsync(query, key, value, everything));
+            }
+            for (CompletableFuture<AttentionResult> future : futures) {
+                sameBits(future.get(), expected);
+            }
+            // A continuation that waits for another call must not stop the thread that ends calls.
+            Tensor chained = engine.attendAsync(query, key, value, everything)
+                    .thenApply(first -> engine.attendAsync(query, key, value, everything)
+                            .join()
+                            .output())
+                    .get();
+            assertThat(chained.toFloatArray()).isEqualTo(expected.output().toFloatArray());
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("devices")
+    void aCancelledCallLeaksNothing(EngineInfo info) {
+        try (AttentionEngine engine = TestEngines.open(info)) {
+            Tensor there = engine.upload(query);
+            for (int n = 0; n < 10; n++) {
+                engine.attendAsync(there, key, value, everything).cancel(true);
+            }
+            assertThat(engine.attend(query, key, value, everything).output().isClosed())
+                    .isFalse();
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("devices")
+    void closingWaitsForCallsUnderWay(EngineInfo info) throws Exception {
+        AttentionEngine engine = TestEngines.open(info);
+        CompletableFuture<AttentionResult> future = engine.attendAsync(query, key, value, everything);
+        engine.close();
+        assertThat(future.get().output().toFloatArray()).doesNotContain(Float.NaN);
+    }
+
+    @ParameterizedTest
+    @MethodSource("devices")
+    void manyThreadsGetTheBitsOfOne(EngineInfo info) throws Exception {
+        try (AttentionEngine engine = TestEngines.open(info)) {
+            List<RandomProblem> problems = new ArrayList<>();
+            List<float[]> expected = new ArrayList<>();
+            for (int n = 0; n < 8; n++) {
+                RandomProblem problem = RandomProblem.draw(77 + n);
+                problems.add(problem);
+                expected.add(outputOf(engine, problem));
+            }
+            ExecutorService threads = Executors.newFixedThreadPool(8);
+            try {
+                List<Future<?>> done = new ArrayList<>();
+                for (int thread = 0; thread < 8; thread++) {
+                    int start = thread;
+                    done.add(threads.submit(() -> {
+                        for (int n = 0; n < 24; n++) {
+                            int which = (start + n) % 8;
+                            assertThat(outputOf(engine, problems.get(which))).isEqualTo(expected.get(which));
+                        }
+                    }));
+                }
+                for (Future<?> future : done) {
+                    future.get();
+                }
+            } finally {
+                threads.shutdownNow();
+            }
+        }
+    }
+
+    private static float[] outputOf(AttentionEngine engine, RandomProblem problem) {
+        return engine.attend(problem.query(), problem.key(), problem.value(), problem.attention())
+                .output()
+                .toFloatArray();
+    }
+
+    @ParameterizedTest
+    @MethodSource("devices")
+    void repeatsGiveTheSameBits(EngineInfo info) {
+        Tensor q = Tensor.random(4, 1, 2, 131, 40);
+        Tensor k = Tensor.random(5, 1, 2, 203, 40);
+        Tensor v = Tensor.random(6, 1, 2, 203, 33);
+        try (AttentionEngine engine = TestEngines.open(info)) {
+            AttentionResult expected = engine.attend(q, k, v, everything);
+            for (int n = 0; n < (info.kind() == EngineInfo.Kind.EMULATOR ? 5 : 50); n++) {
+                sameBits(engine.attend(q, k, v, everything), expected);
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("devices")
+    void eachStepIsTimedByTheDevice(EngineInfo info) {
+        try (OpenClEngine engine = (OpenClEngine) TestEngines.open(info)) {
+            List<ClEvent> events = new ArrayList<>();
+            engine.profileInto(events);
+            engine.attend(query, key, value);
+            engine.profileInto(null);
+            assertThat(events)
+                    .extracting(ClEvent::command)
+                    .containsExactly("scores", "scale_mask", "softmax", "weighted_sum");
+            events.forEach(ClEvent::close);
+        }
+    }
+}
