@@ -16,6 +16,7 @@ import dev.attention4j.TestEngines;
 import dev.attention4j.opencl.runtime.ClEvent;
 import dev.attention4j.opencl.runtime.Handles;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutorService;
@@ -46,9 +47,17 @@ class OpenClEngineTest {
     }
 
     private static void sameBits(AttentionResult one, AttentionResult other) {
-        assertThat(one.output().toFloatArray()).isEqualTo(other.output().toFloatArray());
-        assertThat(one.weights().toFloatArray()).isEqualTo(other.weights().toFloatArray());
-        assertThat(one.logSumExp().toFloatArray()).isEqualTo(other.logSumExp().toFloatArray());
+        sameBits(one.output().toFloatArray(), other.output().toFloatArray());
+        sameBits(one.weights().toFloatArray(), other.weights().toFloatArray());
+        sameBits(one.logSumExp().toFloatArray(), other.logSumExp().toFloatArray());
+    }
+
+    private static void sameBits(float[] got, float[] expected) {
+        int where = Arrays.mismatch(got, expected);
+        assertThat(where)
+                .as(() -> "at " + where + " of " + expected.length + ": got " + got[where] + ", expected "
+                        + expected[where])
+                .isEqualTo(-1);
     }
 
     @ParameterizedTest
@@ -62,9 +71,10 @@ class OpenClEngineTest {
             Tensor back = engine.download(there);
             assertThat(back.isOnHost()).isTrue();
             assertThat(back.shape()).isEqualTo(there.shape());
-            assertThat(back.toFloatArray()).isEqualTo(query.permute(0, 2, 1, 3).toFloatArray());
-            assertThat(there.slice(1, 3, 5).toFloatArray())
-                    .isEqualTo(query.permute(0, 2, 1, 3).slice(1, 3, 5).toFloatArray());
+            sameBits(back.toFloatArray(), query.permute(0, 2, 1, 3).toFloatArray());
+            sameBits(
+                    there.slice(1, 3, 5).toFloatArray(),
+                    query.permute(0, 2, 1, 3).slice(1, 3, 5).toFloatArray());
             assertThatIllegalStateException().isThrownBy(there::bytes).withMessageContaining("download");
             there.close();
             there.close();
@@ -94,7 +104,7 @@ class OpenClEngineTest {
                     .output();
             Tensor nextOnHost =
                     engine.attend(fromHost.output().slice(3, 0, 20), key, value).output();
-            assertThat(next.toFloatArray()).isEqualTo(nextOnHost.toFloatArray());
+            sameBits(next.toFloatArray(), nextOnHost.toFloatArray());
         }
     }
 
@@ -173,7 +183,7 @@ class OpenClEngineTest {
                             .join()
                             .output())
                     .get();
-            assertThat(chained.toFloatArray()).isEqualTo(expected.output().toFloatArray());
+            sameBits(chained.toFloatArray(), expected.output().toFloatArray());
         }
     }
 
@@ -218,7 +228,7 @@ class OpenClEngineTest {
                     done.add(threads.submit(() -> {
                         for (int n = 0; n < 24; n++) {
                             int which = (start + n) % 8;
-                            assertThat(outputOf(engine, problems.get(which))).isEqualTo(expected.get(which));
+                            sameBits(outputOf(engine, problems.get(which)), expected.get(which));
                         }
                     }));
                 }

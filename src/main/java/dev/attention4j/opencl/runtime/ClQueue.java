@@ -157,9 +157,14 @@ public final class ClQueue implements AutoCloseable {
         return marker;
     }
 
-    /** Waits for all that was enqueued. */
+    /**
+     * Waits for all that was enqueued: by an event, because clFinish of Rusticl (Mesa 22.3) returns before a read has
+     * arrived.
+     */
     public void finish() {
-        ClException.run("clFinish", () -> CL.clFinish(queue));
+        try (ClEvent last = marker("all that was enqueued")) {
+            last.await();
+        }
     }
 
     @Override

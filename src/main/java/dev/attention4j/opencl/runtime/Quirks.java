@@ -25,9 +25,8 @@ public final class Quirks {
         /** Made for testing, not for speed (Oclgrind, llvmpipe): never the default device. */
         EMULATOR,
         /**
-         * Programs made from binaries are not to be trusted: always build from source. Rusticl of Mesa 22.3 runs a kernel
-         * from a binary that it gave out itself and leaves the output unwritten, or aborts the process on one that it
-         * did not; Oclgrind loses the source lines that its reports point at.
+         * Programs made from binaries are not to be trusted: always build from source. Rusticl of Mesa 22.3 aborts the
+         * process on a binary that it did not make; Oclgrind loses the source lines that its reports point at.
          */
         NO_BINARIES
     }
