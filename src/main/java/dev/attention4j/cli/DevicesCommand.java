@@ -1,5 +1,7 @@
 package dev.attention4j.cli;
 
+import dev.attention4j.AttentionEngine;
+import dev.attention4j.DeviceException;
 import dev.attention4j.EngineInfo;
 import dev.attention4j.EngineProvider;
 import dev.attention4j.Engines;
@@ -38,7 +40,8 @@ final class DevicesCommand implements Callable<Integer> {
     public Integer call() throws IOException {
         PrintWriter out = spec.commandLine().getOut();
         OutputFile.check("--json", json);
-        List<EngineInfo> engines = Engines.list();
+        List<EngineInfo> engines =
+                Engines.list().stream().map(DevicesCommand::probed).toList();
         List<EngineProvider.Absence> absences = Engines.absences();
         out.println(table(engines));
         if (!absences.isEmpty()) {
@@ -52,6 +55,17 @@ final class DevicesCommand implements Callable<Integer> {
             out.println("Written to " + json);
         }
         return Main.OK;
+    }
+
+    /** With what small kernels find out beside what the driver reports. */
+    private static EngineInfo probed(EngineInfo info) {
+        Map<String, Object> facts = new LinkedHashMap<>(info.facts());
+        try (AttentionEngine engine = AttentionEngine.open(info.id())) {
+            engine.probe().forEach((name, value) -> facts.put("probed: " + name, value));
+        } catch (DeviceException e) {
+            facts.put("probed", "failed: " + e.getMessage().lines().findFirst().orElse(""));
+        }
+        return new EngineInfo(info.id(), info.kind(), info.name(), info.vendor(), info.driver(), facts);
     }
 
     /** The engines as a table, their facts under each. */

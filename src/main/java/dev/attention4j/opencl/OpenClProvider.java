@@ -68,7 +68,7 @@ public final class OpenClProvider implements EngineProvider {
         facts.put("float vector width", device.nativeVectorWidth());
         facts.put("shares host memory", device.hostUnifiedMemory());
         facts.put("quirks", device.quirks().toString());
-        facts.put("extensions", String.join(" ", device.extensions()));
+        facts.put("extensions", device.extensions());
         return new EngineInfo(id(device), kind, device.name(), device.vendor(), device.driverVersion(), facts);
     }
 }

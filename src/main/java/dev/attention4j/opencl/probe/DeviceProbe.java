@@ -66,7 +66,7 @@ public final class DeviceProbe {
             }
             largest = kib;
         }
-        facts.put("largest local array that ran (KiB)", largest);
+        facts.put("largest local array (KiB)", largest);
         return facts;
     }
 

@@ -1,0 +1,122 @@
+package dev.attention4j;
+
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
+import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.tngtech.archunit.core.importer.ImportOption;
+import com.tngtech.archunit.junit.AnalyzeClasses;
+import com.tngtech.archunit.junit.ArchTest;
+import com.tngtech.archunit.lang.ArchRule;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+
+/** Keeps the packages to their jobs, and kernels, README and continuous integration to each other. */
+@AnalyzeClasses(packages = "dev.attention4j", importOptions = ImportOption.DoNotIncludeTests.class)
+class ArchitectureTest {
+    @ArchTest
+    static final ArchRule OPENCL_IS_CALLED_FROM_ONE_PACKAGE = noClasses()
+            .that()
+            .resideOutsideOfPackage("dev.attention4j.opencl.runtime")
+            .should()
+            .dependOnClassesThat()
+            .resideInAPackage("org.jocl..");
+
+    @ArchTest
+    static final ArchRule WHAT_A_CALLER_SEES_STANDS_ALONE = classes()
+            .that()
+            .resideInAPackage("dev.attention4j")
+            .should()
+            .onlyDependOnClassesThat()
+            .resideInAnyPackage("dev.attention4j", "java..", "org.slf4j..");
+
+    @ArchTest
+    static final ArchRule THE_RUNTIME_KNOWS_NOTHING_OF_ATTENTION = noClasses()
+            .that()
+            .resideInAPackage("dev.attention4j.opencl.runtime")
+            .should()
+            .dependOnClassesThat()
+            .haveNameMatching("dev\\.attention4j\\.(Attention|Tensor|Engine|DType).*");
+
+    @ArchTest
+    static final ArchRule ORACLE_CPU_AND_FILES_USE_THE_PUBLIC_TYPES_ONLY = classes()
+            .that()
+            .resideInAnyPackage("dev.attention4j.reference", "dev.attention4j.cpu", "dev.attention4j.io")
+            .should()
+            .onlyDependOnClassesThat()
+            .resideInAnyPackage(
+                    "dev.attention4j",
+                    "dev.attention4j.reference",
+                    "dev.attention4j.cpu",
+                    "dev.attention4j.io",
+                    "java..",
+                    "com.fasterxml.jackson..");
+
+    @ArchTest
+    static final ArchRule ENGINES_DO_NOT_LEAN_ON_EACH_OTHER = noClasses()
+            .that()
+            .resideInAnyPackage("dev.attention4j.cpu..", "dev.attention4j.opencl..")
+            .should()
+            .dependOnClassesThat()
+            .resideInAnyPackage("dev.attention4j.reference..", "dev.attention4j.io..", "dev.attention4j.conformance..");
+
+    @ArchTest
+    static final ArchRule NOTHING_LEANS_ON_THE_COMMAND_LINE = noClasses()
+            .that()
+            .resideOutsideOfPackage("dev.attention4j.cli")
+            .should()
+            .dependOnClassesThat()
+            .resideInAnyPackage("dev.attention4j.cli", "picocli..", "me.tongfei..", "org.knowm..");
+
+    @ArchTest
+    static final ArchRule NO_PACKAGE_GOES_IN_CIRCLES =
+            slices().matching("dev.attention4j.(**)").should().beFreeOfCycles();
+
+    /** A kernel and the class that launches it carry the same name, so that each is found from the other. */
+    @Test
+    void eachKernelFileHasItsClass() throws IOException {
+        List<String> kernels;
+        try (Stream<Path> files = Files.walk(Path.of("opencl"))) {
+            kernels = files.filter(file -> file.toString().endsWith(".cl"))
+                    .map(Path::toString)
+                    .toList();
+        }
+        assertThat(kernels).isNotEmpty();
+        List<String> missing = new ArrayList<>();
+        for (String kernel : kernels) {
+            Path file = Path.of(kernel);
+            String name = file.getFileName().toString().replace(".cl", "");
+            String type = Arrays.stream(name.split("_"))
+                    .map(part -> part.substring(0, 1).toUpperCase(java.util.Locale.ROOT) + part.substring(1))
+                    .collect(Collectors.joining());
+            Path source = Path.of(
+                    "src/main/java/dev/attention4j/opencl",
+                    file.getParent().getFileName().toString(),
+                    type + ".java");
+            if (!Files.exists(source) || !Files.readString(source).contains(kernel.replace('\\', '/'))) {
+                missing.add(kernel + " needs " + source + " that names it");
+            }
+        }
+        assertThat(missing).isEmpty();
+    }
+
+    /** Continuous integration runs the very line that the README tells a newcomer to run. */
+    @Test
+    void theReadmesTestCommandIsTheOneThatIsRun() throws IOException {
+        List<String> commands = Files.readAllLines(Path.of("README.md")).stream()
+                .filter(line -> line.startsWith("apt-get"))
+                .toList();
+        assertThat(commands)
+                .as("one line runs the main job, one passes the tests")
+                .hasSize(2);
+        assertThat(Files.readAllLines(Path.of(".ci/run"))).contains(commands.get(1));
+    }
+}
