@@ -58,6 +58,7 @@ class ArchitectureTest {
                     "dev.attention4j.cpu",
                     "dev.attention4j.io",
                     "java..",
+                    "org.slf4j..",
                     "com.fasterxml.jackson..");
 
     @ArchTest
