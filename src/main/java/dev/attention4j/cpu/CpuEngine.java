@@ -29,7 +29,7 @@ public final class CpuEngine extends HostEngine {
     public static final EngineInfo INFO = info(EngineOptions.DEFAULT);
 
     /** Fewer lanes than this are faster one after another. */
-    private static final int LEAST_VECTOR_LANES = 8;
+    private static final int LEAST_VECTOR_LANES = 16;
 
     private final WorkerPool pool;
     /** Calls share it; closing waits for them to leave. */
@@ -64,12 +64,18 @@ public final class CpuEngine extends HostEngine {
             Split split = new Split(problem);
             int blocks = split.blocks();
             pool.run(blocks, () -> {
-                BlockKernel rows = new RowKernel(problem, query, key, value, addends, results);
-                BlockKernel lanes = new LaneKernel(problem, query, key, value, addends, results);
+                // Made when first needed: nearly always a call needs only one of them, and each has scratch memory.
+                BlockKernel[] kernels = new BlockKernel[2];
                 return task -> {
                     // The last first: under a causal mask the last rows of a head have the most to do.
                     QueryBlock block = split.block(blocks - 1 - task);
-                    (block.count < LEAST_VECTOR_LANES ? rows : lanes).run(block);
+                    int kind = block.count < LEAST_VECTOR_LANES ? 0 : 1;
+                    if (kernels[kind] == null) {
+                        kernels[kind] = kind == 0
+                                ? new RowKernel(problem, query, key, value, addends, results)
+                                : new LaneKernel(problem, query, key, value, addends, results);
+                    }
+                    kernels[kind].run(block);
                 };
             });
             return results.toResult(PLAN);

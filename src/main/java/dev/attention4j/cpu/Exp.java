@@ -17,10 +17,13 @@ final class Exp {
     private static final float LN2_HIGH = 0.693359375f;
 
     private static final float LN2_LOW = -2.12194440e-4f;
-    /** 1.5 · 2^23: a float this large has no fraction bits, so adding and taking it away rounds to an integer. */
+    /**
+     * 1.5 · 2^23: a float this large has no fraction bits, so adding it rounds to an integer, and the sum's last bits
+     * are that integer. To cast a float to an int takes three times as long, for Java wants more of it than processors do.
+     */
     private static final float ROUND = 12582912f;
 
-    /** 2^k at [k + 127]; 0 where a product with it would not be a normal number. */
+    /** 2^k at [k mod 128] for k of −127 to 0; 0 where a product with it would not be a normal number. */
     private static final float[] POWERS = powers();
 
     private Exp() {}
@@ -28,7 +31,7 @@ final class Exp {
     private static float[] powers() {
         float[] powers = new float[128];
         for (int k = -125; k <= 0; k++) {
-            powers[k + 127] = Math.scalb(1f, k);
+            powers[k & 127] = Math.scalb(1f, k);
         }
         return powers;
     }
@@ -43,14 +46,22 @@ final class Exp {
     static void shifted(float[] x, float[] shift, float[] k, int from, int to) {
         for (int r = from; r < to; r++) {
             float power = Math.max(x[r] - shift[r], LEAST);
-            float whole = (power * LOG2_E + ROUND) - ROUND;
-            float f = Fma.of(whole, -LN2_LOW, Fma.of(whole, -LN2_HIGH, power));
-            k[r] = whole;
-            x[r] = polynomial(f);
+            float rounded = power * LOG2_E + ROUND;
+            k[r] = rounded;
+            x[r] = polynomial(remainder(power, rounded - ROUND));
         }
         for (int r = from; r < to; r++) {
-            x[r] *= POWERS[(int) k[r] + 127];
+            x[r] *= power(k[r]);
         }
+    }
+
+    private static float remainder(float power, float k) {
+        return Fma.of(k, -LN2_LOW, Fma.of(k, -LN2_HIGH, power));
+    }
+
+    /** 2^k of k + {@link #ROUND}. */
+    private static float power(float rounded) {
+        return POWERS[Float.floatToRawIntBits(rounded) & 127];
     }
 
     private static float polynomial(float f) {
@@ -65,9 +76,8 @@ final class Exp {
     /** e^x for one x of 0 or less, bit for bit as {@link #shifted}. */
     static float of(float x) {
         float power = Math.max(x, LEAST);
-        float whole = (power * LOG2_E + ROUND) - ROUND;
-        float f = Fma.of(whole, -LN2_LOW, Fma.of(whole, -LN2_HIGH, power));
-        return polynomial(f) * POWERS[(int) whole + 127];
+        float rounded = power * LOG2_E + ROUND;
+        return polynomial(remainder(power, rounded - ROUND)) * power(rounded);
     }
 
     /** The hyperbolic tangent, within 3 units in the last place; NaN stays NaN. */

@@ -8,7 +8,7 @@ import dev.attention4j.AttentionProblem;
  */
 final class Split {
     /** The most lanes of a block: long enough for vector loops, short enough for a core's own cache. */
-    private static final int MOST_LANES = 128;
+    private static final int MOST_LANES = 256;
 
     /** Below this the loops over lanes are mostly start and end. */
     private static final int LEAST_LANES = 32;

@@ -3,7 +3,12 @@ package dev.attention4j.cpu;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.util.concurrent.BrokenBarrierException;
+import java.util.concurrent.CyclicBarrier;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicIntegerArray;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -19,6 +24,22 @@ class WorkerPoolTest {
                     assertThat(runs.get(task)).isEqualTo(1);
                 }
             }
+        }
+    }
+
+    @Test
+    void allThreadsTakePart() {
+        try (WorkerPool pool = new WorkerPool(3)) {
+            // Each of the three tasks waits for the other two, so that no thread can run two of them.
+            CyclicBarrier together = new CyclicBarrier(3);
+            pool.run(3, () -> task -> {
+                try {
+                    together.await(30, TimeUnit.SECONDS);
+                } catch (InterruptedException | BrokenBarrierException | TimeoutException e) {
+                    throw new IllegalStateException(e);
+                }
+            });
+            assertThat(together.isBroken()).isFalse();
         }
     }
 
