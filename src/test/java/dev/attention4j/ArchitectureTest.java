@@ -58,6 +58,7 @@ class ArchitectureTest {
                     "dev.attention4j.cpu",
                     "dev.attention4j.io",
                     "java..",
+                    "com.sun.management..",
                     "org.slf4j..",
                     "com.fasterxml.jackson..");
 
