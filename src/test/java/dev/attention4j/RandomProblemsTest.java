@@ -3,6 +3,7 @@ package dev.attention4j;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.attention4j.opencl.runtime.Handles;
+import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -17,8 +18,30 @@ class RandomProblemsTest {
     /** Emulators build kernels slowly; theirs are fewer problems, not other ones. */
     private static final int COMBINED_ON_EMULATOR = 40;
 
-    static List<EngineInfo> engines() {
-        return TestEngines.underTest();
+    /** An engine and one of its plans. */
+    record Way(EngineInfo info, String plan) {
+        boolean isSlow() {
+            return info.kind() == EngineInfo.Kind.EMULATOR;
+        }
+
+        AttentionEngine open(EngineOptions options) {
+            return AttentionEngine.open(info.id(), options.withPlan(plan));
+        }
+
+        @Override
+        public String toString() {
+            return info.id() + " " + plan;
+        }
+    }
+
+    static List<Way> ways() {
+        List<Way> ways = new ArrayList<>();
+        for (EngineInfo info : TestEngines.underTest()) {
+            try (AttentionEngine engine = TestEngines.open(info)) {
+                engine.plans().forEach(plan -> ways.add(new Way(info, plan)));
+            }
+        }
+        return ways;
     }
 
     @AfterEach
@@ -27,10 +50,10 @@ class RandomProblemsTest {
     }
 
     @ParameterizedTest
-    @MethodSource("engines")
-    void eachOptionAlone(EngineInfo info) {
-        int problems = info.kind() == EngineInfo.Kind.EMULATOR ? 3 : ALONE;
-        try (AttentionEngine engine = TestEngines.open(info)) {
+    @MethodSource("ways")
+    void eachOptionAlone(Way way) {
+        int problems = way.isSlow() ? 3 : ALONE;
+        try (AttentionEngine engine = way.open(TestEngines.options())) {
             for (int option = 0; option < OPTIONS; option++) {
                 for (int n = 0; n < problems; n++) {
                     check(engine, RandomProblem.draw(1000L * option + n, option));
@@ -40,21 +63,27 @@ class RandomProblemsTest {
     }
 
     @ParameterizedTest
-    @MethodSource("engines")
-    void randomCombinations(EngineInfo info) {
-        int problems = info.kind() == EngineInfo.Kind.EMULATOR ? COMBINED_ON_EMULATOR : COMBINED;
+    @MethodSource("ways")
+    void randomCombinations(Way way) {
+        int problems = way.isSlow() ? COMBINED_ON_EMULATOR : COMBINED;
         // Scratch for few rows at a time, in every third problem, so that blocks of slices and of queries are walked.
-        try (AttentionEngine engine = TestEngines.open(info);
-                AttentionEngine small =
-                        Engines.open(info.id(), TestEngines.options().withMaxScratchBytes(1200))) {
+        try (AttentionEngine engine = way.open(TestEngines.options());
+                AttentionEngine small = way.open(TestEngines.options().withMaxScratchBytes(1200))) {
             for (int n = 0; n < problems; n++) {
                 check(n % 3 == 0 ? small : engine, RandomProblem.draw(42_000 + n));
             }
         }
     }
 
+    /** A plan that cannot return weights is checked without them. */
     private static void check(AttentionEngine engine, RandomProblem problem) {
-        Yardstick.check(
-                engine, problem.query(), problem.key(), problem.value(), problem.attention(), problem.reproduce());
+        Attention attention = problem.attention();
+        try {
+            engine.explain(AttentionProblem.of(problem.query(), problem.key(), problem.value(), attention));
+        } catch (UnsupportedPlanException e) {
+            assertThat(attention.wantsWeights()).as(e.getMessage()).isTrue();
+            attention = attention.toBuilder().weights(false).build();
+        }
+        Yardstick.check(engine, problem.query(), problem.key(), problem.value(), attention, problem.reproduce());
     }
 }

@@ -3,7 +3,9 @@ package dev.attention4j.opencl;
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.EngineOptions;
 import dev.attention4j.UnsupportedPlanException;
+import dev.attention4j.opencl.fused.ForwardRows;
 import dev.attention4j.opencl.plan.Plan;
+import dev.attention4j.opencl.runtime.ClDevice;
 import dev.attention4j.opencl.runtime.DeviceContext;
 import dev.attention4j.opencl.staged.StagedPlan;
 import java.util.List;
@@ -15,7 +17,10 @@ final class Planner {
     private final String wanted;
 
     Planner(DeviceContext context, String wanted) {
-        plans = List.of(new StagedPlan(context));
+        Plan staged = new StagedPlan(context);
+        Plan rows = new ForwardRows(context);
+        // A work-group of one work-item suits a CPU's vector units and would leave a GPU idle.
+        plans = context.device().type() == ClDevice.Type.CPU ? List.of(rows, staged) : List.of(staged, rows);
         this.wanted = wanted;
         if (!wanted.equals(EngineOptions.AUTO) && !names().contains(wanted)) {
             throw new IllegalArgumentException("plan: \"" + wanted + "\", must be \"" + EngineOptions.AUTO

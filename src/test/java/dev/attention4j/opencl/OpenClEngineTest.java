@@ -267,7 +267,7 @@ class OpenClEngineTest {
         try (OpenClEngine engine = (OpenClEngine) TestEngines.open(info)) {
             List<ClEvent> events = new ArrayList<>();
             engine.profileInto(events);
-            engine.attend(query, key, value);
+            engine.attend(query, key, value, everything);
             engine.profileInto(null);
             assertThat(events)
                     .extracting(ClEvent::command)

@@ -123,7 +123,17 @@ public final class ClKernel implements AutoCloseable {
             return set("float " + value, Sizeof.cl_float, Pointer.to(new float[] {value}));
         }
 
-        private Arguments set(String what, int size, Pointer pointer) {
+        /**
+         * A {@code __local} pointer.
+         *
+         * @param byteSize of the memory that each work-group gets
+         * @return this
+         */
+        public Arguments local(long byteSize) {
+            return set("local " + byteSize, byteSize, null);
+        }
+
+        private Arguments set(String what, long size, Pointer pointer) {
             int index = set.size();
             int code = ClException.codeOf(() -> CL.clSetKernelArg(handle(), index, size, pointer));
             if (code != CL.CL_SUCCESS) {

@@ -1,0 +1,334 @@
+// Forward rows: attention in one pass over keys and values, for CPU-class devices.
+//
+//   query  [batch, queryHeads, queryLength, headDim]       any strides but 1 along headDim
+//   key    [batch, keyValueHeads, keys, headDim]           likewise; query head h reads key head h / group
+//   value  [batch, keyValueHeads, keys, valueDim]          likewise
+//   output [batch, queryHeads, queryLength, valueDim]      row-major
+//   logSumExp [batch, queryHeads, queryLength], written with LOG_SUM_EXP only
+//
+// A work-group is one work-item and owns ROWS query rows, one in each lane of ROW_VECTORS vectors. Every element of a
+// key or value is broadcast and serves ROW_VECTORS multiply-adds; maximum, sum and rescale are lane-wise, so there is no
+// horizontal operation anywhere. The rows of a block come from unitHeads heads that share a key/value head (1 unless a
+// head's own queries would not fill the lanes, as in decoding with grouped heads): row r is query r % queries of the
+// unit's head r / queries.
+//
+// For each block of KEY_BLOCK keys (Milakov and Gimelshein, "Online normalizer calculation for softmax", 2018):
+//   S[key][row] = K Q^T   in register tiles of KEY_TILE keys x ROW_VECTORS
+//   softcap, bias and masks on S, where the operation has them and, for the band, where the block meets its edge
+//   m' = max(m, max S), P = 2^(S - m'), l = l * 2^(m - m') + sum P
+//   O[dim][row] = O * 2^(m - m') + V^T P   in register tiles of DIM_TILE dims x ROW_VECTORS
+// and at the end O / l. Scores are in units of log2(e), so that exp is exp2. Keys outside of every row's band are not
+// visited; wholly masked rows keep m = -infinity and l = 0 and give 0.
+//
+// Registers for float16 vectors and 3 x 8 tiles: 24 sums, 3 rows, 1 element of 32. Memory of a work-group, in floats:
+// (headDim + valueDim + KEY_BLOCK + 2) * ROWS, and with 16-bit storage KEY_BLOCK * (headDim + valueDim) more; the host
+// gives it as arguments.
+//
+// Widths and options are arguments, not macros: they are looked at once for each block of keys, outside of every inner
+// loop, where they cost nothing, and a compiler takes seconds for each variant that it need not build.
+//
+// A masked weight is 0, and 0 * NaN would be NaN: a block that masks anything looks for values that are not finite first,
+// and if it has any takes the slow way, which leaves out what has weight 0.
+
+#define BANDED
+
+#include "common/band.clh"
+#include "common/exp2.clh"
+#include "common/multiply_add.clh"
+#include "common/storage.clh"
+#include "common/vector.clh"
+
+#ifndef ROW_VECTORS
+#define ROW_VECTORS 3 // vectors of query rows of a work-item
+#endif
+#ifndef KEY_TILE
+#define KEY_TILE 8 // keys of a register tile of scores
+#endif
+#ifndef DIM_TILE
+#define DIM_TILE 8 // dims of a register tile of output
+#endif
+#ifndef KEY_BLOCK
+#define KEY_BLOCK 64 // keys between two rescales, a multiple of KEY_TILE
+#endif
+
+// What an operation has, as bits of the argument features.
+#define HAS_SOFTCAP 1
+#define HAS_MASK 2
+#define HAS_BIAS 4
+#define HAS_LOG_SUM_EXP 8
+#define HAS_OFFSET_PER_BATCH 16
+
+#define ROWS (ROW_VECTORS * VECTOR_WIDTH)
+#define LN2 0.693147180559945309f
+#define LOG2E 1.44269504088896341f
+
+// Stored at 32 bits, elements are broadcast from where they lie; at 16 they are widened once for each block.
+#if STORAGE == 0
+#define ELEMENT_SPACE __global
+#else
+#define ELEMENT_SPACE __local
+#endif
+
+void widen(__global const STORED *from, long rowStride, int rows, int width, __local float *to) {
+    for (int row = 0; row < rows; row++) {
+        for (int n = 0; n < width; n++) {
+            to[row * width + n] = load_stored(from, row * rowStride + n);
+        }
+    }
+}
+
+// Whether NaN or infinity is among them, told by the bits of the exponent.
+bool any_not_finite(ELEMENT_SPACE const float *from, long rowStride, int rows, int width) {
+    int found = 0;
+    for (int row = 0; row < rows; row++) {
+        INT_VECTOR vectorFound = (INT_VECTOR)(0);
+        int n = 0;
+        for (; n + VECTOR_WIDTH <= width; n += VECTOR_WIDTH) {
+            vectorFound |= (AS_INT_VECTOR(LOAD_VECTOR(from + row * rowStride + n)) & 0x7F800000) == 0x7F800000;
+        }
+        for (; n < width; n++) {
+            found |= (as_int(from[row * rowStride + n]) & 0x7F800000) == 0x7F800000;
+        }
+        found |= any(vectorFound);
+    }
+    return found != 0;
+}
+
+// S[key][row] of KEY_TILE keys from firstKey on; beyond the last key the last one is computed again, and not used.
+void score_tile(ELEMENT_SPACE const float *key, long rowStride, int firstKey, int keysHere,
+                int headDim, __local const VECTOR *queryRows, __local VECTOR *scores) {
+    ELEMENT_SPACE const float *rows[KEY_TILE];
+    VECTOR sums[KEY_TILE][ROW_VECTORS];
+#pragma unroll
+    for (int t = 0; t < KEY_TILE; t++) {
+        rows[t] = key + min(firstKey + t, keysHere - 1) * rowStride;
+#pragma unroll
+        for (int r = 0; r < ROW_VECTORS; r++) {
+            sums[t][r] = (VECTOR)(0.0f);
+        }
+    }
+    for (int d = 0; d < headDim; d++) {
+        VECTOR queries[ROW_VECTORS];
+#pragma unroll
+        for (int r = 0; r < ROW_VECTORS; r++) {
+            queries[r] = queryRows[d * ROW_VECTORS + r];
+        }
+#pragma unroll
+        for (int t = 0; t < KEY_TILE; t++) {
+            const VECTOR element = (VECTOR)(rows[t][d]);
+#pragma unroll
+            for (int r = 0; r < ROW_VECTORS; r++) {
+                sums[t][r] = MULTIPLY_ADD(element, queries[r], sums[t][r]);
+            }
+        }
+    }
+#pragma unroll
+    for (int t = 0; t < KEY_TILE; t++) {
+#pragma unroll
+        for (int r = 0; r < ROW_VECTORS; r++) {
+            scores[(firstKey + t) * ROW_VECTORS + r] = sums[t][r];
+        }
+    }
+}
+
+// O[dim][row] of DIMS dims from firstDim on: O * rescale + V^T P over the block's keys.
+#define OUTPUT_TILE(DIMS, firstDim)                                                                                    \
+    {                                                                                                                  \
+        VECTOR sums[DIMS][ROW_VECTORS];                                                                                \
+        _Pragma("unroll") for (int t = 0; t < DIMS; t++) {                                                             \
+            _Pragma("unroll") for (int r = 0; r < ROW_VECTORS; r++) {                                                  \
+                sums[t][r] = outputRows[((firstDim) + t) * ROW_VECTORS + r] * rescale[r];                              \
+            }                                                                                                          \
+        }                                                                                                              \
+        ELEMENT_SPACE const float *elements = values + (firstDim);                                                     \
+        for (int k = 0; k < keysHere; k++) {                                                                           \
+            VECTOR weights[ROW_VECTORS];                                                                               \
+            _Pragma("unroll") for (int r = 0; r < ROW_VECTORS; r++) {                                                  \
+                weights[r] = scores[k * ROW_VECTORS + r];                                                              \
+            }                                                                                                          \
+            _Pragma("unroll") for (int t = 0; t < DIMS; t++) {                                                         \
+                const VECTOR element = (VECTOR)(elements[t]);                                                          \
+                _Pragma("unroll") for (int r = 0; r < ROW_VECTORS; r++) {                                              \
+                    sums[t][r] = MULTIPLY_ADD(element, weights[r], sums[t][r]);                                        \
+                }                                                                                                      \
+            }                                                                                                          \
+            elements += valuesStride;                                                                                  \
+        }                                                                                                              \
+        _Pragma("unroll") for (int t = 0; t < DIMS; t++) {                                                             \
+            _Pragma("unroll") for (int r = 0; r < ROW_VECTORS; r++) {                                                  \
+                outputRows[((firstDim) + t) * ROW_VECTORS + r] = sums[t][r];                                           \
+            }                                                                                                          \
+        }                                                                                                              \
+    }
+
+__kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_rows(
+    __global const STORED *query, long queryOffset, long queryBatchStride, long queryHeadStride, long queryRowStride,
+    __global const STORED *key, long keyOffset, long keyBatchStride, long keyHeadStride, long keyRowStride,
+    __global const STORED *value, long valueOffset, long valueBatchStride, long valueHeadStride, long valueRowStride,
+    __global STORED *output, __global float *logSumExp, int features, int queryHeads, int group, int unitHeads,
+    int queries, int keys, int headDim, int valueDim, float scale, float softcap, __global const int *offsets, int offset, int left, int right,
+    __global const uchar *mask, long maskOffset, long maskBatchStride, long maskHeadStride, long maskQueryStride,
+    long maskKeyStride, __global const float *bias, long biasOffset, long biasBatchStride, long biasHeadStride,
+    long biasQueryStride, long biasKeyStride, __local VECTOR *queryRows, __local VECTOR *outputRows,
+    __local VECTOR *scores, __local float *keyBlock, __local float *valueBlock) {
+    __local int rowBegin[ROWS];
+    __local int rowEnd[ROWS];
+
+    const int units = queryHeads / unitHeads;
+    const int batch = get_group_id(1) / units;
+    const int firstHead = get_group_id(1) % units * unitHeads;
+    // Of causal problems the last blocks are the longest: they go first, so that no processor is left with one at the end.
+    const int firstRow = (get_num_groups(0) - 1 - get_group_id(0)) * ROWS;
+    const int rowsHere = min(ROWS, unitHeads * queries - firstRow);
+    const int bandOffset = features & HAS_OFFSET_PER_BATCH ? offsets[batch] : offset;
+    query += queryOffset + batch * queryBatchStride;
+    key += keyOffset + batch * keyBatchStride + (firstHead / group) * keyHeadStride;
+    value += valueOffset + batch * valueBatchStride + (firstHead / group) * valueHeadStride;
+
+    // Lanes beyond the last row repeat it, and are not stored.
+    int blockBegin = keys;
+    int blockEnd = 0;
+    int cleanBegin = 0;
+    int cleanEnd = keys;
+    for (int lane = 0; lane < ROWS; lane++) {
+        const int row = firstRow + min(lane, rowsHere - 1);
+        __global const STORED *from =
+            query + (firstHead + row / queries) * queryHeadStride + (row % queries) * queryRowStride;
+        for (int d = 0; d < headDim; d++) {
+            ((__local float *)queryRows)[d * ROWS + lane] = load_stored(from, d) * scale;
+        }
+        rowBegin[lane] = band_begin(row % queries, bandOffset, left, keys);
+        rowEnd[lane] = band_end(row % queries, bandOffset, right, keys);
+        blockBegin = min(blockBegin, rowBegin[lane]);
+        blockEnd = max(blockEnd, rowEnd[lane]);
+        cleanBegin = max(cleanBegin, rowBegin[lane]);
+        cleanEnd = min(cleanEnd, rowEnd[lane]);
+    }
+    for (int n = 0; n < valueDim * ROW_VECTORS; n++) {
+        outputRows[n] = (VECTOR)(0.0f);
+    }
+    VECTOR maxima[ROW_VECTORS];
+    VECTOR sums[ROW_VECTORS];
+    for (int r = 0; r < ROW_VECTORS; r++) {
+        maxima[r] = (VECTOR)(-INFINITY);
+        sums[r] = (VECTOR)(0.0f);
+    }
+
+    for (int firstKey = blockBegin; firstKey < blockEnd; firstKey += KEY_BLOCK) {
+        const int keysHere = min(KEY_BLOCK, blockEnd - firstKey);
+        __global const STORED *keyRows = key + firstKey * keyRowStride;
+        __global const STORED *valueRows = value + firstKey * valueRowStride;
+#if STORAGE == 0
+        __global const float *keysStart = keyRows;
+        __global const float *values = valueRows;
+        const long keysStride = keyRowStride;
+        const long valuesStride = valueRowStride;
+#else
+        widen(keyRows, keyRowStride, keysHere, headDim, keyBlock);
+        widen(valueRows, valueRowStride, keysHere, valueDim, valueBlock);
+        __local const float *keysStart = keyBlock;
+        __local const float *values = valueBlock;
+        const long keysStride = headDim;
+        const long valuesStride = valueDim;
+#endif
+        for (int k = 0; k < keysHere; k += KEY_TILE) {
+            score_tile(keysStart, keysStride, k, keysHere, headDim, queryRows, scores);
+        }
+
+        if (features & HAS_SOFTCAP) {
+            for (int n = 0; n < keysHere * ROW_VECTORS; n++) {
+                scores[n] = softcap * LOG2E * tanh(scores[n] / softcap);
+            }
+        }
+        for (int lane = 0; lane < ROWS && (features & (HAS_MASK | HAS_BIAS)) != 0; lane++) {
+            const int row = firstRow + min(lane, rowsHere - 1);
+            const long head = firstHead + row / queries;
+            const long queryRow = row % queries;
+            __local float *score = (__local float *)scores + lane;
+            __global const float *addend = bias + biasOffset + batch * biasBatchStride + head * biasHeadStride +
+                                           queryRow * biasQueryStride + firstKey * biasKeyStride;
+            for (int k = 0; k < keysHere && (features & HAS_BIAS) != 0; k++) {
+                const float add = addend[k * biasKeyStride];
+                score[k * ROWS] = add == -INFINITY ? -INFINITY : MULTIPLY_ADD(add, LOG2E, score[k * ROWS]);
+            }
+            __global const uchar *attend = mask + maskOffset + batch * maskBatchStride + head * maskHeadStride +
+                                           queryRow * maskQueryStride + firstKey * maskKeyStride;
+            for (int k = 0; k < keysHere && (features & HAS_MASK) != 0; k++) {
+                score[k * ROWS] = attend[k * maskKeyStride] != 0 ? score[k * ROWS] : -INFINITY;
+            }
+        }
+        bool masked = (features & (HAS_MASK | HAS_BIAS)) != 0;
+        if (firstKey < cleanBegin || firstKey + keysHere > cleanEnd) {
+            masked = true;
+            for (int k = 0; k < keysHere; k++) {
+                for (int r = 0; r < ROW_VECTORS; r++) {
+                    const INT_VECTOR seen = LOAD_INT_VECTOR(rowBegin + r * VECTOR_WIDTH) <= firstKey + k &&
+                                            LOAD_INT_VECTOR(rowEnd + r * VECTOR_WIDTH) > firstKey + k;
+                    scores[k * ROW_VECTORS + r] = select((VECTOR)(-INFINITY), scores[k * ROW_VECTORS + r], seen);
+                }
+            }
+        }
+
+        VECTOR shift[ROW_VECTORS];
+        VECTOR rescale[ROW_VECTORS];
+#pragma unroll
+        for (int r = 0; r < ROW_VECTORS; r++) {
+            VECTOR blockMax = maxima[r];
+            for (int k = 0; k < keysHere; k++) {
+                blockMax = fmax(blockMax, scores[k * ROW_VECTORS + r]);
+            }
+            // A row that has seen no key yet: -infinity - 0 instead of NaN.
+            shift[r] = select(blockMax, (VECTOR)(0.0f), blockMax == -INFINITY);
+            rescale[r] = exp2_softmax(maxima[r] - shift[r]);
+            maxima[r] = blockMax;
+            VECTOR blockSum = (VECTOR)(0.0f);
+            for (int k = 0; k < keysHere; k++) {
+                const VECTOR weight = exp2_softmax(scores[k * ROW_VECTORS + r] - shift[r]);
+                scores[k * ROW_VECTORS + r] = weight;
+                blockSum += weight;
+            }
+            sums[r] = MULTIPLY_ADD(sums[r], rescale[r], blockSum);
+        }
+
+        if (masked && any_not_finite(values, valuesStride, keysHere, valueDim)) {
+            for (int d = 0; d < valueDim; d++) {
+                for (int r = 0; r < ROW_VECTORS; r++) {
+                    VECTOR sum = outputRows[d * ROW_VECTORS + r] * rescale[r];
+                    for (int k = 0; k < keysHere; k++) {
+                        const VECTOR weight = scores[k * ROW_VECTORS + r];
+                        const VECTOR with = MULTIPLY_ADD((VECTOR)(values[k * valuesStride + d]), weight, sum);
+                        sum = select(with, sum, weight == 0.0f);
+                    }
+                    outputRows[d * ROW_VECTORS + r] = sum;
+                }
+            }
+        } else {
+            int d = 0;
+            for (; d + DIM_TILE <= valueDim; d += DIM_TILE) {
+                OUTPUT_TILE(DIM_TILE, d)
+            }
+            for (; d < valueDim; d++) {
+                OUTPUT_TILE(1, d)
+            }
+        }
+    }
+
+    __local float *lanes = (__local float *)scores;
+    for (int r = 0; r < ROW_VECTORS; r++) {
+        const VECTOR factor = select(1.0f / sums[r], (VECTOR)(0.0f), sums[r] == 0.0f);
+        for (int d = 0; d < valueDim; d++) {
+            outputRows[d * ROW_VECTORS + r] *= factor;
+        }
+        scores[r] = select(LN2 * (maxima[r] + log2(sums[r])), (VECTOR)(-INFINITY), sums[r] == 0.0f);
+    }
+    for (int lane = 0; lane < rowsHere; lane++) {
+        const int row = firstRow + lane;
+        const long at = ((long)batch * queryHeads + firstHead + row / queries) * queries + row % queries;
+        for (int d = 0; d < valueDim; d++) {
+            store_stored(((__local float *)outputRows)[d * ROWS + lane], output, at * valueDim + d);
+        }
+        if (features & HAS_LOG_SUM_EXP) {
+            logSumExp[at] = lanes[lane];
+        }
+    }
+}
