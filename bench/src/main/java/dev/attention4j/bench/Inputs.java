@@ -47,7 +47,7 @@ public record Inputs(ShapeCase shape, AttentionProblem problem, Tensor query, Te
         FloatBuffer floats = tensor.floats();
         int chunks = (floats.capacity() + CHUNK - 1) / CHUNK;
         IntStream.range(0, chunks).parallel().forEach(chunk -> {
-            SplittableRandom random = new SplittableRandom(seed << 32 | chunk);
+            SplittableRandom random = new SplittableRandom((seed << 32) | chunk);
             int end = Math.min(floats.capacity(), (chunk + 1) * CHUNK);
             for (int n = chunk * CHUNK; n < end; n++) {
                 floats.put(n, (float) random.nextGaussian());

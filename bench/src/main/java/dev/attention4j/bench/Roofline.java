@@ -113,7 +113,7 @@ public record Roofline(double multiplyAddGflops, double copyGbPerS, double readG
         group = Math.min(group, kernel.largestGroup());
         long most = Math.min(
                 context.device().largestAllocationBytes(), context.device().globalMemoryBytes() / 8);
-        long vectors = Math.min(LARGE_BYTES, most) / (width * Float.BYTES);
+        long vectors = Math.min(LARGE_BYTES, most) / ((long) width * Float.BYTES);
         int each = isCpu(context) ? 4096 : 16;
         long global = vectors / each / group * group;
         long bytes = global * each * width * Float.BYTES;
