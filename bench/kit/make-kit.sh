@@ -66,7 +66,9 @@ find "$kit/runtime" -type f \( -name '*.so' -o -path '*/bin/*' \) -exec objdump 
             exit 1
         fi
         cp -L "$path" "$kit/lib/java/$library"
-        package=$(dpkg -S "$(readlink -f "$path")" 2>/dev/null | head -n 1 | cut -d: -f1 || true)
+        # A package may list its file under /lib although that is /usr/lib by now.
+        file=$(readlink -f "$path")
+        package=$(dpkg -S "$file" "${file#/usr}" 2>/dev/null | head -n 1 | cut -d: -f1 || true)
         if [ -n "$package" ] && [ -f "/usr/share/doc/$package/copyright" ]; then
             cp -L "/usr/share/doc/$package/copyright" "$kit/licenses/$library-copyright"
         fi
@@ -75,8 +77,7 @@ find "$kit/runtime" -type f \( -name '*.so' -o -path '*/bin/*' \) -exec objdump 
 # ---- the OpenCL loader
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-chmod 755 "$work" # apt's own user writes there
-(cd "$work" && apt-get -q download ocl-icd-libopencl1 >/dev/null)
+(cd "$work" && apt-get -q -o APT::Sandbox::User="$(id -un)" download ocl-icd-libopencl1 >/dev/null)
 dpkg-deb -x "$work"/ocl-icd-libopencl1_*.deb "$work/loader"
 cp -L "$work"/loader/usr/lib/x86_64-linux-gnu/libOpenCL.so.1 "$kit/lib/libOpenCL.so.1"
 cp "$work/loader/usr/share/doc/ocl-icd-libopencl1/copyright" "$kit/licenses/libOpenCL-copyright"
@@ -95,8 +96,8 @@ lib/libOpenCL.so.1   of Debian's package ocl-icd-libopencl1 $loader_version, BSD
 lib/java/            of this distribution's packages, used only where a system has none (lib*-copyright)
 END
 
-# ---- the glibc that all of this needs
-glibc=$(find "$kit/runtime" "$kit/lib" -type f \( -name '*.so*' -o -path '*/bin/*' \) -exec objdump -T {} + 2>/dev/null |
+# ---- the glibc that this needs (lib/java may need a newer one: it is for systems like this one, but barer)
+glibc=$(find "$kit/runtime" "$kit/lib/libOpenCL.so.1" -type f \( -name '*.so*' -o -path '*/bin/*' \) -exec objdump -T {} + 2>/dev/null |
     grep -o 'GLIBC_[0-9.]*' | sort -Vu | tail -n 1)
 echo "glibc ${glibc#GLIBC_} or newer" >"$kit/NEEDS"
 

@@ -70,6 +70,7 @@ jvm() { # the options of every JVM, as words
 }
 
 failed=0
+absent=3 # the exit code by which a step says that what it is for is not here
 child=
 step=
 merge() { # STATUS
@@ -126,7 +127,7 @@ run() { # NAME BUDGET WHAT COMMAND...
     took=$(($(date +%s) - step_begin))
     case $code in
     0) outcome=ok ;;
-    3) outcome="not here" ;;
+    3 | "$absent") outcome="not here" ;;
     124 | 137) outcome="out of time" ;;
     *) outcome=failed failed=1 ;;
     esac
@@ -135,8 +136,9 @@ run() { # NAME BUDGET WHAT COMMAND...
     say "   $outcome, $took s"
 }
 
-show() { # the last lines of a step's log
-    tail -n "$1" "$steps/$step.log" 2>/dev/null | cut -c 1-160 | sed 's/^/   /'
+show() { # the last lines of a step's log, or the first where it says what failed
+    if [ "$outcome" = failed ]; then head -n 3 "$steps/$step.log"; else tail -n "$1" "$steps/$step.log"; fi 2>/dev/null |
+        cut -c 1-160 | sed 's/^/   /'
 }
 
 # ---- the drivers
@@ -187,14 +189,13 @@ fi
 devices=$(opencl_devices)
 say "   OpenCL devices: ${devices:-0}"
 
-was_failed=$failed
-command_line doctor 40 "whether OpenCL works here" doctor
-show 20
 if [ "${devices:-0}" = 0 ]; then
-    # Said by the doctor, and no failure of the kit.
-    failed=$was_failed
-    say "   No OpenCL device: the CPU engine alone is checked and measured."
+    say "   No OpenCL device: the CPU engine alone is checked and measured. Why:"
+    absent=1
 fi
+command_line doctor 40 "whether OpenCL works here" doctor
+sed 's/^/   /' "$steps/doctor.log"
+absent=3
 
 bench roofline 30 "what the devices can do at most" KitGrid --json "$steps/roofline.json"
 show 5

@@ -107,7 +107,7 @@ final class KitChart {
         Map<String, Double> peaks = new LinkedHashMap<>();
         String engine = report.get("resident") instanceof Map<?, ?> map ? String.valueOf(map.get("engine")) : "";
         for (Map<String, Object> entry : KitReport.entries(report, "roofline", "results")) {
-            if (engine.equals(entry.get("engine"))) {
+            if (engine.equals(entry.get("engine")) && entry.containsKey("multiply_add_gflops")) {
                 peaks.put("float32", KitReport.number(entry, "multiply_add_gflops"));
                 peaks.put("copy", KitReport.number(entry, "copy_gb_per_s"));
             }
@@ -188,7 +188,8 @@ final class KitChart {
     }
 
     private static String label(double gflops, double ms) {
-        return rate(gflops) + ", " + String.format(Locale.ROOT, ms < 1 ? "%.3f ms" : "%.4g ms", ms);
+        return rate(gflops) + ", "
+                + String.format(Locale.ROOT, ms < 10 ? "%.3f ms" : ms < 1000 ? "%.1f ms" : "%.0f ms", ms);
     }
 
     private static String rate(double gflops) {
