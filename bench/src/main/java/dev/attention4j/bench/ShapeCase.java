@@ -46,15 +46,15 @@ public record ShapeCase(
     /** The word for {@link #GRID} in a list of shapes. */
     public static final String GRID_WORD = "grid";
 
-    /** The grid that figures are published for. */
-    public static final List<ShapeCase> GRID = grid();
-
     private static final Pattern SYNTAX =
             Pattern.compile("(\\d{1,9})\\.(\\d{1,9})\\.(\\d{1,9})\\.(\\d{1,9})\\.(\\d{1,9})\\.(\\d{1,9})"
                     + "(?:\\.(\\d{1,9}))?(?::(causal|mask))?");
 
     /** A tensor in host memory has fewer bytes than this. */
     private static final double MOST_BYTES = Integer.MAX_VALUE;
+
+    /** The grid that figures are published for. */
+    public static final List<ShapeCase> GRID = grid();
 
     /**
      * Reads a comma-separated list.
