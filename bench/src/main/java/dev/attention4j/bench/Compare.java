@@ -126,6 +126,8 @@ public final class Compare implements Callable<Integer> {
         if (System.getProperty("org.slf4j.simpleLogger.defaultLogLevel") == null) {
             System.setProperty("org.slf4j.simpleLogger.defaultLogLevel", "warn");
         }
+        // DJL says once for each look that there is no CUDA, which nobody asked for.
+        System.setProperty("org.slf4j.simpleLogger.log.ai.djl", "error");
         System.setProperty("java.awt.headless", "true");
         PrintWriter out = new PrintWriter(new FileOutputStream(FileDescriptor.out), true, StandardCharsets.UTF_8);
         PrintWriter err = new PrintWriter(new FileOutputStream(FileDescriptor.err), true, StandardCharsets.UTF_8);

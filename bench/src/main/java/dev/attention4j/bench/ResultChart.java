@@ -54,16 +54,11 @@ public final class ResultChart {
         Map<String, Map<String, Double>> series = new LinkedHashMap<>();
         for (Object entry : (List<?>) report.get("results")) {
             Map<?, ?> result = (Map<?, ?>) entry;
-            String shape = result.get("shape")
-                    + (Boolean.TRUE.equals(result.get("causal")) ? " causal" : "")
-                    + (Boolean.TRUE.equals(result.get("mask")) ? " mask" : "");
+            String shape = ReadmeTable.shape(result);
             if (!shapes.contains(shape)) {
                 shapes.add(shape);
             }
-            String who = Boolean.TRUE.equals(result.get("peer"))
-                    ? String.valueOf(result.get("engine"))
-                    : result.get("engine") + " " + result.get("plan");
-            series.computeIfAbsent(who, name -> new LinkedHashMap<>())
+            series.computeIfAbsent(ReadmeTable.contender(result), name -> new LinkedHashMap<>())
                     .put(shape, ((Number) result.get("gflops")).doubleValue());
         }
         CategoryChart chart = new CategoryChartBuilder()

@@ -16,8 +16,8 @@ import dev.attention4j.DType;
 import dev.attention4j.Tensor;
 import dev.attention4j.bench.Contender;
 import dev.attention4j.bench.Inputs;
+import java.io.ByteArrayInputStream;
 import java.io.IOException;
-import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.util.HashMap;
 import java.util.Map;
@@ -70,29 +70,25 @@ public final class PyTorchPeer implements Contender {
         if (problem.dtype() != DType.FLOAT32) {
             return Optional.of("compared in float32 only, not in " + problem.dtype());
         }
-        return problem.queryHeads() != problem.keyValueHeads() && inputs.shape().isMasked()
-                ? Optional.of("no scripted module for grouped heads with a mask")
-                : Optional.empty();
+        return Optional.empty();
     }
 
     @Override
     public Call prepare(Inputs inputs) {
         AttentionProblem problem = inputs.problem();
-        String module = inputs.shape().isMasked() ? "sdpa_mask" : inputs.shape().isCausal() ? "sdpa_causal" : "sdpa";
-        if (problem.queryHeads() != problem.keyValueHeads()) {
-            module += "_gqa";
-        }
-        return new ModuleCall(models.computeIfAbsent(module, PyTorchPeer::load), manager.newSubManager(), inputs);
+        boolean grouped = problem.queryHeads() != problem.keyValueHeads();
+        String name = (grouped ? "grouped " : "") + inputs.shape().restriction();
+        Model model = models.computeIfAbsent(
+                name,
+                absent -> load(TorchModule.scaledDotProductAttention(
+                        grouped, inputs.shape().isMasked(), inputs.shape().isCausal())));
+        return new ModuleCall(model, manager.newSubManager(), inputs);
     }
 
-    private static Model load(String module) {
-        Model model = Model.newInstance(module, Device.cpu(), ENGINE);
-        String file = "/dev/attention4j/bench/" + module + ".pt";
-        try (InputStream stream = PyTorchPeer.class.getResourceAsStream(file)) {
-            if (stream == null) {
-                throw new IllegalStateException("no " + file + " on the class path");
-            }
-            model.load(stream);
+    private static Model load(byte[] module) {
+        Model model = Model.newInstance("attention", Device.cpu(), ENGINE);
+        try {
+            model.load(new ByteArrayInputStream(module));
             return model;
         } catch (IOException e) {
             model.close();
