@@ -193,11 +193,11 @@ if [ "${devices:-0}" = 0 ]; then
     say "   No OpenCL device: the CPU engine alone is checked and measured. Why:"
     absent=1
 fi
-command_line doctor 40 "whether OpenCL works here" doctor
+command_line doctor 60 "whether OpenCL works here" doctor
 sed 's/^/   /' "$steps/doctor.log"
 absent=3
 
-bench roofline 30 "what the devices can do at most" KitGrid --json "$steps/roofline.json"
+bench roofline 45 "what the devices can do at most" KitGrid --json "$steps/roofline.json"
 show 5
 
 left 130
@@ -222,7 +222,7 @@ command_line conformance 90 "known results, every device and plan" conformance -
     --json "$steps/conformance.json"
 show 3
 
-shapes=2.16.16.2048.2048.128,2.16.16.2048.2048.128:causal,4.8.8.1024.1024.64,16.32.32.1.4096.128
+shapes=1.8.8.512.512.64,1.8.8.1024.1024.128:causal,2.16.16.2048.2048.128,8.32.32.1.4096.128
 for dtype in float32 float16; do
     bench "compare-$dtype" 60 "host memory in and out, beside plain Java, $dtype" Compare --shapes "$shapes" \
         --device "$device" --peers plain-java --dtype "$dtype" --slowest 1 --json "$steps/compare-$dtype.json"
