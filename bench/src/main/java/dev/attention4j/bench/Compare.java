@@ -98,8 +98,8 @@ public final class Compare implements Callable<Integer> {
     @Option(
             names = "--slowest",
             paramLabel = "SECONDS",
-            defaultValue = "3",
-            description = "Whoever takes longer for a call is left out on that shape. Default: 3.")
+            defaultValue = "2",
+            description = "Whoever takes longer for a call, or would, is left out on that shape. Default: 2.")
     private double slowest;
 
     @Option(names = "--json", paramLabel = "FILE", description = "Write everything there.")
@@ -356,13 +356,8 @@ public final class Compare implements Callable<Integer> {
             out.println(engine.id() + "  " + engine.name() + ", " + engine.driver());
         }
         report.rooflines()
-                .forEach((id, roofline) -> out.printf(
-                        Locale.ROOT,
-                        "%s  multiply-add peak %.0f GFLOP/s, copy %.1f GB/s, read %.1f GB/s%n",
-                        id.isEmpty() ? "host" : id,
-                        roofline.multiplyAddGflops(),
-                        roofline.copyGbPerS(),
-                        roofline.readGbPerS()));
+                .forEach((id, roofline) ->
+                        out.println((id.isEmpty() ? "host" : id) + "  " + RooflineCommand.line(roofline)));
         out.println(threads + " threads each, " + rounds + " rounds, " + dtype);
         out.flush();
     }

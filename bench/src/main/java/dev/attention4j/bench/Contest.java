@@ -3,8 +3,10 @@ package dev.attention4j.bench;
 import dev.attention4j.UnsupportedPlanException;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 
@@ -25,6 +27,9 @@ final class Contest {
     private final List<Contender> contenders;
     private final int rounds;
     private final double slowestMs;
+
+    /** The most useful operations per millisecond that a contender has shown, on any shape. */
+    private final Map<Contender, Double> bestRates = new HashMap<>();
 
     /**
      * A contest to run on many shapes.
@@ -81,14 +86,28 @@ final class Contest {
             measurements.put(entry.contender, entry.without(Measurement.Outcome.CANNOT, refusal.get()));
             return;
         }
+        double flops = entry.inputs.problem().flops();
+        double expectedMs = flops / bestRates.getOrDefault(entry.contender, Double.POSITIVE_INFINITY);
+        if (expectedMs > slowestMs) {
+            // Not even tried: on a large shape a single call of the slowest takes a minute.
+            String reason = String.format(
+                    Locale.ROOT,
+                    "at its best so far it would take %.1f s a call, --slowest is %.1f s",
+                    expectedMs / 1e3,
+                    slowestMs / 1e3);
+            measurements.put(entry.contender, entry.without(Measurement.Outcome.TOO_SLOW, reason));
+            return;
+        }
         try {
             Runner runner = new Runner(entry);
             runners.put(entry.contender, runner);
             double slowest = runner.warmUp(slowestMs);
+            bestRates.merge(entry.contender, flops / slowest, Math::max);
             // Checked before it is left out for being slow, too: a wrong result must not pass for a slow one.
             runner.check();
             if (slowest > slowestMs) {
-                throw new TooSlow(String.format("%.1f s a call, --slowest is %.1f s", slowest / 1e3, slowestMs / 1e3));
+                throw new TooSlow(String.format(
+                        Locale.ROOT, "%.1f s a call, --slowest is %.1f s", slowest / 1e3, slowestMs / 1e3));
             }
         } catch (RuntimeException | LinkageError | OutOfMemoryError e) {
             drop(entry, e, measurements, runners);

@@ -5,6 +5,7 @@ import dev.attention4j.AttentionProblem;
 import dev.attention4j.DType;
 import dev.attention4j.Tensor;
 import dev.attention4j.reference.ReferenceAttention;
+import java.util.Locale;
 import java.util.SortedSet;
 import java.util.TreeSet;
 
@@ -15,7 +16,7 @@ import java.util.TreeSet;
 public final class Truth {
     private static final int BLOCK_ROWS = 32;
     /** What the oracle does in a few seconds on two cores. */
-    private static final double ORACLE_FLOPS = 6e9;
+    private static final double ORACLE_FLOPS = 3e9;
 
     private final AttentionProblem problem;
     private final double[] expected;
@@ -151,8 +152,8 @@ public final class Truth {
     public double check(String name, float[] output) {
         double error = error(output);
         if (!(error <= limit())) {
-            throw new IllegalStateException(
-                    String.format("wrong result: largest error %.2e, may be %.2e (%s)", error, limit(), against()));
+            throw new IllegalStateException(String.format(
+                    Locale.ROOT, "wrong result: largest error %.2e, may be %.2e (%s)", error, limit(), against()));
         }
         if (first == null && knownBlocks < blocks) {
             first = output;
@@ -170,7 +171,7 @@ public final class Truth {
         if (knownBlocks == blocks) {
             return "oracle";
         }
-        return String.format("oracle on %.1f %% of the rows", 100.0 * knownBlocks / blocks)
+        return String.format(Locale.ROOT, "oracle on %.1f %% of the rows", 100.0 * knownBlocks / blocks)
                 + (first == null ? "" : ", " + firstName + " on the others");
     }
 }

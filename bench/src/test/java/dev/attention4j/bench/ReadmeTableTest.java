@@ -46,7 +46,7 @@ class ReadmeTableTest {
                 .doesNotContain("stale")
                 .contains("| shape | opencl:0 fast | pytorch |", "| 1.1.1.8.8.4 causal | 2.500 (1.25) | 3.125 |")
                 .contains("](bench/results/a-device.svg)", "1.25 times as fast", "2026-01-02");
-        assertThat(Files.readString(results.resolve("a-device.svg"))).contains("opencl:0 fast");
+        assertThat(Files.readString(results.resolve("a-device.svg"))).contains("<svg", "viewBox");
         ReadmeTable.rewrite(readme, results);
         assertThat(Files.readString(readme)).isEqualTo(once);
     }
