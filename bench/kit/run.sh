@@ -7,8 +7,9 @@
 # leaves OUTDIR/results.json, OUTDIR/chart.svg and what each step said in OUTDIR/steps/. Both are written anew after each
 # step: whoever stops it has what there was. It ends by itself within 8 minutes.
 #
-# Exit code 0: nothing failed (a step may have run out of time: its outcome says so); 1: something failed or was wrong (a step's line says so); 2: it cannot run here;
-# 130, 143: stopped. A machine without an OpenCL driver is no failure: the CPU engine is measured.
+# Exit code 0: nothing failed (a step may have run out of time: its outcome says so); 1: something failed or was wrong (a
+# step's line says so); 2: it cannot run here; 130, 143: stopped. A machine without an OpenCL driver is no failure: the CPU
+# engine is measured.
 #
 # The environment may say:
 #   KIT_SECONDS     the whole time, at most 470 (default 450)
