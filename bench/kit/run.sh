@@ -1,0 +1,242 @@
+#!/bin/sh
+# Runs attention4j's whole job on this machine: what devices there are, whether they compute right, how fast, and how
+# fast PyTorch is on the same GPU, where there is one. Needs no network, no root, no installed Java.
+#
+#   sh run.sh OUTDIR
+#
+# leaves OUTDIR/results.json, OUTDIR/chart.svg and what each step said in OUTDIR/steps/. Both are written anew after each
+# step: whoever stops it has what there was. It ends by itself within 8 minutes.
+#
+# Exit code 0: nothing failed (a step may have run out of time: its outcome says so); 1: something failed or was wrong (a
+# step's line says so); 2: it cannot run here; 130, 143: stopped. A machine without an OpenCL driver is no failure: the CPU
+# engine is measured.
+#
+# The environment may say:
+#   KIT_SECONDS     the whole time, at most 470 (default 450)
+#   KIT_PYTHON      the python3 that has PyTorch (default: python3)
+#   KIT_DEVICE      the engine to be timed, as 'devices' names it (default: best)
+#   KIT_GRID        another list of shapes (default: grid.txt)
+#   OCL_ICD_VENDORS, LD_LIBRARY_PATH, KIT_FORCE_LOADER: see drivers.sh
+set -u
+unset CDPATH
+kit=$(cd "$(dirname "$0")" && pwd)
+if [ $# -ne 1 ] || [ -z "$1" ]; then
+    echo "usage: sh run.sh OUTDIR" >&2
+    exit 2
+fi
+begin=$(date +%s)
+seconds=${KIT_SECONDS:-450}
+case $seconds in
+*[!0-9]* | '') seconds=0 ;;
+esac
+if [ "$seconds" -lt 20 ] || [ "$seconds" -gt 470 ]; then
+    echo "run.sh: KIT_SECONDS: ${KIT_SECONDS:-}, must be 20 to 470" >&2
+    exit 2
+fi
+# What is left then is for a step to be killed and for the last merge.
+deadline=$((begin + seconds - 10))
+if ! mkdir -p "$1/steps" || [ ! -w "$1/steps" ]; then
+    echo "run.sh: OUTDIR: $1, must be a folder that can be made and written" >&2
+    exit 2
+fi
+out=$(cd "$1" && pwd)
+steps=$out/steps
+rm -f "$steps"/* "$out/results.json" "$out/chart.svg" 2>/dev/null
+: >"$steps/steps.tsv"
+grid=${KIT_GRID:-$kit/grid.txt}
+device=${KIT_DEVICE:-best}
+cache=$out/cache
+mkdir -p "$cache" && chmod 700 "$cache" || exit 2
+export POCL_CACHE_DIR="$cache"
+
+say() {
+    printf '%s\n' "$*"
+}
+
+# ---- Java, which is the kit's own
+
+java=$kit/runtime/bin/java
+if ! why=$("$java" -version 2>&1); then
+    # zlib and the C++ runtime are missing from some bare systems; the kit has those, but no glibc.
+    LD_LIBRARY_PATH=${LD_LIBRARY_PATH:+$LD_LIBRARY_PATH:}$kit/lib/java
+    export LD_LIBRARY_PATH
+    if ! why=$("$java" -version 2>&1); then
+        say "run.sh: the kit's Java does not start here; it needs Linux on x86-64 with $(cat "$kit/NEEDS"):" >&2
+        say "$why" >&2
+        exit 2
+    fi
+fi
+jvm() { # the options of every JVM, as words
+    echo "-XX:MaxRAMPercentage=40 -XX:+UseParallelGC -Xshare:auto -Djava.awt.headless=true"
+}
+
+failed=0
+absent=3 # the exit code by which a step says that what it is for is not here
+child=
+step=
+merge() { # STATUS
+    "$java" -XX:TieredStopAtLevel=1 -cp "$kit/benchmarks.jar" dev.attention4j.bench.KitReport "$out" "$1"
+}
+
+record() { # NAME OUTCOME EXIT-CODE SECONDS WHAT
+    printf '%s\t%s\t%s\t%s\t%s\n' "$1" "$2" "$3" "$4" "$5" >>"$steps/steps.tsv"
+}
+
+stop() { # EXIT-CODE
+    trap '' TERM INT HUP
+    say "stopped early, in the step $step: merging what there is"
+    if [ -n "$child" ]; then
+        kill -TERM "$child" 2>/dev/null
+        record "$step" stopped "" $(($(date +%s) - step_begin)) "stopped from outside"
+    fi
+    merge stopped
+    [ -z "$child" ] || wait "$child"
+    rm -rf "$cache"
+    say "$out/results.json"
+    exit "$1"
+}
+trap 'stop 143' TERM
+trap 'stop 130' INT
+trap 'stop 129' HUP
+
+# Seconds left, but no more than a step's own.
+left() { # BUDGET
+    left=$((deadline - $(date +%s)))
+    [ "$left" -lt "$1" ] || left=$1
+}
+
+# Runs a step in at most BUDGET seconds; its output goes to steps/NAME.log. Gives its exit code, 124 if it was stopped.
+run() { # NAME BUDGET WHAT COMMAND...
+    step=$1
+    what=$3
+    left "$2"
+    step_begin=$(date +%s)
+    log=$steps/$1.log
+    shift 3
+    if [ "$left" -lt 5 ]; then
+        record "$step" "no time left" "" 0 "$what"
+        say "-- $step: $what: no time left"
+        code=124
+        return
+    fi
+    say "-- $step: $what (at most $left s)"
+    timeout -k 4 "$left" "$@" >"$log" 2>&1 </dev/null &
+    child=$!
+    wait "$child"
+    code=$?
+    child=
+    took=$(($(date +%s) - step_begin))
+    case $code in
+    0) outcome=ok ;;
+    3 | "$absent") outcome="not here" ;;
+    124 | 137) outcome="out of time" ;;
+    *) outcome=failed failed=1 ;;
+    esac
+    record "$step" "$outcome" "$code" "$took" "$what"
+    merge running
+    say "   $outcome, $took s"
+}
+
+show() { # the last lines of a step's log, or the first where it says what failed
+    if [ "$outcome" = failed ]; then head -n 3 "$steps/$step.log"; else tail -n "$1" "$steps/$step.log"; fi 2>/dev/null |
+        cut -c 1-160 | sed 's/^/   /'
+}
+
+# ---- the drivers
+
+find_drivers() {
+    (
+        # As it was when the kit was started, not as a first search left it.
+        if [ -n "$given_vendors" ]; then export OCL_ICD_VENDORS="$given_vendors"; else unset OCL_ICD_VENDORS; fi
+        LD_LIBRARY_PATH=$given_path sh "$kit/drivers.sh" "$steps"
+    ) >"$steps/drivers.txt" 2>&1
+    sed 's/^/   /' "$steps/drivers.txt"
+    # shellcheck disable=SC1091
+    . "$steps/env.sh"
+}
+given_vendors=${OCL_ICD_VENDORS:-}
+given_path=${LD_LIBRARY_PATH:-}
+say "-- drivers"
+find_drivers
+
+command_line() { # NAME BUDGET WHAT ARGUMENTS-OF-THE-CLI...
+    name=$1 budget=$2 text=$3
+    shift 3
+    # shellcheck disable=SC2046
+    run "$name" "$budget" "$text" "$java" $(jvm) -Dattention4j.cache.dir="$cache" \
+        -jar "$kit/attention4j-cli.jar" "$@"
+}
+bench() { # NAME BUDGET WHAT CLASS ARGUMENTS...
+    name=$1 budget=$2 text=$3 class=$4
+    shift 4
+    # shellcheck disable=SC2046
+    run "$name" "$budget" "$text" "$java" $(jvm) -Dattention4j.cache.dir="$cache" \
+        -cp "$kit/benchmarks.jar" "dev.attention4j.bench.$class" "$@"
+}
+opencl_devices() {
+    grep -c '"id" *: *"opencl:' "$steps/devices.json" 2>/dev/null
+}
+
+# ---- the steps, the most informative first
+
+command_line devices 40 "what can compute here" devices --json "$steps/devices.json"
+if [ "${KIT_DRIVERS:-0}" -gt 0 ] && [ "${KIT_LOADER:-}" = system ] && [ "$(opencl_devices)" = 0 ]; then
+    say "   a driver, but no device by the system's loader (an old one reads no private registrations): the kit's now"
+    KIT_FORCE_LOADER=1
+    export KIT_FORCE_LOADER
+    find_drivers
+    command_line devices 40 "what can compute here, by the kit's loader" devices --json "$steps/devices.json"
+fi
+devices=$(opencl_devices)
+say "   OpenCL devices: ${devices:-0}"
+
+if [ "${devices:-0}" = 0 ]; then
+    say "   No OpenCL device: the CPU engine alone is checked and measured. Why:"
+    absent=1
+fi
+command_line doctor 60 "whether OpenCL works here" doctor
+sed 's/^/   /' "$steps/doctor.log"
+absent=3
+
+bench roofline 45 "what the devices can do at most" KitGrid --json "$steps/roofline.json"
+show 5
+
+left 130
+bench resident 130 "calls with tensors on the device, each engine's own choice of plan" KitGrid --grid "$grid" \
+    --device "$device" --json "$steps/resident.json" --max-seconds $((left - 6))
+show 4
+
+left 100
+python=${KIT_PYTHON:-python3}
+if command -v "$python" >/dev/null 2>&1; then
+    # PyTorch brings its own libraries: the driver search's must not come between.
+    run torch 100 "PyTorch's scaled_dot_product_attention on the same GPU" \
+        env LD_LIBRARY_PATH="$given_path" PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 \
+        "$python" "$kit/torch_sdpa.py" --grid "$grid" --json "$steps/torch.json" --max-seconds $((left - 15))
+    show 2
+else
+    record torch "not here" "" 0 "no python3"
+    say "-- torch: there is no $python here"
+fi
+
+command_line conformance 90 "known results, every device and plan" conformance --device all --plan all \
+    --json "$steps/conformance.json"
+show 3
+
+shapes=1.8.8.512.512.64,1.8.8.1024.1024.128:causal,2.16.16.2048.2048.128,8.32.32.1.4096.128
+for dtype in float32 float16; do
+    bench "compare-$dtype" 60 "host memory in and out, beside plain Java, $dtype" Compare --shapes "$shapes" \
+        --device "$device" --peers plain-java --dtype "$dtype" --slowest 1 --json "$steps/compare-$dtype.json"
+    show 4
+done
+
+left 200
+bench resident-others 200 "calls with tensors on the device, the other plans" KitGrid --grid "$grid" \
+    --device "$device" --plan others --json "$steps/resident-others.json" --max-seconds $((left - 6))
+show 4
+
+trap '' TERM INT HUP
+merge complete || failed=1
+rm -rf "$cache"
+say "-- done in $(($(date +%s) - begin)) s: $out/results.json, $out/chart.svg"
+exit "$failed"

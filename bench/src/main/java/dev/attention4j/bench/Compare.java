@@ -1,0 +1,380 @@
+package dev.attention4j.bench;
+
+import dev.attention4j.AttentionEngine;
+import dev.attention4j.DType;
+import dev.attention4j.EngineInfo;
+import dev.attention4j.EngineOptions;
+import dev.attention4j.Engines;
+import dev.attention4j.bench.peer.Peers;
+import java.io.FileDescriptor;
+import java.io.FileOutputStream;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.Callable;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/** Times engines and peers side by side, checks every result, and prints, writes and draws what came of it. */
+@Command(
+        name = "Compare",
+        description = "Times attention4j's engines and what users would pick instead, side by side.",
+        exitCodeListHeading = "%nExit codes:%n",
+        exitCodeList = {"0:success", "1:an engine failed or was wrong", "2:bad usage or input"})
+public final class Compare implements Callable<Integer> {
+    static final int OK = 0;
+    static final int ENGINE_FAILED = 1;
+    static final int BAD_INPUT = 2;
+
+    private static final int LEAST_ROUNDS = 7;
+    private static final String OPENCL = "opencl";
+    private static final String NONE = "none";
+    private static final String ALL = "all";
+
+    @Spec
+    private CommandSpec spec;
+
+    @Option(
+            names = "--shapes",
+            paramLabel = "LIST",
+            defaultValue = ShapeCase.GRID_WORD,
+            description =
+                    "B.Hq.Hkv.Lq.Lk.D[.Dv] with :causal or :mask behind it, comma-separated; or grid. Default: grid.")
+    private String shapes;
+
+    @Option(
+            names = "--engines",
+            paramLabel = "LIST",
+            description = "opencl (every OpenCL device but emulators, or that of --device), cpu, or ids as 'devices'"
+                    + " prints them, comma-separated. Default: opencl,cpu.")
+    private String engines;
+
+    @Option(
+            names = "--peers",
+            paramLabel = "LIST",
+            description = "pytorch, onnxruntime, plain-java, comma-separated, or none. Default: all that load.")
+    private String peers;
+
+    @Option(
+            names = "--device",
+            paramLabel = "ID",
+            description = "The OpenCL device: an index or id as 'devices' prints it, or a part of its name.")
+    private String device;
+
+    @Option(
+            names = "--plan",
+            paramLabel = "P",
+            defaultValue = ALL,
+            description = "A plan's name, auto (what each engine chooses itself), or all. Default: all.")
+    private String plan;
+
+    @Option(
+            names = "--rounds",
+            paramLabel = "N",
+            defaultValue = "7",
+            description = "How often each has its turn, 7 or more. Default: 7.")
+    private int rounds;
+
+    @Option(
+            names = "--dtype",
+            paramLabel = "T",
+            defaultValue = "float32",
+            description = "What the tensors are stored as: float32, float16 or bfloat16. Default: float32.")
+    private String dtype;
+
+    @Option(
+            names = "--slowest",
+            paramLabel = "SECONDS",
+            defaultValue = "2",
+            description = "Whoever takes longer for a call, or would, is left out on that shape. Default: 2.")
+    private double slowest;
+
+    @Option(names = "--json", paramLabel = "FILE", description = "Write everything there.")
+    private Path json;
+
+    @Option(names = "--chart", paramLabel = "FILE", description = "Draw it there: .svg or .png.")
+    private Path chart;
+
+    @Option(
+            names = {"-h", "--help"},
+            usageHelp = true,
+            description = "Show this help and exit.")
+    @SuppressWarnings("UnusedVariable") // picocli acts on it.
+    private boolean help;
+
+    private Compare() {}
+
+    /**
+     * Runs the comparison and ends the JVM with its exit code.
+     *
+     * @param args as {@code --help} says
+     */
+    public static void main(String[] args) {
+        if (System.getProperty("org.slf4j.simpleLogger.defaultLogLevel") == null) {
+            System.setProperty("org.slf4j.simpleLogger.defaultLogLevel", "warn");
+        }
+        // DJL says once for each look that there is no CUDA, which nobody asked for.
+        System.setProperty("org.slf4j.simpleLogger.log.ai.djl", "error");
+        System.setProperty("java.awt.headless", "true");
+        PrintWriter out = new PrintWriter(new FileOutputStream(FileDescriptor.out), true, StandardCharsets.UTF_8);
+        PrintWriter err = new PrintWriter(new FileOutputStream(FileDescriptor.err), true, StandardCharsets.UTF_8);
+        System.exit(run(out, err, args));
+    }
+
+    /** As {@link #main}, but gives the exit code. */
+    static int run(PrintWriter out, PrintWriter err, String... args) {
+        return new CommandLine(new Compare())
+                .setOut(out)
+                .setErr(err)
+                .setParameterExceptionHandler((e, unused) -> report(err, e))
+                .setExecutionExceptionHandler((e, command, parsed) -> report(err, e))
+                .execute(args);
+    }
+
+    private static int report(PrintWriter err, Exception e) {
+        String message = e.getMessage() == null ? e.toString() : e.getMessage().strip();
+        err.println("Compare: " + message.replaceAll("\\s*\\R\\s*", "; "));
+        if (System.getenv("ATTENTION4J_DEBUG") != null) {
+            e.printStackTrace(err);
+        }
+        err.flush();
+        return BAD_INPUT;
+    }
+
+    @Override
+    public Integer call() throws IOException {
+        PrintWriter out = spec.commandLine().getOut();
+        List<ShapeCase> cases = ShapeCase.parseList(shapes);
+        DType storage = storage();
+        if (rounds < LEAST_ROUNDS) {
+            throw new IllegalArgumentException("--rounds: " + rounds + ", must be " + LEAST_ROUNDS
+                    + " or more: a median of fewer is not worth its name");
+        }
+        if (!(slowest > 0)) {
+            throw new IllegalArgumentException("--slowest: " + slowest + ", must be above 0");
+        }
+        checkFile("--json", json);
+        checkFile("--chart", chart);
+        if (chart != null) {
+            ResultChart.checkName(chart);
+        }
+        int threads = Runtime.getRuntime().availableProcessors();
+        List<EngineInfo> chosen = engines();
+        List<Contender> contenders = new ArrayList<>();
+        try {
+            for (EngineInfo engine : chosen) {
+                contenders.addAll(open(engine));
+            }
+            contenders.addAll(openPeers(threads));
+            Report report = new Report(primary(chosen), storage, threads, rounds, chosen, rooflines(chosen));
+            header(out, chosen, report, threads);
+            compare(cases, storage, contenders, report, out);
+            boolean failed =
+                    report.all().stream().anyMatch(m -> !m.peer() && m.outcome() == Measurement.Outcome.FAILED);
+            return failed ? ENGINE_FAILED : OK;
+        } finally {
+            contenders.forEach(Contender::close);
+        }
+    }
+
+    private void compare(
+            List<ShapeCase> cases, DType storage, List<Contender> contenders, Report report, PrintWriter out)
+            throws IOException {
+        Contest contest = new Contest(contenders, rounds, 1e3 * slowest);
+        ResultTable table = new ResultTable(out, report);
+        long steps = (long) cases.size() * Contest.steps(contenders.size(), rounds);
+        try (Progress progress = Progress.start("comparing", steps)) {
+            for (ShapeCase shape : cases) {
+                report.add(shape, contest.run(Inputs.of(shape, storage), progress));
+                progress.hide();
+                table.print(shape);
+                progress.show();
+                // After each shape: whoever stops it early has what there is.
+                if (json != null) {
+                    report.write(json);
+                }
+            }
+        }
+        table.printSummary();
+        if (chart != null) {
+            ResultChart.write(report.toMap(), chart);
+        }
+    }
+
+    private DType storage() {
+        for (DType type : DType.values()) {
+            if (type.isAttentionStorage()
+                    && type.name().toLowerCase(Locale.ROOT).equals(dtype)) {
+                return type;
+            }
+        }
+        throw new IllegalArgumentException("--dtype: \"" + dtype + "\", must be float32, float16 or bfloat16");
+    }
+
+    // ---- who takes part
+
+    private List<EngineInfo> engines() {
+        Set<EngineInfo> chosen = new LinkedHashSet<>();
+        EngineInfo named = device == null ? null : Engines.resolve(device);
+        if (named != null && engines != null && !List.of(engines.split(",", -1)).contains(OPENCL)) {
+            chosen.add(named);
+        }
+        String list = engines != null ? engines : named != null && !named.isOpenCl() ? named.id() : OPENCL + ",cpu";
+        for (String word : list.split(",", -1)) {
+            if (!word.strip().equals(OPENCL)) {
+                chosen.add(Engines.resolve(word.strip()));
+            } else if (named != null) {
+                chosen.add(named);
+            } else {
+                List<EngineInfo> devices = Engines.list().stream()
+                        .filter(info -> info.isOpenCl() && info.kind() != EngineInfo.Kind.EMULATOR)
+                        .toList();
+                if (devices.isEmpty()) {
+                    noOpenCl();
+                }
+                chosen.addAll(devices);
+            }
+        }
+        return List.copyOf(chosen);
+    }
+
+    private void noOpenCl() {
+        if (engines != null) {
+            throw new IllegalArgumentException("--engines: opencl, but there is no OpenCL device here");
+        }
+        note("there is no OpenCL device here ('doctor' of the command line says why): only the CPU is compared");
+    }
+
+    private List<Contender> open(EngineInfo engine) {
+        List<String> plans = new ArrayList<>();
+        try (AttentionEngine probe = Engines.open(engine.id(), EngineOptions.DEFAULT)) {
+            if (plan.equals(ALL) || plan.equals(EngineOptions.AUTO)) {
+                plans.addAll(probe.plans());
+            } else if (probe.plans().contains(plan)) {
+                plans.add(plan);
+            } else if (engine.isOpenCl()) {
+                throw new IllegalArgumentException("--plan: \"" + plan + "\", must be all, auto or one of "
+                        + probe.plans() + " on " + engine.id());
+            } else {
+                // A plan is the device's; the CPU beside it has its own.
+                plans.addAll(probe.plans());
+            }
+        }
+        List<Contender> opened = new ArrayList<>();
+        for (String name : plans) {
+            Contender contender = EngineContender.open(engine, name);
+            opened.add(plan.equals(EngineOptions.AUTO) ? new OwnChoiceOnly(contender) : contender);
+        }
+        return opened;
+    }
+
+    private List<Contender> openPeers(int threads) {
+        List<Contender> opened = new ArrayList<>();
+        if (peers != null && peers.equals(NONE)) {
+            return opened;
+        }
+        List<String> names = new ArrayList<>();
+        for (String name : peers == null ? Peers.names() : List.of(peers.split(",", -1))) {
+            if (!Peers.names().contains(name.strip())) {
+                throw new IllegalArgumentException("--peers: \"" + name + "\", must be "
+                        + String.join(", ", Peers.names()) + ", comma-separated, or none");
+            }
+            names.add(name.strip());
+        }
+        try {
+            for (String name : names) {
+                openPeer(name, threads).ifPresent(opened::add);
+            }
+        } catch (RuntimeException e) {
+            opened.forEach(Contender::close);
+            throw e;
+        }
+        return opened;
+    }
+
+    private Optional<Contender> openPeer(String name, int threads) {
+        try {
+            return Optional.of(Peers.open(name, threads));
+        } catch (IllegalStateException e) {
+            if (peers != null) {
+                throw e;
+            }
+            note(e.getMessage() + " (left out)");
+            return Optional.empty();
+        }
+    }
+
+    // ---- what is said before and beside the table
+
+    private static EngineInfo primary(List<EngineInfo> chosen) {
+        return chosen.stream().filter(EngineInfo::isOpenCl).findFirst().orElse(chosen.get(0));
+    }
+
+    private Map<String, Roofline> rooflines(List<EngineInfo> chosen) {
+        Map<String, Roofline> rooflines = new LinkedHashMap<>();
+        for (EngineInfo engine : chosen) {
+            if (engine.isOpenCl()) {
+                roofline(engine).ifPresent(roofline -> rooflines.put(engine.id(), roofline));
+            }
+        }
+        // Java has no peak of its own: the processor's is that of its OpenCL driver, where it has one.
+        Optional<EngineInfo> processor = Engines.list().stream()
+                .filter(info -> info.kind() == EngineInfo.Kind.OPENCL_CPU)
+                .findFirst();
+        if (processor.isPresent()) {
+            Roofline known = rooflines.get(processor.get().id());
+            Optional<Roofline> host = known != null ? Optional.of(known) : roofline(processor.get());
+            host.ifPresent(roofline -> rooflines.put("", roofline));
+        }
+        return rooflines;
+    }
+
+    private Optional<Roofline> roofline(EngineInfo engine) {
+        try {
+            return Roofline.device(engine).map(Roofline::measure);
+        } catch (RuntimeException e) {
+            note("the peak of " + engine.id() + " cannot be measured: " + Contest.message(e));
+            return Optional.empty();
+        }
+    }
+
+    private void header(PrintWriter out, List<EngineInfo> chosen, Report report, int threads) {
+        for (EngineInfo engine : chosen) {
+            out.println(engine.id() + "  " + engine.name() + ", " + engine.driver());
+        }
+        report.rooflines()
+                .forEach((id, roofline) ->
+                        out.println((id.isEmpty() ? "host" : id) + "  " + RooflineCommand.line(roofline)));
+        out.println(threads + " threads each, " + rounds + " rounds, " + dtype);
+        out.flush();
+    }
+
+    private void note(String text) {
+        spec.commandLine().getErr().println("Compare: " + text);
+        spec.commandLine().getErr().flush();
+    }
+
+    private static void checkFile(String option, Path file) {
+        if (file == null) {
+            return;
+        }
+        Path folder = file.toAbsolutePath().getParent();
+        if (folder == null || !Files.isDirectory(folder) || Files.isDirectory(file) || !Files.isWritable(folder)) {
+            throw new IllegalArgumentException(
+                    option + ": " + file + ", must be a file that may be written, in a directory that exists");
+        }
+    }
+}

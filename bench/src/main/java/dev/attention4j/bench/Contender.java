@@ -1,0 +1,72 @@
+package dev.attention4j.bench;
+
+import java.util.Optional;
+
+/** Something that computes attention and can be timed beside others. Opened once, used for many shapes. */
+public interface Contender extends AutoCloseable {
+    /**
+     * Its name in tables and files.
+     *
+     * @return an engine's id, or a peer's name
+     */
+    String name();
+
+    /**
+     * How it computes.
+     *
+     * @return an engine's plan, or what a peer calls its operation
+     */
+    String plan();
+
+    /**
+     * Whether it is what users would pick instead of attention4j.
+     *
+     * @return false for this project's own engines
+     */
+    boolean isPeer();
+
+    /**
+     * Why it cannot compute a problem, if that is known beforehand.
+     *
+     * @param inputs the problem and its tensors
+     * @return empty if it can, as far as is known
+     */
+    Optional<String> refusal(Inputs inputs);
+
+    /**
+     * Whether this is how its engine would compute the problem if left to itself.
+     *
+     * @param inputs the problem and its tensors
+     * @return true where there is no choice
+     */
+    default boolean isOwnChoice(Inputs inputs) {
+        return true;
+    }
+
+    /**
+     * Does all that is done once for many calls; not timed.
+     *
+     * @param inputs what to compute; stays as it is until the call is closed
+     * @return a call that can be made again and again
+     */
+    Call prepare(Inputs inputs);
+
+    @Override
+    void close();
+
+    /** A prepared call. */
+    interface Call extends AutoCloseable {
+        /** Computes once, from host memory into host memory; the result of the call before is given up. This is timed. */
+        void run();
+
+        /**
+         * The result of the last run.
+         *
+         * @return [batch, queryHeads, queryLength, valueDim], row-major
+         */
+        float[] output();
+
+        @Override
+        void close();
+    }
+}

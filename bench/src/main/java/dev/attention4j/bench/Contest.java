@@ -1,0 +1,266 @@
+package dev.attention4j.bench;
+
+import dev.attention4j.UnsupportedPlanException;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * Times contenders on one shape. They take turns within each round (A B C, A B C, …), so that a machine that grows
+ * slower or faster meanwhile does so for all alike.
+ */
+final class Contest {
+    /** A turn is as many calls as take this long, at least one: a shorter time would be the clock's and the cache's. */
+    private static final double TURN_MS = 10;
+
+    private static final double WARM_UP_MS = 400;
+    private static final int LEAST_WARM_UP_CALLS = 2;
+
+    /** Long enough for the threads of whoever had the turn before to stop spinning. */
+    private static final long PAUSE_MS = 5;
+
+    private final List<Contender> contenders;
+    private final int rounds;
+    private final double slowestMs;
+
+    /** The most useful operations per millisecond that a contender has shown, on any shape. */
+    private final Map<Contender, Double> bestRates = new HashMap<>();
+
+    /**
+     * A contest to run on many shapes.
+     *
+     * @param rounds how many
+     * @param slowestMs a contender whose call takes longer is not timed
+     */
+    Contest(List<Contender> contenders, int rounds, double slowestMs) {
+        this.contenders = List.copyOf(contenders);
+        this.rounds = rounds;
+        this.slowestMs = slowestMs;
+    }
+
+    /** The steps of one shape: the oracle's, a warm-up for each contender and a step for each round. */
+    static int steps(int contenders, int rounds) {
+        return 1 + contenders + rounds;
+    }
+
+    /** Runs all rounds of a shape; no failure of a contender ends it. */
+    List<Measurement> run(Inputs inputs, Progress progress) {
+        progress.say(inputs.shape() + " oracle");
+        Truth truth = Truth.of(inputs);
+        progress.step();
+        Map<Contender, Measurement> measurements = new LinkedHashMap<>();
+        Map<Contender, Runner> runners = new LinkedHashMap<>();
+        try {
+            for (Contender contender : contenders) {
+                progress.say(inputs.shape() + " " + contender.name());
+                Entry entry = new Entry(contender, inputs, truth);
+                warmUp(entry, measurements, runners);
+                progress.step();
+            }
+            for (int round = 0; round < rounds; round++) {
+                progress.say(inputs.shape() + " round " + (round + 1));
+                for (Runner runner : List.copyOf(runners.values())) {
+                    turn(runner, measurements, runners);
+                }
+                progress.step();
+            }
+            for (Runner runner : List.copyOf(runners.values())) {
+                finish(runner, measurements);
+            }
+        } finally {
+            closeAll(runners.values());
+        }
+        List<Measurement> ordered = new ArrayList<>();
+        contenders.forEach(contender -> ordered.add(measurements.get(contender)));
+        return ordered;
+    }
+
+    private void warmUp(Entry entry, Map<Contender, Measurement> measurements, Map<Contender, Runner> runners) {
+        Optional<String> refusal = entry.contender.refusal(entry.inputs);
+        if (refusal.isPresent()) {
+            measurements.put(entry.contender, entry.without(Measurement.Outcome.CANNOT, refusal.get()));
+            return;
+        }
+        double flops = entry.inputs.problem().flops();
+        double expectedMs = flops / bestRates.getOrDefault(entry.contender, Double.POSITIVE_INFINITY);
+        if (expectedMs > slowestMs) {
+            // Not even tried: on a large shape a single call of the slowest takes a minute.
+            String reason = String.format(
+                    Locale.ROOT,
+                    "at its best so far it would take %.1f s a call, --slowest is %.1f s",
+                    expectedMs / 1e3,
+                    slowestMs / 1e3);
+            measurements.put(entry.contender, entry.without(Measurement.Outcome.TOO_SLOW, reason));
+            return;
+        }
+        try {
+            Runner runner = new Runner(entry);
+            runners.put(entry.contender, runner);
+            double slowest = runner.warmUp(slowestMs);
+            bestRates.merge(entry.contender, flops / slowest, Math::max);
+            // Checked before it is left out for being slow, too: a wrong result must not pass for a slow one.
+            runner.check();
+            if (slowest > slowestMs) {
+                throw new TooSlow(String.format(
+                        Locale.ROOT, "%.1f s a call, --slowest is %.1f s", slowest / 1e3, slowestMs / 1e3));
+            }
+        } catch (RuntimeException | LinkageError | OutOfMemoryError e) {
+            drop(entry, e, measurements, runners);
+        }
+    }
+
+    private static void turn(Runner runner, Map<Contender, Measurement> measurements, Map<Contender, Runner> runners) {
+        try {
+            Thread.sleep(PAUSE_MS);
+            runner.turn();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new IllegalStateException("interrupted", e);
+        } catch (RuntimeException | LinkageError | OutOfMemoryError e) {
+            drop(runner.entry, e, measurements, runners);
+        }
+    }
+
+    /** The last result is checked as the first was: a race shows late. */
+    private void finish(Runner runner, Map<Contender, Measurement> measurements) {
+        Entry entry = runner.entry;
+        try {
+            runner.check();
+            measurements.put(entry.contender, runner.measurement());
+        } catch (RuntimeException e) {
+            measurements.put(entry.contender, entry.without(Measurement.Outcome.FAILED, message(e)));
+        }
+    }
+
+    private static void drop(
+            Entry entry, Throwable e, Map<Contender, Measurement> measurements, Map<Contender, Runner> runners) {
+        Measurement.Outcome outcome = e instanceof TooSlow
+                ? Measurement.Outcome.TOO_SLOW
+                : e instanceof UnsupportedPlanException ? Measurement.Outcome.CANNOT : Measurement.Outcome.FAILED;
+        measurements.put(entry.contender, entry.without(outcome, message(e)));
+        Runner runner = runners.remove(entry.contender);
+        if (runner != null) {
+            closeAll(List.of(runner));
+        }
+    }
+
+    private static void closeAll(Collection<Runner> runners) {
+        for (Runner runner : runners) {
+            try {
+                runner.call.close();
+            } catch (RuntimeException e) {
+                // What could be measured is measured; a failed free must not take it away.
+                System.err.println(runner.entry.contender.name() + " does not close: " + message(e));
+            }
+        }
+    }
+
+    /** One line. */
+    static String message(Throwable e) {
+        String message = e.getMessage() == null ? e.toString() : e.getMessage().strip();
+        String line = message.lines().findFirst().orElse(e.toString());
+        return e instanceof OutOfMemoryError ? "out of memory: " + line : line;
+    }
+
+    private static final class TooSlow extends RuntimeException {
+        private static final long serialVersionUID = 1L;
+
+        TooSlow(String message) {
+            super(message);
+        }
+    }
+
+    private record Entry(Contender contender, Inputs inputs, Truth truth) {
+        Measurement without(Measurement.Outcome outcome, String reason) {
+            return new Measurement(
+                    inputs.shape(),
+                    contender.name(),
+                    contender.plan(),
+                    contender.isPeer(),
+                    false,
+                    outcome,
+                    reason,
+                    Double.NaN,
+                    Double.NaN,
+                    Double.NaN,
+                    Double.NaN,
+                    Double.NaN,
+                    truth.against());
+        }
+    }
+
+    /** A prepared call and its times. */
+    private static final class Runner {
+        private final Entry entry;
+        private final Contender.Call call;
+        private final List<Double> milliseconds = new ArrayList<>();
+        private double error;
+
+        Runner(Entry entry) {
+            this.entry = entry;
+            call = entry.contender.prepare(entry.inputs);
+        }
+
+        /** Gives the time of the last call, or of the first that takes longer than may be. */
+        double warmUp(double slowestMs) {
+            double total = 0;
+            double last = 0;
+            for (int n = 0; n < LEAST_WARM_UP_CALLS || total < WARM_UP_MS; n++) {
+                last = once();
+                total += last;
+                // The first call may compile kernels; only the second says how slow it is, unless it is hopeless.
+                if (last > (n == 0 ? 3 : 1) * slowestMs) {
+                    break;
+                }
+            }
+            return last;
+        }
+
+        void turn() {
+            double total = 0;
+            int calls = 0;
+            while (total < TURN_MS) {
+                total += once();
+                calls++;
+            }
+            milliseconds.add(total / calls);
+        }
+
+        private double once() {
+            long start = System.nanoTime();
+            call.run();
+            return (System.nanoTime() - start) / 1e6;
+        }
+
+        void check() {
+            error = Math.max(error, entry.truth.check(entry.contender.name(), call.output()));
+        }
+
+        Measurement measurement() {
+            double[] sorted = milliseconds.stream()
+                    .mapToDouble(Double::doubleValue)
+                    .sorted()
+                    .toArray();
+            double median = Figures.median(sorted);
+            return new Measurement(
+                    entry.inputs.shape(),
+                    entry.contender.name(),
+                    entry.contender.plan(),
+                    entry.contender.isPeer(),
+                    entry.contender.isOwnChoice(entry.inputs),
+                    Measurement.Outcome.TIMED,
+                    "",
+                    median,
+                    sorted[0],
+                    sorted[sorted.length - 1],
+                    entry.inputs.problem().flops() / median / 1e6,
+                    error,
+                    entry.truth.against());
+        }
+    }
+}

@@ -1,0 +1,49 @@
+package dev.attention4j.bench;
+
+import java.util.Arrays;
+import java.util.Collection;
+import java.util.OptionalDouble;
+
+/** The arithmetic of the figures. */
+final class Figures {
+    private Figures() {}
+
+    /**
+     * The middle of the numbers, or the mean of the two in the middle.
+     *
+     * @throws IllegalArgumentException if there is none
+     */
+    static double median(double... numbers) {
+        if (numbers.length == 0) {
+            throw new IllegalArgumentException("numbers: none, must be 1 or more");
+        }
+        double[] sorted = numbers.clone();
+        Arrays.sort(sorted);
+        int half = sorted.length / 2;
+        return sorted.length % 2 == 1 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
+    }
+
+    /** The geometric mean of positive numbers; empty if there is none. */
+    static OptionalDouble geometricMean(Collection<Double> numbers) {
+        return numbers.isEmpty()
+                ? OptionalDouble.empty()
+                : OptionalDouble.of(
+                        Math.exp(numbers.stream().mapToDouble(Math::log).sum() / numbers.size()));
+    }
+
+    /** The fastest peer's median among the measurements of one shape; empty if no peer was timed. */
+    static OptionalDouble bestPeerMs(Collection<Measurement> ofOneShape) {
+        return ofOneShape.stream()
+                .filter(measurement -> measurement.peer() && measurement.isTimed())
+                .mapToDouble(Measurement::medianMs)
+                .min();
+    }
+
+    /** How many times as fast as the best peer: its median ÷ this median. */
+    static OptionalDouble ratioToBestPeer(Measurement measurement, Collection<Measurement> ofOneShape) {
+        OptionalDouble best = bestPeerMs(ofOneShape);
+        return measurement.isTimed() && best.isPresent()
+                ? OptionalDouble.of(best.getAsDouble() / measurement.medianMs())
+                : OptionalDouble.empty();
+    }
+}

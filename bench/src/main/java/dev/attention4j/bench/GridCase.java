@@ -1,0 +1,65 @@
+package dev.attention4j.bench;
+
+import dev.attention4j.DType;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+
+/**
+ * One line of the kit's grid: what the tensors are stored as, and a shape.
+ *
+ * @param dtype FLOAT32, FLOAT16 or BFLOAT16
+ * @param shape sizes and restriction
+ */
+record GridCase(DType dtype, ShapeCase shape) {
+    /**
+     * Reads a grid file: a line each, {@code float16 2.16.16.4096.4096.128:causal}; {@code #} starts a comment.
+     *
+     * @throws IOException if the file cannot be read
+     * @throws IllegalArgumentException that names file and line if one does not parse, or if there is none
+     */
+    static List<GridCase> read(Path file) throws IOException {
+        List<GridCase> cases = new ArrayList<>();
+        List<String> lines = Files.readAllLines(file);
+        for (int n = 0; n < lines.size(); n++) {
+            String line = lines.get(n).replaceFirst("#.*", "").strip();
+            if (!line.isEmpty()) {
+                try {
+                    cases.add(parse(line));
+                } catch (IllegalArgumentException e) {
+                    throw new IllegalArgumentException(file + " line " + (n + 1) + ": " + e.getMessage(), e);
+                }
+            }
+        }
+        if (cases.isEmpty()) {
+            throw new IllegalArgumentException(file + ": has no shape, must have at least one line");
+        }
+        return cases;
+    }
+
+    private static GridCase parse(String line) {
+        String[] words = line.split("\\s+", -1);
+        if (words.length != 2) {
+            throw new IllegalArgumentException("\"" + line + "\", must be a storage type and a shape");
+        }
+        for (DType type : DType.values()) {
+            if (type.isAttentionStorage() && name(type).equals(words[0])) {
+                return new GridCase(type, ShapeCase.parse(words[1]));
+            }
+        }
+        throw new IllegalArgumentException("storage type \"" + words[0] + "\", must be float32, float16 or bfloat16");
+    }
+
+    /** How files call a storage type. */
+    static String name(DType type) {
+        return type.name().toLowerCase(Locale.ROOT);
+    }
+
+    @Override
+    public String toString() {
+        return name(dtype) + " " + shape;
+    }
+}

@@ -1,0 +1,69 @@
+package dev.attention4j.bench;
+
+import dev.attention4j.AttentionProblem;
+import dev.attention4j.DType;
+import dev.attention4j.Tensor;
+import java.nio.FloatBuffer;
+import java.util.SplittableRandom;
+import java.util.stream.IntStream;
+
+/**
+ * A problem and the tensors that every contender gets: normally distributed, the same for the same shape.
+ *
+ * @param shape what was asked for
+ * @param problem the same with its operation; a mask lies in host memory
+ * @param query [batch, queryHeads, queryLength, headDim] in host memory
+ * @param key [batch, keyValueHeads, keyLength, headDim] in host memory
+ * @param value [batch, keyValueHeads, keyLength, valueDim] in host memory
+ */
+public record Inputs(ShapeCase shape, AttentionProblem problem, Tensor query, Tensor key, Tensor value) {
+    private static final int CHUNK = 1 << 16;
+    private static final double MASKED_SHARE = 0.25;
+
+    /**
+     * Makes the tensors.
+     *
+     * @param shape sizes
+     * @param dtype what the tensors are stored as
+     * @return tensors in host memory
+     */
+    public static Inputs of(ShapeCase shape, DType dtype) {
+        Tensor mask = shape.isMasked() ? mask(shape) : null;
+        int groups = shape.keyValueHeads();
+        return new Inputs(
+                shape,
+                shape.problem(dtype, mask),
+                normal(1, shape.batch(), shape.queryHeads(), shape.queryLength(), shape.headDim())
+                        .to(dtype),
+                normal(2, shape.batch(), groups, shape.keyLength(), shape.headDim())
+                        .to(dtype),
+                normal(3, shape.batch(), groups, shape.keyLength(), shape.valueDim())
+                        .to(dtype));
+    }
+
+    /** As {@link Tensor#random} is, but by all cores: the largest shapes have 10⁸ elements. */
+    private static Tensor normal(long seed, long... shape) {
+        Tensor tensor = Tensor.zeros(DType.FLOAT32, shape);
+        FloatBuffer floats = tensor.floats();
+        int chunks = (floats.capacity() + CHUNK - 1) / CHUNK;
+        IntStream.range(0, chunks).parallel().forEach(chunk -> {
+            SplittableRandom random = new SplittableRandom((seed << 32) | chunk);
+            int end = Math.min(floats.capacity(), (chunk + 1) * CHUNK);
+            for (int n = chunk * CHUNK; n < end; n++) {
+                floats.put(n, (float) random.nextGaussian());
+            }
+        });
+        return tensor;
+    }
+
+    /** Every query may attend to key 0: peers differ in what they give for a query that may attend to none. */
+    private static Tensor mask(ShapeCase shape) {
+        int keys = shape.keyLength();
+        boolean[] attend = new boolean[shape.batch() * shape.queryLength() * keys];
+        SplittableRandom random = new SplittableRandom(4);
+        for (int n = 0; n < attend.length; n++) {
+            attend[n] = random.nextDouble() >= MASKED_SHARE || n % keys == 0;
+        }
+        return Tensor.of(attend, shape.batch(), 1, shape.queryLength(), keys);
+    }
+}

@@ -1,0 +1,49 @@
+package dev.attention4j.bench;
+
+/**
+ * What came of one contender on one shape.
+ *
+ * @param shape what was computed
+ * @param contender an engine's id or a peer's name
+ * @param plan how it was computed
+ * @param peer whether it is a peer
+ * @param ownChoice whether the engine would have taken this plan by itself
+ * @param outcome whether there are figures
+ * @param reason why there are none; empty if there are
+ * @param medianMs the median of the rounds, milliseconds
+ * @param leastMs the fastest round, milliseconds
+ * @param mostMs the slowest round, milliseconds
+ * @param gflops useful GFLOP/s by the median
+ * @param maxError the largest error against {@link #checkedAgainst}
+ * @param checkedAgainst see {@link Truth#against}
+ */
+record Measurement(
+        ShapeCase shape,
+        String contender,
+        String plan,
+        boolean peer,
+        boolean ownChoice,
+        Outcome outcome,
+        String reason,
+        double medianMs,
+        double leastMs,
+        double mostMs,
+        double gflops,
+        double maxError,
+        String checkedAgainst) {
+    /** Whether there are figures, and if not, whose doing that is. */
+    enum Outcome {
+        /** There are. */
+        TIMED,
+        /** It does not compute such a problem. */
+        CANNOT,
+        /** A call takes longer than anybody wants to wait for its median. */
+        TOO_SLOW,
+        /** It ought to, but did not, or not rightly. */
+        FAILED
+    }
+
+    boolean isTimed() {
+        return outcome == Outcome.TIMED;
+    }
+}

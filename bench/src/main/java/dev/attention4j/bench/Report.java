@@ -1,0 +1,257 @@
+package dev.attention4j.bench;
+
+import com.fasterxml.jackson.jr.ob.JSON;
+import dev.attention4j.DType;
+import dev.attention4j.EngineInfo;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.OptionalDouble;
+
+/** All that one comparison found, as it goes into a file and as table and chart read it. */
+final class Report {
+    private final EngineInfo device;
+    private final DType dtype;
+    private final int threads;
+    private final int rounds;
+    private final List<EngineInfo> engines;
+    private final Map<String, Roofline> rooflines;
+    private final Map<ShapeCase, List<Measurement>> measurements = new LinkedHashMap<>();
+
+    /**
+     * A report with no figures yet.
+     *
+     * @param device the engine that the report is about
+     * @param rooflines by engine id; of the host's processor also for {@code cpu} and the peers, under {@code ""}
+     */
+    Report(
+            EngineInfo device,
+            DType dtype,
+            int threads,
+            int rounds,
+            List<EngineInfo> engines,
+            Map<String, Roofline> rooflines) {
+        this.device = device;
+        this.dtype = dtype;
+        this.threads = threads;
+        this.rounds = rounds;
+        this.engines = List.copyOf(engines);
+        this.rooflines = new LinkedHashMap<>(rooflines);
+    }
+
+    Map<String, Roofline> rooflines() {
+        return rooflines;
+    }
+
+    void add(ShapeCase shape, List<Measurement> ofShape) {
+        measurements.put(shape, List.copyOf(ofShape));
+    }
+
+    List<Measurement> all() {
+        return measurements.values().stream().flatMap(List::stream).toList();
+    }
+
+    List<Measurement> of(ShapeCase shape) {
+        return measurements.get(shape);
+    }
+
+    /** The roofline of where a contender computes; empty if it was not measured. */
+    OptionalDouble fractionOfPeak(Measurement measurement) {
+        Roofline roofline = roofline(measurement);
+        return measurement.isTimed() && roofline != null
+                ? OptionalDouble.of(measurement.gflops() / roofline.multiplyAddGflops())
+                : OptionalDouble.empty();
+    }
+
+    /** The same of the lower of multiply-add peak and what the memory's bandwidth allows for this problem. */
+    OptionalDouble fractionOfRoofline(Measurement measurement) {
+        Roofline roofline = roofline(measurement);
+        return measurement.isTimed() && roofline != null
+                ? OptionalDouble.of(measurement.gflops()
+                        / roofline.limitGflops(measurement.shape().problem(dtype, null)))
+                : OptionalDouble.empty();
+    }
+
+    private Roofline roofline(Measurement measurement) {
+        return rooflines.getOrDefault(measurement.contender(), rooflines.get(""));
+    }
+
+    OptionalDouble ratio(Measurement measurement) {
+        return Figures.ratioToBestPeer(measurement, of(measurement.shape()));
+    }
+
+    /** The ratios to the best peer of an engine's measurements: of one plan, or (null) of the plan that it takes itself. */
+    List<Double> ratios(String engine, String plan) {
+        List<Double> ratios = new ArrayList<>();
+        for (Measurement measurement : all()) {
+            boolean wanted =
+                    plan == null ? measurement.ownChoice() : measurement.plan().equals(plan);
+            if (!measurement.peer() && measurement.contender().equals(engine) && wanted) {
+                ratio(measurement).ifPresent(ratios::add);
+            }
+        }
+        return ratios;
+    }
+
+    /** The engines that were compared, by id, each once. */
+    List<String> engineIds() {
+        return all().stream()
+                .filter(measurement -> !measurement.peer())
+                .map(Measurement::contender)
+                .distinct()
+                .toList();
+    }
+
+    /** The plans of an engine that were compared. */
+    List<String> plans(String engine) {
+        return all().stream()
+                .filter(measurement -> measurement.contender().equals(engine))
+                .map(Measurement::plan)
+                .distinct()
+                .toList();
+    }
+
+    // ---- the file
+
+    /** Maps, lists, texts and numbers: what {@link #write} writes. */
+    Map<String, Object> toMap() {
+        Map<String, Object> map = new LinkedHashMap<>();
+        map.put("device", device.name());
+        map.put("driver", device.driver());
+        map.put("date", Instant.now().truncatedTo(ChronoUnit.SECONDS).toString());
+        map.put("version", version());
+        map.put("host", host());
+        map.put("dtype", dtype.name().toLowerCase(Locale.ROOT));
+        map.put("threads", threads);
+        map.put("rounds", rounds);
+        map.put("engines", engines.stream().map(Report::engine).toList());
+        Map<String, Object> roofs = new LinkedHashMap<>();
+        rooflines.forEach((id, roofline) -> roofs.put(id.isEmpty() ? "host" : id, roofline(roofline)));
+        map.put("roofline", roofs);
+        map.put(
+                "results",
+                all().stream().filter(Measurement::isTimed).map(this::result).toList());
+        map.put(
+                "missing",
+                all().stream().filter(m -> !m.isTimed()).map(Report::missing).toList());
+        map.put("summary", summary());
+        return map;
+    }
+
+    /** Writes the report; the file appears whole or not at all. */
+    void write(Path file) throws IOException {
+        String json = JSON.std
+                .with(JSON.Feature.PRETTY_PRINT_OUTPUT, JSON.Feature.WRITE_NULL_PROPERTIES)
+                .asString(toMap());
+        Path part = file.resolveSibling(file.getFileName() + ".part");
+        Files.write(part, (json + "\n").getBytes(StandardCharsets.UTF_8));
+        Files.move(part, file, java.nio.file.StandardCopyOption.REPLACE_EXISTING);
+    }
+
+    private Map<String, Object> result(Measurement measurement) {
+        Map<String, Object> map = new LinkedHashMap<>();
+        map.put("shape", measurement.shape().sizes());
+        map.put("causal", measurement.shape().isCausal());
+        map.put("mask", measurement.shape().isMasked());
+        map.put("engine", measurement.contender());
+        map.put("plan", measurement.plan());
+        map.put("peer", measurement.peer());
+        map.put("own_choice", measurement.ownChoice());
+        map.put("median_ms", rounded(measurement.medianMs()));
+        map.put("min_ms", rounded(measurement.leastMs()));
+        map.put("max_ms", rounded(measurement.mostMs()));
+        map.put("gflops", rounded(measurement.gflops()));
+        map.put("ratio_to_best_peer", rounded(ratio(measurement)));
+        map.put("fraction_of_peak", rounded(fractionOfPeak(measurement)));
+        map.put("fraction_of_roofline", rounded(fractionOfRoofline(measurement)));
+        map.put("max_error", rounded(measurement.maxError()));
+        map.put("checked_against", measurement.checkedAgainst());
+        return map;
+    }
+
+    private static Map<String, Object> missing(Measurement measurement) {
+        Map<String, Object> map = new LinkedHashMap<>();
+        map.put("shape", measurement.shape().sizes());
+        map.put("causal", measurement.shape().isCausal());
+        map.put("mask", measurement.shape().isMasked());
+        map.put("engine", measurement.contender());
+        map.put("plan", measurement.plan());
+        map.put("peer", measurement.peer());
+        map.put("outcome", measurement.outcome().name().toLowerCase(Locale.ROOT));
+        map.put("reason", measurement.reason());
+        return map;
+    }
+
+    private Map<String, Object> summary() {
+        Map<String, Object> summary = new LinkedHashMap<>();
+        for (String engine : engineIds()) {
+            Map<String, Object> ofEngine = ratios(ratios(engine, null));
+            Map<String, Object> plans = new LinkedHashMap<>();
+            for (String plan : plans(engine)) {
+                plans.put(plan, ratios(ratios(engine, plan)));
+            }
+            ofEngine.put("plans", plans);
+            summary.put(engine, ofEngine);
+        }
+        return summary;
+    }
+
+    private static Map<String, Object> ratios(List<Double> ratios) {
+        Map<String, Object> map = new LinkedHashMap<>();
+        map.put("geomean_ratio", rounded(Figures.geometricMean(ratios)));
+        map.put(
+                "min_ratio",
+                rounded(ratios.stream().mapToDouble(Double::doubleValue).min()));
+        map.put("shapes", ratios.size());
+        return map;
+    }
+
+    private static Map<String, Object> engine(EngineInfo engine) {
+        Map<String, Object> map = new LinkedHashMap<>();
+        map.put("id", engine.id());
+        map.put("kind", engine.kind().name().toLowerCase(Locale.ROOT));
+        map.put("name", engine.name());
+        map.put("driver", engine.driver());
+        map.put("platform", engine.facts().get("platform version"));
+        return map;
+    }
+
+    private static Map<String, Object> roofline(Roofline roofline) {
+        Map<String, Object> map = new LinkedHashMap<>();
+        map.put("multiply_add_gflops", rounded(roofline.multiplyAddGflops()));
+        map.put("copy_gb_per_s", rounded(roofline.copyGbPerS()));
+        map.put("read_gb_per_s", rounded(roofline.readGbPerS()));
+        return map;
+    }
+
+    private static Map<String, Object> host() {
+        Map<String, Object> map = new LinkedHashMap<>();
+        map.put("os", System.getProperty("os.name") + " " + System.getProperty("os.arch"));
+        map.put("java", System.getProperty("java.version"));
+        map.put("processors", Runtime.getRuntime().availableProcessors());
+        return map;
+    }
+
+    /** The library's version, as this project's jar has it: both are built from the same tree. */
+    static String version() {
+        String version = Report.class.getPackage().getImplementationVersion();
+        return version == null ? "(built from classes)" : version;
+    }
+
+    private static Double rounded(OptionalDouble number) {
+        return number.isPresent() ? rounded(number.getAsDouble()) : null;
+    }
+
+    /** Four digits: more would be noise. */
+    private static Double rounded(double number) {
+        return Double.isFinite(number) ? Double.valueOf(String.format(Locale.ROOT, "%.4g", number)) : null;
+    }
+}

@@ -1,0 +1,217 @@
+package dev.attention4j.bench;
+
+import dev.attention4j.Attention;
+import dev.attention4j.AttentionEngine;
+import dev.attention4j.AttentionResult;
+import dev.attention4j.Tensor;
+import dev.attention4j.UnsupportedPlanException;
+import dev.attention4j.opencl.OpenClEngine;
+import dev.attention4j.opencl.runtime.ClEvent;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.OptionalDouble;
+
+/**
+ * Times calls of one engine whose tensors stay on its device, by the host's clock and by the device's own, and never
+ * begins what it cannot end in time.
+ */
+final class ResidentContest {
+    private static final int LEAST_ROUNDS = 7;
+    private static final int MOST_ROUNDS = 30;
+    private static final double TURN_MS = 5;
+    /** What one case may take, the two calls of the warm-up included. */
+    private static final double CASE_SECONDS = 12;
+    /** What the rounds of a case that is quick take. */
+    private static final double ROUNDS_MS = 700;
+    /** A sample of the rows: on a GPU a full check takes longer than the whole grid. */
+    private static final double ORACLE_FLOPS = 3e8;
+
+    private final AttentionEngine engine;
+    private final long end;
+    private final Map<String, Double> flopsPerMs = new HashMap<>();
+    /** As the case before had it. */
+    private double prepareMsPerElement;
+
+    private Inputs inputs;
+    private Truth truth;
+
+    /**
+     * For many cases.
+     *
+     * @param engine with the one plan that is to be timed, or auto
+     * @param end {@link System#nanoTime()} after which nothing begins
+     */
+    ResidentContest(AttentionEngine engine, long end) {
+        this.engine = engine;
+        this.end = end;
+    }
+
+    /** Whether there is time for anything more. */
+    boolean isOver() {
+        return secondsLeft() <= 0;
+    }
+
+    private double secondsLeft() {
+        return (end - System.nanoTime()) / 1e9;
+    }
+
+    /** One case as an entry of the file: figures, or an {@code outcome} and a {@code reason} why there are none. */
+    Map<String, Object> run(GridCase gridCase) {
+        Map<String, Object> entry = new LinkedHashMap<>();
+        entry.put("dtype", GridCase.name(gridCase.dtype()));
+        entry.put("shape", gridCase.shape().sizes());
+        entry.put("causal", gridCase.shape().isCausal());
+        entry.put("engine", engine.info().id());
+        try {
+            measure(gridCase, entry);
+        } catch (OutOfTime e) {
+            missing(entry, "out_of_time", e);
+        } catch (UnsupportedPlanException e) {
+            missing(entry, "cannot", e);
+        } catch (RuntimeException | LinkageError | OutOfMemoryError e) {
+            missing(entry, "failed", e);
+        }
+        return entry;
+    }
+
+    private static void missing(Map<String, Object> entry, String outcome, Throwable e) {
+        entry.put("outcome", outcome);
+        entry.put("reason", Contest.message(e));
+    }
+
+    private void measure(GridCase gridCase, Map<String, Object> entry) {
+        double flops = gridCase.shape().problem(gridCase.dtype(), null).flops();
+        String kind = gridCase.dtype() + (gridCase.shape().queryLength() == 1 ? " decode" : "");
+        double budgetMs = 1e3 * Math.min(CASE_SECONDS, secondsLeft());
+        double prepareMs = isPrepared(gridCase) ? 0 : prepareMsPerElement * elements(gridCase.shape());
+        double callsMs = flopsPerMs.containsKey(kind) ? (LEAST_ROUNDS + 2) * flops / flopsPerMs.get(kind) : 0;
+        checkTime(callsMs, budgetMs);
+        checkTime(prepareMs + callsMs, 1e3 * secondsLeft());
+        prepare(gridCase);
+        Attention attention = inputs.problem().attention();
+        try (Tensor query = engine.upload(inputs.query());
+                Tensor key = engine.upload(inputs.key());
+                Tensor value = engine.upload(inputs.value())) {
+            long start = System.nanoTime();
+            try (AttentionResult first = engine.attend(query, key, value, attention)) {
+                entry.put("plan", first.plan());
+                entry.put("first_call_ms", KitGrid.rounded((System.nanoTime() - start) / 1e6));
+                entry.put("max_error", KitGrid.rounded(truth.check(first.plan(), output(first))));
+                entry.put("checked_against", truth.against());
+            }
+            Calls calls = new Calls(engine, query, key, value, attention);
+            double estimate = calls.timed(1);
+            flopsPerMs.merge(kind, flops / estimate, Math::max);
+            checkTime(LEAST_ROUNDS * estimate, Math.min(1e3 * CASE_SECONDS, 1e3 * secondsLeft()));
+            int each = (int) Math.max(1, Math.ceil(TURN_MS / estimate));
+            int rounds = (int) Math.max(LEAST_ROUNDS, Math.min(MOST_ROUNDS, ROUNDS_MS / (each * estimate)));
+            double[] ms = new double[rounds];
+            for (int round = 0; round < rounds; round++) {
+                ms[round] = calls.timed(each);
+            }
+            double median = Figures.median(ms);
+            OptionalDouble kernels = calls.kernelMs(Math.min(rounds, (int) Math.ceil(secondsLeft() * 1e3 / median)));
+            try (AttentionResult last = engine.attend(query, key, value, attention)) {
+                // A race shows late.
+                truth.check(last.plan(), output(last));
+            }
+            entry.put("rounds", rounds);
+            entry.put("median_ms", KitGrid.rounded(median));
+            entry.put("min_ms", KitGrid.rounded(Arrays.stream(ms).min().orElseThrow()));
+            entry.put("max_ms", KitGrid.rounded(Arrays.stream(ms).max().orElseThrow()));
+            entry.put("kernel_ms", kernels.isPresent() ? KitGrid.rounded(kernels.getAsDouble()) : null);
+            entry.put("gflops", KitGrid.rounded(flops / kernels.orElse(median) / 1e6));
+            entry.put("outcome", "timed");
+        }
+    }
+
+    private static void checkTime(double neededMs, double leftMs) {
+        if (neededMs > leftMs) {
+            throw new OutOfTime(String.format(
+                    "%d rounds would take %.1f s, there are %.1f s for them",
+                    LEAST_ROUNDS, neededMs / 1e3, leftMs / 1e3));
+        }
+    }
+
+    /** A case and its causal twin share their tensors: making them takes longer than timing them does. */
+    private boolean isPrepared(GridCase gridCase) {
+        ShapeCase shape = gridCase.shape();
+        return inputs != null
+                && inputs.problem().dtype() == gridCase.dtype()
+                && inputs.shape().sizes().equals(shape.sizes())
+                && inputs.shape().isMasked() == shape.isMasked();
+    }
+
+    private static double elements(ShapeCase shape) {
+        return (double) shape.batch()
+                * (shape.queryHeads() * (double) shape.queryLength() + 2.0 * shape.keyValueHeads() * shape.keyLength())
+                * shape.headDim();
+    }
+
+    private void prepare(GridCase gridCase) {
+        ShapeCase shape = gridCase.shape();
+        long start = System.nanoTime();
+        truth = null;
+        if (isPrepared(gridCase)) {
+            Tensor mask = inputs.problem().attention().mask().orElse(null);
+            inputs = new Inputs(
+                    shape, shape.problem(gridCase.dtype(), mask), inputs.query(), inputs.key(), inputs.value());
+            truth = Truth.of(inputs, ORACLE_FLOPS);
+        } else {
+            inputs = null;
+            inputs = Inputs.of(shape, gridCase.dtype());
+            truth = Truth.of(inputs, ORACLE_FLOPS);
+            prepareMsPerElement = (System.nanoTime() - start) / 1e6 / elements(shape);
+        }
+    }
+
+    private float[] output(AttentionResult result) {
+        return engine.download(result.output()).toFloatArray();
+    }
+
+    private static final class OutOfTime extends RuntimeException {
+        private static final long serialVersionUID = 1L;
+
+        OutOfTime(String message) {
+            super(message);
+        }
+    }
+
+    private record Calls(AttentionEngine engine, Tensor query, Tensor key, Tensor value, Attention attention) {
+        /** Milliseconds of one of so many calls, each waited for. */
+        double timed(int calls) {
+            long start = System.nanoTime();
+            for (int call = 0; call < calls; call++) {
+                engine.attend(query, key, value, attention).close();
+            }
+            return (System.nanoTime() - start) / 1e6 / calls;
+        }
+
+        /** The median of what the kernels of a call take by the device's clock; empty if the device has none. */
+        OptionalDouble kernelMs(int rounds) {
+            if (!(engine instanceof OpenClEngine device)) {
+                return OptionalDouble.empty();
+            }
+            double[] ms = new double[Math.max(1, rounds)];
+            for (int round = 0; round < ms.length; round++) {
+                List<ClEvent> events = new ArrayList<>();
+                device.profileInto(events);
+                try {
+                    engine.attend(query, key, value, attention).close();
+                    for (ClEvent event : events) {
+                        ms[round] += event.nanoseconds() / 1e6;
+                    }
+                } finally {
+                    device.profileInto(null);
+                    events.forEach(ClEvent::close);
+                }
+            }
+            double median = Figures.median(ms);
+            return median > 0 ? OptionalDouble.of(median) : OptionalDouble.empty();
+        }
+    }
+}

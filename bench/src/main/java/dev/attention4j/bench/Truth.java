@@ -1,0 +1,177 @@
+package dev.attention4j.bench;
+
+import dev.attention4j.Attention;
+import dev.attention4j.AttentionProblem;
+import dev.attention4j.DType;
+import dev.attention4j.Tensor;
+import dev.attention4j.reference.ReferenceAttention;
+import java.util.Locale;
+import java.util.SortedSet;
+import java.util.TreeSet;
+
+/**
+ * What the result of a problem must be: all of it by the double-precision oracle, or, where that would take too long,
+ * blocks of rows spread over it by the oracle and the rest by the first contender that agrees with those.
+ */
+public final class Truth {
+    private static final int BLOCK_ROWS = 32;
+    /** What the oracle does in a few seconds on two cores. */
+    private static final double ORACLE_FLOPS = 3e9;
+
+    private final AttentionProblem problem;
+    private final double[] expected;
+    private final boolean[] known;
+    private final int blocks;
+    private final int knownBlocks;
+    private double largest;
+    private float[] first;
+    private String firstName;
+
+    private Truth(Inputs inputs, double mostFlops) {
+        problem = inputs.problem();
+        int rows = problem.batch() * problem.queryHeads() * problem.queryLength();
+        expected = new double[rows * problem.valueDim()];
+        known = new boolean[rows];
+        int blocksPerHead = (problem.queryLength() + BLOCK_ROWS - 1) / BLOCK_ROWS;
+        blocks = problem.batch() * problem.queryHeads() * blocksPerHead;
+        SortedSet<Integer> chosen = choose(blocks, mostFlops / problem.flops());
+        knownBlocks = chosen.size();
+        chosen.parallelStream().forEach(block -> compute(inputs, block / blocksPerHead, block % blocksPerHead));
+        for (int row = 0; row < rows; row++) {
+            if (known[row]) {
+                for (int n = row * problem.valueDim(); n < (row + 1) * problem.valueDim(); n++) {
+                    largest = Math.max(largest, Math.abs(expected[n]));
+                }
+            }
+        }
+    }
+
+    /**
+     * Computes what the oracle can compute in a few seconds.
+     *
+     * @param inputs the problem
+     * @return all of the result, or samples of it
+     */
+    public static Truth of(Inputs inputs) {
+        return of(inputs, ORACLE_FLOPS);
+    }
+
+    /** As {@link #of(Inputs)} with another limit. */
+    static Truth of(Inputs inputs, double mostFlops) {
+        return new Truth(inputs, mostFlops);
+    }
+
+    /** The first and the last block, and between them a sequence that has no period in common with the heads. */
+    private static SortedSet<Integer> choose(int blocks, double share) {
+        SortedSet<Integer> chosen = new TreeSet<>();
+        int wanted = share >= 1 ? blocks : (int) Math.max(1, share * blocks);
+        for (int n = 0; n < blocks && wanted == blocks; n++) {
+            chosen.add(n);
+        }
+        chosen.add(0);
+        chosen.add(blocks - 1);
+        double golden = (Math.sqrt(5) - 1) / 2;
+        for (int n = 1; n <= wanted; n++) {
+            chosen.add((int) (n * golden % 1 * blocks));
+        }
+        return chosen;
+    }
+
+    private void compute(Inputs inputs, int slice, int block) {
+        int batch = slice / problem.queryHeads();
+        int head = slice % problem.queryHeads();
+        int from = block * BLOCK_ROWS;
+        int to = Math.min(problem.queryLength(), from + BLOCK_ROWS);
+        Tensor query = part(inputs.query(), batch, head).slice(2, from, to);
+        Tensor key = part(inputs.key(), batch, problem.keyValueHead(head));
+        Tensor value = part(inputs.value(), batch, problem.keyValueHead(head));
+        Attention.Builder attention = Attention.builder();
+        if (problem.attention().isCausal()) {
+            attention.causalOffsets(problem.offset(batch) + from);
+        }
+        problem.attention()
+                .mask()
+                .ifPresent(mask -> attention.mask(
+                        mask.slice(0, batch, batch + 1).slice(2, from, to).contiguous()));
+        AttentionProblem part = AttentionProblem.of(query, key, value, attention.build());
+        double[] output = ReferenceAttention.compute(part, query, key, value).output();
+        int row = slice * problem.queryLength() + from;
+        System.arraycopy(output, 0, expected, row * problem.valueDim(), output.length);
+        for (int n = from; n < to; n++) {
+            known[row + n - from] = true;
+        }
+    }
+
+    private static Tensor part(Tensor tensor, int batch, int head) {
+        return tensor.slice(0, batch, batch + 1).slice(1, head, head + 1);
+    }
+
+    /**
+     * The largest difference of a result from what it must be.
+     *
+     * @param output [batch, queryHeads, queryLength, valueDim], row-major
+     * @return 0 or more; NaN if a number is NaN; infinite if there are not as many numbers as there must be
+     */
+    public double error(float[] output) {
+        if (output.length != expected.length) {
+            return Double.POSITIVE_INFINITY;
+        }
+        double error = 0;
+        for (int n = 0; n < output.length; n++) {
+            // Math.max gives NaN if either is.
+            if (known[n / problem.valueDim()]) {
+                error = Math.max(error, Math.abs(output[n] - expected[n]));
+            } else if (first != null) {
+                error = Math.max(error, Math.abs((double) output[n] - first[n]));
+            } else if (Float.isNaN(output[n])) {
+                error = Double.NaN;
+            }
+        }
+        return error;
+    }
+
+    /**
+     * The largest error that rounding explains: well above what summing in another order does, well below what a wrong
+     * row or tile does.
+     *
+     * @return in units of the output
+     */
+    public double limit() {
+        double relative = problem.dtype() == DType.FLOAT32 ? 1e-4 : problem.dtype() == DType.FLOAT16 ? 4e-3 : 3e-2;
+        return relative * largest;
+    }
+
+    /**
+     * Checks a result; the first that is right becomes the measure of what the oracle did not compute.
+     *
+     * @param name whose it is
+     * @param output [batch, queryHeads, queryLength, valueDim], row-major
+     * @return the largest error
+     * @throws IllegalStateException if the result is wrong
+     */
+    public double check(String name, float[] output) {
+        double error = error(output);
+        if (!(error <= limit())) {
+            throw new IllegalStateException(String.format(
+                    Locale.ROOT, "wrong result: largest error %.2e, may be %.2e (%s)", error, limit(), against()));
+        }
+        if (first == null && knownBlocks < blocks) {
+            first = output;
+            firstName = name;
+        }
+        return error;
+    }
+
+    /**
+     * What results are checked against.
+     *
+     * @return a few words
+     */
+    public String against() {
+        if (knownBlocks == blocks) {
+            return "oracle";
+        }
+        return String.format(Locale.ROOT, "oracle on %.1f %% of the rows", 100.0 * knownBlocks / blocks)
+                + (first == null ? "" : ", " + firstName + " on the others");
+    }
+}

@@ -1,0 +1,73 @@
+package dev.attention4j.bench.jmh;
+
+import dev.attention4j.AttentionResult;
+import java.util.concurrent.TimeUnit;
+import org.openjdk.jmh.annotations.Benchmark;
+import org.openjdk.jmh.annotations.BenchmarkMode;
+import org.openjdk.jmh.annotations.Fork;
+import org.openjdk.jmh.annotations.Level;
+import org.openjdk.jmh.annotations.Measurement;
+import org.openjdk.jmh.annotations.Mode;
+import org.openjdk.jmh.annotations.OutputTimeUnit;
+import org.openjdk.jmh.annotations.Param;
+import org.openjdk.jmh.annotations.Scope;
+import org.openjdk.jmh.annotations.Setup;
+import org.openjdk.jmh.annotations.State;
+import org.openjdk.jmh.annotations.TearDown;
+import org.openjdk.jmh.annotations.Warmup;
+import org.openjdk.jmh.infra.Blackhole;
+
+/** The library call with the plan that the engine chooses: from host tensors to a host tensor, and all on the device. */
+@State(Scope.Benchmark)
+@BenchmarkMode(Mode.AverageTime)
+@OutputTimeUnit(TimeUnit.MILLISECONDS)
+@Fork(1)
+@Warmup(iterations = 3, time = 1)
+@Measurement(iterations = 5, time = 1)
+public class CallBenchmark {
+    /** As {@code dev.attention4j.bench.Compare --shapes} takes it. */
+    @Param({"1.12.12.128.128.32", "4.8.8.1024.1024.64", "4.8.8.1024.1024.64:causal", "8.8.8.1.4096.64"})
+    public String shape;
+
+    /** As {@code --device} of the command line takes it. */
+    @Param({"best", "cpu"})
+    public String engine;
+
+    private AttendState state;
+
+    /** Opens the engine and checks what it computes. */
+    @Setup(Level.Trial)
+    public void open() {
+        state = new AttendState(shape, engine, "auto");
+    }
+
+    /** Closes the engine. */
+    @TearDown(Level.Trial)
+    public void close() {
+        state.close();
+    }
+
+    /**
+     * Host tensors in, host tensor out.
+     *
+     * @param blackhole takes the result
+     */
+    @Benchmark
+    public void hostToHost(Blackhole blackhole) {
+        try (AttentionResult result = state.attendHost()) {
+            blackhole.consume(result);
+        }
+    }
+
+    /**
+     * Tensors that lie on the device already, and a result that stays there; complete when the call returns.
+     *
+     * @param blackhole takes the result
+     */
+    @Benchmark
+    public void deviceResident(Blackhole blackhole) {
+        try (AttentionResult result = state.attendDevice()) {
+            blackhole.consume(result);
+        }
+    }
+}

@@ -1,0 +1,116 @@
+package dev.attention4j.bench.peer;
+
+import java.io.ByteArrayOutputStream;
+import java.nio.charset.StandardCharsets;
+
+/**
+ * Writes an ONNX model of one {@code com.microsoft.MultiHeadAttention} node: the few messages of {@code onnx.proto} that
+ * it takes, in Protocol Buffers' wire format.
+ */
+final class OnnxModel {
+    private static final int IR_VERSION = 8;
+    private static final int OPSET = 17;
+
+    /** TensorProto.DataType.FLOAT. */
+    private static final int FLOAT = 1;
+
+    /** AttributeProto.AttributeType.INT. */
+    private static final int INT_ATTRIBUTE = 2;
+
+    private OnnxModel() {}
+
+    /**
+     * The model: inputs {@code query}, {@code key}, {@code value} and perhaps {@code attention_bias}, output {@code
+     * output}, all float32 of any size.
+     *
+     * @param heads its {@code num_heads}
+     * @param causal its {@code unidirectional}
+     * @param bias whether there is an {@code attention_bias} [batch or 1, heads or 1, queryLength, keyLength]
+     * @return the bytes of an .onnx file
+     */
+    static byte[] multiHeadAttention(int heads, boolean causal, boolean bias) {
+        Message node = new Message().text(1, "query").text(1, "key").text(1, "value");
+        if (bias) {
+            // The inputs between are optional: bias of the projections and key padding mask.
+            node.text(1, "").text(1, "").text(1, "attention_bias");
+        }
+        node.text(2, "output")
+                .text(3, "attention")
+                .text(4, "MultiHeadAttention")
+                .text(7, "com.microsoft");
+        node.message(5, attribute("num_heads", heads)).message(5, attribute("unidirectional", causal ? 1 : 0));
+        Message graph = new Message()
+                .message(1, node)
+                .text(2, "attention")
+                .message(11, tensor("query", 3))
+                .message(11, tensor("key", 3))
+                .message(11, tensor("value", 3));
+        if (bias) {
+            graph.message(11, tensor("attention_bias", 4));
+        }
+        graph.message(12, tensor("output", 3));
+        return new Message()
+                .number(1, IR_VERSION)
+                .text(2, "attention4j-bench")
+                .message(7, graph)
+                .message(8, new Message().text(1, "").number(2, OPSET))
+                .message(8, new Message().text(1, "com.microsoft").number(2, 1))
+                .bytes();
+    }
+
+    private static Message attribute(String name, int value) {
+        return new Message().text(1, name).number(3, value).number(20, INT_ATTRIBUTE);
+    }
+
+    /** A ValueInfoProto with named, so unknown, sizes. */
+    private static Message tensor(String name, int rank) {
+        Message shape = new Message();
+        for (int axis = 0; axis < rank; axis++) {
+            shape.message(1, new Message().text(2, name + "_" + axis));
+        }
+        Message type = new Message().message(1, new Message().number(1, FLOAT).message(2, shape));
+        return new Message().text(1, name).message(2, type);
+    }
+
+    /** A Protocol Buffers message under construction. */
+    private static final class Message {
+        private static final int VARINT = 0;
+        private static final int LENGTH_DELIMITED = 2;
+
+        private final ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+
+        Message number(int field, long value) {
+            varint(((long) field << 3) | VARINT);
+            varint(value);
+            return this;
+        }
+
+        Message text(int field, String value) {
+            return field(field, value.getBytes(StandardCharsets.UTF_8));
+        }
+
+        Message message(int field, Message value) {
+            return field(field, value.bytes());
+        }
+
+        byte[] bytes() {
+            return bytes.toByteArray();
+        }
+
+        private Message field(int field, byte[] content) {
+            varint(((long) field << 3) | LENGTH_DELIMITED);
+            varint(content.length);
+            bytes.writeBytes(content);
+            return this;
+        }
+
+        private void varint(long value) {
+            long rest = value;
+            while ((rest & ~0x7FL) != 0) {
+                bytes.write((int) ((rest & 0x7F) | 0x80));
+                rest >>>= 7;
+            }
+            bytes.write((int) rest);
+        }
+    }
+}

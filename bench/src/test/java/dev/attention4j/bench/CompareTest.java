@@ -1,0 +1,226 @@
+package dev.attention4j.bench;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.jr.ob.JSON;
+import dev.attention4j.DType;
+import dev.attention4j.bench.peer.Peers;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import javax.imageio.ImageIO;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class CompareTest {
+    @TempDir
+    Path directory;
+
+    private final StringWriter out = new StringWriter();
+    private final StringWriter err = new StringWriter();
+
+    private int compare(String... args) {
+        return Compare.run(new PrintWriter(out), new PrintWriter(err), args);
+    }
+
+    @Test
+    void comparesEveryEnginePlanAndPeer() throws IOException {
+        Path json = directory.resolve("c.json");
+        Path chart = directory.resolve("c.svg");
+        int code = compare(
+                "--shapes",
+                "1.4.4.64.64.32,1.4.4.64.64.32:causal,1.4.4.64.64.32:mask,1.4.2.64.64.32",
+                "--json",
+                json.toString(),
+                "--chart",
+                chart.toString());
+        assertThat(err.toString()).isEmpty();
+        assertThat(code).isZero();
+        assertThat(out.toString()).contains("ratio", "peak", "error", "geomean", "GFLOP/s");
+
+        Map<String, Object> report = JSON.std.mapFrom(Files.readString(json));
+        assertThat(report).containsKeys("device", "driver", "date", "version", "results", "summary");
+        List<Map<?, ?>> results = new ArrayList<>();
+        ((List<?>) report.get("results")).forEach(result -> results.add((Map<?, ?>) result));
+        assertThat(who(results, false)).contains("cpu", "opencl:0");
+        assertThat(who(results, true)).containsExactlyInAnyOrder("pytorch", "onnxruntime", "plain-java");
+        for (Map<?, ?> result : results) {
+            assertThat(result.get("plan")).isInstanceOf(String.class);
+            for (String number :
+                    List.of("median_ms", "gflops", "ratio_to_best_peer", "fraction_of_peak", "max_error")) {
+                assertThat(((Number) result.get(number)).doubleValue())
+                        .as("%s of %s", number, result)
+                        .isPositive();
+            }
+            assertThat(((Number) result.get("max_error")).doubleValue()).isLessThan(1e-5);
+            assertThat(((Number) result.get("fraction_of_peak")).doubleValue()).isLessThan(1.5);
+        }
+        Map<?, ?> summary = (Map<?, ?>) report.get("summary");
+        for (Object ofEngine : summary.values()) {
+            assertThat(((Map<?, ?>) ofEngine).get("shapes")).isEqualTo(4);
+            assertThat(((Number) ((Map<?, ?>) ofEngine).get("geomean_ratio")).doubleValue())
+                    .isPositive();
+            assertThat(((Number) ((Map<?, ?>) ofEngine).get("min_ratio")).doubleValue())
+                    .isPositive();
+        }
+        // ONNX Runtime's operator has no grouped heads.
+        assertThat((List<?>) report.get("missing")).singleElement().satisfies(missing -> assertThat(
+                        ((Map<?, ?>) missing).get("outcome"))
+                .isEqualTo("cannot"));
+        assertThat(Files.readString(chart)).contains("<svg", "viewBox");
+    }
+
+    private static Set<String> who(List<Map<?, ?>> results, boolean peer) {
+        Set<String> names = new HashSet<>();
+        results.stream()
+                .filter(result -> result.get("peer").equals(peer))
+                .forEach(result -> names.add((String) result.get("engine")));
+        return names;
+    }
+
+    @Test
+    void halfPrecisionAndAPngChart() throws IOException {
+        Path chart = directory.resolve("c.png");
+        int code = compare(
+                "--shapes",
+                "1.2.2.64.64.32",
+                "--engines",
+                "cpu",
+                "--peers",
+                "none",
+                "--dtype",
+                "bfloat16",
+                "--chart",
+                chart.toString());
+        assertThat(err.toString()).isEmpty();
+        assertThat(code).isZero();
+        assertThat(ImageIO.read(chart.toFile()).getWidth()).isGreaterThan(400);
+    }
+
+    @Test
+    void aDeviceIsComparedAloneWhereItIsNamed() {
+        assertThat(compare("--shapes", "1.2.2.64.64.32", "--device", "cpu", "--peers", "plain-java"))
+                .isZero();
+        assertThat(out.toString()).contains("plain-java").doesNotContain("opencl:0  ");
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = ';',
+            value = {
+                "--shapes; 1.2.3; shape: \"1.2.3\"",
+                "--peers; cudnn; --peers: \"cudnn\"",
+                "--device; no such thing; device: \"no such thing\" names no engine",
+                "--engines; gpu9; device: \"gpu9\" names no engine",
+                "--plan; best; --plan: \"best\"",
+                "--rounds; 3; --rounds: 3",
+                "--rounds; x; --rounds",
+                "--slowest; 0; --slowest: 0.0",
+                "--dtype; int8; --dtype: \"int8\"",
+                "--json; /no/such/dir/x.json; --json: /no/such/dir/x.json",
+                "--chart; x.gif; --chart: x.gif",
+                "--nonsense; 1; Unknown options"
+            })
+    void refusesBadInputInOneLine(String option, String value, String message) {
+        assertThat(compare(option, value)).isEqualTo(2);
+        assertThat(err.toString().strip())
+                .startsWith("Compare: ")
+                .contains(message)
+                .doesNotContain("\n");
+        assertThat(out.toString()).isEmpty();
+    }
+
+    @Test
+    void aContenderThatFailsInTheMiddleIsShownAsFailedAndTheRestGoesOn() {
+        ShapeCase shape = ShapeCase.parse("1.2.2.64.64.32");
+        Inputs inputs = Inputs.of(shape, DType.FLOAT32);
+        Contender good = Peers.open("plain-java", 2);
+        List<Contender> contenders = List.of(
+                new Broken(good, "late", 40), new Broken(good, "at once", 0), new Broken(good, "wrong", -1), good);
+        List<Measurement> measured;
+        try (Progress progress = Progress.start("test", 1)) {
+            measured = new Contest(contenders, 7, 3000).run(inputs, progress);
+        }
+        assertThat(measured)
+                .extracting(Measurement::outcome)
+                .containsExactly(
+                        Measurement.Outcome.FAILED,
+                        Measurement.Outcome.FAILED,
+                        Measurement.Outcome.FAILED,
+                        Measurement.Outcome.TIMED);
+        assertThat(measured.get(0).reason()).isEqualTo("broke at call 40");
+        assertThat(measured.get(1).reason()).isEqualTo("broke at call 0");
+        assertThat(measured.get(2).reason()).startsWith("wrong result: ");
+    }
+
+    @Test
+    void whoeverIsTooSlowIsLeftOut() {
+        ShapeCase shape = ShapeCase.parse("1.2.2.64.64.32");
+        Inputs inputs = Inputs.of(shape, DType.FLOAT32);
+        try (Progress progress = Progress.start("test", 1);
+                Contender slow = Peers.open("plain-java", 2)) {
+            List<Measurement> measured = new Contest(List.of(slow), 7, 1e-6).run(inputs, progress);
+            assertThat(measured.get(0).outcome()).isEqualTo(Measurement.Outcome.TOO_SLOW);
+            assertThat(measured.get(0).reason()).contains("s a call");
+        }
+    }
+
+    /** Another contender's results, until it breaks at a call, or (−1) wrong ones. */
+    private record Broken(Contender right, String name, int breaksAt) implements Contender {
+        @Override
+        public String plan() {
+            return "none";
+        }
+
+        @Override
+        public boolean isPeer() {
+            return true;
+        }
+
+        @Override
+        public Optional<String> refusal(Inputs inputs) {
+            return Optional.empty();
+        }
+
+        @Override
+        public Call prepare(Inputs inputs) {
+            Call call = right.prepare(inputs);
+            return new Call() {
+                private int calls;
+
+                @Override
+                public void run() {
+                    if (calls++ == breaksAt) {
+                        throw new IllegalStateException("broke at call " + breaksAt);
+                    }
+                    call.run();
+                }
+
+                @Override
+                public float[] output() {
+                    float[] output = call.output().clone();
+                    output[7] += breaksAt < 0 ? 1 : 0;
+                    return output;
+                }
+
+                @Override
+                public void close() {
+                    call.close();
+                }
+            };
+        }
+
+        @Override
+        public void close() {}
+    }
+}

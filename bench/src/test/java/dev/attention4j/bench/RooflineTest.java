@@ -1,0 +1,42 @@
+package dev.attention4j.bench;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import dev.attention4j.AttentionProblem;
+import dev.attention4j.DType;
+import dev.attention4j.EngineInfo;
+import dev.attention4j.Engines;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+class RooflineTest {
+    @Test
+    void everyDeviceHasAPeakAndABandwidth() {
+        List<EngineInfo> devices = Engines.list().stream()
+                .filter(info -> info.isOpenCl() && info.kind() != EngineInfo.Kind.EMULATOR)
+                .toList();
+        assertThat(devices).as("OpenCL devices of this machine").isNotEmpty();
+        for (EngineInfo device : devices) {
+            Roofline roofline = Roofline.measure(Roofline.device(device).orElseThrow());
+            // Any processor of this century, busy as it may be, and none of the next.
+            assertThat(roofline.multiplyAddGflops()).as(device.name()).isBetween(5.0, 1e6);
+            assertThat(roofline.copyGbPerS()).as(device.name()).isBetween(0.5, 5e4);
+            assertThat(roofline.readGbPerS()).as(device.name()).isBetween(0.5, 5e4);
+        }
+    }
+
+    @Test
+    void memoryLimitsWhatMovesMoreThanItComputes() {
+        Roofline roofline = new Roofline(1000, 10, 20);
+        AttentionProblem decode = ShapeCase.parse("1.1.1.1.4096.64").problem(DType.FLOAT32, null);
+        assertThat(roofline.limitGflops(decode)).isCloseTo(20 * decode.flops() / decode.bytes(), within(1e-9));
+        AttentionProblem large = ShapeCase.parse("1.1.1.4096.4096.64").problem(DType.FLOAT32, null);
+        assertThat(roofline.limitGflops(large)).isEqualTo(1000);
+    }
+
+    @Test
+    void theCpuEngineIsNoOpenClDevice() {
+        assertThat(Roofline.device(Engines.resolve("cpu"))).isEmpty();
+    }
+}

@@ -1,0 +1,103 @@
+package dev.attention4j.bench;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.attention4j.DType;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class ShapeCaseTest {
+    @Test
+    void readsSizesInOrder() {
+        ShapeCase shape = ShapeCase.parse("1.6.3.10.20.32.48");
+        assertThat(shape)
+                .isEqualTo(new ShapeCase(1, 6, 3, 10, 20, 32, 48, ShapeCase.Restriction.NONE))
+                .hasToString("1.6.3.10.20.32.48");
+    }
+
+    @Test
+    void valueWidthIsHeadWidthUnlessGiven() {
+        assertThat(ShapeCase.parse("1.2.2.3.4.5").valueDim()).isEqualTo(5);
+        assertThat(ShapeCase.parse("1.2.2.3.4.5.5")).isEqualTo(ShapeCase.parse("1.2.2.3.4.5"));
+    }
+
+    @Test
+    void readsRestrictions() {
+        assertThat(ShapeCase.parse("1.2.2.3.3.5:causal").isCausal()).isTrue();
+        assertThat(ShapeCase.parse("1.2.2.3.3.5:mask").isMasked()).isTrue();
+        assertThat(ShapeCase.parse("1.2.2.3.3.5:mask")).hasToString("1.2.2.3.3.5:mask");
+        assertThat(ShapeCase.parse("1.2.2.3.3.5:causal").sizes()).isEqualTo("1.2.2.3.3.5");
+    }
+
+    @Test
+    void readsListsAndTheGridOnce() {
+        List<ShapeCase> list = ShapeCase.parseList("1.2.2.3.3.5, 1.2.2.3.3.5:causal,1.2.2.3.3.5");
+        assertThat(list).hasToString("[1.2.2.3.3.5, 1.2.2.3.3.5:causal]");
+        assertThat(ShapeCase.parseList("grid,4.8.8.1024.1024.64")).isEqualTo(ShapeCase.GRID);
+    }
+
+    @Test
+    void theGridHasEveryShapeThatFiguresArePublishedFor() {
+        assertThat(ShapeCase.GRID)
+                .hasSize(20)
+                .extracting(ShapeCase::toString)
+                .contains(
+                        "1.8.8.3001.3001.80:causal",
+                        "1.32.8.2048.2048.128:causal",
+                        "8.8.8.1.4096.64",
+                        "1.32.32.1.16384.128",
+                        "4.8.8.1024.1024.64:mask");
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "",
+                "4",
+                "1.2.3.4.5",
+                "1.2.2.3.4.5.6.7",
+                "1.2.2.3.4.x",
+                "1.2.2.3.4.-5",
+                "1.2.2.3.4.5:window",
+                "1.2.2.3.4.5:causal:mask",
+                "1.2.2.0.4.5",
+                "1.3.2.4.4.5",
+                "1.1.1.99999999999.1.1",
+                "64.64.64.65536.65536.128",
+                "1.1.1.60000.60000.1:mask"
+            })
+    void refusesOtherTextsByName(String text) {
+        assertThatThrownBy(() -> ShapeCase.parseList(text))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageStartingWith("shape: \"" + text + "\"")
+                .hasMessageContaining("must be")
+                .hasMessageNotContaining("\n");
+    }
+
+    @Test
+    void refusesAnEmptyEntryOfAList() {
+        assertThatThrownBy(() -> ShapeCase.parseList("1.2.2.3.3.5,"))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("shape: \"\"");
+    }
+
+    @Test
+    void inputsAreTheSameForTheSameShape() {
+        ShapeCase shape = ShapeCase.parse("2.4.2.300.300.64:mask");
+        Inputs one = Inputs.of(shape, DType.FLOAT32);
+        Inputs other = Inputs.of(shape, DType.FLOAT32);
+        assertThat(one.query().toFloatArray()).isEqualTo(other.query().toFloatArray());
+        assertThat(one.key().toFloatArray())
+                .isNotEqualTo(one.value().toFloatArray())
+                .hasSize(2 * 2 * 300 * 64);
+        boolean[] mask = one.problem().attention().mask().orElseThrow().toBooleanArray();
+        int attended = 0;
+        for (boolean attend : mask) {
+            attended += attend ? 1 : 0;
+        }
+        assertThat(attended / (double) mask.length).isBetween(0.7, 0.8);
+    }
+}

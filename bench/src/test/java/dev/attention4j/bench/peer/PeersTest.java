@@ -1,0 +1,78 @@
+package dev.attention4j.bench.peer;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.attention4j.DType;
+import dev.attention4j.bench.Contender;
+import dev.attention4j.bench.Inputs;
+import dev.attention4j.bench.ShapeCase;
+import dev.attention4j.bench.Truth;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class PeersTest {
+    @ParameterizedTest
+    @CsvSource({
+        "pytorch, 2.3.3.40.40.16",
+        "pytorch, 2.3.3.40.50.16",
+        "pytorch, 2.3.3.40.40.16:causal",
+        "pytorch, 2.3.3.40.50.16:causal",
+        "pytorch, 2.3.3.40.50.16:mask",
+        "pytorch, 2.6.2.40.50.16",
+        "pytorch, 2.6.2.40.40.16:causal",
+        "pytorch, 2.6.2.40.50.16:mask",
+        "pytorch, 2.3.3.40.50.16.24",
+        "pytorch, 2.3.3.1.50.16",
+        "onnxruntime, 2.3.3.40.40.16",
+        "onnxruntime, 2.3.3.40.50.16",
+        "onnxruntime, 2.3.3.40.40.16:causal",
+        "onnxruntime, 2.3.3.40.50.16:mask",
+        "onnxruntime, 2.3.3.40.50.16.24",
+        "onnxruntime, 2.3.3.1.50.16",
+        "plain-java, 2.3.3.40.50.16",
+        "plain-java, 2.3.3.40.50.16:causal",
+        "plain-java, 2.3.3.40.50.16:mask",
+        "plain-java, 2.6.2.40.50.16.24:causal",
+        "plain-java, 2.6.2.40.50.16:mask"
+    })
+    void agreesWithTheOracle(String peer, String shape) {
+        Inputs inputs = Inputs.of(ShapeCase.parse(shape), DType.FLOAT32);
+        Truth truth = Truth.of(inputs);
+        try (Contender contender = Peers.open(peer, 2)) {
+            assertThat(contender.name()).isEqualTo(peer);
+            assertThat(contender.isPeer()).isTrue();
+            assertThat(contender.refusal(inputs)).isEmpty();
+            try (Contender.Call call = contender.prepare(inputs)) {
+                for (int n = 0; n < 3; n++) {
+                    call.run();
+                    assertThat(truth.check(peer, call.output())).isLessThan(2e-6);
+                }
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "onnxruntime, 2.6.2.40.40.16, FLOAT32, grouped heads",
+        "onnxruntime, 2.3.3.40.50.16:causal, FLOAT32, top-left",
+        "onnxruntime, 2.3.3.40.40.16, FLOAT16, float32",
+        "pytorch, 2.3.3.40.40.16, BFLOAT16, float32",
+        "plain-java, 2.3.3.40.40.16, FLOAT16, float32"
+    })
+    void saysWhatItCannotDo(String peer, String shape, DType dtype, String why) {
+        Inputs inputs = Inputs.of(ShapeCase.parse(shape), dtype);
+        try (Contender contender = Peers.open(peer, 2)) {
+            assertThat(contender.refusal(inputs))
+                    .hasValueSatisfying(reason -> assertThat(reason).contains(why));
+        }
+    }
+
+    @Test
+    void anUnknownPeerIsRefusedByName() {
+        assertThatThrownBy(() -> Peers.open("cudnn", 2))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("peer: \"cudnn\", must be one of pytorch, onnxruntime, plain-java");
+    }
+}
