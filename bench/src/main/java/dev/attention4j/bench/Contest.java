@@ -89,9 +89,9 @@ final class Contest {
         double flops = entry.inputs.problem().flops();
         double expectedMs = flops / bestRates.getOrDefault(entry.contender, Double.POSITIVE_INFINITY);
         if (expectedMs > 2 * slowestMs) {
-            // Not even tried: on a large shape a single call of the slowest takes a minute. Twice, because the machine
+            // Not even tried: on a large shape one call of the slowest takes a minute. Twice, because something else
             // may
-            // have been busy with something else when the rate was seen.
+            // have kept the machine busy when the rate was seen.
             String reason = String.format(
                     Locale.ROOT,
                     "at its best so far it would take %.1f s a call, --slowest is %.1f s",
