@@ -98,8 +98,8 @@ public final class Compare implements Callable<Integer> {
     @Option(
             names = "--slowest",
             paramLabel = "SECONDS",
-            defaultValue = "2",
-            description = "Whoever takes longer for a call, or would, is left out on that shape. Default: 2.")
+            defaultValue = "3",
+            description = "Whoever takes longer for a call is left out on that shape. Default: 3.")
     private double slowest;
 
     @Option(names = "--json", paramLabel = "FILE", description = "Write everything there.")
