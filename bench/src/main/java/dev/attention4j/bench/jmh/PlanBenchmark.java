@@ -30,7 +30,7 @@ public class PlanBenchmark {
     public String shape;
 
     /** An engine as {@code --device} of the command line takes it, a slash, and one of its plans. */
-    @Param({"best/staged", "cpu/blocked"})
+    @Param({"best/rows", "best/staged", "cpu/blocked"})
     public String plan;
 
     private AttendState state;
