@@ -21,17 +21,21 @@ public final class ClQueue implements AutoCloseable {
     private final Handles receipt = Handles.created(Handles.Kind.QUEUE);
     private List<ClEvent> profile;
 
-    private ClQueue(cl_command_queue queue) {
+    private final boolean blockingTransfers;
+
+    private ClQueue(cl_command_queue queue, boolean blockingTransfers) {
         this.queue = queue;
+        this.blockingTransfers = blockingTransfers;
     }
 
     /** The deprecated call, because OpenCL 1.2 has no other. */
     @SuppressWarnings("deprecation")
     static ClQueue create(DeviceContext context) {
-        return new ClQueue(ClException.create(
+        cl_command_queue queue = ClException.create(
                 "clCreateCommandQueue",
                 code -> CL.clCreateCommandQueue(
-                        context.handle(), context.device().id(), CL.CL_QUEUE_PROFILING_ENABLE, code)));
+                        context.handle(), context.device().id(), CL.CL_QUEUE_PROFILING_ENABLE, code));
+        return new ClQueue(queue, context.device().quirks().has(Quirks.Quirk.BLOCKING_TRANSFERS));
     }
 
     /**
@@ -59,7 +63,7 @@ public final class ClQueue implements AutoCloseable {
                 () -> CL.clEnqueueWriteBuffer(
                         queue,
                         target.handle(),
-                        false,
+                        blockingTransfers,
                         0,
                         fromPosition.capacity(),
                         Pointer.to(fromPosition),
@@ -84,7 +88,7 @@ public final class ClQueue implements AutoCloseable {
                 () -> CL.clEnqueueReadBuffer(
                         queue,
                         source.handle(),
-                        false,
+                        blockingTransfers,
                         0,
                         fromPosition.capacity(),
                         Pointer.to(fromPosition),

@@ -28,7 +28,12 @@ public final class Quirks {
          * Programs made from binaries are not to be trusted: always build from source. Rusticl of Mesa 22.3 aborts the
          * process on a binary that it did not make; Oclgrind loses the source lines that its reports point at.
          */
-        NO_BINARIES
+        NO_BINARIES,
+        /**
+         * Transfers must be waited for where they are enqueued: JOCL waits for the others on a thread of its own, and two
+         * threads crash Oclgrind.
+         */
+        BLOCKING_TRANSFERS
     }
 
     private final Set<Quirk> quirks;
@@ -80,6 +85,7 @@ public final class Quirks {
         if (all.contains("oclgrind")) {
             found.add(Quirk.EMULATOR);
             found.add(Quirk.NO_BINARIES);
+            found.add(Quirk.BLOCKING_TRANSFERS);
         }
         return new Quirks(found);
     }

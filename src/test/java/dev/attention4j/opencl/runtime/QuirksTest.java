@@ -43,5 +43,6 @@ class QuirksTest {
         Quirks oclgrind = Quirks.of("University of Bristol", "Oclgrind", "Oclgrind Simulator");
         assertThat(oclgrind.has(Quirk.EMULATOR)).isTrue();
         assertThat(oclgrind.has(Quirk.NO_BINARIES)).isTrue();
+        assertThat(oclgrind.has(Quirk.BLOCKING_TRANSFERS)).isTrue();
     }
 }
