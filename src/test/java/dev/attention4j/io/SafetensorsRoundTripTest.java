@@ -66,7 +66,8 @@ class SafetensorsRoundTripTest {
     @Test
     void namesAndTextsMayBeAnyUnicode() throws IOException {
         String name = "поля/クエリ/🤖 \"quoted\"\n\u0000\\";
-        Path path = folder.resolve("ünïcode 🤖.safetensors");
+        // The file itself has a plain name: a JVM in the C locale cannot even spell another.
+        Path path = folder.resolve("unicode.safetensors");
         Safetensors.write(path, Map.of(name, Tensor.of(new float[] {1.5f}, 1)), Map.of(name, name));
         SafetensorsFile file = Safetensors.read(path);
         assertThat(file.tensor(name).toFloatArray()).containsExactly(1.5f);
