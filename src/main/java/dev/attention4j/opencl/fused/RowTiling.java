@@ -28,7 +28,7 @@ record RowTiling(int vectorWidth, int rowVectors, int keyTile, int dimTile, int 
         int most = width == 16 ? 3 : 2;
         int keyTile = width == 16 ? 8 : 4;
         int rowVectors = (int) Math.max(1, Math.min(most, (rows + width - 1) / width));
-        for (int keyBlock = 64; keyBlock >= 8; keyBlock /= 2) {
+        for (int keyBlock = 128; keyBlock >= 8; keyBlock /= 2) {
             for (int vectors = rowVectors; vectors >= 1; vectors--) {
                 RowTiling tiling = new RowTiling(width, vectors, keyTile, keyTile, keyBlock);
                 if (tiling.localBytes(problem) <= device.localMemoryBytes()) {
