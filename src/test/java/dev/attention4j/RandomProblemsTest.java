@@ -2,10 +2,8 @@ package dev.attention4j;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.attention4j.opencl.runtime.Handles;
 import java.util.ArrayList;
 import java.util.List;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
@@ -42,11 +40,6 @@ class RandomProblemsTest {
             }
         }
         return ways;
-    }
-
-    @AfterEach
-    void noHandleIsAlive() {
-        assertThat(Handles.live()).as(Handles.report()).isZero();
     }
 
     @ParameterizedTest

