@@ -14,14 +14,14 @@
 //
 // For each block of KEY_BLOCK keys (Milakov and Gimelshein, "Online normalizer calculation for softmax", 2018):
 //   S[key][row] = K Q^T   in register tiles of KEY_TILE keys x ROW_VECTORS
-//   softcap, bias and masks on S, where the operation has them and, for the band, where the block meets its edge
+//   softcap, bias and masks on S, where the operation has them and, for key ranges, where the block meets the end of one
 //   m' = max(m, max S), P = 2^(S - m'), l = l * 2^(m - m') + sum P
 //   O[dim][row] = O * 2^(m - m') + V^T P   in register tiles of DIM_TILE dims x ROW_VECTORS
-// and at the end O / l. Scores are in units of log2(e), so that exp is exp2. Keys outside of every row's band are not
+// and at the end O / l. Scores are in units of log2(e), so that exp is exp2. Keys outside of every row's key range are not
 // visited; wholly masked rows keep m = -infinity and l = 0 and give 0.
 //
 // Registers for float16 vectors and 3 x 8 tiles: 24 sums, 3 rows, 1 element of 32. Memory of a work-group, in floats:
-// (headDim + valueDim + KEY_BLOCK + 2) * ROWS, and with 16-bit storage KEY_BLOCK * (headDim + valueDim) more; the host
+// (headDim + valueDim + KEY_BLOCK + 5) * ROWS, and with 16-bit storage KEY_BLOCK * (headDim + valueDim) more; the host
 // gives it as arguments.
 //
 // Widths and options are arguments, not macros: they are looked at once for each block of keys, outside of every inner
@@ -30,10 +30,8 @@
 // A masked weight is 0, and 0 * NaN would be NaN: a block that masks anything looks for values that are not finite first,
 // and if it has any takes the slow way, which leaves out what has weight 0.
 
-#define BANDED
-
-#include "common/band.clh"
 #include "common/exp2.clh"
+#include "common/key_range.clh"
 #include "common/multiply_add.clh"
 #include "common/storage.clh"
 #include "common/vector.clh"
@@ -56,7 +54,9 @@
 #define HAS_MASK 2
 #define HAS_BIAS 4
 #define HAS_LOG_SUM_EXP 8
-#define HAS_OFFSET_PER_BATCH 16
+#define HAS_TABLE 16
+#define HAS_ALIBI 32
+#define HAS_SINKS 64
 
 #define ROWS (ROW_VECTORS * VECTOR_WIDTH)
 #define LN2 0.693147180559945309f
@@ -94,9 +94,10 @@ bool any_not_finite(ELEMENT_SPACE const float *from, long rowStride, int rows, i
     return found != 0;
 }
 
-// S[key][row] of KEY_TILE keys from firstKey on; beyond the last key the last one is computed again, and not used.
+// S[key][row] of KEY_TILE keys from firstKey on, scaled after the sum: the products of 16-bit numbers are exact in float,
+// and scaling the query first would round them. Beyond the last key the last one is computed again, and not used.
 void score_tile(ELEMENT_SPACE const float *key, long rowStride, int firstKey, int keysHere,
-                int headDim, __local const VECTOR *queryRows, __local VECTOR *scores) {
+                int headDim, float scale, __local const VECTOR *queryRows, __local VECTOR *scores) {
     ELEMENT_SPACE const float *rows[KEY_TILE];
     VECTOR sums[KEY_TILE][ROW_VECTORS];
 #pragma unroll
@@ -126,7 +127,7 @@ void score_tile(ELEMENT_SPACE const float *key, long rowStride, int firstKey, in
     for (int t = 0; t < KEY_TILE; t++) {
 #pragma unroll
         for (int r = 0; r < ROW_VECTORS; r++) {
-            scores[(firstKey + t) * ROW_VECTORS + r] = sums[t][r];
+            scores[(firstKey + t) * ROW_VECTORS + r] = sums[t][r] * scale;
         }
     }
 }
@@ -166,13 +167,17 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_rows(
     __global const STORED *key, long keyOffset, long keyBatchStride, long keyHeadStride, long keyRowStride,
     __global const STORED *value, long valueOffset, long valueBatchStride, long valueHeadStride, long valueRowStride,
     __global STORED *output, __global float *logSumExp, int features, int queryHeads, int group, int unitHeads,
-    int queries, int keys, int headDim, int valueDim, float scale, float softcap, __global const int *offsets, int offset, int left, int right,
+    int queries, int keys, int headDim, int valueDim, float scale, float softcap, __global const int *keyRanges, int offset, int left, int right,
+    __global const float *alibiSlopes, int slopeStride, __global const float *sinks,
     __global const uchar *mask, long maskOffset, long maskBatchStride, long maskHeadStride, long maskQueryStride,
     long maskKeyStride, __global const float *bias, long biasOffset, long biasBatchStride, long biasHeadStride,
     long biasQueryStride, long biasKeyStride, __local VECTOR *queryRows, __local VECTOR *outputRows,
     __local VECTOR *scores, __local float *keyBlock, __local float *valueBlock) {
     __local int rowBegin[ROWS];
     __local int rowEnd[ROWS];
+    __local float rowPosition[ROWS];
+    __local float rowSlope[ROWS];
+    __local float rowSink[ROWS];
 
     const int units = queryHeads / unitHeads;
     const int batch = get_group_id(1) / units;
@@ -180,7 +185,6 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_rows(
     // Of causal problems the last blocks are the longest: they go first, so that no processor is left with one at the end.
     const int firstRow = (get_num_groups(0) - 1 - get_group_id(0)) * ROWS;
     const int rowsHere = min(ROWS, unitHeads * queries - firstRow);
-    const int bandOffset = features & HAS_OFFSET_PER_BATCH ? offsets[batch] : offset;
     query += queryOffset + batch * queryBatchStride;
     key += keyOffset + batch * keyBatchStride + (firstHead / group) * keyHeadStride;
     value += valueOffset + batch * valueBatchStride + (firstHead / group) * valueHeadStride;
@@ -195,10 +199,19 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_rows(
         __global const STORED *from =
             query + (firstHead + row / queries) * queryHeadStride + (row % queries) * queryRowStride;
         for (int d = 0; d < headDim; d++) {
-            ((__local float *)queryRows)[d * ROWS + lane] = load_stored(from, d) * scale;
+            ((__local float *)queryRows)[d * ROWS + lane] = load_stored(from, d);
         }
-        rowBegin[lane] = band_begin(row % queries, bandOffset, left, keys);
-        rowEnd[lane] = band_end(row % queries, bandOffset, right, keys);
+        const int head = firstHead + row / queries;
+        const KeyRange range = key_range(keyRanges, (features & HAS_TABLE) != 0, batch, row % queries, queries, offset,
+                                         left, right, keys);
+        rowBegin[lane] = range.begin;
+        rowEnd[lane] = range.end;
+        if (features & HAS_ALIBI) {
+            rowPosition[lane] = range.position;
+            rowSlope[lane] = -LOG2E * alibiSlopes[range.sequence * slopeStride + head];
+        }
+        // A sink is a first key with a value of 0.
+        rowSink[lane] = features & HAS_SINKS ? LOG2E * sinks[head] : -INFINITY;
         blockBegin = min(blockBegin, rowBegin[lane]);
         blockEnd = max(blockEnd, rowEnd[lane]);
         cleanBegin = max(cleanBegin, rowBegin[lane]);
@@ -210,8 +223,8 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_rows(
     VECTOR maxima[ROW_VECTORS];
     VECTOR sums[ROW_VECTORS];
     for (int r = 0; r < ROW_VECTORS; r++) {
-        maxima[r] = (VECTOR)(-INFINITY);
-        sums[r] = (VECTOR)(0.0f);
+        maxima[r] = LOAD_VECTOR(rowSink + r * VECTOR_WIDTH);
+        sums[r] = select((VECTOR)(1.0f), (VECTOR)(0.0f), maxima[r] == -INFINITY);
     }
 
     for (int firstKey = blockBegin; firstKey < blockEnd; firstKey += KEY_BLOCK) {
@@ -232,12 +245,21 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_rows(
         const long valuesStride = valueDim;
 #endif
         for (int k = 0; k < keysHere; k += KEY_TILE) {
-            score_tile(keysStart, keysStride, k, keysHere, headDim, queryRows, scores);
+            score_tile(keysStart, keysStride, k, keysHere, headDim, scale, queryRows, scores);
         }
 
         if (features & HAS_SOFTCAP) {
             for (int n = 0; n < keysHere * ROW_VECTORS; n++) {
                 scores[n] = softcap * LOG2E * tanh(scores[n] / softcap);
+            }
+        }
+        if (features & HAS_ALIBI) {
+            for (int k = 0; k < keysHere; k++) {
+                for (int r = 0; r < ROW_VECTORS; r++) {
+                    const VECTOR distance = fabs(LOAD_VECTOR(rowPosition + r * VECTOR_WIDTH) - (float)(firstKey + k));
+                    scores[k * ROW_VECTORS + r] =
+                        MULTIPLY_ADD(LOAD_VECTOR(rowSlope + r * VECTOR_WIDTH), distance, scores[k * ROW_VECTORS + r]);
+                }
             }
         }
         for (int lane = 0; lane < ROWS && (features & (HAS_MASK | HAS_BIAS)) != 0; lane++) {

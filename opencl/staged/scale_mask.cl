@@ -1,26 +1,29 @@
-// Scale and mask, step 2 of the staged plan, in place: S = softcap(scale * S) + bias, and -infinity where a query may
+// Scale and mask, step 2 of the staged plan, in place: S = softcap(scale * S) + bias + ALiBi, and -infinity where a query may
 // not attend to a key.
 //
 //   scores [slices, queries, keys]                                    row-major float
 //   mask   bytes, not 0 = attend      | read through strides that are 0 along axes that are broadcast:
 //   bias   float, -infinity masks     | batch, head, query, key
 //
+//   alibiSlopes [queryHeads], or [sequences, queryHeads] with slopeStride = queryHeads
+//
 // The order is the point: softcap before bias before masks, so that a masked score stays -infinity. What a masked
 // element held before (NaN of a poisoned key among it) is written over, not computed with.
 //
 // One work-item per score; a work-group is GROUP_ITEMS neighbouring keys of one row.
 
-#include "common/band.clh"
+#include "common/key_range.clh"
 
 #ifndef GROUP_ITEMS
 #define GROUP_ITEMS 64 // work-items of a work-group
 #endif
 
-// SOFTCAP, BANDED, OFFSETS_PER_BATCH, MASK, BIAS: defined where the operation has them.
+// SOFTCAP, LIMITS_KEYS, KEY_RANGES, MASK, BIAS, ALIBI: defined where the operation has them.
 
 __kernel __attribute__((reqd_work_group_size(GROUP_ITEMS, 1, 1))) void scale_mask(
-    __global float *scores, long scoresOffset, int firstSlice, int queryHeads, int firstQuery, int queries, int keys, float scale,
-    float softcap, __global const int *offsets, int offset, int left, int right, __global const uchar *mask,
+    __global float *scores, long scoresOffset, int firstSlice, int queryHeads, int firstQuery, int queryLength, int queries,
+    int keys, float scale, float softcap, __global const int *keyRanges, int offset, int left, int right,
+    __global const float *alibiSlopes, int slopeStride, __global const uchar *mask,
     long maskOffset, long maskBatchStride, long maskHeadStride, long maskQueryStride, long maskKeyStride,
     __global const float *bias, long biasOffset, long biasBatchStride, long biasHeadStride, long biasQueryStride,
     long biasKeyStride) {
@@ -43,10 +46,13 @@ __kernel __attribute__((reqd_work_group_size(GROUP_ITEMS, 1, 1))) void scale_mas
         score += addend;
         attend = addend != -INFINITY;
 #endif
-#ifdef BANDED
-        const int bandOffset = band_offset(offsets, offset, batch);
-        attend = attend && column >= band_begin(queryRow, bandOffset, left, keys) &&
-                 column < band_end(queryRow, bandOffset, right, keys);
+        const KeyRange range =
+            key_range(keyRanges, HAS_KEY_RANGES, batch, queryRow, queryLength, offset, left, right, keys);
+#ifdef ALIBI
+        score -= alibiSlopes[range.sequence * slopeStride + head] * fabs((float)(range.position - column));
+#endif
+#ifdef LIMITS_KEYS
+        attend = attend && column >= range.begin && column < range.end;
 #endif
 #ifdef MASK
         attend = attend && mask[maskOffset + batch * maskBatchStride + head * maskHeadStride +

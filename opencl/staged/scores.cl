@@ -9,12 +9,12 @@
 //
 // Work-groups: (key tile, query tile, slice). A work-group stages a slice of headDim of its query rows and key rows in
 // local memory, transposed, so that work-items read neighbouring keys as vectors; each work-item accumulates
-// MICRO_QUERIES x (MICRO_VECTORS * VECTOR_WIDTH) scores in registers. Tiles outside of the band are not computed; what
+// MICRO_QUERIES x (MICRO_VECTORS * VECTOR_WIDTH) scores in registers. Tiles of keys that none of its queries may see are not computed; what
 // lies there is written over by scale_mask.
 //
 // Local memory: DIM_SLICE * (TILE_QUERIES + TILE_KEYS) floats.
 
-#include "common/band.clh"
+#include "common/key_range.clh"
 #include "common/multiply_add.clh"
 #include "common/storage.clh"
 #include "common/vector.clh"
@@ -42,8 +42,8 @@
 __kernel __attribute__((reqd_work_group_size(LOCAL_KEYS, LOCAL_QUERIES, 1))) void scores(
     __global const STORED *query, long queryOffset, long queryBatchStride, long queryHeadStride, long queryRowStride,
     __global const STORED *key, long keyOffset, long keyBatchStride, long keyHeadStride, long keyRowStride,
-    __global float *scores, long scoresOffset, int firstSlice, int queryHeads, int group, int firstQuery, int queries, int keys,
-    int headDim, __global const int *offsets, int offset, int left, int right) {
+    __global float *scores, long scoresOffset, int firstSlice, int queryHeads, int group, int firstQuery, int queryLength,
+    int queries, int keys, int headDim, __global const int *keyRanges, int offset, int left, int right) {
     __local float queryTile[DIM_SLICE * TILE_QUERIES];
     __local float keyTile[DIM_SLICE * TILE_KEYS];
 
@@ -61,9 +61,11 @@ __kernel __attribute__((reqd_work_group_size(LOCAL_KEYS, LOCAL_QUERIES, 1))) voi
 
     // A tile that no query may see runs no iteration: the trip count stays the same for the whole work-group, as the
     // barriers need it.
-    const int bandOffset = band_offset(offsets, offset, batch);
-    const int begin = band_begin(firstQuery + tileQuery, bandOffset, left, keys);
-    const int end = band_end(firstQuery + tileQuery + rowsHere - 1, bandOffset, right, keys);
+    const int firstRow = firstQuery + tileQuery;
+    const int begin =
+        key_range(keyRanges, HAS_KEY_RANGES, batch, firstRow, queryLength, offset, left, right, keys).begin;
+    const int end =
+        key_range(keyRanges, HAS_KEY_RANGES, batch, firstRow + rowsHere - 1, queryLength, offset, left, right, keys).end;
     const int dims = tileKey < end && tileKey + keysHere > begin ? headDim : 0;
 
     VECTOR sums[MICRO_QUERIES][MICRO_VECTORS];

@@ -2,6 +2,7 @@
 //
 //   scores    [slices, queries, keys]      row-major float; -infinity where masked; keys may be 0
 //   logSumExp [batch, queryHeads, queryLength], written with LOG_SUM_EXP only
+//   sinks     [queryHeads], read with SINKS only: a logit that joins the sum and has no weight of its own
 //
 // weight = exp(score - max) / sum, the maximum taken out so that exp stays within range. A row whose maximum is
 // -infinity has no key to attend to: weights 0, log-sum-exp -infinity. NaN in a score makes the whole row NaN: fmax
@@ -47,7 +48,8 @@ float group_sum(float mine, __local float *shared) {
 }
 
 __kernel __attribute__((reqd_work_group_size(GROUP_ITEMS, 1, 1))) void softmax(
-    __global float *scores, long scoresOffset, __global float *logSumExp, int firstSlice, int firstQuery, int queryLength, int queries,
+    __global float *scores, long scoresOffset, __global float *logSumExp,
+    __global const float *sinks, int queryHeads, int firstSlice, int firstQuery, int queryLength, int queries,
     int keys) {
     __local float shared[GROUP_ITEMS];
     const int item = get_local_id(0);
@@ -65,6 +67,10 @@ __kernel __attribute__((reqd_work_group_size(GROUP_ITEMS, 1, 1))) void softmax(
         rowMax = fmax(rowMax, scoreRow[at]);
     }
     rowMax = group_max(rowMax, shared);
+#ifdef SINKS
+    const float sink = sinks[(firstSlice + slice) % queryHeads];
+    rowMax = fmax(rowMax, sink);
+#endif
 
     // exp(-infinity - 0) is 0: a row without a key needs no branch, only a maximum that can be subtracted.
     const float shift = rowMax == -INFINITY ? 0.0f : rowMax;
@@ -81,6 +87,9 @@ __kernel __attribute__((reqd_work_group_size(GROUP_ITEMS, 1, 1))) void softmax(
         rowSum += term;
     }
     rowSum = group_sum(rowSum, shared);
+#ifdef SINKS
+    rowSum += exp(sink - shift);
+#endif
 
     const float factor = rowSum == 0.0f ? 0.0f : 1.0f / rowSum;
     for (int at = item * VECTOR_WIDTH; at < vectorKeys; at += GROUP_ITEMS * VECTOR_WIDTH) {

@@ -6,14 +6,14 @@
 //
 // Slices and queries as in scores.cl. Work-groups: (tile of valueDim, query tile, slice). A work-group stages a slice of
 // keys: their weights, transposed, and their values; each work-item accumulates
-// MICRO_QUERIES x (MICRO_VECTORS * VECTOR_WIDTH) outputs in registers. Keys outside of the band are not visited.
+// MICRO_QUERIES x (MICRO_VECTORS * VECTOR_WIDTH) outputs in registers. Keys that none of its queries may see are not visited.
 //
 // With SKIP_MASKED (anything in the operation masks) a weight of exactly 0 takes nothing from its value: 0 * NaN would
 // be NaN, and what a masked value holds must not show.
 //
 // Local memory: KEY_SLICE * (TILE_QUERIES + TILE_DIMS) floats.
 
-#include "common/band.clh"
+#include "common/key_range.clh"
 #include "common/multiply_add.clh"
 #include "common/storage.clh"
 #include "common/vector.clh"
@@ -41,7 +41,7 @@
 __kernel __attribute__((reqd_work_group_size(LOCAL_DIMS, LOCAL_QUERIES, 1))) void weighted_sum(
     __global const float *weights, long weightsOffset, __global const STORED *value, long valueOffset, long valueBatchStride,
     long valueHeadStride, long valueRowStride, __global STORED *output, int firstSlice, int queryHeads, int group,
-    int firstQuery, int queryLength, int queries, int keys, int valueDim, __global const int *offsets, int offset,
+    int firstQuery, int queryLength, int queries, int keys, int valueDim, __global const int *keyRanges, int offset,
     int left, int right) {
     __local float weightTile[KEY_SLICE * TILE_QUERIES];
     __local float valueTile[KEY_SLICE * TILE_DIMS];
@@ -55,9 +55,11 @@ __kernel __attribute__((reqd_work_group_size(LOCAL_DIMS, LOCAL_QUERIES, 1))) voi
     const int rowsHere = min(TILE_QUERIES, queries - tileQuery);
     const int dimsHere = min(TILE_DIMS, valueDim - tileDim);
 
-    const int bandOffset = band_offset(offsets, offset, batch);
-    const int begin = band_begin(firstQuery + tileQuery, bandOffset, left, keys);
-    const int end = band_end(firstQuery + tileQuery + rowsHere - 1, bandOffset, right, keys);
+    const int firstRow = firstQuery + tileQuery;
+    const int begin =
+        key_range(keyRanges, HAS_KEY_RANGES, batch, firstRow, queryLength, offset, left, right, keys).begin;
+    const int end =
+        key_range(keyRanges, HAS_KEY_RANGES, batch, firstRow + rowsHere - 1, queryLength, offset, left, right, keys).end;
 
     weights += weightsOffset + ((long)get_group_id(2) * queries + tileQuery) * keys;
     value += valueOffset + batch * valueBatchStride + (head / group) * valueHeadStride + tileDim;

@@ -1,7 +1,6 @@
 package dev.attention4j;
 
 import java.util.Arrays;
-import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.StringJoiner;
@@ -11,9 +10,15 @@ import java.util.StringJoiner;
  *
  * <p>For each query row: scores = scale · query · keyᵀ, then softcap, then + bias, then masks, then softmax over the
  * keys, then the sum of the values by those weights (Vaswani et al., "Attention Is All You Need", 2017, section 3.2.1;
- * softcap as in Gemma 2, 2024). What may be attended to is the conjunction of causal, window and boolean mask; a bias
- * of −∞ masks too. A row with no key to attend to gives output 0, weights 0 and log-sum-exp −∞; what a masked key,
- * value or bias holds, NaN included, never shows in a result.
+ * softcap as in Gemma 2, 2024). ALiBi adds its own bias, and a sink one more term to the softmax's denominator. What may
+ * be attended to is the conjunction of causal, window, key lengths, packing and boolean mask; a bias of −∞ masks too. A
+ * row with no key to attend to gives output 0, weights 0 and log-sum-exp −∞ (its sink's logit if it has one); what a
+ * masked key, value or bias holds, NaN included, never shows in a result.
+ *
+ * <p>Causal, window and ALiBi go by positions: query i stands at key i + offset, where the offset is 0 ({@link
+ * Alignment#TOP_LEFT}), puts the last query at the last key ({@link Alignment#BOTTOM_RIGHT}), or is given. Where each
+ * batch row has its own key length, the last key is the last of those; in packed sequences all of it is counted within
+ * each sequence.
  */
 public final class Attention {
     /** Plain attention: scale 1/√headDim, no mask. */
@@ -28,10 +33,15 @@ public final class Attention {
     private final int windowRight;
     private final Tensor mask;
     private final Tensor bias;
+    private final int[] keyLengths;
+    private final int[] cumulativeQueryLengths;
+    private final int[] cumulativeKeyLengths;
+    private final float[] alibiSlopes;
+    private final float[] sinks;
     private final boolean wantsWeights;
     private final boolean wantsLogSumExp;
 
-    private Attention(Builder builder) {
+    Attention(AttentionBuilder builder) {
         scale = builder.scale;
         softcap = builder.softcap;
         causal = builder.causal;
@@ -41,6 +51,11 @@ public final class Attention {
         windowRight = builder.windowRight;
         mask = builder.mask;
         bias = builder.bias;
+        keyLengths = builder.keyLengths;
+        cumulativeQueryLengths = builder.cumulativeQueryLengths;
+        cumulativeKeyLengths = builder.cumulativeKeyLengths;
+        alibiSlopes = builder.alibiSlopes;
+        sinks = builder.sinks;
         wantsWeights = builder.wantsWeights;
         wantsLogSumExp = builder.wantsLogSumExp;
     }
@@ -50,8 +65,8 @@ public final class Attention {
      *
      * @return a new builder
      */
-    public static Builder builder() {
-        return new Builder();
+    public static AttentionBuilder builder() {
+        return new AttentionBuilder();
     }
 
     /**
@@ -137,6 +152,15 @@ public final class Attention {
     }
 
     /**
+     * Whether anything but mask and bias keeps a query from some keys: a band, key lengths or packing.
+     *
+     * @return false if every query may see every key
+     */
+    public boolean limitsKeys() {
+        return isBanded() || keyLengths.length > 0 || isPacked();
+    }
+
+    /**
      * The boolean mask, true = attend.
      *
      * @return empty for none
@@ -152,6 +176,60 @@ public final class Attention {
      */
     public Optional<Tensor> bias() {
         return Optional.ofNullable(bias);
+    }
+
+    /**
+     * How many keys of each batch row there are; those behind them are padding.
+     *
+     * @return empty for all, one number for all batch rows, or one for each
+     */
+    public int[] keyLengths() {
+        return keyLengths.clone();
+    }
+
+    /**
+     * Where each packed sequence of queries begins, and behind the last where it ends.
+     *
+     * @return sequences + 1 numbers from 0 up to the query length; empty where nothing is packed
+     */
+    public int[] cumulativeQueryLengths() {
+        return cumulativeQueryLengths.clone();
+    }
+
+    /**
+     * Where each packed sequence of keys begins, and behind the last where it ends.
+     *
+     * @return sequences + 1 numbers from 0 up to the key length; empty where nothing is packed
+     */
+    public int[] cumulativeKeyLengths() {
+        return cumulativeKeyLengths.clone();
+    }
+
+    /**
+     * Whether sequences of unequal length lie one after another in one batch row.
+     *
+     * @return true with cumulative lengths
+     */
+    public boolean isPacked() {
+        return cumulativeQueryLengths.length > 0;
+    }
+
+    /**
+     * By how much a score falls for each key between its query's position and its key.
+     *
+     * @return empty for no ALiBi, one slope for each query head, or [sequences, queryHeads] row-major
+     */
+    public float[] alibiSlopes() {
+        return alibiSlopes.clone();
+    }
+
+    /**
+     * A logit for each query head that joins the softmax's denominator and attends to nothing.
+     *
+     * @return empty for none
+     */
+    public float[] sinks() {
+        return sinks.clone();
     }
 
     /**
@@ -172,25 +250,47 @@ public final class Attention {
         return wantsLogSumExp;
     }
 
+    /** The explicit offset of a sequence, uncopied. */
+    int offsetOf(int sequence) {
+        return offsets[offsets.length == 1 ? 0 : sequence];
+    }
+
+    boolean hasOffsets() {
+        return offsets.length > 0;
+    }
+
+    /** The key length of a batch row, uncopied; all keys unless it is given. */
+    int keyLengthOf(int batchRow, int keyLength) {
+        return keyLengths.length == 0 ? keyLength : keyLengths[keyLengths.length == 1 ? 0 : batchRow];
+    }
+
+    /** The ALiBi slopes, uncopied. */
+    float[] slopes() {
+        return alibiSlopes;
+    }
+
+    /** The sinks, uncopied. */
+    float[] sinkLogits() {
+        return sinks;
+    }
+
+    /** The cumulative lengths of queries, uncopied. */
+    int[] packedQueries() {
+        return cumulativeQueryLengths;
+    }
+
+    /** The cumulative lengths of keys, uncopied. */
+    int[] packedKeys() {
+        return cumulativeKeyLengths;
+    }
+
     /**
      * A builder that starts from this operation.
      *
      * @return a new builder
      */
-    public Builder toBuilder() {
-        Builder builder = new Builder();
-        builder.scale = scale;
-        builder.softcap = softcap;
-        builder.causal = causal;
-        builder.alignment = alignment;
-        builder.offsets = offsets;
-        builder.windowLeft = windowLeft;
-        builder.windowRight = windowRight;
-        builder.mask = mask;
-        builder.bias = bias;
-        builder.wantsWeights = wantsWeights;
-        builder.wantsLogSumExp = wantsLogSumExp;
-        return builder;
+    public AttentionBuilder toBuilder() {
+        return new AttentionBuilder(this);
     }
 
     @Override
@@ -204,11 +304,24 @@ public final class Attention {
         if (windowLeft >= 0 || windowRight >= 0) {
             text.add("window=" + windowLeft + "," + windowRight);
         }
-        if (isBanded()) {
+        if (isBanded() || alibiSlopes.length > 0) {
             text.add(offsets.length > 0 ? "offsets=" + Arrays.toString(offsets) : alignment.name());
         }
         mask().ifPresent(m -> text.add("mask=" + Shapes.text(m.shape())));
         bias().ifPresent(b -> text.add("bias=" + Shapes.text(b.shape())));
+        if (keyLengths.length > 0) {
+            text.add("keyLengths=" + Arrays.toString(keyLengths));
+        }
+        if (isPacked()) {
+            text.add("cumulativeLengths=" + Arrays.toString(cumulativeQueryLengths) + ","
+                    + Arrays.toString(cumulativeKeyLengths));
+        }
+        if (alibiSlopes.length > 0) {
+            text.add("alibiSlopes=" + Arrays.toString(alibiSlopes));
+        }
+        if (sinks.length > 0) {
+            text.add("sinks=" + Arrays.toString(sinks));
+        }
         if (wantsWeights) {
             text.add("weights");
         }
@@ -216,199 +329,5 @@ public final class Attention {
             text.add("logSumExp");
         }
         return text.toString();
-    }
-
-    /** Collects options; each is checked as it is set, and against the tensors when an engine is called. */
-    public static final class Builder {
-        private Double scale;
-        private Double softcap;
-        private boolean causal;
-        private Alignment alignment = Alignment.TOP_LEFT;
-        private int[] offsets = {};
-        private int windowLeft = -1;
-        private int windowRight = -1;
-        private Tensor mask;
-        private Tensor bias;
-        private boolean wantsWeights;
-        private boolean wantsLogSumExp;
-
-        private Builder() {}
-
-        /**
-         * Sets what query · key is multiplied with; 1/√headDim unless set.
-         *
-         * @param scale finite
-         * @return this
-         * @throws IllegalArgumentException if NaN or infinite
-         */
-        public Builder scale(double scale) {
-            if (!Double.isFinite(scale) || !Float.isFinite((float) scale)) {
-                throw new IllegalArgumentException("scale: " + scale + ", must be a finite float");
-            }
-            this.scale = scale;
-            return this;
-        }
-
-        /**
-         * Bounds the scores to ±cap by {@code cap · tanh(score / cap)}, before bias and masks.
-         *
-         * @param cap above 0
-         * @return this
-         * @throws IllegalArgumentException unless positive and finite
-         */
-        public Builder softcap(double cap) {
-            if (!(cap >= Float.MIN_NORMAL && cap <= Float.MAX_VALUE)) {
-                throw new IllegalArgumentException("softcap: " + cap + ", must be a finite float above 0");
-            }
-            this.softcap = cap;
-            return this;
-        }
-
-        /**
-         * Masks the keys beyond each query's position.
-         *
-         * @param alignment which key a query stands at if the lengths differ
-         * @return this
-         */
-        public Builder causal(Alignment alignment) {
-            this.causal = true;
-            return align(alignment);
-        }
-
-        /**
-         * Masks the keys beyond each query's position, which is given: query i sees key j if j ≤ i + offset.
-         *
-         * @param offsets one for all batch rows, or one for each
-         * @return this
-         */
-        public Builder causalOffsets(int... offsets) {
-            this.causal = true;
-            return alignOffsets(offsets);
-        }
-
-        /**
-         * Sees only the keys near each query's position p: p − left ≤ key ≤ p + right. A "window of W that includes
-         * itself" is left = W − 1. Positions are top-left unless {@link #align} or {@link #alignOffsets} says otherwise.
-         *
-         * @param left how many keys before, −1 for all
-         * @param right how many keys beyond, −1 for all; causal overrides it
-         * @return this
-         * @throws IllegalArgumentException if below −1
-         */
-        public Builder window(int left, int right) {
-            if (left < -1 || right < -1) {
-                throw new IllegalArgumentException(
-                        "window: left " + left + ", right " + right + ", each must be -1 (unbounded) or more");
-            }
-            this.windowLeft = left;
-            this.windowRight = right;
-            return this;
-        }
-
-        /**
-         * Says which key a query stands at, for causal and window.
-         *
-         * @param alignment top-left unless set
-         * @return this
-         */
-        public Builder align(Alignment alignment) {
-            this.alignment = Objects.requireNonNull(alignment, "alignment");
-            this.offsets = new int[0];
-            return this;
-        }
-
-        /**
-         * Says which key a query stands at, for causal and window: query i at key i + offset.
-         *
-         * @param offsets one for all batch rows, or one for each; negative is legal
-         * @return this
-         * @throws IllegalArgumentException if there is none
-         */
-        public Builder alignOffsets(int... offsets) {
-            if (offsets.length == 0) {
-                throw new IllegalArgumentException("offsets: none given, must be 1 or one per batch row");
-            }
-            for (int offset : offsets) {
-                if (Math.abs((long) offset) > AttentionProblem.MAX_LENGTH) {
-                    throw new IllegalArgumentException(
-                            "offsets: " + offset + ", must be within ±" + AttentionProblem.MAX_LENGTH);
-                }
-            }
-            this.offsets = offsets.clone();
-            return this;
-        }
-
-        /**
-         * Sets which keys each query may attend to: true = attend. (PyTorch's {@code nn.MultiheadAttention} has it the
-         * other way round; its {@code scaled_dot_product_attention} as here.)
-         *
-         * @param mask BOOL, broadcast right-aligned against [batch, heads, queryLength, keyLength]; null for none
-         * @return this
-         * @throws IllegalArgumentException if it is not BOOL or has more than 4 axes
-         */
-        public Builder mask(Tensor mask) {
-            if (mask != null && mask.dtype() != DType.BOOL) {
-                throw new IllegalArgumentException(
-                        "mask: type " + mask.dtype() + ", must be BOOL (true = attend); numbers to add are a bias");
-            }
-            this.mask = checkRank("mask", mask);
-            return this;
-        }
-
-        /**
-         * Sets what is added to the scores after scale and softcap; −∞ masks.
-         *
-         * @param bias a float type, broadcast right-aligned against [batch, heads, queryLength, keyLength]; null for none
-         * @return this
-         * @throws IllegalArgumentException if it is not a float type or has more than 4 axes
-         */
-        public Builder bias(Tensor bias) {
-            if (bias != null && !bias.dtype().isFloat()) {
-                throw new IllegalArgumentException(
-                        "bias: type " + bias.dtype() + ", must be a float type; a boolean tensor is a mask");
-            }
-            this.bias = checkRank("bias", bias);
-            return this;
-        }
-
-        /**
-         * Asks for the softmax's weights [batch, heads, queryLength, keyLength], float32.
-         *
-         * @param wanted false by default
-         * @return this
-         */
-        public Builder weights(boolean wanted) {
-            this.wantsWeights = wanted;
-            return this;
-        }
-
-        /**
-         * Asks for the scores' natural log-sum-exp [batch, heads, queryLength], float32, after scale, softcap, bias and
-         * masks.
-         *
-         * @param wanted false by default
-         * @return this
-         */
-        public Builder logSumExp(boolean wanted) {
-            this.wantsLogSumExp = wanted;
-            return this;
-        }
-
-        /**
-         * The operation as set so far.
-         *
-         * @return immutable; its mask and bias are the very tensors given
-         */
-        public Attention build() {
-            return new Attention(this);
-        }
-
-        private static Tensor checkRank(String name, Tensor tensor) {
-            if (tensor != null && tensor.rank() > 4) {
-                throw new IllegalArgumentException(name + ": shape " + Shapes.text(tensor.shape())
-                        + ", must have at most 4 axes [batch, heads, queryLength, keyLength]");
-            }
-            return tensor;
-        }
     }
 }

@@ -51,11 +51,7 @@ public record AttentionProblem(
             throw new IllegalArgumentException("query: " + queryHeads + " heads, must be a multiple of the "
                     + keyValueHeads + " heads of key and value");
         }
-        int offsets = attention.offsets().length;
-        if (offsets > 1 && offsets != batch) {
-            throw new IllegalArgumentException(
-                    "offsets: " + offsets + " given, must be 1 or one for each of the " + batch + " batch rows");
-        }
+        Positions.check(attention, batch, queryHeads, queryLength, keyLength);
         long[] scores = {batch, queryHeads, queryLength, keyLength};
         attention.mask().ifPresent(mask -> checkBroadcast("mask", mask, scores));
         attention.bias().ifPresent(bias -> checkBroadcast("bias", bias, scores));
@@ -145,51 +141,98 @@ public record AttentionProblem(
     }
 
     /**
-     * The key that query 0 of a batch row stands at; query i stands i further on.
+     * How many sequences there are: packed ones, or one for each batch row.
      *
-     * @param batchRow from 0
-     * @return negative or beyond the keys is legal
+     * @return 0 or more
      */
-    public int offset(int batchRow) {
-        int[] offsets = attention.offsets();
-        if (offsets.length > 0) {
-            return offsets[offsets.length == 1 ? 0 : batchRow];
-        }
-        return attention.alignment() == Alignment.TOP_LEFT ? 0 : keyLength - queryLength;
+    public int sequences() {
+        return attention.isPacked() ? attention.packedQueries().length - 1 : batch;
     }
 
     /**
-     * The first key that causal and window let a query see.
+     * The sequence that a query belongs to.
+     *
+     * @param batchRow from 0
+     * @param query from 0
+     * @return the batch row, or the number of the packed sequence
+     */
+    public int sequence(int batchRow, int query) {
+        return Positions.sequence(this, batchRow, query);
+    }
+
+    /**
+     * The key that query 0 of a sequence stands at, counted within the sequence; query i stands i further on.
+     *
+     * @param sequence a batch row, or a packed sequence
+     * @return negative or beyond the keys is legal
+     */
+    public int offset(int sequence) {
+        return Positions.offset(this, sequence);
+    }
+
+    /**
+     * The key that a query stands at, for causal, window and ALiBi.
+     *
+     * @param batchRow from 0
+     * @param query from 0
+     * @return counted in the whole key tensor, as keys are; negative or beyond the keys is legal
+     */
+    public int position(int batchRow, int query) {
+        return Positions.position(this, sequence(batchRow, query), query);
+    }
+
+    /**
+     * The first key that causal, window and packing let a query see.
      *
      * @param batchRow from 0
      * @param query from 0
      * @return 0 to keyLength
      */
     public int firstKey(int batchRow, int query) {
-        if (attention.windowLeft() < 0) {
-            return 0;
-        }
-        return clampToKeys((long) query + offset(batchRow) - attention.windowLeft());
+        return Positions.firstKey(this, sequence(batchRow, query), query);
     }
 
     /**
-     * One past the last key that causal and window let a query see; not above {@link #firstKey} if there is none.
+     * One past the last key that causal, window, key lengths and packing let a query see; not above {@link #firstKey} if
+     * there is none.
      *
      * @param batchRow from 0
      * @param query from 0
      * @return 0 to keyLength
      */
     public int endKey(int batchRow, int query) {
-        int right = attention.isCausal() ? 0 : attention.windowRight();
-        if (right < 0) {
-            return keyLength;
+        return Positions.endKey(this, sequence(batchRow, query), query);
+    }
+
+    /**
+     * The ALiBi slope of a head.
+     *
+     * @param sequence a batch row, or a packed sequence
+     * @param queryHead from 0
+     * @return 0 without ALiBi
+     */
+    public float alibiSlope(int sequence, int queryHead) {
+        float[] slopes = attention.slopes();
+        if (slopes.length == 0) {
+            return 0;
         }
-        return clampToKeys((long) query + offset(batchRow) + right + 1);
+        return slopes[(slopes.length == queryHeads ? 0 : sequence * queryHeads) + queryHead];
+    }
+
+    /**
+     * The logit of a head's attention sink.
+     *
+     * @param queryHead from 0
+     * @return −∞ without one
+     */
+    public float sink(int queryHead) {
+        float[] logits = attention.sinkLogits();
+        return logits.length == 0 ? Float.NEGATIVE_INFINITY : logits[queryHead];
     }
 
     /**
      * Useful floating-point operations: 2 for each multiply-add of the two products, over the pairs of query and key
-     * that causal and window leave; a square causal problem counts as half the full one, as FlashAttention's authors
+     * that causal, window, key lengths and packing leave; a square causal problem counts as half the full one, as FlashAttention's authors
      * count.
      *
      * @return operations
@@ -216,11 +259,12 @@ public record AttentionProblem(
 
     private double attendedPairs() {
         double all = (double) batch * queryLength * keyLength;
-        if (!attention.isBanded()) {
+        if (!attention.limitsKeys()) {
             return all;
         }
-        boolean square = queryLength == keyLength && attention.offsets().length == 0;
-        if (square && attention.isCausal() && attention.windowLeft() < 0) {
+        boolean square = queryLength == keyLength && !attention.hasOffsets();
+        boolean whole = attention.keyLengths().length == 0 && !attention.isPacked();
+        if (square && whole && attention.isCausal() && attention.windowLeft() < 0) {
             return all / 2;
         }
         double pairs = 0;
@@ -230,10 +274,6 @@ public record AttentionProblem(
             }
         }
         return pairs;
-    }
-
-    private int clampToKeys(long key) {
-        return (int) Math.max(0, Math.min(keyLength, key));
     }
 
     private static void checkTensor(String name, Tensor tensor) {

@@ -113,7 +113,7 @@ class BadInputTest {
 
     @Test
     void optionsThatMakeNoSenseByThemselves() {
-        Attention.Builder builder = Attention.builder();
+        AttentionBuilder builder = Attention.builder();
         for (double scale : new double[] {Double.NaN, Double.POSITIVE_INFINITY, 1e300}) {
             assertThatIllegalArgumentException()
                     .isThrownBy(() -> builder.scale(scale))

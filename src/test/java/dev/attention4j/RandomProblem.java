@@ -1,5 +1,6 @@
 package dev.attention4j;
 
+import java.util.Arrays;
 import java.util.Random;
 
 /**
@@ -30,12 +31,14 @@ public record RandomProblem(Tensor query, Tensor key, Tensor value, Attention at
      * Draws a problem with one option alone, or a random combination.
      *
      * @param seed the same seed gives the same problem
-     * @param only 0 to 7: scale, softcap, causal, window, offsets, mask, bias, none; −1 for a combination
+     * @param only 0 to 11: scale, softcap, causal, window, offsets, mask, bias, none, key lengths, ALiBi, sinks, packed
+     *     sequences; −1 for a combination
      * @return a problem
      */
     public static RandomProblem draw(long seed, int only) {
         Random random = new Random(seed);
-        int batch = random.nextInt(20) == 0 ? 0 : 1 + random.nextInt(3);
+        boolean packed = only >= 0 ? only == 11 : random.nextInt(5) == 0;
+        int batch = packed ? 1 : random.nextInt(20) == 0 ? 0 : 1 + random.nextInt(3);
         int keyValueHeads = 1 + random.nextInt(3);
         int group = random.nextInt(2) == 0 ? 1 : 1 + random.nextInt(3);
         int queryLength = random.nextInt(20) == 0 ? 0 : LENGTHS[random.nextInt(LENGTHS.length)];
@@ -50,8 +53,13 @@ public record RandomProblem(Tensor query, Tensor key, Tensor value, Attention at
         Tensor key = tensor(random, batch, keyValueHeads, keyLength, headDim);
         Tensor value = tensor(random, batch, keyValueHeads, keyLength, valueDim);
 
-        Attention.Builder builder =
+        AttentionBuilder builder =
                 Attention.builder().weights(random.nextBoolean()).logSumExp(random.nextBoolean());
+        int sequences = packed ? 1 + random.nextInt(6) : batch;
+        if (packed) {
+            builder.cumulativeLengths(
+                    cumulative(random, sequences, queryLength), cumulative(random, sequences, keyLength));
+        }
         if (on(random, only, 0)) {
             builder.scale(random.nextInt(8) == 0 ? 0 : random.nextGaussian());
         }
@@ -66,7 +74,7 @@ public record RandomProblem(Tensor query, Tensor key, Tensor value, Attention at
             builder.align(random.nextBoolean() ? Alignment.TOP_LEFT : Alignment.BOTTOM_RIGHT);
         }
         if (on(random, only, 4)) {
-            int[] offsets = new int[random.nextBoolean() || batch == 0 ? 1 : batch];
+            int[] offsets = new int[random.nextBoolean() || batch == 0 ? 1 : sequences];
             for (int n = 0; n < offsets.length; n++) {
                 offsets[n] = random.nextInt(keyLength + queryLength + 3) - queryLength - 1;
             }
@@ -79,6 +87,25 @@ public record RandomProblem(Tensor query, Tensor key, Tensor value, Attention at
         if (on(random, only, 6)) {
             builder.bias(bias(random, broadcast(random, scores)));
         }
+        if (on(random, only, 8) && !packed) {
+            int[] lengths = new int[random.nextInt(3) == 0 || batch == 0 ? 1 : batch];
+            Arrays.setAll(lengths, row -> random.nextInt(keyLength + 1));
+            builder.keyLengths(lengths);
+        }
+        if (on(random, only, 9)) {
+            float[] slopes = new float[random.nextBoolean() || sequences == 0 ? heads : sequences * heads];
+            for (int n = 0; n < slopes.length; n++) {
+                slopes[n] = (float) (0.5 * random.nextGaussian());
+            }
+            builder.alibiSlopes(slopes);
+        }
+        if (on(random, only, 10)) {
+            float[] sinks = new float[heads];
+            for (int n = 0; n < heads; n++) {
+                sinks[n] = random.nextInt(5) == 0 ? Float.NEGATIVE_INFINITY : (float) (2 * random.nextGaussian());
+            }
+            builder.sinks(sinks);
+        }
         Attention attention = builder.build();
         String reproduce = "RandomProblem.draw(" + seed + "L, " + only + "): " + dtype + " batch " + batch + " heads "
                 + heads + "/" + keyValueHeads + " lengths " + queryLength + "/" + keyLength + " widths " + headDim + "/"
@@ -90,6 +117,17 @@ public record RandomProblem(Tensor query, Tensor key, Tensor value, Attention at
                 laidOut(random, value.to(dtype)),
                 attention,
                 reproduce);
+    }
+
+    /** Sequences of any lengths, some of them empty. */
+    private static int[] cumulative(Random random, int sequences, int length) {
+        int[] ends = new int[sequences + 1];
+        for (int n = 1; n < sequences; n++) {
+            ends[n] = random.nextInt(length + 1);
+        }
+        ends[sequences] = length;
+        Arrays.sort(ends);
+        return ends;
     }
 
     private static boolean on(Random random, int only, int option) {
@@ -118,7 +156,7 @@ public record RandomProblem(Tensor query, Tensor key, Tensor value, Attention at
         }
         for (int row = 0; keys > 0 && row < mask.length / keys; row++) {
             if (random.nextInt(6) == 0) {
-                java.util.Arrays.fill(mask, row * keys, (row + 1) * keys, false);
+                Arrays.fill(mask, row * keys, (row + 1) * keys, false);
             }
         }
         return Tensor.of(mask, shape);

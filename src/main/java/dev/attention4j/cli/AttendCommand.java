@@ -1,6 +1,7 @@
 package dev.attention4j.cli;
 
 import dev.attention4j.Attention;
+import dev.attention4j.AttentionBuilder;
 import dev.attention4j.AttentionEngine;
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.AttentionResult;
@@ -76,7 +77,7 @@ final class AttendCommand implements Callable<Integer> {
     @Override
     public Integer call() throws IOException {
         PrintWriter screen = spec.commandLine().getOut();
-        Attention.Builder builder = options.builder();
+        AttentionBuilder builder = options.builder();
         EngineInfo info = device.choose();
         SafetensorsFile file = Safetensors.read(in);
         checkOutput();

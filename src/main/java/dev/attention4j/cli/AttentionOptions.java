@@ -2,6 +2,7 @@ package dev.attention4j.cli;
 
 import dev.attention4j.Alignment;
 import dev.attention4j.Attention;
+import dev.attention4j.AttentionBuilder;
 import java.util.Arrays;
 import java.util.Locale;
 import picocli.CommandLine.ITypeConverter;
@@ -64,8 +65,8 @@ final class AttentionOptions {
      *
      * @throws IllegalArgumentException naming the option that does not fit
      */
-    Attention.Builder builder() {
-        Attention.Builder builder = Attention.builder().weights(weights).logSumExp(logSumExp);
+    AttentionBuilder builder() {
+        AttentionBuilder builder = Attention.builder().weights(weights).logSumExp(logSumExp);
         if (causal != null && offsets != null) {
             throw new IllegalArgumentException(
                     "--offsets: given with --causal, must be given alone: it is causal itself");

@@ -7,6 +7,7 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.jr.ob.JSON;
 import dev.attention4j.Alignment;
 import dev.attention4j.Attention;
+import dev.attention4j.AttentionBuilder;
 import dev.attention4j.io.FileFormatException;
 import java.io.IOException;
 import java.util.Arrays;
@@ -42,7 +43,7 @@ final class AttentionAttributes {
      * @param json null for all defaults
      * @throws FileFormatException if one is not known, not of its type, or contradicts another; names it
      */
-    static Attention.Builder parse(String json, String file) throws FileFormatException {
+    static AttentionBuilder parse(String json, String file) throws FileFormatException {
         Map<String, Object> attributes = json == null ? Map.of() : object(json, file);
         for (String name : attributes.keySet()) {
             if (!KNOWN.contains(name)) {
@@ -57,8 +58,8 @@ final class AttentionAttributes {
         }
     }
 
-    private Attention.Builder builder() throws FileFormatException {
-        Attention.Builder builder = Attention.builder();
+    private AttentionBuilder builder() throws FileFormatException {
+        AttentionBuilder builder = Attention.builder();
         if (attributes.containsKey("scale")) {
             builder.scale(number("scale"));
         }
@@ -87,7 +88,7 @@ final class AttentionAttributes {
     }
 
     /** At most one of three may say where the diagonal lies, and only if there is one. */
-    private Attention.Builder align(Attention.Builder builder, boolean banded, boolean causalNamesAlignment)
+    private AttentionBuilder align(AttentionBuilder builder, boolean banded, boolean causalNamesAlignment)
             throws FileFormatException {
         boolean aligned = attributes.containsKey("alignment");
         boolean offset = attributes.containsKey("offsets");

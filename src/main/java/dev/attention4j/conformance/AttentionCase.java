@@ -1,6 +1,7 @@
 package dev.attention4j.conformance;
 
 import dev.attention4j.Attention;
+import dev.attention4j.AttentionBuilder;
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.Tensor;
 import dev.attention4j.io.FileFormatException;
@@ -72,7 +73,7 @@ public record AttentionCase(
         Tensor query = source.tensor("input.query");
         Tensor key = source.tensor("input.key");
         Tensor value = source.tensor("input.value");
-        Attention.Builder builder = AttentionAttributes.parse(source.metadata().get("attributes"), file);
+        AttentionBuilder builder = AttentionAttributes.parse(source.metadata().get("attributes"), file);
         try {
             Attention attention = builder.mask(source.find(MASK).orElse(null))
                     .bias(source.find(BIAS).orElse(null))

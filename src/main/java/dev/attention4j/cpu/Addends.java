@@ -3,19 +3,21 @@ package dev.attention4j.cpu;
 import dev.attention4j.AttentionProblem;
 import java.util.Arrays;
 
-/** Causal, window, mask and bias as one row of numbers to add to the scores, where −∞ stands for masked. */
+/** Position, length, mask, bias and ALiBi as one row of numbers to add to the scores, where −∞ stands for masked. */
 final class Addends {
     private final StridedRows mask;
     private final StridedRows bias;
+    private final boolean alibi;
 
     Addends(AttentionProblem problem) {
         mask = problem.attention().mask().map(StridedRows::new).orElse(null);
         bias = problem.attention().bias().map(StridedRows::new).orElse(null);
+        alibi = problem.attention().alibiSlopes().length > 0;
     }
 
     /** Whether there is anything to add for a block of keys. */
     boolean any(QueryBlock lanes, KeyBlock keys) {
-        return mask != null || bias != null || !lanes.seesAll(keys.start(), keys.start() + keys.count());
+        return mask != null || bias != null || alibi || !lanes.seesAll(keys.start(), keys.start() + keys.count());
     }
 
     /**
@@ -32,6 +34,11 @@ final class Addends {
             Arrays.fill(target, 0, count, 0);
         } else {
             bias.read(lanes.batch, head, query, keys.start(), count, target);
+        }
+        if (alibi) {
+            for (int j = 0; j < count; j++) {
+                target[j] -= lanes.slope[lane] * Math.abs((float) (lanes.position[lane] - keys.start() - j));
+            }
         }
         if (mask != null) {
             mask.read(lanes.batch, head, query, keys.start(), count, scratch);

@@ -2,7 +2,6 @@ package dev.attention4j.cpu;
 
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.Tensor;
-import java.util.Arrays;
 
 /**
  * Computes one {@link QueryBlock}: walks over its keys block by block with a running maximum and sum for each lane.
@@ -58,8 +57,11 @@ abstract class BlockKernel {
             max = new float[lanes.count];
             sum = new float[lanes.count];
         }
-        Arrays.fill(max, Float.NEGATIVE_INFINITY);
-        Arrays.fill(sum, 0);
+        for (int lane = 0; lane < lanes.count; lane++) {
+            // A sink is a first key with a value of 0.
+            max[lane] = lanes.sink[lane];
+            sum[lane] = max[lane] == Float.NEGATIVE_INFINITY ? 0 : 1;
+        }
         begin(lanes);
         for (int start = lanes.start; start < lanes.end; start += KeyBlock.MOST_KEYS) {
             keys.load(lanes.batch, lanes.keyValueHead, start, Math.min(lanes.end, start + KeyBlock.MOST_KEYS));

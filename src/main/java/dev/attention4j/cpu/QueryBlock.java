@@ -14,7 +14,13 @@ final class QueryBlock {
     final int[] head;
     /** The query row of each lane. */
     final int[] query;
-    /** The first key that causal and window let each lane see. */
+    /** The key that each lane stands at, and by how much its scores fall with the distance from there. */
+    final int[] position;
+
+    final float[] slope;
+    /** The logit of each lane's attention sink. */
+    final float[] sink;
+    /** The first key that each lane may see by position and length. */
     final int[] firstKey;
     /** One past the last such key; not above the first where there is none. */
     final int[] endKey;
@@ -30,6 +36,9 @@ final class QueryBlock {
         this.count = heads * rows;
         head = new int[count];
         query = new int[count];
+        position = new int[count];
+        slope = new float[count];
+        sink = new float[count];
         firstKey = new int[count];
         endKey = new int[count];
         int lowest = problem.keyLength();
@@ -37,6 +46,9 @@ final class QueryBlock {
         for (int lane = 0; lane < count; lane++) {
             head[lane] = firstHead + lane / rows;
             query[lane] = firstQuery + lane % rows;
+            position[lane] = problem.position(batch, query[lane]);
+            slope[lane] = problem.alibiSlope(problem.sequence(batch, query[lane]), head[lane]);
+            sink[lane] = problem.sink(head[lane]);
             firstKey[lane] = problem.firstKey(batch, query[lane]);
             endKey[lane] = problem.endKey(batch, query[lane]);
             if (firstKey[lane] < endKey[lane]) {
@@ -48,7 +60,7 @@ final class QueryBlock {
         end = highest;
     }
 
-    /** Whether causal and window let every lane see all of these keys. */
+    /** Whether position and length let every lane see all of these keys. */
     boolean seesAll(int from, int to) {
         for (int lane = 0; lane < count; lane++) {
             if (firstKey[lane] > from || endKey[lane] < to) {

@@ -9,6 +9,7 @@ import dev.attention4j.EngineInfo;
 import dev.attention4j.EngineOptions;
 import dev.attention4j.Tensor;
 import dev.attention4j.opencl.plan.DeviceCall;
+import dev.attention4j.opencl.plan.KeyRanges;
 import dev.attention4j.opencl.plan.Plan;
 import dev.attention4j.opencl.probe.DeviceProbe;
 import dev.attention4j.opencl.runtime.ClBuffer;
@@ -182,7 +183,6 @@ public final class OpenClEngine implements AttentionEngine {
         if (logSumExp != null) {
             results.add(logSumExp.tensor());
         }
-        int[] offsets = attention.offsets();
         plan.enqueue(new DeviceCall(
                 problem,
                 transfers.rows("query", query),
@@ -196,7 +196,9 @@ public final class OpenClEngine implements AttentionEngine {
                         .bias()
                         .map(bias -> transfers.broadcast(bias, DType.FLOAT32))
                         .orElse(null),
-                offsets.length > 1 ? transfers.integers(offsets) : null,
+                KeyRanges.needTable(attention) ? transfers.integers(KeyRanges.table(problem)) : null,
+                transfers.floatsOrNull(attention.alibiSlopes()),
+                transfers.floatsOrNull(attention.sinks()),
                 output.buffer(),
                 weights == null ? null : weights.buffer(),
                 logSumExp == null ? null : logSumExp.buffer(),

@@ -94,11 +94,21 @@ final class Transfers {
         return new Operand(buffer, tensor.offset(), tensor.strides());
     }
 
-    /** A small array of ints. */
+    /** An array of ints. */
     ClBuffer integers(int... numbers) {
+        if (numbers.length == 0) {
+            return scratch(1);
+        }
         Tensor tensor = Tensor.zeros(DType.INT32, numbers.length);
         tensor.bytes().asIntBuffer().put(numbers);
         return fromHost(tensor).buffer();
+    }
+
+    /** An array of floats; null if it is empty. */
+    ClBuffer floatsOrNull(float... numbers) {
+        return numbers.length == 0
+                ? null
+                : fromHost(Tensor.of(numbers, numbers.length)).buffer();
     }
 
     /** Memory for the length of the call, with undefined contents. */

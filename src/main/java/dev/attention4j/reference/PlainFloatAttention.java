@@ -44,7 +44,8 @@ public record PlainFloatAttention(float[] output, float[] weights, float[] logSu
             int batch = row / lq / problem.queryHeads();
             int slice = batch * problem.keyValueHeads() + problem.keyValueHead(head);
             float[] scores = new float[lk];
-            float max = Float.NEGATIVE_INFINITY;
+            float sink = problem.sink(head);
+            float max = sink;
             for (int j = 0; j < lk; j++) {
                 if (!terms.allows(batch, head, i, j)) {
                     scores[j] = Float.NEGATIVE_INFINITY;
@@ -65,7 +66,7 @@ public record PlainFloatAttention(float[] output, float[] weights, float[] logSu
             if (max == Float.NEGATIVE_INFINITY) {
                 continue;
             }
-            float sum = 0;
+            float sum = (float) Math.exp(sink - max);
             for (int j = 0; j < lk; j++) {
                 scores[j] = (float) Math.exp(scores[j] - max);
                 sum += scores[j];

@@ -44,7 +44,8 @@ public record ReferenceAttention(double[] output, double[] weights, double[] log
             int batch = row / lq / problem.queryHeads();
             int slice = batch * problem.keyValueHeads() + problem.keyValueHead(head);
             double[] scores = new double[lk];
-            double max = Double.NEGATIVE_INFINITY;
+            double sink = problem.sink(head);
+            double max = sink;
             for (int j = 0; j < lk; j++) {
                 if (!terms.allows(batch, head, i, j)) {
                     scores[j] = Double.NEGATIVE_INFINITY;
@@ -65,7 +66,7 @@ public record ReferenceAttention(double[] output, double[] weights, double[] log
             if (max == Double.NEGATIVE_INFINITY) {
                 continue;
             }
-            double sum = 0;
+            double sum = Math.exp(sink - max);
             for (int j = 0; j < lk; j++) {
                 scores[j] = Math.exp(scores[j] - max);
                 sum += scores[j];

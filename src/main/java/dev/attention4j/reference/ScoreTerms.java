@@ -3,7 +3,7 @@ package dev.attention4j.reference;
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.Tensor;
 
-/** Mask and bias of one problem, read by [batch, head, query, key] whatever they broadcast from. */
+/** What is added to the scores of one problem and what they are limited to, read by [batch, head, query, key] whatever they broadcast from. */
 final class ScoreTerms {
     private final AttentionProblem problem;
     private final boolean[] mask;
@@ -21,7 +21,7 @@ final class ScoreTerms {
         biasStrides = biasTensor == null ? null : broadcastStrides(biasTensor.shape());
     }
 
-    /** Whether the query may attend to the key, by causal, window, mask and a bias of −∞. */
+    /** Whether the query may attend to the key, by position, length, mask and a bias of −∞. */
     boolean allows(int batch, int head, int query, int key) {
         return key >= problem.firstKey(batch, query)
                 && key < problem.endKey(batch, query)
@@ -29,8 +29,11 @@ final class ScoreTerms {
                 && bias(batch, head, query, key) != Double.NEGATIVE_INFINITY;
     }
 
+    /** Bias and ALiBi. */
     double bias(int batch, int head, int query, int key) {
-        return bias == null ? 0 : bias[at(biasStrides, batch, head, query, key)];
+        double added = bias == null ? 0 : bias[at(biasStrides, batch, head, query, key)];
+        double slope = problem.alibiSlope(problem.sequence(batch, query), head);
+        return slope == 0 ? added : added - slope * Math.abs((double) problem.position(batch, query) - key);
     }
 
     private static int at(long[] strides, int batch, int head, int query, int key) {

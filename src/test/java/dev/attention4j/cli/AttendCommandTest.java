@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.attention4j.Alignment;
 import dev.attention4j.Attention;
+import dev.attention4j.AttentionBuilder;
 import dev.attention4j.AttentionEngine;
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.AttentionResult;
@@ -130,7 +131,7 @@ class AttendCommandTest {
         }
     }
 
-    private void assertSame(Attention.Builder expected, String... options) throws IOException {
+    private void assertSame(AttentionBuilder expected, String... options) throws IOException {
         Safetensors.write(in, tensors, Map.of());
         Object[] args = new Object[options.length + 6];
         System.arraycopy(new Object[] {"attend", in, "-o", out, "--device", "oracle"}, 0, args, 0, 6);

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.attention4j.Alignment;
 import dev.attention4j.Attention;
+import dev.attention4j.AttentionBuilder;
 import dev.attention4j.AttentionEngine;
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.AttentionResult;
@@ -210,7 +211,7 @@ class CpuEngineTest {
         for (int row = 0; row < queries; row++) {
             bias.floats().put(row, mask[row] ? 0 : Float.NEGATIVE_INFINITY);
         }
-        for (Attention.Builder attention : List.of(
+        for (AttentionBuilder attention : List.of(
                 Attention.builder().mask(Tensor.of(mask, queries, 1)),
                 Attention.builder().bias(bias))) {
             inputs.check(engine, attention);
@@ -245,7 +246,7 @@ class CpuEngineTest {
             }
         }
         Inputs poisoned = new Inputs(clean.query(), Tensor.of(key, 1, 1, keys, dim), Tensor.of(value, 1, 1, keys, dim));
-        Attention.Builder attention = Attention.builder()
+        AttentionBuilder attention = Attention.builder()
                 .mask(Tensor.of(mask, keys))
                 .causalOffsets(139 - (queries - 1))
                 .softcap(30)
@@ -268,7 +269,7 @@ class CpuEngineTest {
         value[5 * 4 + 2] = Float.NaN;
         float[] bias = new float[8];
         bias[5] = Float.NEGATIVE_INFINITY;
-        Attention.Builder attention =
+        AttentionBuilder attention =
                 Attention.builder().bias(Tensor.of(bias, 8)).logSumExp(true);
         Inputs poisoned = new Inputs(clean.query(), Tensor.of(key, 1, 1, 8, 4), Tensor.of(value, 1, 1, 8, 4));
         sameBits(clean.attend(engine, attention), poisoned.attend(engine, attention), false);
@@ -283,7 +284,7 @@ class CpuEngineTest {
         float[] value = clean.value().toFloatArray();
         float[] query = clean.query().toFloatArray();
         // Row 0 sees keys up to 77; the later rows see the rest too.
-        Attention.Builder causal = Attention.builder().causalOffsets(77).logSumExp(true);
+        AttentionBuilder causal = Attention.builder().causalOffsets(77).logSumExp(true);
         float[] expected = clean.attend(engine, causal).output().toFloatArray();
 
         key[78 * 4] = Float.NaN;
@@ -328,7 +329,7 @@ class CpuEngineTest {
     void threadsChangeNoBit() {
         Inputs inputs = Inputs.random(2, 4, 2, 200, 210, 40, 40);
         Inputs few = Inputs.random(3, 6, 2, 2, 210, 40, 40);
-        Attention.Builder attention = Attention.builder()
+        AttentionBuilder attention = Attention.builder()
                 .causal(Alignment.BOTTOM_RIGHT)
                 .mask(Tensor.of(randomMask(1, 210), 210))
                 .weights(true)
@@ -348,7 +349,7 @@ class CpuEngineTest {
     @Test
     void manyThreadsMayCall() throws Exception {
         Inputs inputs = Inputs.random(1, 4, 4, 100, 100, 32, 32);
-        Attention.Builder attention = Attention.builder().logSumExp(true);
+        AttentionBuilder attention = Attention.builder().logSumExp(true);
         AttentionResult expected = inputs.attend(engine, attention);
         List<Callable<AttentionResult>> calls = new ArrayList<>();
         for (int n = 0; n < 40; n++) {

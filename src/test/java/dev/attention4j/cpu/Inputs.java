@@ -3,6 +3,7 @@ package dev.attention4j.cpu;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.attention4j.Attention;
+import dev.attention4j.AttentionBuilder;
 import dev.attention4j.AttentionEngine;
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.AttentionResult;
@@ -24,12 +25,12 @@ record Inputs(Tensor query, Tensor key, Tensor value) {
         return new Inputs(query.to(type), key.to(type), value.to(type));
     }
 
-    AttentionResult attend(AttentionEngine engine, Attention.Builder attention) {
+    AttentionResult attend(AttentionEngine engine, AttentionBuilder attention) {
         return engine.attend(query, key, value, attention.build());
     }
 
     /** Output, weights and log-sum-exp are at most twice as far from the oracle as plain float loops, plus 1e-6. */
-    void check(AttentionEngine engine, Attention.Builder builder) {
+    void check(AttentionEngine engine, AttentionBuilder builder) {
         Attention attention = builder.weights(true).logSumExp(true).build();
         AttentionProblem problem = AttentionProblem.of(query, key, value, attention);
         ReferenceAttention oracle = ReferenceAttention.compute(problem, query, key, value);

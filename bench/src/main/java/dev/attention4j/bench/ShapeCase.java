@@ -2,6 +2,7 @@ package dev.attention4j.bench;
 
 import dev.attention4j.Alignment;
 import dev.attention4j.Attention;
+import dev.attention4j.AttentionBuilder;
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.DType;
 import dev.attention4j.Tensor;
@@ -162,7 +163,7 @@ public record ShapeCase(
      * @return what a contender computes
      */
     public AttentionProblem problem(DType dtype, Tensor mask) {
-        Attention.Builder attention = Attention.builder().mask(mask);
+        AttentionBuilder attention = Attention.builder().mask(mask);
         if (isCausal()) {
             attention.causal(Alignment.TOP_LEFT);
         }

@@ -1,6 +1,7 @@
 package dev.attention4j.bench;
 
 import dev.attention4j.Attention;
+import dev.attention4j.AttentionBuilder;
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.DType;
 import dev.attention4j.Tensor;
@@ -85,7 +86,7 @@ public final class Truth {
         Tensor query = part(inputs.query(), batch, head).slice(2, from, to);
         Tensor key = part(inputs.key(), batch, problem.keyValueHead(head));
         Tensor value = part(inputs.value(), batch, problem.keyValueHead(head));
-        Attention.Builder attention = Attention.builder();
+        AttentionBuilder attention = Attention.builder();
         if (problem.attention().isCausal()) {
             attention.causalOffsets(problem.offset(batch) + from);
         }

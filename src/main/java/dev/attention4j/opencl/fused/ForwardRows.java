@@ -3,8 +3,8 @@ package dev.attention4j.opencl.fused;
 import dev.attention4j.Attention;
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.DType;
-import dev.attention4j.opencl.plan.Band;
 import dev.attention4j.opencl.plan.DeviceCall;
+import dev.attention4j.opencl.plan.KeyRanges;
 import dev.attention4j.opencl.plan.Operand;
 import dev.attention4j.opencl.plan.Plan;
 import dev.attention4j.opencl.runtime.ClBuffer;
@@ -84,7 +84,9 @@ public final class ForwardRows implements Plan {
                 .integer(problem.valueDim())
                 .real((float) (softcap ? problem.scale() : problem.scale() * LOG2E))
                 .real((float) attention.softcap().orElse(0));
-        Band.set(arguments, call, unused);
+        KeyRanges.set(arguments, call, unused);
+        KeyRanges.setAlibi(arguments, call, unused);
+        arguments.buffer(call.sinks() == null ? unused : call.sinks());
         Operand none = new Operand(unused, 0, new long[4]);
         (call.mask() == null ? none : call.mask()).asElements(arguments);
         (call.bias() == null ? none : call.bias()).asElements(arguments);
@@ -115,7 +117,9 @@ public final class ForwardRows implements Plan {
                 | (call.mask() != null ? 2 : 0)
                 | (call.bias() != null ? 4 : 0)
                 | (call.logSumExp() != null ? 8 : 0)
-                | (call.offsets() != null ? 16 : 0);
+                | (call.keyRanges() != null ? 16 : 0)
+                | (call.alibiSlopes() != null ? 32 : 0)
+                | (call.sinks() != null ? 64 : 0);
     }
 
     private Optional<RowTiling> tiling(AttentionProblem problem) {

@@ -49,7 +49,7 @@ record RowTiling(int vectorWidth, int rowVectors, int keyTile, int dimTile, int 
 
     long localBytes(AttentionProblem problem) {
         long widths = (long) problem.headDim() + problem.valueDim();
-        long floats = (widths + keyBlock + 2) * rows() + (problem.dtype() == DType.FLOAT32 ? 0 : keyBlock * widths);
+        long floats = (widths + keyBlock + 5) * rows() + (problem.dtype() == DType.FLOAT32 ? 0 : keyBlock * widths);
         return 4 * floats;
     }
 

@@ -13,7 +13,9 @@ import java.util.function.LongFunction;
  * @param value [batch, keyValueHeads, keyLength, valueDim], last stride 1
  * @param mask bytes, broadcast to the scores by strides; null for none
  * @param bias floats, broadcast to the scores by strides; null for none
- * @param offsets an int for each batch row; null unless the problem has one for each
+ * @param keyRanges which keys each query may see, see {@link KeyRanges#table}; null where all batch rows are alike
+ * @param alibiSlopes [queryHeads] or [sequences, queryHeads] floats; null for none
+ * @param sinks [queryHeads] floats; null for none
  * @param output where the output goes, row-major
  * @param weights where the weights go, row-major float; null if not wanted
  * @param logSumExp where the log-sum-exp goes, row-major float; null if not wanted
@@ -27,7 +29,9 @@ public record DeviceCall(
         Operand value,
         Operand mask,
         Operand bias,
-        ClBuffer offsets,
+        ClBuffer keyRanges,
+        ClBuffer alibiSlopes,
+        ClBuffer sinks,
         ClBuffer output,
         ClBuffer weights,
         ClBuffer logSumExp,

@@ -2,8 +2,8 @@ package dev.attention4j.opencl.staged;
 
 import dev.attention4j.Attention;
 import dev.attention4j.AttentionProblem;
-import dev.attention4j.opencl.plan.Band;
 import dev.attention4j.opencl.plan.DeviceCall;
+import dev.attention4j.opencl.plan.KeyRanges;
 import dev.attention4j.opencl.plan.Operand;
 import dev.attention4j.opencl.runtime.ClKernel;
 import dev.attention4j.opencl.runtime.DeviceContext;
@@ -29,7 +29,15 @@ final class ScaleMask {
         Attention attention = problem.attention();
         Map<String, Object> defines = new HashMap<>();
         defines.put("GROUP_ITEMS", GROUP_ITEMS);
-        Band.define(attention, defines);
+        if (attention.limitsKeys()) {
+            defines.put("LIMITS_KEYS", 1);
+        }
+        if (call.keyRanges() != null) {
+            defines.put("KEY_RANGES", 1);
+        }
+        if (call.alibiSlopes() != null) {
+            defines.put("ALIBI", 1);
+        }
         if (attention.softcap().isPresent()) {
             defines.put("SOFTCAP", 1);
         }
@@ -46,11 +54,13 @@ final class ScaleMask {
                 .integer(block.firstSlice())
                 .integer(problem.queryHeads())
                 .integer(block.firstQuery())
+                .integer(problem.queryLength())
                 .integer(block.queries())
                 .integer(block.keys())
                 .real((float) problem.scale())
                 .real((float) attention.softcap().orElse(0));
-        Band.set(arguments, call, block.scores());
+        KeyRanges.set(arguments, call, block.scores());
+        KeyRanges.setAlibi(arguments, call, block.scores());
         Operand none = new Operand(block.scores(), 0, new long[4]);
         (call.mask() == null ? none : call.mask()).asElements(arguments);
         (call.bias() == null ? none : call.bias()).asElements(arguments);

@@ -1,8 +1,8 @@
 package dev.attention4j.opencl.staged;
 
 import dev.attention4j.AttentionProblem;
-import dev.attention4j.opencl.plan.Band;
 import dev.attention4j.opencl.plan.DeviceCall;
+import dev.attention4j.opencl.plan.KeyRanges;
 import dev.attention4j.opencl.runtime.ClKernel;
 import dev.attention4j.opencl.runtime.DeviceContext;
 
@@ -31,10 +31,11 @@ final class Scores {
                 .integer(problem.queryHeads())
                 .integer(block.group())
                 .integer(block.firstQuery())
+                .integer(problem.queryLength())
                 .integer(block.queries())
                 .integer(block.keys())
                 .integer(problem.headDim());
-        Band.set(arguments, call, block.scores());
+        KeyRanges.set(arguments, call, block.scores());
         context.queue()
                 .launch(
                         tiled.kernel(),

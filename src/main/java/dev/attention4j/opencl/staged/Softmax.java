@@ -26,6 +26,9 @@ final class Softmax {
         if (logSumExp != null) {
             defines.put("LOG_SUM_EXP", 1);
         }
+        if (call.sinks() != null) {
+            defines.put("SINKS", 1);
+        }
         int items = context.device().type() == ClDevice.Type.CPU
                 ? 1
                 : Integer.highestOneBit(
@@ -39,6 +42,8 @@ final class Softmax {
                 .buffer(block.scores())
                 .longInteger(block.scoresOffset())
                 .buffer(logSumExp == null ? block.scores() : logSumExp)
+                .buffer(call.sinks() == null ? block.scores() : call.sinks())
+                .integer(call.problem().queryHeads())
                 .integer(block.firstSlice())
                 .integer(block.firstQuery())
                 .integer(call.problem().queryLength())

@@ -3,7 +3,7 @@ package dev.attention4j.opencl.staged;
 import dev.attention4j.Attention;
 import dev.attention4j.DType;
 import dev.attention4j.DeviceException;
-import dev.attention4j.opencl.plan.Band;
+import dev.attention4j.opencl.plan.KeyRanges;
 import dev.attention4j.opencl.runtime.ClKernel;
 import dev.attention4j.opencl.runtime.DeviceContext;
 import java.util.HashMap;
@@ -41,11 +41,13 @@ record TiledKernel(ClKernel kernel, Tiling tiling) {
                 + context.device().localMemoryBytes() + " bytes");
     }
 
-    /** The macros that storage and band of a problem ask for. */
+    /** The macros that storage and key ranges of a problem ask for. */
     static Map<String, Object> defines(DType dtype, Attention attention) {
         Map<String, Object> defines = new HashMap<>();
         defines.put("STORAGE", dtype == DType.FLOAT32 ? 0 : dtype == DType.FLOAT16 ? 1 : 2);
-        Band.define(attention, defines);
+        if (KeyRanges.needTable(attention)) {
+            defines.put("KEY_RANGES", 1);
+        }
         return defines;
     }
 }

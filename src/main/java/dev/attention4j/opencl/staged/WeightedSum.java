@@ -1,8 +1,8 @@
 package dev.attention4j.opencl.staged;
 
 import dev.attention4j.AttentionProblem;
-import dev.attention4j.opencl.plan.Band;
 import dev.attention4j.opencl.plan.DeviceCall;
+import dev.attention4j.opencl.plan.KeyRanges;
 import dev.attention4j.opencl.runtime.ClKernel;
 import dev.attention4j.opencl.runtime.DeviceContext;
 import java.util.Map;
@@ -19,7 +19,7 @@ final class WeightedSum {
         DeviceCall call = block.call();
         AttentionProblem problem = call.problem();
         Map<String, Object> defines = TiledKernel.defines(problem.dtype(), problem.attention());
-        if (problem.attention().isBanded() || call.mask() != null || call.bias() != null) {
+        if (problem.attention().limitsKeys() || call.mask() != null || call.bias() != null) {
             defines.put("SKIP_MASKED", 1);
         }
         TiledKernel tiled = TiledKernel.build(context, "weighted_sum", "DIMS", "KEY_SLICE", defines);
@@ -36,7 +36,7 @@ final class WeightedSum {
                 .integer(block.queries())
                 .integer(block.keys())
                 .integer(problem.valueDim());
-        Band.set(arguments, call, block.scores());
+        KeyRanges.set(arguments, call, block.scores());
         context.queue()
                 .launch(
                         tiled.kernel(),

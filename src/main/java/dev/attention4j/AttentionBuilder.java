@@ -1,0 +1,314 @@
+package dev.attention4j;
+
+import java.util.Arrays;
+import java.util.Objects;
+
+/**
+ * Collects the options of an {@link Attention}; each is checked as it is set, and against the tensors when an engine is called.
+ */
+public final class AttentionBuilder {
+    Double scale;
+    Double softcap;
+    boolean causal;
+    Alignment alignment = Alignment.TOP_LEFT;
+    int[] offsets = {};
+    int windowLeft = -1;
+    int windowRight = -1;
+    Tensor mask;
+    Tensor bias;
+    int[] keyLengths = {};
+    int[] cumulativeQueryLengths = {};
+    int[] cumulativeKeyLengths = {};
+    float[] alibiSlopes = {};
+    float[] sinks = {};
+    boolean wantsWeights;
+    boolean wantsLogSumExp;
+
+    AttentionBuilder() {}
+
+    AttentionBuilder(Attention attention) {
+        scale = attention.scale().isPresent() ? attention.scale().getAsDouble() : null;
+        softcap = attention.softcap().isPresent() ? attention.softcap().getAsDouble() : null;
+        causal = attention.isCausal();
+        alignment = attention.alignment();
+        offsets = attention.offsets();
+        windowLeft = attention.windowLeft();
+        windowRight = attention.windowRight();
+        mask = attention.mask().orElse(null);
+        bias = attention.bias().orElse(null);
+        keyLengths = attention.keyLengths();
+        cumulativeQueryLengths = attention.cumulativeQueryLengths();
+        cumulativeKeyLengths = attention.cumulativeKeyLengths();
+        alibiSlopes = attention.alibiSlopes();
+        sinks = attention.sinks();
+        wantsWeights = attention.wantsWeights();
+        wantsLogSumExp = attention.wantsLogSumExp();
+    }
+
+    /**
+     * Sets what query · key is multiplied with; 1/√headDim unless set.
+     *
+     * @param scale finite
+     * @return this
+     * @throws IllegalArgumentException if NaN or infinite
+     */
+    public AttentionBuilder scale(double scale) {
+        if (!Double.isFinite(scale) || !Float.isFinite((float) scale)) {
+            throw new IllegalArgumentException("scale: " + scale + ", must be a finite float");
+        }
+        this.scale = scale;
+        return this;
+    }
+
+    /**
+     * Bounds the scores to ±cap by {@code cap · tanh(score / cap)}, before bias and masks.
+     *
+     * @param cap above 0
+     * @return this
+     * @throws IllegalArgumentException unless positive and finite
+     */
+    public AttentionBuilder softcap(double cap) {
+        if (!(cap >= Float.MIN_NORMAL && cap <= Float.MAX_VALUE)) {
+            throw new IllegalArgumentException("softcap: " + cap + ", must be a finite float above 0");
+        }
+        this.softcap = cap;
+        return this;
+    }
+
+    /**
+     * Masks the keys beyond each query's position.
+     *
+     * @param alignment which key a query stands at if the lengths differ
+     * @return this
+     */
+    public AttentionBuilder causal(Alignment alignment) {
+        this.causal = true;
+        return align(alignment);
+    }
+
+    /**
+     * Masks the keys beyond each query's position, which is given: query i sees key j if j ≤ i + offset.
+     *
+     * @param offsets one for all batch rows (or packed sequences), or one for each
+     * @return this
+     */
+    public AttentionBuilder causalOffsets(int... offsets) {
+        this.causal = true;
+        return alignOffsets(offsets);
+    }
+
+    /**
+     * Sees only the keys near each query's position p: p − left ≤ key ≤ p + right. A "window of W that includes
+     * itself" is left = W − 1. Positions are top-left unless {@link #align} or {@link #alignOffsets} says otherwise.
+     *
+     * @param left how many keys before, −1 for all
+     * @param right how many keys beyond, −1 for all; causal overrides it
+     * @return this
+     * @throws IllegalArgumentException if below −1
+     */
+    public AttentionBuilder window(int left, int right) {
+        if (left < -1 || right < -1) {
+            throw new IllegalArgumentException(
+                    "window: left " + left + ", right " + right + ", each must be -1 (unbounded) or more");
+        }
+        this.windowLeft = left;
+        this.windowRight = right;
+        return this;
+    }
+
+    /**
+     * Says which key a query stands at, for causal and window.
+     *
+     * @param alignment top-left unless set
+     * @return this
+     */
+    public AttentionBuilder align(Alignment alignment) {
+        this.alignment = Objects.requireNonNull(alignment, "alignment");
+        this.offsets = new int[0];
+        return this;
+    }
+
+    /**
+     * Says which key a query stands at, for causal and window: query i at key i + offset.
+     *
+     * @param offsets one for all batch rows (or packed sequences), or one for each; negative is legal
+     * @return this
+     * @throws IllegalArgumentException if there is none
+     */
+    public AttentionBuilder alignOffsets(int... offsets) {
+        if (offsets.length == 0) {
+            throw new IllegalArgumentException("offsets: none given, must be 1 or one per batch row");
+        }
+        for (int offset : offsets) {
+            if (Math.abs((long) offset) > AttentionProblem.MAX_LENGTH) {
+                throw new IllegalArgumentException(
+                        "offsets: " + offset + ", must be within ±" + AttentionProblem.MAX_LENGTH);
+            }
+        }
+        this.offsets = offsets.clone();
+        return this;
+    }
+
+    /**
+     * Sets which keys each query may attend to: true = attend. (PyTorch's {@code nn.MultiheadAttention} has it the
+     * other way round; its {@code scaled_dot_product_attention} as here.)
+     *
+     * @param mask BOOL, broadcast right-aligned against [batch, heads, queryLength, keyLength]; null for none
+     * @return this
+     * @throws IllegalArgumentException if it is not BOOL or has more than 4 axes
+     */
+    public AttentionBuilder mask(Tensor mask) {
+        if (mask != null && mask.dtype() != DType.BOOL) {
+            throw new IllegalArgumentException(
+                    "mask: type " + mask.dtype() + ", must be BOOL (true = attend); numbers to add are a bias");
+        }
+        this.mask = checkRank("mask", mask);
+        return this;
+    }
+
+    /**
+     * Sets what is added to the scores after scale and softcap; −∞ masks.
+     *
+     * @param bias a float type, broadcast right-aligned against [batch, heads, queryLength, keyLength]; null for none
+     * @return this
+     * @throws IllegalArgumentException if it is not a float type or has more than 4 axes
+     */
+    public AttentionBuilder bias(Tensor bias) {
+        if (bias != null && !bias.dtype().isFloat()) {
+            throw new IllegalArgumentException(
+                    "bias: type " + bias.dtype() + ", must be a float type; a boolean tensor is a mask");
+        }
+        this.bias = checkRank("bias", bias);
+        return this;
+    }
+
+    /**
+     * Says how many keys of each batch row there are: the keys and values behind them are padding and attended by none.
+     * {@link Alignment#BOTTOM_RIGHT} then puts a batch row's last query at the last of these keys.
+     *
+     * @param lengths one for all batch rows, or one for each, 0 to keyLength; none for all keys
+     * @return this
+     * @throws IllegalArgumentException if one is negative
+     */
+    public AttentionBuilder keyLengths(int... lengths) {
+        for (int length : lengths) {
+            if (length < 0) {
+                throw new IllegalArgumentException("keyLengths: " + length + ", must be 0 or more");
+            }
+        }
+        this.keyLengths = lengths.clone();
+        return this;
+    }
+
+    /**
+     * Packs sequences of unequal length one after another, without padding, into the single batch row of query, key and
+     * value: queries {@code queries[s]} to {@code queries[s + 1] - 1} attend to keys {@code keys[s]} to {@code keys[s + 1]
+     * - 1} and to no others (flash-attention's {@code cu_seqlens_q} and {@code cu_seqlens_k}). Positions, offsets and
+     * ALiBi count within each sequence; mask, bias and results are laid out like the packed whole.
+     *
+     * @param queries sequences + 1 numbers, from 0 up to the query length
+     * @param keys sequences + 1 numbers, from 0 up to the key length
+     * @return this
+     * @throws IllegalArgumentException unless both rise from 0 and are of one length, 2 at least
+     */
+    public AttentionBuilder cumulativeLengths(int[] queries, int[] keys) {
+        checkCumulative("queries", queries);
+        checkCumulative("keys", keys);
+        if (queries.length != keys.length) {
+            throw new IllegalArgumentException("cumulativeLengths: " + queries.length + " numbers for queries and "
+                    + keys.length + " for keys, must be sequences + 1 for both");
+        }
+        this.cumulativeQueryLengths = queries.clone();
+        this.cumulativeKeyLengths = keys.clone();
+        return this;
+    }
+
+    /**
+     * Adds {@code -slope * |position of the query - key|} to the scores after scale and softcap (Press et al., "Train
+     * Short, Test Long: Attention with Linear Biases", 2022). Positions are as for causal and window.
+     *
+     * @param slopes one for each query head, or [sequences, queryHeads] row-major with one for each batch row (or packed
+     *     sequence) and head; none for no ALiBi
+     * @return this
+     * @throws IllegalArgumentException if one is NaN or infinite
+     */
+    public AttentionBuilder alibiSlopes(float... slopes) {
+        for (float slope : slopes) {
+            if (!Float.isFinite(slope)) {
+                throw new IllegalArgumentException("alibiSlopes: " + slope + ", must be finite");
+            }
+        }
+        this.alibiSlopes = slopes.clone();
+        return this;
+    }
+
+    /**
+     * Adds e^logit of each query head's learned logit to its softmax's denominator: an attention sink, that takes weight
+     * and gives nothing (Xiao et al., "Efficient Streaming Language Models with Attention Sinks", 2024; as a logit:
+     * gpt-oss, 2025). It is part of the log-sum-exp; scale, softcap, bias and masks do not touch it.
+     *
+     * @param logits one for each query head, −∞ for a head without; none for no sinks
+     * @return this
+     * @throws IllegalArgumentException if one is NaN or +∞
+     */
+    public AttentionBuilder sinks(float... logits) {
+        for (float logit : logits) {
+            if (!(logit < Float.POSITIVE_INFINITY)) {
+                throw new IllegalArgumentException("sinks: " + logit + ", must be finite or -infinity");
+            }
+        }
+        this.sinks = logits.clone();
+        return this;
+    }
+
+    /**
+     * Asks for the softmax's weights [batch, heads, queryLength, keyLength], float32. They sum to 1 less the sink's part.
+     *
+     * @param wanted false by default
+     * @return this
+     */
+    public AttentionBuilder weights(boolean wanted) {
+        this.wantsWeights = wanted;
+        return this;
+    }
+
+    /**
+     * Asks for the scores' natural log-sum-exp [batch, heads, queryLength], float32, after scale, softcap, bias and
+     * masks.
+     *
+     * @param wanted false by default
+     * @return this
+     */
+    public AttentionBuilder logSumExp(boolean wanted) {
+        this.wantsLogSumExp = wanted;
+        return this;
+    }
+
+    /**
+     * The operation as set so far.
+     *
+     * @return immutable; its mask and bias are the very tensors given
+     */
+    public Attention build() {
+        return new Attention(this);
+    }
+
+    private static void checkCumulative(String name, int... lengths) {
+        boolean rises = lengths.length >= 2 && lengths[0] == 0;
+        for (int n = 1; rises && n < lengths.length; n++) {
+            rises = lengths[n] >= lengths[n - 1];
+        }
+        if (!rises) {
+            throw new IllegalArgumentException("cumulativeLengths: " + name + " " + Arrays.toString(lengths)
+                    + ", must be sequences + 1 numbers that start at 0 and never fall");
+        }
+    }
+
+    private static Tensor checkRank(String name, Tensor tensor) {
+        if (tensor != null && tensor.rank() > 4) {
+            throw new IllegalArgumentException(name + ": shape " + Shapes.text(tensor.shape())
+                    + ", must have at most 4 axes [batch, heads, queryLength, keyLength]");
+        }
+        return tensor;
+    }
+}
