@@ -1,16 +1,10 @@
 // Forward rows: attention in one pass over keys and values, for CPU-class devices.
 //
-//   query  [batch, queryHeads, queryLength, headDim]       any strides but 1 along headDim
-//   key    [batch, keyValueHeads, keys, headDim]           likewise; query head h reads key head h / group
-//   value  [batch, keyValueHeads, keys, valueDim]          likewise
-//   output [batch, queryHeads, queryLength, valueDim]      row-major
-//   logSumExp [batch, queryHeads, queryLength], written with LOG_SUM_EXP only
+// Arguments and shapes: fused/forward_call.clh.
 //
 // A work-group is one work-item and owns ROWS query rows, one in each lane of ROW_VECTORS vectors. Every element of a
 // key or value is broadcast and serves ROW_VECTORS multiply-adds; maximum, sum and rescale are lane-wise, so there is no
-// horizontal operation anywhere. The rows of a block come from unitHeads heads that share a key/value head (1 unless a
-// head's own queries would not fill the lanes, as in decoding with grouped heads): row r is query r % queries of the
-// unit's head r / queries.
+// horizontal operation anywhere. A unit is one head, unless a head's own queries would not fill the lanes.
 //
 // For each block of KEY_BLOCK keys (Milakov and Gimelshein, "Online normalizer calculation for softmax", 2018):
 //   S[key][row] = K Q^T   in register tiles of KEY_TILE keys x ROW_VECTORS
@@ -24,8 +18,7 @@
 // (headDim + valueDim + KEY_BLOCK + 5) * ROWS, and with 16-bit storage KEY_BLOCK * (headDim + valueDim) more; the host
 // gives it as arguments.
 //
-// Widths and options are arguments, not macros: they are looked at once for each block of keys, outside of every inner
-// loop, where they cost nothing, and a compiler takes seconds for each variant that it need not build.
+// Widths are arguments, not macros: a compiler takes seconds for each variant that it need not build.
 //
 // A masked weight is 0, and 0 * NaN would be NaN: a block that masks anything looks for values that are not finite first,
 // and if it has any takes the slow way, which leaves out what has weight 0.
@@ -35,6 +28,7 @@
 #include "common/multiply_add.clh"
 #include "common/storage.clh"
 #include "common/vector.clh"
+#include "fused/forward_call.clh"
 
 #ifndef ROW_VECTORS
 #define ROW_VECTORS 3 // vectors of query rows of a work-item
@@ -49,18 +43,7 @@
 #define KEY_BLOCK 64 // keys between two rescales, a multiple of KEY_TILE
 #endif
 
-// What an operation has, as bits of the argument features.
-#define HAS_SOFTCAP 1
-#define HAS_MASK 2
-#define HAS_BIAS 4
-#define HAS_LOG_SUM_EXP 8
-#define HAS_TABLE 16
-#define HAS_ALIBI 32
-#define HAS_SINKS 64
-
 #define ROWS (ROW_VECTORS * VECTOR_WIDTH)
-#define LN2 0.693147180559945309f
-#define LOG2E 1.44269504088896341f
 
 // Stored at 32 bits, elements are broadcast from where they lie; at 16 they are widened once for each block.
 #if STORAGE == 0
@@ -163,15 +146,7 @@ void score_tile(ELEMENT_SPACE const float *key, long rowStride, int firstKey, in
     }
 
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_rows(
-    __global const STORED *query, long queryOffset, long queryBatchStride, long queryHeadStride, long queryRowStride,
-    __global const STORED *key, long keyOffset, long keyBatchStride, long keyHeadStride, long keyRowStride,
-    __global const STORED *value, long valueOffset, long valueBatchStride, long valueHeadStride, long valueRowStride,
-    __global STORED *output, __global float *logSumExp, int features, int queryHeads, int group, int unitHeads,
-    int queries, int keys, int headDim, int valueDim, float scale, float softcap, __global const int *keyRanges, int offset, int left, int right,
-    __global const float *alibiSlopes, int slopeStride, __global const float *sinks,
-    __global const uchar *mask, long maskOffset, long maskBatchStride, long maskHeadStride, long maskQueryStride,
-    long maskKeyStride, __global const float *bias, long biasOffset, long biasBatchStride, long biasHeadStride,
-    long biasQueryStride, long biasKeyStride, __local VECTOR *queryRows, __local VECTOR *outputRows,
+    FORWARD_PARAMETERS, __local VECTOR *queryRows, __local VECTOR *outputRows,
     __local VECTOR *scores, __local float *keyBlock, __local float *valueBlock) {
     __local int rowBegin[ROWS];
     __local int rowEnd[ROWS];

@@ -3,6 +3,7 @@ package dev.attention4j.opencl;
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.EngineOptions;
 import dev.attention4j.UnsupportedPlanException;
+import dev.attention4j.opencl.fused.ForwardDecode;
 import dev.attention4j.opencl.fused.ForwardRows;
 import dev.attention4j.opencl.plan.Plan;
 import dev.attention4j.opencl.runtime.ClDevice;
@@ -14,13 +15,17 @@ import java.util.Optional;
 /** Picks the plan for a problem: the caller's choice, or the first that can do it. */
 final class Planner {
     private final List<Plan> plans;
+    private final ForwardDecode decode;
+    private final boolean isCpu;
     private final String wanted;
 
     Planner(DeviceContext context, String wanted) {
         Plan staged = new StagedPlan(context);
         Plan rows = new ForwardRows(context);
+        decode = new ForwardDecode(context);
         // A work-group of one work-item suits a CPU's vector units and would leave a GPU idle.
-        plans = context.device().type() == ClDevice.Type.CPU ? List.of(rows, staged) : List.of(staged, rows);
+        isCpu = context.device().type() == ClDevice.Type.CPU;
+        plans = isCpu ? List.of(rows, decode, staged) : List.of(staged, rows, decode);
         this.wanted = wanted;
         if (!wanted.equals(EngineOptions.AUTO) && !names().contains(wanted)) {
             throw new IllegalArgumentException("plan: \"" + wanted + "\", must be \"" + EngineOptions.AUTO
@@ -33,6 +38,12 @@ final class Planner {
     }
 
     Plan choose(AttentionProblem problem) {
+        if (wanted.equals(EngineOptions.AUTO)
+                && isCpu
+                && decode.suits(problem)
+                && decode.refusal(problem).isEmpty()) {
+            return decode;
+        }
         String refused = "";
         for (Plan plan : plans) {
             if (!wanted.equals(EngineOptions.AUTO) && !wanted.equals(plan.name())) {

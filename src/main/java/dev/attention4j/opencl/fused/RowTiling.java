@@ -16,6 +16,8 @@ import java.util.Optional;
  * @param keyBlock keys between two rescales
  */
 record RowTiling(int vectorWidth, int rowVectors, int keyTile, int dimTile, int keyBlock) {
+    private static final int MOST_ROW_VECTORS = 3;
+
     /**
      * The tiling for a problem on a device, small enough for its local memory.
      *
@@ -24,10 +26,9 @@ record RowTiling(int vectorWidth, int rowVectors, int keyTile, int dimTile, int 
      */
     static Optional<RowTiling> choose(ClDevice device, AttentionProblem problem, long rows) {
         int width = vectorWidth(device);
-        // 24 sums, 3 rows and an element fill the 32 registers of AVX-512; AVX2 and NEON have 16 and 32 smaller ones.
-        int most = width == 16 ? 3 : 2;
+        // 3 x 8 sums, 3 rows and an element fill the 32 registers of AVX-512 and NEON; 3 x 4 the 16 of AVX2.
         int keyTile = width == 16 ? 8 : 4;
-        int rowVectors = (int) Math.max(1, Math.min(most, (rows + width - 1) / width));
+        int rowVectors = (int) Math.max(1, Math.min(MOST_ROW_VECTORS, (rows + width - 1) / width));
         for (int keyBlock = 128; keyBlock >= 8; keyBlock /= 2) {
             for (int vectors = rowVectors; vectors >= 1; vectors--) {
                 RowTiling tiling = new RowTiling(width, vectors, keyTile, keyTile, keyBlock);
