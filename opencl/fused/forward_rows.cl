@@ -26,7 +26,6 @@
 #include "common/exp2.clh"
 #include "common/key_range.clh"
 #include "common/multiply_add.clh"
-#include "common/storage.clh"
 #include "common/vector.clh"
 #include "fused/forward_call.clh"
 
@@ -54,7 +53,11 @@
 
 void widen(__global const STORED *from, long rowStride, int rows, int width, __local float *to) {
     for (int row = 0; row < rows; row++) {
-        for (int n = 0; n < width; n++) {
+        int n = 0;
+        for (; n + VECTOR_WIDTH <= width; n += VECTOR_WIDTH) {
+            STORE_VECTOR(load_stored_vector(from, row * rowStride + n), to + row * width + n);
+        }
+        for (; n < width; n++) {
             to[row * width + n] = load_stored(from, row * rowStride + n);
         }
     }
@@ -202,8 +205,13 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_rows(
         sums[r] = select((VECTOR)(1.0f), (VECTOR)(0.0f), maxima[r] == -INFINITY);
     }
 
-    for (int firstKey = blockBegin; firstKey < blockEnd; firstKey += KEY_BLOCK) {
-        const int keysHere = min(KEY_BLOCK, blockEnd - firstKey);
+    int keysHere;
+    for (int firstKey = blockBegin; firstKey < blockEnd; firstKey += keysHere) {
+        // Blocks end where the keys that all rows see begin and end, so that only few keys are tested row by row.
+        const int part = firstKey < cleanBegin && cleanBegin < blockEnd ? cleanBegin
+                         : firstKey < cleanEnd                          ? cleanEnd
+                                                                        : blockEnd;
+        keysHere = min(KEY_BLOCK, part - firstKey);
         __global const STORED *keyRows = key + firstKey * keyRowStride;
         __global const STORED *valueRows = value + firstKey * valueRowStride;
 #if STORAGE == 0

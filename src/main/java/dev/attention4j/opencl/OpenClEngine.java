@@ -45,6 +45,7 @@ public final class OpenClEngine implements AttentionEngine {
     private final ReentrantLock lock = new ReentrantLock();
     private final Condition idle = lock.newCondition();
     private final Set<DeviceMemory> tensors = ConcurrentHashMap.newKeySet();
+    private final ResultPool results = new ResultPool();
     private final ExecutorService completer;
     private int underWay;
     private volatile boolean closed;
@@ -259,6 +260,11 @@ public final class OpenClEngine implements AttentionEngine {
         return copy;
     }
 
+    /** Where results on the host get their memory. */
+    ResultPool results() {
+        return results;
+    }
+
     /** A tensor with undefined contents; called under the lock. */
     Tensor allocate(DType dtype, long... shape) {
         long bytes = dtype.bytes();
@@ -348,6 +354,7 @@ public final class OpenClEngine implements AttentionEngine {
                 free(memory);
             }
             context.close();
+            results.clear();
         } finally {
             lock.unlock();
         }
