@@ -78,7 +78,13 @@ public final class OpenClEngine implements AttentionEngine {
 
     @Override
     public String explain(AttentionProblem problem) {
-        return planner.explain(problem);
+        lock.lock();
+        try {
+            checkOpen();
+            return planner.explain(problem);
+        } finally {
+            lock.unlock();
+        }
     }
 
     @Override
@@ -136,15 +142,15 @@ public final class OpenClEngine implements AttentionEngine {
         checkOwner("value", value);
         attention.mask().ifPresent(mask -> checkOwner("mask", mask));
         attention.bias().ifPresent(bias -> checkOwner("bias", bias));
-        Plan plan = planner.choose(problem);
         lock.lock();
         try {
             checkOpen();
+            Planner.Choice choice = planner.choose(problem);
             Transfers transfers = new Transfers(this, context, options.poison());
             PendingCall pending;
             List<Tensor> results = new ArrayList<>();
             try {
-                pending = enqueue(problem, plan, transfers, results, query, key, value);
+                pending = enqueue(problem, choice, transfers, results, query, key, value);
             } catch (RuntimeException | Error e) {
                 // What was enqueued before the failure still reads the buffers.
                 context.queue().finish();
@@ -163,7 +169,7 @@ public final class OpenClEngine implements AttentionEngine {
 
     private PendingCall enqueue(
             AttentionProblem problem,
-            Plan plan,
+            Planner.Choice choice,
             Transfers transfers,
             List<Tensor> results,
             Tensor query,
@@ -183,8 +189,10 @@ public final class OpenClEngine implements AttentionEngine {
         if (logSumExp != null) {
             results.add(logSumExp.tensor());
         }
+        Plan plan = choice.plan();
         plan.enqueue(new DeviceCall(
                 problem,
+                choice.tunables(),
                 transfers.rows("query", query),
                 transfers.rows("key", key),
                 transfers.rows("value", value),

@@ -7,10 +7,12 @@ import dev.attention4j.opencl.plan.DeviceCall;
 import dev.attention4j.opencl.plan.KeyRanges;
 import dev.attention4j.opencl.plan.Operand;
 import dev.attention4j.opencl.plan.Plan;
+import dev.attention4j.opencl.plan.Tunables;
 import dev.attention4j.opencl.runtime.ClBuffer;
 import dev.attention4j.opencl.runtime.ClKernel;
 import dev.attention4j.opencl.runtime.DeviceContext;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
@@ -51,8 +53,27 @@ public final class ForwardRows implements Plan {
     }
 
     @Override
-    public String describe(AttentionProblem problem) {
-        return "one pass, " + tiling(problem).orElseThrow();
+    public List<Tunables> defaults(AttentionProblem problem) {
+        return tiling(problem).map(RowTiling::tunables).stream().toList();
+    }
+
+    @Override
+    public List<Tunables> candidates(AttentionProblem problem) {
+        return RowTiling.candidates(context.device(), unitRows(problem)).stream()
+                .map(RowTiling::tunables)
+                .toList();
+    }
+
+    @Override
+    public Optional<String> misfit(AttentionProblem problem, Tunables tunables) {
+        return RowTiling.misfit(context.device(), problem, tunables);
+    }
+
+    @Override
+    public String describe(AttentionProblem problem, Tunables tunables) {
+        RowTiling tiling = RowTiling.of(tunables);
+        return "one pass, " + tiling + ", " + ((tiling.localBytes(problem) + 1023) >> 10) + " of "
+                + (context.device().localMemoryBytes() >> 10) + " KiB of local memory";
     }
 
     @Override
@@ -62,7 +83,7 @@ public final class ForwardRows implements Plan {
             return;
         }
         Attention attention = problem.attention();
-        RowTiling tiling = tiling(problem).orElseThrow();
+        RowTiling tiling = RowTiling.of(call.tunables());
         ClKernel kernel = context.kernel("fused/forward_rows.cl", "forward_rows", defines(problem.dtype(), tiling));
         ClBuffer unused = call.output();
         ClKernel.Arguments arguments = kernel.arguments();
@@ -105,8 +126,7 @@ public final class ForwardRows implements Plan {
     }
 
     private static Map<String, Object> defines(DType dtype, RowTiling tiling) {
-        Map<String, Object> defines = new HashMap<>();
-        tiling.define(defines);
+        Map<String, Object> defines = new HashMap<>(tiling.tunables().values());
         defines.put("STORAGE", dtype == DType.FLOAT32 ? 0 : dtype == DType.FLOAT16 ? 1 : 2);
         return defines;
     }
@@ -123,7 +143,11 @@ public final class ForwardRows implements Plan {
     }
 
     private Optional<RowTiling> tiling(AttentionProblem problem) {
-        return RowTiling.choose(context.device(), problem, (long) unitHeads(problem) * problem.queryLength());
+        return RowTiling.choose(context.device(), problem, unitRows(problem));
+    }
+
+    private long unitRows(AttentionProblem problem) {
+        return (long) unitHeads(problem) * problem.queryLength();
     }
 
     /** All heads of a group together where one head's queries would leave lanes empty, as in decoding. */
