@@ -3,18 +3,19 @@ package dev.attention4j.opencl;
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.EngineOptions;
 import dev.attention4j.UnsupportedPlanException;
-import dev.attention4j.opencl.fused.ForwardRows;
 import dev.attention4j.opencl.plan.Plan;
 import dev.attention4j.opencl.plan.Tunables;
 import dev.attention4j.opencl.plan.Variant;
-import dev.attention4j.opencl.runtime.ClDevice;
-import dev.attention4j.opencl.runtime.DeviceContext;
-import dev.attention4j.opencl.staged.StagedPlan;
+import dev.attention4j.opencl.tuning.TuningDatabase;
+import java.util.ArrayList;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 
 /**
- * Picks the plan for a problem and its tunables: the caller's choice, or the first that can do it.
+ * Picks the plan for a problem and its tunables: what the caller asks for, else what was tuned for the device, else what
+ * suits the device's class. Tunables that do not fit make way for the next smaller.
  *
  * <p>Called under the engine's lock: whether tunables fit may be found out by building a kernel.
  */
@@ -26,23 +27,33 @@ final class Planner {
      * @param tunables that fit the problem
      * @param why part of a line
      */
-    record Choice(Plan plan, Tunables tunables, String why) {}
+    record Choice(Plan plan, Tunables tunables, String why) {
+        String explanation(AttentionProblem problem) {
+            return plan.name() + " (" + why + "): " + plan.describe(problem, tunables);
+        }
+    }
 
     private final List<Plan> plans;
-    private final String className;
+    private final String deviceClass;
     private final Variant wanted;
+    private final TuningDatabase tuning;
 
-    Planner(DeviceContext context, String wanted) {
-        Plan staged = new StagedPlan(context);
-        Plan rows = new ForwardRows(context);
-        // A work-group of one work-item suits a CPU's vector units and would leave a GPU idle.
-        plans = context.device().type() == ClDevice.Type.CPU ? List.of(rows, staged) : List.of(staged, rows);
-        className = context.device().type() == ClDevice.Type.CPU ? "CPU-class" : "GPU-class";
+    /**
+     * A planner.
+     *
+     * @param plans of the device, in the order that suits its class
+     * @param deviceClass what the class is called
+     * @param wanted a plan's name with or without tunables, or {@link EngineOptions#AUTO}
+     * @param tuning what was measured on the device
+     */
+    Planner(List<Plan> plans, String deviceClass, String wanted, TuningDatabase tuning) {
+        this.plans = List.copyOf(plans);
+        this.deviceClass = deviceClass;
         this.wanted = Variant.parse(wanted);
+        this.tuning = tuning;
         if (isAuto() ? !this.wanted.tunables().equals(Tunables.NONE) : !names().contains(this.wanted.plan())) {
             throw new IllegalArgumentException("plan: \"" + wanted + "\", must be \"" + EngineOptions.AUTO
-                    + "\" or one of " + names() + " on " + context.device().name()
-                    + ", with tunables behind a colon if any");
+                    + "\" or one of " + names() + ", which tunables may follow behind a colon");
         }
     }
 
@@ -54,40 +65,121 @@ final class Planner {
         return plans.stream().map(Plan::name).toList();
     }
 
+    /**
+     * The plan and tunables for a problem.
+     *
+     * @throws UnsupportedPlanException if no plan that may be taken can do it
+     */
     Choice choose(AttentionProblem problem) {
-        String refused = "";
-        for (Plan plan : plans) {
-            if (!isAuto() && !wanted.plan().equals(plan.name())) {
-                continue;
-            }
-            Optional<String> refusal = plan.refusal(problem);
-            if (refusal.isPresent()) {
-                refused = refusal.get();
-                continue;
-            }
-            String unfit = "";
-            if (!wanted.tunables().equals(Tunables.NONE)) {
-                Optional<String> misfit = plan.misfit(problem, wanted.tunables());
-                if (misfit.isEmpty()) {
-                    return new Choice(plan, wanted.tunables(), "asked for");
-                }
-                unfit = "; what was asked for does not fit: " + misfit.get();
-            }
-            for (Tunables tunables : plan.defaults(problem)) {
-                Optional<String> misfit = plan.misfit(problem, tunables);
-                if (misfit.isEmpty()) {
-                    String why = (isAuto() ? "" : "asked for, ") + "default for " + className + " devices" + unfit;
-                    return new Choice(plan, tunables, why);
-                }
-                refused = misfit.get();
+        List<String> refusals = new ArrayList<>();
+        for (Plan plan : inOrder(problem)) {
+            Optional<Choice> choice = choose(plan, problem, refusals);
+            if (choice.isPresent()) {
+                return choice.get();
             }
         }
-        throw new UnsupportedPlanException(wanted.toString(), refused);
+        throw new UnsupportedPlanException(wanted.toString(), String.join("; ", refusals));
     }
 
-    String explain(AttentionProblem problem) {
-        Choice choice = choose(problem);
-        return choice.plan().name() + " (" + choice.why() + "): "
-                + choice.plan().describe(problem, choice.tunables());
+    /** The plan that was asked for, or all, what was tuned before what is usual. */
+    private List<Plan> inOrder(AttentionProblem problem) {
+        if (!isAuto()) {
+            return plans.stream()
+                    .filter(plan -> plan.name().equals(wanted.plan()))
+                    .toList();
+        }
+        Optional<TuningDatabase.Found> fastest = tuning.fastest(problem);
+        if (fastest.isEmpty()) {
+            return plans;
+        }
+        String first = fastest.get().entry().variant().plan();
+        List<Plan> ordered = new ArrayList<>(plans);
+        // Stable: the others keep their order. A plan of another version of this library is none of these.
+        ordered.sort((one, other) ->
+                Boolean.compare(other.name().equals(first), one.name().equals(first)));
+        return ordered;
+    }
+
+    private Optional<Choice> choose(Plan plan, AttentionProblem problem, List<String> refusals) {
+        Optional<String> refusal = plan.refusal(problem);
+        if (refusal.isPresent()) {
+            refusals.add(refusal.get());
+            return Optional.empty();
+        }
+        String asked = isAuto() ? "" : "asked for, ";
+        String unfit = "";
+        if (!wanted.tunables().equals(Tunables.NONE)) {
+            Optional<String> misfit = plan.misfit(problem, wanted.tunables());
+            if (misfit.isEmpty()) {
+                return Optional.of(new Choice(plan, wanted.tunables(), "asked for"));
+            }
+            unfit += "; what was asked for does not fit: " + misfit.get();
+        }
+        Optional<TuningDatabase.Found> tuned =
+                isAuto() ? tuning.fastest(problem).filter(found -> isOf(plan, found)) : Optional.empty();
+        tuned = tuned.or(() -> tuning.fastestOf(plan.name(), problem));
+        if (tuned.isPresent()) {
+            Tunables tunables = tuned.get().entry().variant().tunables();
+            Optional<String> misfit = plan.misfit(problem, tunables);
+            if (misfit.isEmpty()) {
+                return Optional.of(new Choice(plan, tunables, asked + tuned.get() + unfit));
+            }
+            unfit += "; what was " + tuned.get() + " does not fit: " + misfit.get();
+        }
+        for (Tunables tunables : plan.defaults(problem)) {
+            Optional<String> misfit = plan.misfit(problem, tunables);
+            if (misfit.isEmpty()) {
+                String why = asked + "default for " + deviceClass + " devices" + unfit;
+                return Optional.of(new Choice(plan, tunables, why));
+            }
+            unfit += "; " + tunables + " does not fit: " + misfit.get();
+        }
+        refusals.add(unfit.substring(2));
+        return Optional.empty();
+    }
+
+    private static boolean isOf(Plan plan, TuningDatabase.Found found) {
+        return found.entry().variant().plan().equals(plan.name());
+    }
+
+    /**
+     * What is worth timing: of each plan that may be taken and can do the problem, first what it would take itself, then
+     * its candidates as far as they fit.
+     *
+     * @return first of all what {@link #choose} picks
+     */
+    List<Variant> variants(AttentionProblem problem) {
+        Set<Variant> variants = new LinkedHashSet<>();
+        for (Plan plan : inOrder(problem)) {
+            Optional<Choice> own = choose(plan, problem, new ArrayList<>());
+            if (own.isEmpty()) {
+                continue;
+            }
+            variants.add(new Variant(plan.name(), own.get().tunables()));
+            for (Tunables tunables : plan.candidates(problem)) {
+                if (plan.misfit(problem, tunables).isEmpty()) {
+                    variants.add(new Variant(plan.name(), tunables));
+                }
+            }
+        }
+        return List.copyOf(variants);
+    }
+
+    /**
+     * Just this plan with just these tunables.
+     *
+     * @throws UnsupportedPlanException if that cannot be
+     */
+    Choice insist(AttentionProblem problem, Variant variant) {
+        for (Plan plan : plans) {
+            if (plan.name().equals(variant.plan())) {
+                Optional<String> refusal = plan.refusal(problem).or(() -> plan.misfit(problem, variant.tunables()));
+                if (refusal.isPresent()) {
+                    throw new UnsupportedPlanException(variant.toString(), refusal.get());
+                }
+                return new Choice(plan, variant.tunables(), "asked for");
+            }
+        }
+        throw new IllegalArgumentException("variant: " + variant + ", must be of one of " + names());
     }
 }
