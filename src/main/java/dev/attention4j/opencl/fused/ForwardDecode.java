@@ -4,6 +4,7 @@ import dev.attention4j.AttentionProblem;
 import dev.attention4j.DType;
 import dev.attention4j.opencl.plan.DeviceCall;
 import dev.attention4j.opencl.plan.Plan;
+import dev.attention4j.opencl.plan.Tunables;
 import dev.attention4j.opencl.runtime.ClBuffer;
 import dev.attention4j.opencl.runtime.ClKernel;
 import dev.attention4j.opencl.runtime.DeviceContext;
@@ -61,18 +62,14 @@ public final class ForwardDecode implements Plan {
         return Optional.empty();
     }
 
-    /**
-     * Whether a problem has so few rows for each key/value head that lanes along the rows would stay empty.
-     *
-     * @param problem any
-     * @return true if this plan is the faster one
-     */
+    /** Where a problem has so few rows for each key/value head that lanes along the rows would stay empty. */
+    @Override
     public boolean suits(AttentionProblem problem) {
         return rows(problem) <= RowTiling.vectorWidth(context.device()) / 2;
     }
 
     @Override
-    public String describe(AttentionProblem problem) {
+    public String describe(AttentionProblem problem, Tunables tunables) {
         return rowTile(problem) + " rows at a time, keys in " + splits(problem) + " splits";
     }
 

@@ -4,9 +4,11 @@ import dev.attention4j.AttentionProblem;
 import dev.attention4j.DType;
 import dev.attention4j.opencl.plan.DeviceCall;
 import dev.attention4j.opencl.plan.Plan;
+import dev.attention4j.opencl.plan.Tunables;
 import dev.attention4j.opencl.runtime.ClKernel;
 import dev.attention4j.opencl.runtime.DeviceContext;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
@@ -45,8 +47,27 @@ public final class ForwardRows implements Plan {
     }
 
     @Override
-    public String describe(AttentionProblem problem) {
-        return "one pass, " + tiling(problem).orElseThrow();
+    public List<Tunables> defaults(AttentionProblem problem) {
+        return tiling(problem).map(RowTiling::tunables).stream().toList();
+    }
+
+    @Override
+    public List<Tunables> candidates(AttentionProblem problem) {
+        return RowTiling.candidates(context.device(), unitRows(problem)).stream()
+                .map(RowTiling::tunables)
+                .toList();
+    }
+
+    @Override
+    public Optional<String> misfit(AttentionProblem problem, Tunables tunables) {
+        return RowTiling.misfit(context.device(), problem, tunables);
+    }
+
+    @Override
+    public String describe(AttentionProblem problem, Tunables tunables) {
+        RowTiling tiling = RowTiling.of(tunables);
+        return "one pass, " + tiling + ", " + ((tiling.localBytes(problem) + 1023) >> 10) + " of "
+                + (context.device().localMemoryBytes() >> 10) + " KiB of local memory";
     }
 
     @Override
@@ -55,7 +76,7 @@ public final class ForwardRows implements Plan {
         if (problem.batch() == 0 || problem.queryLength() == 0) {
             return;
         }
-        RowTiling tiling = tiling(problem).orElseThrow();
+        RowTiling tiling = RowTiling.of(call.tunables());
         ClKernel kernel = kernels.computeIfAbsent(new Variant(problem.dtype(), tiling), this::build);
         int unitHeads = unitHeads(problem);
         // At 32 bits keys and values are read where they lie.
@@ -76,14 +97,17 @@ public final class ForwardRows implements Plan {
     private record Variant(DType dtype, RowTiling tiling) {}
 
     private ClKernel build(Variant variant) {
-        Map<String, Object> defines = new HashMap<>();
-        variant.tiling.define(defines);
+        Map<String, Object> defines = new HashMap<>(variant.tiling.tunables().values());
         defines.put("STORAGE", variant.dtype == DType.FLOAT32 ? 0 : variant.dtype == DType.FLOAT16 ? 1 : 2);
         return context.kernel("fused/forward_rows.cl", "forward_rows", defines);
     }
 
     private Optional<RowTiling> tiling(AttentionProblem problem) {
-        return RowTiling.choose(context.device(), problem, (long) unitHeads(problem) * problem.queryLength());
+        return RowTiling.choose(context.device(), problem, unitRows(problem));
+    }
+
+    private long unitRows(AttentionProblem problem) {
+        return (long) unitHeads(problem) * problem.queryLength();
     }
 
     /** All heads of a group together where one head's queries would leave lanes empty, as in decoding. */
