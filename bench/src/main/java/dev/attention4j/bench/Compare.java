@@ -20,6 +20,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.Set;
 import java.util.concurrent.Callable;
 import picocli.CommandLine;
@@ -123,6 +124,10 @@ public final class Compare implements Callable<Integer> {
      * @param args as {@code --help} says
      */
     public static void main(String[] args) {
+        OptionalInt code = SignalChaining.runAgain();
+        if (code.isPresent()) {
+            System.exit(code.getAsInt());
+        }
         if (System.getProperty("org.slf4j.simpleLogger.defaultLogLevel") == null) {
             System.setProperty("org.slf4j.simpleLogger.defaultLogLevel", "warn");
         }
