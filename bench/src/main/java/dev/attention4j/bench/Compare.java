@@ -203,7 +203,7 @@ public final class Compare implements Callable<Integer> {
         long steps = (long) cases.size() * Contest.steps(contenders.size(), rounds);
         try (Progress progress = Progress.start("comparing", steps)) {
             for (ShapeCase shape : cases) {
-                report.add(shape, contest.run(Inputs.of(shape, storage), progress));
+                report.add(shape, measure(contest, shape, storage, progress));
                 progress.hide();
                 table.print(shape);
                 progress.show();
@@ -216,6 +216,18 @@ public final class Compare implements Callable<Integer> {
         table.printSummary();
         if (chart != null) {
             ResultChart.write(report.toMap(), chart);
+        }
+    }
+
+    private static List<Measurement> measure(Contest contest, ShapeCase shape, DType storage, Progress progress) {
+        try {
+            return contest.run(Inputs.of(shape, storage), progress);
+        } catch (OutOfMemoryError e) {
+            // Of the inputs or the oracle: a contender's is its own failure.
+            throw new IllegalArgumentException(
+                    "shape: \"" + shape + "\" does not fit into this JVM's memory, which -Xmx and"
+                            + " -XX:MaxDirectMemorySize set: " + Contest.message(e),
+                    e);
         }
     }
 

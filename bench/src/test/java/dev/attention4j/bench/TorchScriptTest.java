@@ -112,7 +112,8 @@ class TorchScriptTest {
                         "1.1.1.1.5.4:causal math");
         assertThat(number(results.get("1.4.2.1.9.4 math"), "max_error")).isLessThan(1e-12);
         // One query row at the top left sees one key.
-        assertThat(number(results.get("1.1.1.1.5.4:causal math"), "gflops")).isEqualTo(4 * 4 / 0.32 / 1e6, within(1e-3));
+        assertThat(number(results.get("1.1.1.1.5.4:causal math"), "gflops"))
+                .isEqualTo(4 * 4 / 0.32 / 1e6, within(1e-3));
     }
 
     @Test
