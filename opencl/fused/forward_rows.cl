@@ -15,7 +15,7 @@
 // visited; wholly masked rows keep m = -infinity and l = 0 and give 0.
 //
 // Registers for float16 vectors and 3 x 8 tiles: 24 sums, 3 rows, 1 element of 32. Memory of a work-group, in floats:
-// (headDim + valueDim + KEY_BLOCK + 5) * ROWS, and with 16-bit storage KEY_BLOCK * (headDim + valueDim) more; the host
+// (headDim + valueDim + KEY_BLOCK + 9) * ROWS, and with 16-bit storage KEY_BLOCK * (headDim + valueDim) more; the host
 // gives it as arguments.
 //
 // Widths are arguments, not macros: a compiler takes seconds for each variant that it need not build.
@@ -43,6 +43,8 @@
 #endif
 
 #define ROWS (ROW_VECTORS * VECTOR_WIDTH)
+
+#include "fused/row_addends.clh"
 
 // Stored at 32 bits, elements are broadcast from where they lie; at 16 they are widened once for each block.
 #if STORAGE == 0
@@ -156,6 +158,8 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_rows(
     __local float rowPosition[ROWS];
     __local float rowSlope[ROWS];
     __local float rowSink[ROWS];
+    __local long maskAt[ROWS];
+    __local long biasAt[ROWS];
 
     const int units = queryHeads / unitHeads;
     const int batch = get_group_id(1) / units;
@@ -188,6 +192,8 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_rows(
             rowPosition[lane] = range.position;
             rowSlope[lane] = -LOG2E * alibiSlopes[range.sequence * slopeStride + head];
         }
+        maskAt[lane] = maskOffset + batch * maskBatchStride + head * maskHeadStride + (row % queries) * maskQueryStride;
+        biasAt[lane] = biasOffset + batch * biasBatchStride + head * biasHeadStride + (row % queries) * biasQueryStride;
         // A sink is a first key with a value of 0.
         rowSink[lane] = features & HAS_SINKS ? LOG2E * sinks[head] : -INFINITY;
         blockBegin = min(blockBegin, rowBegin[lane]);
@@ -205,6 +211,8 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_rows(
         sums[r] = select((VECTOR)(1.0f), (VECTOR)(0.0f), maxima[r] == -INFINITY);
     }
 
+    const bool maskAlike = rows_alike(maskAt);
+
     int keysHere;
     for (int firstKey = blockBegin; firstKey < blockEnd; firstKey += keysHere) {
         // Blocks end where the keys that all rows see begin and end, so that only few keys are tested row by row.
@@ -212,6 +220,12 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_rows(
                          : firstKey < cleanEnd                          ? cleanEnd
                                                                         : blockEnd;
         keysHere = min(KEY_BLOCK, part - firstKey);
+        const int attends = features & HAS_MASK ? mask_kind(mask + firstKey * maskKeyStride, maskAt, maskAlike,
+                                                            maskKeyStride, keysHere)
+                                                : ATTENDS_ALL;
+        if (attends == ATTENDS_NONE) {
+            continue;
+        }
         __global const STORED *keyRows = key + firstKey * keyRowStride;
         __global const STORED *valueRows = value + firstKey * valueRowStride;
 #if STORAGE == 0
@@ -245,24 +259,14 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_rows(
                 }
             }
         }
-        for (int lane = 0; lane < ROWS && (features & (HAS_MASK | HAS_BIAS)) != 0; lane++) {
-            const int row = firstRow + min(lane, rowsHere - 1);
-            const long head = firstHead + row / queries;
-            const long queryRow = row % queries;
-            __local float *score = (__local float *)scores + lane;
-            __global const float *addend = bias + biasOffset + batch * biasBatchStride + head * biasHeadStride +
-                                           queryRow * biasQueryStride + firstKey * biasKeyStride;
-            for (int k = 0; k < keysHere && (features & HAS_BIAS) != 0; k++) {
-                const float add = addend[k * biasKeyStride];
-                score[k * ROWS] = add == -INFINITY ? -INFINITY : MULTIPLY_ADD(add, LOG2E, score[k * ROWS]);
-            }
-            __global const uchar *attend = mask + maskOffset + batch * maskBatchStride + head * maskHeadStride +
-                                           queryRow * maskQueryStride + firstKey * maskKeyStride;
-            for (int k = 0; k < keysHere && (features & HAS_MASK) != 0; k++) {
-                score[k * ROWS] = attend[k * maskKeyStride] != 0 ? score[k * ROWS] : -INFINITY;
-            }
+        if (features & HAS_BIAS) {
+            apply_bias(bias + firstKey * biasKeyStride, biasAt, biasKeyStride, keysHere, LOG2E, (__local float *)scores);
         }
-        bool masked = (features & (HAS_MASK | HAS_BIAS)) != 0;
+        if (attends == ATTENDS_SOME) {
+            apply_mask(mask + firstKey * maskKeyStride, maskAt, maskAlike, maskKeyStride, keysHere,
+                       (__local float *)scores);
+        }
+        bool masked = attends == ATTENDS_SOME || (features & HAS_BIAS) != 0;
         if (firstKey < cleanBegin || firstKey + keysHere > cleanEnd) {
             masked = true;
             for (int k = 0; k < keysHere; k++) {
