@@ -239,7 +239,7 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_decode(
 
                 VECTOR blockMaxima = (VECTOR)(-INFINITY);
                 for (int k = 0; k < keysHere; k += VECTOR_WIDTH) {
-                    blockMaxima = fmax(blockMaxima, LOAD_VECTOR(rowScores + k));
+                    blockMaxima = LARGER(LOAD_VECTOR(rowScores + k), blockMaxima);
                 }
                 const float newMax = fmax(maxima[row], MAX_LANES(blockMaxima));
                 // A row that has seen no key yet: -infinity - 0 instead of NaN.

@@ -15,7 +15,7 @@
 // visited; wholly masked rows keep m = -infinity and l = 0 and give 0.
 //
 // Registers for float16 vectors and 3 x 8 tiles: 24 sums, 3 rows, 1 element of 32. Memory of a work-group, in floats:
-// (headDim + valueDim + KEY_BLOCK + 9) * ROWS, and with 16-bit storage KEY_BLOCK * (headDim + valueDim) more; the host
+// (headDim + valueDim + KEY_BLOCK + 11) * ROWS, and with 16-bit storage KEY_BLOCK * (headDim + valueDim) more; the host
 // gives it as arguments.
 //
 // Widths are arguments, not macros: a compiler takes seconds for each variant that it need not build.
@@ -45,6 +45,7 @@
 #define ROWS (ROW_VECTORS * VECTOR_WIDTH)
 
 #include "fused/row_addends.clh"
+#include "fused/row_packing.clh"
 
 // Stored at 32 bits, elements are broadcast from where they lie; at 16 they are widened once for each block.
 #if STORAGE == 0
@@ -52,18 +53,6 @@
 #else
 #define ELEMENT_SPACE __local
 #endif
-
-void widen(__global const STORED *from, long rowStride, int rows, int width, __local float *to) {
-    for (int row = 0; row < rows; row++) {
-        int n = 0;
-        for (; n + VECTOR_WIDTH <= width; n += VECTOR_WIDTH) {
-            STORE_VECTOR(load_stored_vector(from, row * rowStride + n), to + row * width + n);
-        }
-        for (; n < width; n++) {
-            to[row * width + n] = load_stored(from, row * rowStride + n);
-        }
-    }
-}
 
 // Whether NaN or infinity is among them, told by the bits of the exponent.
 bool any_not_finite(ELEMENT_SPACE const float *from, long rowStride, int rows, int width) {
@@ -158,6 +147,7 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_rows(
     __local float rowPosition[ROWS];
     __local float rowSlope[ROWS];
     __local float rowSink[ROWS];
+    __local long queryAt[ROWS];
     __local long maskAt[ROWS];
     __local long biasAt[ROWS];
 
@@ -176,31 +166,35 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_rows(
     int blockEnd = 0;
     int cleanBegin = 0;
     int cleanEnd = keys;
+    int head = firstHead + firstRow / queries;
+    int queryRow = firstRow % queries;
     for (int lane = 0; lane < ROWS; lane++) {
-        const int row = firstRow + min(lane, rowsHere - 1);
-        __global const STORED *from =
-            query + (firstHead + row / queries) * queryHeadStride + (row % queries) * queryRowStride;
-        for (int d = 0; d < headDim; d++) {
-            ((__local float *)queryRows)[d * ROWS + lane] = load_stored(from, d);
-        }
-        const int head = firstHead + row / queries;
-        const KeyRange range = key_range(keyRanges, (features & HAS_TABLE) != 0, batch, row % queries, queries, offset,
-                                         left, right, keys);
+        queryAt[lane] = head * queryHeadStride + queryRow * queryRowStride;
+        const KeyRange range =
+            key_range(keyRanges, (features & HAS_TABLE) != 0, batch, queryRow, queries, offset, left, right, keys);
         rowBegin[lane] = range.begin;
         rowEnd[lane] = range.end;
         if (features & HAS_ALIBI) {
             rowPosition[lane] = range.position;
             rowSlope[lane] = -LOG2E * alibiSlopes[range.sequence * slopeStride + head];
         }
-        maskAt[lane] = maskOffset + batch * maskBatchStride + head * maskHeadStride + (row % queries) * maskQueryStride;
-        biasAt[lane] = biasOffset + batch * biasBatchStride + head * biasHeadStride + (row % queries) * biasQueryStride;
+        if (features & (HAS_MASK | HAS_BIAS)) {
+            maskAt[lane] = maskOffset + batch * maskBatchStride + head * maskHeadStride + queryRow * maskQueryStride;
+            biasAt[lane] = biasOffset + batch * biasBatchStride + head * biasHeadStride + queryRow * biasQueryStride;
+        }
         // A sink is a first key with a value of 0.
         rowSink[lane] = features & HAS_SINKS ? LOG2E * sinks[head] : -INFINITY;
         blockBegin = min(blockBegin, rowBegin[lane]);
         blockEnd = max(blockEnd, rowEnd[lane]);
         cleanBegin = max(cleanBegin, rowBegin[lane]);
         cleanEnd = min(cleanEnd, rowEnd[lane]);
+        if (lane < rowsHere - 1) {
+            queryRow++;
+            head += queryRow == queries;
+            queryRow = queryRow == queries ? 0 : queryRow;
+        }
     }
+    pack_queries(query, queryAt, headDim, (__local float *)queryRows);
     for (int n = 0; n < valueDim * ROW_VECTORS; n++) {
         outputRows[n] = (VECTOR)(0.0f);
     }
@@ -211,7 +205,7 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_rows(
         sums[r] = select((VECTOR)(1.0f), (VECTOR)(0.0f), maxima[r] == -INFINITY);
     }
 
-    const bool maskAlike = rows_alike(maskAt);
+    const bool maskAlike = features & HAS_MASK ? rows_alike(maskAt) : false;
 
     int keysHere;
     for (int firstKey = blockBegin; firstKey < blockEnd; firstKey += keysHere) {
@@ -278,18 +272,30 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_rows(
             }
         }
 
+        // Even and odd keys apart: two short chains of comparisons instead of a long one.
+        VECTOR blockMax[2][ROW_VECTORS];
+#pragma unroll
+        for (int r = 0; r < ROW_VECTORS; r++) {
+            blockMax[0][r] = maxima[r];
+            blockMax[1][r] = maxima[r];
+        }
+        for (int k = 0; k + 1 < keysHere; k += 2) {
+#pragma unroll
+            for (int r = 0; r < ROW_VECTORS; r++) {
+                blockMax[0][r] = LARGER(scores[k * ROW_VECTORS + r], blockMax[0][r]);
+                blockMax[1][r] = LARGER(scores[(k + 1) * ROW_VECTORS + r], blockMax[1][r]);
+            }
+        }
         VECTOR shift[ROW_VECTORS];
         VECTOR rescale[ROW_VECTORS];
 #pragma unroll
         for (int r = 0; r < ROW_VECTORS; r++) {
-            VECTOR blockMax = maxima[r];
-            for (int k = 0; k < keysHere; k++) {
-                blockMax = fmax(blockMax, scores[k * ROW_VECTORS + r]);
-            }
+            VECTOR newMax = LARGER(blockMax[0][r], blockMax[1][r]);
+            newMax = LARGER(scores[(keysHere - 1) * ROW_VECTORS + r], newMax);
             // A row that has seen no key yet: -infinity - 0 instead of NaN.
-            shift[r] = select(blockMax, (VECTOR)(0.0f), blockMax == -INFINITY);
+            shift[r] = select(newMax, (VECTOR)(0.0f), newMax == -INFINITY);
             rescale[r] = exp2_softmax(maxima[r] - shift[r]);
-            maxima[r] = blockMax;
+            maxima[r] = newMax;
             VECTOR blockSum = (VECTOR)(0.0f);
             for (int k = 0; k < keysHere; k++) {
                 const VECTOR weight = exp2_softmax(scores[k * ROW_VECTORS + r] - shift[r]);
@@ -330,14 +336,10 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_rows(
         }
         scores[r] = select(LN2 * (maxima[r] + log2(sums[r])), (VECTOR)(-INFINITY), sums[r] == 0.0f);
     }
-    for (int lane = 0; lane < rowsHere; lane++) {
-        const int row = firstRow + lane;
-        const long at = ((long)batch * queryHeads + firstHead + row / queries) * queries + row % queries;
-        for (int d = 0; d < valueDim; d++) {
-            store_stored(((__local float *)outputRows)[d * ROWS + lane], output, at * valueDim + d);
-        }
-        if (features & HAS_LOG_SUM_EXP) {
-            logSumExp[at] = lanes[lane];
-        }
+    // The rows of a unit lie one behind the other.
+    const long at = ((long)batch * queryHeads + firstHead) * queries + firstRow;
+    unpack_output((__local float *)outputRows, rowsHere, valueDim, output + at * valueDim);
+    for (int lane = 0; lane < rowsHere && (features & HAS_LOG_SUM_EXP) != 0; lane++) {
+        logSumExp[at + lane] = lanes[lane];
     }
 }

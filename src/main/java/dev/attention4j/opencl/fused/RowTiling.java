@@ -54,7 +54,7 @@ record RowTiling(int vectorWidth, int rowVectors, int keyTile, int dimTile, int 
 
     long localBytes(AttentionProblem problem) {
         long widths = (long) problem.headDim() + problem.valueDim();
-        long floats = (widths + keyBlock + 9) * rows() + (problem.dtype() == DType.FLOAT32 ? 0 : keyBlock * widths);
+        long floats = (widths + keyBlock + 11) * rows() + (problem.dtype() == DType.FLOAT32 ? 0 : keyBlock * widths);
         return 4 * floats;
     }
 
