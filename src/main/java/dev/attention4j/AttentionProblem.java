@@ -232,8 +232,8 @@ public record AttentionProblem(
 
     /**
      * Useful floating-point operations: 2 for each multiply-add of the two products, over the pairs of query and key
-     * that causal, window, key lengths and packing leave; a square causal problem counts as half the full one, as FlashAttention's authors
-     * count.
+     * that causal, window, key lengths and packing leave; a square causal problem counts as half the full one, as
+     * FlashAttention's authors count.
      *
      * @return operations
      */
@@ -242,7 +242,8 @@ public record AttentionProblem(
     }
 
     /**
-     * The least bytes that go between memory and processor: each input read once, each output written once.
+     * The least bytes that go between memory and processor: each input read once, but for keys and values that are
+     * padding, and each output written once.
      *
      * @return bytes
      */
@@ -250,11 +251,20 @@ public record AttentionProblem(
         double rows = (double) batch * queryHeads * queryLength;
         double bytes = dtype.bytes()
                 * (rows * ((double) headDim + valueDim)
-                        + (double) batch * keyValueHeads * keyLength * ((double) headDim + valueDim));
+                        + keyValueHeads * keysThatAre() * ((double) headDim + valueDim));
         bytes += attention.mask().map(Tensor::byteSize).orElse(0L);
         bytes += attention.bias().map(Tensor::byteSize).orElse(0L);
         bytes += attention.wantsWeights() ? 4 * rows * keyLength : 0;
         return bytes + (attention.wantsLogSumExp() ? 4 * rows : 0);
+    }
+
+    /** Over all batch rows, without padding. */
+    private double keysThatAre() {
+        double keys = 0;
+        for (int batchRow = 0; batchRow < batch; batchRow++) {
+            keys += attention.keyLengthOf(batchRow, keyLength);
+        }
+        return keys;
     }
 
     private double attendedPairs() {

@@ -63,12 +63,24 @@ class ArchitectureTest {
                     "com.fasterxml.jackson..");
 
     @ArchTest
+    static final ArchRule THE_ONNX_OPERATOR_USES_THE_PUBLIC_TYPES_ONLY = classes()
+            .that()
+            .resideInAPackage("dev.attention4j.onnx")
+            .should()
+            .onlyDependOnClassesThat()
+            .resideInAnyPackage("dev.attention4j", "dev.attention4j.onnx", "java..");
+
+    @ArchTest
     static final ArchRule ENGINES_DO_NOT_LEAN_ON_EACH_OTHER = noClasses()
             .that()
             .resideInAnyPackage("dev.attention4j.cpu..", "dev.attention4j.opencl..")
             .should()
             .dependOnClassesThat()
-            .resideInAnyPackage("dev.attention4j.reference..", "dev.attention4j.io..", "dev.attention4j.conformance..");
+            .resideInAnyPackage(
+                    "dev.attention4j.reference..",
+                    "dev.attention4j.io..",
+                    "dev.attention4j.onnx..",
+                    "dev.attention4j.conformance..");
 
     @ArchTest
     static final ArchRule NOTHING_LEANS_ON_THE_COMMAND_LINE = noClasses()

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
+import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -71,6 +72,97 @@ class BadInputTest {
             refused(engine, good, good, good, bias, "bias: shape [3, 1, 1, 1]");
             Attention offsets = Attention.builder().causalOffsets(1, 2, 3).build();
             refused(engine, good, good, good, offsets, "offsets: 3 given, must be 1 or one for each of the 2");
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("engines")
+    void lengthsSlopesAndSinksThatDoNotFit(EngineInfo info) {
+        try (AttentionEngine engine = TestEngines.open(info)) {
+            Tensor good = tensor(SHAPE);
+            Tensor one = tensor(1, 4, 5, 8);
+            AttentionBuilder builder = Attention.builder();
+            refused(
+                    engine,
+                    good,
+                    good,
+                    good,
+                    builder.keyLengths(1, 2, 3).build(),
+                    "keyLengths: 3 given, must be 1 or one for each of the 2 batch rows");
+            refused(
+                    engine,
+                    good,
+                    good,
+                    good,
+                    builder.keyLengths(5, 6).build(),
+                    "keyLengths: 6, must be at most the 5 keys there are");
+            builder.keyLengths();
+            refused(
+                    engine,
+                    good,
+                    good,
+                    good,
+                    builder.sinks(1, 2).build(),
+                    "sinks: 2 given, must be one for each of the 4 query heads");
+            builder.sinks();
+            refused(
+                    engine,
+                    good,
+                    good,
+                    good,
+                    builder.alibiSlopes(1, 2, 3).build(),
+                    "alibiSlopes: 3 given, must be one for each of the 4 query heads, or for each of them in each of"
+                            + " the 2 batch rows");
+            builder.alibiSlopes();
+
+            int[] ends = {0, 2, 5};
+            builder.cumulativeLengths(ends, ends);
+            refused(
+                    engine,
+                    good,
+                    good,
+                    good,
+                    builder.build(),
+                    "cumulativeLengths: given with 2 batch rows, must be 1 that holds all sequences");
+            refused(
+                    engine,
+                    one,
+                    one,
+                    one,
+                    builder.cumulativeLengths(new int[] {0, 2, 4}, ends).build(),
+                    "cumulativeLengths: queries end at 4, must end at 5, the length of query");
+            refused(
+                    engine,
+                    one,
+                    one,
+                    one,
+                    builder.cumulativeLengths(ends, new int[] {0, 2, 6}).build(),
+                    "cumulativeLengths: keys end at 6, must end at 5, the length of key and value");
+            builder.cumulativeLengths(ends, ends);
+            refused(
+                    engine,
+                    one,
+                    one,
+                    one,
+                    builder.keyLengths(5).build(),
+                    "keyLengths: given with cumulativeLengths, must be left out");
+            builder.keyLengths();
+            refused(
+                    engine,
+                    one,
+                    one,
+                    one,
+                    builder.causalOffsets(1, 2, 3).build(),
+                    "offsets: 3 given, must be 1 or one for each of the 2 packed sequences");
+            builder.causal(Alignment.TOP_LEFT);
+            refused(
+                    engine,
+                    one,
+                    one,
+                    one,
+                    builder.alibiSlopes(1, 2).build(),
+                    "alibiSlopes: 2 given, must be one for each of the 4 query heads",
+                    "2 packed sequences");
         }
     }
 
@@ -144,6 +236,41 @@ class BadInputTest {
                 .withMessageContaining("at most 4 axes");
         assertThatIllegalArgumentException().isThrownBy(() -> EngineOptions.DEFAULT.withThreads(-1));
         assertThatIllegalArgumentException().isThrownBy(() -> EngineOptions.DEFAULT.withMaxScratchBytes(-1));
+    }
+
+    @Test
+    void lengthsSlopesAndSinksThatMakeNoSenseByThemselves() {
+        AttentionBuilder builder = Attention.builder();
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> builder.keyLengths(3, -1))
+                .withMessageContaining("keyLengths: -1, must be 0 or more");
+        int[] good = {0, 2, 5};
+        for (int[] bad : new int[][] {{}, {0}, {1, 5}, {0, 3, 2}}) {
+            assertThatIllegalArgumentException()
+                    .isThrownBy(() -> builder.cumulativeLengths(bad, good))
+                    .withMessageContaining(
+                            "cumulativeLengths: queries " + Arrays.toString(bad) + ", must be sequences");
+            assertThatIllegalArgumentException()
+                    .isThrownBy(() -> builder.cumulativeLengths(good, bad))
+                    .withMessageContaining("cumulativeLengths: keys " + Arrays.toString(bad) + ", must be sequences");
+        }
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> builder.cumulativeLengths(good, new int[] {0, 5}))
+                .withMessageContaining(
+                        "cumulativeLengths: 3 numbers for queries and 2 for keys, must be sequences + 1");
+        for (float slope : new float[] {Float.NaN, Float.POSITIVE_INFINITY, Float.NEGATIVE_INFINITY}) {
+            assertThatIllegalArgumentException()
+                    .isThrownBy(() -> builder.alibiSlopes(1, slope))
+                    .withMessageContaining("alibiSlopes: " + slope + ", must be finite");
+        }
+        for (float logit : new float[] {Float.NaN, Float.POSITIVE_INFINITY}) {
+            assertThatIllegalArgumentException()
+                    .isThrownBy(() -> builder.sinks(logit))
+                    .withMessageContaining("sinks: " + logit + ", must be finite or -infinity");
+        }
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> AlibiSlopes.geometric(0))
+                .withMessageContaining("queryHeads: 0, must be 1 or more");
     }
 
     @Test

@@ -84,6 +84,7 @@ final class AttendCommand implements Callable<Integer> {
         Tensor query = file.tensor("query");
         Tensor key = file.tensor("key");
         Tensor value = file.tensor("value");
+        options.complete(builder, query);
         file.find("mask").ifPresent(builder::mask);
         file.find("bias").ifPresent(builder::bias);
         Attention attention = builder.build();

@@ -1,18 +1,14 @@
 package dev.attention4j.cli;
 
+import dev.attention4j.AlibiSlopes;
 import dev.attention4j.Alignment;
 import dev.attention4j.Attention;
 import dev.attention4j.AttentionBuilder;
-import java.util.Arrays;
-import java.util.Locale;
-import picocli.CommandLine.ITypeConverter;
+import dev.attention4j.Tensor;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.TypeConversionException;
 
 /** The options of {@link Attention} but for mask and bias, which come from the file. */
 final class AttentionOptions {
-    private static final String ALIGNMENTS = "top-left or bottom-right";
-
     @Option(
             names = "--scale",
             paramLabel = "S",
@@ -28,7 +24,7 @@ final class AttentionOptions {
     @Option(
             names = "--causal",
             paramLabel = "ALIGN",
-            converter = AlignmentConverter.class,
+            converter = OptionValues.AlignmentConverter.class,
             description = "Masks keys beyond each query's position; ALIGN says which key a query stands at:"
                     + " top-left (query 0 at key 0) or bottom-right (last query at last key).")
     private Alignment causal;
@@ -37,22 +33,53 @@ final class AttentionOptions {
             names = "--offsets",
             paramLabel = "N",
             split = ",",
-            description = "Causal with query i at key i + N; one N, or one for each batch row: 3,0,-2.")
+            description = "Causal with query i at key i + N; one N, or one for each batch row"
+                    + " or packed sequence: 3,0,-2.")
     private int[] offsets;
 
     @Option(
             names = "--window",
             paramLabel = "L,R",
-            converter = WindowConverter.class,
+            converter = OptionValues.WindowConverter.class,
             description = "Sees L keys before and R beyond each query's position; -1 is all.")
-    private Window window;
+    private OptionValues.Window window;
 
     @Option(
             names = "--align",
             paramLabel = "ALIGN",
-            converter = AlignmentConverter.class,
-            description = "Where queries stand for a --window that is not causal. Default: top-left.")
+            converter = OptionValues.AlignmentConverter.class,
+            description = "Where queries stand for a --window or --alibi that is not causal. Default: top-left.")
     private Alignment align;
+
+    @Option(
+            names = "--key-lengths",
+            paramLabel = "N",
+            split = ",",
+            description = "How many keys there are, those behind them being padding; one N, or one for each batch row.")
+    private int[] keyLengths;
+
+    @Option(
+            names = "--cumulative-lengths",
+            paramLabel = "Q[:K]",
+            converter = OptionValues.CumulativeConverter.class,
+            description = "Sequences of unequal length are packed into the one batch row: where each begins, and behind"
+                    + " the last where it ends, for queries and for keys (if they differ): 0,3,7:0,5,9.")
+    private OptionValues.Cumulative cumulative;
+
+    @Option(
+            names = "--alibi",
+            paramLabel = "SLOPES",
+            converter = OptionValues.AlibiConverter.class,
+            description = "Adds -slope |position - key| to scores: 'geometric' for the slopes of the paper, or one for"
+                    + " each query head: 0.5,0.25.")
+    private OptionValues.Alibi alibi;
+
+    @Option(
+            names = "--sinks",
+            paramLabel = "LOGITS",
+            converter = OptionValues.SinksConverter.class,
+            description = "A logit for each query head that joins its softmax's denominator; -inf for a head without.")
+    private OptionValues.Numbers sinks;
 
     @Option(names = "--weights", description = "Also computes the weights: who attends to whom.")
     private boolean weights;
@@ -61,8 +88,9 @@ final class AttentionOptions {
     private boolean logSumExp;
 
     /**
-     * The operation as asked for.
+     * The operation as asked for, but for what the tensors must be known for.
      *
+     * @see #complete
      * @throws IllegalArgumentException naming the option that does not fit
      */
     AttentionBuilder builder() {
@@ -71,10 +99,14 @@ final class AttentionOptions {
             throw new IllegalArgumentException(
                     "--offsets: given with --causal, must be given alone: it is causal itself");
         }
-        if (align != null && (window == null || causal != null || offsets != null)) {
+        if (align != null && ((window == null && alibi == null) || causal != null || offsets != null)) {
             throw new IllegalArgumentException(
-                    "--align: must be given with --window and without --causal and --offsets,"
+                    "--align: must be given with --window or --alibi and without --causal and --offsets,"
                             + " which say where queries stand themselves");
+        }
+        if (keyLengths != null && cumulative != null) {
+            throw new IllegalArgumentException("--key-lengths: given with --cumulative-lengths, must be given alone:"
+                    + " those say how long each sequence is");
         }
         if (scale != null) {
             builder.scale(scale);
@@ -94,43 +126,25 @@ final class AttentionOptions {
         if (align != null) {
             builder.align(align);
         }
+        if (keyLengths != null) {
+            builder.keyLengths(keyLengths);
+        }
+        if (cumulative != null) {
+            builder.cumulativeLengths(cumulative.queries(), cumulative.keys());
+        }
+        if (alibi != null && !alibi.geometric()) {
+            builder.alibiSlopes(alibi.slopes());
+        }
+        if (sinks != null) {
+            builder.sinks(sinks.numbers());
+        }
         return builder;
     }
 
-    /** How far a query sees to each side. */
-    record Window(int left, int right) {}
-
-    /** Reads {@code top-left}. */
-    static final class AlignmentConverter implements ITypeConverter<Alignment> {
-        @Override
-        public Alignment convert(String text) {
-            String name = text.toUpperCase(Locale.ROOT).replace('-', '_');
-            return Arrays.stream(Alignment.values())
-                    .filter(alignment -> alignment.name().equals(name))
-                    .findFirst()
-                    .orElseThrow(() ->
-                            new TypeConversionException("\"" + text + "\" is no alignment, must be " + ALIGNMENTS));
-        }
-    }
-
-    /** Reads {@code 127,0}. */
-    static final class WindowConverter implements ITypeConverter<Window> {
-        @Override
-        public Window convert(String text) {
-            String[] sides = text.split(",", -1);
-            if (sides.length == 2) {
-                try {
-                    return new Window(Integer.parseInt(sides[0].strip()), Integer.parseInt(sides[1].strip()));
-                } catch (NumberFormatException e) {
-                    throw refused(text);
-                }
-            }
-            throw refused(text);
-        }
-
-        private static TypeConversionException refused(String text) {
-            return new TypeConversionException(
-                    "\"" + text + "\" is no window, must be two whole numbers L,R such as 127,0 (-1 is unbounded)");
+    /** Sets what depends on the tensors: slopes for as many heads as the query has. */
+    void complete(AttentionBuilder builder, Tensor query) {
+        if (alibi != null && alibi.geometric() && query.rank() == 4) {
+            builder.alibiSlopes(AlibiSlopes.geometric(Math.toIntExact(query.size(1))));
         }
     }
 }

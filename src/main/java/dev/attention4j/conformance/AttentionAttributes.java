@@ -1,18 +1,11 @@
 package dev.attention4j.conformance;
 
-import static dev.attention4j.io.FileFormatException.quoted;
-
-import com.fasterxml.jackson.core.JsonParser;
-import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.jr.ob.JSON;
 import dev.attention4j.Alignment;
 import dev.attention4j.Attention;
 import dev.attention4j.AttentionBuilder;
 import dev.attention4j.io.FileFormatException;
-import java.io.IOException;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Map;
 
 /**
  * The metadata {@code attributes} of the op {@code attention}: a JSON object in the words of {@link Attention}.
@@ -22,17 +15,35 @@ import java.util.Map;
  *   <li>{@code causal}: {@code "TOP_LEFT"} or {@code "BOTTOM_RIGHT"}; or {@code true}, aligned by {@code alignment} or
  *       {@code offsets}; or {@code false}
  *   <li>{@code window}: {@code [left, right]}, −1 is unbounded
- *   <li>{@code alignment}: {@code "TOP_LEFT"} or {@code "BOTTOM_RIGHT"}, of causal and window
- *   <li>{@code offsets}: a whole number, or one for each batch row, instead of an alignment
+ *   <li>{@code alignment}: {@code "TOP_LEFT"} or {@code "BOTTOM_RIGHT"}, of causal, window and ALiBi
+ *   <li>{@code offsets}: a whole number, or one for each batch row or packed sequence, instead of an alignment
+ *   <li>{@code keyLengths}: a whole number, or one for each batch row
+ *   <li>{@code cumulativeQueryLengths} and {@code cumulativeKeyLengths}: where each packed sequence begins, and behind the
+ *       last where it ends
+ *   <li>{@code alibiSlopes}: a number for each query head, or for each of them in each sequence
+ *   <li>{@code sinks}: a number for each query head; the text {@code "-inf"} for one without
  * </ul>
  */
 final class AttentionAttributes {
-    private static final List<String> KNOWN = List.of("scale", "softcap", "causal", "window", "alignment", "offsets");
+    private static final String QUERY_LENGTHS = "cumulativeQueryLengths";
+    private static final String KEY_LENGTHS = "cumulativeKeyLengths";
+    private static final List<String> KNOWN = List.of(
+            "scale",
+            "softcap",
+            "causal",
+            "window",
+            "alignment",
+            "offsets",
+            "keyLengths",
+            QUERY_LENGTHS,
+            KEY_LENGTHS,
+            "alibiSlopes",
+            "sinks");
 
     private final String file;
-    private final Map<String, Object> attributes;
+    private final JsonAttributes attributes;
 
-    private AttentionAttributes(String file, Map<String, Object> attributes) {
+    private AttentionAttributes(String file, JsonAttributes attributes) {
         this.file = file;
         this.attributes = attributes;
     }
@@ -44,33 +55,52 @@ final class AttentionAttributes {
      * @throws FileFormatException if one is not known, not of its type, or contradicts another; names it
      */
     static AttentionBuilder parse(String json, String file) throws FileFormatException {
-        Map<String, Object> attributes = json == null ? Map.of() : object(json, file);
-        for (String name : attributes.keySet()) {
-            if (!KNOWN.contains(name)) {
-                throw new FileFormatException(
-                        file, "attribute " + quoted(name) + " is not known, must be one of " + KNOWN);
-            }
-        }
+        AttentionAttributes attributes = new AttentionAttributes(file, JsonAttributes.parse(json, file, KNOWN));
         try {
-            return new AttentionAttributes(file, attributes).builder();
+            AttentionBuilder builder = Attention.builder();
+            attributes.setNumbers(builder);
+            attributes.setLengths(builder);
+            attributes.setBand(builder);
+            return builder;
         } catch (IllegalArgumentException e) {
             throw new FileFormatException(file, "attributes: " + e.getMessage(), e);
         }
     }
 
-    private AttentionBuilder builder() throws FileFormatException {
-        AttentionBuilder builder = Attention.builder();
-        if (attributes.containsKey("scale")) {
-            builder.scale(number("scale"));
+    private void setNumbers(AttentionBuilder builder) throws FileFormatException {
+        if (attributes.has("scale")) {
+            builder.scale(attributes.number("scale"));
         }
-        if (attributes.containsKey("softcap")) {
-            builder.softcap(number("softcap"));
+        if (attributes.has("softcap")) {
+            builder.softcap(attributes.number("softcap"));
         }
-        boolean windowed = attributes.containsKey("window");
+        if (attributes.has("alibiSlopes")) {
+            builder.alibiSlopes(attributes.floats("alibiSlopes"));
+        }
+        if (attributes.has("sinks")) {
+            builder.sinks(attributes.floats("sinks"));
+        }
+    }
+
+    private void setLengths(AttentionBuilder builder) throws FileFormatException {
+        if (attributes.has("keyLengths")) {
+            builder.keyLengths(attributes.wholeNumbers("keyLengths"));
+        }
+        if (attributes.has(QUERY_LENGTHS) != attributes.has(KEY_LENGTHS)) {
+            throw new FileFormatException(
+                    file, "attributes: only one of " + QUERY_LENGTHS + " and " + KEY_LENGTHS + ", must be both");
+        }
+        if (attributes.has(QUERY_LENGTHS)) {
+            builder.cumulativeLengths(attributes.wholeNumbers(QUERY_LENGTHS), attributes.wholeNumbers(KEY_LENGTHS));
+        }
+    }
+
+    private void setBand(AttentionBuilder builder) throws FileFormatException {
+        boolean windowed = attributes.has("window");
         if (windowed) {
-            int[] window = wholeNumbers("window");
+            int[] window = attributes.wholeNumbers("window");
             if (window.length != 2) {
-                throw refused("window", "[left, right]");
+                throw attributes.refused("window", "[left, right]");
             }
             builder.window(window[0], window[1]);
         }
@@ -82,89 +112,42 @@ final class AttentionAttributes {
         } else if (Boolean.TRUE.equals(causal)) {
             builder.causal(Alignment.TOP_LEFT);
         } else if (isCausal) {
-            throw refused("causal", "\"TOP_LEFT\", \"BOTTOM_RIGHT\", true or false");
+            throw attributes.refused("causal", "\"TOP_LEFT\", \"BOTTOM_RIGHT\", true or false");
         }
-        return align(builder, windowed || isCausal, namesAlignment);
+        align(builder, windowed || isCausal || attributes.has("alibiSlopes"), namesAlignment);
     }
 
-    /** At most one of three may say where the diagonal lies, and only if there is one. */
-    private AttentionBuilder align(AttentionBuilder builder, boolean banded, boolean causalNamesAlignment)
+    /** At most one of three may say which key a query stands at, and only if that matters. */
+    private void align(AttentionBuilder builder, boolean positioned, boolean causalNamesAlignment)
             throws FileFormatException {
-        boolean aligned = attributes.containsKey("alignment");
-        boolean offset = attributes.containsKey("offsets");
+        boolean aligned = attributes.has("alignment");
+        boolean offset = attributes.has("offsets");
         if ((aligned ? 1 : 0) + (offset ? 1 : 0) + (causalNamesAlignment ? 1 : 0) > 1) {
             throw new FileFormatException(
                     file,
                     "attributes: only one of alignment, offsets and a causal that names an alignment may be given"
                             + " (\"causal\": true goes with the others)");
         }
-        if ((aligned || offset) && !banded) {
+        if ((aligned || offset) && !positioned) {
             throw new FileFormatException(
                     file,
                     "attribute \"" + (aligned ? "alignment" : "offsets")
-                            + "\" has no effect, must come with causal or window");
+                            + "\" has no effect, must come with causal, window or alibiSlopes");
         }
         if (aligned) {
             builder.align(alignment("alignment"));
         }
         if (offset) {
-            builder.alignOffsets(wholeNumbers("offsets"));
+            builder.alignOffsets(attributes.wholeNumbers("offsets"));
         }
-        return builder;
-    }
-
-    private double number(String name) throws FileFormatException {
-        if (attributes.get(name) instanceof Number number) {
-            return number.doubleValue();
-        }
-        throw refused(name, "a number");
     }
 
     private Alignment alignment(String name) throws FileFormatException {
         for (Alignment alignment : Alignment.values()) {
-            if (alignment.name().equals(attributes.get(name))) {
+            if (alignment.name().equals(attributes.getOrDefault(name, null))) {
                 return alignment;
             }
         }
-        throw refused(name, "one of " + Arrays.toString(Alignment.values()));
-    }
-
-    private int[] wholeNumbers(String name) throws FileFormatException {
-        Object given = attributes.get(name);
-        List<?> list = given instanceof List<?> many ? many : Arrays.asList(given);
-        int[] numbers = new int[list.size()];
-        for (int n = 0; n < numbers.length; n++) {
-            if (!(list.get(n) instanceof Integer whole)) {
-                throw refused(name, "a whole number or an array of such");
-            }
-            numbers[n] = whole;
-        }
-        return numbers;
-    }
-
-    private FileFormatException refused(String name, String mustBe) {
-        return new FileFormatException(
-                file,
-                "attribute \"" + name + "\" is " + quoted(String.valueOf(attributes.get(name))) + ", must be "
-                        + mustBe);
-    }
-
-    private static Map<String, Object> object(String json, String file) throws FileFormatException {
-        try (JsonParser parser = JSON.std.createParser(json)) {
-            Map<String, Object> attributes = JSON.std.mapFrom(parser);
-            if (attributes == null || parser.nextToken() != null) {
-                throw new FileFormatException(file, "attributes are " + quoted(json) + ", must be one JSON object");
-            }
-            return attributes;
-        } catch (FileFormatException e) {
-            throw e;
-        } catch (JsonProcessingException e) {
-            throw new FileFormatException(
-                    file,
-                    "attributes are " + quoted(json) + ", must be one JSON object: " + quoted(e.getOriginalMessage()),
-                    e);
-        } catch (IOException e) {
-            throw new FileFormatException(file, "attributes cannot be read: " + e.getMessage(), e);
-        }
+        throw attributes.refused(name, "one of " + Arrays.toString(Alignment.values()));
     }
 }

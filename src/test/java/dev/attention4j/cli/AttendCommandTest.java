@@ -81,6 +81,44 @@ class AttendCommandTest {
     }
 
     @Test
+    void lengthsSlopesAndSinksAreThoseOfAttention() throws IOException {
+        assertSame(Attention.builder().keyLengths(9, 4), "--key-lengths", "9,4");
+        assertSame(Attention.builder().keyLengths(5), "--key-lengths", "5");
+        assertSame(Attention.builder().sinks(0.5f, -1.25f, Float.NEGATIVE_INFINITY, 0), "--sinks", "0.5,-1.25,-inf,0");
+        assertSame(Attention.builder().sinks(-1, 2, 3, 4), "--sinks", "-1,2,3,4");
+        assertSame(Attention.builder().alibiSlopes(0.5f, 0.25f, -0.125f, 0), "--alibi", "0.5,0.25,-0.125,0");
+        assertSame(
+                Attention.builder()
+                        .alibiSlopes(0.25f, 0.0625f, 0.015625f, 0.00390625f)
+                        .align(Alignment.BOTTOM_RIGHT),
+                "--alibi",
+                "geometric",
+                "--align",
+                "bottom-right");
+    }
+
+    @Test
+    void sequencesArePackedIntoTheOneBatchRow() throws IOException {
+        tensors.replaceAll((name, tensor) -> tensor.slice(0, 0, 1).contiguous());
+        int[] queries = {0, 3, 3, 7};
+        assertSame(
+                Attention.builder()
+                        .cumulativeLengths(queries, new int[] {0, 2, 5, 9})
+                        .causalOffsets(1, 0, 2),
+                "--cumulative-lengths",
+                "0,3,3,7:0,2,5,9",
+                "--offsets",
+                "1,0,2");
+        tensors.replaceAll((name, tensor) -> tensor.slice(2, 0, 7).contiguous());
+        assertSame(
+                Attention.builder().cumulativeLengths(queries, queries).causal(Alignment.BOTTOM_RIGHT),
+                "--cumulative-lengths",
+                "0,3,3,7",
+                "--causal",
+                "bottom-right");
+    }
+
+    @Test
     void maskAndBiasComeFromTheFile() throws IOException {
         boolean[] seen = new boolean[9];
         seen[2] = true;

@@ -39,6 +39,14 @@ class AttentionCaseTest {
                 "{\"window\": [2, 0], \"causal\": \"BOTTOM_RIGHT\"} | Attention[causal, window=2,0, BOTTOM_RIGHT]",
                 "{\"window\": [2, 1], \"alignment\": \"BOTTOM_RIGHT\"} | Attention[window=2,1, BOTTOM_RIGHT]",
                 "{\"window\": [2, 1], \"offsets\": 4}          | Attention[window=2,1, offsets=[4]]",
+                "{\"keyLengths\": 4}                          | Attention[keyLengths=[4]]",
+                "{\"keyLengths\": [4, 0]}                     | Attention[keyLengths=[4, 0]]",
+                "{\"cumulativeQueryLengths\": [0, 3], \"cumulativeKeyLengths\": [0, 5]}"
+                        + " | Attention[cumulativeLengths=[0, 3],[0, 5]]",
+                "{\"alibiSlopes\": [0.5, 1]}                  | Attention[TOP_LEFT, alibiSlopes=[0.5, 1.0]]",
+                "{\"alibiSlopes\": 2, \"alignment\": \"BOTTOM_RIGHT\"} | Attention[BOTTOM_RIGHT, alibiSlopes=[2.0]]",
+                "{\"alibiSlopes\": 2, \"offsets\": [1, 2]}    | Attention[offsets=[1, 2], alibiSlopes=[2.0]]",
+                "{\"sinks\": [0, -1.5, \"-inf\"]}              | Attention[sinks=[0.0, -1.5, -Infinity]]",
             })
     void attributesSpeakTheWordsOfAttention(String json, String operation) throws IOException {
         assertThat(AttentionAttributes.parse(json, "file").build()).hasToString(operation);
@@ -68,6 +76,14 @@ class AttentionCaseTest {
                 "{\"alignment\": \"TOP_LEFT\"}          | attribute \"alignment\" has no effect",
                 "{\"causal\": \"TOP_LEFT\", \"offsets\": 1} | only one of alignment, offsets",
                 "{\"causal\": true, \"offsets\": 1, \"alignment\": \"TOP_LEFT\"} | only one of alignment, offsets",
+                "{\"keyLengths\": 1.5}                  | attribute \"keyLengths\" is \"1.5\", must be a whole number",
+                "{\"keyLengths\": [-1]}                 | keyLengths: -1, must be 0 or more",
+                "{\"cumulativeQueryLengths\": [0, 3]}   | only one of cumulativeQueryLengths and cumulativeKeyLengths",
+                "{\"cumulativeKeyLengths\": [0, 3]}     | only one of cumulativeQueryLengths and cumulativeKeyLengths",
+                "{\"cumulativeQueryLengths\": [0, 3], \"cumulativeKeyLengths\": 5} | cumulativeLengths: keys [5], must",
+                "{\"alibiSlopes\": \"steep\"}           | attribute \"alibiSlopes\" is \"steep\", must be a number or",
+                "{\"alibiSlopes\": \"-inf\"}            | alibiSlopes: -Infinity, must be finite",
+                "{\"sinks\": [null]}                    | attribute \"sinks\" is \"[null]\", must be a number or an array",
                 "[]                                     | must be one JSON object",
                 "{} {}                                  | must be one JSON object",
                 "{                                      | must be one JSON object",

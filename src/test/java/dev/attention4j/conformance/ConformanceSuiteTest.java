@@ -39,7 +39,7 @@ class ConformanceSuiteTest {
         Map<String, Tensor> wrong =
                 CaseFiles.tensors(Attention.builder().scale(3).build());
         Safetensors.write(inside("b/wrong.safetensors"), wrong, Map.of("op", "attention", "name", "wrong"));
-        Safetensors.write(inside("c.safetensors"), right, Map.of("op", "onnx.Attention", "name", "other"));
+        Safetensors.write(inside("c.safetensors"), right, Map.of("op", "no.such.Op", "name", "other"));
         Files.writeString(inside("a/damaged.safetensors"), "not a case");
         Files.writeString(inside("notes.txt"), "not a case either");
     }

@@ -1,0 +1,153 @@
+package dev.attention4j.conformance;
+
+import static dev.attention4j.io.FileFormatException.quoted;
+
+import com.fasterxml.jackson.core.JsonParser;
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.jr.ob.JSON;
+import dev.attention4j.io.FileFormatException;
+import java.io.IOException;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+
+/** JSON in a case's metadata: a flat object of attributes, read by name and type, with refusals that name the attribute. */
+final class JsonAttributes {
+    /** JSON has no infinities. */
+    private static final String MINUS_INFINITY = "-inf";
+
+    private final String file;
+    private final Map<String, Object> attributes;
+
+    private JsonAttributes(String file, Map<String, Object> attributes) {
+        this.file = file;
+        this.attributes = attributes;
+    }
+
+    /**
+     * Reads an object.
+     *
+     * @param json null for an empty one
+     * @throws FileFormatException if it is no object, or an attribute is not among those known
+     */
+    static JsonAttributes parse(String json, String file, List<String> known) throws FileFormatException {
+        Map<String, Object> attributes = json == null ? Map.of() : object(json, file);
+        for (String name : attributes.keySet()) {
+            if (!known.contains(name)) {
+                throw new FileFormatException(
+                        file, "attribute " + quoted(name) + " is not known, must be one of " + known);
+            }
+        }
+        return new JsonAttributes(file, attributes);
+    }
+
+    boolean has(String name) {
+        return attributes.containsKey(name);
+    }
+
+    /** The attribute as JSON has it. */
+    Object getOrDefault(String name, Object whereAbsent) {
+        return attributes.getOrDefault(name, whereAbsent);
+    }
+
+    double number(String name) throws FileFormatException {
+        if (attributes.get(name) instanceof Number number) {
+            return number.doubleValue();
+        }
+        throw refused(name, "a number");
+    }
+
+    int wholeNumber(String name) throws FileFormatException {
+        if (attributes.get(name) instanceof Integer number) {
+            return number;
+        }
+        throw refused(name, "a whole number");
+    }
+
+    int[] wholeNumbers(String name) throws FileFormatException {
+        List<?> list = list(name);
+        int[] numbers = new int[list.size()];
+        for (int n = 0; n < numbers.length; n++) {
+            if (!(list.get(n) instanceof Integer whole)) {
+                throw refused(name, "a whole number or an array of such");
+            }
+            numbers[n] = whole;
+        }
+        return numbers;
+    }
+
+    float[] floats(String name) throws FileFormatException {
+        List<?> list = list(name);
+        float[] numbers = new float[list.size()];
+        for (int n = 0; n < numbers.length; n++) {
+            if (list.get(n) instanceof Number number) {
+                numbers[n] = number.floatValue();
+            } else if (MINUS_INFINITY.equals(list.get(n))) {
+                numbers[n] = Float.NEGATIVE_INFINITY;
+            } else {
+                throw refused(name, "a number or an array of such (\"" + MINUS_INFINITY + "\" is one)");
+            }
+        }
+        return numbers;
+    }
+
+    FileFormatException refused(String name, String mustBe) {
+        return new FileFormatException(
+                file,
+                "attribute \"" + name + "\" is " + quoted(String.valueOf(attributes.get(name))) + ", must be "
+                        + mustBe);
+    }
+
+    /** One element stands for an array of one. */
+    private List<?> list(String name) {
+        Object given = attributes.get(name);
+        return given instanceof List<?> many ? many : Arrays.asList(given);
+    }
+
+    private static Map<String, Object> object(String json, String file) throws FileFormatException {
+        return read(json, file, "attributes are ", "one JSON object", JSON.std::mapFrom);
+    }
+
+    /**
+     * Reads an array of texts.
+     *
+     * @param what the name of the metadata, for messages
+     * @throws FileFormatException if it is absent or anything else
+     */
+    static List<String> texts(String what, String json, String file) throws FileFormatException {
+        String mustBe = "one JSON array of texts";
+        if (json == null) {
+            throw new FileFormatException(file, "__metadata__ has no \"" + what + "\", must be " + mustBe);
+        }
+        List<Object> list = read(json, file, "\"" + what + "\" is ", mustBe, JSON.std::listFrom);
+        for (Object element : list) {
+            if (!(element instanceof String)) {
+                throw new FileFormatException(file, "\"" + what + "\" is " + quoted(json) + ", must be " + mustBe);
+            }
+        }
+        return list.stream().map(String.class::cast).toList();
+    }
+
+    @FunctionalInterface
+    private interface Reader<T> {
+        T read(JsonParser parser) throws IOException;
+    }
+
+    private static <T> T read(String json, String file, String what, String mustBe, Reader<T> reader)
+            throws FileFormatException {
+        try (JsonParser parser = JSON.std.createParser(json)) {
+            T value = reader.read(parser);
+            if (value == null || parser.nextToken() != null) {
+                throw new FileFormatException(file, what + quoted(json) + ", must be " + mustBe);
+            }
+            return value;
+        } catch (FileFormatException e) {
+            throw e;
+        } catch (JsonProcessingException e) {
+            throw new FileFormatException(
+                    file, what + quoted(json) + ", must be " + mustBe + ": " + quoted(e.getOriginalMessage()), e);
+        } catch (IOException e) {
+            throw new FileFormatException(file, what + "not readable: " + e.getMessage(), e);
+        }
+    }
+}

@@ -1,0 +1,176 @@
+package dev.attention4j.conformance;
+
+import static dev.attention4j.io.FileFormatException.quoted;
+
+import dev.attention4j.DType;
+import dev.attention4j.Tensor;
+import dev.attention4j.io.FileFormatException;
+import dev.attention4j.onnx.OnnxAttention;
+import dev.attention4j.onnx.OnnxAttentionBuilder;
+import dev.attention4j.onnx.OnnxAttentionInputs;
+import dev.attention4j.onnx.QkMatmulOutput;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * A case of the op {@code onnx.Attention}, understood: a node of the ONNX standard's operator, what goes in and what must
+ * come out.
+ *
+ * <p>Its metadata are {@code opset}; {@code attributes}, the node's, as a JSON object; and {@code inputs} and {@code
+ * outputs}, JSON arrays of names in the operator's order, where an empty one is not there. A tensor is named {@code input.}
+ * or {@code output.} and that name.
+ *
+ * @param name the case's own name
+ * @param node the attributes, but for the scores
+ * @param scores which scores the case has, if any
+ * @param inputs the tensors of the case
+ * @param expected by the operator's own names of its outputs, in its order
+ */
+record OnnxAttentionCase(
+        String name,
+        OnnxAttention node,
+        Optional<QkMatmulOutput> scores,
+        OnnxAttentionInputs inputs,
+        Map<String, Tensor> expected) {
+    static final String OP = "onnx.Attention";
+    static final String OUTPUT = "Y";
+    static final String PRESENT_KEY = "present_key";
+    static final String PRESENT_VALUE = "present_value";
+    static final String QK_MATMUL_OUTPUT = "qk_matmul_output";
+
+    private static final int FIRST_OPSET = 23;
+    private static final int LAST_OPSET = 25;
+    private static final List<String> INPUTS =
+            List.of("Q", "K", "V", "attn_mask", "past_key", "past_value", "nonpad_kv_seqlen");
+    private static final List<String> OUTPUTS = List.of(OUTPUT, PRESENT_KEY, PRESENT_VALUE, QK_MATMUL_OUTPUT);
+    private static final List<String> ATTRIBUTES = List.of(
+            "is_causal",
+            "kv_num_heads",
+            "left_window_size",
+            "q_num_heads",
+            "qk_matmul_output_mode",
+            "right_window_size",
+            "scale",
+            "softcap",
+            "softmax_precision");
+
+    /**
+     * Understands a case.
+     *
+     * @throws FileFormatException if the opset is another, or something is missing, unknown or contradictory; names it
+     */
+    static OnnxAttentionCase of(ConformanceCase source) throws FileFormatException {
+        String file = source.fileName();
+        checkOpset(source);
+        Map<String, Tensor> inputs = tensors(source, "inputs", "input.", INPUTS);
+        Map<String, Tensor> expected = tensors(source, "outputs", "output.", OUTPUTS);
+        for (String required : List.of("Q", "K", "V")) {
+            if (!inputs.containsKey(required)) {
+                throw new FileFormatException(file, "\"inputs\" lacks " + required + ", must have Q, K and V");
+            }
+        }
+        if (expected.isEmpty()
+                || inputs.size() + expected.size() != source.tensors().size()) {
+            throw new FileFormatException(
+                    file,
+                    "holds " + source.tensors().keySet() + ", must hold just what \"inputs\" and \"outputs\" name,"
+                            + " and an output at least");
+        }
+        JsonAttributes attributes = JsonAttributes.parse(source.metadata().get("attributes"), file, ATTRIBUTES);
+        try {
+            OnnxAttentionBuilder node = OnnxAttention.builder();
+            set(node, attributes);
+            QkMatmulOutput scores = QkMatmulOutput.of(
+                    attributes.has("qk_matmul_output_mode") ? attributes.wholeNumber("qk_matmul_output_mode") : 0);
+            return new OnnxAttentionCase(
+                    source.name(),
+                    node.build(),
+                    Optional.of(scores).filter(step -> expected.containsKey(QK_MATMUL_OUTPUT)),
+                    new OnnxAttentionInputs(
+                            inputs.get("Q"),
+                            inputs.get("K"),
+                            inputs.get("V"),
+                            Optional.ofNullable(inputs.get("attn_mask")),
+                            Optional.ofNullable(inputs.get("past_key")),
+                            Optional.ofNullable(inputs.get("past_value")),
+                            Optional.ofNullable(inputs.get("nonpad_kv_seqlen"))),
+                    Collections.unmodifiableMap(expected));
+        } catch (IllegalArgumentException e) {
+            throw new FileFormatException(file, "attributes: " + e.getMessage(), e);
+        }
+    }
+
+    private static void checkOpset(ConformanceCase source) throws FileFormatException {
+        String opset = source.metadata().getOrDefault("opset", "");
+        if (!opset.matches("[0-9]{1,4}")
+                || Integer.parseInt(opset) < FIRST_OPSET
+                || Integer.parseInt(opset) > LAST_OPSET) {
+            throw new FileFormatException(
+                    source.fileName(), "opset is " + quoted(opset) + ", must be " + FIRST_OPSET + " to " + LAST_OPSET);
+        }
+    }
+
+    /** The tensors that a list of names says, by the operator's own names for their places. */
+    private static Map<String, Tensor> tensors(ConformanceCase source, String list, String prefix, List<String> places)
+            throws FileFormatException {
+        List<String> names = JsonAttributes.texts(list, source.metadata().get(list), source.fileName());
+        if (names.size() > places.size()) {
+            throw new FileFormatException(
+                    source.fileName(),
+                    "\"" + list + "\" has " + names.size() + " names, must have at most those of " + places);
+        }
+        Map<String, Tensor> tensors = new LinkedHashMap<>();
+        for (int place = 0; place < names.size(); place++) {
+            if (!names.get(place).isEmpty()) {
+                tensors.put(places.get(place), source.tensor(prefix + names.get(place)));
+            }
+        }
+        return tensors;
+    }
+
+    private static void set(OnnxAttentionBuilder node, JsonAttributes attributes) throws FileFormatException {
+        if (attributes.has("is_causal")) {
+            int causal = attributes.wholeNumber("is_causal");
+            if (causal != 0 && causal != 1) {
+                throw attributes.refused("is_causal", "0 or 1");
+            }
+            node.isCausal(causal == 1);
+        }
+        if (attributes.has("q_num_heads")) {
+            node.qNumHeads(attributes.wholeNumber("q_num_heads"));
+        }
+        if (attributes.has("kv_num_heads")) {
+            node.kvNumHeads(attributes.wholeNumber("kv_num_heads"));
+        }
+        if (attributes.has("left_window_size")) {
+            node.leftWindowSize(attributes.wholeNumber("left_window_size"));
+        }
+        if (attributes.has("right_window_size")) {
+            node.rightWindowSize(attributes.wholeNumber("right_window_size"));
+        }
+        if (attributes.has("scale")) {
+            node.scale(attributes.number("scale"));
+        }
+        if (attributes.has("softcap")) {
+            node.softcap(attributes.number("softcap"));
+        }
+        if (attributes.has("softmax_precision")) {
+            node.softmaxPrecision(precision(attributes));
+        }
+    }
+
+    /** By the standard's numbers of data types. */
+    private static DType precision(JsonAttributes attributes) throws FileFormatException {
+        return switch (attributes.wholeNumber("softmax_precision")) {
+            case 1 -> DType.FLOAT32;
+            case 10 -> DType.FLOAT16;
+            case 11 -> DType.FLOAT64;
+            case 16 -> DType.BFLOAT16;
+            default ->
+                throw attributes.refused("softmax_precision", "1 (float), 10 (float16), 11 (double) or 16 (bfloat16)");
+        };
+    }
+}

@@ -1,0 +1,187 @@
+package dev.attention4j.onnx;
+
+import dev.attention4j.Alignment;
+import dev.attention4j.Attention;
+import dev.attention4j.AttentionBuilder;
+import dev.attention4j.AttentionEngine;
+import dev.attention4j.AttentionProblem;
+import dev.attention4j.AttentionResult;
+import dev.attention4j.DType;
+import dev.attention4j.Tensor;
+import java.util.Arrays;
+import java.util.Optional;
+
+/**
+ * A node of the ONNX standard's operator Attention, opsets 23 to 25 (<a
+ * href="https://onnx.ai/onnx/operators/onnx__Attention.html">the operator</a>): its attributes, and a way to run it.
+ * Immutable, made by {@link #builder()}.
+ *
+ * <pre>{@code
+ * OnnxAttention node = OnnxAttention.builder().isCausal(true).qNumHeads(8).kvNumHeads(2).build();
+ * try (OnnxAttentionResult result = node.run(engine, OnnxAttentionInputs.of(query, key, value))) {
+ *     Tensor output = result.output();
+ * }
+ * }</pre>
+ *
+ * <p>The standard's order is the library's: scale · query · keyᵀ, softcap, + mask, softmax, · value. Causal and windows go
+ * by positions: without a cache query i stands at key i; with a past, at key i + the past's length; with {@code
+ * nonpad_kv_seqlen}, the last query stands at the last of these keys. A row that may attend to nothing gives zeros, as the
+ * standard says since opset 24.
+ *
+ * <p>Where value has another type than query and key, all is computed as float32. The oracle excepted, engines compute in
+ * float32 whatever {@code softmax_precision} says.
+ */
+public final class OnnxAttention {
+    final boolean causal;
+    final int qNumHeads;
+    final int kvNumHeads;
+    final int leftWindowSize;
+    final int rightWindowSize;
+    final Double scale;
+    final double softcap;
+    final QkMatmulOutput qkMatmulOutput;
+
+    OnnxAttention(OnnxAttentionBuilder builder) {
+        causal = builder.causal;
+        qNumHeads = builder.qNumHeads;
+        kvNumHeads = builder.kvNumHeads;
+        leftWindowSize = builder.leftWindowSize;
+        rightWindowSize = builder.rightWindowSize;
+        scale = builder.scale;
+        softcap = builder.softcap;
+        qkMatmulOutput = builder.qkMatmulOutput;
+    }
+
+    /**
+     * Starts from the standard's defaults.
+     *
+     * @return a new builder
+     */
+    public static OnnxAttentionBuilder builder() {
+        return new OnnxAttentionBuilder();
+    }
+
+    /**
+     * A builder that starts from this node.
+     *
+     * @return a new builder
+     */
+    public OnnxAttentionBuilder toBuilder() {
+        return new OnnxAttentionBuilder(this);
+    }
+
+    /**
+     * Runs the node. The scores of modes 0 to 2, which are for looking at and no engine keeps, are computed beside the
+     * call by plain Java on all cores; mode 3 is the weights of the call itself.
+     *
+     * @param engine where to compute
+     * @param inputs on the host, or where the engine takes them from
+     * @return output, presents and, if asked for, scores
+     * @throws IllegalArgumentException if attributes and inputs do not fit each other; says which argument and what it
+     *     must be
+     * @throws IllegalStateException if the engine or an input is closed
+     */
+    public OnnxAttentionResult run(AttentionEngine engine, OnnxAttentionInputs inputs) {
+        Tensor query = Heads.split("query", inputs.query(), "qNumHeads", qNumHeads);
+        Tensor key = Heads.split("key", inputs.key(), "kvNumHeads", kvNumHeads);
+        Tensor value = Heads.split("value", inputs.value(), "kvNumHeads", kvNumHeads);
+        sameRank("key", inputs.key(), inputs.query());
+        sameRank("value", inputs.value(), inputs.query());
+        floats("query", query);
+        floats("value", value);
+        sameType("key", key, "query", query);
+        KeyValueCache cache = KeyValueCache.of(inputs, key, value);
+
+        DType storage = value.dtype() == query.dtype() ? query.dtype() : DType.FLOAT32;
+        Tensor computedQuery = query.to(storage);
+        Tensor computedKey = cache.key().to(storage);
+        Tensor computedValue = cache.value().to(storage);
+        // Checks what the options are made from, so that they are made from what fits.
+        AttentionProblem shapes = AttentionProblem.of(computedQuery, computedKey, computedValue, Attention.DEFAULT);
+        Attention attention = attention(inputs, cache.pastLength(), shapes);
+        AttentionProblem problem = AttentionProblem.of(computedQuery, computedKey, computedValue, attention);
+
+        Tensor scores = null;
+        if (qkMatmulOutput != null && qkMatmulOutput != QkMatmulOutput.WEIGHTS) {
+            scores = Scores.compute(problem, computedQuery, computedKey, qkMatmulOutput);
+        }
+        AttentionResult result = engine.attend(computedQuery, computedKey, computedValue, attention);
+        if (attention.wantsWeights()) {
+            scores = result.weights();
+        }
+        Tensor output = stored(result.output(), query.dtype());
+        Optional<Tensor> storedScores = Optional.ofNullable(scores).map(tensor -> stored(tensor, query.dtype()));
+        if (inputs.query().rank() == 3) {
+            output = Heads.join(output);
+        }
+        return new OnnxAttentionResult(output, cache.key(), cache.value(), storedScores, result.plan());
+    }
+
+    /** The tensor in another type; the one given is closed if that takes a copy. */
+    private static Tensor stored(Tensor tensor, DType dtype) {
+        Tensor stored = tensor.to(dtype);
+        if (stored != tensor) {
+            tensor.close();
+        }
+        return stored;
+    }
+
+    private Attention attention(OnnxAttentionInputs inputs, int pastLength, AttentionProblem shapes) {
+        AttentionBuilder builder = Attention.builder()
+                .window(leftWindowSize, rightWindowSize)
+                .weights(qkMatmulOutput == QkMatmulOutput.WEIGHTS);
+        if (scale != null) {
+            builder.scale(scale);
+        }
+        if (softcap > 0) {
+            builder.softcap(softcap);
+        }
+        inputs.attnMask().ifPresent(mask -> AttnMask.set(builder, mask, shapes));
+        if (causal) {
+            builder.causal(Alignment.TOP_LEFT);
+        }
+        if (inputs.pastKey().isPresent()) {
+            builder.alignOffsets(pastLength);
+        }
+        inputs.nonpadKvSeqlen().ifPresent(lengths -> builder.keyLengths(keyLengths(lengths, shapes))
+                .align(Alignment.BOTTOM_RIGHT));
+        return builder.build();
+    }
+
+    private static int[] keyLengths(Tensor lengths, AttentionProblem shapes) {
+        if (lengths.dtype() != DType.INT64 || lengths.rank() != 1 || lengths.size(0) != shapes.batch()) {
+            throw new IllegalArgumentException("nonpadKvSeqlen: type " + lengths.dtype() + ", shape "
+                    + Arrays.toString(lengths.shape()) + ", must be INT64 and one number for each of the "
+                    + shapes.batch() + " batch rows");
+        }
+        double[] given = lengths.toDoubleArray();
+        for (double length : given) {
+            if (length < 0 || length > shapes.keyLength()) {
+                throw new IllegalArgumentException("nonpadKvSeqlen: " + (long) length + ", must be 0 to the "
+                        + shapes.keyLength() + " keys there are");
+            }
+        }
+        return Arrays.stream(given).mapToInt(length -> (int) length).toArray();
+    }
+
+    private static void sameRank(String name, Tensor tensor, Tensor query) {
+        if (tensor.rank() != query.rank()) {
+            throw new IllegalArgumentException(name + ": shape " + Arrays.toString(tensor.shape()) + ", must have "
+                    + query.rank() + " axes as query has");
+        }
+    }
+
+    private static void floats(String name, Tensor tensor) {
+        if (!tensor.dtype().isAttentionStorage()) {
+            throw new IllegalArgumentException(
+                    name + ": type " + tensor.dtype() + ", must be FLOAT32, FLOAT16 or BFLOAT16 (Tensor.to converts)");
+        }
+    }
+
+    static void sameType(String name, Tensor tensor, String like, Tensor other) {
+        if (tensor.dtype() != other.dtype()) {
+            throw new IllegalArgumentException(
+                    name + ": type " + tensor.dtype() + ", must be " + other.dtype() + " as " + like + " has");
+        }
+    }
+}

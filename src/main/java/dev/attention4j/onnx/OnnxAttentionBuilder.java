@@ -1,0 +1,168 @@
+package dev.attention4j.onnx;
+
+import dev.attention4j.DType;
+import java.util.Objects;
+
+/** Collects the attributes of an {@link OnnxAttention}, each with the standard's default until it is set. */
+public final class OnnxAttentionBuilder {
+    boolean causal;
+    int qNumHeads;
+    int kvNumHeads;
+    int leftWindowSize = -1;
+    int rightWindowSize = -1;
+    Double scale;
+    double softcap;
+    QkMatmulOutput qkMatmulOutput;
+
+    OnnxAttentionBuilder() {}
+
+    OnnxAttentionBuilder(OnnxAttention node) {
+        causal = node.causal;
+        qNumHeads = node.qNumHeads;
+        kvNumHeads = node.kvNumHeads;
+        leftWindowSize = node.leftWindowSize;
+        rightWindowSize = node.rightWindowSize;
+        scale = node.scale;
+        softcap = node.softcap;
+        qkMatmulOutput = node.qkMatmulOutput;
+    }
+
+    /**
+     * {@code is_causal}: masks the keys beyond each query's position.
+     *
+     * @param causal false by default
+     * @return this
+     */
+    public OnnxAttentionBuilder isCausal(boolean causal) {
+        this.causal = causal;
+        return this;
+    }
+
+    /**
+     * {@code q_num_heads}: the heads within the query's hidden axis.
+     *
+     * @param heads needed for inputs of 3 axes; where there are 4 it must be their number, or is left out
+     * @return this
+     * @throws IllegalArgumentException unless positive
+     */
+    public OnnxAttentionBuilder qNumHeads(int heads) {
+        this.qNumHeads = positive("qNumHeads", heads);
+        return this;
+    }
+
+    /**
+     * {@code kv_num_heads}: the heads within the key's and value's hidden axis.
+     *
+     * @param heads needed for inputs of 3 axes; where there are 4 it must be their number, or is left out
+     * @return this
+     * @throws IllegalArgumentException unless positive
+     */
+    public OnnxAttentionBuilder kvNumHeads(int heads) {
+        this.kvNumHeads = positive("kvNumHeads", heads);
+        return this;
+    }
+
+    /**
+     * {@code left_window_size} (opset 25): how many keys before its position a query sees.
+     *
+     * @param keys −1 for all, the default
+     * @return this
+     * @throws IllegalArgumentException if below −1
+     */
+    public OnnxAttentionBuilder leftWindowSize(int keys) {
+        this.leftWindowSize = window("leftWindowSize", keys);
+        return this;
+    }
+
+    /**
+     * {@code right_window_size} (opset 25): how many keys beyond its position a query sees, were it not causal.
+     *
+     * @param keys −1 for all, the default
+     * @return this
+     * @throws IllegalArgumentException if below −1
+     */
+    public OnnxAttentionBuilder rightWindowSize(int keys) {
+        this.rightWindowSize = window("rightWindowSize", keys);
+        return this;
+    }
+
+    /**
+     * {@code scale}: what query · key is multiplied with.
+     *
+     * @param scale 0 or more, for the standard multiplies query and key by its root; 1/√headDim unless set
+     * @return this
+     * @throws IllegalArgumentException if negative, NaN or infinite
+     */
+    public OnnxAttentionBuilder scale(double scale) {
+        if (!(scale >= 0 && scale <= Float.MAX_VALUE)) {
+            throw new IllegalArgumentException("scale: " + scale + ", must be a finite float, 0 or more");
+        }
+        this.scale = scale;
+        return this;
+    }
+
+    /**
+     * {@code softcap}: bounds the scores to ±cap by {@code cap · tanh(score / cap)}, before the mask.
+     *
+     * @param cap 0 for none, the default
+     * @return this
+     * @throws IllegalArgumentException if negative, NaN or infinite
+     */
+    public OnnxAttentionBuilder softcap(double cap) {
+        if (!(cap == 0 || (cap >= Float.MIN_NORMAL && cap <= Float.MAX_VALUE))) {
+            throw new IllegalArgumentException("softcap: " + cap + ", must be a finite float, 0 (none) or more");
+        }
+        this.softcap = cap;
+        return this;
+    }
+
+    /**
+     * {@code softmax_precision}: the precision that the softmax needs at least. Every engine computes it in float32 or
+     * better, so the 16-bit types and {@link DType#FLOAT32} change nothing; {@link DType#FLOAT64} is legal, and kept by
+     * the oracle alone: the scores of others are float32 already, and their softmax adds float32's rounding to them.
+     *
+     * @param precision a float type
+     * @return this
+     * @throws IllegalArgumentException if it is no float type
+     */
+    public OnnxAttentionBuilder softmaxPrecision(DType precision) {
+        if (!precision.isFloat()) {
+            throw new IllegalArgumentException("softmaxPrecision: " + precision + ", must be a float type");
+        }
+        return this;
+    }
+
+    /**
+     * Asks for the output {@code qk_matmul_output}, and says by {@code qk_matmul_output_mode} what it is.
+     *
+     * @param mode at which step the scores are given out
+     * @return this
+     */
+    public OnnxAttentionBuilder qkMatmulOutput(QkMatmulOutput mode) {
+        this.qkMatmulOutput = Objects.requireNonNull(mode, "mode");
+        return this;
+    }
+
+    /**
+     * The node as set so far.
+     *
+     * @return immutable
+     */
+    public OnnxAttention build() {
+        return new OnnxAttention(this);
+    }
+
+    private static int positive(String name, int heads) {
+        if (heads < 1) {
+            throw new IllegalArgumentException(name + ": " + heads + ", must be 1 or more");
+        }
+        return heads;
+    }
+
+    private static int window(String name, int keys) {
+        if (keys < -1) {
+            throw new IllegalArgumentException(name + ": " + keys + ", must be -1 (unbounded) or more");
+        }
+        return keys;
+    }
+}

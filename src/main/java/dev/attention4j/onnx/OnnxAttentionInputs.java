@@ -1,0 +1,92 @@
+package dev.attention4j.onnx;
+
+import dev.attention4j.DType;
+import dev.attention4j.Tensor;
+import java.util.Objects;
+import java.util.Optional;
+
+/**
+ * What goes into the operator, by the standard's names but for Q, K and V.
+ *
+ * <pre>{@code
+ * OnnxAttentionInputs.of(query, key, value).withAttnMask(mask).withPast(pastKey, pastValue)
+ * }</pre>
+ *
+ * @param query Q: [batch, queryHeads, queryLength, headDim] or [batch, queryLength, queryHeads · headDim]
+ * @param key K: [batch, keyValueHeads, keyLength, headDim] or [batch, keyLength, keyValueHeads · headDim], in the
+ *     query's type
+ * @param value V: [batch, keyValueHeads, keyLength, valueDim] or [batch, keyLength, keyValueHeads · valueDim]
+ * @param attnMask BOOL, true = attend, or numbers to add to the scores; broadcast right-aligned to [batch, queryHeads,
+ *     queryLength, totalLength], but for the last axis: where that is shorter, even 1, the keys beyond it may not be
+ *     attended to
+ * @param pastKey cached keys [batch, keyValueHeads, pastLength, headDim], which come before the new ones
+ * @param pastValue cached values [batch, keyValueHeads, pastLength, valueDim], given if pastKey is
+ * @param nonpadKvSeqlen INT64 [batch], how many of each batch row's keys are there, the others being padding; with a
+ *     cache that lies in key and value, so without pastKey
+ */
+public record OnnxAttentionInputs(
+        Tensor query,
+        Tensor key,
+        Tensor value,
+        Optional<Tensor> attnMask,
+        Optional<Tensor> pastKey,
+        Optional<Tensor> pastValue,
+        Optional<Tensor> nonpadKvSeqlen) {
+    /** Refuses null. */
+    public OnnxAttentionInputs {
+        Objects.requireNonNull(query, "query");
+        Objects.requireNonNull(key, "key");
+        Objects.requireNonNull(value, "value");
+        Objects.requireNonNull(attnMask, "attnMask");
+        Objects.requireNonNull(pastKey, "pastKey");
+        Objects.requireNonNull(pastValue, "pastValue");
+        Objects.requireNonNull(nonpadKvSeqlen, "nonpadKvSeqlen");
+    }
+
+    /**
+     * The inputs that every node has.
+     *
+     * @param query Q
+     * @param key K
+     * @param value V
+     * @return without mask, past and lengths
+     */
+    public static OnnxAttentionInputs of(Tensor query, Tensor key, Tensor value) {
+        return new OnnxAttentionInputs(
+                query, key, value, Optional.empty(), Optional.empty(), Optional.empty(), Optional.empty());
+    }
+
+    /**
+     * The same with a mask.
+     *
+     * @param mask BOOL, or numbers to add
+     * @return new inputs
+     */
+    public OnnxAttentionInputs withAttnMask(Tensor mask) {
+        return new OnnxAttentionInputs(query, key, value, Optional.of(mask), pastKey, pastValue, nonpadKvSeqlen);
+    }
+
+    /**
+     * The same with a cache.
+     *
+     * @param keys cached keys
+     * @param values cached values
+     * @return new inputs
+     */
+    public OnnxAttentionInputs withPast(Tensor keys, Tensor values) {
+        return new OnnxAttentionInputs(
+                query, key, value, attnMask, Optional.of(keys), Optional.of(values), nonpadKvSeqlen);
+    }
+
+    /**
+     * The same with the number of keys that are not padding.
+     *
+     * @param lengths one for each batch row
+     * @return new inputs
+     */
+    public OnnxAttentionInputs withNonpadKvSeqlen(long... lengths) {
+        Tensor tensor = Tensor.zeros(DType.INT64, lengths.length);
+        tensor.bytes().asLongBuffer().put(lengths);
+        return new OnnxAttentionInputs(query, key, value, attnMask, pastKey, pastValue, Optional.of(tensor));
+    }
+}

@@ -1,0 +1,27 @@
+package dev.attention4j.onnx;
+
+import dev.attention4j.Tensor;
+import java.util.Optional;
+
+/**
+ * What the operator gives.
+ *
+ * <p>Closing it gives back the output and the scores. The presents are left alone: they are the caller's own key and
+ * value where there was no past, and in host memory, which the garbage collector frees, where there was.
+ *
+ * @param output Y, in the query's type: [batch, queryHeads, queryLength, valueDim], where the query was, or [batch,
+ *     queryLength, queryHeads · valueDim] on the host for inputs of 3 axes
+ * @param presentKey past and new keys [batch, keyValueHeads, totalLength, headDim], in the key's type
+ * @param presentValue past and new values [batch, keyValueHeads, totalLength, valueDim], in the value's type
+ * @param qkMatmulOutput the scores [batch, queryHeads, queryLength, totalLength] in the query's type, if asked for
+ * @param plan the plan of the engine that computed the output
+ */
+public record OnnxAttentionResult(
+        Tensor output, Tensor presentKey, Tensor presentValue, Optional<Tensor> qkMatmulOutput, String plan)
+        implements AutoCloseable {
+    @Override
+    public void close() {
+        output.close();
+        qkMatmulOutput.ifPresent(Tensor::close);
+    }
+}
