@@ -29,21 +29,20 @@
 #ifndef ROW_TILE
 #define ROW_TILE 1 // query rows that use a key while it is in registers: 1, 2 or 4
 #endif
-#ifndef KEY_TILE
-#define KEY_TILE 4 // keys whose scores are summed at a time
-#endif
 #ifndef DIM_TILE
 #define DIM_TILE 4 // vectors of output in registers, for each of ROW_TILE rows
 #endif
 #ifndef KEY_BLOCK
-#define KEY_BLOCK 64 // keys between two rescales, a multiple of KEY_TILE and VECTOR_WIDTH
+#define KEY_BLOCK 64 // keys between two rescales, a multiple of VECTOR_WIDTH
 #endif
+
+#define KEY_TILE 4 // keys whose scores are summed at a time
 
 #ifndef VALUE_TILE
 #define VALUE_TILE 8 // values that are added while a vector of output is in registers
 #endif
 #ifndef AHEAD_BYTES
-#define AHEAD_BYTES 4096 // how far ahead of their use keys and values are asked for
+#define AHEAD_BYTES 8192 // how far ahead of their use keys and values are asked for
 #endif
 
 // Asks memory for a row that is needed soon, line by line in its order: rows are read several at a time, which processors
@@ -98,14 +97,13 @@ void score_tile(__global const STORED *keyRows, long rowStride, int k, int keysH
     }
 #pragma unroll
     for (int r = 0; r < ROW_TILE; r++) {
-#pragma unroll
-        for (int t = 0; t < KEY_TILE; t++) {
-            float sum = SUM_LANES(sums[r][t]);
-            for (int tail = d; tail < headDim; tail++) {
-                sum = MULTIPLY_ADD(query[r][tail], load_stored(from[t], tail), sum);
-            }
-            scores[min(firstRow + r, rows - 1) * KEY_BLOCK + k + t] = sum * scale;
+        float4 dots = sum_lanes_of_four(sums[r][0], sums[r][1], sums[r][2], sums[r][3]);
+        for (int tail = d; tail < headDim; tail++) {
+            const float4 element = (float4)(load_stored(from[0], tail), load_stored(from[1], tail),
+                                            load_stored(from[2], tail), load_stored(from[3], tail));
+            dots = MULTIPLY_ADD((float4)(query[r][tail]), element, dots);
         }
+        vstore4(dots * scale, 0, scores + min(firstRow + r, rows - 1) * KEY_BLOCK + k);
     }
 }
 
