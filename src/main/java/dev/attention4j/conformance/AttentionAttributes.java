@@ -2,13 +2,9 @@ package dev.attention4j.conformance;
 
 import static dev.attention4j.io.FileFormatException.quoted;
 
-import com.fasterxml.jackson.core.JsonParser;
-import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.jr.ob.JSON;
 import dev.attention4j.Alignment;
 import dev.attention4j.Attention;
 import dev.attention4j.io.FileFormatException;
-import java.io.IOException;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
@@ -43,7 +39,7 @@ final class AttentionAttributes {
      * @throws FileFormatException if one is not known, not of its type, or contradicts another; names it
      */
     static Attention.Builder parse(String json, String file) throws FileFormatException {
-        Map<String, Object> attributes = json == null ? Map.of() : object(json, file);
+        Map<String, Object> attributes = json == null ? Map.of() : CaseJson.object(json, file, "attributes");
         for (String name : attributes.keySet()) {
             if (!KNOWN.contains(name)) {
                 throw new FileFormatException(
@@ -146,24 +142,5 @@ final class AttentionAttributes {
                 file,
                 "attribute \"" + name + "\" is " + quoted(String.valueOf(attributes.get(name))) + ", must be "
                         + mustBe);
-    }
-
-    private static Map<String, Object> object(String json, String file) throws FileFormatException {
-        try (JsonParser parser = JSON.std.createParser(json)) {
-            Map<String, Object> attributes = JSON.std.mapFrom(parser);
-            if (attributes == null || parser.nextToken() != null) {
-                throw new FileFormatException(file, "attributes are " + quoted(json) + ", must be one JSON object");
-            }
-            return attributes;
-        } catch (FileFormatException e) {
-            throw e;
-        } catch (JsonProcessingException e) {
-            throw new FileFormatException(
-                    file,
-                    "attributes are " + quoted(json) + ", must be one JSON object: " + quoted(e.getOriginalMessage()),
-                    e);
-        } catch (IOException e) {
-            throw new FileFormatException(file, "attributes cannot be read: " + e.getMessage(), e);
-        }
     }
 }

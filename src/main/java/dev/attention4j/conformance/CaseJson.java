@@ -48,21 +48,11 @@ final class CaseJson {
         return entries.get(name) != null;
     }
 
-    /** The entry as it is, or what is given where there is none. */
-    Object or(String name, Object otherwise) {
-        return has(name) ? entries.get(name) : otherwise;
-    }
-
-    double number(String name) throws FileFormatException {
-        if (entries.get(name) instanceof Number number) {
-            return number.doubleValue();
-        }
-        throw refused(name, "a number");
-    }
-
     boolean flag(String name) throws FileFormatException {
-        Object flag = or(name, false);
-        if (flag instanceof Boolean is) {
+        if (!has(name)) {
+            return false;
+        }
+        if (entries.get(name) instanceof Boolean is) {
             return is;
         }
         throw refused(name, "true or false");
@@ -89,15 +79,19 @@ final class CaseJson {
         return numbers;
     }
 
-    /** What is thrown for an entry that is not as it must be. */
-    FileFormatException refused(String name, String mustBe) {
+    private FileFormatException refused(String name, String mustBe) {
         return new FileFormatException(
                 file,
                 what + ": \"" + name + "\" is " + quoted(String.valueOf(entries.get(name))) + ", must be " + mustBe);
     }
 
-    private static Map<String, Object> object(String json, String file, String what) throws FileFormatException {
-        String problem = what + ": is " + quoted(json) + ", must be one JSON object";
+    /**
+     * The entries of an object, known or not.
+     *
+     * @throws FileFormatException if it is no object, or names an entry twice
+     */
+    static Map<String, Object> object(String json, String file, String what) throws FileFormatException {
+        String problem = what + ": " + quoted(json) + ", must be one JSON object";
         try (JsonParser parser = JSON.std.createParser(json)) {
             Map<String, Object> entries = JSON.std.mapFrom(parser);
             if (entries == null || parser.nextToken() != null) {
@@ -109,7 +103,7 @@ final class CaseJson {
         } catch (JsonProcessingException e) {
             throw new FileFormatException(file, problem + ": " + quoted(e.getOriginalMessage()), e);
         } catch (IOException e) {
-            throw new FileFormatException(file, what + ": cannot be read: " + e.getMessage(), e);
+            throw new FileFormatException(file, what + ": it cannot be read: " + e.getMessage(), e);
         }
     }
 }

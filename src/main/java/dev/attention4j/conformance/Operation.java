@@ -12,7 +12,8 @@ import java.util.Optional;
 /** What the cases of one {@code op} mean. A new op is one class, named in this interface's list. */
 public interface Operation {
     /** All that are known to this version. */
-    List<Operation> KNOWN = List.of(new AttentionOperation());
+    List<Operation> KNOWN = List.of(
+            new AttentionOperation(), KerasOperation.multiHeadAttention(), KerasOperation.groupQueryAttention());
 
     /**
      * Finds an operation.

@@ -9,7 +9,9 @@ import java.util.Optional;
  * What a layer is called with, each by its name, so that nobody swaps key and value unseen. Immutable.
  *
  * <p>Masks are boolean, true = attend, and are and-ed with each other, with causal and with the layer's sliding window.
- * (PyTorch's {@code nn.MultiheadAttention} has its masks the other way round: there true = ignore.)
+ * (PyTorch's {@code nn.MultiheadAttention} has its masks the other way round: there true = ignore. Keras's
+ * MultiHeadAttention overlooks a query mask that is given by argument, and heeds one that its query carries; here the
+ * query mask is heeded.)
  */
 public final class AttentionInputs {
     private final Tensor query;
