@@ -140,8 +140,7 @@ final class KerasOperation implements Operation {
         return builder;
     }
 
-    private AttentionInputs inputs(ConformanceCase source, CaseJson call, boolean scores)
-            throws FileFormatException {
+    private AttentionInputs inputs(ConformanceCase source, CaseJson call, boolean scores) throws FileFormatException {
         return AttentionInputs.builder()
                 .query(source.tensor(INPUT + "query"))
                 .value(source.tensor(INPUT + "value"))

@@ -11,23 +11,30 @@ import java.nio.FloatBuffer;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Set;
 
 /** The one class that knows jHDF, so that the library loads without it. */
 final class Hdf5Reader {
     /** Keras nests layers in models in models; a damaged file may nest without end. */
     private static final int MAX_DEPTH = 64;
 
+    /** What a data set of float16, float32 or float64 is read as; boxed where it is a single number. */
+    private static final Set<Class<?>> FLOATS = Set.of(float.class, Float.class, double.class, Double.class);
+
     private final String name;
+    private final long fileBytes;
     private final Map<String, Tensor> tensors = new LinkedHashMap<>();
 
-    private Hdf5Reader(String name) {
+    private Hdf5Reader(String name, long fileBytes) {
         this.name = name;
+        this.fileBytes = fileBytes;
     }
 
     static Map<String, Tensor> read(ByteBuffer hdf5, String name) throws FileFormatException {
         // What jHDF throws for a damaged file is what its parsers happened to trip over: out of bounds, casts, memory.
+        long fileBytes = hdf5.remaining();
         try (HdfFile file = HdfFile.fromByteBuffer(hdf5)) {
-            Hdf5Reader reader = new Hdf5Reader(name);
+            Hdf5Reader reader = new Hdf5Reader(name, fileBytes);
             reader.readGroup(file, "", 0);
             return reader.tensors;
         } catch (RuntimeException | OutOfMemoryError | StackOverflowError e) {
@@ -62,8 +69,7 @@ final class Hdf5Reader {
     }
 
     private void readDataset(Dataset dataset, String path) throws FileFormatException {
-        Class<?> type = dataset.getJavaType();
-        if (type != float.class && type != double.class) {
+        if (!FLOATS.contains(dataset.getJavaType())) {
             if (dataset.getAttribute("dtype") != null) {
                 throw new FileFormatException(
                         name,
@@ -73,6 +79,13 @@ final class Hdf5Reader {
                                 + ", must be float32, float64 or float16: save the model in one of those");
             }
             return;
+        }
+        // Before memory is asked for: only what is compressed may be larger than the file.
+        if (dataset.getSizeInBytes() > fileBytes && dataset.getFilters().isEmpty()) {
+            throw new FileFormatException(
+                    name,
+                    "is damaged: data set " + FileFormatException.quoted(path) + " has " + dataset.getSizeInBytes()
+                            + " bytes by its shape, the file has " + fileBytes);
         }
         long[] shape = Arrays.stream(dataset.getDimensions()).asLongStream().toArray();
         Tensor tensor = Tensor.zeros(DType.FLOAT32, shape);

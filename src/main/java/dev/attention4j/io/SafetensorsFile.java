@@ -56,7 +56,8 @@ public final class SafetensorsFile {
         Tensor tensor = tensors.get(tensorName);
         if (tensor == null) {
             throw new FileFormatException(
-                    name, "has no tensor " + FileFormatException.quoted(tensorName) + "; it holds "
+                    name,
+                    "has no tensor " + FileFormatException.quoted(tensorName) + "; it holds "
                             + FileFormatException.listed(tensors.keySet()));
         }
         return tensor;

@@ -64,17 +64,13 @@ final class AttendedAxes {
     Tensor flatten(Tensor input) {
         Tensor ordered = isInOrder() ? input : input.permute(concat(concat(free, attended), rank - 1));
         return rowMajor(ordered)
-                .reshape(
-                        Sizes.product(free(input)),
-                        Sizes.product(attended(input)),
-                        input.size(rank - 1));
+                .reshape(Sizes.product(free(input)), Sizes.product(attended(input)), input.size(rank - 1));
     }
 
     /** A mask with one element for each position, as {@code [batch, length]}. */
     Tensor flattenMask(Tensor mask) {
         Tensor ordered = isInOrder() ? mask : mask.permute(concat(free, attended));
-        return rowMajor(ordered)
-                .reshape(Sizes.product(free(mask)), Sizes.product(attended(mask)));
+        return rowMajor(ordered).reshape(Sizes.product(free(mask)), Sizes.product(attended(mask)));
     }
 
     /**

@@ -64,11 +64,7 @@ public abstract sealed class AttentionLayer implements AutoCloseable permits Mul
      * @return the output, as {@link LayerResult#output()}
      */
     public final Tensor call(Tensor query, Tensor value, Tensor key) {
-        return call(AttentionInputs.builder()
-                        .query(query)
-                        .value(value)
-                        .key(key)
-                        .build())
+        return call(AttentionInputs.builder().query(query).value(value).key(key).build())
                 .output();
     }
 

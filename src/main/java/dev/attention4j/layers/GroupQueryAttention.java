@@ -83,8 +83,7 @@ public final class GroupQueryAttention extends AttentionLayer {
                         "queryHeads: " + queryHeads + ", must be a multiple of keyValueHeads, which is " + groups);
             }
             int width = set("headDim", headDim);
-            return new GroupQueryAttention(
-                    options(queryHeads, groups, width, width, List.of(), List.of()), engine);
+            return new GroupQueryAttention(options(queryHeads, groups, width, width, List.of(), List.of()), engine);
         }
     }
 }

@@ -42,11 +42,11 @@ final class KerasWeights {
                 names.put(name, there);
             }
         });
-        String underscore = file.tensors().containsKey(within + "_query_dense/vars/0") ? "_" : "";
+        boolean allPrivate = file.tensors().containsKey(within + "_query_dense/vars/0");
         return new LayerWeights(
                 file.name(),
                 tensors,
-                name -> names.getOrDefault(name, within + underscore + inKeras(name)),
+                name -> names.getOrDefault(name, within + inKeras(name, allPrivate)),
                 file.tensors().keySet());
     }
 
@@ -92,9 +92,11 @@ final class KerasWeights {
         return projection + (weight.group(4).equals("0") ? LayerOptions.KERNEL : LayerOptions.BIAS);
     }
 
-    private static String inKeras(String name) {
+    private static String inKeras(String name, boolean allPrivate) {
         boolean isBias = name.endsWith(LayerOptions.BIAS);
         String projection = name.substring(0, name.lastIndexOf('.'));
-        return (projection.equals(LayerOptions.OUTPUT) ? "output" : projection) + "_dense/vars/" + (isBias ? 1 : 0);
+        String underscore = allPrivate || projection.equals(LayerOptions.GATE) ? "_" : "";
+        String dense = projection.equals(LayerOptions.OUTPUT) ? "output" : projection;
+        return underscore + dense + "_dense/vars/" + (isBias ? 1 : 0);
     }
 }

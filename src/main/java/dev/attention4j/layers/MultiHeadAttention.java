@@ -107,12 +107,7 @@ public final class MultiHeadAttention extends AttentionLayer {
         public MultiHeadAttention build(AttentionEngine engine) {
             int width = set("keyDim", keyDim);
             LayerOptions options = options(
-                    set("heads", heads),
-                    heads,
-                    width,
-                    valueDim == 0 ? width : valueDim,
-                    outputShape,
-                    attentionAxes);
+                    set("heads", heads), heads, width, valueDim == 0 ? width : valueDim, outputShape, attentionAxes);
             return new MultiHeadAttention(options, engine);
         }
 

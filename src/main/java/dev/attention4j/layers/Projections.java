@@ -26,8 +26,7 @@ final class Projections implements AutoCloseable {
             weights.forEach((name, kernel) -> {
                 if (name.endsWith(LayerOptions.KERNEL)) {
                     String projection = name.substring(0, name.length() - LayerOptions.KERNEL.length());
-                    byName.put(
-                            projection, prepare(projection, kernel, weights.get(projection + LayerOptions.BIAS)));
+                    byName.put(projection, prepare(projection, kernel, weights.get(projection + LayerOptions.BIAS)));
                 }
             });
         } catch (RuntimeException | Error e) {
@@ -42,8 +41,7 @@ final class Projections implements AutoCloseable {
         }
         long inputs = kernel.size(0) * kernel.size(1);
         long outputs = kernel.elementCount() / inputs;
-        return projector.prepare(
-                kernel.reshape(inputs, 1, outputs), bias == null ? null : bias.reshape(1, outputs));
+        return projector.prepare(kernel.reshape(inputs, 1, outputs), bias == null ? null : bias.reshape(1, outputs));
     }
 
     /**

@@ -28,7 +28,12 @@ final class TorchWeights {
     private static final String OUT_BIAS = "out_proj.bias";
     private static final List<String> INPUTS = List.of(LayerOptions.QUERY, LayerOptions.KEY, LayerOptions.VALUE);
     private static final Map<String, String> SEPARATE = Map.of(
-            LayerOptions.QUERY, "q_proj_weight", LayerOptions.KEY, "k_proj_weight", LayerOptions.VALUE, "v_proj_weight");
+            LayerOptions.QUERY,
+            "q_proj_weight",
+            LayerOptions.KEY,
+            "k_proj_weight",
+            LayerOptions.VALUE,
+            "v_proj_weight");
 
     private final SafetensorsFile file;
     private final String prefix;
@@ -56,6 +61,13 @@ final class TorchWeights {
         }
         boolean stacked = file.find(prefix + STACKED).isPresent();
         boolean biased = file.find(prefix + STACKED_BIAS).isPresent();
+        if (!stacked && file.find(prefix + SEPARATE.get(LayerOptions.QUERY)).isEmpty()) {
+            throw new FileFormatException(
+                    file.name(),
+                    "the projection of the query is not there, must be: " + name(STACKED) + ", or "
+                            + name(SEPARATE.get(LayerOptions.QUERY)) + " and so on; the file holds "
+                            + FileFormatException.listed(file.tensors().keySet()));
+        }
         checkNoOther(stacked, biased);
         Map<String, Tensor> weights = new LinkedHashMap<>();
         for (int n = 0; n < INPUTS.size(); n++) {
@@ -119,7 +131,8 @@ final class TorchWeights {
         return new FileFormatException(
                 file.name(),
                 name(name) + " has the shape " + Arrays.toString(tensor.shape()) + ", must have " + mustBe
-                        + "; the file holds " + FileFormatException.listed(file.tensors().keySet()));
+                        + "; the file holds "
+                        + FileFormatException.listed(file.tensors().keySet()));
     }
 
     /** What the module may have besides (bias_k and bias_v, keys of its own) would change the result. */

@@ -32,10 +32,8 @@ final class LayerCheck {
     /** Calls the layer as asked and with scores, and checks both. */
     static void check(AttentionLayer layer, AttentionInputs inputs, int[] axes, PlainLayer.Mask mask) {
         Map<String, Tensor> weights = layer.weights().tensors();
-        PlainLayer exact =
-                PlainLayer.inDouble(weights, inputs.query(), inputs.value(), inputs.key(), axes, mask);
-        PlainLayer plain =
-                PlainLayer.inFloat(weights, inputs.query(), inputs.value(), inputs.key(), axes, mask);
+        PlainLayer exact = PlainLayer.inDouble(weights, inputs.query(), inputs.value(), inputs.key(), axes, mask);
+        PlainLayer plain = PlainLayer.inFloat(weights, inputs.query(), inputs.value(), inputs.key(), axes, mask);
         for (boolean scores : new boolean[] {false, true}) {
             AttentionInputs asked = scores ? withScores(inputs) : inputs;
             try (LayerResult result = layer.call(asked)) {

@@ -83,11 +83,8 @@ class MultiHeadAttentionTest {
         Tensor key = Tensor.random(3, 2, 11, 12);
         try (AttentionEngine engine = TestEngines.open(info);
                 MultiHeadAttention layer = small().build(engine)) {
-            AttentionInputs inputs = AttentionInputs.builder()
-                    .query(query)
-                    .value(value)
-                    .key(key)
-                    .build();
+            AttentionInputs inputs =
+                    AttentionInputs.builder().query(query).value(value).key(key).build();
             LayerCheck.randomise(layer, inputs, 5);
             var weights = layer.weights().tensors();
             PlainLayer exact = PlainLayer.inDouble(weights, query, value, key, ONE_AXIS, ALL);
@@ -107,10 +104,13 @@ class MultiHeadAttentionTest {
         AttentionInputs causal = cross().causal(true).build();
         check(info, small(), causal, ONE_AXIS, (query, key, head) -> key[1] <= query[1]);
         check(info, small().slidingWindow(1), plain, ONE_AXIS, (query, key, head) -> key[1] == query[1]);
-        check(info, small().slidingWindow(3), plain, ONE_AXIS, (query, key, head) ->
-                Math.abs(key[1] - query[1]) < 3);
-        check(info, small().slidingWindow(4), causal, ONE_AXIS, (query, key, head) ->
-                key[1] <= query[1] && query[1] - key[1] < 4);
+        check(info, small().slidingWindow(3), plain, ONE_AXIS, (query, key, head) -> Math.abs(key[1] - query[1]) < 3);
+        check(
+                info,
+                small().slidingWindow(4),
+                causal,
+                ONE_AXIS,
+                (query, key, head) -> key[1] <= query[1] && query[1] - key[1] < 4);
     }
 
     @ParameterizedTest
@@ -175,7 +175,8 @@ class MultiHeadAttentionTest {
             AttentionInputs inputs =
                     cross().queryMask(Tensor.of(none, 2, 7)).scores(true).build();
             LayerCheck.randomise(layer, inputs, 9);
-            float[] bias = layer.weights().tensors().get("attention_output.bias").toFloatArray();
+            float[] bias =
+                    layer.weights().tensors().get("attention_output.bias").toFloatArray();
             try (LayerResult result = layer.call(inputs)) {
                 float[] output = result.output().toFloatArray();
                 assertThat(Arrays.copyOfRange(output, 0, 4)).containsExactly(bias);
@@ -223,8 +224,12 @@ class MultiHeadAttentionTest {
                 .valueMask(Tensor.of(values, 2, 5, 4))
                 .attentionMask(Tensor.of(columns, 2, 1, 1, 1, 4))
                 .build();
-        check(info, small(), byColumn, new int[] {1, 2}, (q, k, head) ->
-                values[(k[0] * 5 + k[1]) * 4 + k[2]] && columns[k[0] * 4 + k[2]]);
+        check(
+                info,
+                small(),
+                byColumn,
+                new int[] {1, 2},
+                (q, k, head) -> values[(k[0] * 5 + k[1]) * 4 + k[2]] && columns[k[0] * 4 + k[2]]);
         boolean[] pairs = random(9, 2 * 3 * 5);
         AttentionInputs byRow = AttentionInputs.builder()
                 .query(query)
@@ -232,8 +237,12 @@ class MultiHeadAttentionTest {
                 .valueMask(Tensor.of(values, 2, 5, 4))
                 .attentionMask(Tensor.of(pairs, 2, 3, 5))
                 .build();
-        check(info, small().attentionAxes(1), byRow, ONE_AXIS, (q, k, head) ->
-                values[(k[0] * 5 + k[1]) * 4 + k[2]] && pairs[(q[0] * 3 + q[1]) * 5 + k[1]]);
+        check(
+                info,
+                small().attentionAxes(1),
+                byRow,
+                ONE_AXIS,
+                (q, k, head) -> values[(k[0] * 5 + k[1]) * 4 + k[2]] && pairs[(q[0] * 3 + q[1]) * 5 + k[1]]);
     }
 
     @ParameterizedTest
