@@ -1,6 +1,7 @@
 package dev.attention4j.io;
 
 import dev.attention4j.Tensor;
+import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.ByteBuffer;
@@ -89,7 +90,7 @@ public final class KerasFile {
                 }
                 return bytes;
             }
-        } catch (ZipException | java.io.EOFException e) {
+        } catch (ZipException | EOFException e) {
             throw new FileFormatException(path.toString(), "is damaged, cannot be read as a zip: " + e.getMessage(), e);
         }
     }
