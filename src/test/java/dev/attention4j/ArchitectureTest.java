@@ -60,7 +60,38 @@ class ArchitectureTest {
                     "java..",
                     "com.sun.management..",
                     "org.slf4j..",
-                    "com.fasterxml.jackson..");
+                    "com.fasterxml.jackson..",
+                    "io.jhdf..");
+
+    @ArchTest
+    static final ArchRule LAYERS_KNOW_NO_DEVICE = classes()
+            .that()
+            .resideInAPackage("dev.attention4j.layers")
+            .should()
+            .onlyDependOnClassesThat()
+            .resideInAnyPackage(
+                    "dev.attention4j", "dev.attention4j.layers", "dev.attention4j.cpu", "dev.attention4j.io", "java..");
+
+    @ArchTest
+    static final ArchRule NO_ENGINE_LEANS_ON_LAYERS = noClasses()
+            .that()
+            .resideInAnyPackage(
+                    "dev.attention4j.cpu..",
+                    "dev.attention4j.opencl..",
+                    "dev.attention4j.reference..",
+                    "dev.attention4j.io..")
+            .should()
+            .dependOnClassesThat()
+            .resideInAPackage("dev.attention4j.layers");
+
+    /** So that the library loads without jHDF, which is an optional dependency. */
+    @ArchTest
+    static final ArchRule HDF5_IS_READ_BY_ONE_CLASS = noClasses()
+            .that()
+            .doNotHaveFullyQualifiedName("dev.attention4j.io.Hdf5Reader")
+            .should()
+            .dependOnClassesThat()
+            .resideInAPackage("io.jhdf..");
 
     @ArchTest
     static final ArchRule THE_ONNX_OPERATOR_USES_THE_PUBLIC_TYPES_ONLY = classes()

@@ -8,6 +8,7 @@ import dev.attention4j.EngineOptions;
 import dev.attention4j.EngineProvider;
 import dev.attention4j.Engines;
 import dev.attention4j.Tensor;
+import dev.attention4j.io.AttentionPage;
 import dev.attention4j.reference.ReferenceAttention;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -48,6 +49,12 @@ final class DemoCommand implements Callable<Integer> {
             description = "Where to write the picture, a PNG. Default: " + PICTURE + ", in target if there is one.")
     private Path picture;
 
+    @Option(
+            names = "--page",
+            paramLabel = "FILE",
+            description = "Also write FILE, an HTML page with a heat map of each head, to be opened in a browser.")
+    private Path page;
+
     @Option(names = "--quick", description = "Times a smaller problem, fewer times.")
     private boolean quick;
 
@@ -55,6 +62,7 @@ final class DemoCommand implements Callable<Integer> {
     public Integer call() throws IOException {
         PrintWriter out = spec.commandLine().getOut();
         Path file = pictureFile();
+        OutputFile.check("--page", page);
         EngineInfo info = device.choose();
         Sentence sentence = Sentence.load();
         out.println("attention4j " + Version.number());
@@ -73,6 +81,9 @@ final class DemoCommand implements Callable<Integer> {
             int head = show(sentence, result.weights(), out);
             out.println();
             draw(sentence, result.weights(), head, file, out);
+            if (page != null) {
+                writePage(sentence, result.weights(), head, out);
+            }
             out.println();
             right = check(sentence, result, out);
         }
@@ -131,6 +142,14 @@ final class DemoCommand implements Callable<Integer> {
             out.println("picture   none could be drawn, this Java has no fonts: " + rootCause(e));
             out.println("  fix     apt-get install fontconfig fonts-dejavu-core");
         }
+    }
+
+    private void writePage(Sentence sentence, Tensor weights, int head, PrintWriter out) throws IOException {
+        new AttentionPage("Who attends to whom: \"" + sentence.text() + "\"", sentence.tokens(), sentence.tokens())
+                .layer("layer 0 of all-MiniLM-L6-v2", sentence.heads(weights))
+                .firstHead(head)
+                .write(page);
+        out.println("page      " + page + " (all tokens of all heads, for a browser)");
     }
 
     private static String rootCause(Throwable e) {

@@ -107,6 +107,16 @@ record Sentence(
         return map;
     }
 
+    /** The weights of the sentence's tokens in every head: [12, tokens, tokens]. */
+    Tensor heads(Tensor computed) {
+        int count = tokens.size();
+        return computed.slice(0, 0, 1)
+                .slice(2, 0, count)
+                .slice(3, 0, count)
+                .contiguous()
+                .reshape(computed.size(1), count, count);
+    }
+
     private static double weight(Tensor computed, int head, int from, int to) {
         return computed.get(0, head, from, to);
     }

@@ -55,7 +55,8 @@ final class AttentionAttributes {
      * @throws FileFormatException if one is not known, not of its type, or contradicts another; names it
      */
     static AttentionBuilder parse(String json, String file) throws FileFormatException {
-        AttentionAttributes attributes = new AttentionAttributes(file, JsonAttributes.parse(json, file, KNOWN));
+        AttentionAttributes attributes =
+                new AttentionAttributes(file, JsonAttributes.parse(json, file, "attribute", KNOWN));
         try {
             AttentionBuilder builder = Attention.builder();
             attributes.setNumbers(builder);

@@ -17,10 +17,12 @@ final class JsonAttributes {
     private static final String MINUS_INFINITY = "-inf";
 
     private final String file;
+    private final String each;
     private final Map<String, Object> attributes;
 
-    private JsonAttributes(String file, Map<String, Object> attributes) {
+    private JsonAttributes(String file, String each, Map<String, Object> attributes) {
         this.file = file;
+        this.each = each;
         this.attributes = attributes;
     }
 
@@ -28,26 +30,41 @@ final class JsonAttributes {
      * Reads an object.
      *
      * @param json null for an empty one
+     * @param each what refusals call one of them: {@code attribute}, say
      * @throws FileFormatException if it is no object, or an attribute is not among those known
      */
-    static JsonAttributes parse(String json, String file, List<String> known) throws FileFormatException {
-        Map<String, Object> attributes = json == null ? Map.of() : object(json, file);
+    static JsonAttributes parse(String json, String file, String each, List<String> known) throws FileFormatException {
+        Map<String, Object> attributes = json == null ? Map.of() : object(json, file, each);
         for (String name : attributes.keySet()) {
             if (!known.contains(name)) {
                 throw new FileFormatException(
-                        file, "attribute " + quoted(name) + " is not known, must be one of " + known);
+                        file, each + " " + quoted(name) + " is not known, must be one of " + known);
             }
         }
-        return new JsonAttributes(file, attributes);
+        return new JsonAttributes(file, each, attributes);
     }
 
     boolean has(String name) {
         return attributes.containsKey(name);
     }
 
+    /** Whether it is there and not null. */
+    boolean isGiven(String name) {
+        return attributes.get(name) != null;
+    }
+
     /** The attribute as JSON has it. */
     Object getOrDefault(String name, Object whereAbsent) {
         return attributes.getOrDefault(name, whereAbsent);
+    }
+
+    /** False where it is absent or null. */
+    boolean flag(String name) throws FileFormatException {
+        Object given = attributes.get(name);
+        if (given == null || given instanceof Boolean) {
+            return Boolean.TRUE.equals(given);
+        }
+        throw refused(name, "true or false");
     }
 
     double number(String name) throws FileFormatException {
@@ -94,8 +111,7 @@ final class JsonAttributes {
     FileFormatException refused(String name, String mustBe) {
         return new FileFormatException(
                 file,
-                "attribute \"" + name + "\" is " + quoted(String.valueOf(attributes.get(name))) + ", must be "
-                        + mustBe);
+                each + " \"" + name + "\" is " + quoted(String.valueOf(attributes.get(name))) + ", must be " + mustBe);
     }
 
     /** One element stands for an array of one. */
@@ -104,8 +120,8 @@ final class JsonAttributes {
         return given instanceof List<?> many ? many : Arrays.asList(given);
     }
 
-    private static Map<String, Object> object(String json, String file) throws FileFormatException {
-        return read(json, file, "attributes are ", "one JSON object", JSON.std::mapFrom);
+    private static Map<String, Object> object(String json, String file, String each) throws FileFormatException {
+        return read(json, file, each + "s are ", "one JSON object", JSON.std::mapFrom);
     }
 
     /**

@@ -79,7 +79,8 @@ record OnnxAttentionCase(
                     "holds " + source.tensors().keySet() + ", must hold just what \"inputs\" and \"outputs\" name,"
                             + " and an output at least");
         }
-        JsonAttributes attributes = JsonAttributes.parse(source.metadata().get("attributes"), file, ATTRIBUTES);
+        JsonAttributes attributes =
+                JsonAttributes.parse(source.metadata().get("attributes"), file, "attribute", ATTRIBUTES);
         try {
             OnnxAttentionBuilder node = OnnxAttention.builder();
             set(node, attributes);

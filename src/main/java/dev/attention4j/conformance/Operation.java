@@ -12,7 +12,11 @@ import java.util.Optional;
 /** What the cases of one {@code op} mean. A new op is one class, named in this interface's list. */
 public interface Operation {
     /** All that are known to this version. */
-    List<Operation> KNOWN = List.of(new AttentionOperation(), new OnnxAttentionOperation());
+    List<Operation> KNOWN = List.of(
+            new AttentionOperation(),
+            new OnnxAttentionOperation(),
+            KerasOperation.multiHeadAttention(),
+            KerasOperation.groupQueryAttention());
 
     /**
      * Finds an operation.

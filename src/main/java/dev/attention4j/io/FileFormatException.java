@@ -1,10 +1,15 @@
 package dev.attention4j.io;
 
 import java.io.IOException;
+import java.util.Collection;
+import java.util.stream.Collectors;
 
 /** A file was read, and what it holds is refused. The message begins with the file's name. */
 public class FileFormatException extends IOException {
     private static final long serialVersionUID = 1L;
+
+    /** So that a file of ten thousand tensors still gives a readable message. */
+    private static final int MAX_LISTED = 40;
 
     /** So that a hostile name does not fill the screen. */
     private static final int MAX_QUOTED = 120;
@@ -38,6 +43,23 @@ public class FileFormatException extends IOException {
      */
     public static String quoted(String text) {
         return '"' + printable(text) + '"';
+    }
+
+    /**
+     * What a file holds, fit to be printed in a message.
+     *
+     * @param names of its tensors
+     * @return each in quotes, those beyond the first forty only counted; "no tensor" if there is none
+     */
+    public static String listed(Collection<String> names) {
+        if (names.isEmpty()) {
+            return "no tensor";
+        }
+        String listed = names.stream()
+                .limit(MAX_LISTED)
+                .map(FileFormatException::quoted)
+                .collect(Collectors.joining(", "));
+        return listed + (names.size() > MAX_LISTED ? " and " + (names.size() - MAX_LISTED) + " more" : "");
     }
 
     /**

@@ -5,13 +5,9 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
-import java.util.stream.Collectors;
 
 /** What a safetensors file holds: named tensors in host memory, and named strings. Immutable but for the tensors' elements. */
 public final class SafetensorsFile {
-    /** So that a file of ten thousand tensors still gives a readable message. */
-    private static final int MAX_LISTED = 40;
-
     private final String name;
     private final Map<String, Tensor> tensors;
     private final Map<String, String> metadata;
@@ -60,7 +56,9 @@ public final class SafetensorsFile {
         Tensor tensor = tensors.get(tensorName);
         if (tensor == null) {
             throw new FileFormatException(
-                    name, "has no tensor " + FileFormatException.quoted(tensorName) + "; it holds " + contents());
+                    name,
+                    "has no tensor " + FileFormatException.quoted(tensorName) + "; it holds "
+                            + FileFormatException.listed(tensors.keySet()));
         }
         return tensor;
     }
@@ -73,17 +71,6 @@ public final class SafetensorsFile {
      */
     public Optional<Tensor> find(String tensorName) {
         return Optional.ofNullable(tensors.get(tensorName));
-    }
-
-    private String contents() {
-        if (tensors.isEmpty()) {
-            return "no tensor";
-        }
-        String listed = tensors.keySet().stream()
-                .limit(MAX_LISTED)
-                .map(FileFormatException::quoted)
-                .collect(Collectors.joining(", "));
-        return listed + (tensors.size() > MAX_LISTED ? " and " + (tensors.size() - MAX_LISTED) + " more" : "");
     }
 
     @Override

@@ -6,6 +6,7 @@ import dev.attention4j.EngineInfo;
 import dev.attention4j.Engines;
 import java.awt.image.BufferedImage;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
 import javax.imageio.ImageIO;
@@ -20,7 +21,9 @@ class DemoCommandTest {
     void showsWhoAttendsToWhomChecksItAndTimesIt() throws IOException {
         Path picture = folder.resolve("picture.png");
 
-        Cli cli = Cli.run("demo", "--quick", "--device", "cpu", "--picture", picture);
+        Path page = folder.resolve("page.html");
+
+        Cli cli = Cli.run("demo", "--quick", "--device", "cpu", "--picture", picture, "--page", page);
 
         assertThat(cli.err()).isEmpty();
         assertThat(cli.exitCode()).isZero();
@@ -30,6 +33,8 @@ class DemoCommandTest {
         assertThat(cli.out().lines())
                 .anyMatch(line -> line.matches("attention of 1 x 8 heads x \\d+ tokens x 64: plain Java on \\d+ cores?"
                         + " .*s, .*s: plain Java is \\d+\\.\\dx (faster|slower)"));
+        assertThat(cli.out()).contains("page      " + page);
+        assertThat(Files.readString(page)).contains("The train left the station on time.", "\"station\"", "0.69");
         BufferedImage image = ImageIO.read(picture.toFile());
         assertThat(image.getWidth()).isGreaterThan(1000);
         assertThat(image.getHeight()).isGreaterThan(1000);

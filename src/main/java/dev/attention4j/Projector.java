@@ -1,0 +1,54 @@
+package dev.attention4j;
+
+import java.util.List;
+
+/**
+ * The dense projections around attention, computed in one place; for those who write engines. A layer computes
+ *
+ * <pre>{@code
+ * input [batch, length, inputs] ── split ──> query, key, value [batch, heads, length, width]
+ * attention's output [batch, heads, length, width] ── merge ──> output [batch, length, outputs]
+ * }</pre>
+ *
+ * and both sums are those of a matrix product, float32, with the heads' axis put in place as results are stored, so that
+ * no pass transposes anything. May be called from many threads. Results are new tensors where the projector computes;
+ * whoever calls closes them.
+ */
+public interface Projector {
+    /** The weights of one projection where they are read from, held once for many calls. */
+    interface Projection extends AutoCloseable {
+        /** Gives the weights' memory back; closing again does nothing. */
+        @Override
+        void close();
+    }
+
+    /**
+     * Brings weights to where they are read from.
+     *
+     * @param kernel [inputs, heads, width], float32 on the host; one head for a projection that {@link #merge} is to do,
+     *     whose inputs are the widths of all heads
+     * @param bias [heads, width], float32 on the host, or null for none
+     * @return a copy, closed by the caller
+     */
+    Projection prepare(Tensor kernel, Tensor bias);
+
+    /**
+     * Projects one input several times in one pass over it, each time into heads.
+     *
+     * @param input [batch, length, inputs], a float type, row-major, of host or device
+     * @param projections at least one, prepared here from kernels with that many inputs
+     * @return for each projection [batch, heads, length, width] in the input's type
+     */
+    List<Tensor> split(Tensor input, List<Projection> projections);
+
+    /**
+     * Projects the heads of each position, one after another, together.
+     *
+     * @param heads [batch, heads, length, width], a float type, row-major, of host or device
+     * @param gate as heads, or null for none; each element of heads is first multiplied by the logistic function of
+     *     gate's
+     * @param projection prepared here from a kernel [heads · width, 1, outputs]
+     * @return [batch, length, outputs] in the heads' type
+     */
+    Tensor merge(Tensor heads, Tensor gate, Projection projection);
+}

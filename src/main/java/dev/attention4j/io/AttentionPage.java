@@ -1,0 +1,115 @@
+package dev.attention4j.io;
+
+import com.fasterxml.jackson.jr.ob.JSON;
+import dev.attention4j.Tensor;
+import java.io.FileNotFoundException;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+
+/**
+ * Who attends to whom, as one HTML file for a browser: a heat map for each head of each layer, tokens along both axes. The
+ * file needs no other and loads nothing from anywhere.
+ */
+public final class AttentionPage {
+    private static final String TEMPLATE = "attention_page.html";
+    private static final String DATA = "/*DATA*/";
+
+    /** Weights are shown with four digits after the point. */
+    private static final double DIGITS = 1e4;
+
+    private final String title;
+    private final List<String> queries;
+    private final List<String> keys;
+    private final List<Map<String, Object>> layers = new ArrayList<>();
+    private int head;
+
+    /**
+     * A page with no layer yet.
+     *
+     * @param title what the page is headed with
+     * @param queries the tokens that look, a row each
+     * @param keys the tokens that are looked at, a column each
+     * @throws IllegalArgumentException if there are no tokens
+     */
+    public AttentionPage(String title, List<String> queries, List<String> keys) {
+        this.title = Objects.requireNonNull(title, "title");
+        this.queries = List.copyOf(queries);
+        this.keys = List.copyOf(keys);
+        if (queries.isEmpty() || keys.isEmpty()) {
+            throw new IllegalArgumentException("queries, keys: " + queries.size() + " and " + keys.size()
+                    + " tokens, must be at least one of each");
+        }
+    }
+
+    /**
+     * Adds a layer below those that are there.
+     *
+     * @param name what the page calls it
+     * @param weights [heads, queries, keys], each 0 to 1, on the host
+     * @return this
+     * @throws IllegalArgumentException if the shape is not that of the tokens
+     */
+    public AttentionPage layer(String name, Tensor weights) {
+        if (weights.rank() != 3
+                || weights.size(0) == 0
+                || weights.size(1) != queries.size()
+                || weights.size(2) != keys.size()) {
+            throw new IllegalArgumentException("weights: shape " + Arrays.toString(weights.shape())
+                    + ", must be [heads, " + queries.size() + ", " + keys.size() + "] for these tokens");
+        }
+        List<double[]> heads = new ArrayList<>();
+        for (int number = 0; number < weights.size(0); number++) {
+            double[] elements = weights.slice(0, number, number + 1).toDoubleArray();
+            heads.add(Arrays.stream(elements)
+                    .map(weight -> Math.round(weight * DIGITS) / DIGITS)
+                    .toArray());
+        }
+        layers.add(Map.of("name", Objects.requireNonNull(name, "name"), "heads", heads));
+        return this;
+    }
+
+    /**
+     * Sets which head is shown large at first.
+     *
+     * @param number from 0
+     * @return this
+     */
+    public AttentionPage firstHead(int number) {
+        this.head = number;
+        return this;
+    }
+
+    /**
+     * Writes the page; a file that is there already is replaced.
+     *
+     * @param file where to
+     * @throws IllegalStateException if there is no layer
+     * @throws IOException if it cannot be written
+     */
+    public void write(Path file) throws IOException {
+        if (layers.isEmpty()) {
+            throw new IllegalStateException("layers: there are none, layer(...) adds one");
+        }
+        String json = JSON.std.asString(
+                Map.of("title", title, "queries", queries, "keys", keys, "layers", layers, "head", head));
+        // No token may close the element that the data lie in, or begin a comment there.
+        Files.writeString(file, template().replace(DATA, json.replace("<", "\\u003c")));
+    }
+
+    private static String template() throws IOException {
+        try (InputStream in = AttentionPage.class.getResourceAsStream(TEMPLATE)) {
+            if (in == null) {
+                throw new FileNotFoundException(TEMPLATE + ": not in this jar; build it again with mvn package");
+            }
+            return new String(in.readAllBytes(), StandardCharsets.UTF_8);
+        }
+    }
+}

@@ -1,0 +1,132 @@
+package dev.attention4j.io;
+
+import dev.attention4j.Tensor;
+import java.io.EOFException;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.zip.ZipEntry;
+import java.util.zip.ZipException;
+import java.util.zip.ZipFile;
+
+/**
+ * The weights in a file that Keras 3 saved: {@code .weights.h5}, or {@code .keras}, a zip with one of the former inside.
+ * Reading needs jHDF ({@code io.jhdf:jhdf}) on the class path, which is an optional dependency of this library.
+ */
+public final class KerasFile {
+    /** The dependency, as an error names it. */
+    static final String DEPENDENCY = "io.jhdf:jhdf";
+
+    /** The name of the weights in a {@code .keras} file. */
+    private static final String INNER = "model.weights.h5";
+
+    /** How a zip begins, and how an HDF5 file does. */
+    private static final byte[] ZIP = {'P', 'K', 3, 4};
+
+    private static final byte[] HDF5 = {(byte) 0x89, 'H', 'D', 'F', '\r', '\n', 0x1a, '\n'};
+
+    private final String name;
+    private final Map<String, Tensor> tensors;
+
+    private KerasFile(String name, Map<String, Tensor> tensors) {
+        this.name = name;
+        this.tensors = Collections.unmodifiableMap(new LinkedHashMap<>(tensors));
+    }
+
+    /**
+     * Reads a file, whole.
+     *
+     * @param path a {@code .weights.h5} or {@code .keras} file; which of them it is shows in its first bytes
+     * @return its float32, float64 and float16 data sets, as float32 tensors in host memory; whole numbers, such as the
+     *     state of a random generator, are left out
+     * @throws FileFormatException if it is neither, or damaged; says what was wrong
+     * @throws IllegalStateException if jHDF is not on the class path
+     * @throws NoSuchFileException if there is no such file
+     * @throws IOException if it cannot be read
+     */
+    public static KerasFile read(Path path) throws IOException {
+        String name = path.toString();
+        if (Files.isDirectory(path)) {
+            throw new FileFormatException(name, "is a directory, must be a .weights.h5 or .keras file");
+        }
+        byte[] start;
+        try (InputStream in = Files.newInputStream(path)) {
+            start = in.readNBytes(HDF5.length);
+        }
+        if (Arrays.equals(start, HDF5)) {
+            return new KerasFile(name, tensors(Files.readAllBytes(path), name));
+        }
+        if (Arrays.equals(Arrays.copyOf(start, ZIP.length), ZIP)) {
+            return new KerasFile(name, tensors(unzipped(path), name));
+        }
+        throw new FileFormatException(
+                name,
+                "begins with " + FileFormatException.quoted(new String(start, StandardCharsets.ISO_8859_1))
+                        + ", must be a .weights.h5 file (HDF5) or a .keras file (zip) as Keras 3 saves them");
+    }
+
+    private static byte[] unzipped(Path path) throws IOException {
+        try (ZipFile zip = new ZipFile(path.toFile())) {
+            ZipEntry entry = zip.getEntry(INNER);
+            if (entry == null) {
+                throw new FileFormatException(
+                        path.toString(),
+                        "has no " + INNER + " inside, a .keras file must; it holds "
+                                + FileFormatException.listed(
+                                        zip.stream().map(ZipEntry::getName).toList()));
+            }
+            try (InputStream in = zip.getInputStream(entry)) {
+                byte[] bytes = in.readNBytes(Integer.MAX_VALUE - 8);
+                if (in.read() >= 0) {
+                    throw new FileFormatException(path.toString(), INNER + " inside is larger than 2 GiB");
+                }
+                return bytes;
+            }
+        } catch (ZipException | EOFException e) {
+            throw new FileFormatException(path.toString(), "is damaged, cannot be read as a zip: " + e.getMessage(), e);
+        }
+    }
+
+    private static Map<String, Tensor> tensors(byte[] hdf5, String name) throws IOException {
+        try {
+            return Hdf5Reader.read(ByteBuffer.wrap(hdf5), name);
+        } catch (NoClassDefFoundError e) {
+            throw new IllegalStateException(
+                    name + ": reading Keras's files needs " + DEPENDENCY
+                            + " on the class path, an optional dependency of attention4j: add it to your build ("
+                            + e.getMessage() + " is missing)",
+                    e);
+        }
+    }
+
+    /**
+     * The name under which the file was read.
+     *
+     * @return the path as it was given
+     */
+    public String name() {
+        return name;
+    }
+
+    /**
+     * Every data set of numbers with a fraction.
+     *
+     * @return unmodifiable, by path: {@code layers/multi_head_attention/query_dense/vars/0}
+     */
+    public Map<String, Tensor> tensors() {
+        return tensors;
+    }
+
+    @Override
+    public String toString() {
+        return name + " " + tensors;
+    }
+}

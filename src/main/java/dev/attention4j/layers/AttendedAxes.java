@@ -1,0 +1,118 @@
+package dev.attention4j.layers;
+
+import dev.attention4j.Tensor;
+import java.util.Arrays;
+import java.util.List;
+import java.util.stream.IntStream;
+
+/**
+ * Inputs with any number of axes as {@code [batch, length, features]}: the axes that are attended over make the length,
+ * those that are not make the batch.
+ */
+final class AttendedAxes {
+    private final int rank;
+    /** The input's axes that are not attended over, the first among them. */
+    private final int[] free;
+    /** The input's axes that are attended over, in the order asked for. */
+    private final int[] attended;
+
+    /**
+     * For inputs of one rank.
+     *
+     * @param rank with batch and features
+     * @param asked as the user gave them, negative ones counted from the end; empty for all but the first and the last
+     * @throws IllegalArgumentException if one is out of range or named twice
+     */
+    AttendedAxes(int rank, List<Integer> asked) {
+        this.rank = rank;
+        boolean[] taken = new boolean[rank];
+        attended = asked.isEmpty() ? IntStream.range(1, rank - 1).toArray() : new int[asked.size()];
+        for (int n = 0; n < asked.size(); n++) {
+            int axis = asked.get(n) < 0 ? asked.get(n) + rank : asked.get(n);
+            if (axis < 1 || axis > rank - 2) {
+                throw new IllegalArgumentException("attentionAxes: " + asked + ", each must be 1 to " + (rank - 2)
+                        + " (or " + (1 - rank) + " to -2) for inputs with " + rank
+                        + " axes, the first of which is the batch and the last the features");
+            }
+            attended[n] = axis;
+        }
+        for (int axis : attended) {
+            if (taken[axis]) {
+                throw new IllegalArgumentException("attentionAxes: " + asked + ", must name each axis once");
+            }
+            taken[axis] = true;
+        }
+        free = IntStream.range(0, rank - 1).filter(axis -> !taken[axis]).toArray();
+    }
+
+    /** How many axes are attended over. */
+    int count() {
+        return attended.length;
+    }
+
+    /** The sizes of a tensor's axes that are not attended over. */
+    long[] free(Tensor input) {
+        return Arrays.stream(free).mapToLong(input::size).toArray();
+    }
+
+    /** The sizes of a tensor's axes that are attended over. */
+    long[] attended(Tensor input) {
+        return Arrays.stream(attended).mapToLong(input::size).toArray();
+    }
+
+    /** {@code [batch, length, features]}: a view where the input lies so, else a copy. */
+    Tensor flatten(Tensor input) {
+        Tensor ordered = isInOrder() ? input : input.permute(concat(concat(free, attended), rank - 1));
+        return rowMajor(ordered)
+                .reshape(Sizes.product(free(input)), Sizes.product(attended(input)), input.size(rank - 1));
+    }
+
+    /** A mask with one element for each position, as {@code [batch, length]}. */
+    Tensor flattenMask(Tensor mask) {
+        Tensor ordered = isInOrder() ? mask : mask.permute(concat(free, attended));
+        return rowMajor(ordered).reshape(Sizes.product(free(mask)), Sizes.product(attended(mask)));
+    }
+
+    /**
+     * The way back, for the output: the query's positions where they were.
+     *
+     * @param flat [batch, queryLength, outputs], row-major
+     * @param outputs the axes after the positions'
+     */
+    Tensor unflatten(Tensor flat, Tensor query, long... outputs) {
+        Tensor ordered = flat.reshape(Sizes.concat(Sizes.concat(free(query), attended(query)), outputs));
+        if (isInOrder()) {
+            return ordered;
+        }
+        int[] axes = new int[rank - 1 + outputs.length];
+        int[] order = concat(free, attended);
+        for (int n = 0; n < order.length; n++) {
+            axes[order[n]] = n;
+        }
+        for (int n = rank - 1; n < axes.length; n++) {
+            axes[n] = n;
+        }
+        return ordered.permute(axes).contiguous();
+    }
+
+    /** The scores' axes: those not attended over, heads, the query's positions, the key's. */
+    long[] scoresShape(Tensor query, Tensor key, int heads) {
+        long[] leading = Sizes.concat(free(query), heads);
+        return Sizes.concat(leading, Sizes.concat(attended(query), attended(key)));
+    }
+
+    private boolean isInOrder() {
+        int[] order = concat(free, attended);
+        return IntStream.range(0, order.length).allMatch(n -> order[n] == n);
+    }
+
+    private static Tensor rowMajor(Tensor tensor) {
+        return tensor.isContiguous() ? tensor : tensor.contiguous();
+    }
+
+    private static int[] concat(int[] first, int... second) {
+        int[] both = Arrays.copyOf(first, first.length + second.length);
+        System.arraycopy(second, 0, both, first.length, second.length);
+        return both;
+    }
+}

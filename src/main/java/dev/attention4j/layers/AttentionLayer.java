@@ -1,0 +1,291 @@
+package dev.attention4j.layers;
+
+import dev.attention4j.Alignment;
+import dev.attention4j.Attention;
+import dev.attention4j.AttentionBuilder;
+import dev.attention4j.AttentionEngine;
+import dev.attention4j.AttentionResult;
+import dev.attention4j.DType;
+import dev.attention4j.Tensor;
+import dev.attention4j.layers.LayerOptions.Widths;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.SplittableRandom;
+import java.util.concurrent.locks.Lock;
+import java.util.concurrent.locks.ReadWriteLock;
+import java.util.concurrent.locks.ReentrantReadWriteLock;
+
+/**
+ * What the attention layers have in common: inputs are projected into heads, an engine computes their attention, and the
+ * heads are projected together.
+ *
+ * <p>A layer is on one engine, which the caller opens and closes; the layer's weights are brought there once, and given
+ * back when it is closed. It may be called from many threads. A layer that is called before it has weights makes them
+ * from its seed. Sums are float32; query, value and key may be float32, float16 or bfloat16, on host or device, and the
+ * result is in the query's type, where the query is.
+ */
+public abstract sealed class AttentionLayer implements AutoCloseable permits MultiHeadAttention, GroupQueryAttention {
+    private final LayerOptions options;
+    private final AttentionEngine engine;
+    /** Calls share it; what replaces or closes the weights has it alone. */
+    private final ReadWriteLock lock = new ReentrantReadWriteLock();
+
+    private Built built;
+    private boolean closed;
+
+    /** A layer with its weights, for inputs of these widths. */
+    private record Built(Widths widths, LayerWeights weights, Projections projections) {}
+
+    AttentionLayer(LayerOptions options, AttentionEngine engine) {
+        this.options = options;
+        this.engine = Objects.requireNonNull(engine, "engine");
+    }
+
+    /**
+     * Attends to a value by itself.
+     *
+     * @param query [batch, queryLength, features]
+     * @param value [batch, keyLength, features], the key as well
+     * @return the output, as {@link LayerResult#output()}
+     */
+    public final Tensor call(Tensor query, Tensor value) {
+        return call(query, value, value);
+    }
+
+    /**
+     * Attends; mind the order, which is Keras's: <b>query, value, key</b>. {@link #call(AttentionInputs)} takes them by
+     * name.
+     *
+     * @param query [batch, queryLength, features]
+     * @param value [batch, keyLength, features]
+     * @param key [batch, keyLength, features]
+     * @return the output, as {@link LayerResult#output()}
+     */
+    public final Tensor call(Tensor query, Tensor value, Tensor key) {
+        return call(AttentionInputs.builder().query(query).value(value).key(key).build())
+                .output();
+    }
+
+    /**
+     * Attends.
+     *
+     * @param inputs query, value, key and masks
+     * @return output, and scores if they were asked for
+     * @throws IllegalArgumentException if they do not fit together, or do not fit the layer's weights; says which
+     *     argument, what it was and what it must be
+     * @throws IllegalStateException if the layer, its engine or a tensor is closed
+     */
+    public final LayerResult call(AttentionInputs inputs) {
+        AttendedAxes axes = Checks.axes(inputs.query(), options);
+        Checks.inputs(inputs, axes);
+        Checks.band(inputs, axes, options);
+        Attention attention = operation(inputs, axes);
+        initialize(
+                inputs.query().size(-1), inputs.value().size(-1), inputs.key().size(-1));
+        Lock shared = lock.readLock();
+        shared.lock();
+        try {
+            Built now = built();
+            Checks.features("query", inputs.query(), now.widths().query());
+            Checks.features("value", inputs.value(), now.widths().value());
+            Checks.features("key", inputs.key(), now.widths().key());
+            return compute(now, inputs, axes, attention);
+        } finally {
+            shared.unlock();
+        }
+    }
+
+    private Attention operation(AttentionInputs inputs, AttendedAxes axes) {
+        AttentionBuilder attention = Attention.builder()
+                .mask(LayerMasks.of(inputs, axes, options.queryHeads()).orElse(null))
+                .weights(inputs.wantsScores());
+        if (inputs.isCausal()) {
+            attention.causal(Alignment.TOP_LEFT);
+        }
+        if (options.slidingWindow() > 0) {
+            int beside = options.slidingWindow() - 1;
+            attention.window(beside, beside);
+        }
+        return attention.build();
+    }
+
+    private LayerResult compute(Built now, AttentionInputs inputs, AttendedAxes axes, Attention attention) {
+        Tensor query = inputs.query();
+        List<Tensor> passing = new ArrayList<>();
+        Tensor scores = null;
+        try {
+            Map<String, Tensor> heads = now.projections().split(inputs, axes::flatten);
+            passing.addAll(heads.values());
+            AttentionResult attended = engine.attend(
+                    heads.get(LayerOptions.QUERY),
+                    heads.get(LayerOptions.KEY),
+                    heads.get(LayerOptions.VALUE),
+                    attention);
+            passing.add(attended.output());
+            if (inputs.wantsScores()) {
+                scores = where(query, attended.weights(), passing)
+                        .reshape(axes.scoresShape(query, inputs.key(), options.queryHeads()));
+            }
+            Tensor merged = now.projections().merge(attended.output(), heads.get(LayerOptions.GATE));
+            Tensor output = axes.unflatten(merged, query, options.outputAxes(now.widths()));
+            if (output.memory() != merged.memory()) {
+                passing.add(merged);
+            }
+            return new LayerResult(where(query, output, passing), scores, attended.plan());
+        } catch (RuntimeException | Error e) {
+            if (scores != null) {
+                scores.close();
+            }
+            throw e;
+        } finally {
+            passing.forEach(Tensor::close);
+        }
+    }
+
+    /** A result where the query is: itself, or a copy, and then the original is one of those that are passing. */
+    private Tensor where(Tensor query, Tensor result, List<Tensor> passing) {
+        if (query.isOnHost() == result.isOnHost()) {
+            return result;
+        }
+        passing.add(result);
+        return query.isOnHost() ? engine.download(result) : engine.upload(result);
+    }
+
+    // ---- weights
+
+    /**
+     * Makes the weights from the seed for inputs of these widths, if there are none yet; the first call does it too.
+     *
+     * @param queryFeatures the query's last axis
+     * @param valueFeatures the value's last axis
+     * @param keyFeatures the key's last axis
+     * @throws IllegalStateException if the layer is closed
+     */
+    public final void initialize(long queryFeatures, long valueFeatures, long keyFeatures) {
+        if (hasWeights()) {
+            return;
+        }
+        Lock alone = lock.writeLock();
+        alone.lock();
+        try {
+            checkOpen();
+            if (built == null) {
+                Widths widths = new Widths(queryFeatures, valueFeatures, keyFeatures);
+                LayerWeights weights = LayerWeights.of(initial(widths));
+                built = new Built(widths, weights, new Projections(Projectors.of(engine), weights.tensors()));
+            }
+        } finally {
+            alone.unlock();
+        }
+    }
+
+    private Map<String, Tensor> initial(Widths widths) {
+        SplittableRandom random = new SplittableRandom(options.seed());
+        Map<String, Tensor> weights = new LinkedHashMap<>();
+        options.weights(widths).forEach((name, weight) -> {
+            Tensor tensor = Tensor.zeros(DType.FLOAT32, weight.shape());
+            weight.initializer.fill(tensor.floats(), weight.fanIn, weight.fanOut, random.split());
+            weights.put(name, tensor);
+        });
+        return weights;
+    }
+
+    /**
+     * Takes weights, instead of those that are there, if any; waits for calls under way.
+     *
+     * @param weights every weight of this layer, and no other
+     * @throws IllegalArgumentException if a weight is missing, is not one of this layer's, or has a wrong shape; names it
+     *     and lists what there is
+     * @throws IllegalStateException if the layer is closed
+     */
+    public final void load(LayerWeights weights) {
+        Widths widths = weights.widths(options);
+        Lock alone = lock.writeLock();
+        alone.lock();
+        try {
+            checkOpen();
+            Projections projections = new Projections(Projectors.of(engine), weights.tensors());
+            if (built != null) {
+                built.projections().close();
+            }
+            built = new Built(widths, weights, projections);
+        } finally {
+            alone.unlock();
+        }
+    }
+
+    /**
+     * The weights, in Keras's names and shapes.
+     *
+     * @return on the host; changing them does not change the layer
+     * @throws IllegalStateException if there are none yet, or the layer is closed
+     */
+    public final LayerWeights weights() {
+        Lock shared = lock.readLock();
+        shared.lock();
+        try {
+            return built().weights();
+        } finally {
+            shared.unlock();
+        }
+    }
+
+    /**
+     * Whether there are weights, given or made.
+     *
+     * @return false until the first of {@link #load}, {@link #initialize} and a call
+     */
+    public final boolean hasWeights() {
+        Lock shared = lock.readLock();
+        shared.lock();
+        try {
+            checkOpen();
+            return built != null;
+        } finally {
+            shared.unlock();
+        }
+    }
+
+    /**
+     * What the first weights are made from.
+     *
+     * @return the seed set, or the one drawn where none was
+     */
+    public final long seed() {
+        return options.seed();
+    }
+
+    private Built built() {
+        checkOpen();
+        if (built == null) {
+            throw new IllegalStateException(
+                    "weights: there are none yet; load(LayerWeights) takes some, initialize(...) or a call makes some");
+        }
+        return built;
+    }
+
+    private void checkOpen() {
+        if (closed) {
+            throw new IllegalStateException("the layer is closed");
+        }
+    }
+
+    /** Waits for calls under way and gives the weights' memory back; the engine stays open. Closing again does nothing. */
+    @Override
+    public final void close() {
+        Lock alone = lock.writeLock();
+        alone.lock();
+        try {
+            closed = true;
+            if (built != null) {
+                built.projections().close();
+                built = null;
+            }
+        } finally {
+            alone.unlock();
+        }
+    }
+}

@@ -1,0 +1,233 @@
+package dev.attention4j.layers;
+
+import static dev.attention4j.layers.LayerOptions.BIAS;
+import static dev.attention4j.layers.LayerOptions.KERNEL;
+
+import dev.attention4j.DType;
+import dev.attention4j.Tensor;
+import dev.attention4j.io.FileFormatException;
+import dev.attention4j.io.Safetensors;
+import dev.attention4j.layers.LayerOptions.Widths;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.UnaryOperator;
+
+/**
+ * A layer's weights by Keras's names and in Keras's shapes, wherever they come from: {@code query.kernel} [features,
+ * heads, width], {@code query.bias} [heads, width], and so for {@code key}, {@code value} and {@code gate}; {@code
+ * attention_output.kernel} [heads, width, outputs...] and {@code attention_output.bias} [outputs...]. Immutable but for
+ * the tensors' elements. Whether they fit a layer is found when it takes them ({@link AttentionLayer#load}).
+ */
+public final class LayerWeights {
+    private final String source;
+    private final Map<String, Tensor> tensors;
+    /** What the source calls a weight. */
+    private final UnaryOperator<String> nameInSource;
+    /** All that the source holds, in its own names. */
+    private final List<String> held;
+
+    LayerWeights(
+            String source, Map<String, Tensor> tensors, UnaryOperator<String> nameInSource, Iterable<String> held) {
+        this.source = source;
+        this.nameInSource = nameInSource;
+        Map<String, Tensor> floats = new LinkedHashMap<>();
+        tensors.forEach((name, tensor) -> floats.put(name, asFloats(name, tensor)));
+        this.tensors = Collections.unmodifiableMap(floats);
+        List<String> names = new ArrayList<>();
+        held.forEach(names::add);
+        this.held = List.copyOf(names);
+    }
+
+    private static Tensor asFloats(String name, Tensor tensor) {
+        if (!tensor.dtype().isFloat()) {
+            throw new IllegalArgumentException(
+                    "weights: \"" + name + "\" is " + tensor.dtype() + ", must be of a float type");
+        }
+        return tensor.to(DType.FLOAT32).contiguous();
+    }
+
+    /**
+     * Weights from memory.
+     *
+     * @param tensors float types on the host, by Keras's names
+     * @return those weights; float32 tensors are not copied
+     * @throws IllegalArgumentException if one is not of a float type
+     */
+    public static LayerWeights of(Map<String, Tensor> tensors) {
+        return new LayerWeights("the map", tensors, name -> name, tensors.keySet());
+    }
+
+    /**
+     * Weights from a safetensors file, as {@link #write} writes it.
+     *
+     * @param path a file that holds one layer's weights and nothing else
+     * @return the weights
+     * @throws FileFormatException if it is damaged
+     * @throws IOException if it cannot be read
+     */
+    public static LayerWeights safetensors(Path path) throws IOException {
+        return safetensors(path, "");
+    }
+
+    /**
+     * Weights from a part of a safetensors file.
+     *
+     * @param path a file
+     * @param prefix what the weights' names begin with: {@code encoder.attention.}, say; tensors that begin otherwise
+     *     are left alone
+     * @return the weights
+     * @throws FileFormatException if it is damaged
+     * @throws IOException if it cannot be read
+     */
+    public static LayerWeights safetensors(Path path, String prefix) throws IOException {
+        Map<String, Tensor> all = Safetensors.read(path).tensors();
+        Map<String, Tensor> tensors = new LinkedHashMap<>();
+        all.forEach((name, tensor) -> {
+            if (name.startsWith(prefix)) {
+                tensors.put(name.substring(prefix.length()), tensor);
+            }
+        });
+        return new LayerWeights(path.toString(), tensors, name -> prefix + name, all.keySet());
+    }
+
+    /**
+     * Weights from a file that Keras 3 saved, {@code .weights.h5} or {@code .keras}, with one attention layer in it.
+     *
+     * @param path the file
+     * @return the weights
+     * @throws FileFormatException if it is damaged, or holds no attention layer or several; lists what it holds
+     * @throws IllegalStateException if jHDF is not on the class path
+     * @throws IOException if it cannot be read
+     */
+    public static LayerWeights keras(Path path) throws IOException {
+        return KerasWeights.read(path, null);
+    }
+
+    /**
+     * Weights of one layer from a file that Keras 3 saved, {@code .weights.h5} or {@code .keras}.
+     *
+     * @param path the file
+     * @param layer the layer's path in it: {@code layers/multi_head_attention_1}, say
+     * @return the weights
+     * @throws FileFormatException if it is damaged, or has no attention layer there; lists those that it has
+     * @throws IllegalStateException if jHDF is not on the class path
+     * @throws IOException if it cannot be read
+     */
+    public static LayerWeights keras(Path path, String layer) throws IOException {
+        return KerasWeights.read(path, layer);
+    }
+
+    /**
+     * Weights of PyTorch's {@code nn.MultiheadAttention} from a safetensors file: {@code in_proj_weight}, or {@code
+     * q_proj_weight}, {@code k_proj_weight} and {@code v_proj_weight} where the widths differ, {@code in_proj_bias},
+     * {@code out_proj.weight} and {@code out_proj.bias}. The layer to take them has as many heads, and keyDim = embedding
+     * ÷ heads. (In that module's masks, true = ignore; in this library's, true = attend.)
+     *
+     * @param path a file
+     * @param prefix what the names begin with: {@code encoder.layers.0.self_attn.}, say; empty for nothing
+     * @param heads the module's {@code num_heads}, which its weights do not show
+     * @return the weights, copied into Keras's shapes
+     * @throws FileFormatException if it is damaged, or a weight is missing, unknown or wrongly shaped; names it
+     * @throws IOException if it cannot be read
+     */
+    public static LayerWeights torch(Path path, String prefix, int heads) throws IOException {
+        return TorchWeights.read(path, prefix, LayerBuilder.positive("heads", heads));
+    }
+
+    /**
+     * Every weight.
+     *
+     * @return unmodifiable, by Keras's names, float32 on the host
+     */
+    public Map<String, Tensor> tensors() {
+        return tensors;
+    }
+
+    /**
+     * Writes a safetensors file that {@link #safetensors(Path)} reads.
+     *
+     * @param path where to; a file that is there already is replaced
+     * @throws IOException if it cannot be written
+     */
+    public void write(Path path) throws IOException {
+        Safetensors.write(path, tensors, Map.of());
+    }
+
+    /**
+     * Checks these against a layer.
+     *
+     * @return how many features its inputs have, by these
+     * @throws IllegalArgumentException naming the weight that is missing, extra or of a wrong shape
+     */
+    Widths widths(LayerOptions options) {
+        Widths widths = new Widths(
+                features(LayerOptions.QUERY, options),
+                features(LayerOptions.VALUE, options),
+                features(LayerOptions.KEY, options));
+        Map<String, LayerOptions.Weight> wanted = options.weights(widths);
+        wanted.forEach((name, weight) -> {
+            long[] shape = present(name).shape();
+            if (!Arrays.equals(shape, weight.shape())) {
+                throw wrongShape(name, shape, Arrays.toString(weight.shape()));
+            }
+        });
+        for (String name : tensors.keySet()) {
+            if (!wanted.containsKey(name)) {
+                throw new IllegalArgumentException("weights: " + source + " has " + called(name)
+                        + ", for which this layer has no place" + why(name, options) + "; it holds "
+                        + FileFormatException.listed(held));
+            }
+        }
+        return widths;
+    }
+
+    private long features(String projection, LayerOptions options) {
+        String name = projection + KERNEL;
+        long[] shape = present(name).shape();
+        if (shape.length != 3 || shape[0] == 0) {
+            boolean isQuery = projection.equals(LayerOptions.QUERY);
+            int heads = isQuery ? options.queryHeads() : options.keyValueHeads();
+            int width = projection.equals(LayerOptions.VALUE) ? options.valueDim() : options.keyDim();
+            throw wrongShape(name, shape, "[features, " + heads + ", " + width + "]");
+        }
+        return shape[0];
+    }
+
+    private Tensor present(String name) {
+        Tensor tensor = tensors.get(name);
+        if (tensor == null) {
+            throw new IllegalArgumentException("weights: " + source + " has no " + called(name)
+                    + ", which this layer must have; it holds " + FileFormatException.listed(held));
+        }
+        return tensor;
+    }
+
+    private IllegalArgumentException wrongShape(String name, long[] was, String mustBe) {
+        return new IllegalArgumentException("weights: " + called(name) + " of " + source + " has the shape "
+                + Arrays.toString(was) + ", must have " + mustBe + " in this layer; the source holds "
+                + FileFormatException.listed(held));
+    }
+
+    private String called(String name) {
+        String there = nameInSource.apply(name);
+        return FileFormatException.quoted(there) + (there.equals(name) ? "" : " (" + name + ")");
+    }
+
+    private static String why(String name, LayerOptions options) {
+        if (name.startsWith(LayerOptions.GATE + ".") && !options.hasGate()) {
+            return " (it was built without a gate)";
+        }
+        return name.endsWith(BIAS) && !options.hasBias() ? " (it was built without biases)" : "";
+    }
+
+    @Override
+    public String toString() {
+        return "LayerWeights from " + source + " " + tensors;
+    }
+}

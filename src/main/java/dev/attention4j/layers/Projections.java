@@ -1,0 +1,103 @@
+package dev.attention4j.layers;
+
+import dev.attention4j.Projector;
+import dev.attention4j.Projector.Projection;
+import dev.attention4j.Tensor;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.IdentityHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.UnaryOperator;
+
+/** A layer's weights where they are read from. */
+final class Projections implements AutoCloseable {
+    private final Projector projector;
+    private final Map<String, Projection> byName = new HashMap<>();
+
+    /**
+     * Brings every weight there, once.
+     *
+     * @param weights complete and of the right shapes, by name
+     */
+    Projections(Projector projector, Map<String, Tensor> weights) {
+        this.projector = projector;
+        try {
+            weights.forEach((name, kernel) -> {
+                if (name.endsWith(LayerOptions.KERNEL)) {
+                    String projection = name.substring(0, name.length() - LayerOptions.KERNEL.length());
+                    byName.put(projection, prepare(projection, kernel, weights.get(projection + LayerOptions.BIAS)));
+                }
+            });
+        } catch (RuntimeException | Error e) {
+            close();
+            throw e;
+        }
+    }
+
+    private Projection prepare(String name, Tensor kernel, Tensor bias) {
+        if (!name.equals(LayerOptions.OUTPUT)) {
+            return projector.prepare(kernel, bias);
+        }
+        long inputs = kernel.size(0) * kernel.size(1);
+        long outputs = kernel.elementCount() / inputs;
+        return projector.prepare(kernel.reshape(inputs, 1, outputs), bias == null ? null : bias.reshape(1, outputs));
+    }
+
+    /**
+     * Projects a call's inputs into heads; an input that is given more than once is read once.
+     *
+     * @param flatten gives an input as [batch, length, features]
+     * @return [batch, heads, length, width] for each projection of an input, by name; closed by the caller
+     */
+    Map<String, Tensor> split(AttentionInputs inputs, UnaryOperator<Tensor> flatten) {
+        IdentityHashMap<Tensor, List<String>> uses = new IdentityHashMap<>();
+        List<Tensor> order = new ArrayList<>();
+        addUse(LayerOptions.QUERY, inputs.query(), uses, order);
+        addUse(LayerOptions.GATE, inputs.query(), uses, order);
+        addUse(LayerOptions.KEY, inputs.key(), uses, order);
+        addUse(LayerOptions.VALUE, inputs.value(), uses, order);
+        Map<String, Tensor> heads = new HashMap<>();
+        try {
+            for (Tensor input : order) {
+                List<String> names = uses.get(input);
+                List<Projection> projections = names.stream().map(byName::get).toList();
+                List<Tensor> split = projector.split(flatten.apply(input), projections);
+                for (int n = 0; n < names.size(); n++) {
+                    heads.put(names.get(n), split.get(n));
+                }
+            }
+        } catch (RuntimeException | Error e) {
+            heads.values().forEach(Tensor::close);
+            throw e;
+        }
+        return heads;
+    }
+
+    private void addUse(String name, Tensor input, IdentityHashMap<Tensor, List<String>> uses, List<Tensor> order) {
+        if (!byName.containsKey(name)) {
+            return;
+        }
+        uses.computeIfAbsent(input, first -> {
+                    order.add(first);
+                    return new ArrayList<>();
+                })
+                .add(name);
+    }
+
+    /**
+     * Projects the heads together.
+     *
+     * @param attended [batch, heads, queryLength, valueDim]
+     * @param gate as attended, or null
+     * @return [batch, queryLength, outputs]
+     */
+    Tensor merge(Tensor attended, Tensor gate) {
+        return projector.merge(attended, gate, byName.get(LayerOptions.OUTPUT));
+    }
+
+    @Override
+    public void close() {
+        byName.values().forEach(Projection::close);
+    }
+}

@@ -1,0 +1,122 @@
+package dev.attention4j;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.net.URI;
+import java.net.URL;
+import java.net.URLClassLoader;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import javax.tools.Diagnostic;
+import javax.tools.DiagnosticCollector;
+import javax.tools.JavaCompiler;
+import javax.tools.JavaFileObject;
+import javax.tools.SimpleJavaFileObject;
+import javax.tools.ToolProvider;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** What the README shows in Java compiles, and runs where it needs nothing but the library. */
+class ReadmeSnippetsTest {
+    private static final Pattern SNIPPET = Pattern.compile("(?ms)^```java\\R(.*?)^```");
+
+    @TempDir
+    private Path classes;
+
+    private static List<String> snippets() throws IOException {
+        List<String> snippets = new ArrayList<>();
+        Matcher matcher = SNIPPET.matcher(Files.readString(Path.of("README.md")));
+        while (matcher.find()) {
+            snippets.add(matcher.group(1));
+        }
+        return snippets;
+    }
+
+    /** One that opens its engine runs as it is; another is handed what it uses, and is compiled only. */
+    private static boolean runs(String snippet) {
+        return snippet.contains("AttentionEngine.open()");
+    }
+
+    @Test
+    void everySnippetCompilesAndTheWholeOnesRun() throws Exception {
+        List<String> snippets = snippets();
+        List<JavaFileObject> sources = new ArrayList<>();
+        for (int n = 0; n < snippets.size(); n++) {
+            String parameters = runs(snippets.get(n))
+                    ? ""
+                    : "AttentionEngine engine, Tensor query, Tensor key, Tensor value, MultiHeadAttention layer";
+            sources.add(new Source("Snippet" + n, program("Snippet" + n, parameters, snippets.get(n))));
+        }
+        compile(sources);
+
+        int run = 0;
+        URL[] urls = {classes.toUri().toURL()};
+        try (URLClassLoader loader = new URLClassLoader(urls, getClass().getClassLoader())) {
+            for (int n = 0; n < snippets.size(); n++) {
+                if (runs(snippets.get(n))) {
+                    loader.loadClass("Snippet" + n).getMethod("run").invoke(null);
+                    run++;
+                }
+            }
+        }
+        assertThat(run).as("of " + snippets.size() + " snippets").isGreaterThanOrEqualTo(3);
+    }
+
+    /** What a snippet finds around it. */
+    private static String program(String name, String parameters, String snippet) {
+        return String.join(
+                "\n",
+                "import dev.attention4j.*;",
+                "import dev.attention4j.layers.*;",
+                "import java.nio.file.Path;",
+                "public final class " + name + " {",
+                "    static float[] queryFloats = new float[8 * 128 * 64];",
+                "    static float[] keyFloats = new float[8 * 128 * 64];",
+                "    static float[] valueFloats = new float[8 * 128 * 64];",
+                "    static Tensor padding = Tensor.of(new boolean[128], 1, 1, 1, 128);",
+                "    public static void run(" + parameters + ") throws Exception {",
+                snippet,
+                "    }",
+                "}");
+    }
+
+    private void compile(List<JavaFileObject> sources) {
+        JavaCompiler compiler = ToolProvider.getSystemJavaCompiler();
+        assertThat(compiler).as("a JDK, not a JRE, runs the tests").isNotNull();
+        DiagnosticCollector<JavaFileObject> diagnostics = new DiagnosticCollector<>();
+        List<String> options =
+                List.of("-d", classes.toString(), "-classpath", System.getProperty("java.class.path"), "-proc:none");
+        boolean compiled = compiler.getTask(null, null, diagnostics, options, null, sources)
+                .call();
+        String problems = diagnostics.getDiagnostics().stream()
+                .filter(problem -> problem.getKind() == Diagnostic.Kind.ERROR)
+                .map(problem -> problem + "\n" + problem.getSource())
+                .collect(Collectors.joining("\n"));
+        assertThat(compiled).as(problems).isTrue();
+    }
+
+    private static final class Source extends SimpleJavaFileObject {
+        private final String text;
+
+        Source(String name, String text) {
+            super(URI.create("string:///" + name + ".java"), Kind.SOURCE);
+            this.text = text;
+        }
+
+        @Override
+        public CharSequence getCharContent(boolean ignoreEncodingErrors) {
+            return text;
+        }
+
+        @Override
+        public String toString() {
+            return text;
+        }
+    }
+}
