@@ -19,7 +19,7 @@ LEAST_ROUNDS = 7
 MOST_ROUNDS = 30
 TURN_MS = 5.0
 CASE_SECONDS = 3.0
-DECODE_SPLIT = 32  # rows of the float64 check
+CHECKED_ROWS = 32  # at each end of a head
 
 
 def read_grid(path):
@@ -83,7 +83,7 @@ def largest_error(torch, output, query, key, value, causal):
     """Against float64 on the first and last rows of the first and last head."""
     worst = 0.0
     group = query.shape[1] // key.shape[1]
-    rows = min(DECODE_SPLIT, query.shape[2])
+    rows = min(CHECKED_ROWS, query.shape[2])
     for batch, head in ((0, 0), (query.shape[0] - 1, query.shape[1] - 1)):
         for start in {0, query.shape[2] - rows}:
             q = query[batch, head, start:start + rows].double()

@@ -1,16 +1,10 @@
 // Forward rows: attention in one pass over keys and values, for CPU-class devices.
 //
-//   query  [batch, queryHeads, queryLength, headDim]       any strides but 1 along headDim
-//   key    [batch, keyValueHeads, keys, headDim]           likewise; query head h reads key head h / group
-//   value  [batch, keyValueHeads, keys, valueDim]          likewise
-//   output [batch, queryHeads, queryLength, valueDim]      row-major
-//   logSumExp [batch, queryHeads, queryLength], written with LOG_SUM_EXP only
+// Arguments and shapes: fused/forward_call.clh.
 //
 // A work-group is one work-item and owns ROWS query rows, one in each lane of ROW_VECTORS vectors. Every element of a
 // key or value is broadcast and serves ROW_VECTORS multiply-adds; maximum, sum and rescale are lane-wise, so there is no
-// horizontal operation anywhere. The rows of a block come from unitHeads heads that share a key/value head (1 unless a
-// head's own queries would not fill the lanes, as in decoding with grouped heads): row r is query r % queries of the
-// unit's head r / queries.
+// horizontal operation anywhere. A unit is one head, unless a head's own queries would not fill the lanes.
 //
 // For each block of KEY_BLOCK keys (Milakov and Gimelshein, "Online normalizer calculation for softmax", 2018):
 //   S[key][row] = K Q^T   in register tiles of KEY_TILE keys x ROW_VECTORS
@@ -21,11 +15,10 @@
 // visited; wholly masked rows keep m = -infinity and l = 0 and give 0.
 //
 // Registers for float16 vectors and 3 x 8 tiles: 24 sums, 3 rows, 1 element of 32. Memory of a work-group, in floats:
-// (headDim + valueDim + KEY_BLOCK + 5) * ROWS, and with 16-bit storage KEY_BLOCK * (headDim + valueDim) more; the host
+// (headDim + valueDim + KEY_BLOCK + 11) * ROWS, and with 16-bit storage KEY_BLOCK * (headDim + valueDim) more; the host
 // gives it as arguments.
 //
-// Widths and options are arguments, not macros: they are looked at once for each block of keys, outside of every inner
-// loop, where they cost nothing, and a compiler takes seconds for each variant that it need not build.
+// Widths are arguments, not macros: a compiler takes seconds for each variant that it need not build.
 //
 // A masked weight is 0, and 0 * NaN would be NaN: a block that masks anything looks for values that are not finite first,
 // and if it has any takes the slow way, which leaves out what has weight 0.
@@ -33,8 +26,8 @@
 #include "common/exp2.clh"
 #include "common/key_range.clh"
 #include "common/multiply_add.clh"
-#include "common/storage.clh"
 #include "common/vector.clh"
+#include "fused/forward_call.clh"
 
 #ifndef ROW_VECTORS
 #define ROW_VECTORS 3 // vectors of query rows of a work-item
@@ -49,18 +42,10 @@
 #define KEY_BLOCK 64 // keys between two rescales, a multiple of KEY_TILE
 #endif
 
-// What an operation has, as bits of the argument features.
-#define HAS_SOFTCAP 1
-#define HAS_MASK 2
-#define HAS_BIAS 4
-#define HAS_LOG_SUM_EXP 8
-#define HAS_TABLE 16
-#define HAS_ALIBI 32
-#define HAS_SINKS 64
-
 #define ROWS (ROW_VECTORS * VECTOR_WIDTH)
-#define LN2 0.693147180559945309f
-#define LOG2E 1.44269504088896341f
+
+#include "fused/row_addends.clh"
+#include "fused/row_packing.clh"
 
 // Stored at 32 bits, elements are broadcast from where they lie; at 16 they are widened once for each block.
 #if STORAGE == 0
@@ -68,14 +53,6 @@
 #else
 #define ELEMENT_SPACE __local
 #endif
-
-void widen(__global const STORED *from, long rowStride, int rows, int width, __local float *to) {
-    for (int row = 0; row < rows; row++) {
-        for (int n = 0; n < width; n++) {
-            to[row * width + n] = load_stored(from, row * rowStride + n);
-        }
-    }
-}
 
 // Whether NaN or infinity is among them, told by the bits of the exponent.
 bool any_not_finite(ELEMENT_SPACE const float *from, long rowStride, int rows, int width) {
@@ -163,21 +140,16 @@ void score_tile(ELEMENT_SPACE const float *key, long rowStride, int firstKey, in
     }
 
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_rows(
-    __global const STORED *query, long queryOffset, long queryBatchStride, long queryHeadStride, long queryRowStride,
-    __global const STORED *key, long keyOffset, long keyBatchStride, long keyHeadStride, long keyRowStride,
-    __global const STORED *value, long valueOffset, long valueBatchStride, long valueHeadStride, long valueRowStride,
-    __global STORED *output, __global float *logSumExp, int features, int queryHeads, int group, int unitHeads,
-    int queries, int keys, int headDim, int valueDim, float scale, float softcap, __global const int *keyRanges, int offset, int left, int right,
-    __global const float *alibiSlopes, int slopeStride, __global const float *sinks,
-    __global const uchar *mask, long maskOffset, long maskBatchStride, long maskHeadStride, long maskQueryStride,
-    long maskKeyStride, __global const float *bias, long biasOffset, long biasBatchStride, long biasHeadStride,
-    long biasQueryStride, long biasKeyStride, __local VECTOR *queryRows, __local VECTOR *outputRows,
+    FORWARD_PARAMETERS, __local VECTOR *queryRows, __local VECTOR *outputRows,
     __local VECTOR *scores, __local float *keyBlock, __local float *valueBlock) {
     __local int rowBegin[ROWS];
     __local int rowEnd[ROWS];
     __local float rowPosition[ROWS];
     __local float rowSlope[ROWS];
     __local float rowSink[ROWS];
+    __local long queryAt[ROWS];
+    __local long maskAt[ROWS];
+    __local long biasAt[ROWS];
 
     const int units = queryHeads / unitHeads;
     const int batch = get_group_id(1) / units;
@@ -194,21 +166,21 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_rows(
     int blockEnd = 0;
     int cleanBegin = 0;
     int cleanEnd = keys;
+    int head = firstHead + firstRow / queries;
+    int queryRow = firstRow % queries;
     for (int lane = 0; lane < ROWS; lane++) {
-        const int row = firstRow + min(lane, rowsHere - 1);
-        __global const STORED *from =
-            query + (firstHead + row / queries) * queryHeadStride + (row % queries) * queryRowStride;
-        for (int d = 0; d < headDim; d++) {
-            ((__local float *)queryRows)[d * ROWS + lane] = load_stored(from, d);
-        }
-        const int head = firstHead + row / queries;
-        const KeyRange range = key_range(keyRanges, (features & HAS_TABLE) != 0, batch, row % queries, queries, offset,
-                                         left, right, keys);
+        queryAt[lane] = head * queryHeadStride + queryRow * queryRowStride;
+        const KeyRange range =
+            key_range(keyRanges, (features & HAS_TABLE) != 0, batch, queryRow, queries, offset, left, right, keys);
         rowBegin[lane] = range.begin;
         rowEnd[lane] = range.end;
         if (features & HAS_ALIBI) {
             rowPosition[lane] = range.position;
             rowSlope[lane] = -LOG2E * alibiSlopes[range.sequence * slopeStride + head];
+        }
+        if (features & (HAS_MASK | HAS_BIAS)) {
+            maskAt[lane] = maskOffset + batch * maskBatchStride + head * maskHeadStride + queryRow * maskQueryStride;
+            biasAt[lane] = biasOffset + batch * biasBatchStride + head * biasHeadStride + queryRow * biasQueryStride;
         }
         // A sink is a first key with a value of 0.
         rowSink[lane] = features & HAS_SINKS ? LOG2E * sinks[head] : -INFINITY;
@@ -216,7 +188,13 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_rows(
         blockEnd = max(blockEnd, rowEnd[lane]);
         cleanBegin = max(cleanBegin, rowBegin[lane]);
         cleanEnd = min(cleanEnd, rowEnd[lane]);
+        if (lane < rowsHere - 1) {
+            queryRow++;
+            head += queryRow == queries;
+            queryRow = queryRow == queries ? 0 : queryRow;
+        }
     }
+    pack_queries(query, queryAt, headDim, (__local float *)queryRows);
     for (int n = 0; n < valueDim * ROW_VECTORS; n++) {
         outputRows[n] = (VECTOR)(0.0f);
     }
@@ -227,8 +205,21 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_rows(
         sums[r] = select((VECTOR)(1.0f), (VECTOR)(0.0f), maxima[r] == -INFINITY);
     }
 
-    for (int firstKey = blockBegin; firstKey < blockEnd; firstKey += KEY_BLOCK) {
-        const int keysHere = min(KEY_BLOCK, blockEnd - firstKey);
+    const bool maskAlike = features & HAS_MASK ? rows_alike(maskAt) : false;
+
+    int keysHere;
+    for (int firstKey = blockBegin; firstKey < blockEnd; firstKey += keysHere) {
+        // Blocks end where the keys that all rows see begin and end, so that only few keys are tested row by row.
+        const int part = firstKey < cleanBegin && cleanBegin < blockEnd ? cleanBegin
+                         : firstKey < cleanEnd                          ? cleanEnd
+                                                                        : blockEnd;
+        keysHere = min(KEY_BLOCK, part - firstKey);
+        const int attends = features & HAS_MASK ? mask_kind(mask + firstKey * maskKeyStride, maskAt, maskAlike,
+                                                            maskKeyStride, keysHere)
+                                                : ATTENDS_ALL;
+        if (attends == ATTENDS_NONE) {
+            continue;
+        }
         __global const STORED *keyRows = key + firstKey * keyRowStride;
         __global const STORED *valueRows = value + firstKey * valueRowStride;
 #if STORAGE == 0
@@ -262,24 +253,14 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_rows(
                 }
             }
         }
-        for (int lane = 0; lane < ROWS && (features & (HAS_MASK | HAS_BIAS)) != 0; lane++) {
-            const int row = firstRow + min(lane, rowsHere - 1);
-            const long head = firstHead + row / queries;
-            const long queryRow = row % queries;
-            __local float *score = (__local float *)scores + lane;
-            __global const float *addend = bias + biasOffset + batch * biasBatchStride + head * biasHeadStride +
-                                           queryRow * biasQueryStride + firstKey * biasKeyStride;
-            for (int k = 0; k < keysHere && (features & HAS_BIAS) != 0; k++) {
-                const float add = addend[k * biasKeyStride];
-                score[k * ROWS] = add == -INFINITY ? -INFINITY : MULTIPLY_ADD(add, LOG2E, score[k * ROWS]);
-            }
-            __global const uchar *attend = mask + maskOffset + batch * maskBatchStride + head * maskHeadStride +
-                                           queryRow * maskQueryStride + firstKey * maskKeyStride;
-            for (int k = 0; k < keysHere && (features & HAS_MASK) != 0; k++) {
-                score[k * ROWS] = attend[k * maskKeyStride] != 0 ? score[k * ROWS] : -INFINITY;
-            }
+        if (features & HAS_BIAS) {
+            apply_bias(bias + firstKey * biasKeyStride, biasAt, biasKeyStride, keysHere, LOG2E, (__local float *)scores);
         }
-        bool masked = (features & (HAS_MASK | HAS_BIAS)) != 0;
+        if (attends == ATTENDS_SOME) {
+            apply_mask(mask + firstKey * maskKeyStride, maskAt, maskAlike, maskKeyStride, keysHere,
+                       (__local float *)scores);
+        }
+        bool masked = attends == ATTENDS_SOME || (features & HAS_BIAS) != 0;
         if (firstKey < cleanBegin || firstKey + keysHere > cleanEnd) {
             masked = true;
             for (int k = 0; k < keysHere; k++) {
@@ -291,18 +272,30 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_rows(
             }
         }
 
+        // Even and odd keys apart: two short chains of comparisons instead of a long one.
+        VECTOR blockMax[2][ROW_VECTORS];
+#pragma unroll
+        for (int r = 0; r < ROW_VECTORS; r++) {
+            blockMax[0][r] = maxima[r];
+            blockMax[1][r] = maxima[r];
+        }
+        for (int k = 0; k + 1 < keysHere; k += 2) {
+#pragma unroll
+            for (int r = 0; r < ROW_VECTORS; r++) {
+                blockMax[0][r] = LARGER(scores[k * ROW_VECTORS + r], blockMax[0][r]);
+                blockMax[1][r] = LARGER(scores[(k + 1) * ROW_VECTORS + r], blockMax[1][r]);
+            }
+        }
         VECTOR shift[ROW_VECTORS];
         VECTOR rescale[ROW_VECTORS];
 #pragma unroll
         for (int r = 0; r < ROW_VECTORS; r++) {
-            VECTOR blockMax = maxima[r];
-            for (int k = 0; k < keysHere; k++) {
-                blockMax = fmax(blockMax, scores[k * ROW_VECTORS + r]);
-            }
+            VECTOR newMax = LARGER(blockMax[0][r], blockMax[1][r]);
+            newMax = LARGER(scores[(keysHere - 1) * ROW_VECTORS + r], newMax);
             // A row that has seen no key yet: -infinity - 0 instead of NaN.
-            shift[r] = select(blockMax, (VECTOR)(0.0f), blockMax == -INFINITY);
+            shift[r] = select(newMax, (VECTOR)(0.0f), newMax == -INFINITY);
             rescale[r] = exp2_softmax(maxima[r] - shift[r]);
-            maxima[r] = blockMax;
+            maxima[r] = newMax;
             VECTOR blockSum = (VECTOR)(0.0f);
             for (int k = 0; k < keysHere; k++) {
                 const VECTOR weight = exp2_softmax(scores[k * ROW_VECTORS + r] - shift[r]);
@@ -343,14 +336,10 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_rows(
         }
         scores[r] = select(LN2 * (maxima[r] + log2(sums[r])), (VECTOR)(-INFINITY), sums[r] == 0.0f);
     }
-    for (int lane = 0; lane < rowsHere; lane++) {
-        const int row = firstRow + lane;
-        const long at = ((long)batch * queryHeads + firstHead + row / queries) * queries + row % queries;
-        for (int d = 0; d < valueDim; d++) {
-            store_stored(((__local float *)outputRows)[d * ROWS + lane], output, at * valueDim + d);
-        }
-        if (features & HAS_LOG_SUM_EXP) {
-            logSumExp[at] = lanes[lane];
-        }
+    // The rows of a unit lie one behind the other.
+    const long at = ((long)batch * queryHeads + firstHead) * queries + firstRow;
+    unpack_output((__local float *)outputRows, rowsHere, valueDim, output + at * valueDim);
+    for (int lane = 0; lane < rowsHere && (features & HAS_LOG_SUM_EXP) != 0; lane++) {
+        logSumExp[at + lane] = lanes[lane];
     }
 }

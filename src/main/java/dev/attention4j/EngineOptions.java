@@ -6,24 +6,28 @@ import java.util.Objects;
 /**
  * How an engine is opened; the defaults suit all but tests and benchmarks.
  *
- * @param plan one of {@link AttentionEngine#plans()}, or {@code auto} for the best that can do each call
+ * @param plan one of {@link AttentionEngine#plans()}, or {@code auto} for the best that can do each call; on an OpenCL
+ *     device a plan's tiles may follow, as in {@code rows:VECTOR_WIDTH=8,ROW_VECTORS=2,KEY_TILE=4,DIM_TILE=4,KEY_BLOCK=96}
  * @param threads threads of the engines that compute in Java; 0 for one per processor
  * @param maxScratchBytes the most device memory for intermediate results of one call; 0 for what the device allows
  * @param poison fills device memory with NaN before each use, so that a kernel that reads what nobody wrote is found;
  *     for tests
  * @param programCache where built kernels are kept between runs, a directory that only this user can write; null for
  *     the user's cache directory
+ * @param tuning where tiles that were measured to be fast are looked for
  */
-public record EngineOptions(String plan, int threads, long maxScratchBytes, boolean poison, Path programCache) {
+public record EngineOptions(
+        String plan, int threads, long maxScratchBytes, boolean poison, Path programCache, Tuning tuning) {
     /** The plan that leaves the choice to the engine. */
     public static final String AUTO = "auto";
 
     /** Best plan, all processors, no poison. */
-    public static final EngineOptions DEFAULT = new EngineOptions(AUTO, 0, 0, false, null);
+    public static final EngineOptions DEFAULT = new EngineOptions(AUTO, 0, 0, false, null, Tuning.DEFAULT);
 
     /** Refuses negative numbers. */
     public EngineOptions {
         Objects.requireNonNull(plan, "plan");
+        Objects.requireNonNull(tuning, "tuning");
         if (threads < 0) {
             throw new IllegalArgumentException("threads: " + threads + ", must be 0 (all processors) or more");
         }
@@ -36,11 +40,11 @@ public record EngineOptions(String plan, int threads, long maxScratchBytes, bool
     /**
      * Insists on one plan; a call that it cannot do is refused.
      *
-     * @param newPlan one of {@link AttentionEngine#plans()}, or {@link #AUTO}
+     * @param newPlan one of {@link AttentionEngine#plans()}, with tiles behind a colon if any, or {@link #AUTO}
      * @return changed options
      */
     public EngineOptions withPlan(String newPlan) {
-        return new EngineOptions(newPlan, threads, maxScratchBytes, poison, programCache);
+        return new EngineOptions(newPlan, threads, maxScratchBytes, poison, programCache, tuning);
     }
 
     /**
@@ -50,7 +54,7 @@ public record EngineOptions(String plan, int threads, long maxScratchBytes, bool
      * @return changed options
      */
     public EngineOptions withThreads(int newThreads) {
-        return new EngineOptions(plan, newThreads, maxScratchBytes, poison, programCache);
+        return new EngineOptions(plan, newThreads, maxScratchBytes, poison, programCache, tuning);
     }
 
     /**
@@ -60,7 +64,7 @@ public record EngineOptions(String plan, int threads, long maxScratchBytes, bool
      * @return changed options
      */
     public EngineOptions withMaxScratchBytes(long newMaxScratchBytes) {
-        return new EngineOptions(plan, threads, newMaxScratchBytes, poison, programCache);
+        return new EngineOptions(plan, threads, newMaxScratchBytes, poison, programCache, tuning);
     }
 
     /**
@@ -70,7 +74,7 @@ public record EngineOptions(String plan, int threads, long maxScratchBytes, bool
      * @return changed options
      */
     public EngineOptions withPoison(boolean newPoison) {
-        return new EngineOptions(plan, threads, maxScratchBytes, newPoison, programCache);
+        return new EngineOptions(plan, threads, maxScratchBytes, newPoison, programCache, tuning);
     }
 
     /**
@@ -80,6 +84,16 @@ public record EngineOptions(String plan, int threads, long maxScratchBytes, bool
      * @return changed options
      */
     public EngineOptions withProgramCache(Path newProgramCache) {
-        return new EngineOptions(plan, threads, maxScratchBytes, poison, newProgramCache);
+        return new EngineOptions(plan, threads, maxScratchBytes, poison, newProgramCache, tuning);
+    }
+
+    /**
+     * Sets where tiles that were measured to be fast are looked for.
+     *
+     * @param newTuning {@link Tuning#OFF} for none
+     * @return changed options
+     */
+    public EngineOptions withTuning(Tuning newTuning) {
+        return new EngineOptions(plan, threads, maxScratchBytes, poison, programCache, newTuning);
     }
 }

@@ -54,12 +54,15 @@ public final class TestEngines {
     }
 
     /**
-     * Options for tests: device memory is poisoned, kernels are cached under target/.
+     * Options for tests: device memory is poisoned, kernels are cached under target/, nothing that was tuned is used.
      *
      * @return to be changed further
      */
     public static EngineOptions options() {
-        return EngineOptions.DEFAULT.withPoison(true).withProgramCache(PROGRAM_CACHE);
+        return EngineOptions.DEFAULT
+                .withPoison(true)
+                .withProgramCache(PROGRAM_CACHE)
+                .withTuning(Tuning.OFF);
     }
 
     /**

@@ -23,7 +23,8 @@ import picocli.CommandLine.Spec;
             DevicesCommand.class,
             DoctorCommand.class,
             AttendCommand.class,
-            ConformanceCommand.class
+            ConformanceCommand.class,
+            TuneCommand.class
         },
         versionProvider = Version.class,
         exitCodeListHeading = "%nExit codes:%n",

@@ -11,11 +11,13 @@ import dev.attention4j.Tensor;
 import dev.attention4j.opencl.plan.DeviceCall;
 import dev.attention4j.opencl.plan.KeyRanges;
 import dev.attention4j.opencl.plan.Plan;
+import dev.attention4j.opencl.plan.Variant;
 import dev.attention4j.opencl.probe.DeviceProbe;
 import dev.attention4j.opencl.runtime.ClBuffer;
 import dev.attention4j.opencl.runtime.ClDevice;
 import dev.attention4j.opencl.runtime.ClEvent;
 import dev.attention4j.opencl.runtime.DeviceContext;
+import dev.attention4j.opencl.tuning.TuningDatabase;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.ArrayList;
@@ -30,6 +32,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Function;
 
 /**
  * Attention on an OpenCL device.
@@ -45,6 +48,7 @@ public final class OpenClEngine implements AttentionEngine {
     private final ReentrantLock lock = new ReentrantLock();
     private final Condition idle = lock.newCondition();
     private final Set<DeviceMemory> tensors = ConcurrentHashMap.newKeySet();
+    private final ResultPool results = new ResultPool();
     private final ExecutorService completer;
     private int underWay;
     private volatile boolean closed;
@@ -54,7 +58,8 @@ public final class OpenClEngine implements AttentionEngine {
         this.options = options;
         context = DeviceContext.open(device, options.programCache());
         try {
-            planner = new Planner(context, options.plan());
+            TuningDatabase tuning = TuningDatabase.open(options.tuning(), device.name(), device.driverVersion());
+            planner = new Planner(Plans.of(context), Plans.deviceClass(context), options.plan(), tuning);
         } catch (RuntimeException e) {
             context.close();
             throw e;
@@ -78,7 +83,13 @@ public final class OpenClEngine implements AttentionEngine {
 
     @Override
     public String explain(AttentionProblem problem) {
-        return planner.explain(problem);
+        lock.lock();
+        try {
+            checkOpen();
+            return planner.choose(problem).explanation(problem);
+        } finally {
+            lock.unlock();
+        }
     }
 
     @Override
@@ -94,7 +105,42 @@ public final class OpenClEngine implements AttentionEngine {
 
     @Override
     public AttentionResult attend(Tensor query, Tensor key, Tensor value, Attention attention) {
-        PendingCall pending = enqueue(query, key, value, attention);
+        return finish(enqueue(query, key, value, attention, planner::choose));
+    }
+
+    /**
+     * What is worth timing for a problem: of each plan that this engine may take, first what it would take itself, then
+     * other tunables that fit.
+     *
+     * @param problem shapes and operation
+     * @return first of all what a call gets that does not insist on anything
+     */
+    public List<Variant> variants(AttentionProblem problem) {
+        lock.lock();
+        try {
+            checkOpen();
+            return planner.variants(problem);
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /**
+     * As {@link #attend(Tensor, Tensor, Tensor, Attention)} by one plan with given tunables, for tuning.
+     *
+     * @param query [batch, queryHeads, queryLength, headDim]
+     * @param key [batch, keyValueHeads, keyLength, headDim]
+     * @param value [batch, keyValueHeads, keyLength, valueDim]
+     * @param attention the operation
+     * @param variant one of {@link #variants}
+     * @return the result, complete
+     * @throws dev.attention4j.UnsupportedPlanException if the plan cannot do it so
+     */
+    public AttentionResult attend(Tensor query, Tensor key, Tensor value, Attention attention, Variant variant) {
+        return finish(enqueue(query, key, value, attention, problem -> planner.insist(problem, variant)));
+    }
+
+    private AttentionResult finish(PendingCall pending) {
         try {
             return pending.finish();
         } finally {
@@ -104,7 +150,7 @@ public final class OpenClEngine implements AttentionEngine {
 
     @Override
     public CompletableFuture<AttentionResult> attendAsync(Tensor query, Tensor key, Tensor value, Attention attention) {
-        PendingCall pending = enqueue(query, key, value, attention);
+        PendingCall pending = enqueue(query, key, value, attention, planner::choose);
         CompletableFuture<AttentionResult> future = new CompletableFuture<>();
         completer.execute(() -> complete(pending, future));
         return future;
@@ -128,7 +174,12 @@ public final class OpenClEngine implements AttentionEngine {
         }
     }
 
-    private PendingCall enqueue(Tensor query, Tensor key, Tensor value, Attention attention) {
+    private PendingCall enqueue(
+            Tensor query,
+            Tensor key,
+            Tensor value,
+            Attention attention,
+            Function<AttentionProblem, Planner.Choice> chooser) {
         checkOpen();
         AttentionProblem problem = AttentionProblem.of(query, key, value, attention);
         checkOwner("query", query);
@@ -136,15 +187,15 @@ public final class OpenClEngine implements AttentionEngine {
         checkOwner("value", value);
         attention.mask().ifPresent(mask -> checkOwner("mask", mask));
         attention.bias().ifPresent(bias -> checkOwner("bias", bias));
-        Plan plan = planner.choose(problem);
         lock.lock();
         try {
             checkOpen();
+            Planner.Choice choice = chooser.apply(problem);
             Transfers transfers = new Transfers(this, context, options.poison());
             PendingCall pending;
             List<Tensor> results = new ArrayList<>();
             try {
-                pending = enqueue(problem, plan, transfers, results, query, key, value);
+                pending = enqueue(problem, choice, transfers, results, query, key, value);
             } catch (RuntimeException | Error e) {
                 // What was enqueued before the failure still reads the buffers.
                 context.queue().finish();
@@ -163,7 +214,7 @@ public final class OpenClEngine implements AttentionEngine {
 
     private PendingCall enqueue(
             AttentionProblem problem,
-            Plan plan,
+            Planner.Choice choice,
             Transfers transfers,
             List<Tensor> results,
             Tensor query,
@@ -183,8 +234,10 @@ public final class OpenClEngine implements AttentionEngine {
         if (logSumExp != null) {
             results.add(logSumExp.tensor());
         }
+        Plan plan = choice.plan();
         plan.enqueue(new DeviceCall(
                 problem,
+                choice.tunables(),
                 transfers.rows("query", query),
                 transfers.rows("key", key),
                 transfers.rows("value", value),
@@ -257,6 +310,11 @@ public final class OpenClEngine implements AttentionEngine {
         Tensor copy = Tensor.zeros(tensor.dtype(), tensor.shape());
         copy.bytes().put(tensor.contiguous().bytes());
         return copy;
+    }
+
+    /** Where results on the host get their memory. */
+    ResultPool results() {
+        return results;
     }
 
     /** A tensor with undefined contents; called under the lock. */
@@ -348,6 +406,7 @@ public final class OpenClEngine implements AttentionEngine {
                 free(memory);
             }
             context.close();
+            results.clear();
         } finally {
             lock.unlock();
         }

@@ -1,55 +1,230 @@
 package dev.attention4j.opencl;
 
 import dev.attention4j.AttentionProblem;
+import dev.attention4j.DType;
 import dev.attention4j.EngineOptions;
 import dev.attention4j.UnsupportedPlanException;
-import dev.attention4j.opencl.fused.ForwardRows;
 import dev.attention4j.opencl.plan.Plan;
-import dev.attention4j.opencl.runtime.ClDevice;
-import dev.attention4j.opencl.runtime.DeviceContext;
-import dev.attention4j.opencl.staged.StagedPlan;
+import dev.attention4j.opencl.plan.Tunables;
+import dev.attention4j.opencl.plan.Variant;
+import dev.attention4j.opencl.tuning.TuningDatabase;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 
-/** Picks the plan for a problem: the caller's choice, or the first that can do it. */
+/**
+ * Picks the plan for a problem and its tunables: what the caller asks for, else what was tuned for the device, else what
+ * suits the device's class. Tunables that do not fit make way for the next smaller.
+ *
+ * <p>Called under the engine's lock: whether tunables fit may be found out by building a kernel.
+ */
 final class Planner {
-    private final List<Plan> plans;
-    private final String wanted;
-
-    Planner(DeviceContext context, String wanted) {
-        Plan staged = new StagedPlan(context);
-        Plan rows = new ForwardRows(context);
-        // A work-group of one work-item suits a CPU's vector units and would leave a GPU idle.
-        plans = context.device().type() == ClDevice.Type.CPU ? List.of(rows, staged) : List.of(staged, rows);
-        this.wanted = wanted;
-        if (!wanted.equals(EngineOptions.AUTO) && !names().contains(wanted)) {
-            throw new IllegalArgumentException("plan: \"" + wanted + "\", must be \"" + EngineOptions.AUTO
-                    + "\" or one of " + names() + " on " + context.device().name());
+    /**
+     * What was picked.
+     *
+     * @param plan the plan
+     * @param tunables that fit the problem
+     * @param why part of a line
+     */
+    record Choice(Plan plan, Tunables tunables, String why) {
+        String explanation(AttentionProblem problem) {
+            return plan.name() + " (" + why + "): " + plan.describe(problem, tunables);
         }
+    }
+
+    /** All that plans may decide by; calls come in few shapes, and choosing takes longer than a small attention. */
+    private record Question(
+            int batch,
+            int queryHeads,
+            int keyValueHeads,
+            int queryLength,
+            int keyLength,
+            int headDim,
+            int valueDim,
+            DType dtype,
+            boolean causal,
+            boolean wantsWeights) {
+        static Question of(AttentionProblem problem) {
+            return new Question(
+                    problem.batch(),
+                    problem.queryHeads(),
+                    problem.keyValueHeads(),
+                    problem.queryLength(),
+                    problem.keyLength(),
+                    problem.headDim(),
+                    problem.valueDim(),
+                    problem.dtype(),
+                    problem.attention().isCausal(),
+                    problem.attention().wantsWeights());
+        }
+    }
+
+    private static final int MOST_ANSWERS = 256;
+
+    private final Map<Question, Choice> answers = new LinkedHashMap<>();
+    private final List<Plan> plans;
+    private final String deviceClass;
+    private final Variant wanted;
+    private final TuningDatabase tuning;
+
+    /**
+     * A planner.
+     *
+     * @param plans of the device, in the order that suits its class
+     * @param deviceClass what the class is called
+     * @param wanted a plan's name with or without tunables, or {@link EngineOptions#AUTO}
+     * @param tuning what was measured on the device
+     */
+    Planner(List<Plan> plans, String deviceClass, String wanted, TuningDatabase tuning) {
+        this.plans = List.copyOf(plans);
+        this.deviceClass = deviceClass;
+        this.wanted = Variant.parse(wanted);
+        this.tuning = tuning;
+        if (isAuto() ? !this.wanted.tunables().equals(Tunables.NONE) : !names().contains(this.wanted.plan())) {
+            throw new IllegalArgumentException("plan: \"" + wanted + "\", must be \"" + EngineOptions.AUTO
+                    + "\" or one of " + names() + ", which tunables may follow behind a colon");
+        }
+    }
+
+    private boolean isAuto() {
+        return wanted.plan().equals(EngineOptions.AUTO);
     }
 
     List<String> names() {
         return plans.stream().map(Plan::name).toList();
     }
 
-    Plan choose(AttentionProblem problem) {
-        String refused = "";
-        for (Plan plan : plans) {
-            if (!wanted.equals(EngineOptions.AUTO) && !wanted.equals(plan.name())) {
-                continue;
+    /**
+     * The plan and tunables for a problem.
+     *
+     * @throws UnsupportedPlanException if no plan that may be taken can do it
+     */
+    Choice choose(AttentionProblem problem) {
+        Question question = Question.of(problem);
+        Choice answer = answers.get(question);
+        if (answer == null) {
+            answer = chooseAnew(problem);
+            if (answers.size() >= MOST_ANSWERS) {
+                answers.remove(answers.keySet().iterator().next());
             }
-            Optional<String> refusal = plan.refusal(problem);
-            if (refusal.isEmpty()) {
-                return plan;
-            }
-            refused = refusal.get();
+            answers.put(question, answer);
         }
-        throw new UnsupportedPlanException(wanted, refused);
+        return answer;
     }
 
-    String explain(AttentionProblem problem) {
-        Plan plan = choose(problem);
-        String why = wanted.equals(EngineOptions.AUTO) ? "the first that can do it" : "asked for";
-        return plan.name() + " (" + why + "): " + plan.describe(problem);
+    private Choice chooseAnew(AttentionProblem problem) {
+        List<String> refusals = new ArrayList<>();
+        for (Plan plan : inOrder(problem)) {
+            Optional<Choice> choice = choose(plan, problem, refusals);
+            if (choice.isPresent()) {
+                return choice.get();
+            }
+        }
+        throw new UnsupportedPlanException(wanted.toString(), String.join("; ", refusals));
+    }
+
+    /** The plan that was asked for, or all: what was tuned, then what suits the problem, then the others. */
+    private List<Plan> inOrder(AttentionProblem problem) {
+        if (!isAuto()) {
+            return plans.stream()
+                    .filter(plan -> plan.name().equals(wanted.plan()))
+                    .toList();
+        }
+        // A plan of another version of this library is none of these.
+        String tuned = tuning.fastest(problem)
+                .map(found -> found.entry().variant().plan())
+                .orElse("");
+        List<Plan> ordered = new ArrayList<>(plans);
+        ordered.sort(Comparator.comparing((Plan plan) -> !plan.name().equals(tuned))
+                .thenComparing(plan -> !plan.suits(problem)));
+        return ordered;
+    }
+
+    private Optional<Choice> choose(Plan plan, AttentionProblem problem, List<String> refusals) {
+        Optional<String> refusal = plan.refusal(problem);
+        if (refusal.isPresent()) {
+            refusals.add(refusal.get());
+            return Optional.empty();
+        }
+        String asked = isAuto() ? "" : "asked for, ";
+        String unfit = "";
+        if (!wanted.tunables().equals(Tunables.NONE)) {
+            Optional<String> misfit = plan.misfit(problem, wanted.tunables());
+            if (misfit.isEmpty()) {
+                return Optional.of(new Choice(plan, wanted.tunables(), "asked for"));
+            }
+            unfit += "; what was asked for does not fit: " + misfit.get();
+        }
+        Optional<TuningDatabase.Found> tuned =
+                isAuto() ? tuning.fastest(problem).filter(found -> isOf(plan, found)) : Optional.empty();
+        tuned = tuned.or(() -> tuning.fastestOf(plan.name(), problem));
+        if (tuned.isPresent()) {
+            Tunables tunables = tuned.get().entry().variant().tunables();
+            Optional<String> misfit = plan.misfit(problem, tunables);
+            if (misfit.isEmpty()) {
+                return Optional.of(new Choice(plan, tunables, asked + tuned.get() + unfit));
+            }
+            unfit += "; what was " + tuned.get() + " does not fit: " + misfit.get();
+        }
+        for (Tunables tunables : plan.defaults(problem)) {
+            Optional<String> misfit = plan.misfit(problem, tunables);
+            if (misfit.isEmpty()) {
+                String why = asked + "default for " + deviceClass + " devices" + unfit;
+                return Optional.of(new Choice(plan, tunables, why));
+            }
+            unfit += "; " + tunables + " does not fit: " + misfit.get();
+        }
+        refusals.add(unfit.substring(2));
+        return Optional.empty();
+    }
+
+    private static boolean isOf(Plan plan, TuningDatabase.Found found) {
+        return found.entry().variant().plan().equals(plan.name());
+    }
+
+    /**
+     * What is worth timing: of each plan that may be taken and can do the problem, first what it would take itself, then
+     * its candidates as far as they fit.
+     *
+     * @return first of all what {@link #choose} picks
+     */
+    List<Variant> variants(AttentionProblem problem) {
+        Set<Variant> variants = new LinkedHashSet<>();
+        for (Plan plan : inOrder(problem)) {
+            Optional<Choice> own = choose(plan, problem, new ArrayList<>());
+            if (own.isEmpty()) {
+                continue;
+            }
+            variants.add(new Variant(plan.name(), own.get().tunables()));
+            for (Tunables tunables : plan.candidates(problem)) {
+                if (plan.misfit(problem, tunables).isEmpty()) {
+                    variants.add(new Variant(plan.name(), tunables));
+                }
+            }
+        }
+        return List.copyOf(variants);
+    }
+
+    /**
+     * Just this plan with just these tunables.
+     *
+     * @throws UnsupportedPlanException if that cannot be
+     */
+    Choice insist(AttentionProblem problem, Variant variant) {
+        for (Plan plan : plans) {
+            if (plan.name().equals(variant.plan())) {
+                Optional<String> refusal = plan.refusal(problem).or(() -> plan.misfit(problem, variant.tunables()));
+                if (refusal.isPresent()) {
+                    throw new UnsupportedPlanException(variant.toString(), refusal.get());
+                }
+                return new Choice(plan, variant.tunables(), "asked for");
+            }
+        }
+        throw new IllegalArgumentException("variant: " + variant + ", must be of one of " + names());
     }
 }

@@ -129,11 +129,11 @@ final class Transfers {
             Tensor tensor = engine.allocate(dtype, shape);
             return new Result(tensor, ((DeviceMemory) tensor.memory()).buffer());
         }
-        Tensor tensor = Tensor.zeros(dtype, shape);
+        Tensor tensor = engine.results().tensor(dtype, shape);
         if (tensor.elementCount() == 0) {
             return new Result(tensor, scratch(1));
         }
-        ByteBuffer memory = tensor.bytes();
+        ByteBuffer memory = ResultPool.forDevice(tensor);
         alive.add(memory);
         if (context.sharesHostMemory()) {
             ClBuffer buffer = context.share(memory);

@@ -20,6 +20,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.Set;
 import java.util.concurrent.Callable;
 import picocli.CommandLine;
@@ -123,6 +124,10 @@ public final class Compare implements Callable<Integer> {
      * @param args as {@code --help} says
      */
     public static void main(String[] args) {
+        OptionalInt code = SignalChaining.runAgain();
+        if (code.isPresent()) {
+            System.exit(code.getAsInt());
+        }
         if (System.getProperty("org.slf4j.simpleLogger.defaultLogLevel") == null) {
             System.setProperty("org.slf4j.simpleLogger.defaultLogLevel", "warn");
         }
@@ -198,7 +203,7 @@ public final class Compare implements Callable<Integer> {
         long steps = (long) cases.size() * Contest.steps(contenders.size(), rounds);
         try (Progress progress = Progress.start("comparing", steps)) {
             for (ShapeCase shape : cases) {
-                report.add(shape, contest.run(Inputs.of(shape, storage), progress));
+                report.add(shape, measure(contest, shape, storage, progress));
                 progress.hide();
                 table.print(shape);
                 progress.show();
@@ -211,6 +216,18 @@ public final class Compare implements Callable<Integer> {
         table.printSummary();
         if (chart != null) {
             ResultChart.write(report.toMap(), chart);
+        }
+    }
+
+    private static List<Measurement> measure(Contest contest, ShapeCase shape, DType storage, Progress progress) {
+        try {
+            return contest.run(Inputs.of(shape, storage), progress);
+        } catch (OutOfMemoryError e) {
+            // Of the inputs or the oracle: a contender's is its own failure.
+            throw new IllegalArgumentException(
+                    "shape: \"" + shape + "\" does not fit into this JVM's memory, which -Xmx and"
+                            + " -XX:MaxDirectMemorySize set: " + Contest.message(e),
+                    e);
         }
     }
 

@@ -6,6 +6,7 @@ import dev.attention4j.opencl.runtime.ClDevice;
 import java.util.LinkedHashSet;
 import java.util.Locale;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.Set;
 
 /** Prints what the OpenCL devices of this machine can do at most. */
@@ -18,6 +19,10 @@ public final class RooflineCommand {
      * @param args devices, as {@code --device} of the command line takes them; none for all but emulators
      */
     public static void main(String[] args) {
+        OptionalInt code = SignalChaining.runAgain();
+        if (code.isPresent()) {
+            System.exit(code.getAsInt());
+        }
         Set<EngineInfo> devices = new LinkedHashSet<>();
         try {
             for (String device : args) {

@@ -8,6 +8,7 @@ import dev.attention4j.bench.peer.Peers;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -138,6 +139,32 @@ class CompareTest {
                 .contains(message)
                 .doesNotContain("\n");
         assertThat(out.toString()).isEmpty();
+    }
+
+    @Test
+    void aShapeThatDoesNotFitIntoMemoryIsRefusedInOneLine() throws Exception {
+        Path said = directory.resolve("err");
+        ProcessBuilder builder = new ProcessBuilder(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-XX:MaxDirectMemorySize=8m",
+                "-cp",
+                System.getProperty("java.class.path"),
+                Compare.class.getName(),
+                "--engines",
+                "cpu",
+                "--peers",
+                "none",
+                "--shapes",
+                "1.2.2.8.8.8,1.4.4.4096.4096.64");
+        // Rooflines are measured on devices, and there is none.
+        builder.environment().put("OCL_ICD_VENDORS", directory.toString());
+        builder.redirectError(said.toFile());
+        Process process = builder.start();
+        String table = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+        assertThat(process.waitFor()).isEqualTo(2);
+        assertThat(table).contains("1.2.2.8.8.8", "blocked");
+        assertThat(Files.readAllLines(said)).singleElement().satisfies(line -> assertThat(line)
+                .startsWith("Compare: shape: \"1.4.4.4096.4096.64\" does not fit into this JVM's memory"));
     }
 
     @Test

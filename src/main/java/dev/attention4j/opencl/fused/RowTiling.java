@@ -2,7 +2,11 @@ package dev.attention4j.opencl.fused;
 
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.DType;
+import dev.attention4j.opencl.plan.Tunables;
 import dev.attention4j.opencl.runtime.ClDevice;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
@@ -16,6 +20,8 @@ import java.util.Optional;
  * @param keyBlock keys between two rescales
  */
 record RowTiling(int vectorWidth, int rowVectors, int keyTile, int dimTile, int keyBlock) {
+    private static final int MOST_ROW_VECTORS = 3;
+
     /**
      * The tiling for a problem on a device, small enough for its local memory.
      *
@@ -24,10 +30,9 @@ record RowTiling(int vectorWidth, int rowVectors, int keyTile, int dimTile, int 
      */
     static Optional<RowTiling> choose(ClDevice device, AttentionProblem problem, long rows) {
         int width = vectorWidth(device);
-        // 24 sums, 3 rows and an element fill the 32 registers of AVX-512; AVX2 and NEON have 16 and 32 smaller ones.
-        int most = width == 16 ? 3 : 2;
+        // 3 x 8 sums, 3 rows and an element fill the 32 registers of AVX-512 and NEON; 3 x 4 the 16 of AVX2.
         int keyTile = width == 16 ? 8 : 4;
-        int rowVectors = (int) Math.max(1, Math.min(most, (rows + width - 1) / width));
+        int rowVectors = (int) Math.max(1, Math.min(MOST_ROW_VECTORS, (rows + width - 1) / width));
         for (int keyBlock = 128; keyBlock >= 8; keyBlock /= 2) {
             for (int vectors = rowVectors; vectors >= 1; vectors--) {
                 RowTiling tiling = new RowTiling(width, vectors, keyTile, keyTile, keyBlock);
@@ -49,16 +54,79 @@ record RowTiling(int vectorWidth, int rowVectors, int keyTile, int dimTile, int 
 
     long localBytes(AttentionProblem problem) {
         long widths = (long) problem.headDim() + problem.valueDim();
-        long floats = (widths + keyBlock + 5) * rows() + (problem.dtype() == DType.FLOAT32 ? 0 : keyBlock * widths);
+        long floats = (widths + keyBlock + 11) * rows() + (problem.dtype() == DType.FLOAT32 ? 0 : keyBlock * widths);
         return 4 * floats;
     }
 
-    void define(Map<String, Object> defines) {
-        defines.put("VECTOR_WIDTH", vectorWidth);
-        defines.put("ROW_VECTORS", rowVectors);
-        defines.put("KEY_TILE", keyTile);
-        defines.put("DIM_TILE", dimTile);
-        defines.put("KEY_BLOCK", keyBlock);
+    /** The macros. */
+    Tunables tunables() {
+        Map<String, Integer> values = new LinkedHashMap<>();
+        values.put("VECTOR_WIDTH", vectorWidth);
+        values.put("ROW_VECTORS", rowVectors);
+        values.put("KEY_TILE", keyTile);
+        values.put("DIM_TILE", dimTile);
+        values.put("KEY_BLOCK", keyBlock);
+        return new Tunables(values);
+    }
+
+    /**
+     * The tiling of these macros.
+     *
+     * @throws IllegalArgumentException if they are others, or values that the kernel does not build or work with
+     */
+    static RowTiling of(Tunables tunables) {
+        RowTiling tiling = new RowTiling(
+                tunables.get("VECTOR_WIDTH"),
+                tunables.get("ROW_VECTORS"),
+                tunables.get("KEY_TILE"),
+                tunables.get("DIM_TILE"),
+                tunables.get("KEY_BLOCK"));
+        boolean vector = tiling.vectorWidth == 4 || tiling.vectorWidth == 8 || tiling.vectorWidth == 16;
+        boolean tiles = within(tiling.rowVectors, 8) && within(tiling.keyTile, 32) && within(tiling.dimTile, 32);
+        if (!vector
+                || !tiles
+                || !within(tiling.keyBlock, 1024)
+                || tiling.keyBlock % tiling.keyTile != 0
+                || !tiling.tunables().names().equals(tunables.names())) {
+            throw new IllegalArgumentException("tunables: " + tunables
+                    + ", must be VECTOR_WIDTH of 4, 8 or 16, ROW_VECTORS of 1 to 8, KEY_TILE and DIM_TILE of 1 to 32 and"
+                    + " KEY_BLOCK, a multiple of KEY_TILE up to 1024");
+        }
+        return tiling;
+    }
+
+    private static boolean within(int value, int most) {
+        return value >= 1 && value <= most;
+    }
+
+    /** Why a problem cannot be computed with these macros, whoever gave them. */
+    static Optional<String> misfit(ClDevice device, AttentionProblem problem, Tunables tunables) {
+        try {
+            long bytes = of(tunables).localBytes(problem);
+            return bytes <= device.localMemoryBytes()
+                    ? Optional.empty()
+                    : Optional.of(bytes + " bytes of local memory, the device has " + device.localMemoryBytes());
+        } catch (IllegalArgumentException e) {
+            return Optional.of(e.getMessage());
+        }
+    }
+
+    /** Register tiles from small to what fills the registers, each with short and long blocks of keys. */
+    static List<RowTiling> candidates(ClDevice device, long rows) {
+        int width = vectorWidth(device);
+        int[][] tiles = width == 16
+                ? new int[][] {{1, 16, 16}, {2, 8, 8}, {2, 12, 8}, {3, 8, 8}, {4, 4, 4}, {4, 6, 6}}
+                : new int[][] {{1, 8, 8}, {2, 4, 4}, {2, 6, 4}, {3, 4, 4}, {2, 8, 8}, {4, 2, 2}};
+        List<RowTiling> candidates = new ArrayList<>();
+        for (int[] tile : tiles) {
+            // More vectors than rows fill would compute rows that nobody asked for.
+            if (tile[0] == 1 || (tile[0] - 1L) * width < rows) {
+                for (int block : new int[] {48, 96, 192}) {
+                    candidates.add(new RowTiling(width, tile[0], tile[1], tile[2], block));
+                }
+            }
+        }
+        return candidates;
     }
 
     @Override

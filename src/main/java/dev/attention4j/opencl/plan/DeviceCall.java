@@ -8,6 +8,7 @@ import java.util.function.LongFunction;
  * One call on the device: the problem, its tensors there, and where to get memory in between.
  *
  * @param problem shapes and operation
+ * @param tunables of the plan, that fit the problem
  * @param query [batch, queryHeads, queryLength, headDim], last stride 1
  * @param key [batch, keyValueHeads, keyLength, headDim], last stride 1
  * @param value [batch, keyValueHeads, keyLength, valueDim], last stride 1
@@ -24,6 +25,7 @@ import java.util.function.LongFunction;
  */
 public record DeviceCall(
         AttentionProblem problem,
+        Tunables tunables,
         Operand query,
         Operand key,
         Operand value,

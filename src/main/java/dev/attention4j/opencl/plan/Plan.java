@@ -1,9 +1,13 @@
 package dev.attention4j.opencl.plan;
 
 import dev.attention4j.AttentionProblem;
+import java.util.List;
 import java.util.Optional;
 
-/** A way to compute attention with kernels. */
+/**
+ * A way to compute attention with kernels. What it says of a problem depends on its shapes, storage, whether it is causal
+ * and whether weights are wanted, and on nothing else: the planner asks once.
+ */
 public interface Plan {
     /**
      * Its name for {@link dev.attention4j.EngineOptions#withPlan}.
@@ -13,7 +17,7 @@ public interface Plan {
     String name();
 
     /**
-     * Why this plan cannot compute a problem.
+     * Why this plan cannot compute a problem, whatever its tunables.
      *
      * @param problem any
      * @return empty if it can
@@ -21,17 +25,63 @@ public interface Plan {
     Optional<String> refusal(AttentionProblem problem);
 
     /**
+     * Whether a problem is of the kind that this plan is made for. Others are left to the plans behind it, unless it is
+     * asked for or was tuned.
+     *
+     * @param problem any
+     * @return true unless the plan is a specialist
+     */
+    default boolean suits(AttentionProblem problem) {
+        return true;
+    }
+
+    /**
+     * What suits this class of devices, if nobody has tuned it: the best guess first, then ever smaller tiles, for
+     * problems and devices that the ones before do not fit.
+     *
+     * @param problem one that it does not refuse
+     * @return at least one
+     */
+    default List<Tunables> defaults(AttentionProblem problem) {
+        return List.of(Tunables.NONE);
+    }
+
+    /**
+     * What is worth timing for a problem here; a few dozen at most, since each is compiled.
+     *
+     * @param problem one that it does not refuse
+     * @return with or without those of {@link #defaults}
+     */
+    default List<Tunables> candidates(AttentionProblem problem) {
+        return defaults(problem);
+    }
+
+    /**
+     * Why this plan cannot compute a problem with these tunables: a name that it does not know, a value out of range,
+     * more local memory than there is, a kernel that as built cannot be launched so. Called under the engine's lock, so
+     * that it may build kernels to find out.
+     *
+     * @param problem one that it does not refuse
+     * @param tunables any, for they may come from a file
+     * @return empty if it can
+     */
+    default Optional<String> misfit(AttentionProblem problem, Tunables tunables) {
+        return tunables.equals(Tunables.NONE) ? Optional.empty() : Optional.of("the plan " + name() + " has none");
+    }
+
+    /**
      * How this plan would compute a problem here: tiles, slices.
      *
      * @param problem one that it does not refuse
+     * @param tunables that fit it
      * @return part of a line
      */
-    String describe(AttentionProblem problem);
+    String describe(AttentionProblem problem, Tunables tunables);
 
     /**
      * Enqueues all kernels of a call; waits for nothing. Called under the engine's lock.
      *
-     * @param call what to compute, with what memory
+     * @param call what to compute, with what memory and tunables
      */
     void enqueue(DeviceCall call);
 }

@@ -17,6 +17,8 @@ public final class ClKernel implements AutoCloseable {
     private final String name;
     private final int largestGroup;
     private final Handles receipt = Handles.created(Handles.Kind.KERNEL);
+    /** What each argument is set to; null for a buffer. */
+    private final List<Object> lastSet = new ArrayList<>();
 
     private ClKernel(cl_kernel kernel, String name, int largestGroup) {
         this.kernel = kernel;
@@ -77,9 +79,12 @@ public final class ClKernel implements AutoCloseable {
         }
     }
 
-    /** Sets one argument after another; the type of each call is the type of the kernel's parameter. */
+    /**
+     * Sets one argument after another; the type of each call is the type of the kernel's parameter. Numbers that are what
+     * they were at the last launch are not set again: a small problem's call takes hardly longer than its fifty arguments.
+     */
     public final class Arguments {
-        private final List<String> set = new ArrayList<>();
+        private int index;
 
         private Arguments() {}
 
@@ -90,7 +95,8 @@ public final class ClKernel implements AutoCloseable {
          * @return this
          */
         public Arguments buffer(ClBuffer buffer) {
-            return set("buffer", Sizeof.cl_mem, Pointer.to(buffer.handle()));
+            // The driver may give a new object the handle of one that is released: never taken for the same.
+            return set(null, Sizeof.cl_mem, Pointer.to(buffer.handle()));
         }
 
         /**
@@ -100,7 +106,7 @@ public final class ClKernel implements AutoCloseable {
          * @return this
          */
         public Arguments integer(int value) {
-            return set("int " + value, Sizeof.cl_int, Pointer.to(new int[] {value}));
+            return isSet(value) ? this : set(value, Sizeof.cl_int, Pointer.to(new int[] {value}));
         }
 
         /**
@@ -110,7 +116,7 @@ public final class ClKernel implements AutoCloseable {
          * @return this
          */
         public Arguments longInteger(long value) {
-            return set("long " + value, Sizeof.cl_long, Pointer.to(new long[] {value}));
+            return isSet(value) ? this : set(value, Sizeof.cl_long, Pointer.to(new long[] {value}));
         }
 
         /**
@@ -120,7 +126,7 @@ public final class ClKernel implements AutoCloseable {
          * @return this
          */
         public Arguments real(float value) {
-            return set("float " + value, Sizeof.cl_float, Pointer.to(new float[] {value}));
+            return isSet(value) ? this : set(value, Sizeof.cl_float, Pointer.to(new float[] {value}));
         }
 
         /**
@@ -130,18 +136,35 @@ public final class ClKernel implements AutoCloseable {
          * @return this
          */
         public Arguments local(long byteSize) {
-            return set("local " + byteSize, byteSize, null);
+            LocalMemory memory = new LocalMemory(byteSize);
+            return isSet(memory) ? this : set(memory, byteSize, null);
         }
 
-        private Arguments set(String what, long size, Pointer pointer) {
-            int index = set.size();
+        private boolean isSet(Object value) {
+            boolean same = index < lastSet.size() && value.equals(lastSet.get(index));
+            index += same ? 1 : 0;
+            return same;
+        }
+
+        private Arguments set(Object value, long size, Pointer pointer) {
             int code = ClException.codeOf(() -> CL.clSetKernelArg(handle(), index, size, pointer));
             if (code != CL.CL_SUCCESS) {
                 throw new ClException(
-                        "clSetKernelArg", code, name + " argument " + index + " (" + what + "), after " + set);
+                        "clSetKernelArg",
+                        code,
+                        name + " argument " + index + " (" + (value == null ? "buffer" : value) + "), after "
+                                + lastSet.subList(0, Math.min(index, lastSet.size())));
             }
-            set.add(what);
+            if (index < lastSet.size()) {
+                lastSet.set(index, value);
+            } else {
+                lastSet.add(value);
+            }
+            index++;
             return this;
         }
     }
+
+    /** What a {@code __local} argument is set to. */
+    private record LocalMemory(long byteSize) {}
 }

@@ -17,25 +17,30 @@ public final class ClQueue implements AutoCloseable {
     /** Quiet NaN as a float and as two 16-bit floats of either format. */
     private static final int POISON = 0x7FFF7FFF;
 
-    private final cl_command_queue queue;
+    private final DeviceContext context;
     private final Handles receipt = Handles.created(Handles.Kind.QUEUE);
+    private final boolean blockingTransfers;
+    private cl_command_queue queue;
+    private boolean keepsTimes;
     private List<ClEvent> profile;
 
-    private final boolean blockingTransfers;
-
-    private ClQueue(cl_command_queue queue, boolean blockingTransfers) {
+    private ClQueue(DeviceContext context, cl_command_queue queue) {
+        this.context = context;
         this.queue = queue;
-        this.blockingTransfers = blockingTransfers;
+        this.blockingTransfers = context.device().quirks().has(Quirks.Quirk.BLOCKING_TRANSFERS);
+    }
+
+    static ClQueue create(DeviceContext context) {
+        return new ClQueue(context, create(context, 0));
     }
 
     /** The deprecated call, because OpenCL 1.2 has no other. */
     @SuppressWarnings("deprecation")
-    static ClQueue create(DeviceContext context) {
-        cl_command_queue queue = ClException.create(
+    private static cl_command_queue create(DeviceContext context, long properties) {
+        return ClException.create(
                 "clCreateCommandQueue",
                 code -> CL.clCreateCommandQueue(
-                        context.handle(), context.device().id(), CL.CL_QUEUE_PROFILING_ENABLE, code));
-        return new ClQueue(queue, context.device().quirks().has(Quirks.Quirk.BLOCKING_TRANSFERS));
+                        context.handle(), context.device().id(), properties, code));
     }
 
     /**
@@ -44,6 +49,14 @@ public final class ClQueue implements AutoCloseable {
      * @param events where to; the caller closes them; null to stop
      */
     public void profileInto(List<ClEvent> events) {
+        if (events != null && !keepsTimes) {
+            // Not from the start: a driver that notes times for each command takes longer for small ones.
+            finish();
+            cl_command_queue timed = create(context, CL.CL_QUEUE_PROFILING_ENABLE);
+            CL.clReleaseCommandQueue(queue);
+            queue = timed;
+            keepsTimes = true;
+        }
         profile = events;
     }
 

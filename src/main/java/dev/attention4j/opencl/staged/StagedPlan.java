@@ -4,6 +4,7 @@ import dev.attention4j.AttentionProblem;
 import dev.attention4j.DeviceException;
 import dev.attention4j.opencl.plan.DeviceCall;
 import dev.attention4j.opencl.plan.Plan;
+import dev.attention4j.opencl.plan.Tunables;
 import dev.attention4j.opencl.runtime.ClBuffer;
 import dev.attention4j.opencl.runtime.ClDevice;
 import dev.attention4j.opencl.runtime.DeviceContext;
@@ -57,7 +58,7 @@ public final class StagedPlan implements Plan {
     }
 
     @Override
-    public String describe(AttentionProblem problem) {
+    public String describe(AttentionProblem problem, Tunables tunables) {
         return "four kernels, " + Tiling.candidates(context.device()).get(0) + ", scores of up to "
                 + (defaultScratch() >> 20) + " MiB at a time";
     }

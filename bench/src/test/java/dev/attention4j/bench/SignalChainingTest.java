@@ -1,0 +1,99 @@
+package dev.attention4j.bench;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.attention4j.AttentionEngine;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.OptionalInt;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.OS;
+import org.junit.jupiter.api.io.TempDir;
+
+@EnabledOnOs(OS.LINUX)
+class SignalChainingTest {
+    @TempDir
+    private Path directory;
+
+    private Process start(String... arguments) throws IOException {
+        ProcessBuilder builder = new ProcessBuilder(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-Xmx256m",
+                "-Dmark=of the first JVM",
+                "-cp",
+                System.getProperty("java.class.path"),
+                Program.class.getName());
+        builder.command().addAll(List.of(arguments));
+        // As a user has it: the tests themselves run with libjsig.
+        builder.environment().remove("LD_PRELOAD");
+        return builder.redirectError(directory.resolve("err").toFile()).start();
+    }
+
+    @Test
+    void aProgramKeepsItsFaultsItsArgumentsAndItsExitCodeBesideAnOpenClCompiler() throws Exception {
+        Process process = start("opencl:0", "a b", "", "\"$'");
+        String out = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+        assertThat(process.waitFor())
+                .as(() -> out + read(directory.resolve("err")))
+                .isEqualTo(7);
+        assertThat(out.lines())
+                .containsExactly(
+                        "[opencl:0, a b, , \"$'] of the first JVM",
+                        "java.lang.ArithmeticException: / by zero",
+                        "libjsig is there");
+    }
+
+    @Test
+    void whoeverStopsTheFirstJvmStopsTheSecond() throws Exception {
+        Process process = start("sleep");
+        // Its one line comes from the second.
+        assertThat(process.inputReader(StandardCharsets.UTF_8).readLine()).startsWith("[sleep]");
+        ProcessHandle second = process.children().findFirst().orElseThrow();
+        process.destroy();
+        assertThat(process.waitFor()).isEqualTo(128 + 15);
+        second.onExit().get(10, TimeUnit.SECONDS);
+        assertThat(second.isAlive()).isFalse();
+    }
+
+    private static String read(Path file) {
+        try {
+            return Files.readString(file);
+        } catch (IOException e) {
+            return e.toString();
+        }
+    }
+
+    /** Opens a device, so that its driver's compiler runs, then divides by zero. */
+    static final class Program {
+        private static int zero;
+
+        private Program() {}
+
+        public static void main(String[] args) throws Exception {
+            OptionalInt code = SignalChaining.runAgain();
+            if (code.isPresent()) {
+                System.exit(code.getAsInt());
+            }
+            String first = List.of(args) + " " + System.getProperty("mark") + "\n";
+            System.out.write(first.getBytes(StandardCharsets.UTF_8));
+            System.out.flush();
+            if (args[0].equals("sleep")) {
+                Thread.sleep(60_000);
+            }
+            try (AttentionEngine engine = AttentionEngine.open(args[0])) {
+                System.out.println(7 / zero + engine.info().id());
+            } catch (ArithmeticException e) {
+                System.out.println(e);
+            }
+            if (Files.readString(Path.of("/proc/self/maps")).contains("libjsig.so")) {
+                System.out.println("libjsig is there");
+            }
+            System.exit(7);
+        }
+    }
+}

@@ -1,0 +1,161 @@
+package dev.attention4j.cli;
+
+import dev.attention4j.AttentionProblem;
+import dev.attention4j.DType;
+import dev.attention4j.EngineInfo;
+import dev.attention4j.EngineOptions;
+import dev.attention4j.Tuning;
+import dev.attention4j.opencl.tuning.ProblemClass;
+import dev.attention4j.opencl.tuning.TuningEntry;
+import dev.attention4j.opencl.tuning.UserTuning;
+import dev.attention4j.tuner.Trial;
+import dev.attention4j.tuner.Tuner;
+import dev.attention4j.tuner.TuningResult;
+import dev.attention4j.tuner.TuningShape;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.time.LocalDate;
+import java.time.ZoneOffset;
+import java.util.List;
+import java.util.Locale;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/** {@code tune}: finds the fastest tiles for this device and keeps them for this user. */
+@Command(
+        name = "tune",
+        description = {
+            "Times the plans and tilings of an OpenCL device, checks each against the oracle, and keeps what is clearly"
+                    + " faster than the default for this user's later calls.",
+            "A shape stands for its class: the storage type, the range that its head width is in, decode (up to 16"
+                    + " queries), short (up to 512) or long, causal or not."
+        })
+final class TuneCommand implements Callable<Integer> {
+    @Spec
+    private CommandSpec spec;
+
+    @Mixin
+    private DeviceOption device;
+
+    @Option(
+            names = "--shapes",
+            paramLabel = "LIST",
+            description = "What to tune for, B.Hq.Hkv.Lq.Lk.D[.Dv], with :causal behind it or not, separated by commas."
+                    + " Default: nine shapes of a few milliseconds to a tenth of a second each.")
+    private String shapes = TuningShape.USUAL;
+
+    @Option(
+            names = "--dtype",
+            paramLabel = "T",
+            defaultValue = "float32",
+            description = "How the tensors are stored: float32, float16 or bfloat16. Default: float32.")
+    private String dtype;
+
+    @Option(
+            names = "--plan",
+            paramLabel = "P",
+            defaultValue = EngineOptions.AUTO,
+            description = "Tunes one plan, for calls that ask for it. Default: auto, all plans against each other.")
+    private String plan;
+
+    @Option(names = "--dry-run", description = "Keeps nothing.")
+    private boolean dryRun;
+
+    @Override
+    public Integer call() throws IOException {
+        PrintWriter out = spec.commandLine().getOut();
+        List<TuningShape> list = TuningShape.parseList(shapes);
+        DType storage = storage();
+        EngineInfo info = device.choose();
+        device.explainFallback(info, spec.commandLine().getErr());
+        if (!info.isOpenCl()) {
+            throw new IllegalArgumentException(
+                    "--device: " + info.id() + " has one way to compute, must be an OpenCL device");
+        }
+        out.println("device  " + info.id() + ", " + info.name() + ", driver " + info.driver());
+        UserTuning user = UserTuning.of(Tuning.DEFAULT);
+        boolean right = true;
+        int kept = 0;
+        for (TuningShape shape : list) {
+            AttentionProblem problem = shape.problem(storage);
+            out.println();
+            out.println(shape + ", for " + ProblemClass.of(problem));
+            out.flush();
+            TuningResult result = tune(info, shape, problem);
+            TuningTable.print(result, problem, out);
+            right &= result.allRight();
+            kept += keep(result, info, shape, problem, user, out) ? 1 : 0;
+        }
+        out.println();
+        if (dryRun) {
+            out.println("Nothing was kept (--dry-run).");
+        } else if (kept == 0) {
+            out.println("Nothing to keep: the defaults are as fast as anything here, within 2 %.");
+        } else {
+            out.println("Kept in " + user.file() + " for engines that are opened from now on; delete it to forget.");
+        }
+        if (!right) {
+            out.println("WRONG results were found, see above: the device's compiler or a kernel is at fault.");
+        }
+        return right ? Main.OK : Main.CHECK_FAILED;
+    }
+
+    private DType storage() {
+        for (DType type : DType.values()) {
+            if (type.isAttentionStorage()
+                    && type.name().toLowerCase(Locale.ROOT).equals(dtype)) {
+                return type;
+            }
+        }
+        throw new IllegalArgumentException("--dtype: \"" + dtype + "\", must be float32, float16 or bfloat16");
+    }
+
+    private TuningResult tune(EngineInfo info, TuningShape shape, AttentionProblem problem) {
+        TuningBar bar = new TuningBar(shape.toString());
+        try {
+            return Tuner.tune(info, plan, problem, bar);
+        } finally {
+            bar.close();
+        }
+    }
+
+    /** After each shape, so that who is stopped early keeps what was found. */
+    private boolean keep(
+            TuningResult result,
+            EngineInfo info,
+            TuningShape shape,
+            AttentionProblem problem,
+            UserTuning user,
+            PrintWriter out)
+            throws IOException {
+        if (result.fastest().isEmpty()) {
+            out.println("Nothing can be compared with the default, which failed.");
+            return false;
+        }
+        Trial fastest = result.fastest().get();
+        TuningEntry entry = new TuningEntry(
+                info.name(),
+                info.driver(),
+                LocalDate.now(ZoneOffset.UTC),
+                plan,
+                ProblemClass.of(problem),
+                fastest.variant(),
+                shape.toString(),
+                Double.parseDouble(String.format(Locale.ROOT, "%.4g", fastest.milliseconds())),
+                Double.parseDouble(String.format(Locale.ROOT, "%.3f", result.gain())));
+        if (result.isClearlyBetter()) {
+            if (!dryRun) {
+                user.put(entry);
+            }
+            return !dryRun;
+        }
+        if (!dryRun && user.removeReplacedBy(entry)) {
+            out.println("What was kept for it before is no longer better than the default, and is forgotten.");
+        }
+        return false;
+    }
+}

@@ -1,0 +1,67 @@
+package dev.attention4j.opencl.fused;
+
+import dev.attention4j.Attention;
+import dev.attention4j.AttentionProblem;
+import dev.attention4j.opencl.plan.DeviceCall;
+import dev.attention4j.opencl.plan.KeyRanges;
+import dev.attention4j.opencl.plan.Operand;
+import dev.attention4j.opencl.runtime.ClBuffer;
+import dev.attention4j.opencl.runtime.ClKernel;
+
+/** Sets what every fused forward kernel is given: the parameters of {@code opencl/fused/forward_call.clh}. */
+final class ForwardCall {
+    /** Log2(e): the kernels' scores are exponents of 2. */
+    private static final double LOG2E = 1.4426950408889634;
+
+    private ForwardCall() {}
+
+    /**
+     * Sets FORWARD_PARAMETERS.
+     *
+     * @param kernel whose first parameters they are
+     * @param call what to compute
+     * @param unitHeads heads whose rows are computed together; a divisor of the heads that share a key/value head
+     * @return after these parameters
+     */
+    static ClKernel.Arguments set(ClKernel kernel, DeviceCall call, int unitHeads) {
+        AttentionProblem problem = call.problem();
+        Attention attention = problem.attention();
+        ClBuffer unused = call.output();
+        ClKernel.Arguments arguments = kernel.arguments();
+        call.query().asRows(arguments);
+        call.key().asRows(arguments);
+        call.value().asRows(arguments);
+        boolean softcap = attention.softcap().isPresent();
+        arguments
+                .buffer(call.output())
+                .buffer(call.logSumExp() == null ? unused : call.logSumExp())
+                .integer(features(call))
+                .integer(problem.queryHeads())
+                .integer(problem.queryHeads() / problem.keyValueHeads())
+                .integer(unitHeads)
+                .integer(problem.queryLength())
+                .integer(problem.keyLength())
+                .integer(problem.headDim())
+                .integer(problem.valueDim())
+                .real((float) (softcap ? problem.scale() : problem.scale() * LOG2E))
+                .real((float) attention.softcap().orElse(0));
+        KeyRanges.set(arguments, call, unused);
+        KeyRanges.setAlibi(arguments, call, unused);
+        arguments.buffer(call.sinks() == null ? unused : call.sinks());
+        Operand none = new Operand(unused, 0, new long[4]);
+        (call.mask() == null ? none : call.mask()).asElements(arguments);
+        (call.bias() == null ? none : call.bias()).asElements(arguments);
+        return arguments;
+    }
+
+    /** The kernels' HAS_ bits. */
+    private static int features(DeviceCall call) {
+        return (call.problem().attention().softcap().isPresent() ? 1 : 0)
+                | (call.mask() != null ? 2 : 0)
+                | (call.bias() != null ? 4 : 0)
+                | (call.logSumExp() != null ? 8 : 0)
+                | (call.keyRanges() != null ? 16 : 0)
+                | (call.alibiSlopes() != null ? 32 : 0)
+                | (call.sinks() != null ? 64 : 0);
+    }
+}

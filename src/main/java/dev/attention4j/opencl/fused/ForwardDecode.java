@@ -1,0 +1,147 @@
+package dev.attention4j.opencl.fused;
+
+import dev.attention4j.AttentionProblem;
+import dev.attention4j.DType;
+import dev.attention4j.opencl.plan.DeviceCall;
+import dev.attention4j.opencl.plan.Plan;
+import dev.attention4j.opencl.plan.Tunables;
+import dev.attention4j.opencl.runtime.ClBuffer;
+import dev.attention4j.opencl.runtime.ClKernel;
+import dev.attention4j.opencl.runtime.DeviceContext;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * Launches {@code opencl/fused/forward_decode.cl}, and {@code merge_splits.cl} behind it where the keys are split: the
+ * plan for few query rows on CPU-class devices.
+ */
+public final class ForwardDecode implements Plan {
+    /** The name of this plan. */
+    public static final String NAME = "decode";
+
+    /** Fewer keys are not worth a work-group and a share of the merge. */
+    private static final int LEAST_SPLIT_KEYS = 512;
+
+    /** Work-groups for each compute unit, so that one that starts late does not leave the others waiting. */
+    private static final int GROUPS_PER_UNIT = 4;
+
+    private static final int KEY_BLOCK = 64;
+
+    private final DeviceContext context;
+    private final MergeSplits merge;
+    private final Map<Variant, ClKernel> kernels = new HashMap<>();
+
+    /**
+     * The plan on one device.
+     *
+     * @param context open
+     */
+    public ForwardDecode(DeviceContext context) {
+        this.context = context;
+        merge = new MergeSplits(context);
+    }
+
+    /** What a kernel is built for. */
+    private record Variant(DType dtype, int rowTile) {}
+
+    @Override
+    public String name() {
+        return NAME;
+    }
+
+    @Override
+    public Optional<String> refusal(AttentionProblem problem) {
+        if (problem.attention().wantsWeights()) {
+            return Optional.of("it never holds the weights; the plan staged returns them");
+        }
+        if (localBytes(problem) > context.device().localMemoryBytes()) {
+            return Optional.of(rows(problem) + " rows of " + problem.headDim() + " and " + problem.valueDim()
+                    + " do not fit the local memory of " + context.device().localMemoryBytes() + " bytes");
+        }
+        return Optional.empty();
+    }
+
+    /** Where a problem has so few rows for each key/value head that lanes along the rows would stay empty. */
+    @Override
+    public boolean suits(AttentionProblem problem) {
+        return rows(problem) <= RowTiling.vectorWidth(context.device()) / 2;
+    }
+
+    @Override
+    public String describe(AttentionProblem problem, Tunables tunables) {
+        return rowTile(problem) + " rows at a time, keys in " + splits(problem) + " splits";
+    }
+
+    @Override
+    public void enqueue(DeviceCall call) {
+        AttentionProblem problem = call.problem();
+        if (problem.batch() == 0 || problem.queryLength() == 0) {
+            return;
+        }
+        ClKernel kernel = kernels.computeIfAbsent(new Variant(problem.dtype(), rowTile(problem)), this::build);
+        int group = problem.queryHeads() / problem.keyValueHeads();
+        int splits = splits(problem);
+        long rows = (long) problem.batch() * problem.queryHeads() * problem.queryLength();
+        ClBuffer output = call.output();
+        ClBuffer logSumExp = call.output();
+        if (splits > 1) {
+            output = call.scratch().apply(MergeSplits.Partial.outputBytes(splits, rows, problem.valueDim()));
+            logSumExp = call.scratch().apply(MergeSplits.Partial.logSumExpBytes(splits, rows));
+        }
+        long unitRows = rows(problem);
+        ForwardCall.set(kernel, call, group)
+                .buffer(output)
+                .buffer(logSumExp)
+                .integer(splitKeys(problem, splits))
+                .local(4 * unitRows * problem.headDim())
+                .local(4 * unitRows * problem.valueDim())
+                .local(4 * unitRows * KEY_BLOCK)
+                .local(4 * unitRows)
+                .local(4 * unitRows);
+        long units = (long) problem.batch() * problem.keyValueHeads();
+        context.queue().launch(kernel, new long[] {splits, units}, new long[] {1, 1});
+        if (splits > 1) {
+            merge.enqueue(
+                    new MergeSplits.Partial(output, logSumExp, splits, rows, problem.valueDim()),
+                    problem.dtype(),
+                    call.output(),
+                    call.logSumExp());
+        }
+    }
+
+    private ClKernel build(Variant variant) {
+        Map<String, Object> defines = new HashMap<>();
+        defines.put("STORAGE", variant.dtype == DType.FLOAT32 ? 0 : variant.dtype == DType.FLOAT16 ? 1 : 2);
+        defines.put("VECTOR_WIDTH", RowTiling.vectorWidth(context.device()));
+        defines.put("ROW_TILE", variant.rowTile);
+        defines.put("KEY_BLOCK", KEY_BLOCK);
+        return context.kernel("fused/forward_decode.cl", "forward_decode", defines);
+    }
+
+    /** Rows that share a key/value head. */
+    private static long rows(AttentionProblem problem) {
+        return (long) problem.queryHeads() / problem.keyValueHeads() * problem.queryLength();
+    }
+
+    private static int rowTile(AttentionProblem problem) {
+        return rows(problem) >= 4 ? 4 : rows(problem) >= 2 ? 2 : 1;
+    }
+
+    private static long localBytes(AttentionProblem problem) {
+        return 4 * rows(problem) * ((long) problem.headDim() + problem.valueDim() + KEY_BLOCK + 2);
+    }
+
+    /** As many as give each compute unit enough work-groups; by shapes alone, so that the same call gives the same bits. */
+    private int splits(AttentionProblem problem) {
+        long units = Math.max(1, (long) problem.batch() * problem.keyValueHeads());
+        long wanted = (GROUPS_PER_UNIT * (long) context.device().computeUnits() + units - 1) / units;
+        return (int) Math.max(1, Math.min(wanted, problem.keyLength() / LEAST_SPLIT_KEYS));
+    }
+
+    /** Whole blocks, so that only the last split has a short one. */
+    private static int splitKeys(AttentionProblem problem, int splits) {
+        int keys = (problem.keyLength() + splits - 1) / splits;
+        return splits == 1 ? Math.max(1, keys) : (keys + KEY_BLOCK - 1) / KEY_BLOCK * KEY_BLOCK;
+    }
+}

@@ -1,0 +1,89 @@
+package dev.attention4j.opencl.plan;
+
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Set;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+
+/**
+ * What a plan can be tuned by: macros of its kernels, such as tile sizes, and their values.
+ *
+ * <p>Written as {@code ROW_VECTORS=3,KEY_TILE=8}. Only the plan knows which names and values make sense, see
+ * {@link Plan#misfit}.
+ *
+ * @param values macro → value, in the order to print them
+ */
+public record Tunables(Map<String, Integer> values) {
+    /** Those of a plan that has none. */
+    public static final Tunables NONE = new Tunables(Map.of());
+
+    private static final Pattern NAME = Pattern.compile("[A-Z][A-Z0-9_]{0,63}");
+    private static final Pattern ASSIGNMENT = Pattern.compile("\\s*(" + NAME + ")\\s*=\\s*(\\d{1,5})\\s*");
+    private static final int LARGEST = 65_536;
+
+    /** Refuses what could not be a macro of a kernel. */
+    public Tunables {
+        values = Collections.unmodifiableMap(new LinkedHashMap<>(values));
+        values.forEach((name, value) -> {
+            if (!NAME.matcher(name).matches() || value < 0 || value > LARGEST) {
+                throw new IllegalArgumentException("tunables: " + name + "=" + value
+                        + ", must be the name of a macro and a number of 0 to " + LARGEST);
+            }
+        });
+    }
+
+    /**
+     * Reads what {@link #toString} writes.
+     *
+     * @param text such as {@code ROW_VECTORS=3,KEY_TILE=8}; blanks around names and values are allowed
+     * @return in the order of the text
+     * @throws IllegalArgumentException if it is written otherwise, or names a macro twice
+     */
+    public static Tunables parse(String text) {
+        Map<String, Integer> values = new LinkedHashMap<>();
+        for (String part : text.isBlank() ? new String[0] : text.split(",", -1)) {
+            Matcher matcher = ASSIGNMENT.matcher(part);
+            if (!matcher.matches() || values.put(matcher.group(1), Integer.parseInt(matcher.group(2))) != null) {
+                throw new IllegalArgumentException(
+                        "tunables: \"" + text
+                                + "\", must be NAME=NUMBER, separated by commas, each name once, such as KEY_TILE=8,DIM_TILE=4");
+            }
+        }
+        return new Tunables(values);
+    }
+
+    /**
+     * The value of a macro.
+     *
+     * @param name the macro
+     * @return its value
+     * @throws IllegalArgumentException if it is not there
+     */
+    public int get(String name) {
+        Integer value = values.get(name);
+        if (value == null) {
+            throw new IllegalArgumentException("tunables: " + this + ", must have " + name);
+        }
+        return value;
+    }
+
+    /**
+     * The names of the macros.
+     *
+     * @return in the order to print them
+     */
+    public Set<String> names() {
+        return values.keySet();
+    }
+
+    /** As {@link #parse} reads it. */
+    @Override
+    public String toString() {
+        return values.entrySet().stream()
+                .map(entry -> entry.getKey() + "=" + entry.getValue())
+                .collect(Collectors.joining(","));
+    }
+}

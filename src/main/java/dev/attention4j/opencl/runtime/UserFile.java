@@ -1,0 +1,110 @@
+package dev.attention4j.opencl.runtime;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.attribute.PosixFilePermission;
+import java.util.Optional;
+import java.util.Set;
+
+/** A small file of this user's, in a directory that only this user can write; it is replaced whole or not at all. */
+public final class UserFile {
+    private static final long MOST_BYTES = 4L << 20;
+
+    private final Path path;
+
+    private UserFile(Path path) {
+        this.path = path;
+    }
+
+    /**
+     * A file in the user's cache directory.
+     *
+     * @param name of the file
+     * @return need not be there
+     */
+    public static UserFile inCache(String name) {
+        return at(UserDirectory.cache().resolve(name));
+    }
+
+    /**
+     * A file elsewhere.
+     *
+     * @param path of the file
+     * @return need not be there
+     */
+    public static UserFile at(Path path) {
+        return new UserFile(path.toAbsolutePath());
+    }
+
+    /**
+     * Where it is.
+     *
+     * @return need not be there
+     */
+    public Path path() {
+        return path;
+    }
+
+    /**
+     * What is in it.
+     *
+     * @return empty if it is not there
+     * @throws IOException if it cannot be read, is no file, is too large, or others can write it
+     */
+    public Optional<byte[]> read() throws IOException {
+        if (!Files.exists(path, LinkOption.NOFOLLOW_LINKS)) {
+            return Optional.empty();
+        }
+        UserDirectory.ensure(path.getParent());
+        if (!Files.isRegularFile(path, LinkOption.NOFOLLOW_LINKS)) {
+            throw new IOException(path + " is no regular file");
+        }
+        if (path.getFileSystem().supportedFileAttributeViews().contains("posix")) {
+            Set<PosixFilePermission> permissions = Files.getPosixFilePermissions(path, LinkOption.NOFOLLOW_LINKS);
+            if (permissions.contains(PosixFilePermission.GROUP_WRITE)
+                    || permissions.contains(PosixFilePermission.OTHERS_WRITE)) {
+                throw new IOException(path + " can be written by other users (chmod 600 it)");
+            }
+        }
+        if (Files.size(path) > MOST_BYTES) {
+            throw new IOException(path + " has more than " + MOST_BYTES + " bytes");
+        }
+        try {
+            return Optional.of(Files.readAllBytes(path));
+        } catch (NoSuchFileException e) {
+            return Optional.empty();
+        }
+    }
+
+    /**
+     * Replaces it; whoever reads meanwhile, or stops this program, finds the old content or the new.
+     *
+     * @param content all of it
+     * @throws IOException if it cannot be written there
+     */
+    public void write(byte[] content) throws IOException {
+        Path directory = UserDirectory.ensure(path.getParent());
+        Path temporary = Files.createTempFile(directory, path.getFileName().toString(), ".part");
+        try {
+            Files.write(temporary, content);
+            Files.move(temporary, path, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+        } finally {
+            Files.deleteIfExists(temporary);
+        }
+    }
+
+    /**
+     * Gets a file that is of no use out of the way, without losing what is in it.
+     *
+     * @return where it is now
+     * @throws IOException if it cannot be moved
+     */
+    public Path setAside() throws IOException {
+        return Files.move(
+                path, path.resolveSibling(path.getFileName() + ".damaged"), StandardCopyOption.REPLACE_EXISTING);
+    }
+}

@@ -1,0 +1,61 @@
+package dev.attention4j.opencl.tuning;
+
+import dev.attention4j.AttentionProblem;
+import dev.attention4j.DType;
+import java.util.List;
+
+/**
+ * Problems that are alike enough to be fast with the same tiles.
+ *
+ * @param dtype how query, key and value are stored
+ * @param width the wider of head dim and value dim: {@code 1-32}, {@code 33-64}, {@code 65-128}, {@code 129-256} or
+ *     {@code 257-}
+ * @param length by the queries of a head: {@code decode} (up to 16), {@code short} (up to 512) or {@code long}
+ * @param causal whether later keys are masked, so that query blocks differ in work
+ */
+public record ProblemClass(DType dtype, String width, String length, boolean causal) {
+    private static final int[] WIDTH_ENDS = {32, 64, 128, 256};
+    private static final int[] LENGTH_ENDS = {16, 512};
+    private static final List<String> WIDTHS = List.of("1-32", "33-64", "65-128", "129-256", "257-");
+    private static final List<String> LENGTHS = List.of("decode", "short", "long");
+
+    /** Refuses classes that there are not. */
+    public ProblemClass {
+        if (!dtype.isAttentionStorage()) {
+            throw new IllegalArgumentException("dtype: " + dtype + ", must be FLOAT32, FLOAT16 or BFLOAT16");
+        }
+        if (!WIDTHS.contains(width)) {
+            throw new IllegalArgumentException("width: \"" + width + "\", must be one of " + WIDTHS);
+        }
+        if (!LENGTHS.contains(length)) {
+            throw new IllegalArgumentException("length: \"" + length + "\", must be one of " + LENGTHS);
+        }
+    }
+
+    /**
+     * The class of a problem.
+     *
+     * @param problem any
+     * @return its class
+     */
+    public static ProblemClass of(AttentionProblem problem) {
+        return new ProblemClass(
+                problem.dtype(),
+                WIDTHS.get(index(WIDTH_ENDS, Math.max(problem.headDim(), problem.valueDim()))),
+                LENGTHS.get(index(LENGTH_ENDS, problem.queryLength())),
+                problem.attention().isCausal());
+    }
+
+    private static int index(int[] ends, int size) {
+        int index = 0;
+        while (index < ends.length && size > ends[index]) {
+            index++;
+        }
+        return index;
+    }
+
+    @Override
+    public String toString() {
+        return TuningEntry.word(dtype) + ", widths " + width + ", " + length + (causal ? ", causal" : "");
+    }
+}

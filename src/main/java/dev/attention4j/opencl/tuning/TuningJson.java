@@ -1,0 +1,64 @@
+package dev.attention4j.opencl.tuning;
+
+import com.fasterxml.jackson.jr.ob.JSON;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Entries as JSON, the same for what ships and for the user's own. */
+final class TuningJson {
+    private static final Logger LOG = LoggerFactory.getLogger(TuningJson.class);
+    private static final String FORMAT = "attention4j tuning 1";
+
+    private TuningJson() {}
+
+    /**
+     * Reads entries; one that is no good is left out with a warning, for the others may be.
+     *
+     * @param content of a file
+     * @param where it is from, for warnings
+     * @throws IOException if it is no JSON, or JSON of another kind
+     */
+    static List<TuningEntry> read(byte[] content, String where) throws IOException {
+        Map<String, Object> all = JSON.std.mapFrom(new String(content, StandardCharsets.UTF_8));
+        if (!FORMAT.equals(all.get("format"))) {
+            throw new IOException("its format is " + all.get("format") + ", must be \"" + FORMAT + "\"");
+        }
+        if (!(all.get("entries") instanceof Collection<?> list)) {
+            throw new IOException("it has no list of entries");
+        }
+        List<TuningEntry> entries = new ArrayList<>();
+        int number = 0;
+        for (Object element : list) {
+            number++;
+            try {
+                if (!(element instanceof Map<?, ?> map)) {
+                    throw new IllegalArgumentException("must be an object");
+                }
+                entries.add(TuningEntry.of(map));
+            } catch (IllegalArgumentException e) {
+                LOG.warn("{}: entry {} is ignored: {}", where, number, e.getMessage());
+            }
+        }
+        return entries;
+    }
+
+    static byte[] write(List<TuningEntry> entries) {
+        Map<String, Object> all = new LinkedHashMap<>();
+        all.put("format", FORMAT);
+        all.put("entries", entries.stream().map(TuningEntry::toMap).toList());
+        try {
+            return (JSON.std.with(JSON.Feature.PRETTY_PRINT_OUTPUT).asString(all) + "\n")
+                    .getBytes(StandardCharsets.UTF_8);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+}

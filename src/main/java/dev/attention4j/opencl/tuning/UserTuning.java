@@ -1,0 +1,121 @@
+package dev.attention4j.opencl.tuning;
+
+import dev.attention4j.Tuning;
+import dev.attention4j.opencl.runtime.UserFile;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Optional;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** The entries of this user, in a file of their own. */
+public final class UserTuning {
+    private static final Logger LOG = LoggerFactory.getLogger(UserTuning.class);
+
+    private final UserFile file;
+
+    private UserTuning(UserFile file) {
+        this.file = file;
+    }
+
+    /**
+     * The entries that engines with this tuning read.
+     *
+     * @param tuning with {@link Tuning.Source#USER}
+     * @return nothing is read yet
+     */
+    public static UserTuning of(Tuning tuning) {
+        if (tuning.source() != Tuning.Source.USER) {
+            throw new IllegalArgumentException("tuning: " + tuning + ", must be of the user");
+        }
+        return new UserTuning(tuning.file() == null ? UserFile.inCache("tuning.json") : UserFile.at(tuning.file()));
+    }
+
+    /**
+     * Where they are.
+     *
+     * @return a file that need not be there
+     */
+    public Path file() {
+        return file.path();
+    }
+
+    /**
+     * Reads them.
+     *
+     * @return none, with a warning that names the file, if it is damaged or others can write it
+     */
+    public List<TuningEntry> read() {
+        try {
+            return readOrThrow();
+        } catch (IOException e) {
+            LOG.warn("{} is ignored: {}", file.path(), firstLine(e));
+            return List.of();
+        }
+    }
+
+    /**
+     * Keeps an entry instead of the one that it replaces.
+     *
+     * @param entry the new one
+     * @throws IOException if the file cannot be written
+     */
+    public void put(TuningEntry entry) throws IOException {
+        List<TuningEntry> entries = readToChange();
+        entries.removeIf(entry::replaces);
+        entries.add(entry);
+        write(entries);
+    }
+
+    /**
+     * Removes what an entry would replace.
+     *
+     * @param entry is not kept
+     * @return whether there was one
+     * @throws IOException if the file cannot be written
+     */
+    public boolean removeReplacedBy(TuningEntry entry) throws IOException {
+        List<TuningEntry> entries = readToChange();
+        boolean removed = entries.removeIf(entry::replaces);
+        if (removed) {
+            write(entries);
+        }
+        return removed;
+    }
+
+    private List<TuningEntry> readOrThrow() throws IOException {
+        Optional<byte[]> content = file.read();
+        return content.isEmpty()
+                ? List.of()
+                : TuningJson.read(content.get(), file.path().toString());
+    }
+
+    private List<TuningEntry> readToChange() throws IOException {
+        Optional<byte[]> content = file.read();
+        if (content.isEmpty()) {
+            return new ArrayList<>();
+        }
+        try {
+            return new ArrayList<>(TuningJson.read(content.get(), file.path().toString()));
+        } catch (IOException e) {
+            LOG.warn("{} is damaged ({}) and is kept as {}", file.path(), firstLine(e), file.setAside());
+            return new ArrayList<>();
+        }
+    }
+
+    /** In an order that does not depend on what was tuned first. */
+    private void write(List<TuningEntry> entries) throws IOException {
+        List<TuningEntry> sorted = new ArrayList<>(entries);
+        sorted.sort(Comparator.comparing(TuningEntry::device)
+                .thenComparing(TuningEntry::asked)
+                .thenComparing(entry -> entry.problems().toString()));
+        file.write(TuningJson.write(sorted));
+    }
+
+    private static String firstLine(IOException e) {
+        return String.valueOf(e.getMessage()).lines().findFirst().orElse(e.toString());
+    }
+}
