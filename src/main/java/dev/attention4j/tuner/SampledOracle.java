@@ -23,6 +23,7 @@ final class SampledOracle {
     private static final int BLOCK_ROWS = 16;
 
     /** A block of rows of one head, and what they must be. */
+    @SuppressWarnings("ArrayRecordComponent") // Nobody compares two of them.
     private record Block(int firstRow, double[] expected, double plainError) {}
 
     private final int elements;
