@@ -218,8 +218,7 @@ class OnnxAttentionTest {
             OnnxAttentionResult result = OnnxAttention.builder()
                     .build()
                     .run(engine, OnnxAttentionInputs.of(zeros, keys, values).withAttnMask(mask));
-            assertThat(result.output().get(0, 0, 0, 0))
-                    .isCloseTo(1 / (1 + Math.exp(-2)), within(1e-6));
+            assertThat(result.output().get(0, 0, 0, 0)).isCloseTo(1 / (1 + Math.exp(-2)), within(1e-6));
         }
     }
 
