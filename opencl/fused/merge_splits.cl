@@ -1,0 +1,72 @@
+// Merge splits: puts together what several work-groups computed of a row's output, each over its own part of the keys.
+//
+//   partialOutput    [splits, rows, valueDim]   row-major float, normalised: each split's own weights sum to 1
+//   partialLogSumExp [splits, rows]             natural logarithm; -infinity where a split had no key for the row
+//   output           [rows, valueDim]           row-major, stored as STORAGE says
+//   logSumExp        [rows]                     written if hasLogSumExp is not 0
+//
+// rows = batch * queryHeads * queryLength. A split's share of a row is exp(its log-sum-exp - the largest of them), and the
+// output is the mean of the splits' outputs by these shares ("Flash-Decoding for long-context inference", Dao et al.,
+// 2023). Sinks are in the log-sum-exp of split 0 and nowhere else.
+//
+// What a split without keys left in partialOutput may be anything, NaN too: it is passed over, not multiplied by 0. A row
+// without keys in any split gives 0 and -infinity. NaN in a log-sum-exp stays NaN.
+//
+// One work-item for each VECTOR_WIDTH elements of a row, which adds the splits up in their order: the same bits each time.
+// Memory is read once, splits * rows * valueDim floats; the log-sum-exps twice, from a cache.
+
+#include "common/multiply_add.clh"
+#include "common/storage.clh"
+#include "common/vector.clh"
+
+#ifndef GROUP_ITEMS
+#define GROUP_ITEMS 64 // work-items of a work-group
+#endif
+
+__kernel __attribute__((reqd_work_group_size(GROUP_ITEMS, 1, 1))) void merge_splits(
+    __global const float *partialOutput, __global const float *partialLogSumExp, __global STORED *output,
+    __global float *logSumExp, int hasLogSumExp, int splits, long rows, int valueDim) {
+    const int vectors = (valueDim + VECTOR_WIDTH - 1) / VECTOR_WIDTH;
+    const long row = (long)get_global_id(0) / vectors;
+    const int firstDim = (int)((long)get_global_id(0) % vectors) * VECTOR_WIDTH;
+    const bool whole = firstDim + VECTOR_WIDTH <= valueDim;
+    // No barrier follows: work-items beyond the last row may leave.
+    if (row >= rows) {
+        return;
+    }
+
+    float largest = -INFINITY;
+    for (int split = 0; split < splits; split++) {
+        largest = fmax(largest, partialLogSumExp[split * rows + row]);
+    }
+    // No key in any split: nothing below adds to the sums.
+    const float shift = largest == -INFINITY ? 0.0f : largest;
+    float total = 0.0f;
+    VECTOR sums = (VECTOR)(0.0f);
+    float tail[VECTOR_WIDTH];
+    for (int split = 0; split < splits; split++) {
+        const float share = exp(partialLogSumExp[split * rows + row] - shift);
+        if (share == 0.0f) {
+            continue;
+        }
+        total += share;
+        __global const float *from = partialOutput + (split * rows + row) * valueDim + firstDim;
+        if (whole) {
+            sums = MULTIPLY_ADD((VECTOR)(share), LOAD_VECTOR(from), sums);
+        } else {
+            for (int n = 0; n < VECTOR_WIDTH; n++) {
+                tail[n] = firstDim + n < valueDim ? from[n] : 0.0f;
+            }
+            sums = MULTIPLY_ADD((VECTOR)(share), LOAD_VECTOR(tail), sums);
+        }
+    }
+    sums *= total == 0.0f ? 0.0f : 1.0f / total;
+
+    STORE_VECTOR(sums, tail);
+    for (int n = 0; n < VECTOR_WIDTH && firstDim + n < valueDim; n++) {
+        store_stored(tail[n], output, row * valueDim + firstDim + n);
+    }
+    if (hasLogSumExp != 0 && firstDim == 0) {
+        logSumExp[row] = total == 0.0f ? -INFINITY : shift + log(total);
+    }
+}

@@ -1,0 +1,89 @@
+package dev.attention4j.opencl.fused;
+
+import dev.attention4j.DType;
+import dev.attention4j.opencl.runtime.ClBuffer;
+import dev.attention4j.opencl.runtime.ClDevice;
+import dev.attention4j.opencl.runtime.ClKernel;
+import dev.attention4j.opencl.runtime.DeviceContext;
+import java.util.HashMap;
+import java.util.Map;
+
+/**
+ * Launches {@code opencl/fused/merge_splits.cl}: the second step of plans that split the keys of a row over several
+ * work-groups, because too few rows would leave the device idle.
+ */
+final class MergeSplits {
+    private static final int GPU_GROUP_ITEMS = 64;
+
+    private final DeviceContext context;
+
+    MergeSplits(DeviceContext context) {
+        this.context = context;
+    }
+
+    /**
+     * What the splits compute and leave for the merge.
+     *
+     * @param output [splits, rows, valueDim] floats, normalised within each split
+     * @param logSumExp [splits, rows] floats, natural; −∞ where a split had no key for the row, whose output is then
+     *     not looked at
+     * @param splits parts that the keys were split into, in whose order they are added up
+     * @param rows batch · queryHeads · queryLength
+     * @param valueDim width of a row of output
+     */
+    record Partial(ClBuffer output, ClBuffer logSumExp, int splits, long rows, int valueDim) {
+        /** Bytes of the partial outputs. */
+        static long outputBytes(int splits, long rows, int valueDim) {
+            return 4L * splits * rows * valueDim;
+        }
+
+        /** Bytes of the partial log-sum-exps. */
+        static long logSumExpBytes(int splits, long rows) {
+            return 4L * splits * rows;
+        }
+    }
+
+    /**
+     * Enqueues the merge.
+     *
+     * @param partial of all splits
+     * @param dtype how the output is stored
+     * @param output [rows, valueDim], row-major
+     * @param logSumExp [rows] floats; null if not wanted
+     */
+    void enqueue(Partial partial, DType dtype, ClBuffer output, ClBuffer logSumExp) {
+        if (partial.rows() == 0) {
+            return;
+        }
+        int width = RowTiling.vectorWidth(context.device());
+        // A CPU's vectors are in the kernel: more work-items would only be a loop around it.
+        int items = context.device().type() == ClDevice.Type.CPU
+                ? 1
+                : Math.min(GPU_GROUP_ITEMS, context.device().maxWorkGroupSize());
+        ClKernel kernel = build(dtype, width, items);
+        while (kernel.largestGroup() < items) {
+            items /= 2;
+            kernel = build(dtype, width, items);
+        }
+        kernel.arguments()
+                .buffer(partial.output())
+                .buffer(partial.logSumExp())
+                .buffer(output)
+                .buffer(logSumExp == null ? output : logSumExp)
+                .integer(logSumExp == null ? 0 : 1)
+                .integer(partial.splits())
+                .longInteger(partial.rows())
+                .integer(partial.valueDim());
+        long vectors = partial.rows() * ((partial.valueDim() + width - 1) / width);
+        long groups = (vectors + items - 1) / items;
+        context.queue().launch(kernel, new long[] {groups * items}, new long[] {items});
+    }
+
+    private ClKernel build(DType dtype, int width, int items) {
+        Map<String, Object> defines = new HashMap<>();
+        defines.put("STORAGE", dtype == DType.FLOAT32 ? 0 : dtype == DType.FLOAT16 ? 1 : 2);
+        defines.put("VECTOR_WIDTH", width);
+        defines.put("GROUP_ITEMS", items);
+        return context.kernel("fused/merge_splits.cl", "merge_splits", defines);
+    }
+}
