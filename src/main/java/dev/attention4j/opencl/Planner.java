@@ -4,6 +4,7 @@ import dev.attention4j.AttentionProblem;
 import dev.attention4j.EngineOptions;
 import dev.attention4j.UnsupportedPlanException;
 import dev.attention4j.opencl.fused.ForwardRows;
+import dev.attention4j.opencl.fused.ForwardTiles;
 import dev.attention4j.opencl.plan.Plan;
 import dev.attention4j.opencl.runtime.ClDevice;
 import dev.attention4j.opencl.runtime.DeviceContext;
@@ -19,8 +20,12 @@ final class Planner {
     Planner(DeviceContext context, String wanted) {
         Plan staged = new StagedPlan(context);
         Plan rows = new ForwardRows(context);
-        // A work-group of one work-item suits a CPU's vector units and would leave a GPU idle.
-        plans = context.device().type() == ClDevice.Type.CPU ? List.of(rows, staged) : List.of(staged, rows);
+        Plan tiles = new ForwardTiles(context);
+        // A work-group of one work-item suits a CPU's vector units and would leave a GPU idle; many work-items that meet at
+        // barriers suit a GPU, and a CPU only as a test.
+        plans = context.device().type() == ClDevice.Type.CPU
+                ? List.of(rows, tiles, staged)
+                : List.of(tiles, staged, rows);
         this.wanted = wanted;
         if (!wanted.equals(EngineOptions.AUTO) && !names().contains(wanted)) {
             throw new IllegalArgumentException("plan: \"" + wanted + "\", must be \"" + EngineOptions.AUTO

@@ -1,0 +1,262 @@
+// Forward tiles: attention in one pass over keys and values, for GPU-class devices.
+//
+//   query  [batch, queryHeads, queryLength, headDim]       any strides but 1 along headDim
+//   key    [batch, keyValueHeads, keys, headDim]           likewise; query head h reads key head h / group
+//   value  [batch, keyValueHeads, keys, valueDim]          likewise
+//   output [batch, queryHeads, queryLength, valueDim]      row-major
+//   logSumExp [batch, queryHeads, queryLength], written with HAS_LOG_SUM_EXP only
+//   partialOutput, partialLogSumExp: written instead if splits > 1, as merge_splits.cl reads them
+
+#include "common/key_range.clh"
+#include "fused/tile_options.clh"
+#include "fused/tile_output.clh"
+#include "fused/tile_products.clh"
+#include "fused/tile_shape.clh"
+#include "fused/tile_slices.clh"
+#include "fused/tile_softmax.clh"
+
+__kernel __attribute__((reqd_work_group_size(GROUP_ITEMS, 1, 1))) void forward_tiles(
+    __global const STORED *query, long queryOffset, long queryBatchStride, long queryHeadStride, long queryRowStride,
+    __global const STORED *key, long keyOffset, long keyBatchStride, long keyHeadStride, long keyRowStride,
+    __global const STORED *value, long valueOffset, long valueBatchStride, long valueHeadStride, long valueRowStride,
+    __global STORED *output, __global float *logSumExp, __global float *partialOutput, __global float *partialLogSumExp,
+    int features, int splits, int queryHeads, int group, int unitHeads, int queries, int keys, int headDim, int valueDim,
+    float scale, float softcap, __global const int *keyRanges, int offset, int left, int right,
+    __global const float *alibiSlopes, int slopeStride, __global const float *sinks,
+    __global const uchar *mask, long maskOffset, long maskBatchStride, long maskHeadStride, long maskQueryStride,
+    long maskKeyStride, __global const float *bias, long biasOffset, long biasBatchStride, long biasHeadStride,
+    long biasQueryStride, long biasKeyStride) {
+    __local float4 staging[STAGING_VECTORS];
+    __local float4 rowMaximum[TILE_ROWS / 4];
+    __local float4 rowShift[TILE_ROWS / 4];
+    __local float4 rowRescale[TILE_ROWS / 4];
+    __local int4 rowBegin[TILE_ROWS / 4];
+    __local int4 rowEnd[TILE_ROWS / 4];
+    __local long queryRows[TILE_ROWS];
+    // The last tile in which a row's maximum moved, the last slice of values that are not all finite.
+    __local int lastMoved;
+    __local int lastNotFinite;
+#ifdef OPTIONS
+    __local float4 rowPosition[TILE_ROWS / 4];
+    __local float4 rowSlope[TILE_ROWS / 4];
+    __local long maskRows[TILE_ROWS];
+    __local long biasRows[TILE_ROWS];
+#endif
+
+    const int item = get_local_id(0);
+    const int rowItem = row_item(item);
+    const int columnItem = column_item(item);
+
+    // Units of one key/value head are neighbours: what one reads, the next finds in a cache.
+    const int unitsOfGroup = group / unitHeads;
+    const int tiles = (unitHeads * queries + TILE_ROWS - 1) / TILE_ROWS;
+    long place = get_group_id(0);
+    const int unit = place % unitsOfGroup;
+    place /= unitsOfGroup;
+    // Of causal problems the last tiles are the longest: they go first.
+    const int firstRow = (tiles - 1 - (int)(place % tiles)) * TILE_ROWS;
+    place /= tiles;
+    const int split = place % splits;
+    place /= splits;
+    const int keyValueHead = place % (queryHeads / group);
+    const int batch = place / (queryHeads / group);
+    const int firstHead = keyValueHead * group + unit * unitHeads;
+    const int rowsHere = min(TILE_ROWS, unitHeads * queries - firstRow);
+    query += queryOffset + batch * queryBatchStride;
+    key += keyOffset + batch * keyBatchStride + keyValueHead * keyHeadStride;
+    value += valueOffset + batch * valueBatchStride + keyValueHead * valueHeadStride;
+
+    // Rows beyond the last repeat it, and are not stored.
+    for (int row = item; row < TILE_ROWS; row += GROUP_ITEMS) {
+        const int unitRow = firstRow + min(row, rowsHere - 1);
+        const int head = firstHead + unitRow / queries;
+        const int queryRow = unitRow % queries;
+        const KeyRange range =
+            key_range(keyRanges, (features & HAS_TABLE) != 0, batch, queryRow, queries, offset, left, right, keys);
+        ((__local int *)rowBegin)[row] = range.begin;
+        ((__local int *)rowEnd)[row] = range.end;
+        queryRows[row] = head * queryHeadStride + queryRow * queryRowStride;
+        // A sink is a first key with a value of 0.
+        ((__local float *)rowMaximum)[row] =
+            (features & HAS_SINKS) != 0 && split == 0 ? LOG2E * sinks[head] : -INFINITY;
+#ifdef OPTIONS
+        if (features & HAS_ALIBI) {
+            ((__local float *)rowPosition)[row] = range.position;
+            ((__local float *)rowSlope)[row] = -LOG2E * alibiSlopes[range.sequence * slopeStride + head];
+        }
+        maskRows[row] = maskOffset + batch * maskBatchStride + head * maskHeadStride + queryRow * maskQueryStride;
+        biasRows[row] = biasOffset + batch * biasBatchStride + head * biasHeadStride + queryRow * biasQueryStride;
+#endif
+    }
+    if (item == 0) {
+        lastMoved = -1;
+        lastNotFinite = -1;
+    }
+    barrier(CLK_LOCAL_MEM_FENCE);
+
+    // What any row sees is visited, what all rows see is not tested.
+    int4 seenBegin = rowBegin[0];
+    int4 seenEnd = rowEnd[0];
+    int4 commonBegin = rowBegin[0];
+    int4 commonEnd = rowEnd[0];
+    for (int n = 1; n < TILE_ROWS / 4; n++) {
+        seenBegin = min(seenBegin, rowBegin[n]);
+        seenEnd = max(seenEnd, rowEnd[n]);
+        commonBegin = max(commonBegin, rowBegin[n]);
+        commonEnd = min(commonEnd, rowEnd[n]);
+    }
+    const int cleanBegin = max(max(commonBegin.x, commonBegin.y), max(commonBegin.z, commonBegin.w));
+    const int cleanEnd = min(min(commonEnd.x, commonEnd.y), min(commonEnd.z, commonEnd.w));
+    int begin = min(min(seenBegin.x, seenBegin.y), min(seenBegin.z, seenBegin.w));
+    int end = max(max(seenEnd.x, seenEnd.y), max(seenEnd.z, seenEnd.w));
+    // Each split takes its share of the key tiles of this tile of rows.
+    const int keyTiles = (max(end - begin, 0) + TILE_KEYS - 1) / TILE_KEYS;
+    const int splitKeys = (keyTiles + splits - 1) / splits * TILE_KEYS;
+    begin += split * splitKeys;
+    end = min(end, begin + splitKeys);
+
+    float4 outputs[MICRO_DIMS][ROW_VECTORS];
+    float4 sums[ROW_VECTORS];
+#pragma unroll
+    for (int r = 0; r < ROW_VECTORS; r++) {
+        const float4 sink = rowMaximum[r * ROW_ITEMS + rowItem];
+        sums[r] = select((float4)(columnItem == 0 ? 1.0f : 0.0f), (float4)(0.0f), sink == -INFINITY);
+#pragma unroll
+        for (int n = 0; n < MICRO_DIMS; n++) {
+            outputs[n][r] = (float4)(0.0f);
+        }
+    }
+
+    const bool wideKeys = (features & WIDE_QUERY_AND_KEY) != 0;
+    const bool wideValues = (features & WIDE_VALUE) != 0;
+    __local float4 *const queryStaging = staging;
+    __local float4 *const keyStaging = staging + DIM_SLICE * QUERY_PITCH;
+    __local float4 *const weightStaging = staging;
+    __local float4 *const valueStaging = staging + KEY_SLICE * WEIGHT_PITCH;
+    float4 carriedQueries[QUERY_LOADS];
+    float4 carriedKeys[KEY_LOADS];
+    float4 carriedValues[VALUE_LOADS];
+    if (begin < end) {
+        load_queries(carriedQueries, item, query, queryRows, 0, headDim, wideKeys);
+        load_keys(carriedKeys, item, key, keyRowStride, begin, end, 0, headDim, wideKeys);
+    }
+    for (int firstKey = begin; firstKey < end; firstKey += TILE_KEYS) {
+        float4 scores[MICRO_KEYS][ROW_VECTORS];
+#pragma unroll
+        for (int n = 0; n < MICRO_KEYS; n++) {
+#pragma unroll
+            for (int r = 0; r < ROW_VECTORS; r++) {
+                scores[n][r] = (float4)(0.0f);
+            }
+        }
+        for (int firstDim = 0; firstDim < headDim; firstDim += DIM_SLICE) {
+            store_transposed(carriedQueries, QUERY_LOADS, TILE_ROWS * DIM_SLICE / 4, item, queryStaging, QUERY_PITCH);
+            store_transposed(carriedKeys, KEY_LOADS, TILE_KEYS * DIM_SLICE / 4, item, keyStaging, KEY_PITCH);
+            barrier(CLK_LOCAL_MEM_FENCE);
+            if (firstDim + DIM_SLICE < headDim) {
+                load_queries(carriedQueries, item, query, queryRows, firstDim + DIM_SLICE, headDim, wideKeys);
+                load_keys(carriedKeys, item, key, keyRowStride, firstKey, end, firstDim + DIM_SLICE, headDim, wideKeys);
+            } else {
+                load_values(carriedValues, item, value, valueRowStride, firstKey, end, 0, valueDim, wideValues);
+            }
+            add_products(scores, MICRO_KEYS / 4, queryStaging + rowItem, QUERY_PITCH, keyStaging + columnItem, KEY_PITCH,
+                         DIM_SLICE);
+            // Slower work-items may still read this slice when faster ones would write the next.
+            barrier(CLK_LOCAL_MEM_FENCE);
+        }
+
+        // Scaled after the sum: the products of 16-bit numbers are exact in float.
+#pragma unroll
+        for (int n = 0; n < MICRO_KEYS; n++) {
+#pragma unroll
+            for (int r = 0; r < ROW_VECTORS; r++) {
+                scores[n][r] *= scale;
+            }
+        }
+        bool masked = firstKey < cleanBegin || firstKey + TILE_KEYS > cleanEnd;
+#ifdef OPTIONS
+        if (features & HAS_SOFTCAP) {
+            apply_softcap(scores, softcap);
+        }
+        if (features & HAS_ALIBI) {
+            add_alibi(scores, rowItem, columnItem, firstKey, rowSlope, rowPosition);
+        }
+        if (features & HAS_BIAS) {
+            add_bias(scores, rowItem, columnItem, firstKey, end, bias, biasRows, biasKeyStride);
+        }
+        if (features & HAS_MASK) {
+            apply_mask(scores, rowItem, columnItem, firstKey, end, mask, maskRows, maskKeyStride);
+        }
+#endif
+        if (masked) {
+            apply_key_ranges(scores, rowItem, columnItem, firstKey, rowBegin, rowEnd);
+        }
+#ifdef OPTIONS
+        masked = masked || (features & (HAS_BIAS | HAS_MASK)) != 0;
+#endif
+
+        store_maxima(scores, rowItem, columnItem, weightStaging);
+        barrier(CLK_LOCAL_MEM_FENCE);
+        move_maxima(item, firstKey, weightStaging, (__local float *)rowMaximum, (__local float *)rowShift,
+                    (__local float *)rowRescale, &lastMoved);
+        barrier(CLK_LOCAL_MEM_FENCE);
+        if (lastMoved == firstKey) {
+            rescale(outputs, sums, rowItem, rowRescale);
+        }
+        weigh(scores, sums, rowItem, rowShift);
+
+#pragma unroll
+        for (int first = 0; first < MICRO_KEYS; first += SLICE_KEYS) {
+#pragma unroll
+            for (int n = 0; n < SLICE_KEYS; n++) {
+#pragma unroll
+                for (int r = 0; r < ROW_VECTORS; r++) {
+                    weightStaging[(n * COLUMN_ITEMS + columnItem) * WEIGHT_PITCH + r * ROW_ITEMS + rowItem] =
+                        scores[first + n][r];
+                }
+            }
+            store_values(carriedValues, item, valueStaging);
+            if (masked && carries_not_finite(carriedValues, item)) {
+                atomic_max(&lastNotFinite, firstKey + first);
+            }
+            barrier(CLK_LOCAL_MEM_FENCE);
+            if (first + SLICE_KEYS < MICRO_KEYS) {
+                load_values(carriedValues, item, value, valueRowStride, firstKey, end, first + SLICE_KEYS, valueDim,
+                            wideValues);
+            } else if (firstKey + TILE_KEYS < end) {
+                load_queries(carriedQueries, item, query, queryRows, 0, headDim, wideKeys);
+                load_keys(carriedKeys, item, key, keyRowStride, firstKey + TILE_KEYS, end, 0, headDim, wideKeys);
+            }
+            if (lastNotFinite == firstKey + first) {
+                add_products_of_seen(outputs, weightStaging + rowItem, valueStaging + columnItem);
+            } else {
+                add_products(outputs, MICRO_DIMS / 4, weightStaging + rowItem, WEIGHT_PITCH, valueStaging + columnItem,
+                             VALUE_PITCH, KEY_SLICE);
+            }
+            barrier(CLK_LOCAL_MEM_FENCE);
+        }
+    }
+
+    store_sums(sums, rowItem, columnItem, weightStaging);
+    barrier(CLK_LOCAL_MEM_FENCE);
+    const long rowsOfAll = get_num_groups(0) / ((long)tiles * splits) * unitHeads * queries;
+    const long firstOutput = ((long)batch * queryHeads + firstHead) * queries + firstRow;
+    for (int row = item; row < TILE_ROWS; row += GROUP_ITEMS) {
+        const float sum = sum_of_parts(weightStaging, row);
+        ((__local float *)rowShift)[row] = sum == 0.0f ? 0.0f : 1.0f / sum;
+        const float whole = sum == 0.0f ? -INFINITY : LN2 * (((__local float *)rowMaximum)[row] + log2(sum));
+        if (row < rowsHere && splits > 1) {
+            partialLogSumExp[split * rowsOfAll + firstOutput + row] = whole;
+        } else if (row < rowsHere && (features & HAS_LOG_SUM_EXP) != 0) {
+            logSumExp[firstOutput + row] = whole;
+        }
+    }
+    barrier(CLK_LOCAL_MEM_FENCE);
+    if (splits > 1) {
+        partialOutput += (split * rowsOfAll + firstOutput) * valueDim;
+        store_partial_outputs(outputs, rowItem, columnItem, rowShift, partialOutput, rowsHere, valueDim);
+    } else {
+        store_outputs(outputs, rowItem, columnItem, rowShift, output + firstOutput * valueDim, rowsHere, valueDim,
+                      (features & WIDE_OUTPUT) != 0);
+    }
+}

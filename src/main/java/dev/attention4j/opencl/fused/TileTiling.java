@@ -1,0 +1,109 @@
+package dev.attention4j.opencl.fused;
+
+import dev.attention4j.AttentionProblem;
+import dev.attention4j.opencl.runtime.ClDevice;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * The tunables of {@code opencl/fused/forward_tiles.cl}; see {@code opencl/fused/tile_shape.clh}.
+ *
+ * @param rowItems work-items of a work-group along the query rows, a multiple of 4
+ * @param columnItems work-items of a work-group along keys and dims, a multiple of 8
+ * @param microRows query rows of a work-item, a multiple of 4
+ * @param microKeys keys of a work-item, a multiple of 4
+ * @param dimSlice dims of queries and keys staged at a time, a multiple of 4
+ * @param sliceKeys keys of each column of work-items whose weights and values are staged at a time, a divisor of microKeys
+ */
+record TileTiling(int rowItems, int columnItems, int microRows, int microKeys, int dimSlice, int sliceKeys) {
+    /** From the most work per float of local memory to the least. */
+    static final List<TileTiling> CANDIDATES = List.of(
+            new TileTiling(16, 16, 8, 8, 16, 2),
+            new TileTiling(16, 16, 8, 8, 16, 1),
+            new TileTiling(8, 32, 8, 4, 16, 1),
+            new TileTiling(8, 16, 8, 4, 16, 2),
+            new TileTiling(16, 16, 4, 4, 16, 2),
+            new TileTiling(8, 8, 4, 4, 16, 4),
+            new TileTiling(4, 32, 4, 4, 16, 1),
+            new TileTiling(4, 16, 4, 4, 16, 2));
+
+    /**
+     * Scores and outputs that a work-item may hold: of 255 registers on NVIDIA and 256 on AMD the rest is for what is
+     * multiplied, what is carried to the next slice, and addresses.
+     */
+    private static final int MOST_SUMS = 128;
+
+    /**
+     * The tilings that a problem can be computed with, from the one that suits it best on.
+     *
+     * @param rows query rows that share a key/value head
+     */
+    static List<TileTiling> candidates(ClDevice device, AttentionProblem problem, long rows) {
+        List<TileTiling> suitable = new ArrayList<>();
+        List<TileTiling> others = new ArrayList<>();
+        for (TileTiling tiling : CANDIDATES) {
+            if (tiling.fits(device, problem.valueDim())) {
+                // Of a tile that is more than half empty, more than half of the arithmetic is for nothing.
+                (tiling.tileRows() < 2 * rows ? suitable : others).add(tiling);
+            }
+        }
+        Comparator<TileTiling> smallest = Comparator.comparingInt(tiling -> tiling.tileRows() * tiling.tileKeys());
+        if (device.type() == ClDevice.Type.CPU) {
+            // Compilers for CPUs turn work-items into loops and keep what they own in memory: the smallest builds fastest.
+            suitable.sort(smallest);
+        }
+        others.sort(Comparator.comparingInt(TileTiling::tileRows));
+        suitable.addAll(others);
+        return suitable;
+    }
+
+    private boolean fits(ClDevice device, int valueDim) {
+        return groupItems() <= device.maxWorkGroupSize()
+                && localBytes(valueDim) <= device.localMemoryBytes()
+                && microRows * (microKeys + microDims(valueDim)) <= MOST_SUMS;
+    }
+
+    int tileRows() {
+        return rowItems * microRows;
+    }
+
+    int tileKeys() {
+        return columnItems * microKeys;
+    }
+
+    int groupItems() {
+        return rowItems * columnItems;
+    }
+
+    /** Dims of the output of a work-item: whole vectors, so that widths share builds. */
+    int microDims(int valueDim) {
+        return 4 * ((valueDim + 4 * columnItems - 1) / (4 * columnItems));
+    }
+
+    /** What the kernel declares, with OPTIONS. */
+    long localBytes(int valueDim) {
+        int weightPitch = tileRows() / 4 + 2;
+        int scoreVectors = dimSlice * (tileRows() / 4 + 1 + tileKeys() / 4 + 1);
+        int outputVectors = columnItems * sliceKeys * (weightPitch + columnItems * microDims(valueDim) / 4);
+        int bytesOfRow = 3 * 4 + 2 * 4 + 8 + 2 * 4 + 2 * 8;
+        return 16L * Math.max(scoreVectors, outputVectors) + (long) bytesOfRow * tileRows() + 8;
+    }
+
+    void define(int valueDim, Map<String, Object> defines) {
+        defines.put("ROW_ITEMS", rowItems);
+        defines.put("COLUMN_ITEMS", columnItems);
+        defines.put("MICRO_ROWS", microRows);
+        defines.put("MICRO_KEYS", microKeys);
+        defines.put("MICRO_DIMS", microDims(valueDim));
+        defines.put("DIM_SLICE", dimSlice);
+        defines.put("SLICE_KEYS", sliceKeys);
+    }
+
+    @Override
+    public String toString() {
+        return tileRows() + "x" + tileKeys() + " tiles of " + microRows + "x" + microKeys + " on " + groupItems()
+                + " work-items";
+    }
+}
