@@ -127,8 +127,6 @@ __kernel __attribute__((reqd_work_group_size(GROUP_ITEMS, 1, 1))) void forward_t
         }
     }
 
-    const bool wideKeys = (features & WIDE_QUERY_AND_KEY) != 0;
-    const bool wideValues = (features & WIDE_VALUE) != 0;
     __local float4 *const queryStaging = staging;
     __local float4 *const keyStaging = staging + DIM_SLICE * QUERY_PITCH;
     __local float4 *const weightStaging = staging;
@@ -137,8 +135,8 @@ __kernel __attribute__((reqd_work_group_size(GROUP_ITEMS, 1, 1))) void forward_t
     float4 carriedKeys[KEY_LOADS];
     float4 carriedValues[VALUE_LOADS];
     if (begin < end) {
-        load_queries(carriedQueries, item, query, queryRows, 0, headDim, wideKeys);
-        load_keys(carriedKeys, item, key, keyRowStride, begin, end, 0, headDim, wideKeys);
+        load_queries(carriedQueries, item, query, queryRows, 0, headDim);
+        load_keys(carriedKeys, item, key, keyRowStride, begin, end, 0, headDim);
     }
     for (int firstKey = begin; firstKey < end; firstKey += TILE_KEYS) {
         float4 scores[MICRO_KEYS][ROW_VECTORS];
@@ -154,10 +152,10 @@ __kernel __attribute__((reqd_work_group_size(GROUP_ITEMS, 1, 1))) void forward_t
             store_transposed(carriedKeys, KEY_LOADS, TILE_KEYS * DIM_SLICE / 4, item, keyStaging, KEY_PITCH);
             barrier(CLK_LOCAL_MEM_FENCE);
             if (firstDim + DIM_SLICE < headDim) {
-                load_queries(carriedQueries, item, query, queryRows, firstDim + DIM_SLICE, headDim, wideKeys);
-                load_keys(carriedKeys, item, key, keyRowStride, firstKey, end, firstDim + DIM_SLICE, headDim, wideKeys);
+                load_queries(carriedQueries, item, query, queryRows, firstDim + DIM_SLICE, headDim);
+                load_keys(carriedKeys, item, key, keyRowStride, firstKey, end, firstDim + DIM_SLICE, headDim);
             } else {
-                load_values(carriedValues, item, value, valueRowStride, firstKey, end, 0, valueDim, wideValues);
+                load_values(carriedValues, item, value, valueRowStride, firstKey, end, 0, valueDim);
             }
             add_products(scores, MICRO_KEYS / 4, queryStaging + rowItem, QUERY_PITCH, keyStaging + columnItem, KEY_PITCH,
                          DIM_SLICE);
@@ -221,11 +219,10 @@ __kernel __attribute__((reqd_work_group_size(GROUP_ITEMS, 1, 1))) void forward_t
             }
             barrier(CLK_LOCAL_MEM_FENCE);
             if (first + SLICE_KEYS < MICRO_KEYS) {
-                load_values(carriedValues, item, value, valueRowStride, firstKey, end, first + SLICE_KEYS, valueDim,
-                            wideValues);
+                load_values(carriedValues, item, value, valueRowStride, firstKey, end, first + SLICE_KEYS, valueDim);
             } else if (firstKey + TILE_KEYS < end) {
-                load_queries(carriedQueries, item, query, queryRows, 0, headDim, wideKeys);
-                load_keys(carriedKeys, item, key, keyRowStride, firstKey + TILE_KEYS, end, 0, headDim, wideKeys);
+                load_queries(carriedQueries, item, query, queryRows, 0, headDim);
+                load_keys(carriedKeys, item, key, keyRowStride, firstKey + TILE_KEYS, end, 0, headDim);
             }
             if (lastNotFinite == firstKey + first) {
                 add_products_of_seen(outputs, weightStaging + rowItem, valueStaging + columnItem);

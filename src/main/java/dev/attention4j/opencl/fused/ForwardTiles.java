@@ -90,7 +90,7 @@ public final class ForwardTiles implements Plan {
             return;
         }
         Attention attention = problem.attention();
-        Tiled tiled = build(problem);
+        Tiled tiled = build(call);
         TileTiling tiling = tiled.tiling();
         int splits = splits(problem, tiling, call.maxScratchBytes());
         long rows = (long) problem.batch() * problem.queryHeads() * problem.queryLength();
@@ -142,9 +142,12 @@ public final class ForwardTiles implements Plan {
     }
 
     /** The best tiling that the kernel, as built, can be launched with. */
-    private Tiled build(AttentionProblem problem) {
+    private Tiled build(DeviceCall call) {
+        AttentionProblem problem = call.problem();
+        Map<String, Object> defines = defines(call);
         for (TileTiling tiling : candidates(problem)) {
-            ClKernel kernel = context.kernel("fused/forward_tiles.cl", "forward_tiles", defines(problem, tiling));
+            tiling.define(problem.valueDim(), defines);
+            ClKernel kernel = context.kernel("fused/forward_tiles.cl", "forward_tiles", defines);
             if (tiling.groupItems() <= kernel.largestGroup()) {
                 return new Tiled(kernel, tiling);
             }
@@ -152,9 +155,9 @@ public final class ForwardTiles implements Plan {
         throw new DeviceException("no tiling of forward_tiles fits " + context.device());
     }
 
-    private static Map<String, Object> defines(AttentionProblem problem, TileTiling tiling) {
+    private static Map<String, Object> defines(DeviceCall call) {
         Map<String, Object> defines = new HashMap<>();
-        tiling.define(problem.valueDim(), defines);
+        AttentionProblem problem = call.problem();
         DType dtype = problem.dtype();
         defines.put("STORAGE", dtype == DType.FLOAT32 ? 0 : dtype == DType.FLOAT16 ? 1 : 2);
         Attention attention = problem.attention();
@@ -163,6 +166,11 @@ public final class ForwardTiles implements Plan {
                 || attention.bias().isPresent()
                 || attention.alibiSlopes().length > 0) {
             defines.put("OPTIONS", 1);
+        }
+        if (isWide(call.query(), problem.headDim())
+                && isWide(call.key(), problem.headDim())
+                && isWide(call.value(), problem.valueDim())) {
+            defines.put("WIDE", 1);
         }
         return defines;
     }
@@ -178,9 +186,7 @@ public final class ForwardTiles implements Plan {
                 | (call.keyRanges() != null ? 16 : 0)
                 | (call.alibiSlopes() != null ? 32 : 0)
                 | (call.sinks() != null ? 64 : 0)
-                | (isWide(call.query(), problem.headDim()) && isWide(call.key(), problem.headDim()) ? 128 : 0)
-                | (isWide(call.value(), problem.valueDim()) ? 256 : 0)
-                | (wideOutput ? 512 : 0);
+                | (wideOutput ? 128 : 0);
     }
 
     /** Whether rows consist of whole vectors, each aligned; what the host gave as its own memory may not be. */

@@ -23,11 +23,12 @@ record TileTiling(int rowItems, int columnItems, int microRows, int microKeys, i
             new TileTiling(16, 16, 8, 8, 16, 2),
             new TileTiling(16, 16, 8, 8, 16, 1),
             new TileTiling(8, 32, 8, 4, 16, 1),
-            new TileTiling(8, 16, 8, 4, 16, 2),
-            new TileTiling(16, 16, 4, 4, 16, 2),
-            new TileTiling(8, 8, 4, 4, 16, 4),
+            new TileTiling(8, 16, 8, 4, 16, 1),
+            new TileTiling(16, 16, 4, 4, 16, 1),
+            new TileTiling(8, 8, 4, 4, 16, 2),
             new TileTiling(4, 32, 4, 4, 16, 1),
-            new TileTiling(4, 16, 4, 4, 16, 2));
+            new TileTiling(4, 16, 4, 4, 16, 1),
+            new TileTiling(4, 8, 4, 4, 16, 4));
 
     /**
      * Scores and outputs that a work-item may hold: of 255 registers on NVIDIA and 256 on AMD the rest is for what is
