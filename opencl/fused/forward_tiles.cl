@@ -6,6 +6,40 @@
 //   output [batch, queryHeads, queryLength, valueDim]      row-major
 //   logSumExp [batch, queryHeads, queryLength], written with HAS_LOG_SUM_EXP only
 //   partialOutput, partialLogSumExp: written instead if splits > 1, as merge_splits.cl reads them
+//
+// A work-group owns TILE_ROWS query rows of unitHeads heads that share a key/value head (1 unless a head's own queries would
+// leave most of a tile empty, as in decoding with grouped heads): row r is query r % queries of the unit's head r / queries.
+// It walks the keys that any of its rows may see, or its split's share of them, in tiles of TILE_KEYS:
+//
+//   S = Q K^T     from slices of DIM_SLICE dims of both, transposed on their way into local memory
+//   softcap, ALiBi, bias and masks on S, where the operation has them and, for key ranges, where the tile meets the end of one
+//   m' = max(m, max S), P = 2^(S - m'), l = l * 2^(m - m') + sum P, O = O * 2^(m - m') unless no m moved
+//   O += P V      from slices of KEY_SLICE keys of both
+//
+// and at the end O / l (Dao, "FlashAttention-2", 2023). S, P and O stay in registers; P goes through local memory a slice at
+// a time beside the values. Slices pass from global to local memory through registers, loaded before the products of the
+// slice before them and stored after. Two barriers for each slice, all with uniform trip counts. What lies where: tile_shape.clh.
+//
+// The count for the largest tiling, 128 x 128 on 256 work-items, float32 and widths of 128, for each work-item and tile of
+// keys:
+//
+//   16384 multiply-adds: 2 products x 128 x 8 x 8
+//    1024 16-byte loads from local memory: 4 floats serve 16 multiply-adds, twice what 32 floats per clock ask for
+//     128 4-byte and 34 16-byte stores to local memory
+//      48 16-byte loads from global memory: 6 bytes per clock and multiprocessor at the peak, from the second-level cache
+//      64 exp2, and 5 x 64 operations for scale, maximum, shift, sum and rescale
+//      26 barriers
+//
+// So 16384 of about 18300 instructions are multiply-adds: 90% of the peak if nothing waits. 64 scores, 64 outputs, 8 sums,
+// 16 carried, 8 + 4 multiplied leave 90 of 255 registers for addresses; ptxas (sm_90) takes 255 and spills 68 bytes, none with
+// widths of 64. One work-group fills the registers of a multiprocessor: 8 sub-groups, each with 64 independent sums.
+// Local memory: 37 KiB, 20 KiB with slices half as long.
+//
+// Options and key ranges are arguments, looked at once for each tile of keys; a kernel without OPTIONS (softcap, ALiBi, bias,
+// mask) is lighter. headDim is an argument: nothing is unrolled over it. valueDim is rounded up to MICRO_DIMS * COLUMN_ITEMS.
+//
+// A masked weight is 0, and 0 * NaN would be NaN: where a tile masks anything, slices of values are searched for what is not
+// finite on their way, and if there is any the slice goes the slow way, which leaves out what has weight 0.
 
 #include "common/key_range.clh"
 #include "fused/tile_options.clh"

@@ -155,13 +155,15 @@ public final class ForwardTiles implements Plan {
         throw new DeviceException("no tiling of forward_tiles fits " + context.device());
     }
 
-    private static Map<String, Object> defines(DeviceCall call) {
+    private Map<String, Object> defines(DeviceCall call) {
         Map<String, Object> defines = new HashMap<>();
         AttentionProblem problem = call.problem();
         DType dtype = problem.dtype();
         defines.put("STORAGE", dtype == DType.FLOAT32 ? 0 : dtype == DType.FLOAT16 ? 1 : 2);
         Attention attention = problem.attention();
-        if (attention.softcap().isPresent()
+        // What a GPU gains by a kernel without options, a CPU does not: there each build counts.
+        if (forcedTiling == null && context.device().type() == ClDevice.Type.CPU
+                || attention.softcap().isPresent()
                 || attention.mask().isPresent()
                 || attention.bias().isPresent()
                 || attention.alibiSlopes().length > 0) {

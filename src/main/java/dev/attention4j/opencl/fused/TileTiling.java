@@ -45,24 +45,25 @@ record TileTiling(int rowItems, int columnItems, int microRows, int microKeys, i
         List<TileTiling> suitable = new ArrayList<>();
         List<TileTiling> others = new ArrayList<>();
         for (TileTiling tiling : CANDIDATES) {
-            if (tiling.fits(device, problem.valueDim())) {
+            if (tiling.fits(device.maxWorkGroupSize(), device.localMemoryBytes(), problem.valueDim())) {
                 // Of a tile that is more than half empty, more than half of the arithmetic is for nothing.
                 (tiling.tileRows() < 2 * rows ? suitable : others).add(tiling);
             }
         }
-        Comparator<TileTiling> smallest = Comparator.comparingInt(tiling -> tiling.tileRows() * tiling.tileKeys());
         if (device.type() == ClDevice.Type.CPU) {
             // Compilers for CPUs turn work-items into loops and keep what they own in memory: the smallest builds fastest.
-            suitable.sort(smallest);
+            suitable.addAll(others);
+            suitable.sort(Comparator.comparingInt(tiling -> tiling.tileRows() * tiling.tileKeys()));
+            return suitable;
         }
         others.sort(Comparator.comparingInt(TileTiling::tileRows));
         suitable.addAll(others);
         return suitable;
     }
 
-    private boolean fits(ClDevice device, int valueDim) {
-        return groupItems() <= device.maxWorkGroupSize()
-                && localBytes(valueDim) <= device.localMemoryBytes()
+    boolean fits(int largestGroup, long localMemoryBytes, int valueDim) {
+        return groupItems() <= largestGroup
+                && localBytes(valueDim) <= localMemoryBytes
                 && microRows * (microKeys + microDims(valueDim)) <= MOST_SUMS;
     }
 
@@ -89,7 +90,7 @@ record TileTiling(int rowItems, int columnItems, int microRows, int microKeys, i
         int scoreVectors = dimSlice * (tileRows() / 4 + 1 + tileKeys() / 4 + 1);
         int outputVectors = columnItems * sliceKeys * (weightPitch + columnItems * microDims(valueDim) / 4);
         int bytesOfRow = 3 * 4 + 2 * 4 + 8 + 2 * 4 + 2 * 8;
-        return 16L * Math.max(scoreVectors, outputVectors) + (long) bytesOfRow * tileRows() + 8;
+        return 16L * Math.max(scoreVectors, outputVectors) + (long) bytesOfRow * tileRows() + 16;
     }
 
     void define(int valueDim, Map<String, Object> defines) {
