@@ -5,7 +5,7 @@
 //   value  [batch, keyValueHeads, keys, valueDim]          likewise
 //   output [batch, queryHeads, queryLength, valueDim]      row-major
 //   logSumExp [batch, queryHeads, queryLength], written with HAS_LOG_SUM_EXP only
-//   partialOutput, partialLogSumExp: written instead if splits > 1, as merge_splits.cl reads them
+//   partialOutput, partialSums: written instead if splits > 1, as merge_splits.cl reads them
 //
 // A work-group owns TILE_ROWS query rows of unitHeads heads that share a key/value head (1 unless a head's own queries would
 // leave most of a tile empty, as in decoding with grouped heads): row r is query r % queries of the unit's head r / queries.
@@ -53,7 +53,7 @@ __kernel __attribute__((reqd_work_group_size(GROUP_ITEMS, 1, 1))) void forward_t
     __global const STORED *query, long queryOffset, long queryBatchStride, long queryHeadStride, long queryRowStride,
     __global const STORED *key, long keyOffset, long keyBatchStride, long keyHeadStride, long keyRowStride,
     __global const STORED *value, long valueOffset, long valueBatchStride, long valueHeadStride, long valueRowStride,
-    __global STORED *output, __global float *logSumExp, __global float *partialOutput, __global float *partialLogSumExp,
+    __global STORED *output, __global float *logSumExp, __global float *partialOutput, __global float2 *partialSums,
     int features, int splits, int queryHeads, int group, int unitHeads, int queries, int keys, int headDim, int valueDim,
     float scale, float softcap, __global const int *keyRanges, int offset, int left, int right,
     __global const float *alibiSlopes, int slopeStride, __global const float *sinks,
@@ -275,11 +275,11 @@ __kernel __attribute__((reqd_work_group_size(GROUP_ITEMS, 1, 1))) void forward_t
     for (int row = item; row < TILE_ROWS; row += GROUP_ITEMS) {
         const float sum = sum_of_parts(weightStaging, row);
         ((__local float *)rowShift)[row] = sum == 0.0f ? 0.0f : 1.0f / sum;
-        const float whole = sum == 0.0f ? -INFINITY : LN2 * (((__local float *)rowMaximum)[row] + log2(sum));
+        const float maximum = ((__local float *)rowMaximum)[row];
         if (row < rowsHere && splits > 1) {
-            partialLogSumExp[split * rowsOfAll + firstOutput + row] = whole;
+            partialSums[split * rowsOfAll + firstOutput + row] = (float2)(maximum, sum);
         } else if (row < rowsHere && (features & HAS_LOG_SUM_EXP) != 0) {
-            logSumExp[firstOutput + row] = whole;
+            logSumExp[firstOutput + row] = sum == 0.0f ? -INFINITY : LN2 * (maximum + log2(sum));
         }
     }
     barrier(CLK_LOCAL_MEM_FENCE);

@@ -28,9 +28,6 @@ public final class ForwardTiles implements Plan {
     /** Queries of a head from which on it fills tiles alone. */
     private static final int SHORT_QUERY = 32;
 
-    /** Work-items that keep a compute unit busy: fewer, and the keys are split. */
-    private static final int ITEMS_PER_UNIT = 256;
-
     private final DeviceContext context;
     private final MergeSplits mergeSplits;
 
@@ -96,10 +93,10 @@ public final class ForwardTiles implements Plan {
         long rows = (long) problem.batch() * problem.queryHeads() * problem.queryLength();
         ClBuffer unused = call.output();
         ClBuffer partialOutput = unused;
-        ClBuffer partialLogSumExp = unused;
+        ClBuffer partialSums = unused;
         if (splits > 1) {
             partialOutput = call.scratch().apply(MergeSplits.Partial.outputBytes(splits, rows, problem.valueDim()));
-            partialLogSumExp = call.scratch().apply(MergeSplits.Partial.logSumExpBytes(splits, rows));
+            partialSums = call.scratch().apply(MergeSplits.Partial.sumsBytes(splits, rows));
         }
         int unitHeads = unitHeads(problem);
         boolean softcap = attention.softcap().isPresent();
@@ -111,7 +108,7 @@ public final class ForwardTiles implements Plan {
                 .buffer(call.output())
                 .buffer(call.logSumExp() == null ? unused : call.logSumExp())
                 .buffer(partialOutput)
-                .buffer(partialLogSumExp)
+                .buffer(partialSums)
                 .integer(features(call))
                 .integer(splits)
                 .integer(problem.queryHeads())
@@ -134,7 +131,7 @@ public final class ForwardTiles implements Plan {
                 .launch(tiled.kernel(), new long[] {groups * tiling.groupItems()}, new long[] {tiling.groupItems()});
         if (splits > 1) {
             mergeSplits.enqueue(
-                    new MergeSplits.Partial(partialOutput, partialLogSumExp, splits, rows, problem.valueDim()),
+                    new MergeSplits.Partial(partialOutput, partialSums, splits, rows, problem.valueDim()),
                     problem.dtype(),
                     call.output(),
                     call.logSumExp());
@@ -230,7 +227,7 @@ public final class ForwardTiles implements Plan {
         ClDevice device = context.device();
         long rows = (long) problem.batch() * problem.queryHeads() * problem.queryLength();
         long keyTiles = (problem.keyLength() + tiling.tileKeys() - 1L) / tiling.tileKeys();
-        long busy = (long) device.computeUnits() * Math.max(1, ITEMS_PER_UNIT / tiling.groupItems());
+        long busy = (long) device.computeUnits() * tiling.groupsPerUnit();
         long wanted = forcedSplits > 0 ? forcedSplits : busy / Math.max(1, groups(problem, tiling));
         long largest = maxScratchBytes > 0
                 ? maxScratchBytes
