@@ -42,6 +42,9 @@ final class EveryKernel {
     /** More than one tile along each axis: rows, keys, head width and value width. */
     private static final Shape RAGGED = new Shape(1, 1, 1, 67, 131, 18, 70);
 
+    /** Rows that are whole vectors, for which a kernel may be built apart. */
+    private static final Shape WHOLE_VECTORS = new Shape(1, 2, 1, 5, 12, 8, 16);
+
     /** Two rows that share their keys. */
     private static final Shape PAIR = new Shape(1, 2, 1, 1, 9, 5, 6);
 
@@ -105,10 +108,13 @@ final class EveryKernel {
             run(engine, plan + " " + name, TINY, DType.BFLOAT16, attention);
         }
         run(engine, plan + " ragged", RAGGED, DType.FLOAT16, EDGES);
-        // The staged plan knows neither rows that share keys nor splits.
+        // The staged plan knows neither vectors along a width, rows that share keys nor splits.
         if (!plan.equals(StagedPlan.NAME)) {
             Attention logSumExp = Attention.builder().logSumExp(true).build();
+            Attention softcap = Attention.builder().softcap(3).build();
             for (DType dtype : DTYPES) {
+                run(engine, plan + " whole vectors", WHOLE_VECTORS, dtype, logSumExp);
+                run(engine, plan + " whole vectors, softcap", WHOLE_VECTORS, dtype, softcap);
                 run(engine, plan + " pair", PAIR, dtype, logSumExp);
                 run(engine, plan + " long", LONG, dtype, logSumExp);
             }
