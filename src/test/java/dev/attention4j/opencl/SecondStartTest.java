@@ -22,8 +22,11 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** A second start of a program compiles nothing and is quick. */
 class SecondStartTest {
-    /** Half a second is what a user may wait on a machine of his own; here others compute beside it. */
-    private static final double MOST_PROCESSOR_SECONDS = 1.5;
+    /**
+     * Half a second is what a user may wait on a machine of his own. Where others compute beside it even processor time is
+     * several times that, so this notices only what is out of all proportion; that nothing is compiled is exact.
+     */
+    private static final double MOST_PROCESSOR_SECONDS = 5;
 
     @TempDir
     Path temporary;
