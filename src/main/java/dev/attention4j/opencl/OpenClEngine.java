@@ -7,12 +7,15 @@ import dev.attention4j.AttentionResult;
 import dev.attention4j.DType;
 import dev.attention4j.EngineInfo;
 import dev.attention4j.EngineOptions;
+import dev.attention4j.ProjectingEngine;
+import dev.attention4j.Projector;
 import dev.attention4j.Tensor;
 import dev.attention4j.opencl.plan.DeviceCall;
 import dev.attention4j.opencl.plan.KeyRanges;
 import dev.attention4j.opencl.plan.Plan;
 import dev.attention4j.opencl.plan.Variant;
 import dev.attention4j.opencl.probe.DeviceProbe;
+import dev.attention4j.opencl.projection.ProjectionKernel;
 import dev.attention4j.opencl.runtime.ClBuffer;
 import dev.attention4j.opencl.runtime.ClDevice;
 import dev.attention4j.opencl.runtime.ClEvent;
@@ -20,7 +23,6 @@ import dev.attention4j.opencl.runtime.DeviceContext;
 import dev.attention4j.opencl.tuning.TuningDatabase;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -40,7 +42,7 @@ import java.util.function.Function;
  * <p>A call enqueues all its commands under the engine's lock (kernel arguments are not thread-safe) and waits for the
  * device outside of it, so that calls from several threads overlap.
  */
-public final class OpenClEngine implements AttentionEngine {
+public final class OpenClEngine implements ProjectingEngine {
     private final EngineInfo info;
     private final DeviceContext context;
     private final Planner planner;
@@ -49,6 +51,7 @@ public final class OpenClEngine implements AttentionEngine {
     private final Condition idle = lock.newCondition();
     private final Set<DeviceMemory> tensors = ConcurrentHashMap.newKeySet();
     private final ResultPool results = new ResultPool();
+    private final DeviceProjector projector;
     private final ExecutorService completer;
     private int underWay;
     private volatile boolean closed;
@@ -60,6 +63,7 @@ public final class OpenClEngine implements AttentionEngine {
         try {
             TuningDatabase tuning = TuningDatabase.open(options.tuning(), device.name(), device.driverVersion());
             planner = new Planner(Plans.of(context), Plans.deviceClass(context), options.plan(), tuning);
+            projector = new DeviceProjector(this, ProjectionKernel.of(context));
         } catch (RuntimeException e) {
             context.close();
             throw e;
@@ -140,23 +144,15 @@ public final class OpenClEngine implements AttentionEngine {
         return finish(enqueue(query, key, value, attention, problem -> planner.insist(problem, variant)));
     }
 
-    private AttentionResult finish(PendingCall pending) {
-        try {
-            return pending.finish();
-        } finally {
-            callEnded();
-        }
-    }
-
     @Override
     public CompletableFuture<AttentionResult> attendAsync(Tensor query, Tensor key, Tensor value, Attention attention) {
-        PendingCall pending = enqueue(query, key, value, attention, planner::choose);
+        PendingCall<AttentionResult> pending = enqueue(query, key, value, attention, planner::choose);
         CompletableFuture<AttentionResult> future = new CompletableFuture<>();
         completer.execute(() -> complete(pending, future));
         return future;
     }
 
-    private void complete(PendingCall pending, CompletableFuture<AttentionResult> future) {
+    private void complete(PendingCall<AttentionResult> pending, CompletableFuture<AttentionResult> future) {
         try {
             AttentionResult result = pending.finish();
             // On another thread: what the caller hangs on the future may wait for the next call, which this thread
@@ -174,7 +170,7 @@ public final class OpenClEngine implements AttentionEngine {
         }
     }
 
-    private PendingCall enqueue(
+    private PendingCall<AttentionResult> enqueue(
             Tensor query,
             Tensor key,
             Tensor value,
@@ -187,53 +183,24 @@ public final class OpenClEngine implements AttentionEngine {
         checkOwner("value", value);
         attention.mask().ifPresent(mask -> checkOwner("mask", mask));
         attention.bias().ifPresent(bias -> checkOwner("bias", bias));
-        lock.lock();
-        try {
-            checkOpen();
-            Planner.Choice choice = chooser.apply(problem);
-            Transfers transfers = new Transfers(this, context, options.poison());
-            PendingCall pending;
-            List<Tensor> results = new ArrayList<>();
-            try {
-                pending = enqueue(problem, choice, transfers, results, query, key, value);
-            } catch (RuntimeException | Error e) {
-                // What was enqueued before the failure still reads the buffers.
-                context.queue().finish();
-                transfers.shared().forEach(ClBuffer::close);
-                results.forEach(Tensor::close);
-                throw e;
-            } finally {
-                transfers.releasePooled();
-            }
-            underWay++;
-            return pending;
-        } finally {
-            lock.unlock();
-        }
+        return enqueue(
+                "attention", transfers -> enqueue(problem, chooser.apply(problem), transfers, query, key, value));
     }
 
-    private PendingCall enqueue(
+    private AttentionResult enqueue(
             AttentionProblem problem,
             Planner.Choice choice,
             Transfers transfers,
-            List<Tensor> results,
             Tensor query,
             Tensor key,
             Tensor value) {
         Attention attention = problem.attention();
         boolean onHost = query.isOnHost();
         Transfers.Result output = transfers.result(problem.dtype(), onHost, problem.outputShape());
-        results.add(output.tensor());
         Transfers.Result weights =
                 attention.wantsWeights() ? transfers.result(DType.FLOAT32, onHost, problem.weightsShape()) : null;
-        if (weights != null) {
-            results.add(weights.tensor());
-        }
         Transfers.Result logSumExp =
                 attention.wantsLogSumExp() ? transfers.result(DType.FLOAT32, onHost, problem.logSumExpShape()) : null;
-        if (logSumExp != null) {
-            results.add(logSumExp.tensor());
-        }
         Plan plan = choice.plan();
         plan.enqueue(new DeviceCall(
                 problem,
@@ -257,14 +224,63 @@ public final class OpenClEngine implements AttentionEngine {
                 logSumExp == null ? null : logSumExp.buffer(),
                 options.maxScratchBytes(),
                 transfers::scratch));
-        transfers.enqueueResults();
-        ClEvent done = context.queue().marker("attention by the plan " + plan.name());
-        AttentionResult result = new AttentionResult(
+        return new AttentionResult(
                 output.tensor(),
                 weights == null ? null : weights.tensor(),
                 logSumExp == null ? null : logSumExp.tensor(),
                 plan.name());
-        return new PendingCall(done, result, transfers.shared(), transfers.alive());
+    }
+
+    /**
+     * Enqueues a call under the lock.
+     *
+     * @param what names it in errors of the device
+     * @param commands enqueues the call's kernels, with results that are all {@link Transfers#result}'s
+     * @return to be ended by {@link #finish}, outside of the lock
+     */
+    <T> PendingCall<T> enqueue(String what, Function<Transfers, T> commands) {
+        lock.lock();
+        try {
+            checkOpen();
+            Transfers transfers = new Transfers(this, context, options.poison());
+            PendingCall<T> pending;
+            try {
+                T result = commands.apply(transfers);
+                transfers.enqueueResults();
+                pending = new PendingCall<>(
+                        context.queue().marker(what),
+                        result,
+                        transfers.results(),
+                        transfers.shared(),
+                        transfers.alive());
+            } catch (RuntimeException | Error e) {
+                // What was enqueued before the failure still reads the buffers.
+                context.queue().finish();
+                transfers.shared().forEach(ClBuffer::close);
+                transfers.results().forEach(Tensor::close);
+                throw e;
+            } finally {
+                transfers.releasePooled();
+            }
+            underWay++;
+            return pending;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Waits for a call and gives its result. */
+    <T> T finish(PendingCall<T> pending) {
+        try {
+            return pending.finish();
+        } finally {
+            callEnded();
+        }
+    }
+
+    @Override
+    public Projector projector() {
+        return projector;
     }
 
     /**
@@ -307,9 +323,17 @@ public final class OpenClEngine implements AttentionEngine {
     public Tensor download(Tensor tensor) {
         checkOpen();
         checkOwner("tensor", tensor);
+        if (!tensor.isOnHost() && tensor.isContiguous() && tensor.offset() == 0 && tensor.elementCount() > 0) {
+            return finish(enqueue("a download", transfers -> transfers.copyToHost(tensor)));
+        }
         Tensor copy = Tensor.zeros(tensor.dtype(), tensor.shape());
         copy.bytes().put(tensor.contiguous().bytes());
         return copy;
+    }
+
+    /** The device, for tests that count what is copied. */
+    DeviceContext context() {
+        return context;
     }
 
     /** Where results on the host get their memory. */
@@ -361,7 +385,7 @@ public final class OpenClEngine implements AttentionEngine {
 
     // ---- the engine's own life
 
-    private void checkOwner(String name, Tensor tensor) {
+    void checkOwner(String name, Tensor tensor) {
         AttentionEngine owner = tensor.memory().engine();
         if (owner != null && owner != this) {
             throw new IllegalArgumentException(
@@ -370,7 +394,7 @@ public final class OpenClEngine implements AttentionEngine {
         }
     }
 
-    private void checkOpen() {
+    void checkOpen() {
         if (closed) {
             throw new IllegalStateException("the engine " + info.id() + " (" + info.name() + ") is closed");
         }
