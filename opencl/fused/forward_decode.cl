@@ -17,8 +17,8 @@
 //
 // Memory of a work-group, in floats: rows * (headDim + valueDim + KEY_BLOCK + 2), given by the host.
 //
-// Rows are all of a unit's: row r is query r % queries of head firstHead + r / queries. A block of keys stays in the
-// first-level cache while ROW_TILE rows after ROW_TILE rows use it.
+// Rows are all of a unit's: row r is query r % queries of head firstHead + r / queries. A block of keys stays in a
+// core's own cache while ROW_TILE rows after ROW_TILE rows use it.
 
 #include "common/exp2.clh"
 #include "common/key_range.clh"
@@ -33,7 +33,7 @@
 #define DIM_TILE 4 // vectors of output in registers, for each of ROW_TILE rows
 #endif
 #ifndef KEY_BLOCK
-#define KEY_BLOCK 64 // keys between two rescales, a multiple of VECTOR_WIDTH
+#define KEY_BLOCK 256 // keys between two rescales, a multiple of VECTOR_WIDTH; long runs are what memory likes
 #endif
 
 #define KEY_TILE 4 // keys whose scores are summed at a time
@@ -55,14 +55,13 @@ void ask_for_row(__global const STORED *row, int width) {
 #endif
 }
 
-// The row that is AHEAD_BYTES behind row k of the block's `rows` rows, or of those that are read after them.
+// The row that is `ahead` rows behind row k of the block's `rows` rows, or of those that are read after them.
 void ask_ahead(__global const STORED *from, long rowStride, int width, __global const STORED *next, long nextRowStride,
-               int nextWidth, int rows, int k) {
-    const int ahead = k + max(1, AHEAD_BYTES / (width * (int)sizeof(STORED)));
-    if (ahead < rows) {
-        ask_for_row(from + ahead * rowStride, width);
+               int nextWidth, int rows, int k, int ahead) {
+    if (k + ahead < rows) {
+        ask_for_row(from + (k + ahead) * rowStride, width);
     } else {
-        ask_for_row(next + (ahead - rows) * nextRowStride, nextWidth);
+        ask_for_row(next + (k + ahead - rows) * nextRowStride, nextWidth);
     }
 }
 
@@ -169,6 +168,8 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_decode(
     begin = max(begin, split * splitKeys);
     end = min(end, (split + 1) * splitKeys);
 
+    const int keysAhead = max(1, AHEAD_BYTES / (headDim * (int)sizeof(STORED)));
+    const int valuesAhead = max(1, AHEAD_BYTES / (valueDim * (int)sizeof(STORED)));
     for (int firstKey = begin; firstKey < end; firstKey += KEY_BLOCK) {
         const int keysHere = min(KEY_BLOCK, end - firstKey);
         __global const STORED *keyRows = key + firstKey * keyRowStride;
@@ -177,7 +178,8 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_decode(
         for (int firstRow = 0; firstRow < rows; firstRow += ROW_TILE) {
             for (int k = 0; k < keysHere; k += KEY_TILE) {
                 for (int t = 0; t < KEY_TILE; t++) {
-                    ask_ahead(keyRows, keyRowStride, headDim, valueRows, valueRowStride, valueDim, keysHere, k + t);
+                    ask_ahead(keyRows, keyRowStride, headDim, valueRows, valueRowStride, valueDim, keysHere, k + t,
+                              keysAhead);
                 }
                 score_tile(keyRows, keyRowStride, k, keysHere, queryRows, firstRow, rows, headDim, scale, scores);
             }
@@ -274,7 +276,8 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_decode(
             for (int k0 = 0; k0 < keysHere; k0 += VALUE_TILE) {
                 const int k1 = min(k0 + VALUE_TILE, keysHere);
                 for (int k = k0; k < k1; k++) {
-                    ask_ahead(valueRows, valueRowStride, valueDim, nextKeys, keyRowStride, headDim, keysHere, k);
+                    ask_ahead(valueRows, valueRowStride, valueDim, nextKeys, keyRowStride, headDim, keysHere, k,
+                              valuesAhead);
                 }
                 float factor[ROW_TILE];
                 for (int r = 0; r < ROW_TILE; r++) {

@@ -117,7 +117,7 @@ public final class AttentionBuilder {
     }
 
     /**
-     * Says which key a query stands at, for causal and window.
+     * Says which key a query stands at, for causal, window and ALiBi.
      *
      * @param alignment top-left unless set
      * @return this
@@ -129,7 +129,7 @@ public final class AttentionBuilder {
     }
 
     /**
-     * Says which key a query stands at, for causal and window: query i at key i + offset.
+     * Says which key a query stands at, for causal, window and ALiBi: query i at key i + offset.
      *
      * @param offsets one for all batch rows (or packed sequences), or one for each; negative is legal
      * @return this

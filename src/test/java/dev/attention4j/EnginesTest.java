@@ -63,9 +63,9 @@ class EnginesTest {
                 assertThat(engine.info()).isEqualTo(info);
                 assertThat(engine.plans()).isNotEmpty();
                 AttentionProblem problem = new AttentionProblem(1, 1, 1, 4, 4, 8, 8, DType.FLOAT32, Attention.DEFAULT);
-                assertThat(engine.explain(problem))
-                        .contains(engine.plans().get(0))
-                        .doesNotContain("\n");
+                String explanation = engine.explain(problem);
+                assertThat(explanation).doesNotContain("\n");
+                assertThat(engine.plans()).as(explanation).anyMatch(explanation::startsWith);
             }
         }
     }

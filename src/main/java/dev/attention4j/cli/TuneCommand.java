@@ -94,9 +94,10 @@ final class TuneCommand implements Callable<Integer> {
         if (dryRun) {
             out.println("Nothing was kept (--dry-run).");
         } else if (kept == 0) {
-            out.println("Nothing to keep: the defaults are as fast as anything here, within 2 %.");
+            out.println("Nothing to keep: nothing is clearly faster than the defaults.");
         } else {
-            out.println("Kept in " + user.file() + " for engines that are opened from now on; delete it to forget.");
+            out.println("Kept for engines that are opened from now on; delete the file to forget:");
+            out.println(user.file());
         }
         if (!right) {
             out.println("WRONG results were found, see above: the device's compiler or a kernel is at fault.");

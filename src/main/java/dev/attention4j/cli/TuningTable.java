@@ -14,15 +14,12 @@ import java.util.stream.Collectors;
 
 /** What became of each variant of a shape, the fastest first, and who won. */
 final class TuningTable {
+    private static final int COLUMNS = Text.WIDTH + 16;
+
     private TuningTable() {}
 
     static void print(TuningResult result, AttentionProblem problem, PrintWriter out) {
         Map<String, Tunables> common = common(result.trials());
-        double untunedMs = result.trials().stream()
-                .filter(trial -> trial.variant().equals(result.untuned()))
-                .mapToDouble(Trial::milliseconds)
-                .findFirst()
-                .orElse(Double.NaN);
         Table table = new Table("plan", "tiling", "ms", "GFLOP/s", "ratio", "");
         for (Trial trial : result.trials()) {
             double ms = trial.milliseconds();
@@ -32,16 +29,17 @@ final class TuningTable {
                     varying(trial.variant(), common),
                     timed ? number(ms) : "",
                     timed ? number(problem.flops() / ms / 1e6) : "",
-                    timed ? String.format(Locale.ROOT, "%.2f", untunedMs / ms) : "",
+                    timed ? String.format(Locale.ROOT, "%.2f", trial.ratio()) : "",
                     remark(trial, result));
         }
-        out.println(table.text(Text.WIDTH + 16));
+        out.println(table.text(COLUMNS));
         common.forEach((plan, tunables) -> {
             if (!tunables.values().isEmpty()) {
-                out.println("All of " + plan + ": " + spaced(tunables));
+                Text.wrap("All of " + plan + ": " + spaced(tunables), COLUMNS).forEach(out::println);
             }
         });
-        result.fastest().ifPresent(fastest -> out.println(verdict(fastest, result)));
+        result.fastest().ifPresent(fastest -> Text.wrap(verdict(fastest, result), COLUMNS)
+                .forEach(out::println));
     }
 
     private static String verdict(Trial fastest, TuningResult result) {
@@ -50,9 +48,11 @@ final class TuningTable {
         }
         return String.format(
                 Locale.ROOT,
-                "The fastest was timed by turns with the default again: %.3f times as fast%s.",
+                "The fastest was timed by turns with the default again: %.3f times as fast, faster in %d of %d turns%s.",
                 result.gain(),
-                result.isClearlyBetter() ? "" : ", which is not clearly better; the default stays");
+                result.won(),
+                result.turns(),
+                result.isClearlyBetter() ? "" : ": not clearly better, the default stays");
     }
 
     private static String remark(Trial trial, TuningResult result) {

@@ -5,18 +5,21 @@ import dev.attention4j.AttentionProblem;
 import dev.attention4j.DType;
 import dev.attention4j.Tensor;
 import java.nio.FloatBuffer;
-import java.util.Arrays;
 import java.util.stream.IntStream;
 
 /**
  * The scores as far as a step, in float32, by plain Java on all cores.
  *
- * <p>Keys are transposed once for each key/value head, so that the innermost loop runs along keys, which a compiler makes
- * vectors of, and one read of a key serves a few queries.
+ * <p>Keys are transposed once for each key/value head, so that the innermost loop runs along keys, which HotSpot makes
+ * vectors of, and one read of a key serves a few queries. It does so only where each row is an array of its own, and for
+ * no more of them than here.
  */
 final class Scores {
     /** Queries that share the read of a key. */
     private static final int BLOCK = 4;
+
+    /** Keys at a time, so that the scores of a block of queries stay in the innermost cache. */
+    private static final int TILE = 512;
 
     private final AttentionProblem problem;
     private final float[] query;
@@ -51,7 +54,7 @@ final class Scores {
         int groupRows = problem.queryHeads() / problem.keyValueHeads() * problem.queryLength();
         int blocks = (groupRows + BLOCK - 1) / BLOCK;
         for (int slice = 0; slice < problem.batch() * problem.keyValueHeads(); slice++) {
-            float[] transposed = scores.transposed(keys, slice);
+            float[][] transposed = scores.transposed(keys, slice);
             int firstRow = slice * groupRows;
             int endRow = firstRow + groupRows;
             IntStream.range(0, blocks).parallel().forEach(block -> {
@@ -62,36 +65,34 @@ final class Scores {
         return result;
     }
 
-    private float[] transposed(float[] keys, int slice) {
+    /** A row for each dim, and one of zeros if their number is odd, for they are read in pairs. */
+    private float[][] transposed(float[] keys, int slice) {
         int length = problem.keyLength();
         int dim = problem.headDim();
-        float[] transposed = new float[dim * length];
+        float[][] transposed = new float[dim + dim % 2][length];
         for (int j = 0; j < length; j++) {
             int at = (slice * length + j) * dim;
             for (int d = 0; d < dim; d++) {
-                transposed[d * length + j] = keys[at + d];
+                transposed[d][j] = keys[at + d];
             }
         }
         return transposed;
     }
 
     /** A row is a query of a head of a batch row, counted as they lie. */
-    private void block(float[] transposed, int firstRow, int endRow, FloatBuffer target) {
+    private void block(float[][] transposed, int firstRow, int endRow, FloatBuffer target) {
         int keys = problem.keyLength();
+        float[][] queries = new float[BLOCK][transposed.length];
+        for (int row = firstRow; row < endRow; row++) {
+            int dim = problem.headDim();
+            System.arraycopy(query, row * dim, queries[row - firstRow], 0, dim);
+        }
         float[][] scores = new float[BLOCK][keys];
-        int dim = problem.headDim();
-        // Rows beyond the last repeat it, into scores that nobody reads.
-        int[] at = new int[BLOCK];
-        Arrays.setAll(at, n -> Math.min(firstRow + n, endRow - 1) * dim);
-        for (int d = 0; d < dim; d++) {
-            addScaled(
-                    transposed,
-                    d * keys,
-                    scores,
-                    query[at[0] + d],
-                    query[at[1] + d],
-                    query[at[2] + d],
-                    query[at[3] + d]);
+        for (int from = 0; from < keys; from += TILE) {
+            int to = Math.min(keys, from + TILE);
+            for (int d = 0; d < transposed.length; d += 2) {
+                addProducts(scores, transposed[d], transposed[d + 1], queries, d, from, to);
+            }
         }
         for (int row = firstRow; row < endRow; row++) {
             float[] finished = scores[row - firstRow];
@@ -103,18 +104,28 @@ final class Scores {
         }
     }
 
-    private static void addScaled(
-            float[] keys, int at, float[][] scores, float query0, float query1, float query2, float query3) {
+    /** scores += queries[d] · keys of dim d + queries[d + 1] · those of dim d + 1. */
+    private static void addProducts(
+            float[][] scores, float[] keys, float[] nextKeys, float[][] queries, int d, int from, int to) {
         float[] scores0 = scores[0];
         float[] scores1 = scores[1];
         float[] scores2 = scores[2];
         float[] scores3 = scores[3];
-        for (int j = 0; j < scores0.length; j++) {
-            float key = keys[at + j];
-            scores0[j] += query0 * key;
-            scores1[j] += query1 * key;
-            scores2[j] += query2 * key;
-            scores3[j] += query3 * key;
+        float query0 = queries[0][d];
+        float query1 = queries[1][d];
+        float query2 = queries[2][d];
+        float query3 = queries[3][d];
+        float next0 = queries[0][d + 1];
+        float next1 = queries[1][d + 1];
+        float next2 = queries[2][d + 1];
+        float next3 = queries[3][d + 1];
+        for (int j = from; j < to; j++) {
+            float key = keys[j];
+            float next = nextKeys[j];
+            scores0[j] += query0 * key + next0 * next;
+            scores1[j] += query1 * key + next1 * next;
+            scores2[j] += query2 * key + next2 * next;
+            scores3[j] += query3 * key + next3 * next;
         }
     }
 

@@ -2,6 +2,7 @@ package dev.attention4j.opencl;
 
 import dev.attention4j.opencl.fused.ForwardDecode;
 import dev.attention4j.opencl.fused.ForwardRows;
+import dev.attention4j.opencl.fused.ForwardTiles;
 import dev.attention4j.opencl.plan.Plan;
 import dev.attention4j.opencl.runtime.ClDevice;
 import dev.attention4j.opencl.runtime.DeviceContext;
@@ -16,8 +17,11 @@ final class Plans {
         Plan staged = new StagedPlan(context);
         Plan rows = new ForwardRows(context);
         Plan decode = new ForwardDecode(context);
-        // A work-group of one work-item suits a CPU's vector units and would leave a GPU idle.
-        return isCpuClass(context) ? List.of(decode, rows, staged) : List.of(staged, rows, decode);
+        Plan tiles = new ForwardTiles(context);
+        // A work-group of one work-item suits a CPU's vector units and would leave a GPU idle; many work-items that
+        // meet at
+        // barriers suit a GPU, and a CPU only as a test.
+        return isCpuClass(context) ? List.of(decode, rows, tiles, staged) : List.of(tiles, staged, rows, decode);
     }
 
     static String deviceClass(DeviceContext context) {

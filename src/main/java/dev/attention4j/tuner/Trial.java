@@ -7,10 +7,12 @@ import dev.attention4j.opencl.plan.Variant;
  *
  * @param variant plan and tunables
  * @param outcome how far it came
- * @param milliseconds of a call: the median of all rounds, or of the first look if it came no further; NaN if not timed
+ * @param milliseconds of a call: the median of all rounds, or the least of the first looks if it came no further; NaN if
+ *     not timed
+ * @param ratio how many times as fast as the untuned variant was in the same rounds or looks; NaN if not timed
  * @param detail what is wrong with it; empty if nothing
  */
-public record Trial(Variant variant, Outcome outcome, double milliseconds, String detail) {
+public record Trial(Variant variant, Outcome outcome, double milliseconds, double ratio, String detail) {
     /** How far a variant came. */
     public enum Outcome {
         /** It was among the fastest and was timed in every round. */

@@ -5,6 +5,7 @@ import dev.attention4j.EngineInfo;
 import dev.attention4j.opencl.plan.Variant;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
@@ -12,21 +13,26 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.LongSupplier;
 
 /**
  * Finds the fastest variant for a problem.
  *
- * <p>First each is checked against the oracle: what is wrong cannot win. Then each is called a few times, the first time
- * without the clock, since it builds kernels; what is far from the fastest goes no further. The others take turns in
- * rounds (A B C, A B C, …), so that a machine that grows slower meanwhile does so for all alike. Since the fastest of
+ * <p>First each is checked against the oracle: what is wrong cannot win. Then each is called once without the clock, since
+ * that builds kernels. All timing is by turns (A B C, A B C, …), so that a machine that grows slower meanwhile does so for
+ * all alike: a few first looks, after which what is far from the fastest goes no further, then the rounds. Since the fastest of
  * many is so partly by luck, it is then timed anew by turns with what the engine picks untuned, and that ratio counts;
  * and since a race between work-items shows late, it is checked once more.
  */
 public final class Tuner {
+    private static final int LOOKS = 3;
     private static final int ROUNDS = 7;
     private static final int DUEL_ROUNDS = 11;
 
-    /** How much slower than the fastest the first look may be, for the rounds still to turn it. */
+    /** How many times as slow as the fastest at first sight is not worth a second. */
+    private static final double FAR = 2;
+
+    /** How many times as slow as the fastest at the first looks may still turn out the fastest. */
     private static final double NEAR = 1.3;
 
     private static final int MOST_FINALISTS = 8;
@@ -53,11 +59,14 @@ public final class Tuner {
 
     private final Workbench bench;
     private final Listener listener;
+    private final LongSupplier clock;
     private final Map<Variant, Trial> trials = new LinkedHashMap<>();
 
-    Tuner(Workbench bench, Listener listener) {
+    /** As {@link #tune} on any workbench, with any clock of nanoseconds. */
+    Tuner(Workbench bench, Listener listener, LongSupplier clock) {
         this.bench = bench;
         this.listener = listener;
+        this.clock = clock;
     }
 
     /**
@@ -71,14 +80,14 @@ public final class Tuner {
      */
     public static TuningResult tune(EngineInfo info, String plan, AttentionProblem problem, Listener listener) {
         try (DeviceWorkbench bench = new DeviceWorkbench(info, plan, problem)) {
-            return new Tuner(bench, listener).run();
+            return new Tuner(bench, listener, System::nanoTime).run();
         }
     }
 
     TuningResult run() {
         List<Variant> variants = bench.variants();
         Variant untuned = variants.get(0);
-        listener.begin(2 * variants.size() + ROUNDS + DUEL_ROUNDS);
+        listener.begin(2 * variants.size() + LOOKS + ROUNDS + DUEL_ROUNDS);
         List<Variant> right = new ArrayList<>();
         for (Variant variant : variants) {
             listener.step("checking");
@@ -86,28 +95,24 @@ public final class Tuner {
                 right.add(variant);
             }
         }
+        right.removeIf(variant -> !warmUp(variant));
         if (!right.contains(untuned)) {
-            return new TuningResult(ordered(), untuned, Optional.empty(), 1);
+            return TuningResult.of(ordered(), untuned, Optional.empty());
         }
-        for (Variant variant : right) {
-            listener.step("a first look");
-            look(variant);
-        }
-        if (trials.get(untuned).outcome() != Trial.Outcome.SLOW) {
-            return new TuningResult(ordered(), untuned, Optional.empty(), 1);
-        }
-        Map<Variant, double[]> times = rounds(finalists(untuned), ROUNDS, "round");
-        times.forEach(
-                (variant, each) -> trials.put(variant, new Trial(variant, Trial.Outcome.TIMED, median(each), "")));
+        Map<Variant, double[]> times = rounds(finalists(right, untuned), ROUNDS, "round");
+        times.forEach((variant, each) -> trials.put(
+                variant,
+                new Trial(variant, Trial.Outcome.TIMED, median(each), median(ratios(times.get(untuned), each)), "")));
         while (!ordered().get(0).variant().equals(untuned)) {
             Trial fastest = ordered().get(0);
-            double gain = duel(fastest.variant(), untuned);
+            double[] ratios = duel(fastest.variant(), untuned);
             // A race shows late.
             if (check(fastest.variant())) {
-                return new TuningResult(ordered(), untuned, Optional.of(fastest), gain);
+                int won = (int) Arrays.stream(ratios).filter(ratio -> ratio > 1).count();
+                return new TuningResult(ordered(), untuned, Optional.of(fastest), median(ratios), won, ratios.length);
             }
         }
-        return new TuningResult(ordered(), untuned, Optional.of(ordered().get(0)), 1);
+        return TuningResult.of(ordered(), untuned, Optional.of(ordered().get(0)));
     }
 
     private boolean check(Variant variant) {
@@ -121,30 +126,37 @@ public final class Tuner {
         }
     }
 
-    /** Outcome {@link Trial.Outcome#SLOW} until it is in the rounds. */
-    private void look(Variant variant) {
+    private boolean warmUp(Variant variant) {
+        listener.step("building");
         try {
             bench.run(variant);
-            double milliseconds = Math.min(turn(variant), turn(variant));
-            trials.put(variant, new Trial(variant, Trial.Outcome.SLOW, milliseconds, ""));
+            return true;
         } catch (RuntimeException e) {
             drop(variant, Trial.Outcome.FAILED, message(e));
+            return false;
         }
     }
 
-    /** The untuned one in any case, and the fastest. */
-    private List<Variant> finalists(Variant untuned) {
-        List<Trial> looked = ordered().stream()
-                .filter(trial -> trial.outcome() == Trial.Outcome.SLOW)
-                .toList();
-        double most = NEAR * looked.get(0).milliseconds();
-        Set<Variant> finalists = new LinkedHashSet<>();
-        finalists.add(untuned);
-        for (Trial trial : looked) {
-            if (trial.milliseconds() <= most && finalists.size() < MOST_FINALISTS) {
-                finalists.add(trial.variant());
-            }
+    /** The untuned one in any case, and the fastest of a few looks; what is far off is looked at but once. */
+    private List<Variant> finalists(List<Variant> right, Variant untuned) {
+        Map<Variant, Double> looks = new LinkedHashMap<>();
+        List<Variant> near = new ArrayList<>(right);
+        for (int look = 0; look < LOOKS; look++) {
+            listener.step("a first look");
+            near.forEach(variant -> looks.merge(variant, turn(variant), Math::min));
+            double most = FAR * Collections.min(looks.values());
+            near.removeIf(variant -> looks.get(variant) > most && !variant.equals(untuned));
         }
+        double untunedMs = looks.get(untuned);
+        looks.forEach((variant, milliseconds) -> trials.put(
+                variant, new Trial(variant, Trial.Outcome.SLOW, milliseconds, untunedMs / milliseconds, "")));
+        double most = NEAR * Collections.min(looks.values());
+        Set<Variant> finalists = new LinkedHashSet<>(List.of(untuned));
+        looks.entrySet().stream()
+                .filter(entry -> entry.getValue() <= most)
+                .sorted(Map.Entry.comparingByValue())
+                .limit(MOST_FINALISTS)
+                .forEach(entry -> finalists.add(entry.getKey()));
         return List.copyOf(finalists);
     }
 
@@ -160,35 +172,39 @@ public final class Tuner {
         return times;
     }
 
-    /** How many times as fast one is as the other: the median of the ratios within a round. */
-    private double duel(Variant one, Variant other) {
+    /** How many times as fast one is as the other, in each round. */
+    private double[] duel(Variant one, Variant other) {
         Map<Variant, double[]> times = rounds(List.of(one, other), DUEL_ROUNDS, "against the default");
-        double[] ratios = new double[DUEL_ROUNDS];
-        for (int round = 0; round < DUEL_ROUNDS; round++) {
-            ratios[round] = times.get(other)[round] / times.get(one)[round];
+        return ratios(times.get(other), times.get(one));
+    }
+
+    private static double[] ratios(double[] base, double[] times) {
+        double[] ratios = new double[base.length];
+        for (int round = 0; round < ratios.length; round++) {
+            ratios[round] = base[round] / times[round];
         }
-        return median(ratios);
+        return ratios;
     }
 
     /** Milliseconds of a call. */
     private double turn(Variant variant) {
-        long start = System.nanoTime();
+        long start = clock.getAsLong();
         int calls = 0;
         double milliseconds;
         do {
             bench.run(variant);
             calls++;
-            milliseconds = (System.nanoTime() - start) / 1e6;
+            milliseconds = (clock.getAsLong() - start) / 1e6;
         } while (milliseconds < TURN_MS);
         return milliseconds / calls;
     }
 
     private void drop(Variant variant, Trial.Outcome outcome, String why) {
-        trials.put(variant, new Trial(variant, outcome, Double.NaN, why));
+        trials.put(variant, new Trial(variant, outcome, Double.NaN, Double.NaN, why));
     }
 
     private List<Trial> ordered() {
-        // Medians before first looks: these are the better of two, and would come first by that alone.
+        // Medians before first looks: these are the best of few, and would come first by that alone.
         return trials.values().stream()
                 .sorted(Comparator.comparing(Trial::outcome).thenComparingDouble(Trial::milliseconds))
                 .toList();

@@ -21,7 +21,7 @@ class ErrorsTest {
     private Path folder;
 
     @ParameterizedTest
-    @ValueSource(strings = {"demo", "devices", "doctor", "attend", "conformance"})
+    @ValueSource(strings = {"demo", "devices", "doctor", "attend", "conformance", "tune"})
     void everyCommandHasHelp(String command) {
         Cli cli = Cli.run(command, "--help");
 
@@ -35,7 +35,8 @@ class ErrorsTest {
         Cli cli = Cli.run();
 
         assertThat(cli.exitCode()).isEqualTo(2);
-        assertThat(cli.out()).contains("Usage: attention4j", "demo", "devices", "doctor", "attend", "conformance");
+        assertThat(cli.out())
+                .contains("Usage: attention4j", "demo", "devices", "doctor", "attend", "conformance", "tune");
     }
 
     @Test
@@ -80,7 +81,10 @@ class ErrorsTest {
                 "conformance --device cpu --json no/such/a.json | --json: no/such/a.json, must be",
                 "demo --picture no/such/a.png | --picture: no/such/a.png, must be",
                 "demo --picture picture.jpeg | must end in .png",
-                "devices --json no/such/a.json | --json: no/such/a.json, must be"
+                "devices --json no/such/a.json | --json: no/such/a.json, must be",
+                "tune --shapes 1.8.8 | shape: \"1.8.8\", must be B.Hq.Hkv.Lq.Lk.D[.Dv]",
+                "tune --dtype float64 | --dtype: \"float64\", must be float32",
+                "tune --device oracle | --device: oracle has one way to compute"
             })
     void badUsageIsOneLine(String args, String says) {
         assertThat(assertRefused(Cli.run((Object[]) args.split(" ", -1)), 1)).contains(says);

@@ -6,6 +6,8 @@ import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 import dev.attention4j.AttentionEngine;
 import dev.attention4j.DType;
 import dev.attention4j.Tensor;
+import java.util.Optional;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
@@ -87,10 +89,10 @@ class OnnxAttentionRefusalsTest {
     void theCache() {
         Tensor past = Tensor.random(3, 2, 2, 4, 8);
         OnnxAttentionInputs lonely = new OnnxAttentionInputs(
-                query, key, key, good.attnMask(), java.util.Optional.of(past), good.pastValue(), good.nonpadKvSeqlen());
+                query, key, key, good.attnMask(), Optional.of(past), good.pastValue(), good.nonpadKvSeqlen());
         refused(PLAIN, lonely, "pastValue: not given, must be given with pastKey");
         OnnxAttentionInputs valuesAlone = new OnnxAttentionInputs(
-                query, key, key, good.attnMask(), good.pastKey(), java.util.Optional.of(past), good.nonpadKvSeqlen());
+                query, key, key, good.attnMask(), good.pastKey(), Optional.of(past), good.nonpadKvSeqlen());
         refused(PLAIN, valuesAlone, "pastKey: not given, must be given with pastValue");
         refused(
                 PLAIN,
@@ -157,7 +159,7 @@ class OnnxAttentionRefusalsTest {
         refused(() -> QkMatmulOutput.of(-1), "qkMatmulOutputMode: -1, must be 0 to 3");
     }
 
-    private static void refused(org.assertj.core.api.ThrowableAssert.ThrowingCallable call, String message) {
+    private static void refused(ThrowingCallable call, String message) {
         assertThatIllegalArgumentException().isThrownBy(call).withMessageContaining(message);
     }
 }

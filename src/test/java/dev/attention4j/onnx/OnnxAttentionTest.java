@@ -1,6 +1,8 @@
 package dev.attention4j.onnx;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+import static org.assertj.core.api.Assertions.within;
 
 import dev.attention4j.AttentionEngine;
 import dev.attention4j.DType;
@@ -175,7 +177,7 @@ class OnnxAttentionTest {
                         ? Tensor.random(random.nextLong(), batch, length, (long) heads * width)
                         : Tensor.random(random.nextLong(), batch, heads, length, width))
                 .to(type);
-        // The last but one axis as it lies, or a view of every axis from the other side.
+        // Row-major, or as [batch, length, heads, width] seen through strides.
         return hidden || random.nextBoolean()
                 ? tensor
                 : tensor.permute(0, 2, 1, 3).contiguous().permute(0, 2, 1, 3);
@@ -216,8 +218,7 @@ class OnnxAttentionTest {
             OnnxAttentionResult result = OnnxAttention.builder()
                     .build()
                     .run(engine, OnnxAttentionInputs.of(zeros, keys, values).withAttnMask(mask));
-            assertThat(result.output().get(0, 0, 0, 0))
-                    .isCloseTo(1 / (1 + Math.exp(-2)), org.assertj.core.data.Offset.offset(1e-6));
+            assertThat(result.output().get(0, 0, 0, 0)).isCloseTo(1 / (1 + Math.exp(-2)), within(1e-6));
         }
     }
 
@@ -313,7 +314,7 @@ class OnnxAttentionTest {
                 OnnxAttention.builder().qkMatmulOutput(QkMatmulOutput.WEIGHTS).build();
         EngineOptions rows = TestEngines.options().withPlan("rows");
         try (AttentionEngine engine = AttentionEngine.open(device.id(), rows)) {
-            org.assertj.core.api.Assertions.assertThatExceptionOfType(UnsupportedPlanException.class)
+            assertThatExceptionOfType(UnsupportedPlanException.class)
                     .isThrownBy(() -> node.run(engine, OnnxAttentionInputs.of(tensor, tensor, tensor)))
                     .withMessageContaining("rows");
         }

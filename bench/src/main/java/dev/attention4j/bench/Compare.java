@@ -6,6 +6,7 @@ import dev.attention4j.EngineInfo;
 import dev.attention4j.EngineOptions;
 import dev.attention4j.Engines;
 import dev.attention4j.bench.peer.Peers;
+import dev.attention4j.opencl.runtime.ClDevice;
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;
 import java.io.IOException;
@@ -186,7 +187,7 @@ public final class Compare implements Callable<Integer> {
             contenders.addAll(openPeers(threads));
             Report report = new Report(primary(chosen), storage, threads, rounds, chosen, rooflines(chosen));
             header(out, chosen, report, threads);
-            compare(cases, storage, contenders, report, out);
+            compare(cases, storage, chosen, contenders, report, out);
             boolean failed =
                     report.all().stream().anyMatch(m -> !m.peer() && m.outcome() == Measurement.Outcome.FAILED);
             return failed ? ENGINE_FAILED : OK;
@@ -195,10 +196,23 @@ public final class Compare implements Callable<Integer> {
         }
     }
 
+    /** The first OpenCL device compared. */
+    private static ClDevice memoryDevice(List<EngineInfo> chosen) {
+        return chosen.stream()
+                .flatMap(engine -> Roofline.device(engine).stream())
+                .findFirst()
+                .orElse(null);
+    }
+
     private void compare(
-            List<ShapeCase> cases, DType storage, List<Contender> contenders, Report report, PrintWriter out)
+            List<ShapeCase> cases,
+            DType storage,
+            List<EngineInfo> chosen,
+            List<Contender> contenders,
+            Report report,
+            PrintWriter out)
             throws IOException {
-        Contest contest = new Contest(contenders, rounds, 1e3 * slowest);
+        Contest contest = new Contest(contenders, rounds, 1e3 * slowest, memoryDevice(chosen));
         ResultTable table = new ResultTable(out, report);
         long steps = (long) cases.size() * Contest.steps(contenders.size(), rounds);
         try (Progress progress = Progress.start("comparing", steps)) {

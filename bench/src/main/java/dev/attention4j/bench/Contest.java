@@ -1,6 +1,8 @@
 package dev.attention4j.bench;
 
+import dev.attention4j.AttentionProblem;
 import dev.attention4j.UnsupportedPlanException;
+import dev.attention4j.opencl.runtime.ClDevice;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;
@@ -24,6 +26,7 @@ final class Contest {
     /** Long enough for the threads of whoever had the turn before to stop spinning. */
     private static final long PAUSE_MS = 5;
 
+    private final ClDevice device;
     private final List<Contender> contenders;
     private final int rounds;
     private final double slowestMs;
@@ -36,8 +39,10 @@ final class Contest {
      *
      * @param rounds how many
      * @param slowestMs a contender whose call takes longer is not timed
+     * @param device whose memory's speed decoding steps are set beside; null for none
      */
-    Contest(List<Contender> contenders, int rounds, double slowestMs) {
+    Contest(List<Contender> contenders, int rounds, double slowestMs, ClDevice device) {
+        this.device = device;
         this.contenders = List.copyOf(contenders);
         this.rounds = rounds;
         this.slowestMs = slowestMs;
@@ -55,6 +60,7 @@ final class Contest {
         progress.step();
         Map<Contender, Measurement> measurements = new LinkedHashMap<>();
         Map<Contender, Runner> runners = new LinkedHashMap<>();
+        Optional<MemoryRead> memory = memoryRead(inputs);
         try {
             for (Contender contender : contenders) {
                 progress.say(inputs.shape() + " " + contender.name());
@@ -67,17 +73,39 @@ final class Contest {
                 for (Runner runner : List.copyOf(runners.values())) {
                     turn(runner, measurements, runners);
                 }
+                memory.ifPresent(MemoryRead::turn);
                 progress.step();
             }
+            double readGbPerS =
+                    memory.map(read -> read.gbPerS().orElse(Double.NaN)).orElse(Double.NaN);
             for (Runner runner : List.copyOf(runners.values())) {
-                finish(runner, measurements);
+                finish(runner, readGbPerS, measurements);
             }
         } finally {
+            memory.ifPresent(MemoryRead::close);
             closeAll(runners.values());
         }
         List<Measurement> ordered = new ArrayList<>();
         contenders.forEach(contender -> ordered.add(measurements.get(contender)));
         return ordered;
+    }
+
+    /** Only a decoding step, which uses each key and value once, is bound by how fast they are read. */
+    private Optional<MemoryRead> memoryRead(Inputs inputs) {
+        AttentionProblem problem = inputs.problem();
+        if (device == null || problem.queryLength() != 1) {
+            return Optional.empty();
+        }
+        return Optional.of(new MemoryRead(device, keyValueBytes(problem)));
+    }
+
+    /** What every call must read at least. */
+    static long keyValueBytes(AttentionProblem problem) {
+        return (long) problem.batch()
+                * problem.keyValueHeads()
+                * problem.keyLength()
+                * (problem.headDim() + problem.valueDim())
+                * problem.dtype().bytes();
     }
 
     private void warmUp(Entry entry, Map<Contender, Measurement> measurements, Map<Contender, Runner> runners) {
@@ -129,11 +157,11 @@ final class Contest {
     }
 
     /** The last result is checked as the first was: a race shows late. */
-    private void finish(Runner runner, Map<Contender, Measurement> measurements) {
+    private void finish(Runner runner, double readGbPerS, Map<Contender, Measurement> measurements) {
         Entry entry = runner.entry;
         try {
             runner.check();
-            measurements.put(entry.contender, runner.measurement());
+            measurements.put(entry.contender, runner.measurement(readGbPerS));
             bestRates.merge(entry.contender, entry.inputs.problem().flops() / runner.fastest, Math::max);
         } catch (RuntimeException e) {
             measurements.put(entry.contender, entry.without(Measurement.Outcome.FAILED, message(e)));
@@ -188,6 +216,7 @@ final class Contest {
                     false,
                     outcome,
                     reason,
+                    Double.NaN,
                     Double.NaN,
                     Double.NaN,
                     Double.NaN,
@@ -248,7 +277,7 @@ final class Contest {
             error = Math.max(error, entry.truth.check(entry.contender.name(), call.output()));
         }
 
-        Measurement measurement() {
+        Measurement measurement(double readGbPerS) {
             double[] sorted =
                     turns.stream().mapToDouble(Double::doubleValue).sorted().toArray();
             double median = Figures.median(sorted);
@@ -265,6 +294,7 @@ final class Contest {
                     sorted[sorted.length - 1],
                     entry.inputs.problem().flops() / median / 1e6,
                     error,
+                    readGbPerS,
                     entry.truth.against());
         }
     }

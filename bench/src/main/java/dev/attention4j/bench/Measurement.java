@@ -15,6 +15,8 @@ package dev.attention4j.bench;
  * @param mostMs the slowest round, milliseconds
  * @param gflops useful GFLOP/s by the median
  * @param maxError the largest error against {@link #checkedAgainst}
+ * @param readGbPerS how fast the device reads as many bytes as keys and values are, in turns with the contenders, 10⁹ a
+ *     second; NaN unless the shape is a decoding step
  * @param checkedAgainst see {@link Truth#against}
  */
 record Measurement(
@@ -30,6 +32,7 @@ record Measurement(
         double mostMs,
         double gflops,
         double maxError,
+        double readGbPerS,
         String checkedAgainst) {
     /** Whether there are figures, and if not, whose doing that is. */
     enum Outcome {

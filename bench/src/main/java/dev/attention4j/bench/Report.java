@@ -80,6 +80,15 @@ final class Report {
                 : OptionalDouble.empty();
     }
 
+    /** How fast keys and values are read, as a share of a plain read of as many bytes in the same rounds. */
+    OptionalDouble fractionOfRead(Measurement measurement) {
+        if (!measurement.isTimed() || Double.isNaN(measurement.readGbPerS())) {
+            return OptionalDouble.empty();
+        }
+        long bytes = Contest.keyValueBytes(measurement.shape().problem(dtype, null));
+        return OptionalDouble.of(bytes / measurement.medianMs() / 1e6 / measurement.readGbPerS());
+    }
+
     private Roofline roofline(Measurement measurement) {
         return rooflines.getOrDefault(measurement.contender(), rooflines.get(""));
     }
@@ -172,6 +181,8 @@ final class Report {
         map.put("ratio_to_best_peer", rounded(ratio(measurement)));
         map.put("fraction_of_peak", rounded(fractionOfPeak(measurement)));
         map.put("fraction_of_roofline", rounded(fractionOfRoofline(measurement)));
+        map.put("read_gb_per_s", rounded(measurement.readGbPerS()));
+        map.put("fraction_of_read", rounded(fractionOfRead(measurement)));
         map.put("max_error", rounded(measurement.maxError()));
         map.put("checked_against", measurement.checkedAgainst());
         return map;

@@ -36,6 +36,13 @@ final class ResultTable {
                         ratio(report.ratio(measurement)),
                         percent(report.fractionOfPeak(measurement)),
                         String.format(Locale.ROOT, "%.1e", measurement.maxError()));
+                if (report.fractionOfRead(measurement).isPresent()) {
+                    out.printf(
+                            Locale.ROOT,
+                            "    keys and values at %s of the %s GB/s of a plain read%n",
+                            percent(report.fractionOfRead(measurement)),
+                            digits(measurement.readGbPerS()));
+                }
             } else {
                 String mark =
                         switch (measurement.outcome()) {

@@ -9,6 +9,7 @@ import dev.attention4j.opencl.runtime.ClKernel;
 import dev.attention4j.opencl.runtime.DeviceContext;
 import dev.attention4j.opencl.runtime.Devices;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
@@ -107,32 +108,65 @@ public record Roofline(double multiplyAddGflops, double copyGbPerS, double readG
     }
 
     private static double bandwidth(DeviceContext context, String name) {
-        int width = isCpu(context) ? 16 : 4;
-        int group = isCpu(context) ? 1 : 256;
-        ClKernel kernel = kernel(context, name, width, 8);
-        group = Math.min(group, kernel.largestGroup());
         long most = Math.min(
                 context.device().largestAllocationBytes(), context.device().globalMemoryBytes() / 8);
-        long vectors = Math.min(LARGE_BYTES, most) / ((long) width * Float.BYTES);
-        int each = isCpu(context) ? 4096 : 16;
-        long global = vectors / each / group * group;
-        long bytes = global * each * width * Float.BYTES;
-        ClBuffer in = context.pool().acquire(bytes);
-        ClBuffer out = context.pool().acquire(bytes);
+        Read run = Read.prepare(context, name, Math.min(LARGE_BYTES, most));
         try {
+            run.run(); // The first run may compile.
+            double ms = Double.MAX_VALUE;
+            for (int n = 0; n < RUNS; n++) {
+                ms = Math.min(ms, run.run());
+            }
+            return (name.equals("copy") ? 2.0 : 1.0) * run.bytes / ms / 1e6;
+        } finally {
+            run.buffers.forEach(context.pool()::release);
+        }
+    }
+
+    /**
+     * A read, or a copy, of a large buffer, ready to be run.
+     *
+     * @param context the device's
+     * @param kernel of {@code roofline/roofline.cl}
+     * @param buffers from and to; given back to the context's pool by whoever prepared it
+     * @param global work-items
+     * @param group work-items of a work-group
+     * @param each vectors of a work-item
+     * @param bytes read
+     */
+    record Read(
+            DeviceContext context,
+            ClKernel kernel,
+            List<ClBuffer> buffers,
+            long global,
+            int group,
+            int each,
+            long bytes) {
+        /** A read of about that many bytes. */
+        static Read prepare(DeviceContext context, long bytes) {
+            return prepare(context, "read", bytes);
+        }
+
+        private static Read prepare(DeviceContext context, String name, long wanted) {
+            int width = isCpu(context) ? 16 : 4;
+            ClKernel kernel = Roofline.kernel(context, name, width, 8);
+            int group = Math.min(isCpu(context) ? 1 : 256, kernel.largestGroup());
+            int each = isCpu(context) ? 4096 : 16;
+            long vectors = wanted / ((long) width * Float.BYTES);
+            long global = Math.max(1, vectors / each / group) * group;
+            long bytes = global * each * width * Float.BYTES;
+            ClBuffer in = context.pool().acquire(bytes);
+            ClBuffer out = context.pool().acquire(name.equals("copy") ? bytes : global * width * Float.BYTES);
             // Memory that was never written may not be there yet.
             context.queue().poison(in);
             context.queue().poison(out);
-            double ms = Double.MAX_VALUE;
-            for (int run = 0; run <= RUNS; run++) {
-                kernel.arguments().buffer(in).buffer(out).integer(each);
-                double took = time(context, kernel, global, group);
-                ms = run == 0 ? ms : Math.min(ms, took);
-            }
-            return (name.equals("copy") ? 2.0 : 1.0) * bytes / ms / 1e6;
-        } finally {
-            context.pool().release(in);
-            context.pool().release(out);
+            return new Read(context, kernel, List.of(in, out), global, group, each, bytes);
+        }
+
+        /** Runs it once, and gives the milliseconds. */
+        double run() {
+            kernel.arguments().buffer(buffers.get(0)).buffer(buffers.get(1)).integer(each);
+            return time(context, kernel, global, group);
         }
     }
 

@@ -176,7 +176,7 @@ class CompareTest {
                 new Broken(good, "late", 40), new Broken(good, "at once", 0), new Broken(good, "wrong", -1), good);
         List<Measurement> measured;
         try (Progress progress = Progress.start("test", 1)) {
-            measured = new Contest(contenders, 7, 3000).run(inputs, progress);
+            measured = new Contest(contenders, 7, 3000, null).run(inputs, progress);
         }
         assertThat(measured)
                 .extracting(Measurement::outcome)
@@ -196,7 +196,7 @@ class CompareTest {
         Inputs inputs = Inputs.of(shape, DType.FLOAT32);
         try (Progress progress = Progress.start("test", 1);
                 Contender slow = Peers.open("plain-java", 2)) {
-            List<Measurement> measured = new Contest(List.of(slow), 7, 1e-6).run(inputs, progress);
+            List<Measurement> measured = new Contest(List.of(slow), 7, 1e-6, null).run(inputs, progress);
             assertThat(measured.get(0).outcome()).isEqualTo(Measurement.Outcome.TOO_SLOW);
             assertThat(measured.get(0).reason()).contains("s a call");
         }

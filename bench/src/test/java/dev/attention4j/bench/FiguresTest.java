@@ -115,14 +115,40 @@ class FiguresTest {
     private static Measurement measurement(
             ShapeCase shape, String who, String plan, boolean peer, boolean ownChoice, double ms) {
         double gflops = shape.problem(DType.FLOAT32, null).flops() / ms / 1e6;
+        double read = shape.problem(DType.FLOAT32, null).queryLength() == 1 ? 20 : Double.NaN;
         return new Measurement(
-                shape, who, plan, peer, ownChoice, Measurement.Outcome.TIMED, "", ms, ms, ms, gflops, 1e-7, "oracle");
+                shape,
+                who,
+                plan,
+                peer,
+                ownChoice,
+                Measurement.Outcome.TIMED,
+                "",
+                ms,
+                ms,
+                ms,
+                gflops,
+                1e-7,
+                read,
+                "oracle");
+    }
+
+    @Test
+    void aDecodingStepIsSetBesideAPlainRead() {
+        ShapeCase decode = ShapeCase.parse("2.4.4.1.1000.64");
+        // 2 x 4 x 1000 x (64 + 64) x 4 bytes are 4.096 MB, in 0.25 ms 16.4 GB/s of 20.
+        Measurement measurement = measurement(decode, "opencl:0", "decode", false, true, 0.25);
+        Report report = report();
+        report.add(decode, List.of(measurement));
+        assertThat(report.fractionOfRead(measurement).orElseThrow()).isCloseTo(0.8192, within(1e-9));
+        Measurement other = measurement(ShapeCase.parse("2.4.4.2.1000.64"), "opencl:0", "rows", false, true, 0.25);
+        assertThat(report.fractionOfRead(other)).isEmpty();
     }
 
     private static Measurement failed(ShapeCase shape) {
         double none = Double.NaN;
         Measurement.Outcome failed = Measurement.Outcome.FAILED;
         return new Measurement(
-                shape, "broken", "p", true, false, failed, "it broke", none, none, none, none, none, "oracle");
+                shape, "broken", "p", true, false, failed, "it broke", none, none, none, none, none, none, "oracle");
     }
 }

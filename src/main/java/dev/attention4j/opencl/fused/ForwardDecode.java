@@ -26,7 +26,7 @@ public final class ForwardDecode implements Plan {
     /** Work-groups for each compute unit, so that one that starts late does not leave the others waiting. */
     private static final int GROUPS_PER_UNIT = 4;
 
-    private static final int KEY_BLOCK = 64;
+    private static final int KEY_BLOCK = 256;
 
     private final DeviceContext context;
     private final MergeSplits merge;

@@ -52,7 +52,7 @@ public final class UserTuning {
         try {
             return readOrThrow();
         } catch (IOException e) {
-            LOG.warn("{} is ignored: {}", file.path(), firstLine(e));
+            LOG.warn("What this user has tuned is ignored: {}", e.getMessage());
             return List.of();
         }
     }
@@ -88,9 +88,7 @@ public final class UserTuning {
 
     private List<TuningEntry> readOrThrow() throws IOException {
         Optional<byte[]> content = file.read();
-        return content.isEmpty()
-                ? List.of()
-                : TuningJson.read(content.get(), file.path().toString());
+        return content.isEmpty() ? List.of() : parse(content.get());
     }
 
     private List<TuningEntry> readToChange() throws IOException {
@@ -99,10 +97,19 @@ public final class UserTuning {
             return new ArrayList<>();
         }
         try {
-            return new ArrayList<>(TuningJson.read(content.get(), file.path().toString()));
+            return new ArrayList<>(parse(content.get()));
         } catch (IOException e) {
-            LOG.warn("{} is damaged ({}) and is kept as {}", file.path(), firstLine(e), file.setAside());
+            LOG.warn("{}; it is kept as {}", e.getMessage(), file.setAside());
             return new ArrayList<>();
+        }
+    }
+
+    private List<TuningEntry> parse(byte[] content) throws IOException {
+        try {
+            return TuningJson.read(content, file.path().toString());
+        } catch (IOException e) {
+            String cause = String.valueOf(e.getMessage()).lines().findFirst().orElse(e.toString());
+            throw new IOException(file.path() + " is damaged: " + cause, e);
         }
     }
 
@@ -113,9 +120,5 @@ public final class UserTuning {
                 .thenComparing(TuningEntry::asked)
                 .thenComparing(entry -> entry.problems().toString()));
         file.write(TuningJson.write(sorted));
-    }
-
-    private static String firstLine(IOException e) {
-        return String.valueOf(e.getMessage()).lines().findFirst().orElse(e.toString());
     }
 }

@@ -26,11 +26,12 @@ import org.openjdk.jmh.infra.Blackhole;
 @Measurement(iterations = 5, time = 1)
 public class PlanBenchmark {
     /** As {@code dev.attention4j.bench.Compare --shapes} takes it. */
-    @Param({"4.8.8.1024.1024.64", "4.8.8.1024.1024.64:causal", "1.8.8.2048.2048.128"})
+    @Param({"4.8.8.1024.1024.64", "4.8.8.1024.1024.64:causal", "1.8.8.2048.2048.128", "8.8.8.1.4096.64"})
     public String shape;
 
-    /** An engine as {@code --device} of the command line takes it, a slash, and one of its plans. */
-    @Param({"best/rows", "best/staged", "cpu/blocked"})
+    /** An engine as {@code --device} of the command line takes it, a slash, and one of its plans. JMH shows a plan that
+     * refuses a shape as failed, and goes on. */
+    @Param({"best/rows", "best/decode", "best/staged", "cpu/blocked"})
     public String plan;
 
     private AttendState state;

@@ -1,0 +1,282 @@
+// Forward tiles: attention in one pass over keys and values, for GPU-class devices.
+//
+// Arguments and shapes: fused/forward_call.clh, and partialOutput, partialLogSumExp, which are written instead of output and
+// logSumExp if splits > 1, as merge_splits.cl reads them; wideOutput is not 0 where rows of the output consist of whole,
+// aligned vectors of 4 elements.
+//
+// A work-group owns TILE_ROWS query rows of unitHeads heads that share a key/value head (1 unless a head's own queries would
+// leave most of a tile empty, as in decoding with grouped heads): row r is query r % queries of the unit's head r / queries.
+// It walks the keys that any of its rows may see, or its split's share of them, in tiles of TILE_KEYS:
+//
+//   S = Q K^T     from slices of DIM_SLICE dims of both, transposed on their way into local memory
+//   softcap, ALiBi, bias and masks on S, where the operation has them and, for key ranges, where the tile meets the end of one
+//   m' = max(m, max S), P = 2^(S - m'), l = l * 2^(m - m') + sum P, O = O * 2^(m - m') unless no m moved
+//   O += P V      from slices of KEY_SLICE keys of both
+//
+// and at the end O / l (Dao, "FlashAttention-2", 2023). S, P and O stay in registers; P goes through local memory a slice at
+// a time beside the values. Slices pass from global to local memory through registers, loaded before the products of the
+// slice before them and stored after. Two barriers for each slice, all with uniform trip counts. What lies where: tile_shape.clh.
+//
+// The count for the largest tiling, 128 x 128 on 256 work-items, float32 and widths of 128, for each work-item and tile of
+// keys:
+//
+//   16384 multiply-adds: 2 products x 128 x 8 x 8
+//    1024 16-byte loads from local memory: 4 floats serve 16 multiply-adds, twice what 32 floats per clock ask for
+//     128 4-byte and 34 16-byte stores to local memory
+//      48 16-byte loads from global memory: 6 bytes per clock and multiprocessor at the peak, from the second-level cache
+//      64 exp2, and 5 x 64 operations for scale, maximum, shift, sum and rescale
+//      26 barriers
+//
+// So 16384 of about 18300 instructions are multiply-adds: 90% of the peak if nothing waits. 64 scores, 64 outputs, 8 sums,
+// 16 carried, 8 + 4 multiplied leave 90 of 255 registers for addresses; ptxas (sm_90) takes 255 and spills 68 bytes, none with
+// widths of 64. One work-group fills the registers of a multiprocessor: 8 sub-groups, each with 64 independent sums.
+// Local memory: 37 KiB, 20 KiB with slices half as long.
+//
+// Options and key ranges are arguments, looked at once for each tile of keys; a kernel without OPTIONS (softcap, ALiBi, bias,
+// mask) is lighter. headDim is an argument: nothing is unrolled over it. valueDim is rounded up to MICRO_DIMS * COLUMN_ITEMS.
+//
+// A masked weight is 0, and 0 * NaN would be NaN: where a tile masks anything, slices of values are searched for what is not
+// finite on their way, and if there is any the slice goes the slow way, which leaves out what has weight 0.
+
+#include "common/key_range.clh"
+#include "fused/forward_call.clh"
+#include "fused/tile_options.clh"
+#include "fused/tile_output.clh"
+#include "fused/tile_products.clh"
+#include "fused/tile_shape.clh"
+#include "fused/tile_slices.clh"
+#include "fused/tile_softmax.clh"
+
+__kernel __attribute__((reqd_work_group_size(GROUP_ITEMS, 1, 1))) void forward_tiles(
+    FORWARD_PARAMETERS, __global float *partialOutput, __global float *partialLogSumExp, int splits, int wideOutput) {
+    __local float4 staging[STAGING_VECTORS];
+    __local float4 rowMaximum[TILE_ROWS / 4];
+    __local float4 rowShift[TILE_ROWS / 4];
+    __local float4 rowRescale[TILE_ROWS / 4];
+    __local int4 rowBegin[TILE_ROWS / 4];
+    __local int4 rowEnd[TILE_ROWS / 4];
+    __local long queryRows[TILE_ROWS];
+    // The last tile in which a row's maximum moved, the last slice of values that are not all finite.
+    __local int lastMoved;
+    __local int lastNotFinite;
+#ifdef OPTIONS
+    __local float4 rowPosition[TILE_ROWS / 4];
+    __local float4 rowSlope[TILE_ROWS / 4];
+    __local long maskRows[TILE_ROWS];
+    __local long biasRows[TILE_ROWS];
+#endif
+
+    const int item = get_local_id(0);
+    const int rowItem = row_item(item);
+    const int columnItem = column_item(item);
+
+    // Units of one key/value head are neighbours: what one reads, the next finds in a cache.
+    const int unitsOfGroup = group / unitHeads;
+    const int tiles = (unitHeads * queries + TILE_ROWS - 1) / TILE_ROWS;
+    long place = get_group_id(0);
+    const int unit = place % unitsOfGroup;
+    place /= unitsOfGroup;
+    // Of causal problems the last tiles are the longest: they go first.
+    const int firstRow = (tiles - 1 - (int)(place % tiles)) * TILE_ROWS;
+    place /= tiles;
+    const int split = place % splits;
+    place /= splits;
+    const int keyValueHead = place % (queryHeads / group);
+    const int batch = place / (queryHeads / group);
+    const int firstHead = keyValueHead * group + unit * unitHeads;
+    const int rowsHere = min(TILE_ROWS, unitHeads * queries - firstRow);
+    query += queryOffset + batch * queryBatchStride;
+    key += keyOffset + batch * keyBatchStride + keyValueHead * keyHeadStride;
+    value += valueOffset + batch * valueBatchStride + keyValueHead * valueHeadStride;
+
+    // Rows beyond the last repeat it, and are not stored.
+    for (int row = item; row < TILE_ROWS; row += GROUP_ITEMS) {
+        const int unitRow = firstRow + min(row, rowsHere - 1);
+        const int head = firstHead + unitRow / queries;
+        const int queryRow = unitRow % queries;
+        const KeyRange range =
+            key_range(keyRanges, (features & HAS_TABLE) != 0, batch, queryRow, queries, offset, left, right, keys);
+        ((__local int *)rowBegin)[row] = range.begin;
+        ((__local int *)rowEnd)[row] = range.end;
+        queryRows[row] = head * queryHeadStride + queryRow * queryRowStride;
+        // A sink is a first key with a value of 0.
+        ((__local float *)rowMaximum)[row] =
+            (features & HAS_SINKS) != 0 && split == 0 ? LOG2E * sinks[head] : -INFINITY;
+#ifdef OPTIONS
+        if (features & HAS_ALIBI) {
+            ((__local float *)rowPosition)[row] = range.position;
+            ((__local float *)rowSlope)[row] = -LOG2E * alibiSlopes[range.sequence * slopeStride + head];
+        }
+        maskRows[row] = maskOffset + batch * maskBatchStride + head * maskHeadStride + queryRow * maskQueryStride;
+        biasRows[row] = biasOffset + batch * biasBatchStride + head * biasHeadStride + queryRow * biasQueryStride;
+#endif
+    }
+    if (item == 0) {
+        lastMoved = -1;
+        lastNotFinite = -1;
+    }
+    barrier(CLK_LOCAL_MEM_FENCE);
+
+    // What any row sees is visited, what all rows see is not tested.
+    int4 seenBegin = rowBegin[0];
+    int4 seenEnd = rowEnd[0];
+    int4 commonBegin = rowBegin[0];
+    int4 commonEnd = rowEnd[0];
+    for (int n = 1; n < TILE_ROWS / 4; n++) {
+        seenBegin = min(seenBegin, rowBegin[n]);
+        seenEnd = max(seenEnd, rowEnd[n]);
+        commonBegin = max(commonBegin, rowBegin[n]);
+        commonEnd = min(commonEnd, rowEnd[n]);
+    }
+    const int cleanBegin = max(max(commonBegin.x, commonBegin.y), max(commonBegin.z, commonBegin.w));
+    const int cleanEnd = min(min(commonEnd.x, commonEnd.y), min(commonEnd.z, commonEnd.w));
+    int begin = min(min(seenBegin.x, seenBegin.y), min(seenBegin.z, seenBegin.w));
+    int end = max(max(seenEnd.x, seenEnd.y), max(seenEnd.z, seenEnd.w));
+    // Each split takes its share of the key tiles of this tile of rows.
+    const int keyTiles = (max(end - begin, 0) + TILE_KEYS - 1) / TILE_KEYS;
+    const int splitKeys = (keyTiles + splits - 1) / splits * TILE_KEYS;
+    begin += split * splitKeys;
+    end = min(end, begin + splitKeys);
+
+    float4 outputs[MICRO_DIMS][ROW_VECTORS];
+    float4 sums[ROW_VECTORS];
+#pragma unroll
+    for (int r = 0; r < ROW_VECTORS; r++) {
+        const float4 sink = rowMaximum[r * ROW_ITEMS + rowItem];
+        sums[r] = select((float4)(columnItem == 0 ? 1.0f : 0.0f), (float4)(0.0f), sink == -INFINITY);
+#pragma unroll
+        for (int n = 0; n < MICRO_DIMS; n++) {
+            outputs[n][r] = (float4)(0.0f);
+        }
+    }
+
+    __local float4 *const queryStaging = staging;
+    __local float4 *const keyStaging = staging + DIM_SLICE * QUERY_PITCH;
+    __local float4 *const weightStaging = staging;
+    __local float4 *const valueStaging = staging + KEY_SLICE * WEIGHT_PITCH;
+    float4 carriedQueries[QUERY_LOADS];
+    float4 carriedKeys[KEY_LOADS];
+    float4 carriedValues[VALUE_LOADS];
+    if (begin < end) {
+        load_queries(carriedQueries, item, query, queryRows, 0, headDim);
+        load_keys(carriedKeys, item, key, keyRowStride, begin, end, 0, headDim);
+    }
+    for (int firstKey = begin; firstKey < end; firstKey += TILE_KEYS) {
+        float4 scores[MICRO_KEYS][ROW_VECTORS];
+#pragma unroll
+        for (int n = 0; n < MICRO_KEYS; n++) {
+#pragma unroll
+            for (int r = 0; r < ROW_VECTORS; r++) {
+                scores[n][r] = (float4)(0.0f);
+            }
+        }
+        for (int firstDim = 0; firstDim < headDim; firstDim += DIM_SLICE) {
+            store_transposed(carriedQueries, QUERY_LOADS, TILE_ROWS * DIM_SLICE / 4, item, queryStaging, QUERY_PITCH);
+            store_transposed(carriedKeys, KEY_LOADS, TILE_KEYS * DIM_SLICE / 4, item, keyStaging, KEY_PITCH);
+            barrier(CLK_LOCAL_MEM_FENCE);
+            if (firstDim + DIM_SLICE < headDim) {
+                load_queries(carriedQueries, item, query, queryRows, firstDim + DIM_SLICE, headDim);
+                load_keys(carriedKeys, item, key, keyRowStride, firstKey, end, firstDim + DIM_SLICE, headDim);
+            } else {
+                load_values(carriedValues, item, value, valueRowStride, firstKey, end, 0, valueDim);
+            }
+            add_products(scores, MICRO_KEYS / 4, queryStaging + rowItem, QUERY_PITCH, keyStaging + columnItem, KEY_PITCH,
+                         DIM_SLICE);
+            // Slower work-items may still read this slice when faster ones would write the next.
+            barrier(CLK_LOCAL_MEM_FENCE);
+        }
+
+        // Scaled after the sum: the products of 16-bit numbers are exact in float.
+#pragma unroll
+        for (int n = 0; n < MICRO_KEYS; n++) {
+#pragma unroll
+            for (int r = 0; r < ROW_VECTORS; r++) {
+                scores[n][r] *= scale;
+            }
+        }
+        bool masked = firstKey < cleanBegin || firstKey + TILE_KEYS > cleanEnd;
+#ifdef OPTIONS
+        if (features & HAS_SOFTCAP) {
+            apply_softcap(scores, softcap);
+        }
+        if (features & HAS_ALIBI) {
+            add_alibi(scores, rowItem, columnItem, firstKey, rowSlope, rowPosition);
+        }
+        if (features & HAS_BIAS) {
+            add_bias(scores, rowItem, columnItem, firstKey, end, bias, biasRows, biasKeyStride);
+        }
+        if (features & HAS_MASK) {
+            apply_mask(scores, rowItem, columnItem, firstKey, end, mask, maskRows, maskKeyStride);
+        }
+#endif
+        if (masked) {
+            apply_key_ranges(scores, rowItem, columnItem, firstKey, rowBegin, rowEnd);
+        }
+#ifdef OPTIONS
+        masked = masked || (features & (HAS_BIAS | HAS_MASK)) != 0;
+#endif
+
+        store_maxima(scores, rowItem, columnItem, weightStaging);
+        barrier(CLK_LOCAL_MEM_FENCE);
+        move_maxima(item, firstKey, weightStaging, (__local float *)rowMaximum, (__local float *)rowShift,
+                    (__local float *)rowRescale, &lastMoved);
+        barrier(CLK_LOCAL_MEM_FENCE);
+        if (lastMoved == firstKey) {
+            rescale(outputs, sums, rowItem, rowRescale);
+        }
+        weigh(scores, sums, rowItem, rowShift);
+
+#pragma unroll
+        for (int first = 0; first < MICRO_KEYS; first += SLICE_KEYS) {
+#pragma unroll
+            for (int n = 0; n < SLICE_KEYS; n++) {
+#pragma unroll
+                for (int r = 0; r < ROW_VECTORS; r++) {
+                    weightStaging[(n * COLUMN_ITEMS + columnItem) * WEIGHT_PITCH + r * ROW_ITEMS + rowItem] =
+                        scores[first + n][r];
+                }
+            }
+            store_values(carriedValues, item, valueStaging);
+            if (masked && carries_not_finite(carriedValues, item)) {
+                atomic_max(&lastNotFinite, firstKey + first);
+            }
+            barrier(CLK_LOCAL_MEM_FENCE);
+            if (first + SLICE_KEYS < MICRO_KEYS) {
+                load_values(carriedValues, item, value, valueRowStride, firstKey, end, first + SLICE_KEYS, valueDim);
+            } else if (firstKey + TILE_KEYS < end) {
+                load_queries(carriedQueries, item, query, queryRows, 0, headDim);
+                load_keys(carriedKeys, item, key, keyRowStride, firstKey + TILE_KEYS, end, 0, headDim);
+            }
+            if (lastNotFinite == firstKey + first) {
+                add_products_of_seen(outputs, weightStaging + rowItem, valueStaging + columnItem);
+            } else {
+                add_products(outputs, MICRO_DIMS / 4, weightStaging + rowItem, WEIGHT_PITCH, valueStaging + columnItem,
+                             VALUE_PITCH, KEY_SLICE);
+            }
+            barrier(CLK_LOCAL_MEM_FENCE);
+        }
+    }
+
+    store_sums(sums, rowItem, columnItem, weightStaging);
+    barrier(CLK_LOCAL_MEM_FENCE);
+    const long rowsOfAll = get_num_groups(0) / ((long)tiles * splits) * unitHeads * queries;
+    const long firstOutput = ((long)batch * queryHeads + firstHead) * queries + firstRow;
+    for (int row = item; row < TILE_ROWS; row += GROUP_ITEMS) {
+        const float sum = sum_of_parts(weightStaging, row);
+        ((__local float *)rowShift)[row] = sum == 0.0f ? 0.0f : 1.0f / sum;
+        const float whole = sum == 0.0f ? -INFINITY : LN2 * (((__local float *)rowMaximum)[row] + log2(sum));
+        if (row < rowsHere && splits > 1) {
+            partialLogSumExp[split * rowsOfAll + firstOutput + row] = whole;
+        } else if (row < rowsHere && (features & HAS_LOG_SUM_EXP) != 0) {
+            logSumExp[firstOutput + row] = whole;
+        }
+    }
+    barrier(CLK_LOCAL_MEM_FENCE);
+    if (splits > 1) {
+        partialOutput += (split * rowsOfAll + firstOutput) * valueDim;
+        store_partial_outputs(outputs, rowItem, columnItem, rowShift, partialOutput, rowsHere, valueDim);
+    } else {
+        store_outputs(outputs, rowItem, columnItem, rowShift, output + firstOutput * valueDim, rowsHere, valueDim,
+                      wideOutput != 0);
+    }
+}

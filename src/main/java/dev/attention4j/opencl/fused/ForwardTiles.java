@@ -1,0 +1,229 @@
+package dev.attention4j.opencl.fused;
+
+import dev.attention4j.Attention;
+import dev.attention4j.AttentionProblem;
+import dev.attention4j.DType;
+import dev.attention4j.DeviceException;
+import dev.attention4j.opencl.plan.DeviceCall;
+import dev.attention4j.opencl.plan.Operand;
+import dev.attention4j.opencl.plan.Plan;
+import dev.attention4j.opencl.plan.Tunables;
+import dev.attention4j.opencl.runtime.ClBuffer;
+import dev.attention4j.opencl.runtime.ClDevice;
+import dev.attention4j.opencl.runtime.ClKernel;
+import dev.attention4j.opencl.runtime.DeviceContext;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/** Launches {@code opencl/fused/forward_tiles.cl}: the fused plan for GPU-class devices. */
+public final class ForwardTiles implements Plan {
+    /** The name of this plan. */
+    public static final String NAME = "tiles";
+
+    /** Queries of a head from which on it fills tiles alone. */
+    private static final int SHORT_QUERY = 32;
+
+    /** Work-items that keep a compute unit busy: fewer, and the keys are split. */
+    private static final int ITEMS_PER_UNIT = 256;
+
+    private final DeviceContext context;
+    private final MergeSplits mergeSplits;
+    private final Map<Variant, ClKernel> kernels = new HashMap<>();
+
+    /** For tests: the tiling and splits to take; null and 0 to choose them. */
+    private final TileTiling forcedTiling;
+
+    private final int forcedSplits;
+
+    /**
+     * The plan on one device.
+     *
+     * @param context open
+     */
+    public ForwardTiles(DeviceContext context) {
+        this(context, null, 0);
+    }
+
+    ForwardTiles(DeviceContext context, TileTiling forcedTiling, int forcedSplits) {
+        this.context = context;
+        this.forcedTiling = forcedTiling;
+        this.forcedSplits = forcedSplits;
+        mergeSplits = new MergeSplits(context);
+    }
+
+    /** What a kernel is built for. */
+    private record Variant(DType dtype, TileTiling tiling, int microDims, boolean options, boolean wide) {}
+
+    /** The kernel with the tiling that it was built with. */
+    private record Tiled(ClKernel kernel, TileTiling tiling) {}
+
+    @Override
+    public String name() {
+        return NAME;
+    }
+
+    @Override
+    public Optional<String> refusal(AttentionProblem problem) {
+        if (problem.attention().wantsWeights()) {
+            return Optional.of("it never holds the weights; the plan staged returns them");
+        }
+        if (tilings(problem).isEmpty()) {
+            return Optional.of("values of " + problem.valueDim() + " fit no tiling for the local memory of "
+                    + context.device().localMemoryBytes() + " bytes and work-groups of "
+                    + context.device().maxWorkGroupSize());
+        }
+        return Optional.empty();
+    }
+
+    @Override
+    public List<Tunables> defaults(AttentionProblem problem) {
+        return tilings(problem).stream().map(TileTiling::tunables).toList();
+    }
+
+    @Override
+    public Optional<String> misfit(AttentionProblem problem, Tunables tunables) {
+        return TileTiling.misfit(context.device(), problem, tunables);
+    }
+
+    @Override
+    public String describe(AttentionProblem problem, Tunables tunables) {
+        TileTiling tiling = TileTiling.of(tunables);
+        int splits = splits(problem, tiling, 0);
+        return "one pass, " + tiling + (splits > 1 ? ", " + splits + " splits of the keys" : "") + ", "
+                + ((tiling.localBytes(problem.valueDim()) + 1023) >> 10) + " of "
+                + (context.device().localMemoryBytes() >> 10) + " KiB of local memory";
+    }
+
+    @Override
+    public void enqueue(DeviceCall call) {
+        AttentionProblem problem = call.problem();
+        if (problem.batch() == 0 || problem.queryLength() == 0) {
+            return;
+        }
+        Tiled tiled = tiled(call);
+        TileTiling tiling = tiled.tiling();
+        int splits = splits(problem, tiling, call.maxScratchBytes());
+        long rows = (long) problem.batch() * problem.queryHeads() * problem.queryLength();
+        ClBuffer partialOutput = call.output();
+        ClBuffer partialLogSumExp = call.output();
+        if (splits > 1) {
+            partialOutput = call.scratch().apply(MergeSplits.Partial.outputBytes(splits, rows, problem.valueDim()));
+            partialLogSumExp = call.scratch().apply(MergeSplits.Partial.logSumExpBytes(splits, rows));
+        }
+        boolean wideOutput = problem.valueDim() % 4 == 0 && !call.output().isShared();
+        ForwardCall.set(tiled.kernel(), call, unitHeads(problem))
+                .buffer(partialOutput)
+                .buffer(partialLogSumExp)
+                .integer(splits)
+                .integer(wideOutput ? 1 : 0);
+        long groups = groups(problem, tiling) * splits;
+        context.queue()
+                .launch(tiled.kernel(), new long[] {groups * tiling.groupItems()}, new long[] {tiling.groupItems()});
+        if (splits > 1) {
+            mergeSplits.enqueue(
+                    new MergeSplits.Partial(partialOutput, partialLogSumExp, splits, rows, problem.valueDim()),
+                    problem.dtype(),
+                    call.output(),
+                    call.logSumExp());
+        }
+    }
+
+    /** The call's tiling, or the best after it that the kernel, as built, can be launched with. */
+    private Tiled tiled(DeviceCall call) {
+        AttentionProblem problem = call.problem();
+        List<TileTiling> tilings = new ArrayList<>();
+        tilings.add(TileTiling.of(call.tunables()));
+        tilings.addAll(tilings(problem));
+        for (TileTiling tiling : tilings) {
+            Variant variant = new Variant(
+                    problem.dtype(), tiling, tiling.microDims(problem.valueDim()), hasOptions(problem), isWide(call));
+            ClKernel kernel = kernels.computeIfAbsent(variant, this::build);
+            if (tiling.groupItems() <= kernel.largestGroup()) {
+                return new Tiled(kernel, tiling);
+            }
+        }
+        throw new DeviceException("no tiling of forward_tiles fits " + context.device());
+    }
+
+    private ClKernel build(Variant variant) {
+        Map<String, Object> defines = new HashMap<>(variant.tiling.tunables().values());
+        defines.put("MICRO_DIMS", variant.microDims);
+        defines.put("STORAGE", variant.dtype == DType.FLOAT32 ? 0 : variant.dtype == DType.FLOAT16 ? 1 : 2);
+        if (variant.options) {
+            defines.put("OPTIONS", 1);
+        }
+        if (variant.wide) {
+            defines.put("WIDE", 1);
+        }
+        return context.kernel("fused/forward_tiles.cl", "forward_tiles", defines);
+    }
+
+    /** What a GPU gains by a kernel without options, a CPU does not: there each build counts. */
+    private boolean hasOptions(AttentionProblem problem) {
+        Attention attention = problem.attention();
+        return (forcedTiling == null && context.device().type() == ClDevice.Type.CPU)
+                || attention.softcap().isPresent()
+                || attention.mask().isPresent()
+                || attention.bias().isPresent()
+                || attention.alibiSlopes().length > 0;
+    }
+
+    private static boolean isWide(DeviceCall call) {
+        AttentionProblem problem = call.problem();
+        return isWide(call.query(), problem.headDim())
+                && isWide(call.key(), problem.headDim())
+                && isWide(call.value(), problem.valueDim());
+    }
+
+    /** Whether rows consist of whole vectors, each aligned; what the host gave as its own memory may not be. */
+    private static boolean isWide(Operand operand, int width) {
+        boolean wide =
+                width % 4 == 0 && operand.offset() % 4 == 0 && !operand.buffer().isShared();
+        for (int axis = 0; axis < 3; axis++) {
+            wide &= operand.strides()[axis] % 4 == 0;
+        }
+        return wide;
+    }
+
+    private List<TileTiling> tilings(AttentionProblem problem) {
+        if (forcedTiling != null) {
+            return List.of(forcedTiling);
+        }
+        return TileTiling.candidates(context.device(), problem, (long) unitHeads(problem) * problem.queryLength());
+    }
+
+    /** All heads of a group together where one head's queries would leave most of a tile empty, as in decoding. */
+    private static int unitHeads(AttentionProblem problem) {
+        return problem.queryLength() < SHORT_QUERY ? problem.queryHeads() / problem.keyValueHeads() : 1;
+    }
+
+    /** Work-groups without splits. */
+    private static long groups(AttentionProblem problem, TileTiling tiling) {
+        int unitHeads = unitHeads(problem);
+        long rows = (long) unitHeads * problem.queryLength();
+        return (rows + tiling.tileRows() - 1)
+                / tiling.tileRows()
+                * problem.batch()
+                * (problem.queryHeads() / unitHeads);
+    }
+
+    /**
+     * How many work-groups share the keys of a tile of rows: as many as it takes to fill the device, but each has whole
+     * tiles of keys, and all their outputs must fit.
+     */
+    private int splits(AttentionProblem problem, TileTiling tiling, long maxScratchBytes) {
+        ClDevice device = context.device();
+        long rows = (long) problem.batch() * problem.queryHeads() * problem.queryLength();
+        long keyTiles = (problem.keyLength() + tiling.tileKeys() - 1L) / tiling.tileKeys();
+        long busy = (long) device.computeUnits() * Math.max(1, ITEMS_PER_UNIT / tiling.groupItems());
+        long wanted = forcedSplits > 0 ? forcedSplits : busy / Math.max(1, groups(problem, tiling));
+        long largest = maxScratchBytes > 0
+                ? maxScratchBytes
+                : Math.min(device.largestAllocationBytes(), device.globalMemoryBytes() / 8);
+        long fitting = largest / Math.max(1, MergeSplits.Partial.outputBytes(1, rows, problem.valueDim()));
+        return (int) Math.max(1, Math.min(Math.min(wanted, keyTiles), fitting));
+    }
+}

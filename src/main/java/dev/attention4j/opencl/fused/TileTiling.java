@@ -1,0 +1,163 @@
+package dev.attention4j.opencl.fused;
+
+import dev.attention4j.AttentionProblem;
+import dev.attention4j.opencl.plan.Tunables;
+import dev.attention4j.opencl.runtime.ClDevice;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * The tunables of {@code opencl/fused/forward_tiles.cl}; see {@code opencl/fused/tile_shape.clh}.
+ *
+ * @param rowItems work-items of a work-group along the query rows, a multiple of 4
+ * @param columnItems work-items of a work-group along keys and dims, a multiple of 8
+ * @param microRows query rows of a work-item, a multiple of 4
+ * @param microKeys keys of a work-item, a multiple of 4
+ * @param dimSlice dims of queries and keys staged at a time, a multiple of 4
+ * @param sliceKeys keys of each column of work-items whose weights and values are staged at a time, a divisor of microKeys
+ */
+record TileTiling(int rowItems, int columnItems, int microRows, int microKeys, int dimSlice, int sliceKeys) {
+    /** From the most work per float of local memory to the least. */
+    static final List<TileTiling> CANDIDATES = List.of(
+            new TileTiling(16, 16, 8, 8, 16, 2),
+            new TileTiling(16, 16, 8, 8, 16, 1),
+            new TileTiling(8, 32, 8, 4, 16, 1),
+            new TileTiling(8, 16, 8, 4, 16, 1),
+            new TileTiling(16, 16, 4, 4, 16, 1),
+            new TileTiling(8, 8, 4, 4, 16, 2),
+            new TileTiling(4, 32, 4, 4, 16, 1),
+            new TileTiling(4, 16, 4, 4, 16, 1),
+            new TileTiling(4, 8, 4, 4, 16, 4));
+
+    /**
+     * Scores and outputs that a work-item may hold: of 255 registers on NVIDIA and 256 on AMD the rest is for what is
+     * multiplied, what is carried to the next slice, and addresses.
+     */
+    private static final int MOST_SUMS = 128;
+
+    /**
+     * The tilings that a problem can be computed with, from the one that suits it best on.
+     *
+     * @param rows query rows that share a key/value head
+     */
+    static List<TileTiling> candidates(ClDevice device, AttentionProblem problem, long rows) {
+        List<TileTiling> suitable = new ArrayList<>();
+        List<TileTiling> others = new ArrayList<>();
+        for (TileTiling tiling : CANDIDATES) {
+            if (tiling.fits(device.maxWorkGroupSize(), device.localMemoryBytes(), problem.valueDim())) {
+                // Of a tile that is more than half empty, more than half of the arithmetic is for nothing.
+                (tiling.tileRows() < 2 * rows ? suitable : others).add(tiling);
+            }
+        }
+        if (device.type() == ClDevice.Type.CPU) {
+            // Compilers for CPUs turn work-items into loops and keep what they own in memory: the smallest builds
+            // fastest.
+            suitable.addAll(others);
+            suitable.sort(Comparator.comparingInt(tiling -> tiling.tileRows() * tiling.tileKeys()));
+            return suitable;
+        }
+        others.sort(Comparator.comparingInt(TileTiling::tileRows));
+        suitable.addAll(others);
+        return suitable;
+    }
+
+    boolean fits(int largestGroup, long localMemoryBytes, int valueDim) {
+        return groupItems() <= largestGroup
+                && localBytes(valueDim) <= localMemoryBytes
+                && microRows * (microKeys + microDims(valueDim)) <= MOST_SUMS;
+    }
+
+    int tileRows() {
+        return rowItems * microRows;
+    }
+
+    int tileKeys() {
+        return columnItems * microKeys;
+    }
+
+    int groupItems() {
+        return rowItems * columnItems;
+    }
+
+    /** Dims of the output of a work-item: whole vectors, so that widths share builds. */
+    int microDims(int valueDim) {
+        return 4 * ((valueDim + 4 * columnItems - 1) / (4 * columnItems));
+    }
+
+    /** What the kernel declares, with OPTIONS. */
+    long localBytes(int valueDim) {
+        int weightPitch = tileRows() / 4 + 2;
+        int scoreVectors = dimSlice * (tileRows() / 4 + 1 + tileKeys() / 4 + 1);
+        int outputVectors = columnItems * sliceKeys * (weightPitch + columnItems * microDims(valueDim) / 4);
+        int bytesOfRow = 3 * 4 + 2 * 4 + 8 + 2 * 4 + 2 * 8;
+        return 16L * Math.max(scoreVectors, outputVectors) + (long) bytesOfRow * tileRows() + 16;
+    }
+
+    /** The macros. */
+    Tunables tunables() {
+        Map<String, Integer> values = new LinkedHashMap<>();
+        values.put("ROW_ITEMS", rowItems);
+        values.put("COLUMN_ITEMS", columnItems);
+        values.put("MICRO_ROWS", microRows);
+        values.put("MICRO_KEYS", microKeys);
+        values.put("DIM_SLICE", dimSlice);
+        values.put("SLICE_KEYS", sliceKeys);
+        return new Tunables(values);
+    }
+
+    /**
+     * The tiling of these macros.
+     *
+     * @throws IllegalArgumentException if they are others, or values that the kernel does not build or work with
+     */
+    static TileTiling of(Tunables tunables) {
+        TileTiling tiling = new TileTiling(
+                tunables.get("ROW_ITEMS"),
+                tunables.get("COLUMN_ITEMS"),
+                tunables.get("MICRO_ROWS"),
+                tunables.get("MICRO_KEYS"),
+                tunables.get("DIM_SLICE"),
+                tunables.get("SLICE_KEYS"));
+        boolean group = multiple(tiling.rowItems, 4, 64) && multiple(tiling.columnItems, 8, 64);
+        boolean tiles = multiple(tiling.microRows, 4, 16) && multiple(tiling.microKeys, 4, 16);
+        boolean slices =
+                multiple(tiling.dimSlice, 4, 64) && tiling.sliceKeys >= 1 && tiling.microKeys % tiling.sliceKeys == 0;
+        if (!group || !tiles || !slices || !tiling.tunables().names().equals(tunables.names())) {
+            throw new IllegalArgumentException("tunables: " + tunables
+                    + ", must be ROW_ITEMS, a multiple of 4, and COLUMN_ITEMS, one of 8, up to 64, MICRO_ROWS and MICRO_KEYS,"
+                    + " multiples of 4 up to 16, DIM_SLICE, one up to 64, and SLICE_KEYS, a divisor of MICRO_KEYS");
+        }
+        return tiling;
+    }
+
+    private static boolean multiple(int value, int of, int most) {
+        return value >= of && value <= most && value % of == 0;
+    }
+
+    /** Why a problem cannot be computed with these macros, whoever gave them. */
+    static Optional<String> misfit(ClDevice device, AttentionProblem problem, Tunables tunables) {
+        TileTiling tiling;
+        try {
+            tiling = of(tunables);
+        } catch (IllegalArgumentException e) {
+            return Optional.of(e.getMessage());
+        }
+        if (tiling.fits(device.maxWorkGroupSize(), device.localMemoryBytes(), problem.valueDim())) {
+            return Optional.empty();
+        }
+        return Optional.of("work-groups of " + tiling.groupItems() + ", " + tiling.localBytes(problem.valueDim())
+                + " bytes of local memory and " + tiling.microDims(problem.valueDim())
+                + " dims for each work-item; the device"
+                + " has " + device.maxWorkGroupSize() + " and " + device.localMemoryBytes());
+    }
+
+    @Override
+    public String toString() {
+        return tileRows() + "x" + tileKeys() + " tiles of " + microRows + "x" + microKeys + " on " + groupItems()
+                + " work-items";
+    }
+}

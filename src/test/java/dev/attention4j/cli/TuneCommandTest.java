@@ -1,0 +1,101 @@
+package dev.attention4j.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.attention4j.Attention;
+import dev.attention4j.AttentionEngine;
+import dev.attention4j.AttentionProblem;
+import dev.attention4j.DType;
+import dev.attention4j.EngineInfo;
+import dev.attention4j.EngineOptions;
+import dev.attention4j.TestEngines;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** A tiny problem from end to end, in a user directory of its own. */
+class TuneCommandTest {
+    private static final String DIRECTORY = "attention4j.cache.dir";
+    private static final String SHAPE = "1.2.2.1.24.8";
+    private static final AttentionProblem PROBLEM =
+            new AttentionProblem(1, 2, 2, 1, 24, 8, 8, DType.FLOAT32, Attention.DEFAULT);
+
+    @TempDir
+    private Path root;
+
+    private final EngineInfo device = TestEngines.quickOpenCl().get(0);
+    private String directoryBefore;
+    private Path file;
+
+    @BeforeEach
+    void ownUserDirectory() {
+        directoryBefore = System.getProperty(DIRECTORY);
+        Path directory = root.resolve("private");
+        System.setProperty(DIRECTORY, directory.toString());
+        file = directory.resolve("tuning.json");
+    }
+
+    @AfterEach
+    void usualUserDirectory() {
+        if (directoryBefore == null) {
+            System.clearProperty(DIRECTORY);
+        } else {
+            System.setProperty(DIRECTORY, directoryBefore);
+        }
+    }
+
+    private String explained() {
+        try (AttentionEngine engine = AttentionEngine.open(device.id(), EngineOptions.DEFAULT.withPlan("rows"))) {
+            return engine.explain(PROBLEM);
+        }
+    }
+
+    /** Which tiling is faster is for the machine to say; what is printed, kept and used must be the same. */
+    @Test
+    void whatIsFasterIsPrintedKeptAndUsed() throws IOException {
+        Cli cli = Cli.run("tune", "--device", device.id(), "--plan", "rows", "--shapes", SHAPE);
+
+        assertThat(cli.err()).isEmpty();
+        assertThat(cli.exitCode()).isZero();
+        assertThat(cli.out())
+                .contains(device.name(), device.driver(), SHAPE + ", for float32, widths 1-32, decode")
+                .containsPattern("plan +tiling +ms +GFLOP/s +ratio")
+                .containsPattern("rows +\\S.* +[\\d.]+ +[\\d.]+ +1\\.00 +default")
+                .doesNotContain("staged", "WRONG");
+        assertThat(cli.out().lines()).filteredOn(line -> !line.startsWith("/")).allSatisfy(line -> assertThat(line)
+                .hasSizeLessThanOrEqualTo(Text.WIDTH + 16));
+        boolean kept = cli.lastLine().equals(file.toString());
+        if (kept) {
+            assertThat(cli.out())
+                    .containsPattern("times as fast, faster in \\d+ of \\d+ turns\\.")
+                    .contains("fastest");
+            assertThat(Files.readString(file)).contains("attention4j tuning 1", SHAPE, device.name());
+            assertThat(explained()).startsWith("rows (asked for, tuned on this device on ");
+        } else {
+            assertThat(cli.lastLine()).startsWith("Nothing to keep");
+            assertThat(file).doesNotExist();
+            assertThat(explained()).startsWith("rows (asked for, default for ");
+        }
+    }
+
+    @Test
+    void aDryRunKeepsNothing() {
+        Cli cli = Cli.run("tune", "--device", device.id(), "--plan", "rows", "--shapes", SHAPE, "--dry-run");
+
+        assertThat(cli.exitCode()).isZero();
+        assertThat(cli.lastLine()).isEqualTo("Nothing was kept (--dry-run).");
+        assertThat(file).doesNotExist();
+    }
+
+    @Test
+    void anEngineWithOneWayToComputeIsRefused() {
+        Cli cli = Cli.run("tune", "--device", "cpu");
+
+        assertThat(cli.exitCode()).isEqualTo(2);
+        assertThat(cli.err()).contains("--device: cpu has one way to compute, must be an OpenCL device");
+    }
+}

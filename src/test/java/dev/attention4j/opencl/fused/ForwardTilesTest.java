@@ -1,0 +1,198 @@
+package dev.attention4j.opencl.fused;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.attention4j.Alignment;
+import dev.attention4j.Attention;
+import dev.attention4j.AttentionBuilder;
+import dev.attention4j.AttentionProblem;
+import dev.attention4j.DType;
+import dev.attention4j.Tensor;
+import dev.attention4j.Yardstick;
+import dev.attention4j.opencl.runtime.ClDevice;
+import dev.attention4j.opencl.runtime.DeviceContext;
+import dev.attention4j.opencl.runtime.Devices;
+import dev.attention4j.opencl.runtime.Quirks;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** Each tiling and each number of splits, whatever the plan would choose on a device, against the oracle. */
+class ForwardTilesTest {
+    private static final Path PROGRAM_CACHE = Path.of("target", "test-program-cache");
+
+    /** Of these the first of each list has no whole vectors, so that rows are read element by element. */
+    private static final int[] WIDTHS = {1, 8, 40, 64, 80, 128, 200, 256};
+
+    private static final int[] WIDTHS_ON_EMULATOR = {1, 40, 80};
+
+    private record Forced(ClDevice device, TileTiling tiling) {
+        @Override
+        public String toString() {
+            return tiling + " on " + device.platformName();
+        }
+    }
+
+    private static List<ClDevice> devices() {
+        return Devices.find().devices();
+    }
+
+    private static boolean isSlow(ClDevice device) {
+        return device.quirks().has(Quirks.Quirk.EMULATOR);
+    }
+
+    private static List<Forced> tilings() {
+        List<Forced> all = new ArrayList<>();
+        for (ClDevice device : devices()) {
+            for (TileTiling tiling : TileTiling.CANDIDATES) {
+                if (tiling.fits(device.maxWorkGroupSize(), device.localMemoryBytes(), 1)) {
+                    all.add(new Forced(device, tiling));
+                }
+            }
+        }
+        return all;
+    }
+
+    private static Tensor random(DType dtype, long... shape) {
+        return Tensor.random(Arrays.hashCode(shape), shape).to(dtype);
+    }
+
+    /** 37 rows of two heads, 150 keys: no tile is whole, and all tilings walk more than one along the keys. */
+    @ParameterizedTest
+    @MethodSource("tilings")
+    void aTilingIsRightAtEachWidth(Forced forced) {
+        ClDevice device = forced.device();
+        int run = 0;
+        try (PlanEngine one = engine(device, forced.tiling(), 1);
+                PlanEngine split = engine(device, forced.tiling(), 2)) {
+            int[] widths = isSlow(device) ? WIDTHS_ON_EMULATOR : WIDTHS;
+            for (int width : widths) {
+                if (!forced.tiling().fits(device.maxWorkGroupSize(), device.localMemoryBytes(), width)) {
+                    continue;
+                }
+                AttentionBuilder operation = Attention.builder().logSumExp(true);
+                if (run % 3 == 0) {
+                    operation.causal(Alignment.BOTTOM_RIGHT);
+                } else if (run % 3 == 1) {
+                    operation.window(60, 9).sinks(0.5f, -1);
+                }
+                Yardstick.check(
+                        run % 2 == 0 ? one : split,
+                        random(DType.FLOAT32, 1, 2, 37, width),
+                        random(DType.FLOAT32, 1, 1, 150, width),
+                        random(DType.FLOAT32, 1, 1, 150, width),
+                        operation.build(),
+                        forced + ", width " + width);
+                run++;
+            }
+        }
+        assertThat(run).as("widths that this tiling can do").isGreaterThanOrEqualTo(2);
+    }
+
+    private static PlanEngine engine(ClDevice device, TileTiling tiling, int splits) {
+        return new PlanEngine(device, PROGRAM_CACHE, context -> new ForwardTiles(context, tiling, splits));
+    }
+
+    @ParameterizedTest
+    @MethodSource("devices")
+    void splitsAreMergedToWhatOneWorkGroupGives(ClDevice device) {
+        Tensor query = random(DType.FLOAT32, 2, 4, 5, 20);
+        Tensor key = random(DType.FLOAT32, 2, 2, 200, 20);
+        Tensor value = random(DType.FLOAT32, 2, 2, 200, 13);
+        // One row sees keys of one split only, one batch row none at all.
+        List<Attention> operations = List.of(
+                Attention.builder()
+                        .sinks(0.3f, -2, Float.NEGATIVE_INFINITY, 1)
+                        .logSumExp(true)
+                        .build(),
+                Attention.builder().window(3, 0).logSumExp(true).build(),
+                Attention.builder().keyLengths(77, 0).logSumExp(true).build(),
+                Attention.builder()
+                        .bias(random(DType.FLOAT32, 4, 5, 200))
+                        .softcap(3)
+                        .alibiSlopes(0.1f, 0.2f, 0.3f, 0.4f)
+                        .build());
+        for (int splits : isSlow(device) ? new int[] {3} : new int[] {2, 3, 7, 50}) {
+            try (PlanEngine engine = engine(device, smallest(), splits)) {
+                for (Attention operation : operations) {
+                    for (DType dtype : List.of(DType.FLOAT32, DType.FLOAT16)) {
+                        Yardstick.check(
+                                engine,
+                                query.to(dtype),
+                                key.to(dtype),
+                                value.to(dtype),
+                                operation,
+                                splits + " splits, " + operation);
+                    }
+                }
+            }
+        }
+    }
+
+    private static TileTiling smallest() {
+        return TileTiling.CANDIDATES.get(TileTiling.CANDIDATES.size() - 1);
+    }
+
+    /** Keys and values beyond a length, and their padding to whole vectors, are NaN; nothing of it may show. */
+    @ParameterizedTest
+    @MethodSource("devices")
+    void wholeVectorsOfViewsAreReadWhereTheyLie(ClDevice device) {
+        for (DType dtype : List.of(DType.FLOAT32, DType.FLOAT16, DType.BFLOAT16)) {
+            Tensor[] views = new Tensor[3];
+            for (int n = 0; n < 3; n++) {
+                Tensor wide = random(DType.FLOAT32, 2, 45, 3, 24 + n);
+                for (int at = 0; at < wide.elementCount(); at++) {
+                    if (at % (24 + n) >= 20) {
+                        wide.floats().put(at, Float.NaN);
+                    }
+                }
+                // 24 floats from one row to the next are whole vectors, 25 are not.
+                views[n] = wide.to(dtype).slice(3, 0, 20).permute(0, 2, 1, 3);
+            }
+            Attention operation = Attention.builder()
+                    .causal(Alignment.TOP_LEFT)
+                    .logSumExp(true)
+                    .build();
+            try (PlanEngine engine = engine(device, smallest(), 1)) {
+                Yardstick.check(engine, views[0], views[0], views[0], operation, "whole vectors of " + dtype);
+                Yardstick.check(engine, views[0], views[1], views[2], operation, "odd strides of " + dtype);
+            }
+        }
+    }
+
+    @Test
+    void someTilingFitsEachWidthOnSmallDevices() {
+        for (long localMemoryBytes : new long[] {32 << 10, 48 << 10, 64 << 10}) {
+            for (int largestGroup : new int[] {64, 128, 256}) {
+                for (int width = 1; width <= 256; width++) {
+                    int valueDim = width;
+                    assertThat(TileTiling.CANDIDATES)
+                            .as("width %s, %s bytes, %s work-items", width, localMemoryBytes, largestGroup)
+                            .anyMatch(tiling -> tiling.fits(largestGroup, localMemoryBytes, valueDim));
+                }
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("devices")
+    void whatItCannotDoItRefusesByName(ClDevice device) {
+        try (DeviceContext context = DeviceContext.open(device, PROGRAM_CACHE)) {
+            ForwardTiles plan = new ForwardTiles(context);
+            Attention weights = Attention.builder().weights(true).build();
+            assertThat(plan.refusal(problem(64, weights)))
+                    .hasValueSatisfying(why -> assertThat(why).contains("weights"));
+            assertThat(plan.refusal(problem(1 << 20, Attention.builder().build())))
+                    .hasValueSatisfying(why -> assertThat(why).contains("1048576"));
+            assertThat(plan.refusal(problem(256, Attention.builder().build()))).isEmpty();
+        }
+    }
+
+    private static AttentionProblem problem(int valueDim, Attention attention) {
+        return new AttentionProblem(1, 2, 2, 16, 16, 64, valueDim, DType.FLOAT32, attention);
+    }
+}

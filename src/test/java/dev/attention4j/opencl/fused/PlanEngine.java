@@ -1,0 +1,128 @@
+package dev.attention4j.opencl.fused;
+
+import dev.attention4j.Attention;
+import dev.attention4j.AttentionProblem;
+import dev.attention4j.AttentionResult;
+import dev.attention4j.DType;
+import dev.attention4j.EngineInfo;
+import dev.attention4j.EngineOptions;
+import dev.attention4j.HostEngine;
+import dev.attention4j.Tensor;
+import dev.attention4j.opencl.plan.DeviceCall;
+import dev.attention4j.opencl.plan.KeyRanges;
+import dev.attention4j.opencl.plan.Operand;
+import dev.attention4j.opencl.plan.Plan;
+import dev.attention4j.opencl.runtime.ClBuffer;
+import dev.attention4j.opencl.runtime.ClDevice;
+import dev.attention4j.opencl.runtime.DeviceContext;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Function;
+
+/**
+ * A plan as an engine, for tests that choose what a plan would choose itself. All tensors are copied into memory of the
+ * device, view by view as they lie; what the plan does not write there is NaN.
+ */
+final class PlanEngine extends HostEngine {
+    private final DeviceContext context;
+    private final Plan plan;
+
+    PlanEngine(ClDevice device, Path programCache, Function<DeviceContext, Plan> plan) {
+        super(
+                new EngineInfo(
+                        "plan",
+                        EngineInfo.Kind.OPENCL_CPU,
+                        device.name(),
+                        device.vendor(),
+                        device.driverVersion(),
+                        Map.of()),
+                "forced",
+                EngineOptions.DEFAULT);
+        context = DeviceContext.open(device, programCache);
+        this.plan = plan.apply(context);
+    }
+
+    @Override
+    protected AttentionResult compute(AttentionProblem problem, Tensor query, Tensor key, Tensor value) {
+        Attention attention = problem.attention();
+        List<ClBuffer> buffers = new ArrayList<>();
+        Tensor output = Tensor.zeros(problem.dtype(), problem.outputShape());
+        Tensor logSumExp = attention.wantsLogSumExp() ? Tensor.zeros(DType.FLOAT32, problem.logSumExpShape()) : null;
+        ClBuffer outputThere = scratch(buffers, output.byteSize());
+        ClBuffer logSumExpThere = logSumExp == null ? null : scratch(buffers, logSumExp.byteSize());
+        plan.enqueue(new DeviceCall(
+                problem,
+                plan.defaults(problem).get(0),
+                upload(buffers, query),
+                upload(buffers, key),
+                upload(buffers, value),
+                attention.mask().map(mask -> broadcast(buffers, mask)).orElse(null),
+                attention
+                        .bias()
+                        .map(bias -> broadcast(buffers, bias.to(DType.FLOAT32)))
+                        .orElse(null),
+                KeyRanges.needTable(attention) ? integers(buffers, KeyRanges.table(problem)) : null,
+                floats(buffers, attention.alibiSlopes()),
+                floats(buffers, attention.sinks()),
+                outputThere,
+                null,
+                logSumExpThere,
+                0,
+                bytes -> scratch(buffers, bytes)));
+        context.queue().read(outputThere, output.bytes());
+        if (logSumExp != null) {
+            context.queue().read(logSumExpThere, logSumExp.bytes());
+        }
+        context.queue().finish();
+        buffers.forEach(context.pool()::release);
+        return new AttentionResult(output, null, logSumExp, plan.name());
+    }
+
+    private ClBuffer scratch(List<ClBuffer> buffers, long bytes) {
+        ClBuffer buffer = context.pool().acquire(Math.max(1, bytes));
+        context.queue().poison(buffer);
+        buffers.add(buffer);
+        return buffer;
+    }
+
+    private ClBuffer upload(List<ClBuffer> buffers, ByteBuffer memory) {
+        ClBuffer buffer = scratch(buffers, memory.capacity());
+        context.queue().write(buffer, memory);
+        context.queue().finish();
+        return buffer;
+    }
+
+    private Operand upload(List<ClBuffer> buffers, Tensor tensor) {
+        return new Operand(upload(buffers, tensor.memory().toHost()), tensor.offset(), tensor.strides());
+    }
+
+    private Operand broadcast(List<ClBuffer> buffers, Tensor tensor) {
+        long[] strides = new long[4];
+        for (int axis = 1; axis <= tensor.rank(); axis++) {
+            strides[4 - axis] = tensor.size(-axis) == 1 ? 0 : tensor.strides()[tensor.rank() - axis];
+        }
+        return new Operand(upload(buffers, tensor.memory().toHost()), tensor.offset(), strides);
+    }
+
+    private ClBuffer integers(List<ClBuffer> buffers, int... numbers) {
+        ByteBuffer bytes = ByteBuffer.allocateDirect(4 * numbers.length).order(ByteOrder.nativeOrder());
+        bytes.asIntBuffer().put(numbers);
+        return upload(buffers, bytes);
+    }
+
+    private ClBuffer floats(List<ClBuffer> buffers, float... numbers) {
+        ByteBuffer bytes = ByteBuffer.allocateDirect(4 * numbers.length).order(ByteOrder.nativeOrder());
+        bytes.asFloatBuffer().put(numbers);
+        return numbers.length == 0 ? null : upload(buffers, bytes);
+    }
+
+    @Override
+    public void close() {
+        context.close();
+        super.close();
+    }
+}

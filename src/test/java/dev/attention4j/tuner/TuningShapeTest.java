@@ -1,0 +1,56 @@
+package dev.attention4j.tuner;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+
+import dev.attention4j.Attention;
+import dev.attention4j.AttentionProblem;
+import dev.attention4j.DType;
+import dev.attention4j.opencl.tuning.ProblemClass;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class TuningShapeTest {
+    @Test
+    void shapesAreReadAsTheyAreWritten() {
+        assertThat(TuningShape.parse("1.8.2.3.4.5").problem(DType.FLOAT16))
+                .isEqualTo(new AttentionProblem(1, 8, 2, 3, 4, 5, 5, DType.FLOAT16, Attention.DEFAULT));
+        TuningShape shape = TuningShape.parse("1.8.2.3.4.5.6:causal");
+        assertThat(shape.problem().valueDim()).isEqualTo(6);
+        assertThat(shape.problem().attention().isCausal()).isTrue();
+        assertThat(shape.problem().attention().toString()).contains("TOP_LEFT");
+        assertThat(shape).hasToString("1.8.2.3.4.5.6:causal");
+        assertThat(TuningShape.parseList("1.1.1.1.1.1, 2.1.1.1.1.1,1.1.1.1.1.1"))
+                .hasSize(2);
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "",
+                "1.8.8.4.4",
+                "1.8.8.4.4.8.8.8",
+                "1.8.8.4.4.0",
+                "1.8.3.4.4.8",
+                "1.8.8.4.4.8:mask",
+                "1.8.8.4.4.8,",
+                "9999.99.99.9999.9999.999",
+                "a.8.8.4.4.8",
+                "1.1.1.600000000.1.1"
+            })
+    void othersAreRefusedByName(String text) {
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> TuningShape.parseList(text))
+                .withMessageStartingWith("shape: ");
+    }
+
+    /** Two of one class would undo each other's entry. */
+    @Test
+    void theUsualShapesAreOfDifferentClasses() {
+        assertThat(TuningShape.parseList(TuningShape.USUAL))
+                .extracting(shape -> ProblemClass.of(shape.problem()))
+                .doesNotHaveDuplicates()
+                .hasSizeGreaterThanOrEqualTo(9);
+    }
+}
