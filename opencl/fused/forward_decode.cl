@@ -2,11 +2,12 @@
 // mind: one query, and every key and value read once, so that memory bandwidth is the limit.
 //
 // Arguments and shapes: fused/forward_call.clh, with unitHeads = group, and
-//   partialOutput    [splits, batch, queryHeads, queries, valueDim]  float, the weighted mean over a split's keys
-//   partialLogSumExp [splits, batch, queryHeads, queries]            natural; -infinity where a split has no key
-//                    both for merge_splits; with one split output and logSumExp are written instead
+//   partialOutput [splits, batch, queryHeads, queries, valueDim]  float, the weighted mean over a split's keys
+//   partialSums   [splits, batch, queryHeads, queries]            float2, the split's maximum and sum
+//                 both for merge_splits; with one split output and logSumExp are written instead
 //
-// A work-group is one work-item and takes the rows of all heads that share a key/value head, over the keys of one split.
+// A work-group is one work-item and takes blockRows rows of those of all heads that share a key/value head - all of them,
+// unless local memory is short - over the keys of one split.
 // Where forward_rows has a row in each lane, here the lanes run along headDim, valueDim, or the keys of a block, so that a
 // single row fills them:
 //   scores: ROW_TILE rows x KEY_TILE keys of vectors along headDim, summed across at the end of each
@@ -15,9 +16,9 @@
 // One query row's work per key is two loads and two multiply-adds for each vector of headDim and valueDim, and a sum
 // across: several times faster than memory delivers keys. merge_splits puts the splits together.
 //
-// Memory of a work-group, in floats: rows * (headDim + valueDim + KEY_BLOCK + 2), given by the host.
+// Memory of a work-group, in floats: blockRows * (headDim + valueDim + KEY_BLOCK + 2), given by the host.
 //
-// Rows are all of a unit's: row r is query r % queries of head firstHead + r / queries. A block of keys stays in a
+// Row r of a unit is query r % queries of head firstHead + r / queries. A block of keys stays in a
 // core's own cache while ROW_TILE rows after ROW_TILE rows use it.
 
 #include "common/exp2.clh"
@@ -133,14 +134,15 @@ void score_tile(__global const STORED *keyRows, long rowStride, int k, int keysH
     }
 
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_decode(
-    FORWARD_PARAMETERS, __global float *partialOutput, __global float *partialLogSumExp,
-    int splitKeys, __local float *queryRows, __local float *outputRows, __local float *scores,
+    FORWARD_PARAMETERS, __global float *partialOutput, __global float2 *partialSums,
+    int splitKeys, int blockRows, __local float *queryRows, __local float *outputRows, __local float *scores,
     __local float *maxima, __local float *sums) {
     const int units = queryHeads / group;
     const int split = get_group_id(0);
     const int batch = get_group_id(1) / units;
     const int firstHead = get_group_id(1) % units * group;
-    const int rows = group * queries;
+    const int firstOfBlock = get_group_id(2) * blockRows;
+    const int rows = min(blockRows, group * queries - firstOfBlock);
     query += queryOffset + batch * queryBatchStride;
     key += keyOffset + batch * keyBatchStride + (firstHead / group) * keyHeadStride;
     value += valueOffset + batch * valueBatchStride + (firstHead / group) * valueHeadStride;
@@ -148,8 +150,9 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_decode(
     int begin = keys;
     int end = 0;
     for (int row = 0; row < rows; row++) {
-        const int head = firstHead + row / queries;
-        __global const STORED *from = query + head * queryHeadStride + (row % queries) * queryRowStride;
+        const int queryRow = (firstOfBlock + row) % queries;
+        const int head = firstHead + (firstOfBlock + row) / queries;
+        __global const STORED *from = query + head * queryHeadStride + queryRow * queryRowStride;
         for (int d = 0; d < headDim; d++) {
             queryRows[row * headDim + d] = load_stored(from, d);
         }
@@ -160,7 +163,7 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_decode(
         const float sink = (features & HAS_SINKS) && split == 0 ? LOG2E * sinks[head] : -INFINITY;
         maxima[row] = sink;
         sums[row] = sink == -INFINITY ? 0.0f : 1.0f;
-        const KeyRange range = key_range(keyRanges, (features & HAS_TABLE) != 0, batch, row % queries, queries, offset,
+        const KeyRange range = key_range(keyRanges, (features & HAS_TABLE) != 0, batch, queryRow, queries, offset,
                                          left, right, keys);
         begin = min(begin, range.begin);
         end = max(end, range.end);
@@ -195,8 +198,8 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_decode(
                     rescale[r] = rescale[r - 1];
                     continue;
                 }
-                const int queryRow = row % queries;
-                const long head = firstHead + row / queries;
+                const int queryRow = (firstOfBlock + row) % queries;
+                const long head = firstHead + (firstOfBlock + row) / queries;
                 const KeyRange range = key_range(keyRanges, (features & HAS_TABLE) != 0, batch, queryRow, queries,
                                                  offset, left, right, keys);
                 if (features & HAS_SOFTCAP) {
@@ -302,7 +305,7 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_decode(
         }
     }
 
-    const long firstAt = ((long)batch * queryHeads + firstHead) * queries;
+    const long firstAt = ((long)batch * queryHeads + firstHead) * queries + firstOfBlock;
     const long splitAt = (long)split * (get_num_groups(1) / units) * queryHeads * queries;
     const bool whole = get_num_groups(0) == 1;
     for (int row = 0; row < rows; row++) {
@@ -316,11 +319,10 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_decode(
                 partialOutput[(splitAt + at) * valueDim + d] = mean;
             }
         }
-        const float rowLogSumExp = sums[row] == 0.0f ? -INFINITY : LN2 * (maxima[row] + log2(sums[row]));
         if (!whole) {
-            partialLogSumExp[splitAt + at] = rowLogSumExp;
+            partialSums[splitAt + at] = (float2)(maxima[row], sums[row]);
         } else if (features & HAS_LOG_SUM_EXP) {
-            logSumExp[at] = rowLogSumExp;
+            logSumExp[at] = sums[row] == 0.0f ? -INFINITY : LN2 * (maxima[row] + log2(sums[row]));
         }
     }
 }

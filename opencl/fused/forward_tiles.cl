@@ -1,6 +1,6 @@
 // Forward tiles: attention in one pass over keys and values, for GPU-class devices.
 //
-// Arguments and shapes: fused/forward_call.clh, and partialOutput, partialLogSumExp, which are written instead of output and
+// Arguments and shapes: fused/forward_call.clh, and partialOutput, partialSums, which are written instead of output and
 // logSumExp if splits > 1, as merge_splits.cl reads them; wideOutput is not 0 where rows of the output consist of whole,
 // aligned vectors of 4 elements.
 //
@@ -48,7 +48,7 @@
 #include "fused/tile_softmax.clh"
 
 __kernel __attribute__((reqd_work_group_size(GROUP_ITEMS, 1, 1))) void forward_tiles(
-    FORWARD_PARAMETERS, __global float *partialOutput, __global float *partialLogSumExp, int splits, int wideOutput) {
+    FORWARD_PARAMETERS, __global float *partialOutput, __global float2 *partialSums, int splits, int wideOutput) {
     __local float4 staging[STAGING_VECTORS];
     __local float4 rowMaximum[TILE_ROWS / 4];
     __local float4 rowShift[TILE_ROWS / 4];
@@ -264,11 +264,11 @@ __kernel __attribute__((reqd_work_group_size(GROUP_ITEMS, 1, 1))) void forward_t
     for (int row = item; row < TILE_ROWS; row += GROUP_ITEMS) {
         const float sum = sum_of_parts(weightStaging, row);
         ((__local float *)rowShift)[row] = sum == 0.0f ? 0.0f : 1.0f / sum;
-        const float whole = sum == 0.0f ? -INFINITY : LN2 * (((__local float *)rowMaximum)[row] + log2(sum));
+        const float maximum = ((__local float *)rowMaximum)[row];
         if (row < rowsHere && splits > 1) {
-            partialLogSumExp[split * rowsOfAll + firstOutput + row] = whole;
+            partialSums[split * rowsOfAll + firstOutput + row] = (float2)(maximum, sum);
         } else if (row < rowsHere && (features & HAS_LOG_SUM_EXP) != 0) {
-            logSumExp[firstOutput + row] = whole;
+            logSumExp[firstOutput + row] = sum == 0.0f ? -INFINITY : LN2 * (maximum + log2(sum));
         }
     }
     barrier(CLK_LOCAL_MEM_FENCE);

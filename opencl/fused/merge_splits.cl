@@ -1,19 +1,21 @@
 // Merge splits: puts together what several work-groups computed of a row's output, each over its own part of the keys.
 //
 //   partialOutput    [splits, rows, valueDim]   row-major float, normalised: each split's own weights sum to 1
-//   partialLogSumExp [splits, rows]             natural logarithm; -infinity where a split had no key for the row
+//   partialSums      [splits, rows]             float2: the maximum m of a split's scores, in units of log2(e), and the sum
+//                                               of 2^(score - m); a sum of 0 where the split had no key for the row
 //   output           [rows, valueDim]           row-major, stored as STORAGE says
-//   logSumExp        [rows]                     written if hasLogSumExp is not 0
+//   logSumExp        [rows]                     natural logarithm; written if hasLogSumExp is not 0
 //
-// rows = batch * queryHeads * queryLength. A split's share of a row is exp(its log-sum-exp - the largest of them), and the
-// output is the mean of the splits' outputs by these shares ("Flash-Decoding for long-context inference", Dao et al.,
-// 2023). Sinks are in the log-sum-exp of split 0 and nowhere else.
+// rows = batch * queryHeads * queryLength. A split's share of a row is sum * 2^(m - the largest m), and the output is the
+// mean of the splits' outputs by these shares ("Flash-Decoding for long-context inference", Dao et al., 2023). Not by their
+// log-sum-exps, which say the same in one number: where scores are large, rounding it would cost digits of the share. Sinks
+// are in the sums of split 0 and nowhere else.
 //
 // What a split without keys left in partialOutput may be anything, NaN too: it is passed over, not multiplied by 0. A row
-// without keys in any split gives 0 and -infinity. NaN in a log-sum-exp stays NaN.
+// without keys in any split gives 0 and -infinity. NaN in a sum stays NaN.
 //
 // One work-item for each VECTOR_WIDTH elements of a row, which adds the splits up in their order: the same bits each time.
-// Memory is read once, splits * rows * valueDim floats; the log-sum-exps twice, from a cache.
+// Memory is read once, splits * rows * valueDim floats; the sums twice, from a cache.
 
 #include "common/multiply_add.clh"
 #include "common/storage.clh"
@@ -23,8 +25,10 @@
 #define GROUP_ITEMS 64 // work-items of a work-group
 #endif
 
+#define LN2 0.693147180559945309f
+
 __kernel __attribute__((reqd_work_group_size(GROUP_ITEMS, 1, 1))) void merge_splits(
-    __global const float *partialOutput, __global const float *partialLogSumExp, __global STORED *output,
+    __global const float *partialOutput, __global const float2 *partialSums, __global STORED *output,
     __global float *logSumExp, int hasLogSumExp, int splits, long rows, int valueDim) {
     const int vectors = (valueDim + VECTOR_WIDTH - 1) / VECTOR_WIDTH;
     const long row = (long)get_global_id(0) / vectors;
@@ -37,7 +41,7 @@ __kernel __attribute__((reqd_work_group_size(GROUP_ITEMS, 1, 1))) void merge_spl
 
     float largest = -INFINITY;
     for (int split = 0; split < splits; split++) {
-        largest = fmax(largest, partialLogSumExp[split * rows + row]);
+        largest = fmax(largest, partialSums[split * rows + row].x);
     }
     // No key in any split: nothing below adds to the sums.
     const float shift = largest == -INFINITY ? 0.0f : largest;
@@ -45,7 +49,8 @@ __kernel __attribute__((reqd_work_group_size(GROUP_ITEMS, 1, 1))) void merge_spl
     VECTOR sums = (VECTOR)(0.0f);
     float tail[VECTOR_WIDTH];
     for (int split = 0; split < splits; split++) {
-        const float share = exp(partialLogSumExp[split * rows + row] - shift);
+        const float2 maximumAndSum = partialSums[split * rows + row];
+        const float share = maximumAndSum.y * exp2(maximumAndSum.x - shift);
         if (share == 0.0f) {
             continue;
         }
@@ -67,6 +72,6 @@ __kernel __attribute__((reqd_work_group_size(GROUP_ITEMS, 1, 1))) void merge_spl
         store_stored(tail[n], output, row * valueDim + firstDim + n);
     }
     if (hasLogSumExp != 0 && firstDim == 0) {
-        logSumExp[row] = total == 0.0f ? -INFINITY : shift + log(total);
+        logSumExp[row] = total == 0.0f ? -INFINITY : LN2 * (shift + log2(total));
     }
 }

@@ -55,9 +55,9 @@ public final class ForwardDecode implements Plan {
         if (problem.attention().wantsWeights()) {
             return Optional.of("it never holds the weights; the plan staged returns them");
         }
-        if (localBytes(problem) > context.device().localMemoryBytes()) {
-            return Optional.of(rows(problem) + " rows of " + problem.headDim() + " and " + problem.valueDim()
-                    + " do not fit the local memory of " + context.device().localMemoryBytes() + " bytes");
+        if (blockRows(problem) == 0) {
+            return Optional.of("a row of " + problem.headDim() + " and " + problem.valueDim()
+                    + " does not fit the local memory of " + context.device().localMemoryBytes() + " bytes");
         }
         return Optional.empty();
     }
@@ -84,26 +84,28 @@ public final class ForwardDecode implements Plan {
         int splits = splits(problem);
         long rows = (long) problem.batch() * problem.queryHeads() * problem.queryLength();
         ClBuffer output = call.output();
-        ClBuffer logSumExp = call.output();
+        ClBuffer sums = call.output();
         if (splits > 1) {
             output = call.scratch().apply(MergeSplits.Partial.outputBytes(splits, rows, problem.valueDim()));
-            logSumExp = call.scratch().apply(MergeSplits.Partial.logSumExpBytes(splits, rows));
+            sums = call.scratch().apply(MergeSplits.Partial.sumsBytes(splits, rows));
         }
-        long unitRows = rows(problem);
+        long blockRows = blockRows(problem);
         ForwardCall.set(kernel, call, group)
                 .buffer(output)
-                .buffer(logSumExp)
+                .buffer(sums)
                 .integer(splitKeys(problem, splits))
-                .local(4 * unitRows * problem.headDim())
-                .local(4 * unitRows * problem.valueDim())
-                .local(4 * unitRows * KEY_BLOCK)
-                .local(4 * unitRows)
-                .local(4 * unitRows);
+                .integer((int) blockRows)
+                .local(4 * blockRows * problem.headDim())
+                .local(4 * blockRows * problem.valueDim())
+                .local(4 * blockRows * KEY_BLOCK)
+                .local(4 * blockRows)
+                .local(4 * blockRows);
         long units = (long) problem.batch() * problem.keyValueHeads();
-        context.queue().launch(kernel, new long[] {splits, units}, new long[] {1, 1});
+        long blocks = (rows(problem) + blockRows - 1) / blockRows;
+        context.queue().launch(kernel, new long[] {splits, units, blocks}, new long[] {1, 1, 1});
         if (splits > 1) {
             merge.enqueue(
-                    new MergeSplits.Partial(output, logSumExp, splits, rows, problem.valueDim()),
+                    new MergeSplits.Partial(output, sums, splits, rows, problem.valueDim()),
                     problem.dtype(),
                     call.output(),
                     call.logSumExp());
@@ -128,8 +130,13 @@ public final class ForwardDecode implements Plan {
         return rows(problem) >= 4 ? 4 : rows(problem) >= 2 ? 2 : 1;
     }
 
-    private static long localBytes(AttentionProblem problem) {
-        return 4 * rows(problem) * ((long) problem.headDim() + problem.valueDim() + KEY_BLOCK + 2);
+    /** Rows of a work-group: all of them if local memory has room, else whole tiles; 0 if not even one fits. */
+    private long blockRows(AttentionProblem problem) {
+        long rowBytes = 4 * ((long) problem.headDim() + problem.valueDim() + KEY_BLOCK + 2);
+        long room = context.device().localMemoryBytes() / rowBytes;
+        long rows = Math.max(1, rows(problem));
+        int tile = rowTile(problem);
+        return rows <= room ? rows : room < tile ? room : room / tile * tile;
     }
 
     /** As many as give each compute unit enough work-groups; by shapes alone, so that the same call gives the same bits. */

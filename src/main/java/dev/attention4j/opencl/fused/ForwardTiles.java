@@ -26,9 +26,6 @@ public final class ForwardTiles implements Plan {
     /** Queries of a head from which on it fills tiles alone. */
     private static final int SHORT_QUERY = 32;
 
-    /** Work-items that keep a compute unit busy: fewer, and the keys are split. */
-    private static final int ITEMS_PER_UNIT = 256;
-
     private final DeviceContext context;
     private final MergeSplits mergeSplits;
     private final Map<Variant, ClKernel> kernels = new HashMap<>();
@@ -108,15 +105,15 @@ public final class ForwardTiles implements Plan {
         int splits = splits(problem, tiling, call.maxScratchBytes());
         long rows = (long) problem.batch() * problem.queryHeads() * problem.queryLength();
         ClBuffer partialOutput = call.output();
-        ClBuffer partialLogSumExp = call.output();
+        ClBuffer partialSums = call.output();
         if (splits > 1) {
             partialOutput = call.scratch().apply(MergeSplits.Partial.outputBytes(splits, rows, problem.valueDim()));
-            partialLogSumExp = call.scratch().apply(MergeSplits.Partial.logSumExpBytes(splits, rows));
+            partialSums = call.scratch().apply(MergeSplits.Partial.sumsBytes(splits, rows));
         }
         boolean wideOutput = problem.valueDim() % 4 == 0 && !call.output().isShared();
         ForwardCall.set(tiled.kernel(), call, unitHeads(problem))
                 .buffer(partialOutput)
-                .buffer(partialLogSumExp)
+                .buffer(partialSums)
                 .integer(splits)
                 .integer(wideOutput ? 1 : 0);
         long groups = groups(problem, tiling) * splits;
@@ -124,7 +121,7 @@ public final class ForwardTiles implements Plan {
                 .launch(tiled.kernel(), new long[] {groups * tiling.groupItems()}, new long[] {tiling.groupItems()});
         if (splits > 1) {
             mergeSplits.enqueue(
-                    new MergeSplits.Partial(partialOutput, partialLogSumExp, splits, rows, problem.valueDim()),
+                    new MergeSplits.Partial(partialOutput, partialSums, splits, rows, problem.valueDim()),
                     problem.dtype(),
                     call.output(),
                     call.logSumExp());
@@ -218,7 +215,7 @@ public final class ForwardTiles implements Plan {
         ClDevice device = context.device();
         long rows = (long) problem.batch() * problem.queryHeads() * problem.queryLength();
         long keyTiles = (problem.keyLength() + tiling.tileKeys() - 1L) / tiling.tileKeys();
-        long busy = (long) device.computeUnits() * Math.max(1, ITEMS_PER_UNIT / tiling.groupItems());
+        long busy = (long) device.computeUnits() * tiling.groupsPerUnit();
         long wanted = forcedSplits > 0 ? forcedSplits : busy / Math.max(1, groups(problem, tiling));
         long largest = maxScratchBytes > 0
                 ? maxScratchBytes

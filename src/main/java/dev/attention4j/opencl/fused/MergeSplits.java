@@ -25,21 +25,21 @@ final class MergeSplits {
      * What the splits compute and leave for the merge.
      *
      * @param output [splits, rows, valueDim] floats, normalised within each split
-     * @param logSumExp [splits, rows] floats, natural; −∞ where a split had no key for the row, whose output is then
-     *     not looked at
+     * @param sums [splits, rows] pairs of floats: the maximum of the scores in units of log2(e), and the sum of
+     *     2^(score − maximum); a sum of 0 where a split had no key for the row, whose output is then not looked at
      * @param splits parts that the keys were split into, in whose order they are added up
      * @param rows batch · queryHeads · queryLength
      * @param valueDim width of a row of output
      */
-    record Partial(ClBuffer output, ClBuffer logSumExp, int splits, long rows, int valueDim) {
+    record Partial(ClBuffer output, ClBuffer sums, int splits, long rows, int valueDim) {
         /** Bytes of the partial outputs. */
         static long outputBytes(int splits, long rows, int valueDim) {
             return 4L * splits * rows * valueDim;
         }
 
-        /** Bytes of the partial log-sum-exps. */
-        static long logSumExpBytes(int splits, long rows) {
-            return 4L * splits * rows;
+        /** Bytes of the maxima and sums. */
+        static long sumsBytes(int splits, long rows) {
+            return 8L * splits * rows;
         }
     }
 
@@ -67,7 +67,7 @@ final class MergeSplits {
         }
         kernel.arguments()
                 .buffer(partial.output())
-                .buffer(partial.logSumExp())
+                .buffer(partial.sums())
                 .buffer(output)
                 .buffer(logSumExp == null ? output : logSumExp)
                 .integer(logSumExp == null ? 0 : 1)

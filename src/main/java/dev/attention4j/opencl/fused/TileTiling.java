@@ -83,6 +83,14 @@ record TileTiling(int rowItems, int columnItems, int microRows, int microKeys, i
         return rowItems * columnItems;
     }
 
+    /**
+     * Work-groups that keep a compute unit busy; where there are fewer, the keys are split. Tiles of few rows wait for memory
+     * rather than for arithmetic: twice as many.
+     */
+    int groupsPerUnit() {
+        return Math.max(1, 256 / groupItems()) * (tileRows() <= 16 ? 2 : 1);
+    }
+
     /** Dims of the output of a work-item: whole vectors, so that widths share builds. */
     int microDims(int valueDim) {
         return 4 * ((valueDim + 4 * columnItems - 1) / (4 * columnItems));
