@@ -4,15 +4,11 @@ import dev.attention4j.Attention;
 import dev.attention4j.AttentionEngine;
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.AttentionResult;
-import dev.attention4j.DType;
 import dev.attention4j.EngineInfo;
 import dev.attention4j.EngineOptions;
 import dev.attention4j.ProjectingEngine;
 import dev.attention4j.Projector;
 import dev.attention4j.Tensor;
-import dev.attention4j.opencl.plan.DeviceCall;
-import dev.attention4j.opencl.plan.KeyRanges;
-import dev.attention4j.opencl.plan.Plan;
 import dev.attention4j.opencl.plan.Variant;
 import dev.attention4j.opencl.probe.DeviceProbe;
 import dev.attention4j.opencl.projection.ProjectionKernel;
@@ -21,14 +17,9 @@ import dev.attention4j.opencl.runtime.ClDevice;
 import dev.attention4j.opencl.runtime.ClEvent;
 import dev.attention4j.opencl.runtime.DeviceContext;
 import dev.attention4j.opencl.tuning.TuningDatabase;
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
-import java.util.Set;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
@@ -49,8 +40,7 @@ public final class OpenClEngine implements ProjectingEngine {
     private final EngineOptions options;
     private final ReentrantLock lock = new ReentrantLock();
     private final Condition idle = lock.newCondition();
-    private final Set<DeviceMemory> tensors = ConcurrentHashMap.newKeySet();
-    private final ResultPool results = new ResultPool();
+    private final DeviceTensors tensors;
     private final DeviceProjector projector;
     private final ExecutorService completer;
     private int underWay;
@@ -63,6 +53,7 @@ public final class OpenClEngine implements ProjectingEngine {
         try {
             TuningDatabase tuning = TuningDatabase.open(options.tuning(), device.name(), device.driverVersion());
             planner = new Planner(Plans.of(context), Plans.deviceClass(context), options.plan(), tuning);
+            tensors = new DeviceTensors(this, context, lock, options.poison());
             projector = new DeviceProjector(this, ProjectionKernel.of(context));
         } catch (RuntimeException e) {
             context.close();
@@ -183,52 +174,8 @@ public final class OpenClEngine implements ProjectingEngine {
         checkOwner("value", value);
         attention.mask().ifPresent(mask -> checkOwner("mask", mask));
         attention.bias().ifPresent(bias -> checkOwner("bias", bias));
-        return enqueue(
-                "attention", transfers -> enqueue(problem, chooser.apply(problem), transfers, query, key, value));
-    }
-
-    private AttentionResult enqueue(
-            AttentionProblem problem,
-            Planner.Choice choice,
-            Transfers transfers,
-            Tensor query,
-            Tensor key,
-            Tensor value) {
-        Attention attention = problem.attention();
-        boolean onHost = query.isOnHost();
-        Transfers.Result output = transfers.result(problem.dtype(), onHost, problem.outputShape());
-        Transfers.Result weights =
-                attention.wantsWeights() ? transfers.result(DType.FLOAT32, onHost, problem.weightsShape()) : null;
-        Transfers.Result logSumExp =
-                attention.wantsLogSumExp() ? transfers.result(DType.FLOAT32, onHost, problem.logSumExpShape()) : null;
-        Plan plan = choice.plan();
-        plan.enqueue(new DeviceCall(
-                problem,
-                choice.tunables(),
-                transfers.rows("query", query),
-                transfers.rows("key", key),
-                transfers.rows("value", value),
-                attention
-                        .mask()
-                        .map(mask -> transfers.broadcast(mask, DType.BOOL))
-                        .orElse(null),
-                attention
-                        .bias()
-                        .map(bias -> transfers.broadcast(bias, DType.FLOAT32))
-                        .orElse(null),
-                KeyRanges.needTable(attention) ? transfers.integers(KeyRanges.table(problem)) : null,
-                transfers.floatsOrNull(attention.alibiSlopes()),
-                transfers.floatsOrNull(attention.sinks()),
-                output.buffer(),
-                weights == null ? null : weights.buffer(),
-                logSumExp == null ? null : logSumExp.buffer(),
-                options.maxScratchBytes(),
-                transfers::scratch));
-        return new AttentionResult(
-                output.tensor(),
-                weights == null ? null : weights.tensor(),
-                logSumExp == null ? null : logSumExp.tensor(),
-                plan.name());
+        AttentionCall call = new AttentionCall(problem, query, key, value, options.maxScratchBytes());
+        return enqueue("attention", transfers -> call.enqueue(chooser.apply(problem), transfers));
     }
 
     /**
@@ -242,7 +189,7 @@ public final class OpenClEngine implements ProjectingEngine {
         lock.lock();
         try {
             checkOpen();
-            Transfers transfers = new Transfers(this, context, options.poison());
+            Transfers transfers = new Transfers(tensors, context, options.poison());
             PendingCall<T> pending;
             try {
                 T result = commands.apply(transfers);
@@ -301,86 +248,21 @@ public final class OpenClEngine implements ProjectingEngine {
 
     @Override
     public Tensor upload(Tensor tensor) {
-        Objects.requireNonNull(tensor, "tensor");
-        checkOwner("tensor", tensor);
-        if (tensor.isClosed()) {
-            throw new IllegalStateException("tensor: the tensor is closed, must be open");
-        }
-        Tensor source = tensor.contiguous();
-        lock.lock();
-        try {
-            checkOpen();
-            Tensor uploaded = allocate(tensor.dtype(), tensor.shape());
-            context.queue().write(((DeviceMemory) uploaded.memory()).buffer(), source.bytes());
-            context.queue().finish();
-            return uploaded;
-        } finally {
-            lock.unlock();
-        }
+        return tensors.upload(tensor);
     }
 
     @Override
     public Tensor download(Tensor tensor) {
-        checkOpen();
-        checkOwner("tensor", tensor);
-        if (!tensor.isOnHost() && tensor.isContiguous() && tensor.offset() == 0 && tensor.elementCount() > 0) {
-            return finish(enqueue("a download", transfers -> transfers.copyToHost(tensor)));
-        }
-        Tensor copy = Tensor.zeros(tensor.dtype(), tensor.shape());
-        copy.bytes().put(tensor.contiguous().bytes());
-        return copy;
+        return tensors.download(tensor);
+    }
+
+    DeviceTensors tensors() {
+        return tensors;
     }
 
     /** The device, for tests that count what is copied. */
     DeviceContext context() {
         return context;
-    }
-
-    /** Where results on the host get their memory. */
-    ResultPool results() {
-        return results;
-    }
-
-    /** A tensor with undefined contents; called under the lock. */
-    Tensor allocate(DType dtype, long... shape) {
-        long bytes = dtype.bytes();
-        for (long size : shape) {
-            bytes = Math.multiplyExact(bytes, size);
-        }
-        ClBuffer buffer = context.pool().acquire(Math.max(1, bytes));
-        if (options.poison()) {
-            context.queue().poison(buffer);
-        }
-        DeviceMemory memory = new DeviceMemory(this, buffer, bytes);
-        tensors.add(memory);
-        return Tensor.inMemory(dtype, shape, memory);
-    }
-
-    ByteBuffer read(DeviceMemory memory) {
-        lock.lock();
-        try {
-            checkOpen();
-            ByteBuffer bytes = ByteBuffer.allocateDirect(Math.toIntExact(memory.byteSize()))
-                    .order(ByteOrder.nativeOrder());
-            context.queue().read(memory.buffer(), bytes);
-            context.queue().finish();
-            return bytes;
-        } finally {
-            lock.unlock();
-        }
-    }
-
-    void free(DeviceMemory memory) {
-        lock.lock();
-        try {
-            tensors.remove(memory);
-            ClBuffer buffer = memory.take();
-            if (buffer != null) {
-                context.pool().release(buffer);
-            }
-        } finally {
-            lock.unlock();
-        }
     }
 
     // ---- the engine's own life
@@ -426,11 +308,8 @@ public final class OpenClEngine implements ProjectingEngine {
             while (underWay > 0) {
                 idle.awaitUninterruptibly();
             }
-            for (DeviceMemory memory : List.copyOf(tensors)) {
-                free(memory);
-            }
+            tensors.close();
             context.close();
-            results.clear();
         } finally {
             lock.unlock();
         }

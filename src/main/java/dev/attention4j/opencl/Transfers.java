@@ -14,7 +14,7 @@ import java.util.List;
  * copied. Used under the engine's lock.
  */
 final class Transfers {
-    private final OpenClEngine engine;
+    private final DeviceTensors tensors;
     private final DeviceContext context;
     private final boolean poison;
     private final List<ClBuffer> shared = new ArrayList<>();
@@ -23,8 +23,8 @@ final class Transfers {
     private final List<Tensor> results = new ArrayList<>();
     private final List<Runnable> afterKernels = new ArrayList<>();
 
-    Transfers(OpenClEngine engine, DeviceContext context, boolean poison) {
-        this.engine = engine;
+    Transfers(DeviceTensors tensors, DeviceContext context, boolean poison) {
+        this.tensors = tensors;
         this.context = context;
         this.poison = poison;
     }
@@ -132,11 +132,11 @@ final class Transfers {
 
     Result result(DType dtype, boolean onHost, long... shape) {
         if (!onHost) {
-            Tensor tensor = engine.allocate(dtype, shape);
+            Tensor tensor = tensors.allocate(dtype, shape);
             results.add(tensor);
             return new Result(tensor, ((DeviceMemory) tensor.memory()).buffer());
         }
-        Tensor tensor = engine.results().tensor(dtype, shape);
+        Tensor tensor = tensors.results().tensor(dtype, shape);
         results.add(tensor);
         if (tensor.elementCount() == 0) {
             return new Result(tensor, scratch(1));
@@ -160,7 +160,7 @@ final class Transfers {
     /** A copy, as a result on the host, of a tensor on the device that is row-major from its memory's start. */
     Tensor copyToHost(Tensor tensor) {
         ClBuffer buffer = ((DeviceMemory) tensor.memory()).buffer();
-        Tensor copy = engine.results().tensor(tensor.dtype(), tensor.shape());
+        Tensor copy = tensors.results().tensor(tensor.dtype(), tensor.shape());
         results.add(copy);
         ByteBuffer memory = ResultPool.forDevice(copy);
         alive.add(memory);

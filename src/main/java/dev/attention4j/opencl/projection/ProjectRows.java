@@ -1,9 +1,11 @@
 package dev.attention4j.opencl.projection;
 
 import dev.attention4j.DeviceException;
+import dev.attention4j.opencl.plan.Tunables;
 import dev.attention4j.opencl.runtime.ClDevice;
 import dev.attention4j.opencl.runtime.ClKernel;
 import dev.attention4j.opencl.runtime.DeviceContext;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 
@@ -13,89 +15,54 @@ public final class ProjectRows implements ProjectionKernel {
     private static final int GROUPS_PER_CORE = 4;
 
     private final DeviceContext context;
-    private final Tiling tiling;
+    private final RowsTiling tiling;
 
-    /**
-     * Projections on one device.
-     *
-     * @param context open
-     * @throws DeviceException if the device has next to no local memory
-     */
-    public ProjectRows(DeviceContext context) {
+    private ProjectRows(DeviceContext context, RowsTiling tiling) {
         this.context = context;
-        this.tiling = Tiling.of(context.device());
+        this.tiling = tiling;
     }
 
-    /** The kernel's macros. */
-    private record Tiling(int vectorWidth, int microRows, int panelVectors, int tiles, int panels, int depth) {
-        static Tiling of(ClDevice device) {
-            int width = device.nativeVectorWidth() >= 16 ? 16 : device.nativeVectorWidth() >= 8 ? 8 : 4;
-            // 8 x 3 sums, 3 vectors and an element fill most of the 32 registers of AVX-512; 6 x 2 the 16 of AVX2.
-            int microRows = width == 16 ? 8 : 6;
-            int panelVectors = width == 16 ? 3 : 2;
-            for (Tiling tiling : List.of(
-                    new Tiling(width, microRows, panelVectors, 8, 16, 512),
-                    new Tiling(width, microRows, panelVectors, 4, 8, 256),
-                    new Tiling(width, microRows, panelVectors, 2, 4, 128),
-                    new Tiling(4, 4, 1, 1, 1, 64))) {
-                if (tiling.localBytes() <= device.localMemoryBytes()) {
-                    return tiling;
-                }
-            }
-            throw new DeviceException("no tiling of project_rows fits " + device + ": local memory "
-                    + device.localMemoryBytes() + " bytes");
-        }
+    /**
+     * Projections on one device, by the tiling that suits it.
+     *
+     * @param context open
+     * @return used under the engine's lock
+     * @throws DeviceException if the device has next to no local memory
+     */
+    public static ProjectRows of(DeviceContext context) {
+        ClDevice device = context.device();
+        return RowsTiling.defaults(device).stream()
+                .filter(tiling -> tiling.misfit(device).isEmpty())
+                .findFirst()
+                .map(tiling -> new ProjectRows(context, tiling))
+                .orElseThrow(() -> new DeviceException("no tiling of project_rows fits " + device + ": local memory "
+                        + device.localMemoryBytes() + " bytes"));
+    }
 
-        int panel() {
-            return panelVectors * vectorWidth;
-        }
+    /**
+     * Projections by a given tiling.
+     *
+     * @param context open
+     * @param tunables one of {@link #candidates}, say
+     * @return used under the engine's lock
+     * @throws IllegalArgumentException if they are not this kernel's, or do not fit the device
+     */
+    public static ProjectRows of(DeviceContext context, Tunables tunables) {
+        RowsTiling tiling = RowsTiling.of(tunables);
+        tiling.misfit(context.device()).ifPresent(misfit -> {
+            throw new IllegalArgumentException("tunables: " + tunables + ": " + misfit);
+        });
+        return new ProjectRows(context, tiling);
+    }
 
-        int rows() {
-            return tiles * microRows;
-        }
-
-        /** Of a register tile, or of all of a work-group where sums wait for more inputs. */
-        long sumsBytes(int inputs, int groupPanels) {
-            return 4L * microRows * panel() * (inputs > depth ? tiles * groupPanels : 1);
-        }
-
-        /** The most that a work-group needs. */
-        long localBytes() {
-            return 4L * rows() * (depth + 16) + 8L * rows() + sumsBytes(depth + 1, panels);
-        }
-
-        /** Panels of a work-group: fewer where there would be too few work-groups for all cores. */
-        int groupPanels(ProjectionCall call, int cores) {
-            int fewer = panels;
-            while (fewer > 1 && groups(call, fewer) < (long) GROUPS_PER_CORE * cores) {
-                fewer /= 2;
-            }
-            return fewer;
-        }
-
-        private long groups(ProjectionCall call, int groupPanels) {
-            long[] global = global(call, groupPanels);
-            return global[0] * global[1] * global[2];
-        }
-
-        long[] global(ProjectionCall call, int groupPanels) {
-            long columns = (long) groupPanels * panel();
-            return new long[] {
-                (call.widest() + columns - 1) / columns,
-                (call.positions() + rows() - 1L) / rows(),
-                call.targets().size()
-            };
-        }
-
-        Map<String, Object> defines(int storage) {
-            return Map.of(
-                    "STORAGE", storage,
-                    "VECTOR_WIDTH", vectorWidth,
-                    "MICRO_ROWS", microRows,
-                    "PANEL_VECTORS", panelVectors,
-                    "TILES", tiles,
-                    "DEPTH", depth);
-        }
+    /**
+     * What is worth timing on a device.
+     *
+     * @param device any
+     * @return those that fit
+     */
+    public static List<Tunables> candidates(ClDevice device) {
+        return RowsTiling.candidates(device).stream().map(RowsTiling::tunables).toList();
     }
 
     @Override
@@ -108,11 +75,19 @@ public final class ProjectRows implements ProjectionKernel {
         if (whole.positions() == 0 || whole.widest() == 0) {
             return;
         }
-        ClKernel kernel = context.kernel("projection/project_rows.cl", "project_rows", tiling.defines(whole.storage()));
+        ClKernel kernel = context.kernel("projection/project_rows.cl", "project_rows", defines(whole.storage()));
         for (ProjectionCall call : whole.launches()) {
-            int groupPanels = tiling.groupPanels(call, context.device().computeUnits());
+            int groupPanels = tiling.groupPanels(
+                    call, (long) GROUPS_PER_CORE * context.device().computeUnits());
             call.set(kernel).integer(groupPanels).local(tiling.sumsBytes(call.inputs(), groupPanels));
             context.queue().launch(kernel, tiling.global(call, groupPanels), new long[] {1, 1, 1});
         }
+    }
+
+    private Map<String, Object> defines(int storage) {
+        Map<String, Object> defines = new HashMap<>(tiling.tunables().values());
+        defines.remove("PANELS");
+        defines.put("STORAGE", storage);
+        return defines;
     }
 }

@@ -1,6 +1,7 @@
 package dev.attention4j.opencl.projection;
 
 import dev.attention4j.DeviceException;
+import dev.attention4j.opencl.plan.Tunables;
 import dev.attention4j.opencl.runtime.ClDevice;
 import dev.attention4j.opencl.runtime.ClKernel;
 import dev.attention4j.opencl.runtime.DeviceContext;
@@ -10,55 +11,56 @@ import java.util.Map;
 
 /** Launches {@code opencl/projection/project_tiles.cl}: projections on GPU-class devices. */
 public final class ProjectTiles implements ProjectionKernel {
-    private static final int PANEL = 64;
-    private static final int VECTOR_WIDTH = 4;
-
     private final DeviceContext context;
+    /** With panels of one width, the largest first. */
+    private final List<TilesTiling> tilings;
+
     private final Map<Integer, Tiled> byStorage = new HashMap<>();
 
+    private ProjectTiles(DeviceContext context, List<TilesTiling> tilings) {
+        this.context = context;
+        this.tilings = tilings;
+    }
+
     /**
-     * Projections on one device.
+     * Projections on one device, by the largest tiling that it can take.
      *
      * @param context open
+     * @return used under the engine's lock
      */
-    public ProjectTiles(DeviceContext context) {
-        this.context = context;
+    public static ProjectTiles of(DeviceContext context) {
+        return new ProjectTiles(context, TilesTiling.DEFAULTS);
     }
 
-    /** Work-items along rows and columns; of all tilings a tile is one panel wide, so that weights are packed once. */
-    private record Tiling(int localRows, int localColumns, int microRows, int depth) {
-        static final List<Tiling> LARGEST_FIRST = List.of(
-                new Tiling(16, 16, 4, 16), new Tiling(8, 8, 4, 16), new Tiling(4, 4, 4, 8), new Tiling(1, 1, 4, 8));
-
-        int tileRows() {
-            return localRows * microRows;
-        }
-
-        int groupItems() {
-            return localRows * localColumns;
-        }
-
-        long localBytes() {
-            return 4L * depth * (tileRows() + PANEL) + 8L * tileRows();
-        }
-
-        Map<String, Object> defines(int storage) {
-            return Map.of(
-                    "STORAGE", storage,
-                    "VECTOR_WIDTH", VECTOR_WIDTH,
-                    "LOCAL_ROWS", localRows,
-                    "LOCAL_COLUMNS", localColumns,
-                    "MICRO_ROWS", microRows,
-                    "MICRO_VECTORS", PANEL / VECTOR_WIDTH / localColumns,
-                    "DEPTH", depth);
-        }
+    /**
+     * Projections by a given tiling.
+     *
+     * @param context open
+     * @param tunables one of {@link #candidates}, say
+     * @return used under the engine's lock
+     * @throws IllegalArgumentException if they are not this kernel's
+     */
+    public static ProjectTiles of(DeviceContext context, Tunables tunables) {
+        return new ProjectTiles(context, List.of(TilesTiling.of(tunables)));
     }
 
-    private record Tiled(ClKernel kernel, Tiling tiling) {}
+    /**
+     * What is worth timing on a device.
+     *
+     * @param device any
+     * @return those that fit, as far as is known before they are built
+     */
+    public static List<Tunables> candidates(ClDevice device) {
+        return TilesTiling.candidates(device).stream()
+                .map(TilesTiling::tunables)
+                .toList();
+    }
+
+    private record Tiled(ClKernel kernel, TilesTiling tiling) {}
 
     @Override
     public int panel() {
-        return PANEL;
+        return tilings.get(0).panel();
     }
 
     @Override
@@ -67,26 +69,23 @@ public final class ProjectTiles implements ProjectionKernel {
             return;
         }
         Tiled tiled = byStorage.computeIfAbsent(whole.storage(), this::build);
-        Tiling tiling = tiled.tiling;
         for (ProjectionCall call : whole.launches()) {
             call.set(tiled.kernel);
-            long[] global = {
-                (long) (call.widest() + PANEL - 1) / PANEL * tiling.localColumns,
-                (long) (call.positions() + tiling.tileRows() - 1) / tiling.tileRows() * tiling.localRows,
-                call.targets().size()
-            };
-            context.queue().launch(tiled.kernel, global, new long[] {tiling.localColumns, tiling.localRows, 1});
+            context.queue().launch(tiled.kernel, tiled.tiling.global(call), tiled.tiling.group());
         }
     }
 
     /** A smaller tiling where the device, or the kernel as built, cannot take a larger one. */
     private Tiled build(int storage) {
         ClDevice device = context.device();
-        for (Tiling tiling : Tiling.LARGEST_FIRST) {
-            if (tiling.groupItems() > device.maxWorkGroupSize() || tiling.localBytes() > device.localMemoryBytes()) {
+        for (TilesTiling tiling : tilings) {
+            if (tiling.misfit(device).isPresent()) {
                 continue;
             }
-            ClKernel kernel = context.kernel("projection/project_tiles.cl", "project_tiles", tiling.defines(storage));
+            Map<String, Object> defines = new HashMap<>(tiling.tunables().values());
+            defines.put("VECTOR_WIDTH", TilesTiling.VECTOR_WIDTH);
+            defines.put("STORAGE", storage);
+            ClKernel kernel = context.kernel("projection/project_tiles.cl", "project_tiles", defines);
             if (tiling.groupItems() <= kernel.largestGroup()) {
                 return new Tiled(kernel, tiling);
             }

@@ -12,7 +12,7 @@ public interface ProjectionKernel {
      * @return used under the engine's lock
      */
     static ProjectionKernel of(DeviceContext context) {
-        return context.device().type() == ClDevice.Type.CPU ? new ProjectRows(context) : new ProjectTiles(context);
+        return context.device().type() == ClDevice.Type.CPU ? ProjectRows.of(context) : ProjectTiles.of(context);
     }
 
     /**

@@ -1,8 +1,12 @@
 package dev.attention4j.opencl.projection;
 
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+
 import dev.attention4j.DType;
 import dev.attention4j.Tensor;
 import dev.attention4j.opencl.plan.Operand;
+import dev.attention4j.opencl.plan.Tunables;
 import dev.attention4j.opencl.runtime.ClBuffer;
 import dev.attention4j.opencl.runtime.ClDevice;
 import dev.attention4j.opencl.runtime.DeviceContext;
@@ -12,8 +16,10 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Function;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** Both kernels, the one for CPUs and the one for GPUs, on every OpenCL device, against plain loops. */
@@ -33,13 +39,101 @@ class ProjectionKernelTest {
     @ParameterizedTest
     @MethodSource("devices")
     void rows(ClDevice device) {
-        check(device, ProjectRows::new);
+        check(device, ProjectRows::of);
     }
 
     @ParameterizedTest
     @MethodSource("devices")
     void tiles(ClDevice device) {
-        check(device, ProjectTiles::new);
+        check(device, ProjectTiles::of);
+    }
+
+    /** On odd sizes, with more than one tile, panel and slice of inputs. */
+    @ParameterizedTest
+    @MethodSource("devices")
+    void everyCandidate(ClDevice device) {
+        try (DeviceContext context = DeviceContext.open(device, programs)) {
+            List<ProjectionKernel> kernels = new ArrayList<>();
+            ProjectRows.candidates(device).forEach(tunables -> kernels.add(ProjectRows.of(context, tunables)));
+            ProjectTiles.candidates(device).forEach(tunables -> kernels.add(ProjectTiles.of(context, tunables)));
+            assertThat(kernels).hasSizeGreaterThan(8);
+            for (ProjectionKernel kernel : kernels) {
+                int[] shape = {3, 2, 41, 263};
+                check(context, kernel, DType.FLOAT32, shape, true, new Columns(3, 37, true), new Columns(1, 9, false));
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = ';',
+            value = {
+                "VECTOR_WIDTH=8,MICRO_ROWS=6,PANEL_VECTORS=2,TILES=8,PANELS=16; must have DEPTH",
+                "VECTOR_WIDTH=3,MICRO_ROWS=6,PANEL_VECTORS=2,TILES=8,PANELS=16,DEPTH=64; VECTOR_WIDTH of 4, 8 or 16",
+                "VECTOR_WIDTH=8,MICRO_ROWS=6,PANEL_VECTORS=2,TILES=8,PANELS=16,DEPTH=64,X=1; VECTOR_WIDTH of 4, 8 or 16",
+                "VECTOR_WIDTH=8,MICRO_ROWS=16,PANEL_VECTORS=2,TILES=64,PANELS=16,DEPTH=4096; bytes of local memory",
+            })
+    void tunablesThatAreNotTheRowsKernelsAreRefused(String tunables, String message) {
+        try (DeviceContext context = DeviceContext.open(devices().get(0), programs)) {
+            assertThatIllegalArgumentException()
+                    .isThrownBy(() -> ProjectRows.of(context, Tunables.parse(tunables)))
+                    .withMessageContaining(message);
+        }
+    }
+
+    @Test
+    void tunablesThatAreNotTheTilesKernelsAreRefused() {
+        try (DeviceContext context = DeviceContext.open(devices().get(0), programs)) {
+            Tunables tunables = Tunables.parse("LOCAL_ROWS=16,LOCAL_COLUMNS=0,MICRO_ROWS=4,MICRO_VECTORS=1,DEPTH=16");
+            assertThatIllegalArgumentException()
+                    .isThrownBy(() -> ProjectTiles.of(context, tunables))
+                    .withMessageContaining("must be LOCAL_ROWS and LOCAL_COLUMNS of 1 to 64");
+        }
+    }
+
+    /** NaN and infinity reach the results that they belong to, and no other. */
+    @ParameterizedTest
+    @MethodSource("devices")
+    void whatIsNotFiniteStaysWhereItBelongs(ClDevice device) {
+        try (DeviceContext context = DeviceContext.open(device, programs)) {
+            for (ProjectionKernel kernel : List.of(ProjectRows.of(context), ProjectTiles.of(context))) {
+                Tensor input = Tensor.random(1, 1, 1, 20, 19);
+                input.floats().put(7 * 19 + 3, Float.NaN).put(13 * 19 + 18, Float.POSITIVE_INFINITY);
+                Tensor weights = Tensor.random(2, 19, 3, 7);
+                weights.floats().put(5 * 21 + 20, Float.NaN);
+                ClBuffer output = acquire(context, 4L * 20 * 21);
+                kernel.enqueue(new ProjectionCall(
+                        DType.FLOAT32,
+                        new Operand(written(context, input, 0), 0, new long[4]),
+                        null,
+                        1,
+                        1,
+                        20,
+                        19,
+                        List.of(new ProjectionCall.Target(
+                                written(context, PackedWeights.pack(weights, null, kernel.panel()), 0),
+                                output,
+                                3,
+                                7))));
+                Tensor result = Tensor.zeros(DType.FLOAT32, 1, 3, 20, 7);
+                context.queue().read(output, result.bytes());
+                context.queue().finish();
+                for (int head = 0; head < 3; head++) {
+                    for (int row = 0; row < 20; row++) {
+                        for (int w = 0; w < 7; w++) {
+                            float got = (float) result.get(0, head, row, w);
+                            boolean nan = row == 7 || (head == 2 && w == 6);
+                            assertThat(Float.isNaN(got))
+                                    .as("%s %d %d %d", device, head, row, w)
+                                    .isEqualTo(nan);
+                            assertThat(Float.isInfinite(got)).isEqualTo(!nan && row == 13);
+                        }
+                    }
+                }
+                buffers.forEach(context.pool()::release);
+                buffers.clear();
+            }
+        }
     }
 
     private void check(ClDevice device, Function<DeviceContext, ProjectionKernel> kernels) {
