@@ -49,7 +49,7 @@ public final class Compare implements Callable<Integer> {
             defaultValue = ShapeCase.GRID_WORD,
             description =
                     "B.Hq.Hkv.Lq.Lk.D[.Dv] with :causal or :mask behind it, layer:B.T.width.heads (a whole multi-head"
-                    + " attention layer), gemm:rows.in.out (one projection), comma-separated; or grid. Default: grid.")
+                            + " attention layer), gemm:rows.in.out (one projection), comma-separated; or grid. Default: grid.")
     private String shapes;
 
     @Option(
@@ -194,12 +194,7 @@ public final class Compare implements Callable<Integer> {
                 .orElse(null);
     }
 
-    private void compare(
-            List<Shape> cases,
-            DType storage,
-            Field field,
-            Report report,
-            PrintWriter out)
+    private void compare(List<Shape> cases, DType storage, Field field, Report report, PrintWriter out)
             throws IOException {
         ResultTable table = new ResultTable(out, report);
         long steps = cases.stream()

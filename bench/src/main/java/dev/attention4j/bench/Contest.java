@@ -92,7 +92,9 @@ final class Contest<W extends Workload> {
 
     /** Only a decoding step, which uses each key and value once, is bound by how fast they are read. */
     private Optional<MemoryRead> memoryRead(W workload) {
-        return device != null && workload instanceof Inputs inputs && inputs.problem().queryLength() == 1
+        return device != null
+                        && workload instanceof Inputs inputs
+                        && inputs.problem().queryLength() == 1
                 ? Optional.of(new MemoryRead(device, keyValueBytes(inputs.problem())))
                 : Optional.empty();
     }
@@ -106,7 +108,8 @@ final class Contest<W extends Workload> {
                 * problem.dtype().bytes();
     }
 
-    private void warmUp(Entry<W> entry, Map<Contender<W>, Measurement> measurements, Map<Contender<W>, Runner<W>> runners) {
+    private void warmUp(
+            Entry<W> entry, Map<Contender<W>, Measurement> measurements, Map<Contender<W>, Runner<W>> runners) {
         Optional<String> refusal = entry.contender.refusal(entry.inputs);
         if (refusal.isPresent()) {
             measurements.put(entry.contender, entry.without(Measurement.Outcome.CANNOT, refusal.get()));
@@ -142,7 +145,8 @@ final class Contest<W extends Workload> {
         }
     }
 
-    private void turn(Runner<W> runner, Map<Contender<W>, Measurement> measurements, Map<Contender<W>, Runner<W>> runners) {
+    private void turn(
+            Runner<W> runner, Map<Contender<W>, Measurement> measurements, Map<Contender<W>, Runner<W>> runners) {
         try {
             Thread.sleep(PAUSE_MS);
             runner.turn();
@@ -167,7 +171,10 @@ final class Contest<W extends Workload> {
     }
 
     private void drop(
-            Entry<W> entry, Throwable e, Map<Contender<W>, Measurement> measurements, Map<Contender<W>, Runner<W>> runners) {
+            Entry<W> entry,
+            Throwable e,
+            Map<Contender<W>, Measurement> measurements,
+            Map<Contender<W>, Runner<W>> runners) {
         Measurement.Outcome outcome = e instanceof TooSlow
                 ? Measurement.Outcome.TOO_SLOW
                 : e instanceof UnsupportedPlanException ? Measurement.Outcome.CANNOT : Measurement.Outcome.FAILED;

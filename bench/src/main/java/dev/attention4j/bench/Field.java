@@ -21,8 +21,7 @@ final class Field implements AutoCloseable {
     private record Heat<W extends Workload>(List<Contender<W>> contenders, Contest<W> contest) {
         static <W extends Workload> Heat<W> open(boolean wanted, Supplier<List<Contender<W>>> open, Rules rules) {
             List<Contender<W>> contenders = wanted ? open.get() : List.of();
-            return new Heat<>(
-                    contenders, new Contest<>(contenders, rules.rounds, rules.slowestMs, rules.memoryDevice));
+            return new Heat<>(contenders, new Contest<>(contenders, rules.rounds, rules.slowestMs, rules.memoryDevice));
         }
 
         void close() {

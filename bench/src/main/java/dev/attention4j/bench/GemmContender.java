@@ -24,8 +24,7 @@ final class GemmContender implements Contender<GemmInputs> {
     /** Opens an engine. */
     static GemmContender open(EngineInfo info) {
         AttentionEngine engine = Engines.open(info.id(), EngineOptions.DEFAULT);
-        return new GemmContender(
-                engine, engine instanceof ProjectingEngine own ? own.projector() : CpuProjector.get());
+        return new GemmContender(engine, engine instanceof ProjectingEngine own ? own.projector() : CpuProjector.get());
     }
 
     @Override

@@ -37,8 +37,7 @@ public record GemmShape(int rows, int inputs, int outputs) implements Shape {
             throw new IllegalArgumentException("shape: \"" + text + "\" has a 0, every size must be 1 or more");
         }
         double most = Math.max(
-                (double) shape.inputs * shape.outputs,
-                (double) shape.rows * Math.max(shape.inputs, shape.outputs));
+                (double) shape.inputs * shape.outputs, (double) shape.rows * Math.max(shape.inputs, shape.outputs));
         if (Float.BYTES * most >= ShapeCase.MOST_BYTES) {
             throw new IllegalArgumentException(
                     "shape: \"" + text + "\" is too large, each tensor must be smaller than 2 GiB");

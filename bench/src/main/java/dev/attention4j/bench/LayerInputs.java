@@ -21,12 +21,7 @@ import java.util.stream.IntStream;
  * @param outputBias [width], float32
  */
 public record LayerInputs(
-        LayerShape shape,
-        Tensor input,
-        Tensor inputWeights,
-        Tensor inputBias,
-        Tensor outputWeights,
-        Tensor outputBias)
+        LayerShape shape, Tensor input, Tensor inputWeights, Tensor inputBias, Tensor outputWeights, Tensor outputBias)
         implements Workload {
     /**
      * Makes the tensors.
@@ -103,7 +98,8 @@ public record LayerInputs(
                 dtype(),
                 shape.batch() * length,
                 width,
-                row -> keysAndValues.containsKey(row / length) && (row % length % step == 0 || row % length == length - 1),
+                row -> keysAndValues.containsKey(row / length)
+                        && (row % length % step == 0 || row % length == length - 1),
                 row -> {
                     double[] query = into.project(elements, row * width, width, 0, width);
                     return out.project(attend(query, keysAndValues.get(row / length)), 0, width);

@@ -44,8 +44,8 @@ public record LayerShape(int batch, int length, int width, int heads) implements
             throw new IllegalArgumentException("shape: \"" + text + "\" has a 0, every size must be 1 or more");
         }
         if (width % heads != 0) {
-            throw new IllegalArgumentException(
-                    "shape: \"" + text + "\" has a width of " + width + ", must be a multiple of the " + heads + " heads");
+            throw new IllegalArgumentException("shape: \"" + text + "\" has a width of " + width
+                    + ", must be a multiple of the " + heads + " heads");
         }
         if (Math.max(4.0 * batch * length * width, 12.0 * width * width) >= ShapeCase.MOST_BYTES) {
             throw new IllegalArgumentException(

@@ -63,7 +63,8 @@ final class LineUp {
     }
 
     private <W extends Workload> List<Contender<W>> open(
-            BiFunction<EngineInfo, String, Contender<W>> byPlan, BiFunction<String, Integer, List<Contender<W>>> byPeer) {
+            BiFunction<EngineInfo, String, Contender<W>> byPlan,
+            BiFunction<String, Integer, List<Contender<W>>> byPeer) {
         List<Contender<W>> opened = new ArrayList<>();
         try {
             for (EngineInfo engine : engines) {

@@ -66,10 +66,9 @@ public record ShapeCase(
     public static ShapeCase parse(String text) {
         Matcher matcher = SYNTAX.matcher(text);
         if (!matcher.matches()) {
-            throw new IllegalArgumentException(
-                    "shape: \"" + text
-                            + "\", must be B.Hq.Hkv.Lq.Lk.D[.Dv] with :causal or :mask behind it, such as 4.8.8.1024.1024.64:causal,"
-                            + " or layer:B.T.width.heads or gemm:rows.in.out");
+            throw new IllegalArgumentException("shape: \"" + text
+                    + "\", must be B.Hq.Hkv.Lq.Lk.D[.Dv] with :causal or :mask behind it, such as 4.8.8.1024.1024.64:causal,"
+                    + " or layer:B.T.width.heads or gemm:rows.in.out");
         }
         int[] sizes = new int[7];
         for (int n = 0; n < sizes.length; n++) {

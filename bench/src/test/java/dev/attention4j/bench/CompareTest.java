@@ -98,7 +98,8 @@ class CompareTest {
         }
         assertThat(who(layers, false)).contains("cpu", "opencl:0");
         assertThat(who(layers, true)).containsExactlyInAnyOrder("pytorch", "onnxruntime", "plain-java");
-        assertThat(projections).allSatisfy(result -> assertThat(result.get("shape")).isEqualTo("gemm:70.33.50"));
+        assertThat(projections)
+                .allSatisfy(result -> assertThat(result.get("shape")).isEqualTo("gemm:70.33.50"));
         assertThat(who(projections, false)).contains("cpu", "opencl:0");
         assertThat(who(projections, true)).containsExactly("pytorch");
     }

@@ -59,8 +59,7 @@ final class TorchModule {
                 return o
             """;
 
-    private static final String LINEAR =
-            """
+    private static final String LINEAR = """
                 return torch.linear(x, w, c)
             """;
 
