@@ -11,6 +11,7 @@ import dev.attention4j.opencl.runtime.ClBuffer;
 import dev.attention4j.opencl.runtime.ClDevice;
 import dev.attention4j.opencl.runtime.DeviceContext;
 import dev.attention4j.opencl.runtime.Devices;
+import dev.attention4j.opencl.runtime.Quirks;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -48,9 +49,18 @@ class ProjectionKernelTest {
         check(device, ProjectTiles::of);
     }
 
+    /** Emulators build too slowly for this many kernels. */
+    static List<ClDevice> quickDevices() {
+        List<ClDevice> quick = devices().stream()
+                .filter(device -> !device.quirks().has(Quirks.Quirk.EMULATOR))
+                .toList();
+        assertThat(quick).as("devices but emulators").isNotEmpty();
+        return quick;
+    }
+
     /** On odd sizes, with more than one tile, panel and slice of inputs. */
     @ParameterizedTest
-    @MethodSource("devices")
+    @MethodSource("quickDevices")
     void everyCandidate(ClDevice device) {
         try (DeviceContext context = DeviceContext.open(device, programs)) {
             List<ProjectionKernel> kernels = new ArrayList<>();
