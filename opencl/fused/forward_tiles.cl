@@ -171,8 +171,8 @@ __kernel __attribute__((reqd_work_group_size(GROUP_ITEMS, 1, 1))) void forward_t
             }
         }
         for (int firstDim = 0; firstDim < headDim; firstDim += DIM_SLICE) {
-            store_transposed(carriedQueries, QUERY_LOADS, TILE_ROWS * DIM_SLICE / 4, item, queryStaging, QUERY_PITCH);
-            store_transposed(carriedKeys, KEY_LOADS, TILE_KEYS * DIM_SLICE / 4, item, keyStaging, KEY_PITCH);
+            store_transposed(carriedQueries, QUERY_LOADS, item, queryStaging, QUERY_PITCH);
+            store_transposed(carriedKeys, KEY_LOADS, item, keyStaging, KEY_PITCH);
             barrier(CLK_LOCAL_MEM_FENCE);
             if (firstDim + DIM_SLICE < headDim) {
                 load_queries(carriedQueries, item, query, queryRows, firstDim + DIM_SLICE, headDim);
@@ -237,7 +237,7 @@ __kernel __attribute__((reqd_work_group_size(GROUP_ITEMS, 1, 1))) void forward_t
                 }
             }
             store_values(carriedValues, item, valueStaging);
-            if (masked && carries_not_finite(carriedValues, item)) {
+            if (masked && carries_not_finite(carriedValues)) {
                 atomic_max(&lastNotFinite, firstKey + first);
             }
             barrier(CLK_LOCAL_MEM_FENCE);

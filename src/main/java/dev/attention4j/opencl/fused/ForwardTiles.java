@@ -158,19 +158,24 @@ public final class ForwardTiles implements Plan {
         return context.kernel("fused/forward_tiles.cl", "forward_tiles", defines);
     }
 
-    /** What a GPU gains by a kernel without options, a CPU does not: there each build counts. */
+    /** What a GPU gains by a kernel for fewer cases, a CPU does not: there a build takes seconds, and one has to do. */
+    private boolean buildsFew() {
+        return forcedTiling == null && context.device().type() == ClDevice.Type.CPU;
+    }
+
     private boolean hasOptions(AttentionProblem problem) {
         Attention attention = problem.attention();
-        return (forcedTiling == null && context.device().type() == ClDevice.Type.CPU)
+        return buildsFew()
                 || attention.softcap().isPresent()
                 || attention.mask().isPresent()
                 || attention.bias().isPresent()
                 || attention.alibiSlopes().length > 0;
     }
 
-    private static boolean isWide(DeviceCall call) {
+    private boolean isWide(DeviceCall call) {
         AttentionProblem problem = call.problem();
-        return isWide(call.query(), problem.headDim())
+        return !buildsFew()
+                && isWide(call.query(), problem.headDim())
                 && isWide(call.key(), problem.headDim())
                 && isWide(call.value(), problem.valueDim());
     }

@@ -29,7 +29,7 @@ record TileTiling(int rowItems, int columnItems, int microRows, int microKeys, i
             new TileTiling(8, 16, 8, 4, 16, 1),
             new TileTiling(16, 16, 4, 4, 16, 1),
             new TileTiling(8, 8, 4, 4, 16, 2),
-            new TileTiling(4, 32, 4, 4, 16, 1),
+            new TileTiling(4, 32, 4, 4, 32, 1),
             new TileTiling(4, 16, 4, 4, 16, 1),
             new TileTiling(4, 8, 4, 4, 16, 4));
 
@@ -134,10 +134,14 @@ record TileTiling(int rowItems, int columnItems, int microRows, int microKeys, i
         boolean tiles = multiple(tiling.microRows, 4, 16) && multiple(tiling.microKeys, 4, 16);
         boolean slices =
                 multiple(tiling.dimSlice, 4, 64) && tiling.sliceKeys >= 1 && tiling.microKeys % tiling.sliceKeys == 0;
-        if (!group || !tiles || !slices || !tiling.tunables().names().equals(tunables.names())) {
+        boolean even = tiling.microRows * tiling.dimSlice % (4 * tiling.columnItems) == 0
+                && tiling.microKeys * tiling.dimSlice % (4 * tiling.rowItems) == 0
+                && tiling.columnItems * tiling.sliceKeys % tiling.rowItems == 0;
+        if (!group || !tiles || !slices || !even || !tiling.tunables().names().equals(tunables.names())) {
             throw new IllegalArgumentException("tunables: " + tunables
                     + ", must be ROW_ITEMS, a multiple of 4, and COLUMN_ITEMS, one of 8, up to 64, MICRO_ROWS and MICRO_KEYS,"
-                    + " multiples of 4 up to 16, DIM_SLICE, one up to 64, and SLICE_KEYS, a divisor of MICRO_KEYS");
+                    + " multiples of 4 up to 16, DIM_SLICE, one up to 64, and SLICE_KEYS, a divisor of MICRO_KEYS,"
+                    + " which share out each slice evenly");
         }
         return tiling;
     }
