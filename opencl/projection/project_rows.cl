@@ -25,6 +25,9 @@
 #ifndef TILES
 #define TILES 8 // register tiles below each other of a work-group
 #endif
+#ifndef PANELS
+#define PANELS 16 // the most panels of a work-group
+#endif
 #ifndef DEPTH
 #define DEPTH 512 // inputs that are brought into local memory at a time
 #endif
@@ -83,11 +86,11 @@ void bring_inputs(__global const STORED *input, long at, __global const STORED *
         }                                                                                                              \
     }
 
-// sums: those of a register tile, or of all of a work-group's where there are more than DEPTH inputs.
-__kernel __attribute__((reqd_work_group_size(1, 1, 1))) void project_rows(PROJECT_PARAMETERS, int groupPanels,
-                                                                          __local float *sums) {
+__kernel __attribute__((reqd_work_group_size(1, 1, 1))) void project_rows(PROJECT_PARAMETERS, int groupPanels) {
     __local float rows[ROWS * ROW_STRIDE];
     __local long outputAt[ROWS];
+    // Of all register tiles where there are more than DEPTH inputs, else of one, which then stays in the first-level cache.
+    __local float sums[PANELS * TILES * MICRO_ROWS * PANEL];
 
     __global const float *weights = OF_PROJECTION(weights);
     __global STORED *output = OF_PROJECTION(output);

@@ -79,14 +79,13 @@ public final class ProjectRows implements ProjectionKernel {
         for (ProjectionCall call : whole.launches()) {
             int groupPanels = tiling.groupPanels(
                     call, (long) GROUPS_PER_CORE * context.device().computeUnits());
-            call.set(kernel).integer(groupPanels).local(tiling.sumsBytes(call.inputs(), groupPanels));
+            call.set(kernel).integer(groupPanels);
             context.queue().launch(kernel, tiling.global(call, groupPanels), new long[] {1, 1, 1});
         }
     }
 
     private Map<String, Object> defines(int storage) {
         Map<String, Object> defines = new HashMap<>(tiling.tunables().values());
-        defines.remove("PANELS");
         defines.put("STORAGE", storage);
         return defines;
     }

@@ -29,7 +29,7 @@ public final class ProjectTiles implements ProjectionKernel {
      * @return used under the engine's lock
      */
     public static ProjectTiles of(DeviceContext context) {
-        return new ProjectTiles(context, TilesTiling.DEFAULTS);
+        return new ProjectTiles(context, TilesTiling.defaults(context.device()));
     }
 
     /**

@@ -50,10 +50,6 @@ public record ProjectionCall(
         return Math.multiplyExact(batch, length);
     }
 
-    int inputs() {
-        return inputHeads * inputWidth;
-    }
-
     /** STORAGE of {@code opencl/common/storage.clh}. */
     int storage() {
         return dtype == DType.FLOAT32 ? 0 : dtype == DType.FLOAT16 ? 1 : 2;

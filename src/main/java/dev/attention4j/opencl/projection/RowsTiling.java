@@ -2,6 +2,7 @@ package dev.attention4j.opencl.projection;
 
 import dev.attention4j.opencl.plan.Tunables;
 import dev.attention4j.opencl.runtime.ClDevice;
+import dev.attention4j.opencl.runtime.Quirks;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -24,6 +25,9 @@ record RowsTiling(int vectorWidth, int microRows, int panelVectors, int tiles, i
 
     /** The best guess for a device, then ever smaller ones, for devices with little local memory. */
     static List<RowsTiling> defaults(ClDevice device) {
+        if (device.quirks().has(Quirks.Quirk.LOOPS_END)) {
+            return List.of(new RowsTiling(4, 2, 1, 1, 1, 64));
+        }
         int width = vectorWidth(device);
         // 8 x 3 sums, 3 vectors and an element fill most of the 32 registers of AVX-512; 6 x 2 the 16 of AVX2.
         int microRows = width == 16 ? 8 : 6;
@@ -89,7 +93,7 @@ record RowsTiling(int vectorWidth, int microRows, int panelVectors, int tiles, i
                 : Optional.of(localBytes() + " bytes of local memory, the device has " + device.localMemoryBytes());
     }
 
-    /** The macros; PANELS is an argument of the kernel, since few rows want fewer. */
+    /** The macros. */
     Tunables tunables() {
         Map<String, Integer> values = new LinkedHashMap<>();
         values.put("VECTOR_WIDTH", vectorWidth);
@@ -109,14 +113,9 @@ record RowsTiling(int vectorWidth, int microRows, int panelVectors, int tiles, i
         return tiles * microRows;
     }
 
-    /** Of a register tile, or of all of a work-group where sums wait for more inputs. */
-    long sumsBytes(int inputs, int groupPanels) {
-        return 4L * microRows * panel() * (inputs > depth ? tiles * groupPanels : 1);
-    }
-
-    /** The most that a work-group needs. */
+    /** What the kernel declares: rows, where they go, and sums. */
     private long localBytes() {
-        return 4L * rows() * (depth + ROW_GAP) + 8L * rows() + sumsBytes(depth + 1, panels);
+        return 4L * rows() * (depth + ROW_GAP) + 8L * rows() + 4L * rows() * panels * panel();
     }
 
     /** Panels of a work-group: fewer where there would be fewer work-groups than wanted. */

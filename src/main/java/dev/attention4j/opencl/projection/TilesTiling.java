@@ -2,6 +2,7 @@ package dev.attention4j.opencl.projection;
 
 import dev.attention4j.opencl.plan.Tunables;
 import dev.attention4j.opencl.runtime.ClDevice;
+import dev.attention4j.opencl.runtime.Quirks;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -21,11 +22,16 @@ record TilesTiling(int localRows, int localColumns, int microRows, int microVect
     static final int VECTOR_WIDTH = 4;
 
     /** The best guess, then ever smaller work-groups; all with one width of panels, so that weights are packed once. */
-    static final List<TilesTiling> DEFAULTS = List.of(
-            new TilesTiling(16, 16, 4, 1, 16),
-            new TilesTiling(8, 8, 4, 2, 16),
-            new TilesTiling(4, 4, 4, 4, 8),
-            new TilesTiling(1, 1, 4, 16, 8));
+    static List<TilesTiling> defaults(ClDevice device) {
+        if (device.quirks().has(Quirks.Quirk.LOOPS_END)) {
+            return List.of(new TilesTiling(2, 16, 1, 1, 8));
+        }
+        return List.of(
+                new TilesTiling(16, 16, 4, 1, 16),
+                new TilesTiling(8, 8, 4, 2, 16),
+                new TilesTiling(4, 4, 4, 4, 8),
+                new TilesTiling(1, 1, 4, 16, 8));
+    }
 
     /** Register tiles from 4 x 4 to 8 x 8 sums. */
     static List<TilesTiling> candidates(ClDevice device) {

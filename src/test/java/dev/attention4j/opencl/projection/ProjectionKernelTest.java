@@ -169,6 +169,7 @@ class ProjectionKernelTest {
             };
             check(context, kernel, DType.FLOAT32, new int[] {1, 1, 50, 8}, false, many);
             check(context, kernel, DType.FLOAT32, new int[] {1, 1, 9, 1100}, false, new Columns(2, 20, true));
+            check(context, kernel, DType.FLOAT32, new int[] {1, 1, 25, 4096}, false, new Columns(1, 9, true));
             check(context, kernel, DType.FLOAT32, new int[] {2, 7, 5, 151}, true, new Columns(1, 37, false));
         }
     }
