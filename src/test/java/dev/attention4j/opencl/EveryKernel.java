@@ -12,6 +12,7 @@ import dev.attention4j.TestEngines;
 import dev.attention4j.UnsupportedPlanException;
 import dev.attention4j.Yardstick;
 import dev.attention4j.opencl.plan.Variant;
+import dev.attention4j.opencl.projection.ProjectionCheck;
 import dev.attention4j.opencl.runtime.ClEvent;
 import dev.attention4j.opencl.staged.StagedPlan;
 import java.util.ArrayList;
@@ -23,8 +24,8 @@ import java.util.Set;
 import java.util.TreeSet;
 
 /**
- * A program for a simulator: every plan, its tunables, storage and options on every OpenCL device that it finds, on
- * shapes as small as reach all paths, each result checked against the oracle. Prints the kernels that ran, one a line.
+ * A program for a simulator: projections, and every plan, its tunables, storage and options, on every OpenCL device that
+ * it finds, on shapes as small as reach all paths, each result checked against the oracle. Prints the kernels that ran, one a line.
  */
 final class EveryKernel {
     private static final List<DType> DTYPES = List.of(DType.FLOAT32, DType.FLOAT16, DType.BFLOAT16);
@@ -71,6 +72,7 @@ final class EveryKernel {
             try (OpenClEngine engine = open(info, "auto")) {
                 plans = engine.plans();
                 names(engine, kernels, engine::probe);
+                names(engine, kernels, () -> ProjectionCheck.everyKernel(engine.context()));
             }
             for (String plan : plans) {
                 Collection<Variant> variants;
