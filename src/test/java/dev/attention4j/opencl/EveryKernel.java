@@ -25,7 +25,8 @@ import java.util.TreeSet;
 
 /**
  * A program for a simulator: projections, and every plan, its tunables, storage and options, on every OpenCL device that
- * it finds, on shapes as small as reach all paths, each result checked against the oracle. Prints the kernels that ran, one a line.
+ * it finds, on shapes as small as reach all paths, each result checked against the oracle. Prints the kernels that ran,
+ * one a line.
  */
 final class EveryKernel {
     private static final List<DType> DTYPES = List.of(DType.FLOAT32, DType.FLOAT16, DType.BFLOAT16);
