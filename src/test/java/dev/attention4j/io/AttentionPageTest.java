@@ -51,8 +51,8 @@ class AttentionPageTest {
                                 List.of("a", "β"),
                                 "layers",
                                 List.of(
-                                        layer("first", List.of(2500, 7500), List.of(10_000, 0), List.of(1235, 8765)),
-                                        layer("second", List.of(2500, 7500))))));
+                                        layer("first", List.of(List.of(2500, 7500), List.of(10_000, 0), List.of(1235, 8765))),
+                                        layer("second", List.of(List.of(2500, 7500)))))));
         assertThat(page)
                 .doesNotContain("http://", "https://", "src=", "url(", "@import")
                 .contains("default-src 'none'");
@@ -81,7 +81,7 @@ class AttentionPageTest {
                                         "keys",
                                         List.of("a"),
                                         "layers",
-                                        List.of(layer("only", List.of(10_000)))),
+                                        List.of(layer("only", List.of(List.of(10_000))))),
                                 Map.of(
                                         "name",
                                         "two",
@@ -90,12 +90,11 @@ class AttentionPageTest {
                                         "keys",
                                         List.of("c", "d"),
                                         "layers",
-                                        List.of(layer("only", List.of(0, 10_000))))));
+                                        List.of(layer("only", List.of(List.of(0, 10_000)))))));
     }
 
-    @SafeVarargs
-    private static Map<String, Object> layer(String name, List<Integer>... heads) {
-        return Map.of("name", name, "heads", List.of(heads));
+    private static Map<String, Object> layer(String name, List<List<Integer>> heads) {
+        return Map.of("name", name, "heads", heads);
     }
 
     @Test
