@@ -51,7 +51,9 @@ class AttentionPageTest {
                                 List.of("a", "β"),
                                 "layers",
                                 List.of(
-                                        layer("first", List.of(List.of(2500, 7500), List.of(10_000, 0), List.of(1235, 8765))),
+                                        layer(
+                                                "first",
+                                                List.of(List.of(2500, 7500), List.of(10_000, 0), List.of(1235, 8765))),
                                         layer("second", List.of(List.of(2500, 7500)))))));
         assertThat(page)
                 .doesNotContain("http://", "https://", "src=", "url(", "@import")
