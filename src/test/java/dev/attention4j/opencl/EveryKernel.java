@@ -12,6 +12,7 @@ import dev.attention4j.TestEngines;
 import dev.attention4j.UnsupportedPlanException;
 import dev.attention4j.Yardstick;
 import dev.attention4j.opencl.plan.Variant;
+import dev.attention4j.opencl.projection.ProjectionCheck;
 import dev.attention4j.opencl.runtime.ClEvent;
 import dev.attention4j.opencl.staged.StagedPlan;
 import java.util.ArrayList;
@@ -67,6 +68,7 @@ final class EveryKernel {
             try (OpenClEngine engine = open(info, "auto")) {
                 plans = engine.plans();
                 names(engine, kernels, engine::probe);
+                names(engine, kernels, () -> ProjectionCheck.everyKernel(engine.context()));
             }
             for (String plan : plans) {
                 List<Variant> variants;
