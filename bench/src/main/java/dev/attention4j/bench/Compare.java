@@ -324,7 +324,8 @@ public final class Compare implements Callable<Integer> {
         spec.commandLine().getErr().flush();
     }
 
-    private static void checkFile(String option, Path file) {
+    /** Refuses a file that cannot be written before anything long runs; null is none. */
+    static void checkFile(String option, Path file) {
         if (file == null) {
             return;
         }
