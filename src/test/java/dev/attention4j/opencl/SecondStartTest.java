@@ -39,7 +39,7 @@ class SecondStartTest {
             for (int plan = 1; plan < arguments.length; plan++) {
                 EngineOptions options = EngineOptions.DEFAULT.withPlan(arguments[plan]);
                 try (AttentionEngine engine = AttentionEngine.open(arguments[0], options)) {
-                    for (DType dtype : List.of(DType.FLOAT32, DType.FLOAT16, DType.BFLOAT16)) {
+                    for (DType dtype : List.of(DType.FLOAT32, DType.FLOAT16)) {
                         call(engine, dtype, 1);
                         call(engine, dtype, 33);
                     }
@@ -94,7 +94,7 @@ class SecondStartTest {
                 plans = engine.plans();
             }
             int compiled = Integer.parseInt(start(info, Calls.class, plans));
-            assertThat(compiled).as("kernels compiled at first").isGreaterThanOrEqualTo(3 * plans.size());
+            assertThat(compiled).as("kernels compiled at first").isGreaterThanOrEqualTo(2 * plans.size());
             assertThat(start(info, Calls.class, plans))
                     .as("kernels compiled then")
                     .isEqualTo("0");
