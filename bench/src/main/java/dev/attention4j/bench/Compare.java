@@ -6,6 +6,7 @@ import dev.attention4j.EngineInfo;
 import dev.attention4j.EngineOptions;
 import dev.attention4j.Engines;
 import dev.attention4j.bench.peer.Peers;
+import dev.attention4j.cli.SignalChaining;
 import dev.attention4j.opencl.runtime.ClDevice;
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;
