@@ -46,7 +46,15 @@ public final class Yardstick {
         }
     }
 
-    private static void compare(String where, Tensor got, double[] oracle, float[] plain) {
+    /**
+     * Checks numbers by the rule.
+     *
+     * @param where names them in failures
+     * @param got under test
+     * @param oracle in double
+     * @param plain in plain float, not yet rounded to the type of what is under test
+     */
+    public static void compare(String where, Tensor got, double[] oracle, float[] plain) {
         double[] actual = got.toDoubleArray();
         assertThat(actual.length).as(where).isEqualTo(oracle.length);
         double plainError = 0;
