@@ -69,7 +69,7 @@ public final class RegisteredDrivers {
         } catch (IOException | InvalidPathException e) {
             // What cannot be read here the loader cannot read either.
         }
-        for (String library : environment.getOrDefault("OCL_ICD_FILENAMES", "").split(":")) {
+        for (String library : environment.getOrDefault("OCL_ICD_FILENAMES", "").split(":", -1)) {
             if (!library.isEmpty()) {
                 drivers.add(new Driver("OCL_ICD_FILENAMES", library));
             }
