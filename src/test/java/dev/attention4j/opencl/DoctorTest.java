@@ -56,7 +56,7 @@ class DoctorTest {
                     lines.stream().filter(line -> !line.startsWith("ERROR|")).toList();
             assertThat(made).as(log).hasSize(checks);
             assertThat(made.subList(0, checks - 1)).allMatch(line -> line.startsWith("ok|") && line.endsWith("|"));
-            String[] last = made.get(checks - 1).split("\\|");
+            String[] last = made.get(checks - 1).split("\\|", -1);
             assertThat(last[0]).as(made.toString()).isEqualTo("FAIL");
             assertThat(last[1]).isEqualTo(what);
             assertThat(last[2]).contains(found);
