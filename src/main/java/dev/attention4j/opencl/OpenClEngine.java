@@ -16,6 +16,7 @@ import dev.attention4j.opencl.runtime.ClBuffer;
 import dev.attention4j.opencl.runtime.ClDevice;
 import dev.attention4j.opencl.runtime.ClEvent;
 import dev.attention4j.opencl.runtime.DeviceContext;
+import dev.attention4j.opencl.runtime.Quirks;
 import dev.attention4j.opencl.tuning.TuningDatabase;
 import java.util.List;
 import java.util.Map;
@@ -26,6 +27,8 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Function;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Attention on an OpenCL device.
@@ -34,6 +37,8 @@ import java.util.function.Function;
  * device outside of it, so that calls from several threads overlap.
  */
 public final class OpenClEngine implements ProjectingEngine {
+    private static final Logger LOG = LoggerFactory.getLogger(OpenClEngine.class);
+
     private final EngineInfo info;
     private final DeviceContext context;
     private final Planner planner;
@@ -50,6 +55,13 @@ public final class OpenClEngine implements ProjectingEngine {
         this.info = info;
         this.options = options;
         context = DeviceContext.open(device, options.programCache());
+        if (device.quirks().has(Quirks.Quirk.LOOPS_END)) {
+            LOG.warn(
+                    "{} ({}) ends loops after 65,535 iterations: attention over long sequences or wide heads is wrong there."
+                            + " Use it for tests of small problems, or another device.",
+                    info.id(),
+                    device);
+        }
         try {
             TuningDatabase tuning = TuningDatabase.open(options.tuning(), device.name(), device.driverVersion());
             planner = new Planner(Plans.of(context), Plans.deviceClass(context), options.plan(), tuning);

@@ -8,6 +8,7 @@ import dev.attention4j.AttentionResult;
 import dev.attention4j.EngineInfo;
 import dev.attention4j.TestEngines;
 import dev.attention4j.UnsupportedPlanException;
+import dev.attention4j.opencl.fused.ForwardDecode;
 import dev.attention4j.opencl.fused.ForwardTiles;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -39,8 +40,13 @@ class PeerGridsTest {
     /** The same for emulators, which are a thousand times slower. */
     private static final double EMULATOR_EFFORT = 5e8;
 
-    /** The largest case for an emulator. */
-    private static final double EMULATOR_FLOPS = 2e6;
+    /**
+     * The longest loops of one work-item on an emulator, in steps of a key, a width and as many rows as a vector has lanes:
+     * llvmpipe ends them after 65,535, and a step is up to four of its own.
+     */
+    private static final double EMULATOR_STEPS = 1 << 14;
+
+    private static final int LANES = 8;
 
     /** Operations of the oracle for one case. */
     private static final double ORACLE_FLOPS = 2e7;
@@ -76,7 +82,7 @@ class PeerGridsTest {
                 ? List.of()
                 : Covering.select(
                         grid.stream()
-                                .filter(one -> one.flops() <= EMULATOR_FLOPS)
+                                .filter(one -> one.steps(LANES) <= EMULATOR_STEPS)
                                 .toList(),
                         SEED,
                         EMULATOR_EFFORT);
@@ -91,10 +97,14 @@ class PeerGridsTest {
         List<DynamicTest> tests = new ArrayList<>();
         chosen.forEach(one -> tests.add(DynamicTest.dynamicTest(one.toString(), () -> quick.check(one))));
         small.forEach(one -> tests.add(DynamicTest.dynamicTest(one + " emulated", () -> emulators.check(one))));
+        // Flash-attention's grid has no case that is small enough for an emulator.
+        boolean emulated = !small.isEmpty();
         if (ONE == null) {
             tests.add(DynamicTest.dynamicTest("every plan computed some cases", () -> {
                 assertThat(quick.idle()).isEmpty();
-                assertThat(emulators.idle()).isEmpty();
+                if (emulated) {
+                    assertThat(emulators.idle()).isEmpty();
+                }
             }));
         }
         return tests.stream().onClose(quick::close).onClose(emulators::close);
@@ -107,6 +117,13 @@ class PeerGridsTest {
          * values, rounded up to this, and each storage.
          */
         private static final int BUILD_DIMS = 32;
+
+        /** Whether loops are short enough for this device; where a row fills no lanes, decode has more of them. */
+        boolean isShortEnough(GridCase one) {
+            return info.kind() != EngineInfo.Kind.EMULATOR
+                    || !plan.equals(ForwardDecode.NAME)
+                    || one.steps(1) <= EMULATOR_STEPS;
+        }
 
         /** Whether it is among the few builds that the covering part makes. */
         boolean hasBuildFor(AttentionProblem problem) {
@@ -150,9 +167,14 @@ class PeerGridsTest {
             GridCase.Inputs inputs = one.inputs();
             RowSample sample = new RowSample(inputs, ORACLE_FLOPS);
             List<String> objections = new ArrayList<>();
-            engines.forEach((way, engine) -> objection(way, engine, inputs, sample)
-                    .ifPresent(objection -> objections.add(way + " ("
-                            + engine.info().name() + ", driver " + engine.info().driver() + "): " + objection)));
+            engines.forEach((way, engine) -> {
+                if (way.isShortEnough(one)) {
+                    objection(way, engine, inputs, sample)
+                            .ifPresent(objection -> objections.add(way + " ("
+                                    + engine.info().name() + ", driver "
+                                    + engine.info().driver() + "): " + objection));
+                }
+            });
             assertThat(objections)
                     .as("mvn test -Dtest=PeerGridsTest -Dgrid.case=" + one)
                     .isEmpty();
