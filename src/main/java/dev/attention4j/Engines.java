@@ -104,6 +104,7 @@ public final class Engines {
                 + ", must be an index, an id or a part of one name of\n" + table(engines));
     }
 
+    /** What there is, and why there is no more. */
     private static String table(List<EngineInfo> engines) {
         StringBuilder text = new StringBuilder();
         for (int n = 0; n < engines.size(); n++) {
@@ -113,6 +114,10 @@ public final class Engines {
                     n,
                     engines.get(n).id(),
                     engines.get(n).name()));
+        }
+        // Whoever asks for a device that is not there must not have to ask why.
+        for (EngineProvider.Absence absence : absences()) {
+            text.append(absence.cause()).append(" Fix: ").append(absence.fix()).append('\n');
         }
         return text.toString().stripTrailing();
     }

@@ -14,9 +14,6 @@ import picocli.CommandLine.Spec;
         description = "Finds out why OpenCL does not work here and says how to mend it.",
         footer = {"", "Exits 0 if at least one OpenCL device computes right, else 1."})
 final class DoctorCommand implements Callable<Integer> {
-    /** Native library packed, native library loaded, loader, platforms, devices: what precedes the devices' own checks. */
-    private static final int CHECKS_OF_THE_MACHINE = 5;
-
     @Spec
     private CommandSpec spec;
 
@@ -26,22 +23,27 @@ final class DoctorCommand implements Callable<Integer> {
     }
 
     /** Prints the checks and the verdict; gives the exit code. */
-    static int report(List<Doctor.Check> checks, PrintWriter out) {
+    static int report(Doctor.Examination examination, PrintWriter out) {
+        print(examination.machine(), out);
+        print(examination.devices(), out);
+        int devices = examination.devices().size();
+        long right = examination.devices().stream().filter(Doctor.Check::ok).count();
+        out.println();
+        if (right == 0) {
+            out.println("OpenCL does not work here; attention4j computes on the CPU until it does.");
+            return Main.CHECK_FAILED;
+        }
+        out.println("OpenCL works here: " + right + " of " + devices
+                + (devices == 1 ? " device computes" : " devices compute") + " right.");
+        return Main.OK;
+    }
+
+    private static void print(List<Doctor.Check> checks, PrintWriter out) {
         for (Doctor.Check check : checks) {
             out.println(Text.labelled(check.ok() ? "  ok" : "FAIL", 6, check.what() + ": " + check.found()));
             if (!check.fix().isBlank()) {
                 out.println(Text.labelled("      fix", 11, check.fix()));
             }
         }
-        List<Doctor.Check> devices = checks.subList(Math.min(CHECKS_OF_THE_MACHINE, checks.size()), checks.size());
-        long right = devices.stream().filter(Doctor.Check::ok).count();
-        out.println();
-        if (right == 0) {
-            out.println("OpenCL does not work here; attention4j computes on the CPU until it does.");
-            return Main.CHECK_FAILED;
-        }
-        out.println("OpenCL works here: " + right + " of " + devices.size()
-                + (devices.size() == 1 ? " device computes" : " devices compute") + " right.");
-        return Main.OK;
     }
 }

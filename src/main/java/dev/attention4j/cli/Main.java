@@ -4,6 +4,9 @@ import java.io.FileDescriptor;
 import java.io.FileOutputStream;
 import java.io.PrintWriter;
 import java.nio.charset.Charset;
+import java.util.List;
+import java.util.OptionalInt;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -33,6 +36,8 @@ public final class Main implements Callable<Integer> {
     static final int OK = 0;
     static final int CHECK_FAILED = 1;
     static final int BAD_INPUT = 2;
+
+    private static final Set<String> HELP = Set.of("-h", "--help", "-V", "--version");
 
     @Spec
     private CommandSpec spec;
@@ -66,6 +71,12 @@ public final class Main implements Callable<Integer> {
      * @param args the command and its options
      */
     public static void main(String[] args) {
+        if (compiles(args)) {
+            OptionalInt code = SignalChaining.runAgain();
+            if (code.isPresent()) {
+                System.exit(code.getAsInt());
+            }
+        }
         // Before anything below has a logger: the logger reads these once. What the user sets with -D stays.
         setUnlessSet("org.slf4j.simpleLogger.defaultLogLevel", "warn");
         setUnlessSet("org.slf4j.simpleLogger.showThreadName", "false");
@@ -76,6 +87,11 @@ public final class Main implements Callable<Integer> {
                 .setOut(writer(FileDescriptor.out, Text.outputCharset()))
                 .setErr(writer(FileDescriptor.err, Text.outputCharset()));
         System.exit(run(commandLine, args));
+    }
+
+    /** Whether an OpenCL compiler may run: who asks for help waits for one JVM, not for two. */
+    private static boolean compiles(String[] args) {
+        return args.length > 0 && List.of(args).stream().noneMatch(HELP::contains);
     }
 
     /** The commands, with errors turned into one line and an exit code. */

@@ -9,10 +9,10 @@ import dev.attention4j.opencl.runtime.ClDevice;
 import dev.attention4j.opencl.runtime.DeviceContext;
 import dev.attention4j.opencl.runtime.Devices;
 import dev.attention4j.opencl.runtime.NativeLibrary;
+import dev.attention4j.opencl.runtime.SignalHandlers;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Locale;
 
 /**
  * Finds out why OpenCL does not work on this machine: examines, from the ground up, what must be there, and stops where
@@ -25,8 +25,14 @@ public final class Doctor {
             + " (NVIDIA: libnvidia-opencl1 or the driver's .run file; AMD: rocm-opencl-icd; Intel: intel-opencl-icd), or"
             + " for the CPU `apt-get install pocl-opencl-icd`; each registers itself by a file in /etc/OpenCL/vendors"
             + " (or where OCL_ICD_VENDORS points)";
+    private static final String MEND_DRIVER = "`ldd LIBRARY` names what a driver's library lacks: install that, or the"
+            + " driver again; one that lacks nothing sees no hardware of its own (nvidia-smi, ls -l /dev/dri); or for the CPU"
+            + " `apt-get install pocl-opencl-icd`";
     private static final String ENABLE_DEVICE = "see that the device is there and this user may use it (groups video"
             + " and render own /dev/dri; nvidia-smi, clinfo), or for the CPU `apt-get install pocl-opencl-icd`";
+    private static final String CHOOSE_POCL_CACHE =
+            "name a directory that this user can write, on a file system mounted"
+                    + " without noexec: POCL_CACHE_DIR=DIR java ...";
 
     private Doctor() {}
 
@@ -41,117 +47,154 @@ public final class Doctor {
     public record Check(String what, boolean ok, String found, String fix) {}
 
     /**
+     * What was examined.
+     *
+     * @param machine what must be there for any device, in the order examined; nothing follows what stands in its way
+     * @param devices a check of each device; empty if there is none
+     */
+    public record Examination(List<Check> machine, List<Check> devices) {
+        /** Copies the lists. */
+        public Examination {
+            machine = List.copyOf(machine);
+            devices = List.copyOf(devices);
+        }
+    }
+
+    /**
      * Examines this machine.
      *
-     * @return the checks in the order made; the last is the first that failed, unless devices were found
+     * @return the checks made
      */
-    public static List<Check> examine() {
-        List<Check> checks = new ArrayList<>();
+    public static Examination examine() {
+        List<Check> machine = new ArrayList<>();
         NativeLibrary.Outcome library = NativeLibrary.load();
         NativeLibrary.Status status = library.status();
+        boolean known = status != NativeLibrary.Status.NO_NATIVE;
         String platform = System.getProperty("os.name") + " on " + System.getProperty("os.arch");
-        if (!add(
-                checks,
-                "JOCL has a native library for this platform",
-                status != NativeLibrary.Status.NO_NATIVE,
-                status == NativeLibrary.Status.NO_NATIVE ? library.found() : platform,
-                fix(status))) {
-            return checks;
-        }
-        if (!add(
-                checks,
-                "JOCL's native library can be unpacked and loaded",
-                status != NativeLibrary.Status.NOT_UNPACKED,
-                status == NativeLibrary.Status.READY
-                        ? library.found()
-                        : status == NativeLibrary.Status.NO_LOADER ? "loaded" : library.found(),
-                fix(status))) {
-            return checks;
-        }
-        if (!add(
-                checks,
-                "there is an OpenCL loader",
-                status == NativeLibrary.Status.READY,
-                status == NativeLibrary.Status.READY ? "libOpenCL" : library.found(),
-                fix(status))) {
-            return checks;
+        boolean loaded = known && status != NativeLibrary.Status.NOT_UNPACKED;
+        boolean loader = status == NativeLibrary.Status.READY;
+        boolean usable = add(
+                        machine,
+                        "JOCL has a native library for this platform",
+                        known,
+                        known ? platform : library.found(),
+                        fix(status))
+                && add(
+                        machine,
+                        "JOCL's native library can be unpacked and loaded",
+                        loaded,
+                        loader || !loaded ? library.found() : "loaded",
+                        fix(status))
+                && add(
+                        machine,
+                        "there is an OpenCL loader",
+                        loader,
+                        loader ? "libOpenCL" : library.found(),
+                        fix(status));
+        if (!usable) {
+            return new Examination(machine, List.of());
         }
         Devices.Search search = Devices.find();
-        if (!add(
-                checks,
-                "a vendor's driver is registered",
-                search.status() != Devices.Status.NO_PLATFORM,
-                search.status() == Devices.Status.NO_PLATFORM ? search.found() : "at least one platform",
-                fix(search))) {
-            return checks;
+        boolean driver = search.status() != Devices.Status.NO_DRIVER && search.status() != Devices.Status.NO_PLATFORM;
+        usable = add(
+                        machine,
+                        "a vendor's driver is registered, and loads",
+                        driver,
+                        driver ? "at least one platform" : search.found(),
+                        fix(search))
+                && add(
+                        machine,
+                        "a driver has a device",
+                        search.status() == Devices.Status.FOUND,
+                        search.found(),
+                        fix(search));
+        if (!usable) {
+            return new Examination(machine, List.of());
         }
-        if (!add(
-                checks,
-                "a driver has a device",
-                search.status() == Devices.Status.FOUND,
-                search.found(),
-                fix(search))) {
-            return checks;
+        machine.add(signalHandlers(SignalHandlers.areReplaced(), SignalHandlers.areChained()));
+        return new Examination(
+                machine, search.devices().stream().map(Doctor::examine).toList());
+    }
+
+    /** A danger to the JVM, which stands in nothing's way. */
+    static Check signalHandlers(boolean replaced, boolean chained) {
+        String what = "the JVM keeps its signal handlers beside the drivers' compilers";
+        if (!replaced || chained) {
+            return new Check(
+                    what,
+                    true,
+                    (replaced ? "PoCL replaces them" : "no driver is known to replace them")
+                            + (chained ? ", libjsig is preloaded" : ""),
+                    "");
         }
-        search.devices().forEach(device -> checks.add(examine(device)));
-        return checks;
+        return new Check(
+                what,
+                false,
+                "PoCL replaces them when it compiles, and libjsig is not preloaded: 7 / 0 may be 7 then, and very rarely"
+                        + " the JVM ends by a segmentation fault",
+                SignalHandlers.preload()
+                        .map(value -> "start Java with " + SignalHandlers.PRELOAD + "=" + value)
+                        .orElse(
+                                "use a JDK with lib/libjsig.so in a directory without spaces and colons, and start Java with "
+                                        + SignalHandlers.PRELOAD + "=JDK/lib/libjsig.so"));
     }
 
     private static Check examine(ClDevice device) {
         String what = OpenClProvider.id(device) + " " + device.name() + " computes right";
+        String driver = device.platformName() + " " + device.driverVersion();
         try (DeviceContext context = DeviceContext.open(device, null)) {
             DeviceProbe.checkArithmetic(context);
         } catch (DeviceException e) {
-            return new Check(
-                    what,
-                    false,
-                    firstLine(e),
-                    "update the driver, " + device.platformName() + " " + device.driverVersion()
-                            + "; until then use another device (--device)");
+            return failed(what, driver, e);
         }
-        // Every key alike: each weight is 1/3, whatever the query, and the output is the mean of the values.
         try (AttentionEngine engine = new OpenClEngine(OpenClProvider.info(device), device, EngineOptions.DEFAULT)) {
-            Tensor query = Tensor.of(new float[] {1, -2, 3, 0.5f}, 1, 1, 2, 2);
-            Tensor key = Tensor.of(new float[] {1, 1, 1, 1, 1, 1}, 1, 1, 3, 2);
-            Tensor value = Tensor.of(new float[] {1, 2, 4, 8, 7, 2}, 1, 1, 3, 2);
-            float[] output = engine.attend(query, key, value).output().toFloatArray();
-            float[] expected = {4, 4, 4, 4};
-            for (int n = 0; n < expected.length; n++) {
-                // Written so that NaN fails.
-                if (!(Math.abs(output[n] - expected[n]) <= 1e-5)) {
-                    return new Check(
-                            what,
-                            false,
-                            "attention gave " + Arrays.toString(output) + ", must be " + Arrays.toString(expected),
-                            "run the command conformance with --device " + device.index()
-                                    + " and report what it prints, with this driver's version");
-                }
-            }
+            return verdict(what, driver, device.index(), attend(engine));
         } catch (DeviceException e) {
-            return new Check(
-                    what,
-                    false,
-                    firstLine(e),
-                    "update the driver, " + device.platformName() + " " + device.driverVersion()
-                            + "; until then use another device (--device)");
+            return failed(what, driver, e);
         }
+    }
+
+    /** Every key alike: each weight is 1/3, whatever the query, and the output is the mean of the values. */
+    private static float[] attend(AttentionEngine engine) {
+        Tensor query = Tensor.of(new float[] {1, -2, 3, 0.5f}, 1, 1, 2, 2);
+        Tensor key = Tensor.of(new float[] {1, 1, 1, 1, 1, 1}, 1, 1, 3, 2);
+        Tensor value = Tensor.of(new float[] {1, 2, 4, 8, 7, 2}, 1, 1, 3, 2);
+        return engine.attend(query, key, value).output().toFloatArray();
+    }
+
+    /** Of the output of {@link #attend}. */
+    static Check verdict(String what, String driver, int index, float[] output) {
+        boolean right = output.length == 4;
+        for (float element : output) {
+            // Written so that NaN fails.
+            right &= Math.abs(element - 4) <= 1e-5;
+        }
+        return right
+                ? new Check(what, true, driver + ": a kernel was built and attention is right", "")
+                : new Check(
+                        what,
+                        false,
+                        "attention gave " + Arrays.toString(output) + ", must be 4 everywhere",
+                        "run the command conformance with --device " + index
+                                + " and report what it prints, with this driver's version");
+    }
+
+    static Check failed(String what, String driver, DeviceException e) {
         return new Check(
                 what,
-                true,
-                String.format(
-                        Locale.ROOT,
-                        "%s, driver %s: a kernel was built and attention is right",
-                        device.platformName(),
-                        device.driverVersion()),
-                "");
+                false,
+                firstLine(e),
+                "update the driver, " + driver + "; until then use another device (--device)");
     }
 
     /** The fix for what a search for devices did not find. */
     static String fix(Devices.Search search) {
         return switch (search.status()) {
             case NO_LIBRARY -> fix(NativeLibrary.load().status());
-            case NO_PLATFORM -> INSTALL_DRIVER;
+            case NO_DRIVER -> INSTALL_DRIVER;
+            case NO_PLATFORM -> MEND_DRIVER;
             case NO_DEVICE -> ENABLE_DEVICE;
+            case NO_POCL_CACHE -> CHOOSE_POCL_CACHE;
             case FOUND -> "";
         };
     }

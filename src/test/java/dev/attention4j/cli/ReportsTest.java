@@ -69,21 +69,25 @@ class ReportsTest {
 
     @Test
     void doctorGivesTheFixForEachFailure() {
-        List<Doctor.Check> checks = new ArrayList<>();
-        for (String what : List.of("library", "loaded", "loader", "platforms", "devices")) {
-            checks.add(new Doctor.Check(what, true, "found", ""));
-        }
-        StringWriter out = new StringWriter();
+        List<Doctor.Check> machine = List.of(
+                new Doctor.Check("loader", true, "found", ""),
+                new Doctor.Check("signals", false, "at risk", "preload"));
+        List<Doctor.Check> devices = new ArrayList<>();
+        PrintWriter out = new PrintWriter(new StringWriter());
 
-        assertThat(DoctorCommand.report(checks, new PrintWriter(out))).isEqualTo(1);
+        assertThat(DoctorCommand.report(new Doctor.Examination(machine, devices), out))
+                .isEqualTo(1);
 
-        checks.add(new Doctor.Check("first device", false, "does not build kernels", "apt-get install a-driver"));
-        assertThat(DoctorCommand.report(checks, new PrintWriter(out))).isEqualTo(1);
+        devices.add(new Doctor.Check("first device", false, "does not build kernels", "apt-get install a-driver"));
+        assertThat(DoctorCommand.report(new Doctor.Examination(machine, devices), out))
+                .isEqualTo(1);
 
-        checks.add(new Doctor.Check("second device", true, "computes right", ""));
+        devices.add(new Doctor.Check("second device", true, "computes right", ""));
         StringWriter verdict = new StringWriter();
-        assertThat(DoctorCommand.report(checks, new PrintWriter(verdict))).isZero();
+        assertThat(DoctorCommand.report(new Doctor.Examination(machine, devices), new PrintWriter(verdict)))
+                .isZero();
         assertThat(verdict.toString())
+                .contains("FAIL  signals: at risk", "fix  preload")
                 .contains("FAIL  first device: does not build kernels", "fix  apt-get install a-driver")
                 .contains("ok  second device: computes right")
                 .contains("1 of 2 devices compute right");

@@ -1,9 +1,13 @@
 package dev.attention4j.opencl;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assumptions.assumeThat;
 
+import dev.attention4j.AttentionEngine;
+import dev.attention4j.DeviceException;
 import dev.attention4j.TestEngines;
 import dev.attention4j.opencl.runtime.Handles;
+import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -11,66 +15,210 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 
-/** What the doctor finds here, and in JVMs in which something is missing. */
+/** What the doctor finds here, and in JVMs in which something is missing; and that the library's own errors say the same. */
 class DoctorTest {
+    private static final Path POCL = Path.of("/etc/OpenCL/vendors/pocl.icd");
+
     @TempDir
     Path temporary;
 
-    /** Prints the last check of an examination; run in a JVM of its own. */
+    /** Prints an examination and what a program gets to see; run in a JVM of its own. */
     static final class Examination {
         private Examination() {}
 
         public static void main(String[] arguments) {
-            List<Doctor.Check> checks = Doctor.examine();
-            Doctor.Check last = checks.get(checks.size() - 1);
-            System.out.println(
-                    checks.size() + "|" + last.ok() + "|" + last.what() + "|" + last.found() + "|" + last.fix());
+            Doctor.Examination examination = Doctor.examine();
+            List<Doctor.Check> checks = new ArrayList<>(examination.machine());
+            checks.addAll(examination.devices());
+            for (Doctor.Check check : checks) {
+                System.out.println(
+                        (check.ok() ? "ok|" : "FAIL|") + check.what() + "|" + check.found() + "|" + check.fix());
+            }
+            // Logs why the CPU computes.
+            AttentionEngine.open().close();
+            try {
+                AttentionEngine.open("opencl:0").close();
+            } catch (IllegalArgumentException e) {
+                System.out.println("ERROR|" + e.getMessage().replace('\n', ' '));
+            }
         }
     }
 
-    private String examine(Map<String, String> environment, String... jvmOptions) throws Exception {
-        List<String> command = new ArrayList<>();
+    /** What the JVM printed, and what it logged. */
+    private record Findings(List<String> lines, String log) {
+        /** That just the last of so many checks failed, by its words; and that error and log say the same. */
+        void assertLastFails(int checks, String what, String found, String fix) {
+            List<String> made =
+                    lines.stream().filter(line -> !line.startsWith("ERROR|")).toList();
+            assertThat(made).as(log).hasSize(checks);
+            assertThat(made.subList(0, checks - 1)).allMatch(line -> line.startsWith("ok|") && line.endsWith("|"));
+            String[] last = made.get(checks - 1).split("\\|", -1);
+            assertThat(last[0]).as(made.toString()).isEqualTo("FAIL");
+            assertThat(last[1]).isEqualTo(what);
+            assertThat(last[2]).contains(found);
+            assertThat(last[3]).contains(fix);
+            assertThat(lines.get(lines.size() - 1)).startsWith("ERROR|").contains(last[2], last[3]);
+            assertThat(log).contains("Computing on the cpu: OpenCL cannot be used: " + last[2], "Fix: " + last[3]);
+        }
+    }
+
+    private Findings examine(Map<String, String> environment, String... jvmOptions) throws Exception {
+        return examine(List.of(), environment, jvmOptions);
+    }
+
+    private Findings examine(List<String> launcher, Map<String, String> environment, String... jvmOptions)
+            throws Exception {
+        List<String> command = new ArrayList<>(launcher);
         command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+        command.add("-Dattention4j.cache.dir=" + temporary.resolve("cache"));
         command.addAll(List.of(jvmOptions));
         command.addAll(List.of(
                 "-cp",
                 System.getProperty("surefire.test.class.path", System.getProperty("java.class.path")),
                 Examination.class.getName()));
-        ProcessBuilder builder = new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.DISCARD);
+        Path log = temporary.resolve("log");
+        ProcessBuilder builder = new ProcessBuilder(command).redirectError(log.toFile());
         builder.environment().putAll(environment);
         Process process = builder.start();
         String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-        assertThat(process.waitFor()).as(output).isZero();
-        return output.trim();
+        assertThat(process.waitFor()).as(output + Files.readString(log)).isZero();
+        // JOCL prints, too.
+        List<String> lines = output.lines()
+                .filter(line -> line.matches("(ok|FAIL|ERROR)\\|.*"))
+                .toList();
+        return new Findings(lines, Files.readString(log));
+    }
+
+    /** A directory of registrations. */
+    private Map<String, String> vendors(String... libraries) throws IOException {
+        Path directory = Files.createDirectory(temporary.resolve("vendors"));
+        for (String library : libraries) {
+            Files.writeString(directory.resolve(Path.of(library).getFileName() + ".icd"), library + "\n");
+        }
+        return Map.of("OCL_ICD_VENDORS", directory.toString());
+    }
+
+    private static Map<String, String> pocl(String variable, Path value) {
+        return Map.of("OCL_ICD_VENDORS", POCL.toString(), variable, value.toString());
     }
 
     @Test
     void allIsWellHere() {
-        List<Doctor.Check> checks = Doctor.examine();
+        Doctor.Examination examination = Doctor.examine();
+        List<Doctor.Check> checks = new ArrayList<>(examination.machine());
+        checks.addAll(examination.devices());
         assertThat(checks).allSatisfy(check -> {
             assertThat(check.ok()).as(check.toString()).isTrue();
             assertThat(check.fix()).isEmpty();
         });
-        assertThat(checks).hasSize(5 + TestEngines.openCl().size());
+        assertThat(examination.machine()).hasSize(6);
+        assertThat(examination.devices()).hasSize(TestEngines.openCl().size());
         assertThat(Handles.live()).as(Handles.report()).isZero();
     }
 
     @Test
+    void aPlatformForWhichJoclHasNothing() throws Exception {
+        examine(Map.of(), "-Dos.arch=riscv64")
+                .assertLastFails(
+                        1, "JOCL has a native library for this platform", "riscv64", "the CPU engine works everywhere");
+    }
+
+    @Test
+    void nowhereToUnpackTo() throws Exception {
+        Path file = Files.writeString(temporary.resolve("file"), "a file where a directory should be");
+        examine(Map.of(), "-Dattention4j.cache.dir=" + file.resolve("cache"), "-Djava.io.tmpdir=" + file.resolve("tmp"))
+                .assertLastFails(
+                        2,
+                        "JOCL's native library can be unpacked and loaded",
+                        file.resolve("tmp").toString(),
+                        "-Dattention4j.cache.dir=DIR");
+    }
+
+    @Test
+    void aCacheThatCannotBeWrittenIsNoHindrance() throws Exception {
+        Path file = Files.writeString(temporary.resolve("file"), "a file where a directory should be");
+        assertThat(examine(
+                                Map.of("OCL_ICD_VENDORS", POCL.toString()),
+                                "-Dattention4j.cache.dir=" + file.resolve("cache"))
+                        .lines())
+                .hasSize(7)
+                .allMatch(line -> line.startsWith("ok|"));
+    }
+
+    @Test
+    @EnabledOnOs(OS.LINUX)
+    void whereNothingCanBeExecuted() throws Exception {
+        Path mount = Files.createDirectory(temporary.resolve("noexec"));
+        examine(
+                        noexec(mount),
+                        Map.of(),
+                        "-Dattention4j.cache.dir=" + mount.resolve("cache"),
+                        "-Djava.io.tmpdir=" + mount)
+                .assertLastFails(
+                        2,
+                        "JOCL's native library can be unpacked and loaded",
+                        "mounted noexec?",
+                        "mounted without noexec: java -Dattention4j.cache.dir=DIR");
+    }
+
+    @Test
+    @EnabledOnOs(OS.LINUX)
+    void aCacheInWhichNothingCanBeExecutedIsNoHindrance() throws Exception {
+        Path mount = Files.createDirectory(temporary.resolve("noexec"));
+        assertThat(examine(
+                                noexec(mount),
+                                Map.of("OCL_ICD_VENDORS", POCL.toString()),
+                                "-Dattention4j.cache.dir=" + mount.resolve("cache"))
+                        .lines())
+                .hasSize(7)
+                .allMatch(line -> line.startsWith("ok|"));
+    }
+
+    /** Of whatever lies first on the linker's path, what is no library counts as none. */
+    @Test
+    @EnabledOnOs(OS.LINUX)
+    void noLoader() throws Exception {
+        for (String name : List.of("libOpenCL.so", "libOpenCL.so.1")) {
+            Files.writeString(temporary.resolve(name), "no library");
+        }
+        examine(Map.of("LD_LIBRARY_PATH", temporary.toString()))
+                .assertLastFails(
+                        3, "there is an OpenCL loader", "no OpenCL loader (libOpenCL)", "install ocl-icd-libopencl1");
+    }
+
+    @Test
     void aLoaderWithNoVendorBehindIt() throws Exception {
-        String found = examine(Map.of("OCL_ICD_VENDORS", temporary.toString()));
-        assertThat(found)
-                .startsWith("4|false|a vendor's driver is registered|")
-                .contains("CL_PLATFORM_NOT_FOUND_KHR")
-                .contains("pocl-opencl-icd");
+        examine(vendors())
+                .assertLastFails(
+                        4,
+                        "a vendor's driver is registered, and loads",
+                        "no vendor's driver is registered with it (clGetPlatformIDs: CL_PLATFORM_NOT_FOUND_KHR)",
+                        "install pocl-opencl-icd");
+    }
+
+    @Test
+    void aVendorWhoseLibraryIsNotThere() throws Exception {
+        examine(vendors("/no/such/library.so"))
+                .assertLastFails(
+                        4,
+                        "a vendor's driver is registered, and loads",
+                        "library.so.icd (/no/such/library.so: no such file)",
+                        "`ldd LIBRARY`");
     }
 
     @Test
     void aVendorWhoseLibraryDoesNotLoad() throws Exception {
-        Files.writeString(temporary.resolve("missing.icd"), "/no/such/library.so\n");
-        assertThat(examine(Map.of("OCL_ICD_VENDORS", temporary.toString())))
-                .startsWith("4|false|a vendor's driver is registered|");
+        Path library = Files.writeString(temporary.resolve("libdriver.so"), "no library");
+        examine(vendors(library.toString()))
+                .assertLastFails(
+                        4,
+                        "a vendor's driver is registered, and loads",
+                        "libdriver.so.icd (" + library + ")",
+                        "`ldd LIBRARY`");
     }
 
     @Test
@@ -78,33 +226,90 @@ class DoctorTest {
         // Rusticl shows no device unless one is enabled by name.
         Path rusticl = Path.of("/etc/OpenCL/vendors/rusticl.icd");
         assertThat(rusticl).as("mesa-opencl-icd is installed").exists();
-        assertThat(examine(Map.of("OCL_ICD_VENDORS", rusticl.toString(), "RUSTICL_ENABLE", "")))
-                .startsWith("5|false|a driver has a device|")
-                .contains("none has a device");
+        examine(Map.of("OCL_ICD_VENDORS", rusticl.toString(), "RUSTICL_ENABLE", ""))
+                .assertLastFails(5, "a driver has a device", "none has a device", "groups video and render");
     }
 
     @Test
-    void aPlatformForWhichJoclHasNothing() throws Exception {
-        assertThat(examine(Map.of(), "-Dos.arch=riscv64", "-Dattention4j.cache.dir=" + temporary))
-                .startsWith("1|false|JOCL has a native library for this platform|")
-                .contains("riscv64");
-    }
-
-    @Test
-    void nowhereToUnpackTo() throws Exception {
+    void aCacheThatPoclCannotWrite() throws Exception {
         Path file = Files.writeString(temporary.resolve("file"), "a file where a directory should be");
-        assertThat(examine(
-                        Map.of(),
-                        "-Dattention4j.cache.dir=" + file.resolve("cache"),
-                        "-Djava.io.tmpdir=" + file.resolve("tmp")))
-                .startsWith("2|false|JOCL's native library can be unpacked and loaded|")
-                .contains("-Dattention4j.cache.dir=DIR");
+        examine(pocl("POCL_CACHE_DIR", file.resolve("pocl")))
+                .assertLastFails(
+                        5, "a driver has a device", file.resolve("pocl").toString(), "POCL_CACHE_DIR=DIR");
     }
 
     @Test
-    void aCacheThatCannotBeWrittenIsNoHindrance() throws Exception {
-        Path file = Files.writeString(temporary.resolve("file"), "a file where a directory should be");
-        assertThat(examine(Map.of(), "-Dattention4j.cache.dir=" + file.resolve("cache")))
-                .contains("|true|");
+    @EnabledOnOs(OS.LINUX)
+    void aCacheInWhichPoclCannotExecute() throws Exception {
+        Path mount = Files.createDirectory(temporary.resolve("noexec"));
+        examine(noexec(mount), pocl("XDG_CACHE_HOME", mount))
+                .assertLastFails(
+                        5,
+                        "a driver has a device",
+                        mount.resolve("pocl/kcache") + ": nothing can be executed there",
+                        "POCL_CACHE_DIR=DIR");
+    }
+
+    @Test
+    @EnabledOnOs(OS.LINUX)
+    void withoutLibjsigTheJvmIsInDanger() throws Exception {
+        Findings findings = examine(pocl("LD_PRELOAD", Path.of("")));
+        assertThat(findings.lines()).hasSize(7);
+        assertThat(findings.lines().get(5))
+                .startsWith("FAIL|the JVM keeps its signal handlers")
+                .contains("|start Java with LD_PRELOAD=" + System.getProperty("java.home") + "/lib/libjsig.so");
+        assertThat(findings.lines().get(6)).startsWith("ok|opencl:0 ");
+    }
+
+    @Test
+    void whoReplacesTheSignalHandlersAndWhatChainsThem() {
+        assertThat(Doctor.signalHandlers(false, false).ok()).isTrue();
+        assertThat(Doctor.signalHandlers(true, true))
+                .matches(Doctor.Check::ok)
+                .extracting(Doctor.Check::found)
+                .isEqualTo("PoCL replaces them, libjsig is preloaded");
+        // The tests run with libjsig, so there is no more to preload.
+        assertThat(Doctor.signalHandlers(true, false).fix()).contains("use a JDK with lib/libjsig.so");
+    }
+
+    @Test
+    void aDeviceThatDoesNotBuildOrRunKernels() {
+        Doctor.Check check =
+                Doctor.failed("opencl:3", "Some Platform 1.2", new DeviceException("clBuildProgram: no\nlog"));
+        assertThat(check.ok()).isFalse();
+        assertThat(check.found()).isEqualTo("clBuildProgram: no");
+        assertThat(check.fix()).contains("update the driver, Some Platform 1.2");
+    }
+
+    @Test
+    void aDeviceThatComputesWrong() {
+        assertThat(Doctor.verdict("what", "driver", 3, new float[] {4, 4, 4, 4.000005f})
+                        .ok())
+                .isTrue();
+        for (float[] wrong :
+                List.of(new float[] {4, 4, 4}, new float[] {4, 4, 4.001f, 4}, new float[] {Float.NaN, 4, 4, 4})) {
+            Doctor.Check check = Doctor.verdict("what", "driver", 3, wrong);
+            assertThat(check.ok()).isFalse();
+            assertThat(check.found()).startsWith("attention gave [").endsWith("must be 4 everywhere");
+            assertThat(check.fix()).contains("conformance with --device 3");
+        }
+    }
+
+    /**
+     * The words before a command that run it with a file system mounted noexec, in namespaces of its own: where the
+     * kernel or a container allows nobody that, the test is skipped.
+     */
+    private List<String> noexec(Path mount) throws Exception {
+        String mounting = "mount -t tmpfs -o noexec none '" + mount + "'";
+        List<String> launcher =
+                List.of("unshare", "--mount", "--map-root-user", "sh", "-c", mounting + " && \"$0\" \"$@\"");
+        List<String> nothing = new ArrayList<>(launcher);
+        nothing.add("true");
+        Process trial = new ProcessBuilder(nothing).redirectErrorStream(true).start();
+        String answer = new String(trial.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+        assumeThat(trial.waitFor())
+                .as("a file system can be mounted noexec here: " + answer)
+                .isZero();
+        return launcher;
     }
 }

@@ -1,5 +1,6 @@
 package dev.attention4j.bench;
 
+import dev.attention4j.cli.SignalChaining;
 import java.io.IOException;
 import java.util.OptionalInt;
 import org.openjdk.jmh.Main;

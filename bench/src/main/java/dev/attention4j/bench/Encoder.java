@@ -7,6 +7,7 @@ import dev.attention4j.Engines;
 import dev.attention4j.Tensor;
 import dev.attention4j.bench.minilm.MiniLm;
 import dev.attention4j.bench.minilm.SentenceTokens;
+import dev.attention4j.cli.SignalChaining;
 import dev.attention4j.io.AttentionPage;
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;

@@ -2,6 +2,7 @@ package dev.attention4j.bench;
 
 import dev.attention4j.EngineInfo;
 import dev.attention4j.Engines;
+import dev.attention4j.cli.SignalChaining;
 import dev.attention4j.opencl.runtime.ClDevice;
 import java.util.LinkedHashSet;
 import java.util.Locale;

@@ -50,7 +50,7 @@ public final class ClDevice {
         this.platform = platform;
         this.id = id;
         this.index = index;
-        platformName = platformString(platform, CL.CL_PLATFORM_NAME);
+        platformName = platformName(platform);
         platformVersion = platformString(platform, CL.CL_PLATFORM_VERSION);
         name = string(CL.CL_DEVICE_NAME);
         vendor = string(CL.CL_DEVICE_VENDOR);
@@ -279,6 +279,10 @@ public final class ClDevice {
         ClException.run(
                 "clGetDeviceInfo", () -> CL.clGetDeviceInfo(id, parameter, bytes.length, Pointer.to(bytes), null));
         return text(bytes);
+    }
+
+    static String platformName(cl_platform_id platform) {
+        return platformString(platform, CL.CL_PLATFORM_NAME);
     }
 
     private static String platformString(cl_platform_id platform, int parameter) {

@@ -2,6 +2,8 @@ package dev.attention4j.opencl.runtime;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
+import java.util.stream.Collectors;
 import org.jocl.CL;
 import org.jocl.cl_device_id;
 import org.jocl.cl_platform_id;
@@ -20,10 +22,14 @@ public final class Devices {
         FOUND,
         /** See {@link NativeLibrary}. */
         NO_LIBRARY,
-        /** There is a loader, but no vendor's driver is registered with it or none loads. */
+        /** There is a loader, but no vendor's driver is registered with it. */
+        NO_DRIVER,
+        /** Drivers are registered, but none loads and has a platform. */
         NO_PLATFORM,
         /** There is a driver, but it has no device. */
-        NO_DEVICE
+        NO_DEVICE,
+        /** As before, and the reason is PoCL's cache. */
+        NO_POCL_CACHE
     }
 
     /**
@@ -50,23 +56,49 @@ public final class Devices {
         int[] count = new int[1];
         int code = ClException.codeOf(() -> CL.clGetPlatformIDs(0, null, count));
         if (code != CL.CL_SUCCESS || count[0] == 0) {
-            return new Search(
-                    Status.NO_PLATFORM,
-                    List.of(),
-                    "an OpenCL loader, but no vendor's driver behind it (clGetPlatformIDs: "
-                            + (code == CL.CL_SUCCESS ? "0 platforms" : ClException.name(code)) + ")");
+            return withoutPlatform(
+                    "clGetPlatformIDs: " + (code == CL.CL_SUCCESS ? "0 platforms" : ClException.name(code)));
         }
         cl_platform_id[] platforms = new cl_platform_id[count[0]];
         ClException.run("clGetPlatformIDs", () -> CL.clGetPlatformIDs(platforms.length, platforms, null));
         List<ClDevice> devices = new ArrayList<>();
+        String leftOut = "";
         for (cl_platform_id platform : platforms) {
-            addDevices(platform, devices);
+            Optional<String> complaint =
+                    PoclCache.isUsedBy(ClDevice.platformName(platform)) ? PoclCache.complaint() : Optional.empty();
+            if (complaint.isPresent()) {
+                leftOut = complaint.get();
+            } else {
+                addDevices(platform, devices);
+            }
         }
         if (devices.isEmpty()) {
-            return new Search(
-                    Status.NO_DEVICE, List.of(), platforms.length + " OpenCL platform(s), but none has a device");
+            return leftOut.isEmpty()
+                    ? new Search(
+                            Status.NO_DEVICE,
+                            List.of(),
+                            platforms.length + " OpenCL platform(s), but none has a device")
+                    : new Search(Status.NO_POCL_CACHE, List.of(), leftOut);
         }
-        return new Search(Status.FOUND, devices, devices.size() + " OpenCL device(s)");
+        return new Search(
+                Status.FOUND,
+                devices,
+                devices.size() + " OpenCL device(s)" + (leftOut.isEmpty() ? "" : ", and PoCL left out: " + leftOut));
+    }
+
+    private static Search withoutPlatform(String answer) {
+        List<RegisteredDrivers.Driver> drivers = RegisteredDrivers.find();
+        if (drivers.isEmpty()) {
+            return new Search(
+                    Status.NO_DRIVER,
+                    List.of(),
+                    "an OpenCL loader, but no vendor's driver is registered with it (" + answer + ")");
+        }
+        return new Search(
+                Status.NO_PLATFORM,
+                List.of(),
+                "an OpenCL loader, but none of the drivers registered with it loads and has a platform (" + answer
+                        + "): " + drivers.stream().map(Object::toString).collect(Collectors.joining(", ")));
     }
 
     private static void addDevices(cl_platform_id platform, List<ClDevice> devices) {

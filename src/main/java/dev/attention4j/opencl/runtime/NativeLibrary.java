@@ -105,13 +105,10 @@ public final class NativeLibrary {
             Files.write(temporary, bytes);
             Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
         }
-        // A file system mounted noexec shows itself by this (access(2) says so on Linux), while another directory can
-        // still be tried: once JOCL's class has failed to initialise there is no second attempt in this JVM. Loading
-        // the
-        // library here to find out is no way: its JNI_OnLoad initialises that class.
-        if (!target.toFile().setExecutable(true) || !Files.isExecutable(target)) {
-            throw new IOException("nothing can be executed there (file system mounted noexec?)");
-        }
+        // Another directory can still be tried: once JOCL's class has failed to initialise there is no second attempt
+        // in
+        // this JVM. Loading the library here to find out is no way: its JNI_OnLoad initialises that class.
+        UserDirectory.makeExecutable(target);
         return directory;
     }
 

@@ -80,4 +80,15 @@ final class UserDirectory {
         }
         return directory;
     }
+
+    /**
+     * Makes a file one that can be run or loaded as a library.
+     *
+     * @throws IOException if that does not help: a file system mounted noexec shows itself by this (access(2) says so)
+     */
+    static void makeExecutable(Path file) throws IOException {
+        if (!file.toFile().setExecutable(true) || !Files.isExecutable(file)) {
+            throw new IOException("nothing can be executed there (file system mounted noexec?)");
+        }
+    }
 }

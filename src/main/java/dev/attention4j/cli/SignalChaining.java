@@ -1,5 +1,6 @@
-package dev.attention4j.bench;
+package dev.attention4j.cli;
 
+import dev.attention4j.opencl.runtime.SignalHandlers;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.charset.Charset;
@@ -7,24 +8,22 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.concurrent.TimeUnit;
 
 /**
- * Keeps the JVM's signal handlers in force beside an OpenCL compiler in the same process, on Linux.
+ * Starts a program once more, on Linux, in a JVM that keeps its signal handlers beside PoCL's compiler: with the JDK's
+ * libjsig preloaded. Why is told in {@link SignalHandlers}. A {@code main} begins with it:
  *
- * <p>HotSpot lives on faults: null checks and safepoints are reads that may fault, integer division by zero is SIGFPE,
- * and its handlers make of them what Java says. LLVM, which PoCL compiles with, puts its own handlers in their place at
- * each compilation, until the next fault. Then it deletes the temporary files of the compilation that is running, which fails, and for
- * some microseconds there is no handler at all: a second thread that faults meanwhile, as threads do that come to a
- * safepoint together, ends the process by a segmentation fault, without a report. PoCL's own handler skips a division by zero.
- *
- * <p>The JDK's libjsig chains such handlers behind the JVM's, but only if it is loaded before the C library, that is by
- * {@code LD_PRELOAD}, which must be set before a JVM starts. So the program is started once more.
+ * <pre>{@code
+ * OptionalInt code = SignalChaining.runAgain();
+ * if (code.isPresent()) {
+ *     System.exit(code.getAsInt());
+ * }
+ * }</pre>
  */
-final class SignalChaining {
-    private static final String PRELOAD = "LD_PRELOAD";
-    private static final String LIBRARY = "libjsig.so";
+public final class SignalChaining {
     private static final Path COMMAND_LINE = Path.of("/proc/self/cmdline");
     private static final int SECONDS_TO_STOP = 10;
 
@@ -33,21 +32,21 @@ final class SignalChaining {
     /**
      * Runs this program, as it was started, in a JVM with libjsig, and waits for it.
      *
-     * @return its exit code; empty if this JVM is to do the work: it has libjsig, or there is none for it
+     * @return its exit code; empty if this JVM is to do the work: no driver that replaces signal handlers is registered,
+     *     libjsig is preloaded already, there is none, or a debugger is attached, of which there can be but one
      */
-    static OptionalInt runAgain() {
-        String given = System.getenv().getOrDefault(PRELOAD, "");
-        Path library = Path.of(System.getProperty("java.home"), "lib", LIBRARY);
-        // The dynamic linker takes spaces and colons for separators.
-        if (given.contains(LIBRARY)
-                || !Files.isReadable(library)
-                || !Files.isReadable(COMMAND_LINE)
-                || library.toString().matches(".*[ :].*")) {
+    public static OptionalInt runAgain() {
+        if (!SignalHandlers.areReplaced() || !Files.isReadable(COMMAND_LINE)) {
             return OptionalInt.empty();
         }
+        Optional<String> preload = SignalHandlers.preload();
         try {
-            ProcessBuilder builder = new ProcessBuilder(commandLine()).inheritIO();
-            builder.environment().put(PRELOAD, given.isEmpty() ? library.toString() : library + ":" + given);
+            List<String> command = commandLine();
+            if (preload.isEmpty() || command.stream().anyMatch(word -> word.startsWith("-agentlib:jdwp"))) {
+                return OptionalInt.empty();
+            }
+            ProcessBuilder builder = new ProcessBuilder(command).inheritIO();
+            builder.environment().put(SignalHandlers.PRELOAD, preload.get());
             Process process = builder.start();
             Runtime.getRuntime().addShutdownHook(new Thread(() -> stop(process)));
             return OptionalInt.of(process.waitFor());

@@ -1,4 +1,4 @@
-package dev.attention4j.bench;
+package dev.attention4j.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -17,26 +17,30 @@ import org.junit.jupiter.api.io.TempDir;
 
 @EnabledOnOs(OS.LINUX)
 class SignalChainingTest {
+    private static final Path POCL = Path.of("/etc/OpenCL/vendors/pocl.icd");
+
     @TempDir
     private Path directory;
 
-    private Process start(String... arguments) throws IOException {
+    private Process start(Class<?> program, String... arguments) throws IOException {
         ProcessBuilder builder = new ProcessBuilder(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "-Xmx256m",
                 "-Dmark=of the first JVM",
+                "-Dattention4j.cache.dir=" + directory.resolve("cache"),
                 "-cp",
-                System.getProperty("java.class.path"),
-                Program.class.getName());
+                System.getProperty("surefire.test.class.path", System.getProperty("java.class.path")),
+                program.getName());
         builder.command().addAll(List.of(arguments));
         // As a user has it: the tests themselves run with libjsig.
         builder.environment().remove("LD_PRELOAD");
+        builder.environment().put("OCL_ICD_VENDORS", POCL.toString());
         return builder.redirectError(directory.resolve("err").toFile()).start();
     }
 
     @Test
     void aProgramKeepsItsFaultsItsArgumentsAndItsExitCodeBesideAnOpenClCompiler() throws Exception {
-        Process process = start("opencl:0", "a b", "", "\"$'");
+        Process process = start(Program.class, "opencl:0", "a b", "", "\"$'");
         String out = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
         assertThat(process.waitFor())
                 .as(() -> out + read(directory.resolve("err")))
@@ -50,7 +54,7 @@ class SignalChainingTest {
 
     @Test
     void whoeverStopsTheFirstJvmStopsTheSecond() throws Exception {
-        Process process = start("sleep");
+        Process process = start(Program.class, "sleep");
         // Its one line comes from the second.
         assertThat(process.inputReader(StandardCharsets.UTF_8).readLine()).startsWith("[sleep]");
         ProcessHandle second = process.children().findFirst().orElseThrow();
@@ -58,6 +62,19 @@ class SignalChainingTest {
         assertThat(process.waitFor()).isEqualTo(128 + 15);
         second.onExit().get(10, TimeUnit.SECONDS);
         assertThat(second.isAlive()).isFalse();
+    }
+
+    @Test
+    void theCommandLineDoesIt() throws Exception {
+        Process process = start(Main.class, "doctor");
+        String out = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+        assertThat(process.waitFor())
+                .as(() -> out + read(directory.resolve("err")))
+                .isZero();
+        assertThat(out.replaceAll("\\s+", " "))
+                .contains(
+                        "ok the JVM keeps its signal handlers beside the drivers' compilers: PoCL replaces them, libjsig"
+                                + " is preloaded");
     }
 
     private static String read(Path file) {

@@ -1,0 +1,59 @@
+package dev.attention4j.opencl.runtime;
+
+import java.io.IOException;
+import java.nio.file.FileSystemException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * The directory in which PoCL keeps, and runs, what it compiled. Where it cannot be written, PoCL has no device; where
+ * nothing can be executed in it, PoCL ends the process at the first kernel: so it is looked at before PoCL is used.
+ */
+final class PoclCache {
+    private static final String PLATFORM = "Portable Computing Language";
+
+    private PoclCache() {}
+
+    static boolean isUsedBy(String platformName) {
+        return platformName.equals(PLATFORM);
+    }
+
+    /** What is wrong with it, one clause; empty if nothing is. */
+    static Optional<String> complaint() {
+        return complaint(System.getenv());
+    }
+
+    static Optional<String> complaint(Map<String, String> environment) {
+        Path directory = directory(environment);
+        try {
+            Files.createDirectories(directory);
+            Path probe = Files.createTempFile(directory, "attention4j", ".probe");
+            try {
+                UserDirectory.makeExecutable(probe);
+            } finally {
+                Files.delete(probe);
+            }
+            return Optional.empty();
+        } catch (IOException e) {
+            // What the file system says names no reason but by its class.
+            return Optional.of("PoCL cannot keep what it compiles in " + directory + ": "
+                    + (e instanceof FileSystemException ? e.toString() : e.getMessage()));
+        }
+    }
+
+    /** As {@code pocl_cache_init_topdir} finds it. */
+    static Path directory(Map<String, String> environment) {
+        String chosen = environment.get("POCL_CACHE_DIR");
+        if (chosen != null) {
+            return Path.of(chosen);
+        }
+        String xdg = environment.getOrDefault("XDG_CACHE_HOME", "");
+        if (!xdg.isEmpty()) {
+            return Path.of(xdg, "pocl", "kcache");
+        }
+        String home = environment.get("HOME");
+        return home != null ? Path.of(home, ".cache", "pocl", "kcache") : Path.of("/tmp", "pocl", "kcache");
+    }
+}

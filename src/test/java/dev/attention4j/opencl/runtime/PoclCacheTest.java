@@ -1,0 +1,42 @@
+package dev.attention4j.opencl.runtime;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class PoclCacheTest {
+    @TempDir
+    private Path temporary;
+
+    @Test
+    void itIsWherePoclLooksForIt() {
+        assertThat(PoclCache.directory(Map.of("POCL_CACHE_DIR", "/a", "XDG_CACHE_HOME", "/b", "HOME", "/c")))
+                .isEqualTo(Path.of("/a"));
+        assertThat(PoclCache.directory(Map.of("XDG_CACHE_HOME", "/b", "HOME", "/c")))
+                .isEqualTo(Path.of("/b/pocl/kcache"));
+        assertThat(PoclCache.directory(Map.of("XDG_CACHE_HOME", "", "HOME", "/c")))
+                .isEqualTo(Path.of("/c/.cache/pocl/kcache"));
+        assertThat(PoclCache.directory(Map.of())).isEqualTo(Path.of("/tmp/pocl/kcache"));
+    }
+
+    @Test
+    void whatCanBeWrittenAndRunIsFine() throws IOException {
+        Path cache = temporary.resolve("new/cache");
+        assertThat(PoclCache.complaint(Map.of("POCL_CACHE_DIR", cache.toString())))
+                .isEmpty();
+        assertThat(cache).isEmptyDirectory();
+    }
+
+    @Test
+    void whatCannotIsNamed() throws IOException {
+        Path file = Files.writeString(temporary.resolve("file"), "");
+        assertThat(PoclCache.complaint(Map.of("POCL_CACHE_DIR", file.toString())))
+                .hasValueSatisfying(complaint ->
+                        assertThat(complaint).startsWith("PoCL cannot keep what it compiles in " + file + ": "));
+    }
+}
