@@ -322,7 +322,9 @@ public final class Tensor implements AutoCloseable {
         }
         long[] newShape = shape.clone();
         newShape[axis] = to - from;
-        return new Tensor(dtype, newShape, strides, offset + from * strides[axis], memory);
+        // A view of nothing starts where this does: two empty ends added up could lie beyond the memory.
+        long start = Shapes.elementCount(newShape) == 0 ? offset : offset + from * strides[axis];
+        return new Tensor(dtype, newShape, strides, start, memory);
     }
 
     /**

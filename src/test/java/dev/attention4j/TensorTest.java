@@ -120,6 +120,9 @@ class TensorTest {
         assertThat(slice.contiguous().isContiguous()).isTrue();
         assertThat(counting(3, 4).slice(0, 1, 2).toFloatArray()).containsExactly(4, 5, 6, 7);
         assertThat(counting(3, 4).slice(0, 1, 2).floats().get(0)).isEqualTo(4);
+        assertThat(counting(3, 4).slice(0, 3, 3).slice(1, 4, 4).toFloatArray()).isEmpty();
+        assertThat(Tensor.zeros(DType.FLOAT32, 2, 0, 4).slice(0, 1, 2).bytes().capacity())
+                .isZero();
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> counting(3, 4).slice(0, 2, 5))
                 .withMessageContaining("within 0 to 3");

@@ -312,6 +312,16 @@ public final class OpenClEngine implements AttentionEngine {
         return copy;
     }
 
+    /** The most device memory that this engine has allocated at a time, beyond what it shares with the host. */
+    long mostDeviceBytes() {
+        lock.lock();
+        try {
+            return context.pool().mostBytes();
+        } finally {
+            lock.unlock();
+        }
+    }
+
     /** Where results on the host get their memory. */
     ResultPool results() {
         return results;

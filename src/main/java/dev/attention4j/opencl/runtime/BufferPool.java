@@ -19,6 +19,8 @@ public final class BufferPool implements AutoCloseable {
     private final long mostIdleBytes;
     private final TreeMap<Long, Deque<ClBuffer>> idle = new TreeMap<>();
     private long idleBytes;
+    private long bytes;
+    private long mostBytes;
 
     BufferPool(DeviceContext context, long mostIdleBytes) {
         this.context = context;
@@ -45,14 +47,30 @@ public final class BufferPool implements AutoCloseable {
             return free.pop();
         }
         try {
-            return ClBuffer.allocate(context, rounded);
+            return allocate(rounded);
         } catch (ClException e) {
             if (!e.isOutOfMemory() || idleBytes == 0) {
                 throw e;
             }
             close();
-            return ClBuffer.allocate(context, rounded);
+            return allocate(rounded);
         }
+    }
+
+    private ClBuffer allocate(long byteSize) {
+        ClBuffer buffer = ClBuffer.allocate(context, byteSize);
+        bytes += byteSize;
+        mostBytes = Math.max(mostBytes, bytes);
+        return buffer;
+    }
+
+    /**
+     * The most device memory that was allocated here at a time; what shares the host's memory is not.
+     *
+     * @return bytes, idle buffers included
+     */
+    public long mostBytes() {
+        return mostBytes;
     }
 
     /**
@@ -62,6 +80,7 @@ public final class BufferPool implements AutoCloseable {
      */
     public void release(ClBuffer buffer) {
         if (idleBytes + buffer.byteSize() > mostIdleBytes) {
+            bytes -= buffer.byteSize();
             buffer.close();
             return;
         }
@@ -76,6 +95,7 @@ public final class BufferPool implements AutoCloseable {
             entry.getValue().forEach(ClBuffer::close);
         }
         idle.clear();
+        bytes -= idleBytes;
         idleBytes = 0;
     }
 

@@ -1,0 +1,134 @@
+package dev.attention4j.grids;
+
+import dev.attention4j.Alignment;
+import dev.attention4j.AttentionBuilder;
+import dev.attention4j.Tensor;
+import java.util.Arrays;
+import java.util.Locale;
+import java.util.Random;
+
+/** What a case of a grid asks for beyond plain attention, in the way of the peer that tests it. */
+enum GridOption {
+    /** PyTorch's {@code is_causal}. */
+    TOP_LEFT {
+        @Override
+        void set(GridCase grid, AttentionBuilder attention, Random random) {
+            attention.causal(Alignment.TOP_LEFT);
+        }
+    },
+    /** flash-attn's {@code causal}. */
+    CAUSAL {
+        @Override
+        void set(GridCase grid, AttentionBuilder attention, Random random) {
+            attention.causal(Alignment.BOTTOM_RIGHT);
+        }
+    },
+    /** flash-attn's {@code window_size}, drawn as its test draws it. */
+    LOCAL {
+        @Override
+        void set(GridCase grid, AttentionBuilder attention, Random random) {
+            attention.window(random.nextInt(grid.keys()), random.nextInt(grid.keys()));
+            attention.align(Alignment.BOTTOM_RIGHT);
+        }
+    },
+    /** flash-attn's {@code alibi_slopes}: one for each batch row and head, up to 0.3. */
+    ALIBI {
+        @Override
+        void set(GridCase grid, AttentionBuilder attention, Random random) {
+            float[] slopes = new float[grid.batch() * grid.heads()];
+            for (int n = 0; n < slopes.length; n++) {
+                slopes[n] = 0.3f * random.nextFloat();
+            }
+            attention.alibiSlopes(slopes).align(Alignment.BOTTOM_RIGHT);
+        }
+    },
+    /** ggml's {@code max_bias} of 8: slopes of 2^(-8 h / heads). */
+    MAX_BIAS {
+        @Override
+        void set(GridCase grid, AttentionBuilder attention, Random random) {
+            float[] slopes = new float[grid.heads()];
+            for (int head = 0; head < slopes.length; head++) {
+                slopes[head] = (float) Math.pow(2, -8.0 * (head + 1) / grid.heads());
+            }
+            attention.alibiSlopes(slopes);
+        }
+    },
+    /** flash-attn's softcap of 50, with scores that are large enough to be bent by it. */
+    SOFTCAP {
+        @Override
+        void set(GridCase grid, AttentionBuilder attention, Random random) {
+            attention.softcap(50).scale(20 / Math.sqrt(grid.headDim()));
+        }
+    },
+    /** PyTorch's {@code scale}. */
+    SCALE {
+        @Override
+        void set(GridCase grid, AttentionBuilder attention, Random random) {
+            attention.scale(1.0 / grid.headDim());
+        }
+    },
+    /** ggml's mask: numbers of -1 to 1, and blocks of −∞. */
+    MASK {
+        @Override
+        void set(GridCase grid, AttentionBuilder attention, Random random) {
+            attention.bias(blockMask(grid, random));
+        }
+    },
+    /** A logit for each head, as ggml's. */
+    SINKS {
+        @Override
+        void set(GridCase grid, AttentionBuilder attention, Random random) {
+            float[] sinks = new float[grid.heads()];
+            for (int head = 0; head < sinks.length; head++) {
+                sinks[head] = (float) (10 * random.nextDouble() - 5);
+            }
+            attention.sinks(sinks);
+        }
+    },
+    /** Key lengths, and behind them NaN, as xFormers pads. */
+    PADDING {
+        @Override
+        void set(GridCase grid, AttentionBuilder attention, Random random) {
+            int[] lengths = new int[grid.batch()];
+            Arrays.setAll(lengths, row -> random.nextInt(grid.keys() + 1));
+            attention.keyLengths(lengths);
+        }
+    },
+    /** Query, key and value lie as [batch, length, heads, width]; see {@link GridCase#inputs()}. */
+    PERMUTED {
+        @Override
+        void set(GridCase grid, AttentionBuilder attention, Random random) {
+            // An order in memory, not a part of the operation.
+        }
+    };
+
+    private static final int BLOCK_QUERIES = 16;
+    private static final int BLOCK_KEYS = 64;
+
+    /** Adds it to an operation. */
+    abstract void set(GridCase grid, AttentionBuilder attention, Random random);
+
+    private static Tensor blockMask(GridCase grid, Random random) {
+        int keys = grid.keys();
+        float[] mask = new float[grid.batch() * grid.queries() * keys];
+        for (int n = 0; n < mask.length; n++) {
+            mask[n] = 2 * random.nextFloat() - 1;
+        }
+        for (int row = 0; row < grid.batch() * grid.queries(); row += BLOCK_QUERIES) {
+            for (int key = 0; key < keys; key += BLOCK_KEYS) {
+                if (random.nextInt(3) == 0) {
+                    for (int r = row; r < Math.min(row + BLOCK_QUERIES, grid.batch() * grid.queries()); r++) {
+                        int end = Math.min(key + BLOCK_KEYS, keys);
+                        Arrays.fill(mask, r * keys + key, r * keys + end, Float.NEGATIVE_INFINITY);
+                    }
+                }
+            }
+        }
+        return Tensor.of(mask, grid.batch(), 1, grid.queries(), keys);
+    }
+
+    @Override
+    public String toString() {
+        return name().toLowerCase(Locale.ROOT).replace('_', '-');
+    }
+}

@@ -1,0 +1,195 @@
+package dev.attention4j.grids;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.attention4j.AttentionEngine;
+import dev.attention4j.AttentionProblem;
+import dev.attention4j.AttentionResult;
+import dev.attention4j.EngineInfo;
+import dev.attention4j.TestEngines;
+import dev.attention4j.UnsupportedPlanException;
+import dev.attention4j.opencl.fused.ForwardTiles;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.function.Predicate;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.TestFactory;
+
+/**
+ * The grids on which the peers test their attention, on every engine and every plan: a covering part of each,
+ * and with {@code -Dgrid=full} all of it. {@code -Dgrid.seed=N} covers by other cases, and
+ * {@code -Dgrid.case=NAME} runs one alone.
+ *
+ * <p>A case is a test of its own, but engines are opened once for a grid: opening one takes longer than most cases.
+ */
+class PeerGridsTest {
+    private static final boolean FULL = "full".equals(System.getProperty("grid", "fast"));
+    private static final long SEED = Long.getLong("grid.seed", 1);
+    private static final String ONE = System.getProperty("grid.case");
+
+    /** Operations that pairs of axes may take, of each grid. */
+    private static final double EFFORT = 3e9;
+
+    /** The same for emulators, which are a thousand times slower. */
+    private static final double EMULATOR_EFFORT = 5e8;
+
+    /** The largest case for an emulator. */
+    private static final double EMULATOR_FLOPS = 2e6;
+
+    /** Operations of the oracle for one case. */
+    private static final double ORACLE_FLOPS = 2e7;
+
+    @TestFactory
+    Stream<DynamicTest> flashAttention() {
+        return cases(PeerGrids.flashAttention());
+    }
+
+    @TestFactory
+    Stream<DynamicTest> pyTorch() {
+        return cases(PeerGrids.pyTorch());
+    }
+
+    @TestFactory
+    Stream<DynamicTest> xFormers() {
+        return cases(PeerGrids.xFormers());
+    }
+
+    @TestFactory
+    Stream<DynamicTest> ggml() {
+        return cases(PeerGrids.ggml());
+    }
+
+    private static Stream<DynamicTest> cases(List<GridCase> grid) {
+        Set<String> names = new LinkedHashSet<>();
+        grid.forEach(
+                one -> assertThat(names.add(one.toString())).as(one + " twice").isTrue());
+        Ways quick = new Ways(kind -> kind != EngineInfo.Kind.EMULATOR);
+        Ways emulators = new Ways(kind -> kind == EngineInfo.Kind.EMULATOR);
+        List<GridCase> chosen = FULL ? grid : Covering.select(grid, SEED, EFFORT);
+        List<GridCase> small = emulators.isEmpty()
+                ? List.of()
+                : Covering.select(
+                        grid.stream()
+                                .filter(one -> one.flops() <= EMULATOR_FLOPS)
+                                .toList(),
+                        SEED,
+                        EMULATOR_EFFORT);
+        if (ONE != null) {
+            chosen = grid.stream().filter(one -> one.toString().equals(ONE)).toList();
+            small = List.of();
+        } else {
+            System.out.printf(
+                    "%s: %d of %d cases on %s, %d on %s, seed %d (-Dgrid=full for all)%n",
+                    grid.get(0).peer(), chosen.size(), grid.size(), quick, small.size(), emulators, SEED);
+        }
+        List<DynamicTest> tests = new ArrayList<>();
+        chosen.forEach(one -> tests.add(DynamicTest.dynamicTest(one.toString(), () -> quick.check(one))));
+        small.forEach(one -> tests.add(DynamicTest.dynamicTest(one + " emulated", () -> emulators.check(one))));
+        if (ONE == null) {
+            tests.add(DynamicTest.dynamicTest("every plan computed some cases", () -> {
+                assertThat(quick.idle()).isEmpty();
+                assertThat(emulators.idle()).isEmpty();
+            }));
+        }
+        return tests.stream().onClose(quick::close).onClose(emulators::close);
+    }
+
+    /** An engine and one of its plans. */
+    private record Way(EngineInfo info, String plan) {
+        /**
+         * The plan tiles is meant for GPUs, whose compilers are quick. Those for CPUs take seconds for each width of
+         * values, rounded up to this, and each storage.
+         */
+        private static final int BUILD_DIMS = 32;
+
+        /** Whether it is among the few builds that the covering part makes. */
+        boolean hasBuildFor(AttentionProblem problem) {
+            boolean slow = info.kind() == EngineInfo.Kind.OPENCL_CPU || info.kind() == EngineInfo.Kind.EMULATOR;
+            return !slow || !plan.equals(ForwardTiles.NAME) || (problem.valueDim() - 1) / BUILD_DIMS == 1;
+        }
+
+        @Override
+        public String toString() {
+            return info.id() + " " + plan;
+        }
+    }
+
+    /** Engines of some kinds, each opened once for each plan. */
+    private static final class Ways implements AutoCloseable {
+        private final Map<Way, AttentionEngine> engines = new LinkedHashMap<>();
+        private final Set<Way> used = new LinkedHashSet<>();
+
+        Ways(Predicate<EngineInfo.Kind> kinds) {
+            for (EngineInfo info : TestEngines.underTest()) {
+                if (kinds.test(info.kind())) {
+                    List<String> plans;
+                    try (AttentionEngine engine = TestEngines.open(info)) {
+                        plans = engine.plans();
+                    }
+                    for (String plan : plans) {
+                        engines.put(
+                                new Way(info, plan),
+                                AttentionEngine.open(
+                                        info.id(), TestEngines.options().withPlan(plan)));
+                    }
+                }
+            }
+        }
+
+        boolean isEmpty() {
+            return engines.isEmpty();
+        }
+
+        void check(GridCase one) {
+            GridCase.Inputs inputs = one.inputs();
+            RowSample sample = new RowSample(inputs, ORACLE_FLOPS);
+            List<String> objections = new ArrayList<>();
+            engines.forEach((way, engine) -> objection(way, engine, inputs, sample)
+                    .ifPresent(objection -> objections.add(way + " ("
+                            + engine.info().name() + ", driver " + engine.info().driver() + "): " + objection)));
+            assertThat(objections)
+                    .as("mvn test -Dtest=PeerGridsTest -Dgrid.case=" + one)
+                    .isEmpty();
+        }
+
+        private Optional<String> objection(Way way, AttentionEngine engine, GridCase.Inputs inputs, RowSample sample) {
+            if (!FULL && ONE == null && !way.hasBuildFor(inputs.problem())) {
+                return Optional.empty();
+            }
+            try {
+                engine.explain(inputs.problem());
+            } catch (UnsupportedPlanException e) {
+                // What a plan refuses is given to another.
+                return Optional.empty();
+            }
+            used.add(way);
+            try (AttentionResult result =
+                    engine.attend(inputs.query(), inputs.key(), inputs.value(), inputs.attention())) {
+                return sample.objection(result);
+            }
+        }
+
+        /** What has computed nothing at all. */
+        Set<Way> idle() {
+            Set<Way> idle = new LinkedHashSet<>(engines.keySet());
+            idle.removeAll(used);
+            return idle;
+        }
+
+        @Override
+        public void close() {
+            engines.values().forEach(AttentionEngine::close);
+        }
+
+        @Override
+        public String toString() {
+            return engines.keySet().toString();
+        }
+    }
+}

@@ -1,0 +1,190 @@
+package dev.attention4j.grids;
+
+import dev.attention4j.Attention;
+import dev.attention4j.AttentionBuilder;
+import dev.attention4j.AttentionProblem;
+import dev.attention4j.AttentionResult;
+import dev.attention4j.DType;
+import dev.attention4j.Tensor;
+import dev.attention4j.reference.PlainFloatAttention;
+import dev.attention4j.reference.ReferenceAttention;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.SortedSet;
+import java.util.TreeSet;
+
+/**
+ * The project's yardstick on chosen query rows: their largest error against the oracle is at most twice that of plain
+ * float code on the same rows, plus 1e-6. All other rows must be finite and agree with the first result that was right.
+ *
+ * <p>Any operation but a packed one: a block of rows of one head is a problem of its own, with the same positions.
+ */
+final class RowSample {
+    private static final double ALLOWANCE = 1e-6;
+    private static final int BLOCK_ROWS = 8;
+
+    /** Rows from {@code firstRow} on of [batch, queryHeads, queryLength], and what they must be. */
+    @SuppressWarnings("ArrayRecordComponent") // Nobody compares two of them.
+    private record Block(
+            int firstRow, double[] output, double outputError, double[] logSumExp, double logSumExpError) {}
+
+    private final AttentionProblem problem;
+    private final List<Block> blocks;
+    private float[] firstRight;
+
+    /**
+     * Computes what it can within an effort.
+     *
+     * @param inputs of the problem
+     * @param mostFlops operations of the oracle; at least the first and the last block are computed
+     */
+    RowSample(GridCase.Inputs inputs, double mostFlops) {
+        problem = inputs.problem();
+        if (problem.attention().isPacked()) {
+            throw new IllegalArgumentException("inputs: packed sequences, must be batch rows");
+        }
+        int blocksOfHead = (problem.queryLength() + BLOCK_ROWS - 1) / BLOCK_ROWS;
+        int all = problem.batch() * problem.queryHeads() * blocksOfHead;
+        double blockFlops = 2.0 * BLOCK_ROWS * problem.keyLength() * (problem.headDim() + problem.valueDim());
+        blocks = choose(all, mostFlops / Math.max(1, blockFlops)).parallelStream()
+                .map(block -> block(inputs, block / blocksOfHead, block % blocksOfHead))
+                .toList();
+    }
+
+    /** All, or the first and the last and between them a sequence that has no period in common with the heads. */
+    private static SortedSet<Integer> choose(int all, double most) {
+        SortedSet<Integer> chosen = new TreeSet<>();
+        for (int n = 0; n < all; n++) {
+            if (all <= most || n == 0 || n == all - 1) {
+                chosen.add(n);
+            }
+        }
+        double golden = (Math.sqrt(5) - 1) / 2;
+        for (int n = 1; all > most && n <= most - 2; n++) {
+            chosen.add((int) (n * golden % 1 * all));
+        }
+        return chosen;
+    }
+
+    private Block block(GridCase.Inputs inputs, int slice, int blockOfHead) {
+        int batch = slice / problem.queryHeads();
+        int head = slice % problem.queryHeads();
+        int from = blockOfHead * BLOCK_ROWS;
+        int to = Math.min(problem.queryLength(), from + BLOCK_ROWS);
+        Tensor query = part(inputs.query(), batch, head).slice(2, from, to);
+        Tensor key = part(inputs.key(), batch, problem.keyValueHead(head));
+        Tensor value = part(inputs.value(), batch, problem.keyValueHead(head));
+        AttentionProblem part = AttentionProblem.of(query, key, value, operation(batch, head, from, to));
+        ReferenceAttention oracle = ReferenceAttention.compute(part, query, key, value);
+        PlainFloatAttention plain = PlainFloatAttention.compute(part, query, key, value);
+        // What plain code stores in 16 bits is rounded as well.
+        Tensor stored = Tensor.of(plain.output(), part.outputShape()).to(problem.dtype());
+        return new Block(
+                slice * problem.queryLength() + from,
+                oracle.output(),
+                largestError(stored.toFloatArray(), oracle.output(), 0),
+                oracle.logSumExp(),
+                largestError(plain.logSumExp(), oracle.logSumExp(), 0));
+    }
+
+    private static Tensor part(Tensor tensor, int batch, int head) {
+        return tensor.slice(0, batch, batch + 1).slice(1, head, head + 1);
+    }
+
+    /** What the operation is for some rows of one head. */
+    private Attention operation(int batch, int head, int from, int to) {
+        Attention whole = problem.attention();
+        AttentionBuilder part = whole.toBuilder()
+                .alignOffsets(problem.offset(batch) + from)
+                .mask(whole.mask()
+                        .map(mask -> rows(mask, batch, head, from, to))
+                        .orElse(null))
+                .bias(whole.bias()
+                        .map(bias -> rows(bias, batch, head, from, to))
+                        .orElse(null));
+        int[] lengths = whole.keyLengths();
+        if (lengths.length > 0) {
+            part.keyLengths(lengths[lengths.length == 1 ? 0 : batch]);
+        }
+        if (whole.alibiSlopes().length > 0) {
+            part.alibiSlopes(problem.alibiSlope(batch, head));
+        }
+        if (whole.sinks().length > 0) {
+            part.sinks(problem.sink(head));
+        }
+        return part.build();
+    }
+
+    /** The part of a mask or bias that some rows see; axes that are repeated stay so. */
+    private static Tensor rows(Tensor given, int batch, int head, int from, int to) {
+        int[][] ranges = {{batch, batch + 1}, {head, head + 1}, {from, to}};
+        Tensor part = given;
+        for (int axis = 0; axis < given.rank() - 1; axis++) {
+            int[] range = ranges[axis + 4 - given.rank()];
+            if (given.size(axis) > 1) {
+                part = part.slice(axis, range[0], range[1]);
+            }
+        }
+        return part;
+    }
+
+    /**
+     * What is wrong with a result.
+     *
+     * @param result of the whole problem
+     * @return empty if it is right
+     */
+    Optional<String> objection(AttentionResult result) {
+        float[] output = result.output().toFloatArray();
+        double limit = 2 * blocks.stream().mapToDouble(Block::outputError).max().orElse(0) + ALLOWANCE;
+        double error = 0;
+        for (Block block : blocks) {
+            error = Math.max(error, largestError(output, block.output, block.firstRow * problem.valueDim()));
+        }
+        if (!(error <= limit)) {
+            return Optional.of(text("output", error, limit));
+        }
+        if (problem.attention().wantsLogSumExp()) {
+            float[] logSumExp = result.logSumExp().toFloatArray();
+            double most =
+                    2 * blocks.stream().mapToDouble(Block::logSumExpError).max().orElse(0) + ALLOWANCE;
+            double worst = 0;
+            for (Block block : blocks) {
+                worst = Math.max(worst, largestError(logSumExp, block.logSumExp, block.firstRow));
+            }
+            if (!(worst <= most)) {
+                return Optional.of(text("log-sum-exp", worst, most));
+            }
+        }
+        return disagreement(output, limit);
+    }
+
+    /** Rows that the oracle did not compute: each of two right results may be off to its side, and be rounded to its side. */
+    private Optional<String> disagreement(float[] output, double limit) {
+        double unit = problem.dtype() == DType.FLOAT32 ? 0 : problem.dtype() == DType.FLOAT16 ? 0x1p-10 : 0x1p-7;
+        for (int n = 0; n < output.length; n++) {
+            double expected = firstRight == null ? output[n] : firstRight[n];
+            if (!(Math.abs(output[n] - expected) <= 2 * limit + unit * Math.abs(expected))) {
+                return Optional.of("output " + output[n] + " at " + n + ", another engine or plan that is right has "
+                        + expected + ", may differ by " + 2 * limit);
+            }
+        }
+        firstRight = firstRight == null ? output : firstRight;
+        return Optional.empty();
+    }
+
+    /** NaN if any is; infinite unless infinities are where the oracle has them. */
+    private static double largestError(float[] got, double[] oracle, int first) {
+        double largest = 0;
+        for (int n = 0; n < oracle.length; n++) {
+            double error = got[first + n] == oracle[n] ? 0 : Math.abs(got[first + n] - oracle[n]);
+            largest = Math.max(largest, error);
+        }
+        return largest;
+    }
+
+    private static String text(String what, double error, double limit) {
+        return String.format(Locale.ROOT, "%s differs by %.2e from the oracle, may be %.2e", what, error, limit);
+    }
+}

@@ -1,0 +1,174 @@
+package dev.attention4j.opencl;
+
+import dev.attention4j.Alignment;
+import dev.attention4j.Attention;
+import dev.attention4j.AttentionBuilder;
+import dev.attention4j.AttentionEngine;
+import dev.attention4j.AttentionProblem;
+import dev.attention4j.DType;
+import dev.attention4j.EngineInfo;
+import dev.attention4j.Tensor;
+import dev.attention4j.TestEngines;
+import dev.attention4j.UnsupportedPlanException;
+import dev.attention4j.Yardstick;
+import dev.attention4j.opencl.plan.Variant;
+import dev.attention4j.opencl.runtime.ClEvent;
+import dev.attention4j.opencl.staged.StagedPlan;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+
+/**
+ * A program for a simulator: every plan, its tunables, storage and options on every OpenCL device that it finds, on
+ * shapes as small as reach all paths, each result checked against the oracle. Prints the kernels that ran, one a line.
+ */
+final class EveryKernel {
+    private static final List<DType> DTYPES = List.of(DType.FLOAT32, DType.FLOAT16, DType.BFLOAT16);
+
+    /** Sizes of a call. */
+    private record Shape(int batch, int heads, int keyValueHeads, int queries, int keys, int headDim, int valueDim) {
+        AttentionProblem problem(DType dtype, Attention attention) {
+            return new AttentionProblem(
+                    batch, heads, keyValueHeads, queries, keys, headDim, valueDim, dtype, attention);
+        }
+    }
+
+    /** No length or width is a multiple of a vector, and a group of heads shares keys. */
+    private static final Shape TINY = new Shape(2, 2, 1, 3, 7, 5, 6);
+
+    /** More than one tile along each axis: rows, keys, head width and value width. */
+    private static final Shape RAGGED = new Shape(1, 1, 1, 67, 131, 18, 70);
+
+    /** Rows that are whole vectors, for which a kernel may be built apart. */
+    private static final Shape WHOLE_VECTORS = new Shape(1, 2, 1, 5, 12, 8, 16);
+
+    /** Two rows that share their keys. */
+    private static final Shape PAIR = new Shape(1, 2, 1, 1, 9, 5, 6);
+
+    /** One query over enough keys that they are split and merged again. */
+    private static final Shape LONG = new Shape(1, 1, 1, 1, 1030, 3, 5);
+
+    /** Blocks of keys that are seen wholly, in part and not at all. */
+    private static final Attention EDGES = Attention.builder()
+            .causal(Alignment.BOTTOM_RIGHT)
+            .window(90, 0)
+            .logSumExp(true)
+            .build();
+
+    private EveryKernel() {}
+
+    public static void main(String[] arguments) {
+        Set<String> kernels = new TreeSet<>();
+        for (EngineInfo info : TestEngines.openCl()) {
+            List<String> plans;
+            try (OpenClEngine engine = open(info, "auto")) {
+                plans = engine.plans();
+                names(engine, kernels, engine::probe);
+            }
+            for (String plan : plans) {
+                List<Variant> variants;
+                try (OpenClEngine engine = open(info, plan)) {
+                    names(engine, kernels, () -> runAll(engine, plan));
+                    variants = engine.variants(RAGGED.problem(DType.FLOAT32, EDGES));
+                }
+                for (Variant variant : variants) {
+                    try (OpenClEngine engine = open(info, variant.toString())) {
+                        run(engine, variant.toString(), RAGGED, DType.FLOAT32, EDGES);
+                    }
+                }
+            }
+        }
+        kernels.forEach(System.out::println);
+    }
+
+    private static OpenClEngine open(EngineInfo info, String plan) {
+        return (OpenClEngine)
+                AttentionEngine.open(info.id(), TestEngines.options().withPlan(plan));
+    }
+
+    /** Adds the names of the kernels that something launches. */
+    private static void names(OpenClEngine engine, Set<String> kernels, Runnable task) {
+        List<ClEvent> events = new ArrayList<>();
+        engine.profileInto(events);
+        task.run();
+        engine.profileInto(null);
+        events.forEach(event -> kernels.add(event.command()));
+        events.forEach(ClEvent::close);
+    }
+
+    private static void runAll(OpenClEngine engine, String plan) {
+        options().forEach((name, attention) -> run(engine, plan + " " + name, TINY, DType.FLOAT32, attention.build()));
+        // What storage meets: no limits, a band, a table of key ranges, and everything.
+        for (String name : List.of("plain", "causal", "key lengths", "all")) {
+            Attention attention = options().get(name).build();
+            run(engine, plan + " " + name, TINY, DType.FLOAT16, attention);
+            run(engine, plan + " " + name, TINY, DType.BFLOAT16, attention);
+        }
+        run(engine, plan + " ragged", RAGGED, DType.FLOAT16, EDGES);
+        // The staged plan knows neither vectors along a width, rows that share keys nor splits.
+        if (!plan.equals(StagedPlan.NAME)) {
+            Attention logSumExp = Attention.builder().logSumExp(true).build();
+            Attention softcap = Attention.builder().softcap(3).build();
+            for (DType dtype : DTYPES) {
+                run(engine, plan + " whole vectors", WHOLE_VECTORS, dtype, logSumExp);
+                run(engine, plan + " whole vectors, softcap", WHOLE_VECTORS, dtype, softcap);
+                run(engine, plan + " pair", PAIR, dtype, logSumExp);
+                run(engine, plan + " long", LONG, dtype, logSumExp);
+            }
+        }
+    }
+
+    /** Each option alone, then together, so that each set of macros and of flags is built. */
+    private static Map<String, AttentionBuilder> options() {
+        Tensor mask = Tensor.of(new boolean[] {true, false, true, true, false, false, true}, 7);
+        Tensor bias = Tensor.random(4, 2, 1, 3, 7);
+        Map<String, AttentionBuilder> options = new LinkedHashMap<>();
+        options.put("plain", Attention.builder());
+        options.put("weights", Attention.builder().weights(true));
+        options.put("log-sum-exp", Attention.builder().logSumExp(true));
+        options.put("softcap", Attention.builder().softcap(3));
+        options.put("causal", Attention.builder().causal(Alignment.TOP_LEFT));
+        options.put("window", Attention.builder().window(1, 2).align(Alignment.BOTTOM_RIGHT));
+        options.put("offsets", Attention.builder().causalOffsets(-1, 9));
+        options.put("key lengths", Attention.builder().keyLengths(0, 5).logSumExp(true));
+        options.put("mask", Attention.builder().mask(mask));
+        options.put("bias", Attention.builder().bias(bias));
+        options.put("alibi", Attention.builder().alibiSlopes(0.5f, 0.25f));
+        options.put("alibi of each batch row", Attention.builder().alibiSlopes(0.5f, 0.25f, 1, 2));
+        options.put("sinks", Attention.builder().sinks(0.5f, Float.NEGATIVE_INFINITY));
+        options.put("sinks, log-sum-exp", Attention.builder().sinks(0.5f, 1).logSumExp(true));
+        options.put("all", all(mask, bias));
+        options.put("all, weights", all(mask, bias).weights(true));
+        options.put("all, key lengths", all(mask, bias).keyLengths(7, 4));
+        return options;
+    }
+
+    private static AttentionBuilder all(Tensor mask, Tensor bias) {
+        return Attention.builder()
+                .scale(0.7)
+                .softcap(2)
+                .causal(Alignment.BOTTOM_RIGHT)
+                .window(4, 0)
+                .mask(mask)
+                .bias(bias)
+                .alibiSlopes(0.5f, 0.25f)
+                .sinks(0.5f, 1)
+                .logSumExp(true);
+    }
+
+    private static void run(OpenClEngine engine, String name, Shape shape, DType dtype, Attention attention) {
+        try {
+            engine.explain(shape.problem(dtype, attention));
+        } catch (UnsupportedPlanException e) {
+            // What a plan refuses is given to another.
+            return;
+        }
+        Tensor query = Tensor.random(1, shape.batch, shape.heads, shape.queries, shape.headDim);
+        Tensor key = Tensor.random(2, shape.batch, shape.keyValueHeads, shape.keys, shape.headDim);
+        Tensor value = Tensor.random(3, shape.batch, shape.keyValueHeads, shape.keys, shape.valueDim);
+        Yardstick.check(engine, query.to(dtype), key.to(dtype), value.to(dtype), attention, name);
+    }
+}

@@ -1,0 +1,67 @@
+package dev.attention4j.opencl;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.attention4j.ChildJvm;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/**
+ * Every kernel of {@code opencl/} under Oclgrind, a simulator that sees data races, accesses out of bounds and wrong
+ * calls of the API. Its check of uninitialised reads is left off: that of 21.10 dies of LLVM's {@code freeze}; buffers
+ * are filled with NaN instead.
+ */
+class OclgrindTest {
+    private static final Path LIBRARY = Path.of("/usr/lib/oclgrind/liboclgrind-rt-icd.so");
+
+    @TempDir
+    Path temporary;
+
+    private Path log() {
+        return temporary.resolve("oclgrind.log");
+    }
+
+    private String run(Class<?> program, String... arguments) throws Exception {
+        assertThat(LIBRARY).as("Oclgrind; apt-get install oclgrind").exists();
+        Path vendor = Files.writeString(temporary.resolve("oclgrind.icd"), LIBRARY + "\n");
+        return new ChildJvm(program)
+                .options("-Xmx1g", "-Dattention4j.cache.dir=" + temporary.resolve("cache"))
+                .environment("OCL_ICD_VENDORS", vendor.toString())
+                .environment("OCLGRIND_DATA_RACES", "1")
+                .environment("OCLGRIND_CHECK_API", "1")
+                .environment("OCLGRIND_LOG", log().toString())
+                .run(temporary, arguments);
+    }
+
+    @Test
+    void nothingIsFoundInAnyKernel() throws Exception {
+        String ran = run(EveryKernel.class);
+        assertThat(log()).as("what Oclgrind reports").isEmptyFile();
+        assertThat(ran.lines()).as("kernels that ran").containsExactlyInAnyOrderElementsOf(kernelFiles());
+    }
+
+    @Test
+    void aRaceAndAnOverrunAreFound() throws Exception {
+        run(BrokenKernel.class, temporary.resolve("programs").toString());
+        assertThat(log())
+                .content()
+                .contains("data race")
+                .contains("Invalid write of size 4")
+                .contains("race_and_overrun");
+    }
+
+    /** Each file is a kernel of its name. */
+    private static List<String> kernelFiles() throws IOException {
+        try (Stream<Path> files = Files.walk(Path.of("opencl"))) {
+            return files.map(file -> file.getFileName().toString())
+                    .filter(name -> name.endsWith(".cl"))
+                    .map(name -> name.substring(0, name.length() - ".cl".length()))
+                    .toList();
+        }
+    }
+}

@@ -1,0 +1,115 @@
+package dev.attention4j.opencl;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.sun.management.OperatingSystemMXBean;
+import dev.attention4j.Attention;
+import dev.attention4j.AttentionEngine;
+import dev.attention4j.AttentionResult;
+import dev.attention4j.ChildJvm;
+import dev.attention4j.DType;
+import dev.attention4j.EngineInfo;
+import dev.attention4j.EngineOptions;
+import dev.attention4j.Tensor;
+import dev.attention4j.TestEngines;
+import dev.attention4j.opencl.runtime.DeviceContext;
+import java.lang.management.ManagementFactory;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** A second start of a program compiles nothing and is quick. */
+class SecondStartTest {
+    /** Half a second is what a user may wait on a machine of his own; here others compute beside it. */
+    private static final double MOST_PROCESSOR_SECONDS = 1.5;
+
+    @TempDir
+    Path temporary;
+
+    /** Calls the plans of a device, one after another, and prints how many kernels were compiled for that. */
+    static final class Calls {
+        private Calls() {}
+
+        public static void main(String[] arguments) {
+            for (int plan = 1; plan < arguments.length; plan++) {
+                EngineOptions options = EngineOptions.DEFAULT.withPlan(arguments[plan]);
+                try (AttentionEngine engine = AttentionEngine.open(arguments[0], options)) {
+                    for (DType dtype : List.of(DType.FLOAT32, DType.FLOAT16, DType.BFLOAT16)) {
+                        call(engine, dtype, 1);
+                        call(engine, dtype, 33);
+                    }
+                }
+            }
+            System.out.println(DeviceContext.compiledFromSource());
+        }
+    }
+
+    /** Opens the engine of this user's choice, calls it once, and prints kernels compiled, seconds and processor seconds. */
+    static final class FirstCall {
+        private FirstCall() {}
+
+        public static void main(String[] arguments) {
+            OperatingSystemMXBean system = ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class);
+            long processor = system.getProcessCpuTime();
+            long start = System.nanoTime();
+            try (AttentionEngine engine = AttentionEngine.open(arguments[0])) {
+                call(engine, DType.FLOAT32, 128);
+                double seconds = (System.nanoTime() - start) / 1e9;
+                double processorSeconds = (system.getProcessCpuTime() - processor) / 1e9;
+                System.out.println(DeviceContext.compiledFromSource() + " " + seconds + " " + processorSeconds);
+            }
+        }
+    }
+
+    /** Over enough keys that plans which split them do. */
+    private static void call(AttentionEngine engine, DType dtype, int queries) {
+        Tensor query = Tensor.random(1, 1, 2, queries, 64).to(dtype);
+        Tensor key = Tensor.random(2, 1, 2, 1100, 64).to(dtype);
+        Tensor value = Tensor.random(3, 1, 2, 1100, 64).to(dtype);
+        try (AttentionResult result = engine.attend(query, key, value, Attention.DEFAULT)) {
+            assertThat(result.output().get(0, 1, queries - 1, 63)).isFinite();
+        }
+    }
+
+    private String start(EngineInfo info, Class<?> program, List<String> arguments) throws Exception {
+        List<String> all = new ArrayList<>(List.of(info.id()));
+        all.addAll(arguments);
+        return new ChildJvm(program)
+                .options("-Dattention4j.cache.dir=" + temporary.resolve("cache"))
+                .environment("POCL_CACHE_DIR", temporary.resolve("pocl").toString())
+                .run(temporary, all.toArray(new String[0]))
+                .trim();
+    }
+
+    @Test
+    void aSecondStartCompilesNothing() throws Exception {
+        for (EngineInfo info : TestEngines.quickOpenCl()) {
+            List<String> plans;
+            try (AttentionEngine engine = TestEngines.open(info)) {
+                plans = engine.plans();
+            }
+            int compiled = Integer.parseInt(start(info, Calls.class, plans));
+            assertThat(compiled).as("kernels compiled at first").isGreaterThanOrEqualTo(3 * plans.size());
+            assertThat(start(info, Calls.class, plans))
+                    .as("kernels compiled then")
+                    .isEqualTo("0");
+        }
+    }
+
+    @Test
+    void openingAnEngineAndTheFirstCallAreQuickThen() throws Exception {
+        for (EngineInfo info : TestEngines.quickOpenCl()) {
+            start(info, FirstCall.class, List.of());
+            String[] second = start(info, FirstCall.class, List.of()).split(" ", -1);
+            System.out.printf(
+                    "%s: engine and first call in a second start: %s s, %s s of processor time%n",
+                    info.name(), second[1], second[2]);
+            assertThat(second[0]).as("kernels compiled").isEqualTo("0");
+            assertThat(Double.parseDouble(second[2]))
+                    .as("seconds of processor time")
+                    .isLessThan(MOST_PROCESSOR_SECONDS);
+        }
+    }
+}
