@@ -6,8 +6,6 @@ import dev.attention4j.reference.Deviation;
 
 /** Fails a test where an engine is not right by the {@link dev.attention4j.reference.Yardstick}. */
 public final class Yardstick {
-    private static final double ALLOWANCE = 1e-6;
-
     private Yardstick() {}
 
     /**
@@ -30,5 +28,17 @@ public final class Yardstick {
                     .as(where)
                     .allMatch(Deviation::isAllowed);
         }
+    }
+
+    /**
+     * Checks numbers by the rule.
+     *
+     * @param where names them in failures
+     * @param got under test
+     * @param oracle in double
+     * @param plain in plain float, not yet rounded to the type of what is under test
+     */
+    public static void compare(String where, Tensor got, double[] oracle, float[] plain) {
+        assertThat(Deviation.of(where, got, oracle, plain)).matches(Deviation::isAllowed);
     }
 }

@@ -16,23 +16,37 @@ import java.util.Objects;
 
 /**
  * Who attends to whom, as one HTML file for a browser: a heat map for each head of each layer, tokens along both axes. The
- * file needs no other and loads nothing from anywhere.
+ * page may show several texts, one at a time. The file needs no other and loads nothing from anywhere.
  */
 public final class AttentionPage {
     private static final String TEMPLATE = "attention_page.html";
     private static final String DATA = "/*DATA*/";
 
-    /** Weights are shown with four digits after the point. */
-    private static final double DIGITS = 1e4;
+    /** Weights are shown with four digits after the point, and written as whole numbers of such steps. */
+    private static final int STEPS = 10_000;
 
     private final String title;
-    private final List<String> queries;
-    private final List<String> keys;
-    private final List<Map<String, Object>> layers = new ArrayList<>();
+    private final List<Text> texts = new ArrayList<>();
     private int head;
 
+    /** What one heat map's axes are, and the layers that have these. */
+    private record Text(String name, List<String> queries, List<String> keys, List<Map<String, Object>> layers) {
+        Map<String, Object> toMap() {
+            return Map.of("name", name, "queries", queries, "keys", keys, "layers", layers);
+        }
+    }
+
     /**
-     * A page with no layer yet.
+     * A page with no text yet.
+     *
+     * @param title what the page is headed with
+     */
+    public AttentionPage(String title) {
+        this.title = Objects.requireNonNull(title, "title");
+    }
+
+    /**
+     * A page with one text, as named as the page, and no layer yet.
      *
      * @param title what the page is headed with
      * @param queries the tokens that look, a row each
@@ -40,39 +54,58 @@ public final class AttentionPage {
      * @throws IllegalArgumentException if there are no tokens
      */
     public AttentionPage(String title, List<String> queries, List<String> keys) {
-        this.title = Objects.requireNonNull(title, "title");
-        this.queries = List.copyOf(queries);
-        this.keys = List.copyOf(keys);
+        this(title);
+        text(title, queries, keys);
+    }
+
+    /**
+     * Begins a text; the layers that are added now are of this one.
+     *
+     * @param name what the page calls it: the text itself, say
+     * @param queries the tokens that look, a row each
+     * @param keys the tokens that are looked at, a column each
+     * @return this
+     * @throws IllegalArgumentException if there are no tokens
+     */
+    public AttentionPage text(String name, List<String> queries, List<String> keys) {
         if (queries.isEmpty() || keys.isEmpty()) {
             throw new IllegalArgumentException("queries, keys: " + queries.size() + " and " + keys.size()
                     + " tokens, must be at least one of each");
         }
+        texts.add(new Text(
+                Objects.requireNonNull(name, "name"), List.copyOf(queries), List.copyOf(keys), new ArrayList<>()));
+        return this;
     }
 
     /**
-     * Adds a layer below those that are there.
+     * Adds a layer below those of the text that was begun last.
      *
      * @param name what the page calls it
      * @param weights [heads, queries, keys], each 0 to 1, on the host
      * @return this
      * @throws IllegalArgumentException if the shape is not that of the tokens
+     * @throws IllegalStateException if no text was begun
      */
     public AttentionPage layer(String name, Tensor weights) {
+        if (texts.isEmpty()) {
+            throw new IllegalStateException("texts: there are none, text(...) begins one");
+        }
+        Text text = texts.get(texts.size() - 1);
         if (weights.rank() != 3
                 || weights.size(0) == 0
-                || weights.size(1) != queries.size()
-                || weights.size(2) != keys.size()) {
+                || weights.size(1) != text.queries.size()
+                || weights.size(2) != text.keys.size()) {
             throw new IllegalArgumentException("weights: shape " + Arrays.toString(weights.shape())
-                    + ", must be [heads, " + queries.size() + ", " + keys.size() + "] for these tokens");
+                    + ", must be [heads, " + text.queries.size() + ", " + text.keys.size() + "] for these tokens");
         }
-        List<double[]> heads = new ArrayList<>();
+        List<int[]> heads = new ArrayList<>();
         for (int number = 0; number < weights.size(0); number++) {
             double[] elements = weights.slice(0, number, number + 1).toDoubleArray();
             heads.add(Arrays.stream(elements)
-                    .map(weight -> Math.round(weight * DIGITS) / DIGITS)
+                    .mapToInt(weight -> Math.toIntExact(Math.round(weight * STEPS)))
                     .toArray());
         }
-        layers.add(Map.of("name", Objects.requireNonNull(name, "name"), "heads", heads));
+        text.layers.add(Map.of("name", Objects.requireNonNull(name, "name"), "heads", heads));
         return this;
     }
 
@@ -91,15 +124,22 @@ public final class AttentionPage {
      * Writes the page; a file that is there already is replaced.
      *
      * @param file where to
-     * @throws IllegalStateException if there is no layer
+     * @throws IllegalStateException if there is no text, or one without a layer
      * @throws IOException if it cannot be written
      */
     public void write(Path file) throws IOException {
-        if (layers.isEmpty()) {
+        if (texts.isEmpty() || texts.stream().anyMatch(text -> text.layers.isEmpty())) {
             throw new IllegalStateException("layers: there are none, layer(...) adds one");
         }
-        String json = JSON.std.asString(
-                Map.of("title", title, "queries", queries, "keys", keys, "layers", layers, "head", head));
+        String json = JSON.std.asString(Map.of(
+                "title",
+                title,
+                "steps",
+                STEPS,
+                "texts",
+                texts.stream().map(Text::toMap).toList(),
+                "head",
+                head));
         // No token may close the element that the data lie in, or begin a comment there.
         Files.writeString(file, template().replace(DATA, json.replace("<", "\\u003c")));
     }

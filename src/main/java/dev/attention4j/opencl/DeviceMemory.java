@@ -43,7 +43,7 @@ final class DeviceMemory implements TensorMemory {
 
     @Override
     public ByteBuffer toHost() {
-        return engine.read(this);
+        return engine.tensors().read(this);
     }
 
     @Override
@@ -53,6 +53,6 @@ final class DeviceMemory implements TensorMemory {
 
     @Override
     public void close() {
-        engine.free(this);
+        engine.tensors().free(this);
     }
 }

@@ -4,29 +4,22 @@ import dev.attention4j.Attention;
 import dev.attention4j.AttentionEngine;
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.AttentionResult;
-import dev.attention4j.DType;
 import dev.attention4j.EngineInfo;
 import dev.attention4j.EngineOptions;
+import dev.attention4j.ProjectingEngine;
+import dev.attention4j.Projector;
 import dev.attention4j.Tensor;
-import dev.attention4j.opencl.plan.DeviceCall;
-import dev.attention4j.opencl.plan.KeyRanges;
-import dev.attention4j.opencl.plan.Plan;
 import dev.attention4j.opencl.plan.Variant;
 import dev.attention4j.opencl.probe.DeviceProbe;
+import dev.attention4j.opencl.projection.ProjectionKernel;
 import dev.attention4j.opencl.runtime.ClBuffer;
 import dev.attention4j.opencl.runtime.ClDevice;
 import dev.attention4j.opencl.runtime.ClEvent;
 import dev.attention4j.opencl.runtime.DeviceContext;
 import dev.attention4j.opencl.tuning.TuningDatabase;
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
-import java.util.Set;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
@@ -40,15 +33,15 @@ import java.util.function.Function;
  * <p>A call enqueues all its commands under the engine's lock (kernel arguments are not thread-safe) and waits for the
  * device outside of it, so that calls from several threads overlap.
  */
-public final class OpenClEngine implements AttentionEngine {
+public final class OpenClEngine implements ProjectingEngine {
     private final EngineInfo info;
     private final DeviceContext context;
     private final Planner planner;
     private final EngineOptions options;
     private final ReentrantLock lock = new ReentrantLock();
     private final Condition idle = lock.newCondition();
-    private final Set<DeviceMemory> tensors = ConcurrentHashMap.newKeySet();
-    private final ResultPool results = new ResultPool();
+    private final DeviceTensors tensors;
+    private final DeviceProjector projector;
     private final ExecutorService completer;
     private int underWay;
     private volatile boolean closed;
@@ -60,6 +53,8 @@ public final class OpenClEngine implements AttentionEngine {
         try {
             TuningDatabase tuning = TuningDatabase.open(options.tuning(), device.name(), device.driverVersion());
             planner = new Planner(Plans.of(context), Plans.deviceClass(context), options.plan(), tuning);
+            tensors = new DeviceTensors(this, context, lock, options.poison());
+            projector = new DeviceProjector(this, ProjectionKernel.of(context));
         } catch (RuntimeException e) {
             context.close();
             throw e;
@@ -140,23 +135,15 @@ public final class OpenClEngine implements AttentionEngine {
         return finish(enqueue(query, key, value, attention, problem -> planner.insist(problem, variant)));
     }
 
-    private AttentionResult finish(PendingCall pending) {
-        try {
-            return pending.finish();
-        } finally {
-            callEnded();
-        }
-    }
-
     @Override
     public CompletableFuture<AttentionResult> attendAsync(Tensor query, Tensor key, Tensor value, Attention attention) {
-        PendingCall pending = enqueue(query, key, value, attention, planner::choose);
+        PendingCall<AttentionResult> pending = enqueue(query, key, value, attention, planner::choose);
         CompletableFuture<AttentionResult> future = new CompletableFuture<>();
         completer.execute(() -> complete(pending, future));
         return future;
     }
 
-    private void complete(PendingCall pending, CompletableFuture<AttentionResult> future) {
+    private void complete(PendingCall<AttentionResult> pending, CompletableFuture<AttentionResult> future) {
         try {
             AttentionResult result = pending.finish();
             // On another thread: what the caller hangs on the future may wait for the next call, which this thread
@@ -174,7 +161,7 @@ public final class OpenClEngine implements AttentionEngine {
         }
     }
 
-    private PendingCall enqueue(
+    private PendingCall<AttentionResult> enqueue(
             Tensor query,
             Tensor key,
             Tensor value,
@@ -187,20 +174,37 @@ public final class OpenClEngine implements AttentionEngine {
         checkOwner("value", value);
         attention.mask().ifPresent(mask -> checkOwner("mask", mask));
         attention.bias().ifPresent(bias -> checkOwner("bias", bias));
+        AttentionCall call = new AttentionCall(problem, query, key, value, options.maxScratchBytes());
+        return enqueue("attention", transfers -> call.enqueue(chooser.apply(problem), transfers));
+    }
+
+    /**
+     * Enqueues a call under the lock.
+     *
+     * @param what names it in errors of the device
+     * @param commands enqueues the call's kernels, with results that are all {@link Transfers#result}'s
+     * @return to be ended by {@link #finish}, outside of the lock
+     */
+    <T> PendingCall<T> enqueue(String what, Function<Transfers, T> commands) {
         lock.lock();
         try {
             checkOpen();
-            Planner.Choice choice = chooser.apply(problem);
-            Transfers transfers = new Transfers(this, context, options.poison());
-            PendingCall pending;
-            List<Tensor> results = new ArrayList<>();
+            Transfers transfers = new Transfers(tensors, context, options.poison());
+            PendingCall<T> pending;
             try {
-                pending = enqueue(problem, choice, transfers, results, query, key, value);
+                T result = commands.apply(transfers);
+                transfers.enqueueResults();
+                pending = new PendingCall<>(
+                        context.queue().marker(what),
+                        result,
+                        transfers.results(),
+                        transfers.shared(),
+                        transfers.alive());
             } catch (RuntimeException | Error e) {
                 // What was enqueued before the failure still reads the buffers.
                 context.queue().finish();
                 transfers.shared().forEach(ClBuffer::close);
-                results.forEach(Tensor::close);
+                transfers.results().forEach(Tensor::close);
                 throw e;
             } finally {
                 transfers.releasePooled();
@@ -212,59 +216,18 @@ public final class OpenClEngine implements AttentionEngine {
         }
     }
 
-    private PendingCall enqueue(
-            AttentionProblem problem,
-            Planner.Choice choice,
-            Transfers transfers,
-            List<Tensor> results,
-            Tensor query,
-            Tensor key,
-            Tensor value) {
-        Attention attention = problem.attention();
-        boolean onHost = query.isOnHost();
-        Transfers.Result output = transfers.result(problem.dtype(), onHost, problem.outputShape());
-        results.add(output.tensor());
-        Transfers.Result weights =
-                attention.wantsWeights() ? transfers.result(DType.FLOAT32, onHost, problem.weightsShape()) : null;
-        if (weights != null) {
-            results.add(weights.tensor());
+    /** Waits for a call and gives its result. */
+    <T> T finish(PendingCall<T> pending) {
+        try {
+            return pending.finish();
+        } finally {
+            callEnded();
         }
-        Transfers.Result logSumExp =
-                attention.wantsLogSumExp() ? transfers.result(DType.FLOAT32, onHost, problem.logSumExpShape()) : null;
-        if (logSumExp != null) {
-            results.add(logSumExp.tensor());
-        }
-        Plan plan = choice.plan();
-        plan.enqueue(new DeviceCall(
-                problem,
-                choice.tunables(),
-                transfers.rows("query", query),
-                transfers.rows("key", key),
-                transfers.rows("value", value),
-                attention
-                        .mask()
-                        .map(mask -> transfers.broadcast(mask, DType.BOOL))
-                        .orElse(null),
-                attention
-                        .bias()
-                        .map(bias -> transfers.broadcast(bias, DType.FLOAT32))
-                        .orElse(null),
-                KeyRanges.needTable(attention) ? transfers.integers(KeyRanges.table(problem)) : null,
-                transfers.floatsOrNull(attention.alibiSlopes()),
-                transfers.floatsOrNull(attention.sinks()),
-                output.buffer(),
-                weights == null ? null : weights.buffer(),
-                logSumExp == null ? null : logSumExp.buffer(),
-                options.maxScratchBytes(),
-                transfers::scratch));
-        transfers.enqueueResults();
-        ClEvent done = context.queue().marker("attention by the plan " + plan.name());
-        AttentionResult result = new AttentionResult(
-                output.tensor(),
-                weights == null ? null : weights.tensor(),
-                logSumExp == null ? null : logSumExp.tensor(),
-                plan.name());
-        return new PendingCall(done, result, transfers.shared(), transfers.alive());
+    }
+
+    @Override
+    public Projector projector() {
+        return projector;
     }
 
     /**
@@ -285,31 +248,12 @@ public final class OpenClEngine implements AttentionEngine {
 
     @Override
     public Tensor upload(Tensor tensor) {
-        Objects.requireNonNull(tensor, "tensor");
-        checkOwner("tensor", tensor);
-        if (tensor.isClosed()) {
-            throw new IllegalStateException("tensor: the tensor is closed, must be open");
-        }
-        Tensor source = tensor.contiguous();
-        lock.lock();
-        try {
-            checkOpen();
-            Tensor uploaded = allocate(tensor.dtype(), tensor.shape());
-            context.queue().write(((DeviceMemory) uploaded.memory()).buffer(), source.bytes());
-            context.queue().finish();
-            return uploaded;
-        } finally {
-            lock.unlock();
-        }
+        return tensors.upload(tensor);
     }
 
     @Override
     public Tensor download(Tensor tensor) {
-        checkOpen();
-        checkOwner("tensor", tensor);
-        Tensor copy = Tensor.zeros(tensor.dtype(), tensor.shape());
-        copy.bytes().put(tensor.contiguous().bytes());
-        return copy;
+        return tensors.download(tensor);
     }
 
     /** The most device memory that this engine has allocated at a time, beyond what it shares with the host. */
@@ -322,56 +266,18 @@ public final class OpenClEngine implements AttentionEngine {
         }
     }
 
-    /** Where results on the host get their memory. */
-    ResultPool results() {
-        return results;
+    DeviceTensors tensors() {
+        return tensors;
     }
 
-    /** A tensor with undefined contents; called under the lock. */
-    Tensor allocate(DType dtype, long... shape) {
-        long bytes = dtype.bytes();
-        for (long size : shape) {
-            bytes = Math.multiplyExact(bytes, size);
-        }
-        ClBuffer buffer = context.pool().acquire(Math.max(1, bytes));
-        if (options.poison()) {
-            context.queue().poison(buffer);
-        }
-        DeviceMemory memory = new DeviceMemory(this, buffer, bytes);
-        tensors.add(memory);
-        return Tensor.inMemory(dtype, shape, memory);
-    }
-
-    ByteBuffer read(DeviceMemory memory) {
-        lock.lock();
-        try {
-            checkOpen();
-            ByteBuffer bytes = ByteBuffer.allocateDirect(Math.toIntExact(memory.byteSize()))
-                    .order(ByteOrder.nativeOrder());
-            context.queue().read(memory.buffer(), bytes);
-            context.queue().finish();
-            return bytes;
-        } finally {
-            lock.unlock();
-        }
-    }
-
-    void free(DeviceMemory memory) {
-        lock.lock();
-        try {
-            tensors.remove(memory);
-            ClBuffer buffer = memory.take();
-            if (buffer != null) {
-                context.pool().release(buffer);
-            }
-        } finally {
-            lock.unlock();
-        }
+    /** The device, for tests that count what is copied. */
+    DeviceContext context() {
+        return context;
     }
 
     // ---- the engine's own life
 
-    private void checkOwner(String name, Tensor tensor) {
+    void checkOwner(String name, Tensor tensor) {
         AttentionEngine owner = tensor.memory().engine();
         if (owner != null && owner != this) {
             throw new IllegalArgumentException(
@@ -380,7 +286,7 @@ public final class OpenClEngine implements AttentionEngine {
         }
     }
 
-    private void checkOpen() {
+    void checkOpen() {
         if (closed) {
             throw new IllegalStateException("the engine " + info.id() + " (" + info.name() + ") is closed");
         }
@@ -412,11 +318,8 @@ public final class OpenClEngine implements AttentionEngine {
             while (underWay > 0) {
                 idle.awaitUninterruptibly();
             }
-            for (DeviceMemory memory : List.copyOf(tensors)) {
-                free(memory);
-            }
+            tensors.close();
             context.close();
-            results.clear();
         } finally {
             lock.unlock();
         }

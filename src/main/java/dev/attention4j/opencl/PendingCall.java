@@ -1,6 +1,6 @@
 package dev.attention4j.opencl;
 
-import dev.attention4j.AttentionResult;
+import dev.attention4j.Tensor;
 import dev.attention4j.opencl.runtime.ClBuffer;
 import dev.attention4j.opencl.runtime.ClEvent;
 import java.util.List;
@@ -8,18 +8,20 @@ import java.util.List;
 /**
  * A call that is enqueued: its result, once the device is done, and what must live until then.
  *
+ * @param <T> what a call gives
  * @param done complete when the last command is
  * @param result whose memory the device is still writing
+ * @param tensors of the result, to be closed if the device fails
  * @param shared buffers over the host's memory, to be closed
  * @param alive host memory that the device still reads, kept from the garbage collector
  */
-record PendingCall(ClEvent done, AttentionResult result, List<ClBuffer> shared, List<Object> alive) {
+record PendingCall<T>(ClEvent done, T result, List<Tensor> tensors, List<ClBuffer> shared, List<Object> alive) {
     /** Waits for the device, frees what was held for it, and gives the result. */
-    AttentionResult finish() {
+    T finish() {
         try {
             done.await();
         } catch (RuntimeException e) {
-            result.close();
+            tensors.forEach(Tensor::close);
             throw e;
         } finally {
             done.close();

@@ -14,16 +14,17 @@ import java.util.List;
  * copied. Used under the engine's lock.
  */
 final class Transfers {
-    private final OpenClEngine engine;
+    private final DeviceTensors tensors;
     private final DeviceContext context;
     private final boolean poison;
     private final List<ClBuffer> shared = new ArrayList<>();
     private final List<ClBuffer> pooled = new ArrayList<>();
     private final List<Object> alive = new ArrayList<>();
+    private final List<Tensor> results = new ArrayList<>();
     private final List<Runnable> afterKernels = new ArrayList<>();
 
-    Transfers(OpenClEngine engine, DeviceContext context, boolean poison) {
-        this.engine = engine;
+    Transfers(DeviceTensors tensors, DeviceContext context, boolean poison) {
+        this.tensors = tensors;
         this.context = context;
         this.poison = poison;
     }
@@ -36,6 +37,11 @@ final class Transfers {
     /** Host memory that must outlive the call. */
     List<Object> alive() {
         return alive;
+    }
+
+    /** What {@link #result} made, to be closed if the call fails. */
+    List<Tensor> results() {
+        return results;
     }
 
     /** A query, key or value: any strides, but 1 along the last axis. */
@@ -126,10 +132,12 @@ final class Transfers {
 
     Result result(DType dtype, boolean onHost, long... shape) {
         if (!onHost) {
-            Tensor tensor = engine.allocate(dtype, shape);
+            Tensor tensor = tensors.allocate(dtype, shape);
+            results.add(tensor);
             return new Result(tensor, ((DeviceMemory) tensor.memory()).buffer());
         }
-        Tensor tensor = engine.results().tensor(dtype, shape);
+        Tensor tensor = tensors.results().tensor(dtype, shape);
+        results.add(tensor);
         if (tensor.elementCount() == 0) {
             return new Result(tensor, scratch(1));
         }
@@ -147,6 +155,17 @@ final class Transfers {
         ClBuffer buffer = scratch(memory.capacity());
         afterKernels.add(() -> context.queue().read(buffer, memory));
         return new Result(tensor, buffer);
+    }
+
+    /** A copy, as a result on the host, of a tensor on the device that is row-major from its memory's start. */
+    Tensor copyToHost(Tensor tensor) {
+        ClBuffer buffer = ((DeviceMemory) tensor.memory()).buffer();
+        Tensor copy = tensors.results().tensor(tensor.dtype(), tensor.shape());
+        results.add(copy);
+        ByteBuffer memory = ResultPool.forDevice(copy);
+        alive.add(memory);
+        context.queue().read(buffer, memory);
+        return copy;
     }
 
     /** Enqueues the ways back, once the kernels are enqueued. */

@@ -1,5 +1,6 @@
 package dev.attention4j.reference;
 
+import dev.attention4j.Tensor;
 import java.util.Arrays;
 import java.util.Locale;
 
@@ -64,19 +65,26 @@ public record Deviation(String what, double error, double plainError, String wor
      *
      * @param what for people
      * @param got of an engine
-     * @param oracle right
-     * @param plain of plain float code; where it is not finite it excuses nothing
-     * @param shape of all three, to say where
+     * @param oracle right, row-major, of got's shape
+     * @param plain of plain float code, which is rounded to got's type here; where it is not finite it excuses nothing
+     * @return the largest of all
+     * @throws IllegalArgumentException if they are not equally many
      */
-    static Deviation of(String what, double[] got, double[] oracle, double[] plain, long... shape) {
+    public static Deviation of(String what, Tensor got, double[] oracle, float[] plain) {
+        double[] elements = got.toDoubleArray();
+        if (elements.length != oracle.length || plain.length != oracle.length) {
+            throw new IllegalArgumentException(what + ": " + elements.length + " numbers, the oracle's are "
+                    + oracle.length + " and plain code's " + plain.length + ", must be equally many");
+        }
+        double[] stored = Tensor.of(plain, got.shape()).to(got.dtype()).toDoubleArray();
         double plainError = 0;
         double error = 0;
         int worst = -1;
         for (int n = 0; n < oracle.length; n++) {
-            if (Double.isFinite(oracle[n]) && Double.isFinite(plain[n])) {
-                plainError = Math.max(plainError, Math.abs(plain[n] - oracle[n]));
+            if (Double.isFinite(oracle[n]) && Double.isFinite(stored[n])) {
+                plainError = Math.max(plainError, Math.abs(stored[n] - oracle[n]));
             }
-            double here = got[n] == oracle[n] ? 0 : Math.abs(got[n] - oracle[n]);
+            double here = elements[n] == oracle[n] ? 0 : Math.abs(elements[n] - oracle[n]);
             if (!(here <= error) && !Double.isNaN(error)) {
                 error = here;
                 worst = n;
@@ -88,7 +96,7 @@ public record Deviation(String what, double error, double plainError, String wor
                 plainError,
                 worst < 0
                         ? ""
-                        : "at " + Arrays.toString(index(worst, shape)) + ": got " + (float) got[worst] + ", oracle "
+                        : "at " + Arrays.toString(index(worst, got.shape())) + ": got " + (float) elements[worst] + ", oracle "
                                 + (float) oracle[worst]);
     }
 

@@ -34,7 +34,9 @@ class DemoCommandTest {
                 .anyMatch(line -> line.matches("attention of 1 x 8 heads x \\d+ tokens x 64: plain Java on \\d+ cores?"
                         + " .*s, .*s: plain Java is \\d+\\.\\dx (faster|slower)"));
         assertThat(cli.out()).contains("page      " + page);
-        assertThat(Files.readString(page)).contains("The train left the station on time.", "\"station\"", "0.69");
+        assertThat(Files.readString(page))
+                .contains("The train left the station on time.", "\"station\"")
+                .containsPattern("\\b69\\d\\d\\b");
         BufferedImage image = ImageIO.read(picture.toFile());
         assertThat(image.getWidth()).isGreaterThan(1000);
         assertThat(image.getHeight()).isGreaterThan(1000);

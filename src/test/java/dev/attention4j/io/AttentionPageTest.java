@@ -38,21 +38,65 @@ class AttentionPageTest {
         Map<String, Object> data = JSON.std.mapFrom(matcher.group(1));
         assertThat(data)
                 .containsEntry("title", "Two & one")
-                .containsEntry("queries", List.of("</script><b>"))
-                .containsEntry("keys", List.of("a", "β"))
+                .containsEntry("steps", 10_000)
                 .containsEntry("head", 2)
                 .containsEntry(
-                        "layers",
-                        List.of(
-                                Map.of(
-                                        "name",
-                                        "first",
-                                        "heads",
-                                        List.of(List.of(0.25, 0.75), List.of(1.0, 0.0), List.of(0.1235, 0.8765))),
-                                Map.of("name", "second", "heads", List.of(List.of(0.25, 0.75)))));
+                        "texts",
+                        List.of(Map.of(
+                                "name",
+                                "Two & one",
+                                "queries",
+                                List.of("</script><b>"),
+                                "keys",
+                                List.of("a", "β"),
+                                "layers",
+                                List.of(
+                                        layer(
+                                                "first",
+                                                List.of(List.of(2500, 7500), List.of(10_000, 0), List.of(1235, 8765))),
+                                        layer("second", List.of(List.of(2500, 7500)))))));
         assertThat(page)
                 .doesNotContain("http://", "https://", "src=", "url(", "@import")
                 .contains("default-src 'none'");
+    }
+
+    @Test
+    void eachTextHasTokensAndLayersOfItsOwn() throws IOException {
+        Path file = folder.resolve("texts.html");
+        new AttentionPage("Two texts")
+                .text("one", List.of("a"), List.of("a"))
+                .layer("only", Tensor.of(new float[] {1}, 1, 1, 1))
+                .text("two", List.of("b"), List.of("c", "d"))
+                .layer("only", Tensor.of(new float[] {0, 1}, 1, 1, 2))
+                .write(file);
+        Matcher matcher = DATA.matcher(Files.readString(file));
+        assertThat(matcher.find()).isTrue();
+        assertThat(JSON.std.mapFrom(matcher.group(1)))
+                .containsEntry(
+                        "texts",
+                        List.of(
+                                Map.of(
+                                        "name",
+                                        "one",
+                                        "queries",
+                                        List.of("a"),
+                                        "keys",
+                                        List.of("a"),
+                                        "layers",
+                                        List.of(layer("only", List.of(List.of(10_000))))),
+                                Map.of(
+                                        "name",
+                                        "two",
+                                        "queries",
+                                        List.of("b"),
+                                        "keys",
+                                        List.of("c", "d"),
+                                        "layers",
+                                        List.of(layer("only", List.of(List.of(0, 10_000)))))));
+    }
+
+    private static Map<String, Object> layer(String name, List<List<Integer>> heads) {
+        return Map.of("name", name, "heads", heads);
     }
 
     @Test
@@ -62,6 +106,11 @@ class AttentionPageTest {
                 .isThrownBy(() -> page.layer("l", Tensor.random(1, 4, 3, 2)))
                 .withMessage("weights: shape [4, 3, 2], must be [heads, 2, 3] for these tokens");
         assertThatIllegalStateException().isThrownBy(() -> page.write(folder.resolve("none.html")));
+        AttentionPage empty = new AttentionPage("t");
+        assertThatIllegalStateException().isThrownBy(() -> empty.write(folder.resolve("none.html")));
+        assertThatIllegalStateException()
+                .isThrownBy(() -> empty.layer("l", Tensor.random(1, 4, 3, 2)))
+                .withMessage("texts: there are none, text(...) begins one");
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> new AttentionPage("t", List.of(), List.of("a")))
                 .withMessage("queries, keys: 0 and 1 tokens, must be at least one of each");

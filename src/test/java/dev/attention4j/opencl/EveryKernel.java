@@ -12,9 +12,11 @@ import dev.attention4j.TestEngines;
 import dev.attention4j.UnsupportedPlanException;
 import dev.attention4j.Yardstick;
 import dev.attention4j.opencl.plan.Variant;
+import dev.attention4j.opencl.projection.ProjectionCheck;
 import dev.attention4j.opencl.runtime.ClEvent;
 import dev.attention4j.opencl.staged.StagedPlan;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -22,8 +24,9 @@ import java.util.Set;
 import java.util.TreeSet;
 
 /**
- * A program for a simulator: every plan, its tunables, storage and options on every OpenCL device that it finds, on
- * shapes as small as reach all paths, each result checked against the oracle. Prints the kernels that ran, one a line.
+ * A program for a simulator: projections, and every plan, its tunables, storage and options, on every OpenCL device that
+ * it finds, on shapes as small as reach all paths, each result checked against the oracle. Prints the kernels that ran,
+ * one a line.
  */
 final class EveryKernel {
     private static final List<DType> DTYPES = List.of(DType.FLOAT32, DType.FLOAT16, DType.BFLOAT16);
@@ -42,6 +45,9 @@ final class EveryKernel {
     /** More than one tile along each axis: rows, keys, head width and value width. */
     private static final Shape RAGGED = new Shape(1, 1, 1, 67, 131, 18, 70);
 
+    /** For each tiling of a plan: two tiles along each axis of most, a ragged one of all. */
+    private static final Shape SMALL = new Shape(1, 1, 1, 35, 70, 10, 37);
+
     /** Rows that are whole vectors, for which a kernel may be built apart. */
     private static final Shape WHOLE_VECTORS = new Shape(1, 2, 1, 5, 12, 8, 16);
 
@@ -54,7 +60,7 @@ final class EveryKernel {
     /** Blocks of keys that are seen wholly, in part and not at all. */
     private static final Attention EDGES = Attention.builder()
             .causal(Alignment.BOTTOM_RIGHT)
-            .window(90, 0)
+            .window(45, 0)
             .logSumExp(true)
             .build();
 
@@ -67,21 +73,33 @@ final class EveryKernel {
             try (OpenClEngine engine = open(info, "auto")) {
                 plans = engine.plans();
                 names(engine, kernels, engine::probe);
+                names(engine, kernels, () -> ProjectionCheck.everyKernel(engine.context()));
             }
             for (String plan : plans) {
-                List<Variant> variants;
+                Collection<Variant> variants;
                 try (OpenClEngine engine = open(info, plan)) {
                     names(engine, kernels, () -> runAll(engine, plan));
-                    variants = engine.variants(RAGGED.problem(DType.FLOAT32, EDGES));
+                    variants = builds(engine.variants(SMALL.problem(DType.FLOAT32, EDGES)));
                 }
                 for (Variant variant : variants) {
                     try (OpenClEngine engine = open(info, variant.toString())) {
-                        run(engine, variant.toString(), RAGGED, DType.FLOAT32, EDGES);
+                        run(engine, variant.toString(), SMALL, DType.FLOAT32, EDGES);
                     }
                 }
             }
         }
         kernels.forEach(System.out::println);
+    }
+
+    /** One of those that differ in the length of a loop over blocks alone: a simulator takes seconds for each build. */
+    private static Collection<Variant> builds(List<Variant> variants) {
+        Map<Map<String, Integer>, Variant> builds = new LinkedHashMap<>();
+        for (Variant variant : variants) {
+            Map<String, Integer> values = new LinkedHashMap<>(variant.tunables().values());
+            values.remove("KEY_BLOCK");
+            builds.putIfAbsent(values, variant);
+        }
+        return builds.values();
     }
 
     private static OpenClEngine open(EngineInfo info, String plan) {

@@ -1,11 +1,8 @@
 package dev.attention4j.bench;
 
-import dev.attention4j.AttentionEngine;
 import dev.attention4j.DType;
 import dev.attention4j.EngineInfo;
-import dev.attention4j.EngineOptions;
 import dev.attention4j.Engines;
-import dev.attention4j.bench.peer.Peers;
 import dev.attention4j.opencl.runtime.ClDevice;
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;
@@ -14,7 +11,6 @@ import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -43,8 +39,6 @@ public final class Compare implements Callable<Integer> {
 
     private static final int LEAST_ROUNDS = 7;
     private static final String OPENCL = "opencl";
-    private static final String NONE = "none";
-    private static final String ALL = "all";
 
     @Spec
     private CommandSpec spec;
@@ -54,7 +48,8 @@ public final class Compare implements Callable<Integer> {
             paramLabel = "LIST",
             defaultValue = ShapeCase.GRID_WORD,
             description =
-                    "B.Hq.Hkv.Lq.Lk.D[.Dv] with :causal or :mask behind it, comma-separated; or grid. Default: grid.")
+                    "B.Hq.Hkv.Lq.Lk.D[.Dv] with :causal or :mask behind it, layer:B.T.width.heads (a whole multi-head"
+                            + " attention layer), gemm:rows.in.out (one projection), comma-separated; or grid. Default: grid.")
     private String shapes;
 
     @Option(
@@ -79,7 +74,7 @@ public final class Compare implements Callable<Integer> {
     @Option(
             names = "--plan",
             paramLabel = "P",
-            defaultValue = ALL,
+            defaultValue = LineUp.ALL,
             description = "A plan's name, auto (what each engine chooses itself), or all. Default: all.")
     private String plan;
 
@@ -163,7 +158,7 @@ public final class Compare implements Callable<Integer> {
     @Override
     public Integer call() throws IOException {
         PrintWriter out = spec.commandLine().getOut();
-        List<ShapeCase> cases = ShapeCase.parseList(shapes);
+        List<Shape> cases = Shape.parseList(shapes);
         DType storage = storage();
         if (rounds < LEAST_ROUNDS) {
             throw new IllegalArgumentException("--rounds: " + rounds + ", must be " + LEAST_ROUNDS
@@ -179,20 +174,15 @@ public final class Compare implements Callable<Integer> {
         }
         int threads = Runtime.getRuntime().availableProcessors();
         List<EngineInfo> chosen = engines();
-        List<Contender> contenders = new ArrayList<>();
-        try {
-            for (EngineInfo engine : chosen) {
-                contenders.addAll(open(engine));
-            }
-            contenders.addAll(openPeers(threads));
+        LineUp lineUp = new LineUp(chosen, plan, peers, threads, this::note);
+        ClDevice memory = memoryDevice(chosen);
+        try (Field field = Field.open(cases, lineUp, new Field.Rules(rounds, 1e3 * slowest, memory))) {
             Report report = new Report(primary(chosen), storage, threads, rounds, chosen, rooflines(chosen));
             header(out, chosen, report, threads);
-            compare(cases, storage, chosen, contenders, report, out);
+            compare(cases, storage, field, report, out);
             boolean failed =
                     report.all().stream().anyMatch(m -> !m.peer() && m.outcome() == Measurement.Outcome.FAILED);
             return failed ? ENGINE_FAILED : OK;
-        } finally {
-            contenders.forEach(Contender::close);
         }
     }
 
@@ -204,20 +194,15 @@ public final class Compare implements Callable<Integer> {
                 .orElse(null);
     }
 
-    private void compare(
-            List<ShapeCase> cases,
-            DType storage,
-            List<EngineInfo> chosen,
-            List<Contender> contenders,
-            Report report,
-            PrintWriter out)
+    private void compare(List<Shape> cases, DType storage, Field field, Report report, PrintWriter out)
             throws IOException {
-        Contest contest = new Contest(contenders, rounds, 1e3 * slowest, memoryDevice(chosen));
         ResultTable table = new ResultTable(out, report);
-        long steps = (long) cases.size() * Contest.steps(contenders.size(), rounds);
+        long steps = cases.stream()
+                .mapToLong(shape -> Contest.steps(field.size(shape), rounds))
+                .sum();
         try (Progress progress = Progress.start("comparing", steps)) {
-            for (ShapeCase shape : cases) {
-                report.add(shape, measure(contest, shape, storage, progress));
+            for (Shape shape : cases) {
+                report.add(shape, measure(field, shape, storage, progress));
                 progress.hide();
                 table.print(shape);
                 progress.show();
@@ -233,9 +218,9 @@ public final class Compare implements Callable<Integer> {
         }
     }
 
-    private static List<Measurement> measure(Contest contest, ShapeCase shape, DType storage, Progress progress) {
+    private static List<Measurement> measure(Field field, Shape shape, DType storage, Progress progress) {
         try {
-            return contest.run(Inputs.of(shape, storage), progress);
+            return field.run(shape, storage, progress);
         } catch (OutOfMemoryError e) {
             // Of the inputs or the oracle: a contender's is its own failure.
             throw new IllegalArgumentException(
@@ -289,65 +274,6 @@ public final class Compare implements Callable<Integer> {
         note("there is no OpenCL device here ('doctor' of the command line says why): only the CPU is compared");
     }
 
-    private List<Contender> open(EngineInfo engine) {
-        List<String> plans = new ArrayList<>();
-        try (AttentionEngine probe = Engines.open(engine.id(), EngineOptions.DEFAULT)) {
-            if (plan.equals(ALL) || plan.equals(EngineOptions.AUTO)) {
-                plans.addAll(probe.plans());
-            } else if (probe.plans().contains(plan)) {
-                plans.add(plan);
-            } else if (engine.isOpenCl()) {
-                throw new IllegalArgumentException("--plan: \"" + plan + "\", must be all, auto or one of "
-                        + probe.plans() + " on " + engine.id());
-            } else {
-                // A plan is the device's; the CPU beside it has its own.
-                plans.addAll(probe.plans());
-            }
-        }
-        List<Contender> opened = new ArrayList<>();
-        for (String name : plans) {
-            Contender contender = EngineContender.open(engine, name);
-            opened.add(plan.equals(EngineOptions.AUTO) ? new OwnChoiceOnly(contender) : contender);
-        }
-        return opened;
-    }
-
-    private List<Contender> openPeers(int threads) {
-        List<Contender> opened = new ArrayList<>();
-        if (peers != null && peers.equals(NONE)) {
-            return opened;
-        }
-        List<String> names = new ArrayList<>();
-        for (String name : peers == null ? Peers.names() : List.of(peers.split(",", -1))) {
-            if (!Peers.names().contains(name.strip())) {
-                throw new IllegalArgumentException("--peers: \"" + name + "\", must be "
-                        + String.join(", ", Peers.names()) + ", comma-separated, or none");
-            }
-            names.add(name.strip());
-        }
-        try {
-            for (String name : names) {
-                openPeer(name, threads).ifPresent(opened::add);
-            }
-        } catch (RuntimeException e) {
-            opened.forEach(Contender::close);
-            throw e;
-        }
-        return opened;
-    }
-
-    private Optional<Contender> openPeer(String name, int threads) {
-        try {
-            return Optional.of(Peers.open(name, threads));
-        } catch (IllegalStateException e) {
-            if (peers != null) {
-                throw e;
-            }
-            note(e.getMessage() + " (left out)");
-            return Optional.empty();
-        }
-    }
-
     // ---- what is said before and beside the table
 
     private static EngineInfo primary(List<EngineInfo> chosen) {
@@ -398,7 +324,8 @@ public final class Compare implements Callable<Integer> {
         spec.commandLine().getErr().flush();
     }
 
-    private static void checkFile(String option, Path file) {
+    /** Refuses a file that cannot be written before anything long runs; null is none. */
+    static void checkFile(String option, Path file) {
         if (file == null) {
             return;
         }

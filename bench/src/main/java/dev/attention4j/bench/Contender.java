@@ -2,8 +2,13 @@ package dev.attention4j.bench;
 
 import java.util.Optional;
 
-/** Something that computes attention and can be timed beside others. Opened once, used for many shapes. */
-public interface Contender extends AutoCloseable {
+/**
+ * Something that computes attention, a layer or a projection and can be timed beside others. Opened once, used for many
+ * shapes.
+ *
+ * @param <W> what it computes
+ */
+public interface Contender<W extends Workload> extends AutoCloseable {
     /**
      * Its name in tables and files.
      *
@@ -31,7 +36,7 @@ public interface Contender extends AutoCloseable {
      * @param inputs the problem and its tensors
      * @return empty if it can, as far as is known
      */
-    Optional<String> refusal(Inputs inputs);
+    Optional<String> refusal(W inputs);
 
     /**
      * Whether this is how its engine would compute the problem if left to itself.
@@ -39,7 +44,7 @@ public interface Contender extends AutoCloseable {
      * @param inputs the problem and its tensors
      * @return true where there is no choice
      */
-    default boolean isOwnChoice(Inputs inputs) {
+    default boolean isOwnChoice(W inputs) {
         return true;
     }
 
@@ -49,7 +54,7 @@ public interface Contender extends AutoCloseable {
      * @param inputs what to compute; stays as it is until the call is closed
      * @return a call that can be made again and again
      */
-    Call prepare(Inputs inputs);
+    Call prepare(W inputs);
 
     @Override
     void close();
@@ -62,7 +67,8 @@ public interface Contender extends AutoCloseable {
         /**
          * The result of the last run.
          *
-         * @return [batch, queryHeads, queryLength, valueDim], row-major
+         * @return row-major: of attention [batch, queryHeads, queryLength, valueDim], of a layer [batch, length, width], of
+         *     a projection [rows, outputs]
          */
         float[] output();
 

@@ -16,7 +16,7 @@ import java.util.Optional;
  * Times contenders on one shape. They take turns within each round (A B C, A B C, …), so that a machine that grows
  * slower or faster meanwhile does so for all alike.
  */
-final class Contest {
+final class Contest<W extends Workload> {
     /** A turn is as many calls as take this long, at least one: a shorter time would be the clock's and the cache's. */
     private static final double TURN_MS = 10;
 
@@ -27,12 +27,12 @@ final class Contest {
     private static final long PAUSE_MS = 5;
 
     private final ClDevice device;
-    private final List<Contender> contenders;
+    private final List<Contender<W>> contenders;
     private final int rounds;
     private final double slowestMs;
 
     /** The most useful operations per millisecond that a contender has shown, on any shape. */
-    private final Map<Contender, Double> bestRates = new HashMap<>();
+    private final Map<Contender<W>, Double> bestRates = new HashMap<>();
 
     /**
      * A contest to run on many shapes.
@@ -41,7 +41,7 @@ final class Contest {
      * @param slowestMs a contender whose call takes longer is not timed
      * @param device whose memory's speed decoding steps are set beside; null for none
      */
-    Contest(List<Contender> contenders, int rounds, double slowestMs, ClDevice device) {
+    Contest(List<Contender<W>> contenders, int rounds, double slowestMs, ClDevice device) {
         this.device = device;
         this.contenders = List.copyOf(contenders);
         this.rounds = rounds;
@@ -54,23 +54,23 @@ final class Contest {
     }
 
     /** Runs all rounds of a shape; no failure of a contender ends it. */
-    List<Measurement> run(Inputs inputs, Progress progress) {
+    List<Measurement> run(W inputs, Progress progress) {
         progress.say(inputs.shape() + " oracle");
-        Truth truth = Truth.of(inputs);
+        Truth truth = inputs.truth();
         progress.step();
-        Map<Contender, Measurement> measurements = new LinkedHashMap<>();
-        Map<Contender, Runner> runners = new LinkedHashMap<>();
+        Map<Contender<W>, Measurement> measurements = new LinkedHashMap<>();
+        Map<Contender<W>, Runner<W>> runners = new LinkedHashMap<>();
         Optional<MemoryRead> memory = memoryRead(inputs);
         try {
-            for (Contender contender : contenders) {
+            for (Contender<W> contender : contenders) {
                 progress.say(inputs.shape() + " " + contender.name());
-                Entry entry = new Entry(contender, inputs, truth);
+                Entry<W> entry = new Entry<>(contender, inputs, truth);
                 warmUp(entry, measurements, runners);
                 progress.step();
             }
             for (int round = 0; round < rounds; round++) {
                 progress.say(inputs.shape() + " round " + (round + 1));
-                for (Runner runner : List.copyOf(runners.values())) {
+                for (Runner<W> runner : List.copyOf(runners.values())) {
                     turn(runner, measurements, runners);
                 }
                 memory.ifPresent(MemoryRead::turn);
@@ -78,7 +78,7 @@ final class Contest {
             }
             double readGbPerS =
                     memory.map(read -> read.gbPerS().orElse(Double.NaN)).orElse(Double.NaN);
-            for (Runner runner : List.copyOf(runners.values())) {
+            for (Runner<W> runner : List.copyOf(runners.values())) {
                 finish(runner, readGbPerS, measurements);
             }
         } finally {
@@ -91,12 +91,12 @@ final class Contest {
     }
 
     /** Only a decoding step, which uses each key and value once, is bound by how fast they are read. */
-    private Optional<MemoryRead> memoryRead(Inputs inputs) {
-        AttentionProblem problem = inputs.problem();
-        if (device == null || problem.queryLength() != 1) {
-            return Optional.empty();
-        }
-        return Optional.of(new MemoryRead(device, keyValueBytes(problem)));
+    private Optional<MemoryRead> memoryRead(W workload) {
+        return device != null
+                        && workload instanceof Inputs inputs
+                        && inputs.problem().queryLength() == 1
+                ? Optional.of(new MemoryRead(device, keyValueBytes(inputs.problem())))
+                : Optional.empty();
     }
 
     /** What every call must read at least. */
@@ -108,13 +108,14 @@ final class Contest {
                 * problem.dtype().bytes();
     }
 
-    private void warmUp(Entry entry, Map<Contender, Measurement> measurements, Map<Contender, Runner> runners) {
+    private void warmUp(
+            Entry<W> entry, Map<Contender<W>, Measurement> measurements, Map<Contender<W>, Runner<W>> runners) {
         Optional<String> refusal = entry.contender.refusal(entry.inputs);
         if (refusal.isPresent()) {
             measurements.put(entry.contender, entry.without(Measurement.Outcome.CANNOT, refusal.get()));
             return;
         }
-        double flops = entry.inputs.problem().flops();
+        double flops = entry.inputs.flops();
         double expectedMs = flops / bestRates.getOrDefault(entry.contender, Double.POSITIVE_INFINITY);
         if (expectedMs > 2 * slowestMs) {
             // Not even tried: on a large shape one call of the slowest takes a minute. Twice, because something else
@@ -129,7 +130,7 @@ final class Contest {
             return;
         }
         try {
-            Runner runner = new Runner(entry);
+            Runner<W> runner = new Runner<>(entry);
             runners.put(entry.contender, runner);
             double callMs = runner.warmUp(slowestMs);
             bestRates.merge(entry.contender, flops / callMs, Math::max);
@@ -144,7 +145,8 @@ final class Contest {
         }
     }
 
-    private static void turn(Runner runner, Map<Contender, Measurement> measurements, Map<Contender, Runner> runners) {
+    private void turn(
+            Runner<W> runner, Map<Contender<W>, Measurement> measurements, Map<Contender<W>, Runner<W>> runners) {
         try {
             Thread.sleep(PAUSE_MS);
             runner.turn();
@@ -157,31 +159,34 @@ final class Contest {
     }
 
     /** The last result is checked as the first was: a race shows late. */
-    private void finish(Runner runner, double readGbPerS, Map<Contender, Measurement> measurements) {
-        Entry entry = runner.entry;
+    private void finish(Runner<W> runner, double readGbPerS, Map<Contender<W>, Measurement> measurements) {
+        Entry<W> entry = runner.entry;
         try {
             runner.check();
             measurements.put(entry.contender, runner.measurement(readGbPerS));
-            bestRates.merge(entry.contender, entry.inputs.problem().flops() / runner.fastest, Math::max);
+            bestRates.merge(entry.contender, entry.inputs.flops() / runner.fastest, Math::max);
         } catch (RuntimeException e) {
             measurements.put(entry.contender, entry.without(Measurement.Outcome.FAILED, message(e)));
         }
     }
 
-    private static void drop(
-            Entry entry, Throwable e, Map<Contender, Measurement> measurements, Map<Contender, Runner> runners) {
+    private void drop(
+            Entry<W> entry,
+            Throwable e,
+            Map<Contender<W>, Measurement> measurements,
+            Map<Contender<W>, Runner<W>> runners) {
         Measurement.Outcome outcome = e instanceof TooSlow
                 ? Measurement.Outcome.TOO_SLOW
                 : e instanceof UnsupportedPlanException ? Measurement.Outcome.CANNOT : Measurement.Outcome.FAILED;
         measurements.put(entry.contender, entry.without(outcome, message(e)));
-        Runner runner = runners.remove(entry.contender);
+        Runner<W> runner = runners.remove(entry.contender);
         if (runner != null) {
             closeAll(List.of(runner));
         }
     }
 
-    private static void closeAll(Collection<Runner> runners) {
-        for (Runner runner : runners) {
+    private static void closeAll(Collection<? extends Runner<?>> runners) {
+        for (Runner<?> runner : runners) {
             try {
                 runner.call.close();
             } catch (RuntimeException e) {
@@ -206,7 +211,7 @@ final class Contest {
         }
     }
 
-    private record Entry(Contender contender, Inputs inputs, Truth truth) {
+    private record Entry<W extends Workload>(Contender<W> contender, W inputs, Truth truth) {
         Measurement without(Measurement.Outcome outcome, String reason) {
             return new Measurement(
                     inputs.shape(),
@@ -227,14 +232,14 @@ final class Contest {
     }
 
     /** A prepared call and its times. */
-    private static final class Runner {
-        private final Entry entry;
+    private static final class Runner<W extends Workload> {
+        private final Entry<W> entry;
         private final Contender.Call call;
         private final List<Double> turns = new ArrayList<>();
         private double error;
         private double fastest = Double.POSITIVE_INFINITY;
 
-        Runner(Entry entry) {
+        Runner(Entry<W> entry) {
             this.entry = entry;
             call = entry.contender.prepare(entry.inputs);
         }
@@ -292,7 +297,7 @@ final class Contest {
                     median,
                     sorted[0],
                     sorted[sorted.length - 1],
-                    entry.inputs.problem().flops() / median / 1e6,
+                    entry.inputs.flops() / median / 1e6,
                     error,
                     readGbPerS,
                     entry.truth.against());

@@ -1,6 +1,7 @@
 package dev.attention4j.bench;
 
 import dev.attention4j.AttentionEngine;
+import dev.attention4j.AttentionProblem;
 import dev.attention4j.AttentionResult;
 import dev.attention4j.EngineInfo;
 import dev.attention4j.EngineOptions;
@@ -8,7 +9,7 @@ import dev.attention4j.Engines;
 import java.util.Optional;
 
 /** An engine of this project with one plan: the library call, host tensors in, host tensor out. */
-public final class EngineContender implements Contender {
+public final class EngineContender implements Contender<Inputs> {
     private final AttentionEngine engine;
     private final String plan;
     private final AttentionEngine chooser;
@@ -60,9 +61,14 @@ public final class EngineContender implements Contender {
 
     @Override
     public boolean isOwnChoice(Inputs inputs) {
+        return takes(chooser, plan, inputs.problem());
+    }
+
+    /** Whether an engine that is left to itself takes a plan. */
+    static boolean takes(AttentionEngine chooser, String plan, AttentionProblem problem) {
         // An explanation begins with the plan's name.
         return chooser.plans().size() == 1
-                || chooser.explain(inputs.problem()).split("[\\s:]", 2)[0].equals(plan);
+                || chooser.explain(problem).split("[\\s:]", 2)[0].equals(plan);
     }
 
     @Override

@@ -16,7 +16,8 @@ import java.util.stream.IntStream;
  * @param key [batch, keyValueHeads, keyLength, headDim] in host memory
  * @param value [batch, keyValueHeads, keyLength, valueDim] in host memory
  */
-public record Inputs(ShapeCase shape, AttentionProblem problem, Tensor query, Tensor key, Tensor value) {
+public record Inputs(ShapeCase shape, AttentionProblem problem, Tensor query, Tensor key, Tensor value)
+        implements Workload {
     private static final int CHUNK = 1 << 16;
     private static final double MASKED_SHARE = 0.25;
 
@@ -41,8 +42,18 @@ public record Inputs(ShapeCase shape, AttentionProblem problem, Tensor query, Te
                         .to(dtype));
     }
 
+    @Override
+    public DType dtype() {
+        return problem.dtype();
+    }
+
+    @Override
+    public Truth truth() {
+        return Truth.of(this);
+    }
+
     /** As {@link Tensor#random} is, but by all cores: the largest shapes have 10⁸ elements. */
-    private static Tensor normal(long seed, long... shape) {
+    static Tensor normal(long seed, long... shape) {
         Tensor tensor = Tensor.zeros(DType.FLOAT32, shape);
         FloatBuffer floats = tensor.floats();
         int chunks = (floats.capacity() + CHUNK - 1) / CHUNK;

@@ -20,7 +20,7 @@ package dev.attention4j.bench;
  * @param checkedAgainst see {@link Truth#against}
  */
 record Measurement(
-        ShapeCase shape,
+        Shape shape,
         String contender,
         String plan,
         boolean peer,

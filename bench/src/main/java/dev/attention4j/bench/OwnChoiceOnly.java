@@ -3,10 +3,10 @@ package dev.attention4j.bench;
 import java.util.Optional;
 
 /** A plan of an engine, timed only where the engine would take it by itself. */
-final class OwnChoiceOnly implements Contender {
-    private final Contender plan;
+final class OwnChoiceOnly<W extends Workload> implements Contender<W> {
+    private final Contender<W> plan;
 
-    OwnChoiceOnly(Contender plan) {
+    OwnChoiceOnly(Contender<W> plan) {
         this.plan = plan;
     }
 
@@ -26,17 +26,17 @@ final class OwnChoiceOnly implements Contender {
     }
 
     @Override
-    public Optional<String> refusal(Inputs inputs) {
+    public Optional<String> refusal(W inputs) {
         return plan.isOwnChoice(inputs) ? plan.refusal(inputs) : Optional.of("the engine takes another plan");
     }
 
     @Override
-    public boolean isOwnChoice(Inputs inputs) {
+    public boolean isOwnChoice(W inputs) {
         return plan.isOwnChoice(inputs);
     }
 
     @Override
-    public Call prepare(Inputs inputs) {
+    public Call prepare(W inputs) {
         return plan.prepare(inputs);
     }
 

@@ -24,7 +24,7 @@ final class Report {
     private final int rounds;
     private final List<EngineInfo> engines;
     private final Map<String, Roofline> rooflines;
-    private final Map<ShapeCase, List<Measurement>> measurements = new LinkedHashMap<>();
+    private final Map<Shape, List<Measurement>> measurements = new LinkedHashMap<>();
 
     /**
      * A report with no figures yet.
@@ -51,7 +51,7 @@ final class Report {
         return rooflines;
     }
 
-    void add(ShapeCase shape, List<Measurement> ofShape) {
+    void add(Shape shape, List<Measurement> ofShape) {
         measurements.put(shape, List.copyOf(ofShape));
     }
 
@@ -59,7 +59,7 @@ final class Report {
         return measurements.values().stream().flatMap(List::stream).toList();
     }
 
-    List<Measurement> of(ShapeCase shape) {
+    List<Measurement> of(Shape shape) {
         return measurements.get(shape);
     }
 
@@ -76,16 +76,20 @@ final class Report {
         Roofline roofline = roofline(measurement);
         return measurement.isTimed() && roofline != null
                 ? OptionalDouble.of(measurement.gflops()
-                        / roofline.limitGflops(measurement.shape().problem(dtype, null)))
+                        / roofline.limitGflops(
+                                measurement.shape().flops(dtype),
+                                measurement.shape().bytes(dtype)))
                 : OptionalDouble.empty();
     }
 
     /** How fast keys and values are read, as a share of a plain read of as many bytes in the same rounds. */
     OptionalDouble fractionOfRead(Measurement measurement) {
-        if (!measurement.isTimed() || Double.isNaN(measurement.readGbPerS())) {
+        if (!measurement.isTimed()
+                || Double.isNaN(measurement.readGbPerS())
+                || !(measurement.shape() instanceof ShapeCase shape)) {
             return OptionalDouble.empty();
         }
-        long bytes = Contest.keyValueBytes(measurement.shape().problem(dtype, null));
+        long bytes = Contest.keyValueBytes(shape.problem(dtype, null));
         return OptionalDouble.of(bytes / measurement.medianMs() / 1e6 / measurement.readGbPerS());
     }
 

@@ -18,7 +18,7 @@ final class ResultTable {
     }
 
     /** The rows of one shape, under its name. */
-    void print(ShapeCase shape) {
+    void print(Shape shape) {
         List<Measurement> ofShape = report.of(shape);
         out.println();
         out.println(

@@ -64,7 +64,12 @@ public record Roofline(double multiplyAddGflops, double copyGbPerS, double readG
      * @return GFLOP/s
      */
     public double limitGflops(AttentionProblem problem) {
-        return Math.min(multiplyAddGflops, problem.flops() / problem.bytes() * Math.max(copyGbPerS, readGbPerS));
+        return limitGflops(problem.flops(), problem.bytes());
+    }
+
+    /** As above, of operations and bytes. */
+    double limitGflops(double flops, double bytes) {
+        return Math.min(multiplyAddGflops, flops / bytes * Math.max(copyGbPerS, readGbPerS));
     }
 
     private static boolean isCpu(DeviceContext context) {

@@ -7,9 +7,7 @@ import dev.attention4j.AttentionProblem;
 import dev.attention4j.DType;
 import dev.attention4j.Tensor;
 import java.util.ArrayList;
-import java.util.LinkedHashSet;
 import java.util.List;
-import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -33,7 +31,8 @@ public record ShapeCase(
         int keyLength,
         int headDim,
         int valueDim,
-        Restriction restriction) {
+        Restriction restriction)
+        implements Shape {
     /** What of the scores is masked. */
     public enum Restriction {
         /** Nothing. */
@@ -52,29 +51,10 @@ public record ShapeCase(
                     + "(?:\\.(\\d{1,9}))?(?::(causal|mask))?");
 
     /** A tensor in host memory has fewer bytes than this. */
-    private static final double MOST_BYTES = Integer.MAX_VALUE;
+    static final double MOST_BYTES = Integer.MAX_VALUE;
 
     /** The grid that figures are published for. */
     public static final List<ShapeCase> GRID = grid();
-
-    /**
-     * Reads a comma-separated list.
-     *
-     * @param list shapes, and {@link #GRID_WORD} for those of the grid
-     * @return each shape once, in the order of the list
-     * @throws IllegalArgumentException that names the shape which does not parse, and how one is written
-     */
-    public static List<ShapeCase> parseList(String list) {
-        Set<ShapeCase> cases = new LinkedHashSet<>();
-        for (String text : list.split(",", -1)) {
-            if (text.strip().equals(GRID_WORD)) {
-                cases.addAll(GRID);
-            } else {
-                cases.add(parse(text.strip()));
-            }
-        }
-        return new ArrayList<>(cases);
-    }
 
     /**
      * Reads one shape.
@@ -86,9 +66,9 @@ public record ShapeCase(
     public static ShapeCase parse(String text) {
         Matcher matcher = SYNTAX.matcher(text);
         if (!matcher.matches()) {
-            throw new IllegalArgumentException(
-                    "shape: \"" + text
-                            + "\", must be B.Hq.Hkv.Lq.Lk.D[.Dv] with :causal or :mask behind it, such as 4.8.8.1024.1024.64:causal");
+            throw new IllegalArgumentException("shape: \"" + text
+                    + "\", must be B.Hq.Hkv.Lq.Lk.D[.Dv] with :causal or :mask behind it, such as 4.8.8.1024.1024.64:causal,"
+                    + " or layer:B.T.width.heads or gemm:rows.in.out");
         }
         int[] sizes = new int[7];
         for (int n = 0; n < sizes.length; n++) {
@@ -126,29 +106,17 @@ public record ShapeCase(
         }
     }
 
-    /**
-     * Whether keys beyond the query's position are masked.
-     *
-     * @return true with {@code :causal}
-     */
+    @Override
     public boolean isCausal() {
         return restriction == Restriction.CAUSAL;
     }
 
-    /**
-     * Whether there is a boolean mask.
-     *
-     * @return true with {@code :mask}
-     */
+    @Override
     public boolean isMasked() {
         return restriction == Restriction.MASK;
     }
 
-    /**
-     * The sizes alone.
-     *
-     * @return {@code B.Hq.Hkv.Lq.Lk.D}, and {@code .Dv} where that is not D
-     */
+    @Override
     public String sizes() {
         String text =
                 batch + "." + queryHeads + "." + keyValueHeads + "." + queryLength + "." + keyLength + "." + headDim;
@@ -169,6 +137,16 @@ public record ShapeCase(
         }
         return new AttentionProblem(
                 batch, queryHeads, keyValueHeads, queryLength, keyLength, headDim, valueDim, dtype, attention.build());
+    }
+
+    @Override
+    public double flops(DType dtype) {
+        return problem(dtype, null).flops();
+    }
+
+    @Override
+    public double bytes(DType dtype) {
+        return problem(dtype, null).bytes();
     }
 
     /** As it is written in a list. */

@@ -9,6 +9,9 @@ import dev.attention4j.reference.ReferenceAttention;
 import java.util.Locale;
 import java.util.SortedSet;
 import java.util.TreeSet;
+import java.util.function.IntFunction;
+import java.util.function.IntPredicate;
+import java.util.stream.IntStream;
 
 /**
  * What the result of a problem must be: all of it by the double-precision oracle, or, where that would take too long,
@@ -17,34 +20,21 @@ import java.util.TreeSet;
 public final class Truth {
     private static final int BLOCK_ROWS = 32;
     /** What the oracle does in a few seconds on two cores. */
-    private static final double ORACLE_FLOPS = 3e9;
+    static final double ORACLE_FLOPS = 3e9;
 
-    private final AttentionProblem problem;
+    private final DType dtype;
+    private final int width;
     private final double[] expected;
     private final boolean[] known;
-    private final int blocks;
-    private final int knownBlocks;
     private double largest;
     private float[] first;
     private String firstName;
 
-    private Truth(Inputs inputs, double mostFlops) {
-        problem = inputs.problem();
-        int rows = problem.batch() * problem.queryHeads() * problem.queryLength();
-        expected = new double[rows * problem.valueDim()];
+    private Truth(DType dtype, int rows, int width) {
+        this.dtype = dtype;
+        this.width = width;
+        expected = new double[rows * width];
         known = new boolean[rows];
-        int blocksPerHead = (problem.queryLength() + BLOCK_ROWS - 1) / BLOCK_ROWS;
-        blocks = problem.batch() * problem.queryHeads() * blocksPerHead;
-        SortedSet<Integer> chosen = choose(blocks, mostFlops / problem.flops());
-        knownBlocks = chosen.size();
-        chosen.parallelStream().forEach(block -> compute(inputs, block / blocksPerHead, block % blocksPerHead));
-        for (int row = 0; row < rows; row++) {
-            if (known[row]) {
-                for (int n = row * problem.valueDim(); n < (row + 1) * problem.valueDim(); n++) {
-                    largest = Math.max(largest, Math.abs(expected[n]));
-                }
-            }
-        }
     }
 
     /**
@@ -59,7 +49,46 @@ public final class Truth {
 
     /** As {@link #of(Inputs)} with another limit. */
     static Truth of(Inputs inputs, double mostFlops) {
-        return new Truth(inputs, mostFlops);
+        AttentionProblem problem = inputs.problem();
+        int rows = problem.batch() * problem.queryHeads() * problem.queryLength();
+        Truth truth = new Truth(problem.dtype(), rows, problem.valueDim());
+        int blocksPerHead = (problem.queryLength() + BLOCK_ROWS - 1) / BLOCK_ROWS;
+        int blocks = problem.batch() * problem.queryHeads() * blocksPerHead;
+        choose(blocks, mostFlops / problem.flops()).parallelStream()
+                .forEach(block -> truth.compute(inputs, block / blocksPerHead, block % blocksPerHead));
+        return truth.complete();
+    }
+
+    /**
+     * Computes rows one by one.
+     *
+     * @param rows of the result
+     * @param width of a row
+     * @param wanted which rows
+     * @param oracle gives a row, [width]; called by several threads
+     */
+    static Truth of(DType dtype, int rows, int width, IntPredicate wanted, IntFunction<double[]> oracle) {
+        Truth truth = new Truth(dtype, rows, width);
+        IntStream.range(0, rows).filter(wanted).parallel().forEach(row -> {
+            System.arraycopy(oracle.apply(row), 0, truth.expected, row * width, width);
+            truth.known[row] = true;
+        });
+        return truth.complete();
+    }
+
+    private Truth complete() {
+        for (int n = 0; n < expected.length; n++) {
+            largest = known[n / width] ? Math.max(largest, Math.abs(expected[n])) : largest;
+        }
+        return this;
+    }
+
+    private int knownRows() {
+        int rows = 0;
+        for (boolean row : known) {
+            rows += row ? 1 : 0;
+        }
+        return rows;
     }
 
     /** The first and the last block, and between them a sequence that has no period in common with the heads. */
@@ -79,6 +108,7 @@ public final class Truth {
     }
 
     private void compute(Inputs inputs, int slice, int block) {
+        AttentionProblem problem = inputs.problem();
         int batch = slice / problem.queryHeads();
         int head = slice % problem.queryHeads();
         int from = block * BLOCK_ROWS;
@@ -120,7 +150,7 @@ public final class Truth {
         double error = 0;
         for (int n = 0; n < output.length; n++) {
             // Math.max gives NaN if either is.
-            if (known[n / problem.valueDim()]) {
+            if (known[n / width]) {
                 error = Math.max(error, Math.abs(output[n] - expected[n]));
             } else if (first != null) {
                 error = Math.max(error, Math.abs((double) output[n] - first[n]));
@@ -138,7 +168,7 @@ public final class Truth {
      * @return in units of the output
      */
     public double limit() {
-        double relative = problem.dtype() == DType.FLOAT32 ? 1e-4 : problem.dtype() == DType.FLOAT16 ? 4e-3 : 3e-2;
+        double relative = dtype == DType.FLOAT32 ? 1e-4 : dtype == DType.FLOAT16 ? 4e-3 : 3e-2;
         return relative * largest;
     }
 
@@ -156,7 +186,7 @@ public final class Truth {
             throw new IllegalStateException(String.format(
                     Locale.ROOT, "wrong result: largest error %.2e, may be %.2e (%s)", error, limit(), against()));
         }
-        if (first == null && knownBlocks < blocks) {
+        if (first == null && knownRows() < known.length) {
             first = output;
             firstName = name;
         }
@@ -169,10 +199,10 @@ public final class Truth {
      * @return a few words
      */
     public String against() {
-        if (knownBlocks == blocks) {
+        if (knownRows() == known.length) {
             return "oracle";
         }
-        return String.format(Locale.ROOT, "oracle on %.1f %% of the rows", 100.0 * knownBlocks / blocks)
+        return String.format(Locale.ROOT, "oracle on %.1f %% of the rows", 100.0 * knownRows() / known.length)
                 + (first == null ? "" : ", " + firstName + " on the others");
     }
 }

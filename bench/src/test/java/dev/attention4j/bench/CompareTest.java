@@ -81,6 +81,29 @@ class CompareTest {
         assertThat(Files.readString(chart)).contains("<svg", "viewBox");
     }
 
+    @Test
+    void layersAndProjectionsAreComparedToo() throws IOException {
+        Path json = directory.resolve("layers.json");
+        int code = compare("--shapes", "layer:2.40.24.3,gemm:70.33.50", "--plan", "auto", "--json", json.toString());
+        assertThat(err.toString()).isEmpty();
+        assertThat(code).isZero();
+        List<Map<?, ?>> layers = new ArrayList<>();
+        List<Map<?, ?>> projections = new ArrayList<>();
+        for (Object entry : (List<?>) JSON.std.mapFrom(Files.readString(json)).get("results")) {
+            Map<?, ?> result = (Map<?, ?>) entry;
+            (result.get("shape").equals("layer:2.40.24.3") ? layers : projections).add(result);
+            assertThat(((Number) result.get("max_error")).doubleValue()).isLessThan(1e-5);
+            assertThat(((Number) result.get("fraction_of_peak")).doubleValue()).isBetween(0.0, 1.5);
+            assertThat(result.get("checked_against")).isEqualTo("oracle");
+        }
+        assertThat(who(layers, false)).contains("cpu", "opencl:0");
+        assertThat(who(layers, true)).containsExactlyInAnyOrder("pytorch", "onnxruntime", "plain-java");
+        assertThat(projections)
+                .allSatisfy(result -> assertThat(result.get("shape")).isEqualTo("gemm:70.33.50"));
+        assertThat(who(projections, false)).contains("cpu", "opencl:0");
+        assertThat(who(projections, true)).containsExactly("pytorch");
+    }
+
     private static Set<String> who(List<Map<?, ?>> results, boolean peer) {
         Set<String> names = new HashSet<>();
         results.stream()
@@ -120,6 +143,9 @@ class CompareTest {
             delimiter = ';',
             value = {
                 "--shapes; 1.2.3; shape: \"1.2.3\"",
+                "--shapes; layer:8.512.512; shape: \"layer:8.512.512\"",
+                "--shapes; layer:8.512.512.7; a multiple of the 7 heads",
+                "--shapes; gemm:4096.0.512; has a 0",
                 "--peers; cudnn; --peers: \"cudnn\"",
                 "--device; no such thing; device: \"no such thing\" names no engine",
                 "--engines; gpu9; device: \"gpu9\" names no engine",
@@ -171,12 +197,12 @@ class CompareTest {
     void aContenderThatFailsInTheMiddleIsShownAsFailedAndTheRestGoesOn() {
         ShapeCase shape = ShapeCase.parse("1.2.2.64.64.32");
         Inputs inputs = Inputs.of(shape, DType.FLOAT32);
-        Contender good = Peers.open("plain-java", 2);
-        List<Contender> contenders = List.of(
+        Contender<Inputs> good = Peers.openAttention("plain-java", 2).get(0);
+        List<Contender<Inputs>> contenders = List.of(
                 new Broken(good, "late", 40), new Broken(good, "at once", 0), new Broken(good, "wrong", -1), good);
         List<Measurement> measured;
         try (Progress progress = Progress.start("test", 1)) {
-            measured = new Contest(contenders, 7, 3000, null).run(inputs, progress);
+            measured = new Contest<>(contenders, 7, 3000, null).run(inputs, progress);
         }
         assertThat(measured)
                 .extracting(Measurement::outcome)
@@ -195,15 +221,15 @@ class CompareTest {
         ShapeCase shape = ShapeCase.parse("1.2.2.64.64.32");
         Inputs inputs = Inputs.of(shape, DType.FLOAT32);
         try (Progress progress = Progress.start("test", 1);
-                Contender slow = Peers.open("plain-java", 2)) {
-            List<Measurement> measured = new Contest(List.of(slow), 7, 1e-6, null).run(inputs, progress);
+                Contender<Inputs> slow = Peers.openAttention("plain-java", 2).get(0)) {
+            List<Measurement> measured = new Contest<>(List.of(slow), 7, 1e-6, null).run(inputs, progress);
             assertThat(measured.get(0).outcome()).isEqualTo(Measurement.Outcome.TOO_SLOW);
             assertThat(measured.get(0).reason()).contains("s a call");
         }
     }
 
     /** Another contender's results, until it breaks at a call, or (−1) wrong ones. */
-    private record Broken(Contender right, String name, int breaksAt) implements Contender {
+    private record Broken(Contender<Inputs> right, String name, int breaksAt) implements Contender<Inputs> {
         @Override
         public String plan() {
             return "none";

@@ -103,7 +103,7 @@ class FiguresTest {
         return report;
     }
 
-    private static Measurement timed(ShapeCase shape, String who, String plan, boolean peer, double ms) {
+    private static Measurement timed(Shape shape, String who, String plan, boolean peer, double ms) {
         return measurement(shape, who, plan, peer, true, ms);
     }
 
@@ -113,9 +113,9 @@ class FiguresTest {
     }
 
     private static Measurement measurement(
-            ShapeCase shape, String who, String plan, boolean peer, boolean ownChoice, double ms) {
-        double gflops = shape.problem(DType.FLOAT32, null).flops() / ms / 1e6;
-        double read = shape.problem(DType.FLOAT32, null).queryLength() == 1 ? 20 : Double.NaN;
+            Shape shape, String who, String plan, boolean peer, boolean ownChoice, double ms) {
+        double gflops = shape.flops(DType.FLOAT32) / ms / 1e6;
+        double read = shape instanceof ShapeCase attention && attention.queryLength() == 1 ? 20 : Double.NaN;
         return new Measurement(
                 shape,
                 who,
@@ -145,7 +145,7 @@ class FiguresTest {
         assertThat(report.fractionOfRead(other)).isEmpty();
     }
 
-    private static Measurement failed(ShapeCase shape) {
+    private static Measurement failed(Shape shape) {
         double none = Double.NaN;
         Measurement.Outcome failed = Measurement.Outcome.FAILED;
         return new Measurement(

@@ -34,9 +34,9 @@ class ShapeCaseTest {
 
     @Test
     void readsListsAndTheGridOnce() {
-        List<ShapeCase> list = ShapeCase.parseList("1.2.2.3.3.5, 1.2.2.3.3.5:causal,1.2.2.3.3.5");
+        List<Shape> list = Shape.parseList("1.2.2.3.3.5, 1.2.2.3.3.5:causal,1.2.2.3.3.5");
         assertThat(list).hasToString("[1.2.2.3.3.5, 1.2.2.3.3.5:causal]");
-        assertThat(ShapeCase.parseList("grid,4.8.8.1024.1024.64")).isEqualTo(ShapeCase.GRID);
+        assertThat(Shape.parseList("grid,4.8.8.1024.1024.64")).isEqualTo(ShapeCase.GRID);
     }
 
     @Test
@@ -70,7 +70,7 @@ class ShapeCaseTest {
                 "1.1.1.60000.60000.1:mask"
             })
     void refusesOtherTextsByName(String text) {
-        assertThatThrownBy(() -> ShapeCase.parseList(text))
+        assertThatThrownBy(() -> Shape.parseList(text))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageStartingWith("shape: \"" + text + "\"")
                 .hasMessageContaining("must be")
@@ -79,7 +79,7 @@ class ShapeCaseTest {
 
     @Test
     void refusesAnEmptyEntryOfAList() {
-        assertThatThrownBy(() -> ShapeCase.parseList("1.2.2.3.3.5,"))
+        assertThatThrownBy(() -> Shape.parseList("1.2.2.3.3.5,"))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining("shape: \"\"");
     }

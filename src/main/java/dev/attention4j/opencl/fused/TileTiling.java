@@ -33,6 +33,9 @@ record TileTiling(int rowItems, int columnItems, int microRows, int microKeys, i
             new TileTiling(4, 16, 4, 4, 16, 1),
             new TileTiling(4, 8, 4, 4, 16, 4));
 
+    /** For devices that cannot take more, behind all others. */
+    private static final TileTiling LEAST = new TileTiling(4, 8, 4, 4, 16, 1);
+
     /**
      * Scores and outputs that a work-item may hold: of 255 registers on NVIDIA and 256 on AMD the rest is for what is
      * multiplied, what is carried to the next slice, and addresses.
@@ -58,6 +61,10 @@ record TileTiling(int rowItems, int columnItems, int microRows, int microKeys, i
             // fastest.
             suitable.addAll(others);
             suitable.sort(Comparator.comparingInt(tiling -> tiling.tileRows() * tiling.tileKeys()));
+            // Registers are no matter there, and llvmpipe takes no work-group of more than 32 as built.
+            if (LEAST.localBytes(problem.valueDim()) <= device.localMemoryBytes()) {
+                suitable.add(LEAST);
+            }
             return suitable;
         }
         others.sort(Comparator.comparingInt(TileTiling::tileRows));

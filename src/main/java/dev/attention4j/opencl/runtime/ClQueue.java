@@ -23,6 +23,8 @@ public final class ClQueue implements AutoCloseable {
     private cl_command_queue queue;
     private boolean keepsTimes;
     private List<ClEvent> profile;
+    private long writes;
+    private long reads;
 
     private ClQueue(DeviceContext context, cl_command_queue queue) {
         this.context = context;
@@ -71,6 +73,7 @@ public final class ClQueue implements AutoCloseable {
         if (fromPosition.capacity() == 0) {
             return;
         }
+        writes++;
         ClException.run(
                 "clEnqueueWriteBuffer",
                 () -> CL.clEnqueueWriteBuffer(
@@ -96,6 +99,7 @@ public final class ClQueue implements AutoCloseable {
         if (fromPosition.capacity() == 0) {
             return;
         }
+        reads++;
         ClException.run(
                 "clEnqueueReadBuffer",
                 () -> CL.clEnqueueReadBuffer(
@@ -108,6 +112,24 @@ public final class ClQueue implements AutoCloseable {
                         0,
                         null,
                         null));
+    }
+
+    /**
+     * How often this queue has copied from the host; memory that both share is not copied.
+     *
+     * @return since the start
+     */
+    public long writes() {
+        return writes;
+    }
+
+    /**
+     * How often this queue has copied to the host.
+     *
+     * @return since the start
+     */
+    public long reads() {
+        return reads;
     }
 
     /**

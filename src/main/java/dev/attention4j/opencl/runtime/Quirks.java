@@ -33,7 +33,12 @@ public final class Quirks {
          * Transfers must be waited for where they are enqueued: JOCL waits for the others on a thread of its own, and two
          * threads crash Oclgrind.
          */
-        BLOCKING_TRANSFERS
+        BLOCKING_TRANSFERS,
+        /**
+         * A work-item's loops end after 65,535 iterations in all, whatever their conditions say, and nothing is unrolled:
+         * llvmpipe (Mesa 22.3), to survive shaders that hang. Work-items must do little.
+         */
+        LOOPS_END
     }
 
     private final Set<Quirk> quirks;
@@ -77,6 +82,7 @@ public final class Quirks {
         }
         if (all.contains("llvmpipe")) {
             found.add(Quirk.EMULATOR);
+            found.add(Quirk.LOOPS_END);
         }
         if (all.contains("rusticl")) {
             found.add(Quirk.NO_HOST_POINTER);

@@ -5,9 +5,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.attention4j.Alignment;
 import dev.attention4j.Attention;
 import dev.attention4j.AttentionBuilder;
+import dev.attention4j.AttentionEngine;
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.DType;
+import dev.attention4j.EngineInfo;
 import dev.attention4j.Tensor;
+import dev.attention4j.TestEngines;
 import dev.attention4j.Yardstick;
 import dev.attention4j.opencl.runtime.ClDevice;
 import dev.attention4j.opencl.runtime.DeviceContext;
@@ -203,5 +206,20 @@ class ForwardTilesTest {
 
     private static AttentionProblem problem(int valueDim, Attention attention) {
         return new AttentionProblem(1, 2, 2, 16, 16, 64, valueDim, DType.FLOAT32, attention);
+    }
+
+    private static List<EngineInfo> engines() {
+        return TestEngines.openCl();
+    }
+
+    /** Of the tilings that a device with small work-groups takes, only the least has room for so many values. */
+    @ParameterizedTest
+    @MethodSource("engines")
+    void wideHeadsFitEveryDevice(EngineInfo info) {
+        try (AttentionEngine engine =
+                AttentionEngine.open(info.id(), TestEngines.options().withPlan(ForwardTiles.NAME))) {
+            Tensor key = random(DType.FLOAT32, 1, 2, 9, 256);
+            Yardstick.check(engine, random(DType.FLOAT32, 1, 2, 5, 256), key, key, Attention.DEFAULT, "wide heads");
+        }
     }
 }

@@ -1,11 +1,14 @@
 package dev.attention4j.bench.peer;
 
+import dev.attention4j.Tensor;
 import java.io.ByteArrayOutputStream;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 
 /**
- * Writes an ONNX model of one {@code com.microsoft.MultiHeadAttention} node: the few messages of {@code onnx.proto} that
- * it takes, in Protocol Buffers' wire format.
+ * Writes ONNX models of one {@code com.microsoft.MultiHeadAttention} node, or of a layer: the few messages of {@code onnx.proto} that
+ * they take, in Protocol Buffers' wire format.
  */
 final class OnnxModel {
     private static final int IR_VERSION = 8;
@@ -49,6 +52,54 @@ final class OnnxModel {
             graph.message(11, tensor("attention_bias", 4));
         }
         graph.message(12, tensor("output", 3));
+        return model(graph);
+    }
+
+    /**
+     * A self-attention layer: {@code com.microsoft.Attention}, which projects its input itself, and a projection behind
+     * it; input {@code input}, output {@code output}, float32, the weights inside.
+     *
+     * @param heads its {@code num_heads}
+     * @param inputWeights [width, 3 · width]: query, key, value
+     * @param inputBias [3 · width]
+     * @param outputWeights [width, width]
+     * @param outputBias [width]
+     * @return the bytes of an .onnx file
+     */
+    static byte[] layer(int heads, Tensor inputWeights, Tensor inputBias, Tensor outputWeights, Tensor outputBias) {
+        Message attention = new Message()
+                .text(1, "input")
+                .text(1, "input_weights")
+                .text(1, "input_bias")
+                .text(2, "attended")
+                .text(3, "attention")
+                .text(4, "Attention")
+                .text(7, "com.microsoft")
+                .message(5, attribute("num_heads", heads));
+        Message product = new Message()
+                .text(1, "attended")
+                .text(1, "output_weights")
+                .text(2, "product")
+                .text(4, "MatMul");
+        Message sum = new Message()
+                .text(1, "product")
+                .text(1, "output_bias")
+                .text(2, "output")
+                .text(4, "Add");
+        return model(new Message()
+                .message(1, attention)
+                .message(1, product)
+                .message(1, sum)
+                .text(2, "layer")
+                .message(5, initializer("input_weights", inputWeights))
+                .message(5, initializer("input_bias", inputBias))
+                .message(5, initializer("output_weights", outputWeights))
+                .message(5, initializer("output_bias", outputBias))
+                .message(11, tensor("input", 3))
+                .message(12, tensor("output", 3)));
+    }
+
+    private static byte[] model(Message graph) {
         return new Message()
                 .number(1, IR_VERSION)
                 .text(2, "attention4j-bench")
@@ -56,6 +107,17 @@ final class OnnxModel {
                 .message(8, new Message().text(1, "").number(2, OPSET))
                 .message(8, new Message().text(1, "com.microsoft").number(2, 1))
                 .bytes();
+    }
+
+    /** A TensorProto with its numbers as raw, little-endian bytes. */
+    private static Message initializer(String name, Tensor tensor) {
+        Message initializer = new Message();
+        for (long size : tensor.shape()) {
+            initializer.number(1, size);
+        }
+        ByteBuffer raw = ByteBuffer.allocate((int) tensor.byteSize()).order(ByteOrder.LITTLE_ENDIAN);
+        raw.asFloatBuffer().put(tensor.toFloatArray());
+        return initializer.number(2, FLOAT).text(8, name).raw(9, raw.array());
     }
 
     private static Message attribute(String name, int value) {
@@ -87,6 +149,10 @@ final class OnnxModel {
 
         Message text(int field, String value) {
             return field(field, value.getBytes(StandardCharsets.UTF_8));
+        }
+
+        Message raw(int field, byte[] value) {
+            return field(field, value);
         }
 
         Message message(int field, Message value) {

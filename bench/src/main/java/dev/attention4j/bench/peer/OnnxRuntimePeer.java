@@ -21,7 +21,7 @@ import java.util.Optional;
  * <p>The operator wants [batch, length, heads · headDim]. Query, key and value are brought into that layout before the
  * timing, and the output back after it: what is timed is what a caller sees whose tensors have that layout.
  */
-public final class OnnxRuntimePeer implements Contender {
+public final class OnnxRuntimePeer implements Contender<Inputs> {
     private final OrtEnvironment environment;
     private final int threads;
 
@@ -78,7 +78,7 @@ public final class OnnxRuntimePeer implements Contender {
     public void close() {}
 
     /** What must not be left to the next contender: threads that spin. */
-    private OrtSession.SessionOptions options() throws OrtException {
+    static OrtSession.SessionOptions options(int threads) throws OrtException {
         OrtSession.SessionOptions options = new OrtSession.SessionOptions();
         options.setIntraOpNumThreads(threads);
         options.setInterOpNumThreads(1);
@@ -97,7 +97,7 @@ public final class OnnxRuntimePeer implements Contender {
             Optional<Tensor> mask = problem.attention().mask();
             byte[] model = OnnxModel.multiHeadAttention(
                     problem.queryHeads(), problem.attention().isCausal(), mask.isPresent());
-            try (OrtSession.SessionOptions options = options()) {
+            try (OrtSession.SessionOptions options = options(threads)) {
                 session = environment.createSession(model, options);
             }
             add("query", headsInside(tensors.query()));

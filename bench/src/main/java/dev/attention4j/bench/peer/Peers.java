@@ -1,14 +1,19 @@
 package dev.attention4j.bench.peer;
 
 import dev.attention4j.bench.Contender;
-import java.util.LinkedHashMap;
+import dev.attention4j.bench.GemmInputs;
+import dev.attention4j.bench.Inputs;
+import dev.attention4j.bench.LayerInputs;
+import dev.attention4j.bench.Workload;
 import java.util.List;
 import java.util.Map;
-import java.util.function.IntFunction;
+import java.util.function.Supplier;
 
 /** The peers by name. Their libraries may be missing: then only the peer concerned cannot be opened. */
 public final class Peers {
-    private static final Map<String, IntFunction<Contender>> OPENERS = openers();
+    private static final String PYTORCH = "pytorch";
+    private static final String ONNX_RUNTIME = "onnxruntime";
+    private static final String PLAIN_JAVA = "plain-java";
 
     private Peers() {}
 
@@ -18,11 +23,11 @@ public final class Peers {
      * @return in the order of the tables
      */
     public static List<String> names() {
-        return List.copyOf(OPENERS.keySet());
+        return List.of(PYTORCH, ONNX_RUNTIME, PLAIN_JAVA);
     }
 
     /**
-     * Opens a peer.
+     * Opens a peer for attention.
      *
      * @param name one of {@link #names()}
      * @param threads how many it may use
@@ -30,13 +35,56 @@ public final class Peers {
      * @throws IllegalArgumentException if there is no peer of that name
      * @throws IllegalStateException if its library is not there or does not load; one line
      */
-    public static Contender open(String name, int threads) {
-        IntFunction<Contender> opener = OPENERS.get(name);
+    public static List<Contender<Inputs>> openAttention(String name, int threads) {
+        // Constructors in lambdas: a peer's class, and so its library, is touched when it is opened.
+        return open(
+                name,
+                Map.of(
+                        PYTORCH, () -> List.of(new PyTorchPeer(threads)),
+                        ONNX_RUNTIME, () -> List.of(new OnnxRuntimePeer(threads)),
+                        PLAIN_JAVA, () -> List.of(new PlainJavaPeer(threads))));
+    }
+
+    /**
+     * Opens a peer for layers, in each way in which it can compute one; otherwise as {@link #openAttention}.
+     *
+     * @param name one of {@link #names()}
+     * @param threads how many it may use
+     * @return to be closed by the caller
+     */
+    public static List<Contender<LayerInputs>> openLayer(String name, int threads) {
+        return open(
+                name,
+                Map.of(
+                        PYTORCH, () -> PyTorchLayer.both(threads),
+                        ONNX_RUNTIME, () -> List.of(new OnnxRuntimeLayer(threads)),
+                        PLAIN_JAVA, () -> List.of(new PlainJavaLayer(threads))));
+    }
+
+    /**
+     * Opens a peer for projections; otherwise as {@link #openAttention}.
+     *
+     * @param name one of {@link #names()}
+     * @param threads how many it may use
+     * @return to be closed by the caller; empty for those that are compared by whole layers only
+     */
+    public static List<Contender<GemmInputs>> openGemm(String name, int threads) {
+        return open(
+                name,
+                Map.of(
+                        PYTORCH, () -> List.of(new PyTorchGemm(threads)),
+                        ONNX_RUNTIME, List::of,
+                        PLAIN_JAVA, List::of));
+    }
+
+    private static <W extends Workload> List<Contender<W>> open(
+            String name, Map<String, Supplier<List<Contender<W>>>> openers) {
+        Supplier<List<Contender<W>>> opener = openers.get(name);
         if (opener == null) {
             throw new IllegalArgumentException("peer: \"" + name + "\", must be one of " + String.join(", ", names()));
         }
         try {
-            return opener.apply(threads);
+            return opener.get();
         } catch (RuntimeException | LinkageError e) {
             throw new IllegalStateException("peer " + name + " cannot load: " + cause(e), e);
         }
@@ -51,14 +99,5 @@ public final class Peers {
                 ? "its library is not on the class path (" + root.getMessage() + ")"
                 : root.getMessage() == null ? root.toString() : root.getMessage();
         return text.lines().findFirst().orElse(root.toString());
-    }
-
-    private static Map<String, IntFunction<Contender>> openers() {
-        Map<String, IntFunction<Contender>> openers = new LinkedHashMap<>();
-        // Lambdas, not constructor references: a peer's class, and so its library, is touched when it is opened.
-        openers.put("pytorch", threads -> new PyTorchPeer(threads));
-        openers.put("onnxruntime", threads -> new OnnxRuntimePeer(threads));
-        openers.put("plain-java", threads -> new PlainJavaPeer(threads));
-        return openers;
     }
 }

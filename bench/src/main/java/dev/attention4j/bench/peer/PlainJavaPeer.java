@@ -14,7 +14,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 
 /** Attention as people write it by hand in Java: float arrays, three loops, a thread for each batch row and head. */
-public final class PlainJavaPeer implements Contender {
+public final class PlainJavaPeer implements Contender<Inputs> {
     private final ExecutorService threads;
 
     /**

@@ -1,37 +1,20 @@
 package dev.attention4j.bench.peer;
 
-import ai.djl.Device;
-import ai.djl.MalformedModelException;
-import ai.djl.Model;
-import ai.djl.engine.Engine;
-import ai.djl.ndarray.NDArray;
-import ai.djl.ndarray.NDList;
-import ai.djl.ndarray.NDManager;
-import ai.djl.ndarray.types.DataType;
-import ai.djl.ndarray.types.Shape;
-import ai.djl.nn.Block;
-import ai.djl.training.ParameterStore;
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.DType;
 import dev.attention4j.Tensor;
 import dev.attention4j.bench.Contender;
 import dev.attention4j.bench.Inputs;
-import java.io.ByteArrayInputStream;
-import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.util.HashMap;
-import java.util.Map;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Optional;
 
 /**
  * PyTorch's {@code scaled_dot_product_attention} on the CPU, through DJL, as a scripted module. The tensors are the
  * same host memory that every contender gets; nothing is copied on the way in.
  */
-public final class PyTorchPeer implements Contender {
-    private static final String ENGINE = "PyTorch";
-
-    private final Map<String, Model> models = new HashMap<>();
-    private final NDManager manager;
+public final class PyTorchPeer implements Contender<Inputs> {
+    private final Torch torch;
 
     /**
      * Loads PyTorch.
@@ -40,13 +23,7 @@ public final class PyTorchPeer implements Contender {
      * @throws IllegalStateException if PyTorch does not load
      */
     public PyTorchPeer(int threads) {
-        // Read once, when the engine is loaded. Nothing is ever fetched: everything is on the class path.
-        System.setProperty("ai.djl.offline", "true");
-        System.setProperty("OPT_OUT_TRACKING", "true");
-        System.setProperty("ai.djl.pytorch.num_threads", Integer.toString(threads));
-        System.setProperty("ai.djl.pytorch.num_interop_threads", "1");
-        Engine engine = Engine.getEngine(ENGINE);
-        manager = engine.newBaseManager(Device.cpu());
+        torch = new Torch(threads);
     }
 
     @Override
@@ -77,70 +54,17 @@ public final class PyTorchPeer implements Contender {
     public Call prepare(Inputs inputs) {
         AttentionProblem problem = inputs.problem();
         boolean grouped = problem.queryHeads() != problem.keyValueHeads();
-        String name = (grouped ? "grouped " : "") + inputs.shape().restriction();
-        Model model = models.computeIfAbsent(
-                name,
-                absent -> load(TorchModule.scaledDotProductAttention(
-                        grouped, inputs.shape().isMasked(), inputs.shape().isCausal())));
-        return new ModuleCall(model, manager.newSubManager(), inputs);
-    }
-
-    private static Model load(byte[] module) {
-        Model model = Model.newInstance("attention", Device.cpu(), ENGINE);
-        try {
-            model.load(new ByteArrayInputStream(module));
-            return model;
-        } catch (IOException e) {
-            model.close();
-            throw new UncheckedIOException(e);
-        } catch (MalformedModelException e) {
-            model.close();
-            throw new IllegalStateException(e);
-        }
+        List<Tensor> tensors = new ArrayList<>(List.of(inputs.query(), inputs.key(), inputs.value()));
+        problem.attention().mask().ifPresent(tensors::add);
+        return torch.call(
+                (grouped ? "grouped " : "") + inputs.shape().restriction(),
+                () -> TorchModule.scaledDotProductAttention(
+                        grouped, inputs.shape().isMasked(), inputs.shape().isCausal()),
+                tensors);
     }
 
     @Override
     public void close() {
-        models.values().forEach(Model::close);
-        manager.close();
-    }
-
-    private static final class ModuleCall implements Call {
-        private final NDManager manager;
-        private final Block block;
-        private final ParameterStore parameters;
-        private final NDList inputs;
-        private NDList output;
-
-        ModuleCall(Model model, NDManager manager, Inputs tensors) {
-            this.manager = manager;
-            block = model.getBlock();
-            parameters = new ParameterStore(manager, false);
-            inputs = new NDList(array(tensors.query()), array(tensors.key()), array(tensors.value()));
-            tensors.problem().attention().mask().ifPresent(mask -> inputs.add(array(mask)));
-        }
-
-        private NDArray array(Tensor tensor) {
-            DataType type = tensor.dtype() == DType.BOOL ? DataType.BOOLEAN : DataType.FLOAT32;
-            return manager.create(tensor.bytes(), new Shape(tensor.shape()), type);
-        }
-
-        @Override
-        public void run() {
-            if (output != null) {
-                output.close();
-            }
-            output = block.forward(parameters, inputs, false);
-        }
-
-        @Override
-        public float[] output() {
-            return output.singletonOrThrow().toFloatArray();
-        }
-
-        @Override
-        public void close() {
-            manager.close();
-        }
+        torch.close();
     }
 }

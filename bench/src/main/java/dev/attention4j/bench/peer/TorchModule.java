@@ -9,22 +9,21 @@ import java.util.zip.ZipEntry;
 import java.util.zip.ZipOutputStream;
 
 /**
- * Writes a TorchScript module without parameters whose {@code forward} is one call of {@code
- * scaled_dot_product_attention}: a zip of its code, its pickled (empty) state and its constants (none), as {@code
+ * Writes TorchScript modules without parameters, whose {@code forward} is a call of {@code scaled_dot_product_attention},
+ * a layer around it, or a projection: a zip of its code, its pickled (empty) state and its constants (none), as {@code
  * torch.jit.save} makes it.
  */
 final class TorchModule {
     private static final String NAME = "attention";
 
-    private static final String CODE =
+    private static final String CLASS =
             """
             class Attention(Module):
               __parameters__ = []
               __buffers__ = []
               training : bool
               _is_full_backward_hook : Optional[bool]
-              def forward(self: __torch__.Attention, q: Tensor, k: Tensor, v: Tensor%s) -> Tensor:
-            %s    return torch.scaled_dot_product_attention(q, k, v, %s, 0., %s)
+              def forward(self: __torch__.Attention, %s) -> Tensor:
             """;
 
     private static final String REPEAT =
@@ -32,6 +31,36 @@ final class TorchModule {
                 n = torch.floordiv(torch.size(q, 1), torch.size(k, 1))
                 k = torch.repeat_interleave(k, n, 1)
                 v = torch.repeat_interleave(v, n, 1)
+            """;
+
+    private static final String ATTEND =
+            """
+                return torch.scaled_dot_product_attention(q, k, v, %s, 0., %s)
+            """;
+
+    private static final String LAYER_INPUTS = "x: Tensor, w: Tensor, c: Tensor, u: Tensor, d: Tensor";
+
+    /** As {@code torch.nn.functional.multi_head_attention_forward} does it where no weights are wanted. */
+    private static final String LAYER =
+            """
+                b = torch.size(x, 0)
+                t = torch.size(x, 1)
+                e = torch.size(x, 2)
+                p = torch.view(torch.linear(x, w, c), [b, t, 3, %1$d, torch.floordiv(e, %1$d)])
+                h = torch.permute(p, [2, 0, 3, 1, 4])
+                o = torch.scaled_dot_product_attention(torch.select(h, 0, 0), torch.select(h, 0, 1), torch.select(h, 0, 2), None, 0., False)
+                return torch.linear(torch.reshape(torch.transpose(o, 1, 2), [b, t, e]), u, d)
+            """;
+
+    private static final String NATIVE_LAYER =
+            """
+                e = torch.size(x, 2)
+                o, n, = torch._native_multi_head_attention(x, x, x, e, %d, w, c, u, d, None, False)
+                return o
+            """;
+
+    private static final String LINEAR = """
+                return torch.linear(x, w, c)
             """;
 
     /** The pickled state: an object of the class {@code Attention} that is not training and has no hook. */
@@ -55,8 +84,34 @@ final class TorchModule {
      * @return the bytes of a .pt file
      */
     static byte[] scaledDotProductAttention(boolean grouped, boolean masked, boolean causal) {
-        String code = CODE.formatted(
-                masked ? ", m: Tensor" : "", grouped ? REPEAT : "", masked ? "m" : "None", causal ? "True" : "False");
+        String inputs = "q: Tensor, k: Tensor, v: Tensor" + (masked ? ", m: Tensor" : "");
+        String attend = ATTEND.formatted(masked ? "m" : "None", causal ? "True" : "False");
+        return module(inputs, (grouped ? REPEAT : "") + attend);
+    }
+
+    /**
+     * A self-attention layer by its steps: one projection into query, key and value, attention, one projection out.
+     *
+     * @param heads of the layer
+     * @return the bytes of a .pt file; {@code forward} takes input, in_proj_weight, in_proj_bias, out_proj.weight and
+     *     out_proj.bias
+     */
+    static byte[] multiHeadAttention(int heads) {
+        return module(LAYER_INPUTS, LAYER.formatted(heads));
+    }
+
+    /** The same by one operator, which {@code nn.MultiheadAttention} takes in inference where it can. */
+    static byte[] nativeMultiHeadAttention(int heads) {
+        return module(LAYER_INPUTS, NATIVE_LAYER.formatted(heads));
+    }
+
+    /** A projection; {@code forward} takes input, weight and bias. */
+    static byte[] linear() {
+        return module("x: Tensor, w: Tensor, c: Tensor", LINEAR);
+    }
+
+    private static byte[] module(String inputs, String body) {
+        String code = CLASS.formatted(inputs) + body;
         ByteArrayOutputStream bytes = new ByteArrayOutputStream();
         try (ZipOutputStream zip = new ZipOutputStream(bytes)) {
             add(zip, "data.pkl", STATE);

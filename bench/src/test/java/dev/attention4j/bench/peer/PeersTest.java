@@ -5,9 +5,14 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.attention4j.DType;
 import dev.attention4j.bench.Contender;
+import dev.attention4j.bench.GemmInputs;
+import dev.attention4j.bench.GemmShape;
 import dev.attention4j.bench.Inputs;
+import dev.attention4j.bench.LayerInputs;
+import dev.attention4j.bench.LayerShape;
 import dev.attention4j.bench.ShapeCase;
 import dev.attention4j.bench.Truth;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -40,7 +45,7 @@ class PeersTest {
     void agreesWithTheOracle(String peer, String shape) {
         Inputs inputs = Inputs.of(ShapeCase.parse(shape), DType.FLOAT32);
         Truth truth = Truth.of(inputs);
-        try (Contender contender = Peers.open(peer, 2)) {
+        try (Contender<Inputs> contender = Peers.openAttention(peer, 2).get(0)) {
             assertThat(contender.name()).isEqualTo(peer);
             assertThat(contender.isPeer()).isTrue();
             assertThat(contender.refusal(inputs)).isEmpty();
@@ -63,15 +68,50 @@ class PeersTest {
     })
     void saysWhatItCannotDo(String peer, String shape, DType dtype, String why) {
         Inputs inputs = Inputs.of(ShapeCase.parse(shape), dtype);
-        try (Contender contender = Peers.open(peer, 2)) {
+        try (Contender<Inputs> contender = Peers.openAttention(peer, 2).get(0)) {
             assertThat(contender.refusal(inputs))
                     .hasValueSatisfying(reason -> assertThat(reason).contains(why));
         }
     }
 
+    @ParameterizedTest
+    @CsvSource({"pytorch, 2", "onnxruntime, 1", "plain-java, 1"})
+    void layersAgreeWithTheOracle(String peer, int ways) {
+        LayerInputs inputs = LayerInputs.of(LayerShape.parse("layer:3.40.24.3"), DType.FLOAT32);
+        Truth truth = inputs.truth();
+        List<Contender<LayerInputs>> contenders = Peers.openLayer(peer, 2);
+        assertThat(contenders).hasSize(ways);
+        for (Contender<LayerInputs> contender : contenders) {
+            assertThat(contender.name()).isEqualTo(peer);
+            assertThat(contender.isPeer()).isTrue();
+            assertThat(contender.refusal(inputs)).isEmpty();
+            assertThat(contender.refusal(LayerInputs.of(inputs.shape(), DType.BFLOAT16)))
+                    .hasValueSatisfying(reason -> assertThat(reason).contains("float32"));
+            try (Contender.Call call = contender.prepare(inputs)) {
+                for (int n = 0; n < 3; n++) {
+                    call.run();
+                    assertThat(truth.check(peer, call.output())).isLessThan(5e-6);
+                }
+            }
+            contender.close();
+        }
+    }
+
+    @Test
+    void aProjectionAgreesWithTheOracle() {
+        GemmInputs inputs = GemmInputs.of(GemmShape.parse("gemm:37.20.50"), DType.FLOAT32);
+        Truth truth = inputs.truth();
+        try (Contender<GemmInputs> contender = Peers.openGemm("pytorch", 2).get(0);
+                Contender.Call call = contender.prepare(inputs)) {
+            call.run();
+            assertThat(truth.check("pytorch", call.output())).isLessThan(5e-6);
+        }
+        assertThat(Peers.openGemm("plain-java", 2)).isEmpty();
+    }
+
     @Test
     void anUnknownPeerIsRefusedByName() {
-        assertThatThrownBy(() -> Peers.open("cudnn", 2))
+        assertThatThrownBy(() -> Peers.openAttention("cudnn", 2))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining("peer: \"cudnn\", must be one of pytorch, onnxruntime, plain-java");
     }

@@ -1,0 +1,163 @@
+package dev.attention4j.bench;
+
+import dev.attention4j.AttentionEngine;
+import dev.attention4j.EngineInfo;
+import dev.attention4j.EngineOptions;
+import dev.attention4j.Engines;
+import dev.attention4j.Tensor;
+import dev.attention4j.bench.minilm.MiniLm;
+import dev.attention4j.bench.minilm.SentenceTokens;
+import dev.attention4j.io.AttentionPage;
+import java.io.FileDescriptor;
+import java.io.FileOutputStream;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Locale;
+import java.util.OptionalInt;
+import java.util.concurrent.Callable;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/** Encodes sentences with a real model, and prints how similar they are. */
+@Command(
+        name = "Encoder",
+        description = "Encodes sentences with all-MiniLM-L6-v2, whose projections and attention are attention4j's, and"
+                + " prints how similar each is to each: the cosine of their embeddings.",
+        exitCodeListHeading = "%nExit codes:%n",
+        exitCodeList = {"0:success", "2:bad usage or input"})
+public final class Encoder implements Callable<Integer> {
+    private static final int OK = 0;
+    private static final int BAD_INPUT = 2;
+
+    @Spec
+    private CommandSpec spec;
+
+    @Parameters(
+            arity = "1..*",
+            paramLabel = "SENTENCE",
+            description = "What to encode, each in quotes; behind -- where one begins with a hyphen.")
+    private List<String> sentences;
+
+    @Option(
+            names = {"--device", "--engine"},
+            paramLabel = "ID",
+            defaultValue = Engines.BEST,
+            description = "Where to compute: best, cpu, oracle, an index or id as 'devices' prints it, or a part of a"
+                    + " device's name. Default: best.")
+    private String device;
+
+    @Option(
+            names = "--heads",
+            paramLabel = "FILE",
+            description =
+                    "Also write FILE, an HTML page with who attends to whom in each sentence, layer and head, to be"
+                            + " opened in a browser.")
+    private Path heads;
+
+    @Option(
+            names = {"-h", "--help"},
+            usageHelp = true,
+            description = "Show this help and exit.")
+    @SuppressWarnings("UnusedVariable") // picocli acts on it.
+    private boolean help;
+
+    private Encoder() {}
+
+    /**
+     * Runs the encoder and ends the JVM with its exit code.
+     *
+     * @param args as {@code --help} says
+     */
+    public static void main(String[] args) {
+        OptionalInt code = SignalChaining.runAgain();
+        if (code.isPresent()) {
+            System.exit(code.getAsInt());
+        }
+        if (System.getProperty("org.slf4j.simpleLogger.defaultLogLevel") == null) {
+            System.setProperty("org.slf4j.simpleLogger.defaultLogLevel", "warn");
+        }
+        // DJL, whose tokenizer it is, says that there is no CUDA, which nobody asked for.
+        System.setProperty("org.slf4j.simpleLogger.log.ai.djl", "error");
+        PrintWriter out = new PrintWriter(new FileOutputStream(FileDescriptor.out), true, StandardCharsets.UTF_8);
+        PrintWriter err = new PrintWriter(new FileOutputStream(FileDescriptor.err), true, StandardCharsets.UTF_8);
+        System.exit(run(out, err, args));
+    }
+
+    /** As {@link #main}, but gives the exit code. */
+    static int run(PrintWriter out, PrintWriter err, String... args) {
+        return new CommandLine(new Encoder())
+                .setOut(out)
+                .setErr(err)
+                .setParameterExceptionHandler((e, unused) -> report(err, e))
+                .setExecutionExceptionHandler((e, command, parsed) -> report(err, e))
+                .execute(args);
+    }
+
+    private static int report(PrintWriter err, Exception e) {
+        String message = e.getMessage() == null ? e.toString() : e.getMessage().strip();
+        err.println("Encoder: " + message.replaceAll("\\s*\\R\\s*", "; "));
+        if (System.getenv("ATTENTION4J_DEBUG") != null) {
+            e.printStackTrace(err);
+        }
+        err.flush();
+        return BAD_INPUT;
+    }
+
+    @Override
+    public Integer call() throws IOException {
+        PrintWriter out = spec.commandLine().getOut();
+        for (int n = 0; n < sentences.size(); n++) {
+            check(n + 1, sentences.get(n));
+        }
+        Compare.checkFile("--heads", heads);
+        EngineInfo info = Engines.resolve(device);
+        try (AttentionEngine engine = Engines.open(info.id(), EngineOptions.DEFAULT);
+                MiniLm model = MiniLm.load(engine)) {
+            List<SentenceTokens> tokens =
+                    sentences.stream().map(model::tokenize).toList();
+            long start = System.nanoTime();
+            float[][] embeddings = model.embed(tokens);
+            double ms = (System.nanoTime() - start) / 1e6;
+            out.println(String.format(
+                    Locale.ROOT, "all-MiniLM-L6-v2 on %s (%s), encoded in %.0f ms", info.id(), info.name(), ms));
+            out.println();
+            new SimilarityTable(tokens, embeddings).print(out);
+            if (heads != null) {
+                writePage(model, tokens);
+                out.println();
+                out.println("page     " + heads + " (all tokens of all layers and heads, for a browser)");
+            }
+        }
+        return OK;
+    }
+
+    private static void check(int number, String sentence) {
+        if (sentence.isBlank()) {
+            throw new IllegalArgumentException("SENTENCE " + number + ": is empty, must have a word");
+        }
+        // What the JVM puts for bytes that its locale cannot read.
+        if (sentence.indexOf('\uFFFD') >= 0) {
+            throw new IllegalArgumentException("SENTENCE " + number + ": \"" + sentence
+                    + "\" did not arrive whole; LC_ALL=C.UTF-8 before java lets it take letters beyond ASCII");
+        }
+    }
+
+    private void writePage(MiniLm model, List<SentenceTokens> sentences) throws IOException {
+        AttentionPage page = new AttentionPage("Who attends to whom in all-MiniLM-L6-v2");
+        for (SentenceTokens sentence : sentences) {
+            page.text(sentence.text(), sentence.tokens(), sentence.tokens());
+            List<Tensor> layers = model.attention(sentence);
+            for (int layer = 0; layer < layers.size(); layer++) {
+                page.layer("layer " + layer, layers.get(layer));
+            }
+        }
+        page.write(heads);
+    }
+}

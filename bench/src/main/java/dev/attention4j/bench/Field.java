@@ -1,0 +1,80 @@
+package dev.attention4j.bench;
+
+import dev.attention4j.DType;
+import dev.attention4j.opencl.runtime.ClDevice;
+import java.util.List;
+import java.util.function.Supplier;
+
+/** Who takes part in each kind of shape that is asked for: attention, layers, projections. */
+final class Field implements AutoCloseable {
+    private final Heat<Inputs> attention;
+    private final Heat<LayerInputs> layer;
+    private final Heat<GemmInputs> gemm;
+
+    private Field(Heat<Inputs> attention, Heat<LayerInputs> layer, Heat<GemmInputs> gemm) {
+        this.attention = attention;
+        this.layer = layer;
+        this.gemm = gemm;
+    }
+
+    /** The contenders of one kind, and their contest. */
+    private record Heat<W extends Workload>(List<Contender<W>> contenders, Contest<W> contest) {
+        static <W extends Workload> Heat<W> open(boolean wanted, Supplier<List<Contender<W>>> open, Rules rules) {
+            List<Contender<W>> contenders = wanted ? open.get() : List.of();
+            return new Heat<>(contenders, new Contest<>(contenders, rules.rounds, rules.slowestMs, rules.memoryDevice));
+        }
+
+        void close() {
+            contenders.forEach(Contender::close);
+        }
+    }
+
+    /** What all contests have in common, as {@link Contest} says it; the device may be null. */
+    record Rules(int rounds, double slowestMs, ClDevice memoryDevice) {}
+
+    /** Opens the contenders of the kinds that there are. */
+    static Field open(List<Shape> shapes, LineUp lineUp, Rules rules) {
+        Heat<Inputs> attention = Heat.open(any(shapes, ShapeCase.class), lineUp::attention, rules);
+        Heat<LayerInputs> layer = null;
+        try {
+            layer = Heat.open(any(shapes, LayerShape.class), lineUp::layer, rules);
+            return new Field(attention, layer, Heat.open(any(shapes, GemmShape.class), lineUp::gemm, rules));
+        } catch (RuntimeException e) {
+            attention.close();
+            if (layer != null) {
+                layer.close();
+            }
+            throw e;
+        }
+    }
+
+    private static boolean any(List<Shape> shapes, Class<? extends Shape> kind) {
+        return shapes.stream().anyMatch(kind::isInstance);
+    }
+
+    /** How many compete on a shape. */
+    int size(Shape shape) {
+        return heat(shape).contenders.size();
+    }
+
+    private Heat<?> heat(Shape shape) {
+        return shape instanceof LayerShape ? layer : shape instanceof GemmShape ? gemm : attention;
+    }
+
+    /** Runs all rounds of a shape. */
+    List<Measurement> run(Shape shape, DType storage, Progress progress) {
+        if (shape instanceof LayerShape layerShape) {
+            return layer.contest.run(LayerInputs.of(layerShape, storage), progress);
+        }
+        return shape instanceof GemmShape gemmShape
+                ? gemm.contest.run(GemmInputs.of(gemmShape, storage), progress)
+                : attention.contest.run(Inputs.of((ShapeCase) shape, storage), progress);
+    }
+
+    @Override
+    public void close() {
+        attention.close();
+        layer.close();
+        gemm.close();
+    }
+}

@@ -1,0 +1,95 @@
+package dev.attention4j.bench;
+
+import dev.attention4j.AttentionEngine;
+import dev.attention4j.EngineInfo;
+import dev.attention4j.EngineOptions;
+import dev.attention4j.Engines;
+import dev.attention4j.ProjectingEngine;
+import dev.attention4j.Projector;
+import dev.attention4j.Tensor;
+import dev.attention4j.cpu.CpuProjector;
+import java.util.List;
+import java.util.Optional;
+
+/** A projection as layers on an engine compute it: the input is on the host, the result stays where attention needs it. */
+final class GemmContender implements Contender<GemmInputs> {
+    private final AttentionEngine engine;
+    private final Projector projector;
+
+    private GemmContender(AttentionEngine engine, Projector projector) {
+        this.engine = engine;
+        this.projector = projector;
+    }
+
+    /** Opens an engine. */
+    static GemmContender open(EngineInfo info) {
+        AttentionEngine engine = Engines.open(info.id(), EngineOptions.DEFAULT);
+        return new GemmContender(engine, engine instanceof ProjectingEngine own ? own.projector() : CpuProjector.get());
+    }
+
+    @Override
+    public String name() {
+        return engine.info().id();
+    }
+
+    @Override
+    public String plan() {
+        return "projection";
+    }
+
+    @Override
+    public boolean isPeer() {
+        return false;
+    }
+
+    @Override
+    public Optional<String> refusal(GemmInputs inputs) {
+        return Optional.empty();
+    }
+
+    @Override
+    public Call prepare(GemmInputs inputs) {
+        GemmShape shape = inputs.shape();
+        Tensor kernel = inputs.weights().reshape(shape.inputs(), 1, shape.outputs());
+        Projector.Projection projection =
+                projector.prepare(kernel, inputs.bias().reshape(1, shape.outputs()));
+        return new ProjectionCall(projection, inputs.input());
+    }
+
+    @Override
+    public void close() {
+        engine.close();
+    }
+
+    private final class ProjectionCall implements Call {
+        private final Projector.Projection projection;
+        private final Tensor input;
+        private Tensor output;
+
+        ProjectionCall(Projector.Projection projection, Tensor input) {
+            this.projection = projection;
+            this.input = input;
+        }
+
+        @Override
+        public void run() {
+            if (output != null) {
+                output.close();
+            }
+            output = projector.split(input, List.of(projection)).get(0);
+        }
+
+        @Override
+        public float[] output() {
+            return output.toFloatArray();
+        }
+
+        @Override
+        public void close() {
+            if (output != null) {
+                output.close();
+            }
+            projection.close();
+        }
+    }
+}

@@ -1,0 +1,51 @@
+package dev.attention4j.bench;
+
+import dev.attention4j.DType;
+import dev.attention4j.Tensor;
+
+/**
+ * A projection and the tensors that every contender gets.
+ *
+ * @param shape what was asked for
+ * @param input [1, rows, inputs]
+ * @param weights [inputs, outputs], float32
+ * @param bias [outputs], float32
+ */
+public record GemmInputs(GemmShape shape, Tensor input, Tensor weights, Tensor bias) implements Workload {
+    /**
+     * Makes the tensors.
+     *
+     * @param shape sizes
+     * @param dtype what the input is stored as
+     * @return in host memory
+     */
+    public static GemmInputs of(GemmShape shape, DType dtype) {
+        return new GemmInputs(
+                shape,
+                Inputs.normal(1, 1, shape.rows(), shape.inputs()).to(dtype),
+                LayerInputs.weights(2, shape.inputs(), shape.outputs()),
+                Inputs.normal(3, shape.outputs()));
+    }
+
+    @Override
+    public DType dtype() {
+        return input.dtype();
+    }
+
+    @Override
+    public Truth truth() {
+        int rows = shape.rows();
+        int inputs = shape.inputs();
+        int outputs = shape.outputs();
+        float[] elements = input.toFloatArray();
+        DenseOracle dense = new DenseOracle(weights.toFloatArray(), bias.toFloatArray());
+        // As many rows as the oracle does in a few seconds, spread over all.
+        int step = (int) Math.max(1, Math.ceil(flops() / Truth.ORACLE_FLOPS));
+        return Truth.of(
+                dtype(),
+                rows,
+                outputs,
+                row -> row % step == 0 || row == rows - 1,
+                row -> dense.project(elements, row * inputs, inputs, 0, outputs));
+    }
+}

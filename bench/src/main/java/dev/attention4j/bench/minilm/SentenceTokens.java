@@ -1,0 +1,28 @@
+package dev.attention4j.bench.minilm;
+
+import java.util.List;
+
+/**
+ * A sentence as the model reads it.
+ *
+ * @param text the sentence
+ * @param ids the tokens' rows in the vocabulary; the first is [CLS], the last [SEP]
+ * @param tokens the tokens as text; {@code ##} is before what continues a word
+ * @param isCut whether the sentence is longer than what the model can read, and ends early
+ */
+public record SentenceTokens(String text, List<Integer> ids, List<String> tokens, boolean isCut) {
+    /** Copies the lists. */
+    public SentenceTokens {
+        ids = List.copyOf(ids);
+        tokens = List.copyOf(tokens);
+    }
+
+    /**
+     * How many tokens there are.
+     *
+     * @return at least 2
+     */
+    public int length() {
+        return ids.size();
+    }
+}

@@ -1,0 +1,118 @@
+package dev.attention4j.bench.peer;
+
+import ai.djl.Device;
+import ai.djl.MalformedModelException;
+import ai.djl.Model;
+import ai.djl.engine.Engine;
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
+import ai.djl.ndarray.types.Shape;
+import ai.djl.nn.Block;
+import ai.djl.training.ParameterStore;
+import dev.attention4j.DType;
+import dev.attention4j.Tensor;
+import dev.attention4j.bench.Contender;
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Supplier;
+
+/** PyTorch on the CPU, through DJL: loads modules and calls them on host memory as it lies. */
+final class Torch implements AutoCloseable {
+    private static final String ENGINE = "PyTorch";
+
+    private final Map<String, Model> models = new HashMap<>();
+    private final NDManager manager;
+
+    /**
+     * Loads PyTorch.
+     *
+     * @param threads how many one call may use; once per JVM, later numbers are not heeded
+     * @throws IllegalStateException if PyTorch does not load
+     */
+    Torch(int threads) {
+        // Read once, when the engine is loaded. Nothing is ever fetched: everything is on the class path.
+        System.setProperty("ai.djl.offline", "true");
+        System.setProperty("OPT_OUT_TRACKING", "true");
+        System.setProperty("ai.djl.pytorch.num_threads", Integer.toString(threads));
+        System.setProperty("ai.djl.pytorch.num_interop_threads", "1");
+        Engine engine = Engine.getEngine(ENGINE);
+        manager = engine.newBaseManager(Device.cpu());
+    }
+
+    /**
+     * Prepares a call.
+     *
+     * @param name of the module, under which it is loaded once
+     * @param module makes the bytes of a .pt file whose {@code forward} gives one tensor
+     * @param inputs of {@code forward}; stay as they are until the call is closed
+     */
+    Contender.Call call(String name, Supplier<byte[]> module, List<Tensor> inputs) {
+        Model model = models.computeIfAbsent(name, absent -> load(module.get()));
+        return new ModuleCall(model, manager.newSubManager(), inputs);
+    }
+
+    private static Model load(byte[] module) {
+        Model model = Model.newInstance("attention", Device.cpu(), ENGINE);
+        try {
+            model.load(new ByteArrayInputStream(module));
+            return model;
+        } catch (IOException e) {
+            model.close();
+            throw new UncheckedIOException(e);
+        } catch (MalformedModelException e) {
+            model.close();
+            throw new IllegalStateException(e);
+        }
+    }
+
+    @Override
+    public void close() {
+        models.values().forEach(Model::close);
+        manager.close();
+    }
+
+    private static final class ModuleCall implements Contender.Call {
+        private final NDManager manager;
+        private final Block block;
+        private final ParameterStore parameters;
+        private final NDList inputs;
+        private NDList output;
+
+        ModuleCall(Model model, NDManager manager, List<Tensor> tensors) {
+            this.manager = manager;
+            block = model.getBlock();
+            parameters = new ParameterStore(manager, false);
+            inputs = new NDList();
+            tensors.forEach(tensor -> inputs.add(array(tensor)));
+        }
+
+        private NDArray array(Tensor tensor) {
+            DataType type = tensor.dtype() == DType.BOOL ? DataType.BOOLEAN : DataType.FLOAT32;
+            return manager.create(tensor.bytes(), new Shape(tensor.shape()), type);
+        }
+
+        @Override
+        public void run() {
+            if (output != null) {
+                output.close();
+            }
+            output = block.forward(parameters, inputs, false);
+        }
+
+        @Override
+        public float[] output() {
+            return output.singletonOrThrow().toFloatArray();
+        }
+
+        @Override
+        public void close() {
+            manager.close();
+        }
+    }
+}

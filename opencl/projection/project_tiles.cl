@@ -1,0 +1,136 @@
+// Project tiles: dense projections, for GPU-class devices.
+//
+// Arguments and shapes: projection/project_call.clh.
+//
+// A work-group computes a tile of LOCAL_ROWS * MICRO_ROWS rows x PANEL columns. It stages a slice of DEPTH inputs of its
+// rows, turned round, and of its panel in local memory; each work-item accumulates MICRO_ROWS rows x MICRO_VECTORS vectors
+// of columns in registers. Inputs are gated as they are staged, from whichever heads they lie in; heads are put in place
+// as sums are stored.
+//
+// Local memory: DEPTH * (TILE_ROWS + PANEL) floats, and where each row is.
+
+#include "common/multiply_add.clh"
+#include "common/vector.clh"
+#include "projection/project_call.clh"
+
+#ifndef LOCAL_ROWS
+#define LOCAL_ROWS 16 // work-items of a work-group along the rows
+#endif
+#ifndef LOCAL_COLUMNS
+#define LOCAL_COLUMNS 16 // work-items of a work-group along the columns
+#endif
+#ifndef MICRO_ROWS
+#define MICRO_ROWS 4 // rows of a work-item
+#endif
+#ifndef MICRO_VECTORS
+#define MICRO_VECTORS 1 // vectors of columns of a work-item
+#endif
+#ifndef DEPTH
+#define DEPTH 16 // inputs staged at a time
+#endif
+
+#define TILE_ROWS (LOCAL_ROWS * MICRO_ROWS)
+#define PANEL (LOCAL_COLUMNS * MICRO_VECTORS * VECTOR_WIDTH)
+#define GROUP_ITEMS (LOCAL_ROWS * LOCAL_COLUMNS)
+
+__kernel __attribute__((reqd_work_group_size(LOCAL_COLUMNS, LOCAL_ROWS, 1))) void project_tiles(PROJECT_PARAMETERS) {
+    __local float rowTile[DEPTH * TILE_ROWS];
+    __local float panelTile[DEPTH * PANEL];
+    __local long inputAt[TILE_ROWS];
+
+    __global const float *weights = OF_PROJECTION(weights);
+    __global STORED *output = OF_PROJECTION(output);
+    const int heads = OF_PROJECTION(heads);
+    const int width = OF_PROJECTION(width);
+    const int inputs = inputHeads * inputWidth;
+    const int outputs = heads * width;
+    const int item = get_local_id(1) * LOCAL_COLUMNS + get_local_id(0);
+    const int firstRow = get_group_id(1) * TILE_ROWS;
+    const int rowsHere = min(TILE_ROWS, positions - firstRow);
+    const int firstColumn = get_group_id(0) * PANEL;
+    if (firstColumn >= outputs) {
+        return; // Another projection of the launch is wider: the whole work-group leaves.
+    }
+    __global const float *panel = weights + (long)get_group_id(0) * (1 + inputs) * PANEL;
+
+    for (int row = item; row < TILE_ROWS; row += GROUP_ITEMS) {
+        // Rows beyond the last repeat it, and are not stored.
+        inputAt[row] = position_at(firstRow + min(row, rowsHere - 1), inputHeads, length, inputWidth);
+    }
+    VECTOR sums[MICRO_ROWS][MICRO_VECTORS];
+    for (int m = 0; m < MICRO_ROWS; m++) {
+        for (int v = 0; v < MICRO_VECTORS; v++) {
+            sums[m][v] = LOAD_VECTOR(panel + (get_local_id(0) + v * LOCAL_COLUMNS) * VECTOR_WIDTH);
+        }
+    }
+    panel += PANEL;
+    barrier(CLK_LOCAL_MEM_FENCE);
+
+    for (int firstInput = 0; firstInput < inputs; firstInput += DEPTH) {
+        const int depth = min(DEPTH, inputs - firstInput);
+        const int firstHead = firstInput / inputWidth;
+        const int firstFrom = firstInput % inputWidth;
+        for (int n = item; n < TILE_ROWS * DEPTH; n += GROUP_ITEMS) {
+            const int row = n / DEPTH;
+            const int k = n % DEPTH;
+            // Only narrow heads end more than once in a slice.
+            int head = firstHead;
+            int from = firstFrom + k;
+            while (from >= inputWidth) {
+                from -= inputWidth;
+                head++;
+            }
+            float element = 0.0f;
+            if (k < depth) {
+                const long at = inputAt[row] + (long)head * length * inputWidth + from;
+                element = load_stored(input, inputOffset + at);
+                if (gated) {
+                    element /= 1.0f + exp(-load_stored(gate, gateOffset + at));
+                }
+            }
+            rowTile[k * TILE_ROWS + row] = element;
+        }
+        for (int n = item * VECTOR_WIDTH; n < DEPTH * PANEL; n += GROUP_ITEMS * VECTOR_WIDTH) {
+            STORE_VECTOR(n < depth * PANEL ? LOAD_VECTOR(panel + n) : (VECTOR)(0.0f), panelTile + n);
+        }
+        panel += DEPTH * PANEL;
+        barrier(CLK_LOCAL_MEM_FENCE);
+
+        for (int k = 0; k < DEPTH; k++) {
+            __local const float *elements = rowTile + k * TILE_ROWS + get_local_id(1) * MICRO_ROWS;
+            __local const float *columns = panelTile + k * PANEL + get_local_id(0) * VECTOR_WIDTH;
+            VECTOR vectors[MICRO_VECTORS];
+            for (int v = 0; v < MICRO_VECTORS; v++) {
+                vectors[v] = LOAD_VECTOR(columns + v * LOCAL_COLUMNS * VECTOR_WIDTH);
+            }
+            for (int m = 0; m < MICRO_ROWS; m++) {
+                const VECTOR element = (VECTOR)(elements[m]);
+                for (int v = 0; v < MICRO_VECTORS; v++) {
+                    sums[m][v] = MULTIPLY_ADD(element, vectors[v], sums[m][v]);
+                }
+            }
+        }
+        // Slower work-items may still read this slice when faster ones would write the next.
+        barrier(CLK_LOCAL_MEM_FENCE);
+    }
+
+    for (int m = 0; m < MICRO_ROWS; m++) {
+        const int row = get_local_id(1) * MICRO_ROWS + m;
+        if (row >= rowsHere) {
+            break;
+        }
+        const long at = position_at(firstRow + row, heads, length, width);
+        for (int v = 0; v < MICRO_VECTORS; v++) {
+            const int column = firstColumn + (get_local_id(0) + v * LOCAL_COLUMNS) * VECTOR_WIDTH;
+            if (column < outputs && column % width + VECTOR_WIDTH <= width) {
+                store_stored_vector(sums[m][v], output, at + column_at(column, length, width));
+                continue;
+            }
+            float lanes[VECTOR_WIDTH];
+            STORE_VECTOR(sums[m][v], lanes);
+            for (int lane = 0; lane < VECTOR_WIDTH && column + lane < outputs; lane++) {
+                store_stored(lanes[lane], output, at + column_at(column + lane, length, width));
+            }
+        }
+    }
+}

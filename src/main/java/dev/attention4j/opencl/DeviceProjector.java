@@ -1,0 +1,140 @@
+package dev.attention4j.opencl;
+
+import dev.attention4j.DType;
+import dev.attention4j.Projector;
+import dev.attention4j.Tensor;
+import dev.attention4j.opencl.plan.Operand;
+import dev.attention4j.opencl.projection.PackedWeights;
+import dev.attention4j.opencl.projection.ProjectionCall;
+import dev.attention4j.opencl.projection.ProjectionKernel;
+import java.util.Arrays;
+import java.util.List;
+import java.util.stream.IntStream;
+
+/**
+ * Projections on an engine's device. Inputs are read where they are, or brought there; results are tensors of the engine,
+ * so that what is split, attended and merged never leaves the device.
+ */
+final class DeviceProjector implements Projector {
+    private final OpenClEngine engine;
+    private final ProjectionKernel kernel;
+
+    DeviceProjector(OpenClEngine engine, ProjectionKernel kernel) {
+        this.engine = engine;
+        this.kernel = kernel;
+    }
+
+    /**
+     * Weights on the device.
+     *
+     * @param packed [panels, 1 + inputs, panel], a tensor of the engine
+     */
+    private record DeviceProjection(Tensor packed, int inputs, int heads, int width) implements Projection {
+        @Override
+        public void close() {
+            packed.close();
+        }
+    }
+
+    @Override
+    public Projection prepare(Tensor kernelWeights, Tensor bias) {
+        int inputs = Math.toIntExact(kernelWeights.size(0));
+        int heads = Math.toIntExact(kernelWeights.size(1));
+        int width = Math.toIntExact(kernelWeights.size(2));
+        Tensor packed = PackedWeights.pack(kernelWeights, bias, kernel.panel());
+        return new DeviceProjection(engine.upload(packed), inputs, heads, width);
+    }
+
+    @Override
+    public List<Tensor> split(Tensor input, List<Projection> projections) {
+        Source source = new Source(input.dtype(), size(input, 0), 1, size(input, 1), size(input, 2));
+        return project("a projection into heads", source, "input", input, null, projections);
+    }
+
+    @Override
+    public Tensor merge(Tensor heads, Tensor gate, Projection projection) {
+        Source source = new Source(heads.dtype(), size(heads, 0), size(heads, 1), size(heads, 2), size(heads, 3));
+        if (gate != null && (gate.dtype() != heads.dtype() || !Arrays.equals(gate.shape(), heads.shape()))) {
+            throw new IllegalArgumentException("gate: " + gate + ", must be as heads, " + heads);
+        }
+        Tensor merged = project("a projection of heads", source, "heads", heads, gate, List.of(projection))
+                .get(0);
+        return merged.reshape(merged.size(0), merged.size(2), merged.size(3));
+    }
+
+    /** What an input is: [batch, heads, length, width], with one head where there are none yet. */
+    private record Source(DType dtype, int batch, int heads, int length, int width) {
+        /** Refuses a type that kernels do not read. */
+        Source {
+            if (dtype != DType.FLOAT32 && dtype != DType.FLOAT16 && dtype != DType.BFLOAT16) {
+                throw new IllegalArgumentException("input: " + dtype + ", must be float32, float16 or bfloat16");
+            }
+        }
+    }
+
+    private List<Tensor> project(
+            String what, Source source, String name, Tensor input, Tensor gate, List<Projection> projections) {
+        engine.checkOwner(name, input);
+        Tensor rows = rowMajor(input);
+        Tensor gates = gate == null ? null : rowMajor(gate);
+        if (gates != null) {
+            engine.checkOwner("gate", gates);
+        }
+        List<DeviceProjection> all = projections.stream()
+                .map(projection -> checked(projection, source.heads * source.width, input))
+                .toList();
+        return engine.finish(engine.enqueue(what, transfers -> {
+            List<Tensor> results = all.stream()
+                    .map(one -> transfers
+                            .result(source.dtype, false, source.batch, one.heads, source.length, one.width)
+                            .tensor())
+                    .toList();
+            Operand from = transfers.rows(name, rows);
+            Operand gateFrom = gates == null ? null : transfers.rows("gate", gates);
+            kernel.enqueue(new ProjectionCall(
+                    source.dtype,
+                    from,
+                    gateFrom,
+                    source.batch,
+                    source.heads,
+                    source.length,
+                    source.width,
+                    targets(all, results)));
+            return results;
+        }));
+    }
+
+    private static List<ProjectionCall.Target> targets(List<DeviceProjection> projections, List<Tensor> results) {
+        return IntStream.range(0, projections.size())
+                .mapToObj(n -> {
+                    DeviceProjection one = projections.get(n);
+                    return new ProjectionCall.Target(
+                            ((DeviceMemory) one.packed.memory()).buffer(),
+                            ((DeviceMemory) results.get(n).memory()).buffer(),
+                            one.heads,
+                            one.width);
+                })
+                .toList();
+    }
+
+    private static Tensor rowMajor(Tensor tensor) {
+        return tensor.isContiguous() ? tensor : tensor.contiguous();
+    }
+
+    private DeviceProjection checked(Projection projection, int inputs, Tensor tensor) {
+        DeviceProjection own = (DeviceProjection) projection;
+        engine.checkOwner("projection", own.packed);
+        if (own.packed.isClosed()) {
+            throw new IllegalStateException("projection: is closed, must be open");
+        }
+        if (own.inputs != inputs) {
+            throw new IllegalArgumentException(
+                    "projection: has " + own.inputs + " inputs, must have " + inputs + " for " + tensor);
+        }
+        return own;
+    }
+
+    private static int size(Tensor tensor, int axis) {
+        return Math.toIntExact(tensor.size(axis));
+    }
+}

@@ -1,0 +1,124 @@
+package dev.attention4j.opencl;
+
+import dev.attention4j.DType;
+import dev.attention4j.Tensor;
+import dev.attention4j.opencl.runtime.ClBuffer;
+import dev.attention4j.opencl.runtime.DeviceContext;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.List;
+import java.util.Objects;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.locks.Lock;
+
+/** The tensors in an engine's device memory, and the copies that callers ask for. */
+final class DeviceTensors {
+    private final OpenClEngine engine;
+    private final DeviceContext context;
+    private final Lock lock;
+    private final boolean poison;
+    private final ResultPool results = new ResultPool();
+    private final Set<DeviceMemory> open = ConcurrentHashMap.newKeySet();
+
+    /**
+     * No tensors yet.
+     *
+     * @param lock the engine's, under which all commands are enqueued
+     * @param poison whether new memory is filled with NaN
+     */
+    DeviceTensors(OpenClEngine engine, DeviceContext context, Lock lock, boolean poison) {
+        this.engine = engine;
+        this.context = context;
+        this.lock = lock;
+        this.poison = poison;
+    }
+
+    /** Where results on the host get their memory. */
+    ResultPool results() {
+        return results;
+    }
+
+    /** A tensor with undefined contents; called under the lock. */
+    Tensor allocate(DType dtype, long... shape) {
+        long bytes = dtype.bytes();
+        for (long size : shape) {
+            bytes = Math.multiplyExact(bytes, size);
+        }
+        ClBuffer buffer = context.pool().acquire(Math.max(1, bytes));
+        if (poison) {
+            context.queue().poison(buffer);
+        }
+        DeviceMemory memory = new DeviceMemory(engine, buffer, bytes);
+        open.add(memory);
+        return Tensor.inMemory(dtype, shape, memory);
+    }
+
+    Tensor upload(Tensor tensor) {
+        Objects.requireNonNull(tensor, "tensor");
+        engine.checkOwner("tensor", tensor);
+        if (tensor.isClosed()) {
+            throw new IllegalStateException("tensor: the tensor is closed, must be open");
+        }
+        Tensor source = tensor.contiguous();
+        lock.lock();
+        try {
+            engine.checkOpen();
+            Tensor uploaded = allocate(tensor.dtype(), tensor.shape());
+            context.queue().write(((DeviceMemory) uploaded.memory()).buffer(), source.bytes());
+            context.queue().finish();
+            return uploaded;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    Tensor download(Tensor tensor) {
+        engine.checkOpen();
+        engine.checkOwner("tensor", tensor);
+        if (!tensor.isOnHost() && tensor.isContiguous() && tensor.offset() == 0 && tensor.elementCount() > 0) {
+            return engine.finish(engine.enqueue("a download", transfers -> transfers.copyToHost(tensor)));
+        }
+        Tensor copy = Tensor.zeros(tensor.dtype(), tensor.shape());
+        copy.bytes().put(tensor.contiguous().bytes());
+        return copy;
+    }
+
+    ByteBuffer read(DeviceMemory memory) {
+        lock.lock();
+        try {
+            engine.checkOpen();
+            ByteBuffer bytes = ByteBuffer.allocateDirect(Math.toIntExact(memory.byteSize()))
+                    .order(ByteOrder.nativeOrder());
+            context.queue().read(memory.buffer(), bytes);
+            context.queue().finish();
+            return bytes;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    void free(DeviceMemory memory) {
+        lock.lock();
+        try {
+            open.remove(memory);
+            ClBuffer buffer = memory.take();
+            if (buffer != null) {
+                context.pool().release(buffer);
+            }
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** How many are open. */
+    int count() {
+        return open.size();
+    }
+
+    /** Gives all memory back; called under the lock, before the context is closed. */
+    void close() {
+        List.copyOf(open).forEach(this::free);
+        results.clear();
+    }
+}

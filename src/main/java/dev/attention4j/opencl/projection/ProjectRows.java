@@ -1,0 +1,92 @@
+package dev.attention4j.opencl.projection;
+
+import dev.attention4j.DeviceException;
+import dev.attention4j.opencl.plan.Tunables;
+import dev.attention4j.opencl.runtime.ClDevice;
+import dev.attention4j.opencl.runtime.ClKernel;
+import dev.attention4j.opencl.runtime.DeviceContext;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+
+/** Launches {@code opencl/projection/project_rows.cl}: projections on CPU-class devices. */
+public final class ProjectRows implements ProjectionKernel {
+    /** Fewer work-groups than this for each core leave some without work at the end. */
+    private static final int GROUPS_PER_CORE = 4;
+
+    private final DeviceContext context;
+    private final RowsTiling tiling;
+
+    private ProjectRows(DeviceContext context, RowsTiling tiling) {
+        this.context = context;
+        this.tiling = tiling;
+    }
+
+    /**
+     * Projections on one device, by the tiling that suits it.
+     *
+     * @param context open
+     * @return used under the engine's lock
+     * @throws DeviceException if the device has next to no local memory
+     */
+    public static ProjectRows of(DeviceContext context) {
+        ClDevice device = context.device();
+        return RowsTiling.defaults(device).stream()
+                .filter(tiling -> tiling.misfit(device).isEmpty())
+                .findFirst()
+                .map(tiling -> new ProjectRows(context, tiling))
+                .orElseThrow(() -> new DeviceException("no tiling of project_rows fits " + device + ": local memory "
+                        + device.localMemoryBytes() + " bytes"));
+    }
+
+    /**
+     * Projections by a given tiling.
+     *
+     * @param context open
+     * @param tunables one of {@link #candidates}, say
+     * @return used under the engine's lock
+     * @throws IllegalArgumentException if they are not this kernel's, or do not fit the device
+     */
+    public static ProjectRows of(DeviceContext context, Tunables tunables) {
+        RowsTiling tiling = RowsTiling.of(tunables);
+        tiling.misfit(context.device()).ifPresent(misfit -> {
+            throw new IllegalArgumentException("tunables: " + tunables + ": " + misfit);
+        });
+        return new ProjectRows(context, tiling);
+    }
+
+    /**
+     * What is worth timing on a device.
+     *
+     * @param device any
+     * @return those that fit
+     */
+    public static List<Tunables> candidates(ClDevice device) {
+        return RowsTiling.candidates(device).stream().map(RowsTiling::tunables).toList();
+    }
+
+    @Override
+    public int panel() {
+        return tiling.panel();
+    }
+
+    @Override
+    public void enqueue(ProjectionCall whole) {
+        if (whole.positions() == 0 || whole.widest() == 0) {
+            return;
+        }
+        ClKernel kernel = context.kernel("projection/project_rows.cl", "project_rows", defines(whole.storage()));
+        for (ProjectionCall call : whole.launches()) {
+            int groupPanels = tiling.groupPanels(
+                    call, (long) GROUPS_PER_CORE * context.device().computeUnits());
+            call.set(kernel).integer(groupPanels);
+            context.queue().launch(kernel, tiling.global(call, groupPanels), new long[] {1, 1, 1});
+        }
+    }
+
+    private Map<String, Object> defines(int storage) {
+        Map<String, Object> defines = new HashMap<>(tiling.tunables().values());
+        defines.put("STORAGE", storage);
+        return defines;
+    }
+}

@@ -1,0 +1,107 @@
+package dev.attention4j.opencl.projection;
+
+import dev.attention4j.DType;
+import dev.attention4j.opencl.plan.Operand;
+import dev.attention4j.opencl.runtime.ClBuffer;
+import dev.attention4j.opencl.runtime.ClKernel;
+import java.util.List;
+import java.util.stream.IntStream;
+
+/**
+ * One input and what it is projected to: the parameters of {@code opencl/projection/project_call.clh}.
+ *
+ * @param dtype how input, gate and outputs are stored
+ * @param input [batch, inputHeads, length, inputWidth], row-major from its offset on
+ * @param gate likewise; null for none
+ * @param batch of the input
+ * @param inputHeads whose widths, one after another, are the inputs of a position
+ * @param length positions of each batch row
+ * @param inputWidth of a head
+ * @param targets at least one
+ */
+public record ProjectionCall(
+        DType dtype,
+        Operand input,
+        Operand gate,
+        int batch,
+        int inputHeads,
+        int length,
+        int inputWidth,
+        List<Target> targets) {
+    /** The projections that one launch can do. */
+    static final int MOST_TARGETS = 4;
+
+    /**
+     * One projection and where its results go.
+     *
+     * @param weights as {@link PackedWeights} are, in panels of the kernel's width
+     * @param output [batch, heads, length, width], row-major
+     * @param heads that the columns make
+     * @param width of a head
+     */
+    public record Target(ClBuffer weights, ClBuffer output, int heads, int width) {
+        int columns() {
+            return heads * width;
+        }
+    }
+
+    /** How many rows the matrix has. */
+    int positions() {
+        return Math.multiplyExact(batch, length);
+    }
+
+    /** STORAGE of {@code opencl/common/storage.clh}. */
+    int storage() {
+        return dtype == DType.FLOAT32 ? 0 : dtype == DType.FLOAT16 ? 1 : 2;
+    }
+
+    /** The targets of one launch after another. */
+    List<ProjectionCall> launches() {
+        if (targets.size() <= MOST_TARGETS) {
+            return List.of(this);
+        }
+        return IntStream.range(0, (targets.size() + MOST_TARGETS - 1) / MOST_TARGETS)
+                .mapToObj(
+                        n -> with(targets.subList(n * MOST_TARGETS, Math.min(targets.size(), (n + 1) * MOST_TARGETS))))
+                .toList();
+    }
+
+    private ProjectionCall with(List<Target> some) {
+        return new ProjectionCall(dtype, input, gate, batch, inputHeads, length, inputWidth, some);
+    }
+
+    /** The columns of the widest target. */
+    int widest() {
+        return targets.stream().mapToInt(Target::columns).max().orElseThrow();
+    }
+
+    /**
+     * Sets PROJECT_PARAMETERS.
+     *
+     * @param kernel whose first parameters they are
+     * @return after these parameters
+     */
+    ClKernel.Arguments set(ClKernel kernel) {
+        Operand gates = gate == null ? input : gate;
+        ClKernel.Arguments arguments = kernel.arguments()
+                .buffer(input.buffer())
+                .longInteger(input.offset())
+                .buffer(gates.buffer())
+                .longInteger(gates.offset())
+                .integer(gate == null ? 0 : 1)
+                .integer(positions())
+                .integer(length)
+                .integer(inputHeads)
+                .integer(inputWidth);
+        for (int n = 0; n < MOST_TARGETS; n++) {
+            // A launch does as many as there are; what the other parameters are does not matter.
+            Target target = targets.get(Math.min(n, targets.size() - 1));
+            arguments
+                    .buffer(target.weights())
+                    .buffer(target.output())
+                    .integer(target.heads())
+                    .integer(target.width());
+        }
+        return arguments;
+    }
+}

@@ -1,0 +1,143 @@
+package dev.attention4j.opencl.projection;
+
+import dev.attention4j.opencl.plan.Tunables;
+import dev.attention4j.opencl.runtime.ClDevice;
+import dev.attention4j.opencl.runtime.Quirks;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.stream.Stream;
+
+/**
+ * The tunables of {@code opencl/projection/project_rows.cl}.
+ *
+ * @param vectorWidth floats of a vector
+ * @param microRows rows of a register tile
+ * @param panelVectors vectors of columns of a register tile
+ * @param tiles register tiles below each other of a work-group
+ * @param panels the most panels of columns of a work-group
+ * @param depth inputs that are brought into local memory at a time
+ */
+record RowsTiling(int vectorWidth, int microRows, int panelVectors, int tiles, int panels, int depth) {
+    /** A cache line between the rows in local memory, as in the kernel. */
+    private static final int ROW_GAP = 16;
+
+    /** The best guess for a device, then ever smaller ones, for devices with little local memory. */
+    static List<RowsTiling> defaults(ClDevice device) {
+        if (device.quirks().has(Quirks.Quirk.LOOPS_END)) {
+            return List.of(new RowsTiling(4, 2, 1, 1, 1, 64));
+        }
+        int width = vectorWidth(device);
+        // 8 x 3 sums, 3 vectors and an element fill most of the 32 registers of AVX-512; 6 x 2 the 16 of AVX2.
+        int microRows = width == 16 ? 8 : 6;
+        int panelVectors = width == 16 ? 3 : 2;
+        return List.of(
+                new RowsTiling(width, microRows, panelVectors, 8, 16, 512),
+                new RowsTiling(width, microRows, panelVectors, 4, 8, 256),
+                new RowsTiling(width, microRows, panelVectors, 2, 4, 128),
+                new RowsTiling(4, 4, 1, 1, 1, 64));
+    }
+
+    /** Register tiles that fill the registers, with short and long slices of inputs; those that the device can hold. */
+    static List<RowsTiling> candidates(ClDevice device) {
+        int width = vectorWidth(device);
+        int[][] tiles = width == 16 ? new int[][] {{8, 3}, {12, 2}, {6, 4}} : new int[][] {{6, 2}, {4, 3}, {4, 2}};
+        return Stream.of(tiles)
+                .flatMap(tile -> Stream.of(256, 512).flatMap(depth -> Stream.of(8, 16)
+                        .map(below -> new RowsTiling(width, tile[0], tile[1], below, 16, depth))))
+                .filter(tiling -> tiling.misfit(device).isEmpty())
+                .toList();
+    }
+
+    private static int vectorWidth(ClDevice device) {
+        return device.nativeVectorWidth() >= 16 ? 16 : device.nativeVectorWidth() >= 8 ? 8 : 4;
+    }
+
+    /**
+     * The tiling of these macros.
+     *
+     * @throws IllegalArgumentException if they are others, or values that the kernel does not build or work with
+     */
+    static RowsTiling of(Tunables tunables) {
+        RowsTiling tiling = new RowsTiling(
+                tunables.get("VECTOR_WIDTH"),
+                tunables.get("MICRO_ROWS"),
+                tunables.get("PANEL_VECTORS"),
+                tunables.get("TILES"),
+                tunables.get("PANELS"),
+                tunables.get("DEPTH"));
+        boolean vector = tiling.vectorWidth == 4 || tiling.vectorWidth == 8 || tiling.vectorWidth == 16;
+        if (!vector
+                || !within(tiling.microRows, 16)
+                || !within(tiling.panelVectors, 8)
+                || !within(tiling.tiles, 64)
+                || !within(tiling.panels, 64)
+                || !within(tiling.depth, 4096)
+                || !tiling.tunables().names().equals(tunables.names())) {
+            throw new IllegalArgumentException("tunables: " + tunables
+                    + ", must be VECTOR_WIDTH of 4, 8 or 16, MICRO_ROWS of 1 to 16, PANEL_VECTORS of 1 to 8, TILES and"
+                    + " PANELS of 1 to 64 and DEPTH of 1 to 4096");
+        }
+        return tiling;
+    }
+
+    private static boolean within(int value, int most) {
+        return value >= 1 && value <= most;
+    }
+
+    /** Why a device cannot take it. */
+    Optional<String> misfit(ClDevice device) {
+        return localBytes() <= device.localMemoryBytes()
+                ? Optional.empty()
+                : Optional.of(localBytes() + " bytes of local memory, the device has " + device.localMemoryBytes());
+    }
+
+    /** The macros. */
+    Tunables tunables() {
+        Map<String, Integer> values = new LinkedHashMap<>();
+        values.put("VECTOR_WIDTH", vectorWidth);
+        values.put("MICRO_ROWS", microRows);
+        values.put("PANEL_VECTORS", panelVectors);
+        values.put("TILES", tiles);
+        values.put("PANELS", panels);
+        values.put("DEPTH", depth);
+        return new Tunables(values);
+    }
+
+    int panel() {
+        return panelVectors * vectorWidth;
+    }
+
+    int rows() {
+        return tiles * microRows;
+    }
+
+    /** What the kernel declares: rows, where they go, and sums. */
+    private long localBytes() {
+        return 4L * rows() * (depth + ROW_GAP) + 8L * rows() + 4L * rows() * panels * panel();
+    }
+
+    /** Panels of a work-group: fewer where there would be fewer work-groups than wanted. */
+    int groupPanels(ProjectionCall call, long wanted) {
+        int fewer = panels;
+        while (fewer > 1 && groups(call, fewer) < wanted) {
+            fewer /= 2;
+        }
+        return fewer;
+    }
+
+    private long groups(ProjectionCall call, int groupPanels) {
+        long[] global = global(call, groupPanels);
+        return global[0] * global[1] * global[2];
+    }
+
+    long[] global(ProjectionCall call, int groupPanels) {
+        long columns = (long) groupPanels * panel();
+        return new long[] {
+            (call.widest() + columns - 1) / columns,
+            (call.positions() + rows() - 1L) / rows(),
+            call.targets().size()
+        };
+    }
+}

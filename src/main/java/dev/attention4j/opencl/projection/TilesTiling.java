@@ -1,0 +1,130 @@
+package dev.attention4j.opencl.projection;
+
+import dev.attention4j.opencl.plan.Tunables;
+import dev.attention4j.opencl.runtime.ClDevice;
+import dev.attention4j.opencl.runtime.Quirks;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * The tunables of {@code opencl/projection/project_tiles.cl}.
+ *
+ * @param localRows work-items of a work-group along the rows
+ * @param localColumns work-items of a work-group along the columns
+ * @param microRows rows of a work-item
+ * @param microVectors vectors of {@link #VECTOR_WIDTH} columns of a work-item
+ * @param depth inputs staged at a time
+ */
+record TilesTiling(int localRows, int localColumns, int microRows, int microVectors, int depth) {
+    /** For 16-byte loads. */
+    static final int VECTOR_WIDTH = 4;
+
+    /** The best guess, then ever smaller work-groups; all with one width of panels, so that weights are packed once. */
+    static List<TilesTiling> defaults(ClDevice device) {
+        if (device.quirks().has(Quirks.Quirk.LOOPS_END)) {
+            return List.of(new TilesTiling(2, 16, 1, 1, 8));
+        }
+        return List.of(
+                new TilesTiling(16, 16, 4, 1, 16),
+                new TilesTiling(8, 8, 4, 2, 16),
+                new TilesTiling(4, 4, 4, 4, 8),
+                new TilesTiling(1, 1, 4, 16, 8));
+    }
+
+    /** Register tiles from 4 x 4 to 8 x 8 sums. */
+    static List<TilesTiling> candidates(ClDevice device) {
+        return List.of(
+                        new TilesTiling(16, 16, 4, 1, 16),
+                        new TilesTiling(16, 16, 4, 1, 32),
+                        new TilesTiling(16, 16, 8, 1, 16),
+                        new TilesTiling(8, 16, 8, 1, 16),
+                        new TilesTiling(16, 16, 4, 2, 16),
+                        new TilesTiling(8, 8, 8, 2, 16),
+                        new TilesTiling(16, 16, 8, 2, 16),
+                        new TilesTiling(16, 8, 8, 2, 8))
+                .stream()
+                .filter(tiling -> tiling.misfit(device).isEmpty())
+                .toList();
+    }
+
+    /**
+     * The tiling of these macros.
+     *
+     * @throws IllegalArgumentException if they are others, or values that the kernel does not build or work with
+     */
+    static TilesTiling of(Tunables tunables) {
+        TilesTiling tiling = new TilesTiling(
+                tunables.get("LOCAL_ROWS"),
+                tunables.get("LOCAL_COLUMNS"),
+                tunables.get("MICRO_ROWS"),
+                tunables.get("MICRO_VECTORS"),
+                tunables.get("DEPTH"));
+        if (!within(tiling.localRows, 64)
+                || !within(tiling.localColumns, 64)
+                || !within(tiling.microRows, 16)
+                || !within(tiling.microVectors, 16)
+                || !within(tiling.depth, 256)
+                || !tiling.tunables().names().equals(tunables.names())) {
+            throw new IllegalArgumentException("tunables: " + tunables
+                    + ", must be LOCAL_ROWS and LOCAL_COLUMNS of 1 to 64, MICRO_ROWS and MICRO_VECTORS of 1 to 16 and"
+                    + " DEPTH of 1 to 256");
+        }
+        return tiling;
+    }
+
+    private static boolean within(int value, int most) {
+        return value >= 1 && value <= most;
+    }
+
+    /** Why a device cannot take it; a kernel as built may still want smaller work-groups. */
+    Optional<String> misfit(ClDevice device) {
+        if (groupItems() > device.maxWorkGroupSize()) {
+            return Optional.of(
+                    "work-groups of " + groupItems() + ", the device takes at most " + device.maxWorkGroupSize());
+        }
+        return localBytes() <= device.localMemoryBytes()
+                ? Optional.empty()
+                : Optional.of(localBytes() + " bytes of local memory, the device has " + device.localMemoryBytes());
+    }
+
+    /** The macros. */
+    Tunables tunables() {
+        Map<String, Integer> values = new LinkedHashMap<>();
+        values.put("LOCAL_ROWS", localRows);
+        values.put("LOCAL_COLUMNS", localColumns);
+        values.put("MICRO_ROWS", microRows);
+        values.put("MICRO_VECTORS", microVectors);
+        values.put("DEPTH", depth);
+        return new Tunables(values);
+    }
+
+    int panel() {
+        return localColumns * microVectors * VECTOR_WIDTH;
+    }
+
+    int tileRows() {
+        return localRows * microRows;
+    }
+
+    int groupItems() {
+        return localRows * localColumns;
+    }
+
+    private long localBytes() {
+        return 4L * depth * (tileRows() + panel()) + 8L * tileRows();
+    }
+
+    long[] global(ProjectionCall call) {
+        return new long[] {
+            (long) (call.widest() + panel() - 1) / panel() * localColumns,
+            (long) (call.positions() + tileRows() - 1) / tileRows() * localRows,
+            call.targets().size()
+        };
+    }
+
+    long[] group() {
+        return new long[] {localColumns, localRows, 1};
+    }
+}

@@ -1,0 +1,130 @@
+package dev.attention4j.opencl.projection;
+
+import dev.attention4j.DType;
+import dev.attention4j.Tensor;
+import dev.attention4j.opencl.plan.Operand;
+import dev.attention4j.opencl.runtime.ClBuffer;
+import dev.attention4j.opencl.runtime.DeviceContext;
+import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.List;
+
+/** Runs projections on a device and holds them to plain loops. */
+public final class ProjectionCheck {
+    private static final List<DType> DTYPES = List.of(DType.FLOAT32, DType.FLOAT16, DType.BFLOAT16);
+
+    private final DeviceContext context;
+    private final List<ClBuffer> buffers = new ArrayList<>();
+
+    ProjectionCheck(DeviceContext context) {
+        this.context = context;
+    }
+
+    /** One projection: heads and width of its results. */
+    record Columns(int heads, int width, boolean bias) {}
+
+    /**
+     * Both kernels in each storage on shapes that are as small as reach all paths but those of long inputs.
+     *
+     * @param context open
+     */
+    public static void everyKernel(DeviceContext context) {
+        ProjectionCheck check = new ProjectionCheck(context);
+        check.storages(ProjectRows.of(context));
+        check.storages(ProjectTiles.of(context));
+    }
+
+    void storages(ProjectionKernel kernel) {
+        for (DType dtype : DTYPES) {
+            check(kernel, dtype, new int[] {1, 1, 1, 1}, false, new Columns(1, 1, true));
+            // Columns beyond a panel, heads that end within a vector, rows beyond a tile.
+            check(kernel, dtype, new int[] {2, 1, 7, 19}, false, new Columns(3, 5, true));
+            Columns narrow = new Columns(1, 9, false);
+            Columns wide = new Columns(5, 16, true);
+            check(kernel, dtype, new int[] {1, 1, 53, 33}, false, wide, narrow, new Columns(2, 33, true));
+            check(kernel, dtype, new int[] {3, 4, 6, 5}, true, new Columns(1, 41, true));
+        }
+    }
+
+    /**
+     * Projects one input, random and behind other memory, and checks every result.
+     *
+     * @param kernel of the context
+     * @param dtype of input, gate and results
+     * @param shape batch, input heads, length, width of an input head
+     * @param gated whether there is a gate
+     * @param projections of the input
+     */
+    void check(ProjectionKernel kernel, DType dtype, int[] shape, boolean gated, Columns... projections) {
+        // Inputs begin behind something else.
+        Tensor input = Tensor.random(1, shape[0], shape[1], shape[2], shape[3]).to(dtype);
+        Tensor gate = gated ? scaled(Tensor.random(2, input.shape()), 4).to(dtype) : null;
+        List<ProjectionCall.Target> targets = new ArrayList<>();
+        List<PlainProjection> plain = new ArrayList<>();
+        List<Tensor> results = new ArrayList<>();
+        for (Columns one : projections) {
+            Tensor weights = Tensor.random(3 + targets.size(), (long) shape[1] * shape[3], one.heads, one.width);
+            Tensor bias = one.bias ? Tensor.random(99, one.heads, one.width) : null;
+            plain.add(new PlainProjection(input, gate, weights, bias));
+            Tensor result = Tensor.zeros(dtype, shape[0], one.heads, shape[2], one.width);
+            results.add(result);
+            ClBuffer output = acquire(result.byteSize());
+            ClBuffer packed = written(PackedWeights.pack(weights, bias, kernel.panel()), 0);
+            targets.add(new ProjectionCall.Target(packed, output, one.heads, one.width));
+        }
+        kernel.enqueue(new ProjectionCall(
+                dtype,
+                new Operand(written(input, 3), 3, new long[4]),
+                gated ? new Operand(written(gate, 5), 5, new long[4]) : null,
+                shape[0],
+                shape[1],
+                shape[2],
+                shape[3],
+                targets));
+        for (int n = 0; n < results.size(); n++) {
+            context.queue().read(targets.get(n).output(), results.get(n).bytes());
+        }
+        context.queue().finish();
+        for (int n = 0; n < results.size(); n++) {
+            String where =
+                    context.device() + " " + kernel.getClass().getSimpleName() + " " + input + " to " + projections[n];
+            plain.get(n).check(where, results.get(n));
+        }
+        release();
+    }
+
+    /** Gives back what was acquired. */
+    void release() {
+        buffers.forEach(context.pool()::release);
+        buffers.clear();
+    }
+
+    /** A tensor on the device, behind elements of poison. */
+    ClBuffer written(Tensor tensor, int offset) {
+        int skipped = offset * tensor.dtype().bytes();
+        ByteBuffer bytes = ByteBuffer.allocateDirect(Math.toIntExact(skipped + tensor.byteSize()));
+        for (int n = 0; n < skipped; n++) {
+            bytes.put(n, (byte) 0x7F);
+        }
+        bytes.put(skipped, tensor.bytes(), 0, Math.toIntExact(tensor.byteSize()));
+        ClBuffer buffer = acquire(bytes.capacity());
+        context.queue().write(buffer, bytes);
+        context.queue().finish();
+        return buffer;
+    }
+
+    /** Memory full of NaN. */
+    ClBuffer acquire(long byteSize) {
+        ClBuffer buffer = context.pool().acquire(byteSize);
+        context.queue().poison(buffer);
+        buffers.add(buffer);
+        return buffer;
+    }
+
+    private static Tensor scaled(Tensor tensor, float factor) {
+        for (int n = 0; n < tensor.floats().capacity(); n++) {
+            tensor.floats().put(n, factor * tensor.floats().get(n));
+        }
+        return tensor;
+    }
+}

@@ -1,0 +1,161 @@
+package dev.attention4j.opencl.projection;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+
+import dev.attention4j.DType;
+import dev.attention4j.Tensor;
+import dev.attention4j.opencl.plan.Operand;
+import dev.attention4j.opencl.plan.Tunables;
+import dev.attention4j.opencl.projection.ProjectionCheck.Columns;
+import dev.attention4j.opencl.runtime.ClBuffer;
+import dev.attention4j.opencl.runtime.ClDevice;
+import dev.attention4j.opencl.runtime.DeviceContext;
+import dev.attention4j.opencl.runtime.Devices;
+import dev.attention4j.opencl.runtime.Quirks;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.Function;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** Both kernels, the one for CPUs and the one for GPUs, on every OpenCL device, against plain loops. */
+class ProjectionKernelTest {
+    @TempDir
+    static Path programs;
+
+    static List<ClDevice> devices() {
+        return Devices.find().devices();
+    }
+
+    @ParameterizedTest
+    @MethodSource("devices")
+    void rows(ClDevice device) {
+        check(device, ProjectRows::of);
+    }
+
+    @ParameterizedTest
+    @MethodSource("devices")
+    void tiles(ClDevice device) {
+        check(device, ProjectTiles::of);
+    }
+
+    /** Emulators build too slowly for this many kernels. */
+    static List<ClDevice> quickDevices() {
+        List<ClDevice> quick = devices().stream()
+                .filter(device -> !device.quirks().has(Quirks.Quirk.EMULATOR))
+                .toList();
+        assertThat(quick).as("devices but emulators").isNotEmpty();
+        return quick;
+    }
+
+    /** On odd sizes, with more than one tile, panel and slice of inputs. */
+    @ParameterizedTest
+    @MethodSource("quickDevices")
+    void everyCandidate(ClDevice device) {
+        try (DeviceContext context = DeviceContext.open(device, programs)) {
+            List<ProjectionKernel> kernels = new ArrayList<>();
+            ProjectRows.candidates(device).forEach(tunables -> kernels.add(ProjectRows.of(context, tunables)));
+            ProjectTiles.candidates(device).forEach(tunables -> kernels.add(ProjectTiles.of(context, tunables)));
+            assertThat(kernels).hasSizeGreaterThan(8);
+            for (ProjectionKernel kernel : kernels) {
+                int[] shape = {3, 2, 41, 263};
+                new ProjectionCheck(context)
+                        .check(kernel, DType.FLOAT32, shape, true, new Columns(3, 37, true), new Columns(1, 9, false));
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = ';',
+            value = {
+                "VECTOR_WIDTH=8,MICRO_ROWS=6,PANEL_VECTORS=2,TILES=8,PANELS=16; must have DEPTH",
+                "VECTOR_WIDTH=3,MICRO_ROWS=6,PANEL_VECTORS=2,TILES=8,PANELS=16,DEPTH=64; VECTOR_WIDTH of 4, 8 or 16",
+                "VECTOR_WIDTH=8,MICRO_ROWS=6,PANEL_VECTORS=2,TILES=8,PANELS=16,DEPTH=64,X=1; VECTOR_WIDTH of 4, 8 or 16",
+                "VECTOR_WIDTH=8,MICRO_ROWS=16,PANEL_VECTORS=2,TILES=64,PANELS=16,DEPTH=4096; bytes of local memory",
+            })
+    void tunablesThatAreNotTheRowsKernelsAreRefused(String tunables, String message) {
+        try (DeviceContext context = DeviceContext.open(devices().get(0), programs)) {
+            assertThatIllegalArgumentException()
+                    .isThrownBy(() -> ProjectRows.of(context, Tunables.parse(tunables)))
+                    .withMessageContaining(message);
+        }
+    }
+
+    @Test
+    void tunablesThatAreNotTheTilesKernelsAreRefused() {
+        try (DeviceContext context = DeviceContext.open(devices().get(0), programs)) {
+            Tunables tunables = Tunables.parse("LOCAL_ROWS=16,LOCAL_COLUMNS=0,MICRO_ROWS=4,MICRO_VECTORS=1,DEPTH=16");
+            assertThatIllegalArgumentException()
+                    .isThrownBy(() -> ProjectTiles.of(context, tunables))
+                    .withMessageContaining("must be LOCAL_ROWS and LOCAL_COLUMNS of 1 to 64");
+        }
+    }
+
+    /** NaN and infinity reach the results that they belong to, and no other. */
+    @ParameterizedTest
+    @MethodSource("devices")
+    void whatIsNotFiniteStaysWhereItBelongs(ClDevice device) {
+        try (DeviceContext context = DeviceContext.open(device, programs)) {
+            for (ProjectionKernel kernel : List.of(ProjectRows.of(context), ProjectTiles.of(context))) {
+                ProjectionCheck check = new ProjectionCheck(context);
+                Tensor input = Tensor.random(1, 1, 1, 20, 19);
+                input.floats().put(7 * 19 + 3, Float.NaN).put(13 * 19 + 18, Float.POSITIVE_INFINITY);
+                Tensor weights = Tensor.random(2, 19, 3, 7);
+                weights.floats().put(5 * 21 + 20, Float.NaN);
+                ClBuffer output = check.acquire(4L * 20 * 21);
+                kernel.enqueue(new ProjectionCall(
+                        DType.FLOAT32,
+                        new Operand(check.written(input, 0), 0, new long[4]),
+                        null,
+                        1,
+                        1,
+                        20,
+                        19,
+                        List.of(new ProjectionCall.Target(
+                                check.written(PackedWeights.pack(weights, null, kernel.panel()), 0), output, 3, 7))));
+                Tensor result = Tensor.zeros(DType.FLOAT32, 1, 3, 20, 7);
+                context.queue().read(output, result.bytes());
+                context.queue().finish();
+                for (int head = 0; head < 3; head++) {
+                    for (int row = 0; row < 20; row++) {
+                        for (int w = 0; w < 7; w++) {
+                            float got = (float) result.get(0, head, row, w);
+                            boolean nan = row == 7 || (head == 2 && w == 6);
+                            assertThat(Float.isNaN(got))
+                                    .as("%s %d %d %d", device, head, row, w)
+                                    .isEqualTo(nan);
+                            assertThat(Float.isInfinite(got)).isEqualTo(!nan && row == 13);
+                        }
+                    }
+                }
+                check.release();
+            }
+        }
+    }
+
+    private static void check(ClDevice device, Function<DeviceContext, ProjectionKernel> kernels) {
+        try (DeviceContext context = DeviceContext.open(device, programs)) {
+            ProjectionKernel kernel = kernels.apply(context);
+            ProjectionCheck check = new ProjectionCheck(context);
+            check.storages(kernel);
+            // More projections than one launch does, and inputs that come in several slices, within a head and across.
+            Columns[] many = {
+                new Columns(1, 3, true),
+                new Columns(2, 3, false),
+                new Columns(1, 70, true),
+                new Columns(2, 4, true),
+                new Columns(7, 8, true)
+            };
+            check.check(kernel, DType.FLOAT32, new int[] {1, 1, 50, 8}, false, many);
+            check.check(kernel, DType.FLOAT32, new int[] {1, 1, 9, 1100}, false, new Columns(2, 20, true));
+            check.check(kernel, DType.FLOAT32, new int[] {1, 1, 25, 4096}, false, new Columns(1, 9, true));
+            check.check(kernel, DType.FLOAT32, new int[] {2, 7, 5, 151}, true, new Columns(1, 37, false));
+        }
+    }
+}
