@@ -53,8 +53,8 @@ final class ConformanceCommand implements Callable<Integer> {
     @Option(
             names = "--seed",
             paramLabel = "N",
-            description = "Draws random problems and the parts of the peers' grids. Default: "
-                    + Selection.DEFAULT_SEED + ".")
+            description =
+                    "Draws random problems and the parts of the peers' grids. Default: " + Selection.DEFAULT_SEED + ".")
     private Long seed;
 
     @Option(
@@ -127,7 +127,8 @@ final class ConformanceCommand implements Callable<Integer> {
             run.run(engines, found);
             if (found.plans().isEmpty()) {
                 throw new IllegalArgumentException("--plan: \"" + plan + "\", must be auto, all or a plan of "
-                        + String.join(" or ", engines.stream().map(EngineInfo::id).toList()) + " ('attend --help' and the"
+                        + String.join(
+                                " or ", engines.stream().map(EngineInfo::id).toList()) + " ('attend --help' and the"
                         + " README name them)");
             }
             return found;
@@ -136,9 +137,9 @@ final class ConformanceCommand implements Callable<Integer> {
 
     private ConformanceRecord fromFiles() throws IOException {
         if (only != null || quick || seed != null || limit != null) {
-            throw new IllegalArgumentException(
-                    "--cases: given with " + (only != null ? "--case" : quick ? "--quick" : seed != null ? "--seed" : "--limit")
-                            + ", which is of the built-in suite, must be one or the other");
+            throw new IllegalArgumentException("--cases: given with "
+                    + (only != null ? "--case" : quick ? "--quick" : seed != null ? "--seed" : "--limit")
+                    + ", which is of the built-in suite, must be one or the other");
         }
         String asked = plan(EngineOptions.AUTO);
         List<EngineInfo> engines = engines(Engines.BEST);

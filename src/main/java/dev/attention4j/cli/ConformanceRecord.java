@@ -75,8 +75,8 @@ final class ConformanceRecord implements SuiteRun.Listener, AutoCloseable {
 
     Report report(String version) {
         List<EngineInfo> run = engines.stream()
-                .filter(engine -> outcomes.stream()
-                        .anyMatch(outcome -> outcome.engine().equals(engine.id())))
+                .filter(engine ->
+                        outcomes.stream().anyMatch(outcome -> outcome.engine().equals(engine.id())))
                 .toList();
         return new Report(title, version, run, outcomes);
     }

@@ -96,8 +96,8 @@ public record Deviation(String what, double error, double plainError, String wor
                 plainError,
                 worst < 0
                         ? ""
-                        : "at " + Arrays.toString(index(worst, got.shape())) + ": got " + (float) elements[worst] + ", oracle "
-                                + (float) oracle[worst]);
+                        : "at " + Arrays.toString(index(worst, got.shape())) + ": got " + (float) elements[worst]
+                                + ", oracle " + (float) oracle[worst]);
     }
 
     private static long[] index(int flat, long... shape) {

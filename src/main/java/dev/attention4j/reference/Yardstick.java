@@ -50,29 +50,49 @@ public final class Yardstick {
      */
     public List<Deviation> measure(AttentionResult result, Attention asked) {
         List<Deviation> deviations = new ArrayList<>();
-        deviations.add(measure("output", result.output(), problem.dtype(), oracle.output(), plain.output(), problem.outputShape()));
+        deviations.add(measure(
+                "output", result.output(), problem.dtype(), oracle.output(), plain.output(), problem.outputShape()));
         if (asked.wantsWeights()) {
-            deviations.add(measure("weights", result.weights(), DType.FLOAT32, oracle.weights(), plain.weights(), problem.weightsShape()));
+            deviations.add(measure(
+                    "weights",
+                    result.weights(),
+                    DType.FLOAT32,
+                    oracle.weights(),
+                    plain.weights(),
+                    problem.weightsShape()));
         }
         if (asked.wantsLogSumExp()) {
-            deviations.add(measure("log-sum-exp", result.logSumExp(), DType.FLOAT32, oracle.logSumExp(), plain.logSumExp(), problem.logSumExpShape()));
+            deviations.add(measure(
+                    "log-sum-exp",
+                    result.logSumExp(),
+                    DType.FLOAT32,
+                    oracle.logSumExp(),
+                    plain.logSumExp(),
+                    problem.logSumExpShape()));
         }
         return deviations;
     }
 
-    private Deviation measure(
-            String what, Tensor got, DType dtype, double[] wanted, float[] ofPlain, long... shape) {
+    private Deviation measure(String what, Tensor got, DType dtype, double[] wanted, float[] ofPlain, long... shape) {
         if (got.dtype() != dtype || !Arrays.equals(got.shape(), shape)) {
-            return new Deviation(what, Double.NaN, 0, "got " + got.dtype() + " " + Arrays.toString(got.shape())
-                    + ", must be " + dtype + " " + Arrays.toString(shape));
+            return new Deviation(
+                    what,
+                    Double.NaN,
+                    0,
+                    "got " + got.dtype() + " " + Arrays.toString(got.shape()) + ", must be " + dtype + " "
+                            + Arrays.toString(shape));
         }
         double[] elements = got.toDoubleArray();
         int width = oracle.logSumExp().length == 0 ? 0 : elements.length / oracle.logSumExp().length;
         for (int n = 0; n < elements.length; n++) {
             // However small the limit allows it to be, what a query that sees nothing gets is no rounding error.
             if (oracle.logSumExp()[n / width] == Double.NEGATIVE_INFINITY && elements[n] != wanted[n]) {
-                return new Deviation(what, Double.POSITIVE_INFINITY, 0, "row " + n / width
-                        + " sees no key: got " + (float) elements[n] + ", must be " + (float) wanted[n]);
+                return new Deviation(
+                        what,
+                        Double.POSITIVE_INFINITY,
+                        0,
+                        "row " + n / width + " sees no key: got " + (float) elements[n] + ", must be "
+                                + (float) wanted[n]);
             }
         }
         return Deviation.of(what, got, wanted, ofPlain);

@@ -20,9 +20,11 @@ public record Inputs(Tensor query, Tensor key, Tensor value, Attention attention
      * @return fit for it
      */
     public static Inputs of(AttentionProblem problem) {
-        Tensor query = Tensor.random(1, problem.batch(), problem.queryHeads(), problem.queryLength(), problem.headDim());
+        Tensor query =
+                Tensor.random(1, problem.batch(), problem.queryHeads(), problem.queryLength(), problem.headDim());
         Tensor key = Tensor.random(2, problem.batch(), problem.keyValueHeads(), problem.keyLength(), problem.headDim());
-        Tensor value = Tensor.random(3, problem.batch(), problem.keyValueHeads(), problem.keyLength(), problem.valueDim());
+        Tensor value =
+                Tensor.random(3, problem.batch(), problem.keyValueHeads(), problem.keyLength(), problem.valueDim());
         return new Inputs(
                 query.to(problem.dtype()), key.to(problem.dtype()), value.to(problem.dtype()), problem.attention());
     }

@@ -139,8 +139,7 @@ public final class RowSample {
      */
     public List<Deviation> measure(AttentionResult result) {
         List<Deviation> deviations = new ArrayList<>();
-        deviations.add(deviation(
-                "output", result.output(), problem.valueDim(), Block::output, Block::outputError));
+        deviations.add(deviation("output", result.output(), problem.valueDim(), Block::output, Block::outputError));
         if (problem.attention().wantsLogSumExp()) {
             deviations.add(deviation("log-sum-exp", result.logSumExp(), 1, Block::logSumExp, Block::logSumExpError));
         }
@@ -148,11 +147,7 @@ public final class RowSample {
     }
 
     private Deviation deviation(
-            String what,
-            Tensor got,
-            int width,
-            Function<Block, double[]> oracle,
-            ToDoubleFunction<Block> ofPlain) {
+            String what, Tensor got, int width, Function<Block, double[]> oracle, ToDoubleFunction<Block> ofPlain) {
         float[] numbers = got.toFloatArray();
         double error = 0;
         double plainError = 0;

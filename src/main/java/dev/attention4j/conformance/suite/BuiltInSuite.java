@@ -53,9 +53,8 @@ final class BuiltInSuite {
         }
         boolean emulated = kind == EngineInfo.Kind.EMULATOR;
         boolean quick = selection.quick() || emulated;
-        double mostFlops = emulated
-                ? EMULATOR_FLOPS
-                : kind == EngineInfo.Kind.ORACLE ? ORACLE_FLOPS : Double.POSITIVE_INFINITY;
+        double mostFlops =
+                emulated ? EMULATOR_FLOPS : kind == EngineInfo.Kind.ORACLE ? ORACLE_FLOPS : Double.POSITIVE_INFINITY;
         List<SuiteCase> cases = new ArrayList<>(named());
         for (int n = 0; n < (quick ? QUICK_RANDOM_CASES : RANDOM_CASES); n++) {
             cases.add(ProblemCases.random(selection.seed() * SEEDS + n));

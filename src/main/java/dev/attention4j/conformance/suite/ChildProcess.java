@@ -33,8 +33,8 @@ final class ChildProcess implements AutoCloseable {
 
     ChildProcess(String classPath, List<String> arguments) throws IOException {
         folder = Files.createTempDirectory("attention4j-suite");
-        ProcessBuilder builder =
-                new ProcessBuilder(command(classPath, arguments)).redirectError(folder.resolve("log").toFile());
+        ProcessBuilder builder = new ProcessBuilder(command(classPath, arguments))
+                .redirectError(folder.resolve("log").toFile());
         // LLVM, inside some drivers, puts its signal handlers in place of the JVM's; this library chains them.
         Path signalChaining = Path.of(System.getProperty("java.home"), "lib", "libjsig.so");
         if (Files.exists(signalChaining)) {
@@ -123,7 +123,8 @@ final class ChildProcess implements AutoCloseable {
         int at = lines.indexOf(PROBLEMATIC_FRAME);
         return at < 0 || at + 1 >= lines.size()
                 ? Optional.empty()
-                : Optional.of("crashed in " + lines.get(at + 1).replaceFirst("^#\\s*", "").replaceAll("\\s+", " "));
+                : Optional.of("crashed in "
+                        + lines.get(at + 1).replaceFirst("^#\\s*", "").replaceAll("\\s+", " "));
     }
 
     private Optional<String> lastLogLine() {

@@ -83,7 +83,8 @@ final class Events {
                 switch (text(fields, "event")) {
                     case "ready" ->
                         new Ready(
-                                ((List<?>) fields.get("plans")).stream().map(String::valueOf).toList(),
+                                ((List<?>) fields.get("plans"))
+                                        .stream().map(String::valueOf).toList(),
                                 (Integer) fields.get("trials"));
                     case "begun" ->
                         new Begun((Integer) fields.get("trial"), text(fields, "case"), text(fields, "plan"));

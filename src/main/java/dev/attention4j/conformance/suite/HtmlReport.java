@@ -59,7 +59,8 @@ public final class HtmlReport {
                 .append(failed)
                 .append(" failed</p>\n");
         html.append("<p>attention4j ").append(escaped(report.version()));
-        double seconds = report.outcomes().stream().mapToDouble(Outcome::seconds).sum();
+        double seconds =
+                report.outcomes().stream().mapToDouble(Outcome::seconds).sum();
         html.append(String.format(Locale.ROOT, ", %.0f s in cases", seconds));
         if (report.count(Outcome.Status.SKIPPED) > 0) {
             html.append(", ").append(report.count(Outcome.Status.SKIPPED)).append(" left out (see below)");
@@ -71,11 +72,13 @@ public final class HtmlReport {
         Matrix matrix = Matrix.of(report.outcomes());
         Map<String, Long> plans = matrix.columns().stream()
                 .collect(Collectors.groupingBy(Matrix.Column::engine, LinkedHashMap::new, Collectors.counting()));
-        html.append("<h2>Matrix</h2>\n<p>The largest error in units of the yardstick: error ÷ the error of plain float code")
+        html.append(
+                        "<h2>Matrix</h2>\n<p>The largest error in units of the yardstick: error ÷ the error of plain float code")
                 .append(" on the same problem. An engine is right up to ")
                 .append((int) Deviation.MOST_UNITS)
                 .append("; <em>ok</em> is right where nothing is measured, – is nothing run.</p>\n");
-        html.append("<div class=\"scroll\"><table class=\"matrix\">\n<thead><tr><th rowspan=\"2\" scope=\"col\">feature</th>");
+        html.append(
+                "<div class=\"scroll\"><table class=\"matrix\">\n<thead><tr><th rowspan=\"2\" scope=\"col\">feature</th>");
         plans.forEach((engine, count) -> html.append("<th scope=\"colgroup\" colspan=\"")
                 .append(count)
                 .append("\">")
@@ -119,7 +122,9 @@ public final class HtmlReport {
             html.append(String.format(
                     Locale.ROOT, " style=\"--used:%.0f%%\"", 100 * Math.min(1, cell.units() / Deviation.MOST_UNITS)));
         }
-        html.append('>').append(kind.equals("none") ? "–" : escaped(cell.toString())).append("</td>");
+        html.append('>')
+                .append(kind.equals("none") ? "–" : escaped(cell.toString()))
+                .append("</td>");
     }
 
     private void failures() {
@@ -159,8 +164,11 @@ public final class HtmlReport {
             return;
         }
         html.append("<h2>Left out</h2>\n<ul>\n");
-        reasons.forEach((reason, count) ->
-                html.append("<li>").append(count).append(" on ").append(escaped(reason)).append("</li>\n"));
+        reasons.forEach((reason, count) -> html.append("<li>")
+                .append(count)
+                .append(" on ")
+                .append(escaped(reason))
+                .append("</li>\n"));
         html.append("</ul>\n");
     }
 
@@ -182,14 +190,18 @@ public final class HtmlReport {
     private void fact(String name, Object value) {
         String text = String.valueOf(value);
         html.append("<div><dt>").append(escaped(name)).append("</dt><dd>");
-        html.append(escaped(value instanceof List<?> list
-                ? list.stream().map(String::valueOf).collect(Collectors.joining(", "))
-                : text));
+        html.append(escaped(
+                value instanceof List<?> list
+                        ? list.stream().map(String::valueOf).collect(Collectors.joining(", "))
+                        : text));
         html.append("</dd></div>\n");
     }
 
     private static String escaped(String text) {
-        return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("\"", "&quot;");
+        return text.replace("&", "&amp;")
+                .replace("<", "&lt;")
+                .replace(">", "&gt;")
+                .replace("\"", "&quot;");
     }
 
     private static String template() throws IOException {

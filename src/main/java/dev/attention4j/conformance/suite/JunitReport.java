@@ -133,11 +133,13 @@ public final class JunitReport {
     /** Without what XML 1.0 cannot hold, however it is written: drivers print such things. */
     private static String clean(String text) {
         StringBuilder clean = new StringBuilder();
-        text.codePoints()
-                .map(c -> c == '\n' || c == '\t' || c >= ' ' && c < 0xD800 || c >= 0xE000 && c != 0xFFFE && c != 0xFFFF
-                        ? c
-                        : 0xFFFD)
-                .forEach(clean::appendCodePoint);
+        text.codePoints().map(c -> isAllowed(c) ? c : 0xFFFD).forEach(clean::appendCodePoint);
         return clean.toString();
+    }
+
+    private static boolean isAllowed(int c) {
+        boolean control = c < ' ' && c != '\n' && c != '\t';
+        boolean surrogate = c >= 0xD800 && c < 0xE000;
+        return !control && !surrogate && c != 0xFFFE && c != 0xFFFF;
     }
 }

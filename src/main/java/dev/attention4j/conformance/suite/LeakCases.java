@@ -33,7 +33,10 @@ final class LeakCases {
         add(cases, "causal", Attention.builder().causalOffsets(SEEN - QUERIES));
         add(cases, "window", Attention.builder().window(-1, 0).alignOffsets(SEEN - QUERIES));
         add(cases, "key-lengths", Attention.builder().keyLengths(SEEN));
-        add(cases, "key-lengths-and-causal", Attention.builder().keyLengths(SEEN).causal(Alignment.BOTTOM_RIGHT));
+        add(
+                cases,
+                "key-lengths-and-causal",
+                Attention.builder().keyLengths(SEEN).causal(Alignment.BOTTOM_RIGHT));
         cases.add(maskedBias());
         return cases;
     }
@@ -42,8 +45,9 @@ final class LeakCases {
         AttentionProblem problem = Shape.SMALL.problem(attention.logSumExp(true).build());
         cases.add(new SuiteCase("leaks/" + name, 1e6, problem.valueDim(), true, () -> {
             Inputs clean = Inputs.of(problem);
-            return check(clean, new Inputs(
-                    clean.query(), poisoned(clean.key()), poisoned(clean.value()), problem.attention()));
+            return check(
+                    clean,
+                    new Inputs(clean.query(), poisoned(clean.key()), poisoned(clean.value()), problem.attention()));
         }));
     }
 
@@ -58,7 +62,8 @@ final class LeakCases {
                     copy.floats().put(n, POISON[n % POISON.length]);
                 }
             }
-            Attention clean = Attention.builder().mask(mask()).bias(bias).logSumExp(true).build();
+            Attention clean =
+                    Attention.builder().mask(mask()).bias(bias).logSumExp(true).build();
             Inputs inputs = Inputs.of(Shape.SMALL.problem(clean));
             return check(inputs, inputs.with(clean.toBuilder().bias(copy).build()));
         });

@@ -27,7 +27,8 @@ final class ProblemCases {
 
     /** A problem with tensors of its own; all of its results are measured. */
     static SuiteCase of(String name, AttentionProblem problem, Supplier<Inputs> inputs) {
-        return new SuiteCase(name, flops(problem), problem.valueDim(), problem.dtype() == DType.FLOAT32, () -> check(inputs.get()));
+        return new SuiteCase(
+                name, flops(problem), problem.valueDim(), problem.dtype() == DType.FLOAT32, () -> check(inputs.get()));
     }
 
     /** The random problem of a seed. */
@@ -43,8 +44,7 @@ final class ProblemCases {
             RowSample sample = new RowSample(inputs, ORACLE_FLOPS);
             return engine -> {
                 try (AttentionResult result = attend(engine, inputs, inputs.attention())) {
-                    return Finding.of(sample.measure(result))
-                            .and(Finding.objection(sample.disagreement(result)));
+                    return Finding.of(sample.measure(result)).and(Finding.objection(sample.disagreement(result)));
                 }
             };
         });

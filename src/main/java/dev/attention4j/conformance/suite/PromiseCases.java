@@ -58,8 +58,7 @@ final class PromiseCases {
     private static void add(List<SuiteCase> cases, String name, AttentionProblem problem, Question question) {
         cases.add(new SuiteCase(name, 1e6, problem.valueDim(), problem.dtype() == DType.FLOAT32, () -> {
             Inputs inputs = Inputs.of(problem);
-            Yardstick yardstick =
-                    Yardstick.of(inputs.query(), inputs.key(), inputs.value(), inputs.attention());
+            Yardstick yardstick = Yardstick.of(inputs.query(), inputs.key(), inputs.value(), inputs.attention());
             return engine -> question.ask(engine, inputs, yardstick);
         }));
     }
@@ -67,7 +66,11 @@ final class PromiseCases {
     /** The same bits three times, with another call between. */
     private static void repeat(List<SuiteCase> cases, String name, AttentionProblem problem) {
         add(cases, "repeat/" + name, problem, (engine, inputs, yardstick) -> {
-            Inputs other = Inputs.of(Shape.SMALL.withLengths(7, 11).problem(problem.dtype(), problem.attention().mask().isPresent() ? Attention.DEFAULT : problem.attention()));
+            Inputs other = Inputs.of(Shape.SMALL
+                    .withLengths(7, 11)
+                    .problem(
+                            problem.dtype(),
+                            problem.attention().mask().isPresent() ? Attention.DEFAULT : problem.attention()));
             try (AttentionResult first = ProblemCases.attend(engine, inputs, inputs.attention());
                     AttentionResult between = ProblemCases.attend(engine, other, other.attention());
                     AttentionResult second = ProblemCases.attend(engine, inputs, inputs.attention());
@@ -75,7 +78,8 @@ final class PromiseCases {
                 Finding finding = Finding.of(yardstick.measure(first, inputs.attention()));
                 return Bits.same(first, second) && Bits.same(first, third)
                         ? finding
-                        : finding.and(Finding.objection("the same call gave other bits, beside a call by " + between.plan()));
+                        : finding.and(
+                                Finding.objection("the same call gave other bits, beside a call by " + between.plan()));
             }
         });
     }
@@ -118,7 +122,9 @@ final class PromiseCases {
         try (AttentionResult one = first.join();
                 AttentionResult two = second.join()) {
             Finding finding = Finding.of(yardstick.measure(one, inputs.attention()));
-            return Bits.same(one, two) ? finding : finding.and(Finding.objection("two calls at once gave different bits"));
+            return Bits.same(one, two)
+                    ? finding
+                    : finding.and(Finding.objection("two calls at once gave different bits"));
         }
     }
 

@@ -18,21 +18,40 @@ final class RefusalCases {
 
     static List<SuiteCase> all() {
         List<SuiteCase> cases = new ArrayList<>();
-        shaped(cases, "key-width", "key", right -> new Inputs(
-                right.query(), right.key().slice(3, 0, 3), right.value(), right.attention()));
-        shaped(cases, "key-batch", "key", right -> new Inputs(
-                right.query(), right.key().slice(0, 0, 1), right.value(), right.attention()));
-        shaped(cases, "value-length", "value", right -> new Inputs(
-                right.query(), right.key(), right.value().slice(2, 0, 3), right.attention()));
-        shaped(cases, "heads-in-no-groups", "query", right -> new Inputs(
-                right.query().slice(1, 0, 3), right.key(), right.value(), right.attention()));
-        shaped(cases, "axes", "query", right -> new Inputs(
-                right.query().reshape(Shape.BATCH * Shape.HEADS, Shape.QUERIES, Shape.SMALL.headDim()),
-                right.key(),
-                right.value(),
-                right.attention()));
-        shaped(cases, "types", "key", right -> new Inputs(
-                right.query(), right.key().to(DType.FLOAT16), right.value(), right.attention()));
+        shaped(
+                cases,
+                "key-width",
+                "key",
+                right -> new Inputs(right.query(), right.key().slice(3, 0, 3), right.value(), right.attention()));
+        shaped(
+                cases,
+                "key-batch",
+                "key",
+                right -> new Inputs(right.query(), right.key().slice(0, 0, 1), right.value(), right.attention()));
+        shaped(
+                cases,
+                "value-length",
+                "value",
+                right -> new Inputs(right.query(), right.key(), right.value().slice(2, 0, 3), right.attention()));
+        shaped(
+                cases,
+                "heads-in-no-groups",
+                "query",
+                right -> new Inputs(right.query().slice(1, 0, 3), right.key(), right.value(), right.attention()));
+        shaped(
+                cases,
+                "axes",
+                "query",
+                right -> new Inputs(
+                        right.query().reshape(Shape.BATCH * Shape.HEADS, Shape.QUERIES, Shape.SMALL.headDim()),
+                        right.key(),
+                        right.value(),
+                        right.attention()));
+        shaped(
+                cases,
+                "types",
+                "key",
+                right -> new Inputs(right.query(), right.key().to(DType.FLOAT16), right.value(), right.attention()));
         option(cases, "mask-shape", "mask", Attention.builder().mask(ScoreCases.filled(true, Shape.KEYS + 1)));
         option(cases, "bias-shape", "bias", Attention.builder().bias(Tensor.random(1, 3, 1, 1, 1)));
         option(cases, "key-lengths", "keyLengths", Attention.builder().keyLengths(Shape.KEYS + 1));
@@ -71,8 +90,8 @@ final class RefusalCases {
         } catch (IllegalArgumentException e) {
             return e.getMessage() != null && e.getMessage().startsWith(argument + ":")
                     ? Finding.RIGHT
-                    : Finding.objection("bad " + argument + " is refused by \"" + e.getMessage() + "\", must begin with \""
-                            + argument + ":\"");
+                    : Finding.objection("bad " + argument + " is refused by \"" + e.getMessage()
+                            + "\", must begin with \"" + argument + ":\"");
         }
     }
 }

@@ -5,8 +5,8 @@ import static dev.attention4j.conformance.suite.Shape.HEADS;
 import static dev.attention4j.conformance.suite.Shape.KEYS;
 import static dev.attention4j.conformance.suite.Shape.QUERIES;
 
-import dev.attention4j.Alignment;
 import dev.attention4j.AlibiSlopes;
+import dev.attention4j.Alignment;
 import dev.attention4j.Attention;
 import dev.attention4j.AttentionBuilder;
 import dev.attention4j.DType;
@@ -43,8 +43,14 @@ final class ScoreCases {
         add(cases, "bias/batch", Attention.builder().bias(bias(6, false, BATCH, 1, 1, KEYS)));
         add(cases, "bias/of-each-query", Attention.builder().bias(bias(7, false, QUERIES, 1)));
         add(cases, "bias/everything", Attention.builder().bias(bias(8, true, BATCH, HEADS, QUERIES, KEYS)));
-        add(cases, "bias/float16", Attention.builder().bias(bias(9, true, HEADS, QUERIES, KEYS).to(DType.FLOAT16)));
-        add(cases, "bias/permuted", Attention.builder().bias(bias(10, false, KEYS, QUERIES).permute(1, 0)));
+        add(
+                cases,
+                "bias/float16",
+                Attention.builder().bias(bias(9, true, HEADS, QUERIES, KEYS).to(DType.FLOAT16)));
+        add(
+                cases,
+                "bias/permuted",
+                Attention.builder().bias(bias(10, false, KEYS, QUERIES).permute(1, 0)));
         add(cases, "mask/keys", Attention.builder().mask(mask(11, KEYS)));
         add(cases, "mask/queries-keys", Attention.builder().mask(mask(12, QUERIES, KEYS)));
         add(cases, "mask/heads", Attention.builder().mask(mask(13, HEADS, 1, KEYS)));
@@ -52,12 +58,24 @@ final class ScoreCases {
         add(cases, "mask/everything", Attention.builder().mask(mask(15, BATCH, HEADS, QUERIES, KEYS)));
         add(cases, "mask/all-true", Attention.builder().mask(filled(true, QUERIES, KEYS)));
         add(cases, "mask/one-key-each", Attention.builder().mask(diagonal()));
-        add(cases, "mask/and-bias", Attention.builder().mask(mask(16, QUERIES, KEYS)).bias(bias(17, true, HEADS, 1, KEYS)));
-        add(cases, "mask/and-causal", Attention.builder().mask(mask(18, BATCH, 1, 1, KEYS)).causal(Alignment.BOTTOM_RIGHT));
+        add(
+                cases,
+                "mask/and-bias",
+                Attention.builder().mask(mask(16, QUERIES, KEYS)).bias(bias(17, true, HEADS, 1, KEYS)));
+        add(
+                cases,
+                "mask/and-causal",
+                Attention.builder().mask(mask(18, BATCH, 1, 1, KEYS)).causal(Alignment.BOTTOM_RIGHT));
         add(cases, "alibi/heads", Attention.builder().alibiSlopes(AlibiSlopes.geometric(HEADS)));
         add(cases, "alibi/batch", Attention.builder().alibiSlopes(slopes(BATCH * HEADS)));
-        add(cases, "alibi/causal", Attention.builder().alibiSlopes(slopes(HEADS)).causal(Alignment.BOTTOM_RIGHT));
-        add(cases, "alibi/offsets", Attention.builder().alibiSlopes(slopes(HEADS)).alignOffsets(-3, 11));
+        add(
+                cases,
+                "alibi/causal",
+                Attention.builder().alibiSlopes(slopes(HEADS)).causal(Alignment.BOTTOM_RIGHT));
+        add(
+                cases,
+                "alibi/offsets",
+                Attention.builder().alibiSlopes(slopes(HEADS)).alignOffsets(-3, 11));
         add(cases, "sinks/heads", Attention.builder().sinks(sinks()));
         add(cases, "sinks/large", Attention.builder().sinks(filledWith(10)));
         add(cases, "sinks/none-for-some", Attention.builder().sinks(1, NEVER, -2, NEVER));
@@ -82,7 +100,8 @@ final class ScoreCases {
     /** All results are asked for; plans that cannot return weights are asked for the others. */
     private static void add(List<SuiteCase> cases, String name, AttentionBuilder attention) {
         cases.add(ProblemCases.of(
-                name, Shape.SMALL.problem(attention.logSumExp(true).weights(true).build())));
+                name,
+                Shape.SMALL.problem(attention.logSumExp(true).weights(true).build())));
     }
 
     /** Two of three keys, drawn from a seed; the first of a row always. */

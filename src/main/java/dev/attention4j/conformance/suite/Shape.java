@@ -19,8 +19,7 @@ record Shape(int batch, int heads, int keyValueHeads, int queries, int keys, int
     }
 
     AttentionProblem problem(DType dtype, Attention attention) {
-        return new AttentionProblem(
-                batch, heads, keyValueHeads, queries, keys, headDim, valueDim, dtype, attention);
+        return new AttentionProblem(batch, heads, keyValueHeads, queries, keys, headDim, valueDim, dtype, attention);
     }
 
     Shape withLengths(int newQueries, int newKeys) {

@@ -55,8 +55,8 @@ final class ShapeCases {
                 .permute(1, 2, 3, 0));
         // A part of a larger tensor, that begins at an odd element.
         laidOut(cases, "layout/slice", problem, tensor -> {
-            Tensor larger = Tensor.random(
-                    9, tensor.size(0) + 1, tensor.size(1), tensor.size(2) + 3, tensor.size(3) + 5);
+            Tensor larger =
+                    Tensor.random(9, tensor.size(0) + 1, tensor.size(1), tensor.size(2) + 3, tensor.size(3) + 5);
             Tensor part = larger;
             for (int axis = 0; axis < 4; axis++) {
                 part = part.slice(axis, larger.size(axis) - tensor.size(axis), larger.size(axis));
@@ -81,9 +81,24 @@ final class ShapeCases {
         for (DType dtype : new DType[] {DType.FLOAT16, DType.BFLOAT16}) {
             String name = dtype.name().toLowerCase(Locale.ROOT) + "/";
             stored(cases, name + "plain", dtype, Shape.SMALL, Attention.builder());
-            stored(cases, name + "causal", dtype, Shape.SMALL, Attention.builder().causal(Alignment.BOTTOM_RIGHT));
-            stored(cases, name + "key-lengths", dtype, Shape.SMALL, Attention.builder().keyLengths(0, 30));
-            stored(cases, name + "mask", dtype, Shape.SMALL, Attention.builder().mask(ScoreCases.mask(1, QUERIES, KEYS)));
+            stored(
+                    cases,
+                    name + "causal",
+                    dtype,
+                    Shape.SMALL,
+                    Attention.builder().causal(Alignment.BOTTOM_RIGHT));
+            stored(
+                    cases,
+                    name + "key-lengths",
+                    dtype,
+                    Shape.SMALL,
+                    Attention.builder().keyLengths(0, 30));
+            stored(
+                    cases,
+                    name + "mask",
+                    dtype,
+                    Shape.SMALL,
+                    Attention.builder().mask(ScoreCases.mask(1, QUERIES, KEYS)));
             stored(cases, name + "one-query", dtype, Shape.SMALL.withLengths(1, 257), Attention.builder());
             stored(cases, name + "odd-widths", dtype, Shape.SMALL.withWidths(33, 35), Attention.builder());
         }
@@ -101,16 +116,36 @@ final class ShapeCases {
         add(cases, "empty/no-queries", Shape.SMALL.withLengths(0, KEYS), all);
         add(cases, "empty/no-keys", Shape.SMALL.withLengths(QUERIES, 0), all);
         add(cases, "empty/neither", Shape.SMALL.withLengths(0, 0), all);
-        add(cases, "unseen/by-mask", Shape.SMALL, asked(Attention.builder().mask(ScoreCases.filled(false, QUERIES, KEYS))));
-        add(cases, "unseen/by-mask-of-a-row", Shape.SMALL, asked(Attention.builder().mask(half())));
+        add(
+                cases,
+                "unseen/by-mask",
+                Shape.SMALL,
+                asked(Attention.builder().mask(ScoreCases.filled(false, QUERIES, KEYS))));
+        add(
+                cases,
+                "unseen/by-mask-of-a-row",
+                Shape.SMALL,
+                asked(Attention.builder().mask(half())));
         add(
                 cases,
                 "unseen/by-bias",
                 Shape.SMALL,
                 asked(Attention.builder().bias(Tensor.of(new float[] {Float.NEGATIVE_INFINITY}, 1))));
-        add(cases, "unseen/by-causal", Shape.SMALL.withLengths(37, 19), asked(Attention.builder().causal(Alignment.BOTTOM_RIGHT)));
-        add(cases, "unseen/by-window", Shape.SMALL.withLengths(60, 20), asked(Attention.builder().window(2, 2)));
-        add(cases, "unseen/by-key-length", Shape.SMALL, asked(Attention.builder().keyLengths(0, 0)));
+        add(
+                cases,
+                "unseen/by-causal",
+                Shape.SMALL.withLengths(37, 19),
+                asked(Attention.builder().causal(Alignment.BOTTOM_RIGHT)));
+        add(
+                cases,
+                "unseen/by-window",
+                Shape.SMALL.withLengths(60, 20),
+                asked(Attention.builder().window(2, 2)));
+        add(
+                cases,
+                "unseen/by-key-length",
+                Shape.SMALL,
+                asked(Attention.builder().keyLengths(0, 0)));
         add(cases, "unseen/by-offset", Shape.SMALL, asked(Attention.builder().causalOffsets(-1000)));
     }
 

@@ -30,6 +30,9 @@ public final class SuiteRun {
     /** After so many that are no trial's fault, an engine is not. */
     private static final int ENGINE_FAULTS = 3;
 
+    /** The most time until a child has started and listed its devices: no case's, so never less than this. */
+    private static final Duration START_LIMIT = Duration.ofMinutes(5);
+
     /** The feature of what goes wrong outside all cases. */
     private static final String ENGINE = "engine";
 
@@ -129,13 +132,15 @@ public final class SuiteRun {
         /** Until the child's end, good or bad. */
         private void listen(ChildProcess child) {
             Events.Begun running = null;
+            Duration wait = START_LIMIT.compareTo(limit) > 0 ? START_LIMIT : limit;
             long start = System.nanoTime();
             while (true) {
-                Optional<Events.Event> event = child.next(limit);
+                Optional<Events.Event> event = child.next(wait);
                 if (event.isEmpty()) {
-                    fault(running, Status.HUNG, "did not end within " + limit.toSeconds() + " s", start);
+                    fault(running, Status.HUNG, "did not end within " + wait.toSeconds() + " s", start);
                     return;
                 }
+                wait = limit;
                 if (event.get() instanceof Events.Done) {
                     return;
                 }

@@ -15,6 +15,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 
 /**
@@ -69,7 +70,9 @@ final class Worker {
         List<String> plans = plans();
         int count = plans.size() * cases.size();
         events.ready(plans, count);
-        for (int number = assignment.from() / Math.max(1, plans.size()); number < cases.size() && !plans.isEmpty(); number++) {
+        for (int number = assignment.from() / Math.max(1, plans.size());
+                number < cases.size() && !plans.isEmpty();
+                number++) {
             SuiteCase one = cases.get(number);
             SuiteCase.Check check = null;
             RuntimeException undrawn = null;
@@ -84,9 +87,15 @@ final class Worker {
                     end(trial, one, plan, Status.FAILED, "not run: the plan crashed or hung too often");
                     continue;
                 }
-                if (!assignment.selection().only().isPresent()
-                        && Builds.isTooSlow(info, plan, one, assignment.selection().quick())) {
-                    end(trial, one, plan, Status.SKIPPED, "no build of its own for this width of values and storage, which takes seconds");
+                if (assignment.selection().only().isEmpty()
+                        && Builds.isTooSlow(
+                                info, plan, one, assignment.selection().quick())) {
+                    end(
+                            trial,
+                            one,
+                            plan,
+                            Status.SKIPPED,
+                            "no build of its own for this width of values and storage, which takes seconds");
                     continue;
                 }
                 try {
@@ -145,15 +154,15 @@ final class Worker {
     }
 
     private void end(int trial, SuiteCase one, String plan, Status status, String detail) {
-        events.end(
-                trial,
-                Outcome.of(one.name(), info.id(), plan, status, Double.NaN, Double.NaN, detail, 0));
+        events.end(trial, Outcome.of(one.name(), info.id(), plan, status, Double.NaN, Double.NaN, detail, 0));
     }
 
     /** Poisoned, so that a kernel that reads what nobody wrote is found. */
     private AttentionEngine engine(String plan) {
         return engines.computeIfAbsent(
-                plan, fresh -> Engines.open(info.id(), EngineOptions.DEFAULT.withPoison(true).withPlan(fresh)));
+                plan,
+                fresh -> Engines.open(
+                        info.id(), EngineOptions.DEFAULT.withPoison(true).withPlan(fresh)));
     }
 
     private static String thrown(Throwable e) {
@@ -190,9 +199,9 @@ final class Worker {
                     new Selection(
                             Boolean.parseBoolean(arguments[2]),
                             Long.parseLong(arguments[3]),
-                            java.util.Optional.of(arguments[4]).filter(name -> !name.equals(ANY))),
+                            Optional.of(arguments[4]).filter(name -> !name.equals(ANY))),
                     Integer.parseInt(arguments[5]),
-                    Set.of(arguments[6].split(" ")));
+                    Set.of(arguments[6].split(" ", -1)));
         }
     }
 }

@@ -33,20 +33,52 @@ class BuiltInSuiteTest {
         names(QUICK, Kind.GPU).forEach(name -> features.add(SuiteCase.feature(name)));
         assertThat(features)
                 .contains(
-                        "real", "plain", "layout", "scale", "softcap", "order", "bias", "mask", "causal", "offsets",
-                        "window", "key-lengths", "packed", "alibi", "sinks", "unseen", "empty", "leaks", "heads",
-                        "width", "length", "float16", "bfloat16", "log-sum-exp", "weights", "refusal", "repeat",
-                        "resident", "async", "random", "flash-attn", "pytorch", "xformers", "ggml");
+                        "real",
+                        "plain",
+                        "layout",
+                        "scale",
+                        "softcap",
+                        "order",
+                        "bias",
+                        "mask",
+                        "causal",
+                        "offsets",
+                        "window",
+                        "key-lengths",
+                        "packed",
+                        "alibi",
+                        "sinks",
+                        "unseen",
+                        "empty",
+                        "leaks",
+                        "heads",
+                        "width",
+                        "length",
+                        "float16",
+                        "bfloat16",
+                        "log-sum-exp",
+                        "weights",
+                        "refusal",
+                        "repeat",
+                        "resident",
+                        "async",
+                        "random",
+                        "flash-attn",
+                        "pytorch",
+                        "xformers",
+                        "ggml");
     }
 
     @Test
     void aSeedSelectsTheSameCasesAgainAndAnotherSeedOthers() {
         assertThat(names(QUICK, Kind.GPU)).isEqualTo(names(QUICK, Kind.GPU));
         List<String> others = names(new Selection(true, 2, Optional.empty()), Kind.GPU);
-        assertThat(others).doesNotContainAnyElementsOf(names(QUICK, Kind.GPU).stream()
-                .filter(name -> name.startsWith("random/"))
-                .toList());
-        assertThat(others).containsAll(BuiltInSuite.named().stream().map(SuiteCase::name).toList());
+        assertThat(others)
+                .doesNotContainAnyElementsOf(names(QUICK, Kind.GPU).stream()
+                        .filter(name -> name.startsWith("random/"))
+                        .toList());
+        assertThat(others)
+                .containsAll(BuiltInSuite.named().stream().map(SuiteCase::name).toList());
     }
 
     @Test
@@ -59,6 +91,7 @@ class BuiltInSuiteTest {
 
     @Test
     void oneCaseIsOneCase() {
-        assertThat(names(new Selection(false, 1, Optional.of("random/7")), Kind.EMULATOR)).containsExactly("random/7");
+        assertThat(names(new Selection(false, 1, Optional.of("random/7")), Kind.EMULATOR))
+                .containsExactly("random/7");
     }
 }

@@ -83,7 +83,7 @@ final class FaultyEngine implements AttentionEngine {
             field.setAccessible(true);
             unsafe.getMethod("putAddress", long.class, long.class).invoke(field.get(null), 0L, 0L);
         } catch (ReflectiveOperationException e) {
-            throw new AssertionError(e);
+            throw new LinkageError("sun.misc.Unsafe", e);
         }
     }
 
@@ -96,8 +96,7 @@ final class FaultyEngine implements AttentionEngine {
     }
 
     @Override
-    public CompletableFuture<AttentionResult> attendAsync(
-            Tensor query, Tensor key, Tensor value, Attention attention) {
+    public CompletableFuture<AttentionResult> attendAsync(Tensor query, Tensor key, Tensor value, Attention attention) {
         return oracle.attendAsync(query, key, value, attention);
     }
 

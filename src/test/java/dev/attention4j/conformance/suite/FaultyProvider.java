@@ -10,8 +10,8 @@ import java.util.Optional;
 
 /** Engines that do all that a driver should not; only a JVM whose class path has its service file knows them. */
 public final class FaultyProvider implements EngineProvider {
-    static final EngineInfo FAULTY =
-            new EngineInfo("faulty", EngineInfo.Kind.ORACLE, "an engine with faults", "tests", "<none>", Map.of("faults", 3));
+    static final EngineInfo FAULTY = new EngineInfo(
+            "faulty", EngineInfo.Kind.ORACLE, "an engine with faults", "tests", "<none>", Map.of("faults", 3));
     static final EngineInfo LOST =
             new EngineInfo("lost", EngineInfo.Kind.GPU, "an engine that does not open", "tests", "none", Map.of());
     static final int LOST_EXIT_CODE = 17;

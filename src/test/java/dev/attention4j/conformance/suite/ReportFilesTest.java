@@ -93,7 +93,9 @@ class ReportFilesTest {
     @Test
     void nothingCheckedIsNoSuccess() {
         assertThat(report.succeeded()).isFalse();
-        assertThat(new Report("", "", List.of(), report.outcomes().subList(0, 4)).succeeded()).isTrue();
-        assertThat(new Report("", "", List.of(), report.outcomes().subList(3, 4)).succeeded()).isFalse();
+        assertThat(new Report("", "", List.of(), report.outcomes().subList(0, 4)).succeeded())
+                .isTrue();
+        assertThat(new Report("", "", List.of(), report.outcomes().subList(3, 4)).succeeded())
+                .isFalse();
     }
 }

@@ -2,6 +2,7 @@ package dev.attention4j.conformance.suite;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.groups.Tuple.tuple;
 
 import dev.attention4j.EngineInfo;
 import dev.attention4j.EngineProvider;
@@ -60,27 +61,29 @@ class SuiteRunTest {
         run(QUICK, SuiteRun.ALL_PLANS).run(List.of(FaultyProvider.FAULTY), listener);
 
         assertThat(outcomes).hasSize(trials.get("faulty"));
-        assertThat(outcomes).extracting(one -> one.caseName() + " " + one.plan()).doesNotHaveDuplicates();
+        assertThat(outcomes)
+                .extracting(one -> one.caseName() + " " + one.plan())
+                .doesNotHaveDuplicates();
         assertThat(of(FaultyEngine.RIGHT)).hasSizeGreaterThan(100).allMatch(one -> one.status() == Status.PASSED);
 
-        List<Outcome> faults =
-                of(FaultyEngine.FAULTY).filter(one -> one.status() != Status.PASSED).toList();
+        List<Outcome> faults = of(FaultyEngine.FAULTY)
+                .filter(one -> one.status() != Status.PASSED)
+                .toList();
         assertThat(faults)
                 .extracting(Outcome::caseName, Outcome::status)
                 .containsExactly(
-                        org.assertj.core.groups.Tuple.tuple(FaultyEngine.WRONG_CASE, Status.FAILED),
-                        org.assertj.core.groups.Tuple.tuple(FaultyEngine.HANGING_CASE, Status.HUNG),
-                        org.assertj.core.groups.Tuple.tuple(FaultyEngine.CRASHING_CASE, Status.CRASHED));
+                        tuple(FaultyEngine.WRONG_CASE, Status.FAILED),
+                        tuple(FaultyEngine.HANGING_CASE, Status.HUNG),
+                        tuple(FaultyEngine.CRASHING_CASE, Status.CRASHED));
         assertThat(faults.get(0).detail()).startsWith("output: error 1.00e+03").contains("at [0, 0, 0, 3]: got 1000.0");
-        assertThat(faults.get(0).reproduce())
-                .isEqualTo("conformance --case scale/given --device faulty --plan faulty");
+        assertThat(faults.get(0).reproduce()).isEqualTo("conformance --case scale/given --device faulty --plan faulty");
         assertThat(faults.get(1).detail()).isEqualTo("did not end within 40 s");
-        assertThat(faults.get(2).detail()).matches("the JVM ended with exit code \\d+: crashed in .*Unsafe_PutAddress.*|"
-                + "the JVM ended with exit code \\d+: crashed in .*");
+        assertThat(faults.get(2).detail()).matches("the JVM ended with exit code \\d+: crashed in .+");
 
         // Three crashes are enough: the plan is not run any more.
-        List<Outcome> doomed =
-                of(FaultyEngine.DOOMED).filter(one -> one.status() != Status.PASSED).toList();
+        List<Outcome> doomed = of(FaultyEngine.DOOMED)
+                .filter(one -> one.status() != Status.PASSED)
+                .toList();
         assertThat(doomed).filteredOn(one -> one.status() == Status.CRASHED).hasSize(3);
         assertThat(doomed)
                 .filteredOn(one -> one.status() == Status.FAILED)
