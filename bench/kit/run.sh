@@ -226,7 +226,7 @@ else
     say "-- torch: there is no $python here"
 fi
 
-command_line conformance 90 "known results, every device and plan" conformance --device all --plan all \
+command_line conformance 90 "known results, every device and plan" conformance --case real/sentences \
     --json "$steps/conformance.json"
 show 3
 

@@ -2,6 +2,7 @@ package dev.attention4j;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.attention4j.conformance.problems.RandomProblem;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.params.ParameterizedTest;

@@ -12,6 +12,7 @@ import dev.attention4j.Engines;
 import dev.attention4j.Tensor;
 import dev.attention4j.io.Safetensors;
 import dev.attention4j.io.SafetensorsFile;
+import dev.attention4j.reference.Deviation;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
@@ -163,9 +164,9 @@ final class AttendCommand implements Callable<Integer> {
             AttentionResult result,
             PrintWriter screen) {
         boolean right = true;
-        for (Verification verification : Verification.of(problem, query, key, value, result)) {
-            line(screen, "verify", verification.toString());
-            right &= verification.passes();
+        for (Deviation deviation : Verification.of(problem, query, key, value, result)) {
+            line(screen, "verify", deviation.toString());
+            right &= deviation.isAllowed();
         }
         return right;
     }

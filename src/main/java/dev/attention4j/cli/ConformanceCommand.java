@@ -3,31 +3,33 @@ package dev.attention4j.cli;
 import dev.attention4j.EngineInfo;
 import dev.attention4j.EngineOptions;
 import dev.attention4j.Engines;
-import dev.attention4j.conformance.BuiltInCases;
 import dev.attention4j.conformance.CaseOutcome;
 import dev.attention4j.conformance.CaseSource;
 import dev.attention4j.conformance.ConformanceSuite;
+import dev.attention4j.conformance.suite.Outcome;
+import dev.attention4j.conformance.suite.Report;
+import dev.attention4j.conformance.suite.Selection;
+import dev.attention4j.conformance.suite.SuiteRun;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.LinkedHashMap;
+import java.time.Duration;
 import java.util.List;
-import java.util.Locale;
-import java.util.Map;
-import java.util.TreeMap;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
-/** {@code conformance}: cases with known results, on each engine. */
+/** {@code conformance}: the built-in suite, or cases from files, on each engine. */
 @Command(
         name = "conformance",
         description = {
-            "Runs cases with known results on an engine, or on all.",
-            "Prints a line for each failure and, last, 'N passed, N failed'."
+            "Checks engines: by the built-in suite on every device and plan, or by"
+                    + " files of cases with known results on one.",
+            "Prints a line for each failure and the line that runs it again, a matrix of errors, and, last,"
+                    + " 'N passed, N failed'."
         })
 final class ConformanceCommand implements Callable<Integer> {
     @Spec
@@ -36,110 +38,153 @@ final class ConformanceCommand implements Callable<Integer> {
     @Option(
             names = "--cases",
             paramLabel = "DIR",
-            description = "Every *.safetensors under DIR is a case. Default: the built-in cases.")
+            description = "Every *.safetensors under DIR is a case. Default: the built-in suite.")
     private Path cases;
+
+    @Option(names = "--case", paramLabel = "NAME", description = "Run this case of the built-in suite alone.")
+    private String only;
+
+    @Option(
+            names = "--quick",
+            description = "Fewer random problems, and only the small ones of the peers' grids. Within a minute on a CPU"
+                    + " once its kernels are built; without it, ten.")
+    private boolean quick;
+
+    @Option(
+            names = "--seed",
+            paramLabel = "N",
+            description =
+                    "Draws random problems and the parts of the peers' grids. Default: " + Selection.DEFAULT_SEED + ".")
+    private Long seed;
+
+    @Option(
+            names = "--limit",
+            paramLabel = "SECONDS",
+            description = "A case of the built-in suite that takes longer has hung. Default: 120.")
+    private Integer limit;
 
     @Option(
             names = "--device",
             paramLabel = "ID",
-            defaultValue = Engines.BEST,
             description = "Where to compute: all, best, an index or id as 'devices' prints it,"
-                    + " a part of a device's name, cpu or oracle. Default: best.")
+                    + " a part of a device's name, cpu or oracle. Default: all; best with --cases.")
     private String device;
 
     @Option(
             names = "--plan",
             paramLabel = "P",
-            defaultValue = EngineOptions.AUTO,
-            description = "How engines compute: auto, one plan's name, or all for each plan in turn. Default: auto.")
+            description = "How engines compute: auto, one plan's name, or all for each plan in turn. Default: all; auto"
+                    + " with --cases.")
     private String plan;
 
     @Option(names = "--json", paramLabel = "FILE", description = "Also write every outcome to FILE as JSON.")
     private Path json;
 
+    @Option(names = "--junit", paramLabel = "FILE", description = "Also write every outcome to FILE as JUnit's XML.")
+    private Path junit;
+
+    @Option(
+            names = "--html",
+            paramLabel = "FILE",
+            description = "Also write devices, matrix and failures to FILE as a page for a browser.")
+    private Path html;
+
     @Override
     public Integer call() throws IOException {
-        PrintWriter out = spec.commandLine().getOut();
         OutputFile.check("--json", json);
-        List<EngineInfo> engines = device.equals(DeviceOption.ALL) ? Engines.list() : List.of(Engines.resolve(device));
-        List<CaseSource> sources = cases == null ? BuiltInCases.all() : ConformanceSuite.find(cases);
-        ConformanceSuite suite = ConformanceSuite.of(sources, engines, plan, EngineOptions.DEFAULT);
-        if (engines.size() == 1) {
-            DeviceOption.explainFallback(
-                    device, engines.get(0), spec.commandLine().getErr());
+        OutputFile.check("--junit", junit);
+        OutputFile.check("--html", html);
+        ConformanceRecord found = cases == null ? builtIn() : fromFiles();
+        PrintWriter out = spec.commandLine().getOut();
+        Report report = found.report(Version.number());
+        ConformanceText.print(report, cases == null && only == null, out);
+        ConformanceText.write(report, json, junit, html, out);
+        if (report.outcomes().stream().allMatch(outcome -> outcome.status() == Outcome.Status.SKIPPED)) {
+            out.println(
+                    cases == null
+                            ? "Nothing was checked: no plan that was asked for does this."
+                            : "Nothing was checked: this version knows none of these cases.");
         }
-        out.println(sources.size() + (sources.size() == 1 ? " case" : " cases") + " on: "
-                + String.join(", ", suite.runs()));
-
-        List<CaseOutcome> outcomes = new ArrayList<>();
-        List<String> waiting = new ArrayList<>();
-        ConformanceSuite.Totals totals;
-        try (Progress progress = Progress.start("conformance", suite.size())) {
-            totals = suite.run(outcome -> {
-                outcomes.add(outcome);
-                if (outcome.status() == CaseOutcome.Status.FAILED) {
-                    waiting.add(outcome.toString());
-                    progress.say(waiting.size() + " failed");
-                }
-                progress.step();
-                // A line would tear the bar; without a bar nobody should wait for it.
-                if (!progress.isShown()) {
-                    print(waiting, out);
-                }
-            });
-        }
-        print(waiting, out);
-        summary(outcomes, CaseOutcome.Status.SKIPPED, "skipped", out);
-        summary(outcomes, CaseOutcome.Status.PASSED, "passed in part", out);
-        if (json != null) {
-            JsonFile.write(json, all(suite, totals, outcomes));
-            out.println("Written to " + json);
-        }
-        if (totals.passed() + totals.failed() == 0) {
-            out.println("Nothing was checked: this version knows none of these cases.");
-        }
-        out.println(totals.passed() + " passed, " + totals.failed() + " failed");
-        return totals.succeeded() ? Main.OK : Main.CHECK_FAILED;
+        out.println(ConformanceText.totals(report));
+        return report.succeeded() ? Main.OK : Main.CHECK_FAILED;
     }
 
-    private static void print(List<String> lines, PrintWriter out) {
-        for (String line : lines) {
-            out.println(line.replaceAll("\\R\\s*", " "));
+    private ConformanceRecord builtIn() {
+        int seconds = limit == null ? 120 : limit;
+        if (seconds < 1) {
+            throw new IllegalArgumentException("--limit: " + limit + ", must be 1 or more seconds");
         }
-        lines.clear();
-    }
-
-    /** One line for each reason. */
-    private static void summary(List<CaseOutcome> outcomes, CaseOutcome.Status status, String called, PrintWriter out) {
-        Map<String, Integer> reasons = new TreeMap<>();
-        for (CaseOutcome outcome : outcomes) {
-            if (outcome.status() == status && !outcome.detail().isEmpty()) {
-                reasons.merge(outcome.detail(), 1, Integer::sum);
+        long drawn = seed == null ? Selection.DEFAULT_SEED : seed;
+        Selection selection = new Selection(quick, drawn, Optional.ofNullable(only));
+        SuiteRun run = new SuiteRun(selection, plan(SuiteRun.ALL_PLANS), Duration.ofSeconds(seconds));
+        List<EngineInfo> engines = engines(DeviceOption.ALL);
+        String title = only == null
+                ? "The built-in suite" + (quick ? ", quick" : "") + ", seed " + drawn
+                : "The case " + only + " of the built-in suite";
+        spec.commandLine().getOut().println(title);
+        try (ConformanceRecord found =
+                new ConformanceRecord(title, engines, spec.commandLine().getOut())) {
+            run.run(engines, found);
+            if (found.plans().isEmpty()) {
+                throw new IllegalArgumentException("--plan: \"" + plan + "\", must be auto, all or a plan of "
+                        + String.join(
+                                " or ", engines.stream().map(EngineInfo::id).toList()) + " ('attend --help' and the"
+                        + " README name them)");
             }
+            return found;
         }
-        reasons.forEach((reason, count) -> out.println(count + " " + called + ": " + reason));
     }
 
-    private static Map<String, Object> all(
-            ConformanceSuite suite, ConformanceSuite.Totals totals, List<CaseOutcome> outcomes) {
-        List<Object> list = new ArrayList<>();
-        for (CaseOutcome outcome : outcomes) {
-            Map<String, Object> entry = new LinkedHashMap<>();
-            entry.put("case", outcome.caseName());
-            entry.put("engine", outcome.engine());
-            entry.put("plan", outcome.plan());
-            entry.put("status", outcome.status().name().toLowerCase(Locale.ROOT));
-            entry.put("max_error", outcome.maxError());
-            entry.put("detail", outcome.detail());
-            list.add(entry);
+    private ConformanceRecord fromFiles() throws IOException {
+        if (only != null || quick || seed != null || limit != null) {
+            throw new IllegalArgumentException("--cases: given with "
+                    + (only != null ? "--case" : quick ? "--quick" : seed != null ? "--seed" : "--limit")
+                    + ", which is of the built-in suite, must be one or the other");
         }
-        Map<String, Object> all = new LinkedHashMap<>();
-        all.put("version", Version.number());
-        all.put("runs", suite.runs());
-        all.put("passed", totals.passed());
-        all.put("failed", totals.failed());
-        all.put("skipped", totals.skipped());
-        all.put("outcomes", list);
-        return all;
+        String asked = plan(EngineOptions.AUTO);
+        List<EngineInfo> engines = engines(Engines.BEST);
+        List<CaseSource> sources = ConformanceSuite.find(cases);
+        ConformanceSuite suite = ConformanceSuite.of(sources, engines, asked, EngineOptions.DEFAULT);
+        String title = sources.size() + (sources.size() == 1 ? " case" : " cases") + " of " + cases;
+        spec.commandLine()
+                .getOut()
+                .println(sources.size() + (sources.size() == 1 ? " case" : " cases") + " on: "
+                        + String.join(", ", suite.runs()));
+        try (ConformanceRecord found =
+                new ConformanceRecord(title, engines, spec.commandLine().getOut())) {
+            found.expect(suite.size());
+            suite.run(outcome -> found.end(outcome(outcome, asked)));
+            return found;
+        }
+    }
+
+    /** A case from a file in the suite's terms: a row of the matrix of its own. */
+    private Outcome outcome(CaseOutcome outcome, String asked) {
+        return new Outcome(
+                outcome.caseName(),
+                outcome.caseName(),
+                outcome.engine(),
+                outcome.plan(),
+                Outcome.Status.valueOf(outcome.status().name()),
+                outcome.maxError(),
+                Double.NaN,
+                outcome.detail(),
+                0,
+                "conformance --cases " + cases + " --device " + outcome.engine() + " --plan "
+                        + (asked.equals(EngineOptions.AUTO) ? asked : outcome.plan()));
+    }
+
+    private String plan(String unlessGiven) {
+        return plan == null ? unlessGiven : plan;
+    }
+
+    private List<EngineInfo> engines(String unlessGiven) {
+        String named = device == null ? unlessGiven : device;
+        if (named.equals(DeviceOption.ALL)) {
+            return Engines.list();
+        }
+        EngineInfo info = Engines.resolve(named);
+        DeviceOption.explainFallback(named, info, spec.commandLine().getErr());
+        return List.of(info);
     }
 }

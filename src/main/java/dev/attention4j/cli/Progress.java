@@ -46,6 +46,13 @@ final class Progress implements AutoCloseable {
         return bar != null;
     }
 
+    /** There are so many steps, as far as is known by now. */
+    void max(long steps) {
+        if (bar != null) {
+            bar.maxHint(steps);
+        }
+    }
+
     /** One step done. */
     void step() {
         if (bar != null) {

@@ -3,64 +3,24 @@ package dev.attention4j.cli;
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.AttentionResult;
 import dev.attention4j.Tensor;
-import dev.attention4j.reference.PlainFloatAttention;
-import dev.attention4j.reference.ReferenceAttention;
-import java.util.ArrayList;
+import dev.attention4j.reference.Deviation;
+import dev.attention4j.reference.Yardstick;
 import java.util.List;
 import java.util.Locale;
 
-/**
- * One result of an engine against the oracle: its error may be twice that of plain float loops, plus 10⁻⁶.
- *
- * @param what output, weights or log-sum-exp
- * @param error the largest difference from the oracle; NaN if a number is NaN
- * @param plainError the same of {@link PlainFloatAttention}, stored in the same type
- */
-record Verification(String what, double error, double plainError) {
-    /** The most that {@link #error} may be. */
-    double limit() {
-        return 2 * plainError + 1e-6;
-    }
-
-    /** Whether the error is a number within the limit. */
-    boolean passes() {
-        return Double.isFinite(error) && error <= limit();
-    }
-
-    @Override
-    public String toString() {
-        return String.format(
-                Locale.ROOT,
-                "%s: error %.2e, plain float %.2e, allowed %.2e: %s",
-                what,
-                error,
-                plainError,
-                limit(),
-                passes() ? "ok" : "WRONG");
-    }
+/** Results of an engine against the oracle, by the {@link Yardstick}. */
+final class Verification {
+    private Verification() {}
 
     /**
      * Compares all that a result has.
      *
      * @throws IllegalArgumentException if the problem is too large for the oracle, which keeps all weights
      */
-    static List<Verification> of(
+    static List<Deviation> of(
             AttentionProblem problem, Tensor query, Tensor key, Tensor value, AttentionResult result) {
         checkFits(problem);
-        ReferenceAttention oracle = ReferenceAttention.compute(problem, query, key, value);
-        PlainFloatAttention plain = PlainFloatAttention.compute(problem, query, key, value);
-        List<Verification> verifications = new ArrayList<>();
-        Tensor plainOutput = Tensor.of(plain.output(), problem.outputShape()).to(problem.dtype());
-        verifications.add(of("output", result.output(), plainOutput, oracle.output()));
-        if (problem.attention().wantsWeights()) {
-            Tensor plainWeights = Tensor.of(plain.weights(), problem.weightsShape());
-            verifications.add(of("weights", result.weights(), plainWeights, oracle.weights()));
-        }
-        if (problem.attention().wantsLogSumExp()) {
-            Tensor plainLogSumExp = Tensor.of(plain.logSumExp(), problem.logSumExpShape());
-            verifications.add(of("log-sum-exp", result.logSumExp(), plainLogSumExp, oracle.logSumExp()));
-        }
-        return verifications;
+        return Yardstick.of(query, key, value, problem.attention()).measure(result, problem.attention());
     }
 
     /**
@@ -79,11 +39,6 @@ record Verification(String what, double error, double plainError) {
             largest = Math.max(largest, got[n] == want[n] ? 0 : Math.abs(got[n] - want[n]));
         }
         return largest;
-    }
-
-    private static Verification of(String what, Tensor got, Tensor plain, double[] oracle) {
-        return new Verification(
-                what, difference(got.toDoubleArray(), oracle), difference(plain.toDoubleArray(), oracle));
     }
 
     private static void checkFits(AttentionProblem problem) {

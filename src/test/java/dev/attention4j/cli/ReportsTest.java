@@ -107,17 +107,51 @@ class ReportsTest {
     }
 
     @Test
-    void builtInCasesPass() throws IOException {
+    void theBuiltInSuitePassesAndIsReportedInEveryForm() throws IOException {
         Path json = folder.resolve("outcomes.json");
+        Path junit = folder.resolve("outcomes.xml");
+        Path html = folder.resolve("outcomes.html");
 
-        Cli cli = Cli.run("conformance", "--device", "cpu", "--plan", "all", "--json", json);
+        Cli cli =
+                Cli.run("conformance", "--quick", "--device", "cpu", "--json", json, "--junit", junit, "--html", html);
 
         assertThat(cli.err()).isEmpty();
-        assertThat(cli.exitCode()).isZero();
+        assertThat(cli.out())
+                .startsWith("The built-in suite, quick, seed 1")
+                .containsPattern("(?m)^feature +cpu blocked$")
+                .containsPattern("(?m)^packed +[01]\\.\\d\\d$");
+        assertThat(cli.exitCode()).as(cli.out()).isZero();
         assertThat(cli.lastLine()).matches("[1-9]\\d* passed, 0 failed");
         Map<String, Object> report = JSON.std.mapFrom(Files.readString(json));
         assertThat(report.get("failed")).isEqualTo(0);
         assertThat((List<?>) report.get("outcomes")).hasSize((int) report.get("passed"));
+        assertThat(junit).content().contains("<testsuite name=\"cpu blocked\"", "failures=\"0\"");
+        assertThat(html).content().contains(cli.lastLine(), "<h3>cpu: ");
+    }
+
+    @Test
+    void oneCaseRunsOnEveryEngineByEveryPlan() {
+        Cli cli = Cli.run("conformance", "--case", "causal/bottom-right-5x2");
+
+        assertThat(cli.exitCode()).as(cli.out()).isZero();
+        int ways = 0;
+        for (EngineInfo info : Engines.list()) {
+            try (AttentionEngine engine = AttentionEngine.open(info.id())) {
+                ways += engine.plans().size();
+            }
+        }
+        assertThat(cli.lastLine()).isEqualTo(ways + " passed, 0 failed");
+    }
+
+    @Test
+    void badUseOfTheSuiteIsRefused() {
+        assertThat(Cli.run("conformance", "--case", "no/such").err()).contains("case: \"no/such\", must be");
+        assertThat(Cli.run("conformance", "--limit", "0").err()).contains("--limit: 0, must be 1 or more");
+        assertThat(Cli.run("conformance", "--cases", folder, "--quick").err())
+                .contains("--cases: given with --quick, which is of the built-in suite");
+        Cli noSuchPlan = Cli.run("conformance", "--case", "scale/zero", "--device", "cpu", "--plan", "none");
+        assertThat(noSuchPlan.err()).contains("--plan: \"none\", must be auto, all or a plan of cpu");
+        assertThat(noSuchPlan.exitCode()).isEqualTo(2);
     }
 
     @Test
@@ -136,6 +170,7 @@ class ReportsTest {
 
         assertThat(cli.exitCode()).isEqualTo(1);
         assertThat(cli.out().lines().filter(line -> line.startsWith("FAILED"))).hasSize(1);
+        assertThat(cli.out()).contains("again: conformance --cases " + folder + " --device cpu --plan auto");
         assertThat(cli.out()).contains("FAILED wrong", "1 skipped: op convolution is not known to this version");
         assertThat(cli.lastLine()).isEqualTo("1 passed, 1 failed");
     }

@@ -1,4 +1,4 @@
-package dev.attention4j.grids;
+package dev.attention4j.conformance.problems;
 
 import dev.attention4j.Attention;
 import dev.attention4j.AttentionBuilder;
@@ -6,13 +6,16 @@ import dev.attention4j.AttentionProblem;
 import dev.attention4j.AttentionResult;
 import dev.attention4j.DType;
 import dev.attention4j.Tensor;
+import dev.attention4j.reference.Deviation;
 import dev.attention4j.reference.PlainFloatAttention;
 import dev.attention4j.reference.ReferenceAttention;
+import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 import java.util.Optional;
 import java.util.SortedSet;
 import java.util.TreeSet;
+import java.util.function.Function;
+import java.util.function.ToDoubleFunction;
 
 /**
  * The project's yardstick on chosen query rows: their largest error against the oracle is at most twice that of plain
@@ -20,8 +23,7 @@ import java.util.TreeSet;
  *
  * <p>Any operation but a packed one: a block of rows of one head is a problem of its own, with the same positions.
  */
-final class RowSample {
-    private static final double ALLOWANCE = 1e-6;
+public final class RowSample {
     private static final int BLOCK_ROWS = 8;
 
     /** Rows from {@code firstRow} on of [batch, queryHeads, queryLength], and what they must be. */
@@ -39,7 +41,7 @@ final class RowSample {
      * @param inputs of the problem
      * @param mostFlops operations of the oracle; at least the first and the last block are computed
      */
-    RowSample(GridCase.Inputs inputs, double mostFlops) {
+    public RowSample(Inputs inputs, double mostFlops) {
         problem = inputs.problem();
         if (problem.attention().isPacked()) {
             throw new IllegalArgumentException("inputs: packed sequences, must be batch rows");
@@ -67,7 +69,7 @@ final class RowSample {
         return chosen;
     }
 
-    private Block block(GridCase.Inputs inputs, int slice, int blockOfHead) {
+    private Block block(Inputs inputs, int slice, int blockOfHead) {
         int batch = slice / problem.queryHeads();
         int head = slice % problem.queryHeads();
         int from = blockOfHead * BLOCK_ROWS;
@@ -130,38 +132,61 @@ final class RowSample {
     }
 
     /**
-     * What is wrong with a result.
+     * Measures the chosen rows.
+     *
+     * @param result of the whole problem
+     * @return of the output, then of the log-sum-exp if the operation asks for it
+     */
+    public List<Deviation> measure(AttentionResult result) {
+        List<Deviation> deviations = new ArrayList<>();
+        deviations.add(deviation("output", result.output(), problem.valueDim(), Block::output, Block::outputError));
+        if (problem.attention().wantsLogSumExp()) {
+            deviations.add(deviation("log-sum-exp", result.logSumExp(), 1, Block::logSumExp, Block::logSumExpError));
+        }
+        return deviations;
+    }
+
+    private Deviation deviation(
+            String what, Tensor got, int width, Function<Block, double[]> oracle, ToDoubleFunction<Block> ofPlain) {
+        float[] numbers = got.toFloatArray();
+        double error = 0;
+        double plainError = 0;
+        for (Block block : blocks) {
+            error = Math.max(error, largestError(numbers, oracle.apply(block), block.firstRow * width));
+            plainError = Math.max(plainError, ofPlain.applyAsDouble(block));
+        }
+        return new Deviation(what, error, plainError, "");
+    }
+
+    /**
+     * What is wrong with a result, in the chosen rows or in any other.
      *
      * @param result of the whole problem
      * @return empty if it is right
      */
-    Optional<String> objection(AttentionResult result) {
-        float[] output = result.output().toFloatArray();
-        double limit = 2 * blocks.stream().mapToDouble(Block::outputError).max().orElse(0) + ALLOWANCE;
-        double error = 0;
-        for (Block block : blocks) {
-            error = Math.max(error, largestError(output, block.output, block.firstRow * problem.valueDim()));
-        }
-        if (!(error <= limit)) {
-            return Optional.of(text("output", error, limit));
-        }
-        if (problem.attention().wantsLogSumExp()) {
-            float[] logSumExp = result.logSumExp().toFloatArray();
-            double most =
-                    2 * blocks.stream().mapToDouble(Block::logSumExpError).max().orElse(0) + ALLOWANCE;
-            double worst = 0;
-            for (Block block : blocks) {
-                worst = Math.max(worst, largestError(logSumExp, block.logSumExp, block.firstRow));
-            }
-            if (!(worst <= most)) {
-                return Optional.of(text("log-sum-exp", worst, most));
+    public Optional<String> objection(AttentionResult result) {
+        for (Deviation deviation : measure(result)) {
+            if (!deviation.isAllowed()) {
+                return Optional.of(deviation.toString());
             }
         }
-        return disagreement(output, limit);
+        return disagreement(result);
     }
 
-    /** Rows that the oracle did not compute: each of two right results may be off to its side, and be rounded to its side. */
-    private Optional<String> disagreement(float[] output, double limit) {
+    /**
+     * Whether a result differs from the first one that was right, in rows that the oracle did not compute: each of two
+     * right results may be off to its side, and be rounded to its side.
+     *
+     * @param result of the whole problem
+     * @return empty if it does not, or is wrong in the rows that were computed
+     */
+    public Optional<String> disagreement(AttentionResult result) {
+        Deviation deviation = measure(result).get(0);
+        if (!deviation.isAllowed()) {
+            return Optional.empty();
+        }
+        double limit = deviation.limit();
+        float[] output = result.output().toFloatArray();
         double unit = problem.dtype() == DType.FLOAT32 ? 0 : problem.dtype() == DType.FLOAT16 ? 0x1p-10 : 0x1p-7;
         for (int n = 0; n < output.length; n++) {
             double expected = firstRight == null ? output[n] : firstRight[n];
@@ -182,9 +207,5 @@ final class RowSample {
             largest = Math.max(largest, error);
         }
         return largest;
-    }
-
-    private static String text(String what, double error, double limit) {
-        return String.format(Locale.ROOT, "%s differs by %.2e from the oracle, may be %.2e", what, error, limit);
     }
 }

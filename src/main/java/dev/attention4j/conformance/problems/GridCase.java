@@ -1,8 +1,7 @@
-package dev.attention4j.grids;
+package dev.attention4j.conformance.problems;
 
 import dev.attention4j.Attention;
 import dev.attention4j.AttentionBuilder;
-import dev.attention4j.AttentionProblem;
 import dev.attention4j.DType;
 import dev.attention4j.Tensor;
 import java.util.ArrayList;
@@ -27,7 +26,7 @@ import java.util.stream.Collectors;
  * @param options what is asked for; in the order of {@link GridOption}
  * @param logSumExp whether the log-sum-exp is asked for
  */
-record GridCase(
+public record GridCase(
         String peer,
         int batch,
         int heads,
@@ -39,15 +38,12 @@ record GridCase(
         DType dtype,
         Set<GridOption> options,
         boolean logSumExp) {
-    /** What an engine is called with. */
-    record Inputs(Tensor query, Tensor key, Tensor value, Attention attention) {
-        AttentionProblem problem() {
-            return AttentionProblem.of(query, key, value, attention);
-        }
-    }
-
-    /** Floating-point operations as if every query saw every key: what a case costs, more or less. */
-    double flops() {
+    /**
+     * What a case costs, more or less: as if every query saw every key.
+     *
+     * @return floating-point operations
+     */
+    public double flops() {
         return 2.0 * batch * heads * queries * keys * (headDim + valueDim);
     }
 
@@ -71,8 +67,12 @@ record GridCase(
         return axes;
     }
 
-    /** Tensors and operation; the same for the same name. */
-    Inputs inputs() {
+    /**
+     * Tensors and operation; the same for the same name.
+     *
+     * @return drawn anew
+     */
+    public Inputs inputs() {
         Random random = new Random(toString().hashCode());
         AttentionBuilder attention = Attention.builder().logSumExp(logSumExp);
         options.forEach(option -> option.set(this, attention, random));
@@ -98,7 +98,7 @@ record GridCase(
                 : tensor;
     }
 
-    /** The name, fit for a command line: peer, batch.heads.keyValueHeads.queries.keys.headDim.valueDim, storage, options. */
+    /** Fit for a command line: peer, batch.heads.keyValueHeads.queries.keys.headDim.valueDim, storage, options. */
     @Override
     public String toString() {
         String asked = options.stream().map(GridOption::toString).collect(Collectors.joining("+"));

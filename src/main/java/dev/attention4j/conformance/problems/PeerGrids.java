@@ -1,14 +1,15 @@
-package dev.attention4j.grids;
+package dev.attention4j.conformance.problems;
 
 import dev.attention4j.DType;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.EnumSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 
 /** The grids on which the peers test their attention, whole. Each list says which of their tests it follows. */
-final class PeerGrids {
+public final class PeerGrids {
     private static final List<DType> DTYPES = List.of(DType.FLOAT32, DType.FLOAT16, DType.BFLOAT16);
 
     private PeerGrids() {}
@@ -23,8 +24,34 @@ final class PeerGrids {
         return set(List.of(options));
     }
 
-    /** flash-attn, {@code tests/test_flash_attn.py}: lengths beside powers of two, widths beside multiples of 8. */
-    static List<GridCase> flashAttention() {
+    /**
+     * Every grid.
+     *
+     * @return all problems of each, none twice
+     */
+    public static List<List<GridCase>> all() {
+        return List.of(flashAttention(), pyTorch(), xFormers(), ggml());
+    }
+
+    /**
+     * One problem by its name.
+     *
+     * @param name as {@link GridCase#toString()} gives it
+     * @return empty if no grid has it
+     */
+    public static Optional<GridCase> find(String name) {
+        return all().stream()
+                .flatMap(List::stream)
+                .filter(one -> one.toString().equals(name))
+                .findFirst();
+    }
+
+    /**
+     * flash-attn, {@code tests/test_flash_attn.py}: lengths beside powers of two, widths beside multiples of 8.
+     *
+     * @return all of it
+     */
+    public static List<GridCase> flashAttention() {
         int[] widths = {32, 40, 59, 64, 80, 96, 111, 128, 160, 192, 224, 256};
         int[][] lengths = {
             {113, 203},
@@ -71,8 +98,12 @@ final class PeerGrids {
         return cases;
     }
 
-    /** PyTorch, {@code test/test_transformers.py}: every length with every other, and both scales. */
-    static List<GridCase> pyTorch() {
+    /**
+     * PyTorch, {@code test/test_transformers.py}: every length with every other, and both scales.
+     *
+     * @return all of it
+     */
+    public static List<GridCase> pyTorch() {
         int[] queries = {4, 8, 64, 143, 256, 512, 1024, 2048};
         int[] keys = {4, 8, 64, 128, 256, 587, 1024, 2048};
         int[] widths = {8, 16, 21, 32, 64, 72, 96, 128, 160, 192, 203, 256};
@@ -98,8 +129,12 @@ final class PeerGrids {
         return cases;
     }
 
-    /** xFormers, {@code tests/test_mem_eff_attention.py}: odd lengths and widths, nothing at all, NaN in the padding. */
-    static List<GridCase> xFormers() {
+    /**
+     * xFormers, {@code tests/test_mem_eff_attention.py}: odd lengths and widths, nothing at all, NaN in the padding.
+     *
+     * @return all of it
+     */
+    public static List<GridCase> xFormers() {
         int[] lengths = {2, 3, 15, 31, 32, 34, 68, 72, 90, 132, 136};
         int[] widths = {1, 2, 3, 31, 34, 36, 38, 40, 64, 80, 160, 258, 264, 512};
         List<Set<GridOption>> options = List.of(
@@ -142,8 +177,12 @@ final class PeerGrids {
         return cases;
     }
 
-    /** ggml, {@code tests/test-backend-ops.cpp}: few queries, grouped heads, masks, sinks and ALiBi in all combinations. */
-    static List<GridCase> ggml() {
+    /**
+     * ggml, {@code tests/test-backend-ops.cpp}: few queries, grouped heads, masks, sinks and ALiBi in all combinations.
+     *
+     * @return all of it
+     */
+    public static List<GridCase> ggml() {
         int[][] widths = {
             {40, 40}, {64, 64}, {72, 72}, {80, 80}, {96, 96}, {128, 128}, {256, 256}, {512, 512}, {192, 128}, {576, 512}
         };

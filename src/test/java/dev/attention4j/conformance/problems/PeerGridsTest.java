@@ -1,4 +1,4 @@
-package dev.attention4j.grids;
+package dev.attention4j.conformance.problems;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -164,7 +164,7 @@ class PeerGridsTest {
         }
 
         void check(GridCase one) {
-            GridCase.Inputs inputs = one.inputs();
+            Inputs inputs = one.inputs();
             RowSample sample = new RowSample(inputs, ORACLE_FLOPS);
             List<String> objections = new ArrayList<>();
             engines.forEach((way, engine) -> {
@@ -180,7 +180,7 @@ class PeerGridsTest {
                     .isEmpty();
         }
 
-        private Optional<String> objection(Way way, AttentionEngine engine, GridCase.Inputs inputs, RowSample sample) {
+        private Optional<String> objection(Way way, AttentionEngine engine, Inputs inputs, RowSample sample) {
             if (!FULL && ONE == null && !way.hasBuildFor(inputs.problem())) {
                 return Optional.empty();
             }

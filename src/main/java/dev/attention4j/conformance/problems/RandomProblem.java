@@ -1,5 +1,11 @@
-package dev.attention4j;
+package dev.attention4j.conformance.problems;
 
+import dev.attention4j.Alignment;
+import dev.attention4j.Attention;
+import dev.attention4j.AttentionBuilder;
+import dev.attention4j.AttentionProblem;
+import dev.attention4j.DType;
+import dev.attention4j.Tensor;
 import java.util.Arrays;
 import java.util.Random;
 
@@ -16,6 +22,15 @@ import java.util.Random;
 public record RandomProblem(Tensor query, Tensor key, Tensor value, Attention attention, String reproduce) {
     private static final int[] LENGTHS = {1, 2, 3, 4, 5, 7, 8, 13, 15, 16, 17, 31, 33, 40, 64, 65, 70, 100};
     private static final int[] WIDTHS = {1, 2, 3, 4, 5, 8, 13, 16, 17, 20, 32, 33, 40, 64, 65, 80};
+
+    /**
+     * Tensors and operation.
+     *
+     * @return as drawn
+     */
+    public Inputs inputs() {
+        return new Inputs(query, key, value, attention);
+    }
 
     /**
      * Draws a problem with a random combination of options.
@@ -149,7 +164,7 @@ public record RandomProblem(Tensor query, Tensor key, Tensor value, Attention at
     }
 
     private static Tensor mask(Random random, long... shape) {
-        boolean[] mask = new boolean[(int) Shapes.elementCount(shape)];
+        boolean[] mask = new boolean[elements(shape)];
         int keys = (int) shape[shape.length - 1];
         for (int n = 0; n < mask.length; n++) {
             mask[n] = random.nextInt(4) > 0;
@@ -162,8 +177,12 @@ public record RandomProblem(Tensor query, Tensor key, Tensor value, Attention at
         return Tensor.of(mask, shape);
     }
 
+    private static int elements(long... shape) {
+        return (int) Arrays.stream(shape).reduce(1, (a, b) -> a * b);
+    }
+
     private static Tensor bias(Random random, long... shape) {
-        float[] bias = new float[(int) Shapes.elementCount(shape)];
+        float[] bias = new float[elements(shape)];
         for (int n = 0; n < bias.length; n++) {
             bias[n] = random.nextInt(10) == 0 ? Float.NEGATIVE_INFINITY : (float) random.nextGaussian();
         }

@@ -1,4 +1,4 @@
-package dev.attention4j.grids;
+package dev.attention4j.conformance.problems;
 
 import dev.attention4j.Alignment;
 import dev.attention4j.AttentionBuilder;
@@ -8,7 +8,7 @@ import java.util.Locale;
 import java.util.Random;
 
 /** What a case of a grid asks for beyond plain attention, in the way of the peer that tests it. */
-enum GridOption {
+public enum GridOption {
     /** PyTorch's {@code is_causal}. */
     TOP_LEFT {
         @Override

@@ -1,4 +1,4 @@
-package dev.attention4j.grids;
+package dev.attention4j.conformance.problems;
 
 import java.util.ArrayList;
 import java.util.BitSet;
@@ -13,7 +13,7 @@ import java.util.Random;
  * A small part of a grid: every value of every axis is in it, cheaply, and then as many pairs of values of two axes as an
  * effort allows. The same seed selects the same cases; another seed, others.
  */
-final class Covering {
+public final class Covering {
     /** What a case costs however small it is, in operations. */
     private static final double BASE = 5e7;
 
@@ -57,7 +57,7 @@ final class Covering {
      * @param effort operations that the cases for pairs may take together
      * @return in the order of their names
      */
-    static List<GridCase> select(List<GridCase> cases, long seed, double effort) {
+    public static List<GridCase> select(List<GridCase> cases, long seed, double effort) {
         Covering covering = new Covering(cases, seed);
         covering.take(false, Double.POSITIVE_INFINITY);
         covering.take(true, effort);

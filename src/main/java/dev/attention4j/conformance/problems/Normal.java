@@ -1,4 +1,4 @@
-package dev.attention4j.grids;
+package dev.attention4j.conformance.problems;
 
 import java.util.Random;
 

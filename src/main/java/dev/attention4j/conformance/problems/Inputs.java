@@ -1,0 +1,50 @@
+package dev.attention4j.conformance.problems;
+
+import dev.attention4j.Attention;
+import dev.attention4j.AttentionProblem;
+import dev.attention4j.Tensor;
+
+/**
+ * What an engine is called with.
+ *
+ * @param query [batch, queryHeads, queryLength, headDim]
+ * @param key [batch, keyValueHeads, keyLength, headDim]
+ * @param value [batch, keyValueHeads, keyLength, valueDim]
+ * @param attention the operation
+ */
+public record Inputs(Tensor query, Tensor key, Tensor value, Attention attention) {
+    /**
+     * Normally distributed tensors for a problem, the same each time.
+     *
+     * @param problem shapes, storage and operation
+     * @return fit for it
+     */
+    public static Inputs of(AttentionProblem problem) {
+        Tensor query =
+                Tensor.random(1, problem.batch(), problem.queryHeads(), problem.queryLength(), problem.headDim());
+        Tensor key = Tensor.random(2, problem.batch(), problem.keyValueHeads(), problem.keyLength(), problem.headDim());
+        Tensor value =
+                Tensor.random(3, problem.batch(), problem.keyValueHeads(), problem.keyLength(), problem.valueDim());
+        return new Inputs(
+                query.to(problem.dtype()), key.to(problem.dtype()), value.to(problem.dtype()), problem.attention());
+    }
+
+    /**
+     * Shapes and operation.
+     *
+     * @return checked against each other
+     */
+    public AttentionProblem problem() {
+        return AttentionProblem.of(query, key, value, attention);
+    }
+
+    /**
+     * The same tensors, another operation.
+     *
+     * @param operation instead
+     * @return a copy
+     */
+    public Inputs with(Attention operation) {
+        return new Inputs(query, key, value, operation);
+    }
+}

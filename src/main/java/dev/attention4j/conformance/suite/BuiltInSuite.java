@@ -1,0 +1,118 @@
+package dev.attention4j.conformance.suite;
+
+import dev.attention4j.EngineInfo;
+import dev.attention4j.conformance.AttentionCase;
+import dev.attention4j.conformance.BuiltInCases;
+import dev.attention4j.conformance.CaseOutcome;
+import dev.attention4j.conformance.ConformanceCase;
+import dev.attention4j.conformance.ConformanceRunner;
+import dev.attention4j.conformance.problems.Covering;
+import dev.attention4j.conformance.problems.GridCase;
+import dev.attention4j.conformance.problems.Inputs;
+import dev.attention4j.conformance.problems.PeerGrids;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+
+/** The cases of the suite, in the order in which they are run: the simplest first. */
+final class BuiltInSuite {
+    private static final String RANDOM = "random/";
+    private static final int RANDOM_CASES = 300;
+    private static final int QUICK_RANDOM_CASES = 24;
+
+    /** Seeds of random problems are this many apart, so that no two selections share one. */
+    private static final long SEEDS = 100_000;
+
+    /** Operations that pairs of axes of each grid may take. */
+    private static final double GRID_EFFORT = 2e9;
+
+    /** The largest problem of a grid that is quick. */
+    private static final double QUICK_FLOPS = 2e7;
+
+    /** The largest problem for an emulator. */
+    static final double EMULATOR_FLOPS = 2e6;
+
+    /** The largest problem for the oracle, which is right by definition and slow. */
+    static final double ORACLE_FLOPS = 5e7;
+
+    private BuiltInSuite() {}
+
+    /**
+     * Selects.
+     *
+     * @param selection what is asked for
+     * @param kind of the engine: emulators are given what is small and quick
+     * @return at least one
+     * @throws IllegalArgumentException if there is no case of the name asked for
+     */
+    static List<SuiteCase> cases(Selection selection, EngineInfo.Kind kind) {
+        if (selection.only().isPresent()) {
+            return List.of(find(selection.only().get()));
+        }
+        boolean emulated = kind == EngineInfo.Kind.EMULATOR;
+        boolean quick = selection.quick() || emulated;
+        double mostFlops =
+                emulated ? EMULATOR_FLOPS : kind == EngineInfo.Kind.ORACLE ? ORACLE_FLOPS : Double.POSITIVE_INFINITY;
+        List<SuiteCase> cases = new ArrayList<>(named());
+        for (int n = 0; n < (quick ? QUICK_RANDOM_CASES : RANDOM_CASES); n++) {
+            cases.add(ProblemCases.random(selection.seed() * SEEDS + n));
+        }
+        double most = quick ? Math.min(mostFlops, QUICK_FLOPS) : mostFlops;
+        for (List<GridCase> grid : PeerGrids.all()) {
+            List<GridCase> small =
+                    grid.stream().filter(one -> one.flops() <= most).toList();
+            Covering.select(small, selection.seed(), quick ? 0 : GRID_EFFORT)
+                    .forEach(one -> cases.add(ProblemCases.grid(one)));
+        }
+        return cases.stream().filter(one -> one.flops() <= mostFlops).toList();
+    }
+
+    /** The case of a name, in whatever selection it is. */
+    static SuiteCase find(String name) {
+        if (name.matches(RANDOM + "-?\\d{1,18}")) {
+            return ProblemCases.random(Long.parseLong(name.substring(RANDOM.length())));
+        }
+        Optional<SuiteCase> found = named().stream()
+                .filter(one -> one.name().equals(name))
+                .findFirst()
+                .or(() -> PeerGrids.find(name).map(ProblemCases::grid));
+        return found.orElseThrow(() -> new IllegalArgumentException("case: \"" + name
+                + "\", must be the name of a case as a report has it, such as causal/top-left-2x5 or random/100000"));
+    }
+
+    /** All that is neither random nor of a grid. */
+    static List<SuiteCase> named() {
+        List<SuiteCase> cases = new ArrayList<>();
+        cases.add(real());
+        cases.addAll(ScoreCases.all());
+        cases.addAll(PositionCases.all());
+        cases.addAll(ShapeCases.all());
+        cases.addAll(LeakCases.all());
+        cases.addAll(PromiseCases.all());
+        cases.addAll(RefusalCases.all());
+        return cases;
+    }
+
+    /** What a real model's runtime computed, and the oracle's opinion of the same. */
+    private static SuiteCase real() {
+        return new SuiteCase("real/sentences", 1e6, 32, true, () -> {
+            try {
+                ConformanceCase source = BuiltInCases.SENTENCES.read();
+                AttentionCase attention = AttentionCase.of(source);
+                SuiteCase.Check measured = ProblemCases.check(
+                        new Inputs(attention.query(), attention.key(), attention.value(), attention.attention()));
+                return engine -> {
+                    CaseOutcome outcome = new ConformanceRunner(engine, "one").run(source);
+                    Finding recorded = outcome.status() == CaseOutcome.Status.PASSED
+                            ? Finding.RIGHT
+                            : Finding.objection(outcome.detail());
+                    return recorded.and(measured.on(engine));
+                };
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
+            }
+        });
+    }
+}

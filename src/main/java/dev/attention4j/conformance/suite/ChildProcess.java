@@ -1,0 +1,155 @@
+package dev.attention4j.conformance.suite;
+
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+
+/** A child JVM that runs cases on one engine, and a thread that listens to it. */
+final class ChildProcess implements AutoCloseable {
+    /** From this version on Java warns of native libraries unless they are allowed. */
+    private static final int NATIVE_ACCESS_VERSION = 22;
+
+    private static final String PROBLEMATIC_FRAME = "# Problematic frame:";
+
+    /** The child has closed its output: it is at its end, good or bad. */
+    record End() implements Events.Event {}
+
+    private final Path folder;
+    private final Process process;
+    private final BlockingQueue<Events.Event> events = new LinkedBlockingQueue<>();
+
+    ChildProcess(String classPath, List<String> arguments) throws IOException {
+        folder = Files.createTempDirectory("attention4j-suite");
+        ProcessBuilder builder = new ProcessBuilder(command(classPath, arguments))
+                .redirectError(folder.resolve("log").toFile());
+        // LLVM, inside some drivers, puts its signal handlers in place of the JVM's; this library chains them.
+        Path signalChaining = Path.of(System.getProperty("java.home"), "lib", "libjsig.so");
+        if (Files.exists(signalChaining)) {
+            builder.environment().putIfAbsent("LD_PRELOAD", signalChaining.toString());
+        }
+        process = builder.start();
+        Thread reader = new Thread(this::listen, "conformance suite's child");
+        reader.setDaemon(true);
+        reader.start();
+    }
+
+    private List<String> command(String classPath, List<String> arguments) {
+        List<String> command = new ArrayList<>();
+        command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+        command.add("-Xmx" + Runtime.getRuntime().maxMemory());
+        command.add("-XX:ErrorFile=" + crashLog());
+        command.add("-XX:-CreateCoredumpOnCrash");
+        if (Runtime.version().feature() >= NATIVE_ACCESS_VERSION) {
+            command.add("--enable-native-access=ALL-UNNAMED");
+        }
+        for (Map.Entry<Object, Object> property : System.getProperties().entrySet()) {
+            String name = property.getKey().toString();
+            if (name.startsWith("attention4j.") || name.startsWith("org.slf4j.simpleLogger.")) {
+                command.add("-D" + name + "=" + property.getValue());
+            }
+        }
+        command.add("-cp");
+        command.add(classPath);
+        command.add(Worker.class.getName());
+        command.addAll(arguments);
+        return command;
+    }
+
+    private Path crashLog() {
+        return folder.resolve("crash.log");
+    }
+
+    private void listen() {
+        try (BufferedReader lines = process.inputReader(StandardCharsets.UTF_8)) {
+            for (String line = lines.readLine(); line != null; line = lines.readLine()) {
+                Events.parse(line).ifPresent(events::add);
+            }
+        } catch (IOException e) {
+            // The child was ended while it spoke: what it said last counts for nothing.
+            process.destroyForcibly();
+        }
+        events.add(new End());
+    }
+
+    /**
+     * Waits for the next event.
+     *
+     * @return empty if there is none within the limit
+     */
+    Optional<Events.Event> next(Duration limit) {
+        try {
+            return Optional.ofNullable(events.poll(limit.toMillis(), TimeUnit.MILLISECONDS));
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new IllegalStateException("interrupted while a case ran", e);
+        }
+    }
+
+    /** What is known of its end, which must be near: the exit code, and the function in which a crash happened. */
+    String lastWords() {
+        try {
+            if (!process.waitFor(10, TimeUnit.SECONDS)) {
+                return "the JVM closed its output and did not end";
+            }
+            String words = "the JVM ended with exit code " + process.exitValue();
+            Optional<String> said = frame().or(this::lastLogLine);
+            return said.map(text -> words + ": " + text).orElse(words);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new IllegalStateException("interrupted while a case ran", e);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    private Optional<String> frame() throws IOException {
+        if (!Files.exists(crashLog())) {
+            return Optional.empty();
+        }
+        List<String> lines = Files.readAllLines(crashLog(), StandardCharsets.ISO_8859_1);
+        int at = lines.indexOf(PROBLEMATIC_FRAME);
+        return at < 0 || at + 1 >= lines.size()
+                ? Optional.empty()
+                : Optional.of("crashed in "
+                        + lines.get(at + 1).replaceFirst("^#\\s*", "").replaceAll("\\s+", " "));
+    }
+
+    private Optional<String> lastLogLine() {
+        try (Stream<String> lines = Files.lines(folder.resolve("log"), StandardCharsets.ISO_8859_1)) {
+            return lines.filter(line -> !line.isBlank()).reduce((first, last) -> last);
+        } catch (IOException | UncheckedIOException e) {
+            return Optional.empty();
+        }
+    }
+
+    @Override
+    public void close() {
+        process.destroyForcibly();
+        try {
+            process.waitFor(10, TimeUnit.SECONDS);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+        try (Stream<Path> files = Files.walk(folder)) {
+            for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
+                Files.deleteIfExists(file);
+            }
+        } catch (IOException e) {
+            // A log that is left in the temporary directory harms nobody.
+            folder.toFile().deleteOnExit();
+        }
+    }
+}

@@ -1,0 +1,215 @@
+package dev.attention4j.conformance.suite;
+
+import dev.attention4j.EngineInfo;
+import dev.attention4j.reference.Deviation;
+import java.io.FileNotFoundException;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.stream.Collectors;
+
+/**
+ * A report as one HTML file for a browser: devices, the matrix, and each failure with the line that reproduces it. It needs
+ * no other file, loads nothing and runs no script.
+ */
+public final class HtmlReport {
+    private static final String TEMPLATE = "report.html";
+
+    private final Report report;
+    private final StringBuilder html = new StringBuilder();
+
+    private HtmlReport(Report report) {
+        this.report = report;
+    }
+
+    /**
+     * Writes the page; a file that is there already is replaced.
+     *
+     * @param report what was found
+     * @param file where to
+     * @throws IOException if it cannot be written
+     */
+    public static void write(Report report, Path file) throws IOException {
+        HtmlReport page = new HtmlReport(report);
+        page.summary();
+        page.matrix();
+        page.failures();
+        page.leftOut();
+        page.devices();
+        Files.writeString(
+                file,
+                template()
+                        .replace("<!--TITLE-->", escaped(report.title()))
+                        .replace("<!--BODY-->", page.html.toString()));
+    }
+
+    private void summary() {
+        long failed = report.failures().size();
+        html.append("<p class=\"verdict ")
+                .append(report.succeeded() ? "good" : "bad")
+                .append("\">")
+                .append(report.count(Outcome.Status.PASSED))
+                .append(" passed, ")
+                .append(failed)
+                .append(" failed</p>\n");
+        html.append("<p>attention4j ").append(escaped(report.version()));
+        double seconds =
+                report.outcomes().stream().mapToDouble(Outcome::seconds).sum();
+        html.append(String.format(Locale.ROOT, ", %.0f s in cases", seconds));
+        if (report.count(Outcome.Status.SKIPPED) > 0) {
+            html.append(", ").append(report.count(Outcome.Status.SKIPPED)).append(" left out (see below)");
+        }
+        html.append("</p>\n");
+    }
+
+    private void matrix() {
+        Matrix matrix = Matrix.of(report.outcomes());
+        Map<String, Long> plans = matrix.columns().stream()
+                .collect(Collectors.groupingBy(Matrix.Column::engine, LinkedHashMap::new, Collectors.counting()));
+        html.append(
+                        "<h2>Matrix</h2>\n<p>The largest error in units of the yardstick: error ÷ the error of plain float code")
+                .append(" on the same problem. An engine is right up to ")
+                .append((int) Deviation.MOST_UNITS)
+                .append("; <em>ok</em> is right where nothing is measured, – is nothing run.</p>\n");
+        html.append(
+                "<div class=\"scroll\"><table class=\"matrix\">\n<thead><tr><th rowspan=\"2\" scope=\"col\">feature</th>");
+        plans.forEach((engine, count) -> html.append("<th scope=\"colgroup\" colspan=\"")
+                .append(count)
+                .append("\">")
+                .append(escaped(engine))
+                .append("</th>"));
+        html.append("</tr>\n<tr>");
+        String before = "";
+        for (Matrix.Column column : matrix.columns()) {
+            html.append("<th scope=\"col\"").append(first(column, before)).append('>');
+            html.append(escaped(column.plan())).append("</th>");
+            before = column.engine();
+        }
+        html.append("</tr></thead>\n<tbody>\n");
+        for (String feature : matrix.features()) {
+            html.append("<tr><th scope=\"row\">").append(escaped(feature)).append("</th>");
+            before = "";
+            for (Matrix.Column column : matrix.columns()) {
+                cell(matrix.cell(feature, column), first(column, before));
+                before = column.engine();
+            }
+            html.append("</tr>\n");
+        }
+        html.append("</tbody></table></div>\n");
+    }
+
+    /** A line parts engines. */
+    private static String first(Matrix.Column column, String engineBefore) {
+        return column.engine().equals(engineBefore) ? "" : " data-first";
+    }
+
+    private void cell(Matrix.Cell cell, String first) {
+        String kind = cell.failures() > 0 ? "bad" : cell.passed() == 0 ? "none" : "good";
+        html.append("<td class=\"").append(kind).append('"').append(first);
+        html.append(" title=\"")
+                .append(cell.passed())
+                .append(" passed, ")
+                .append(cell.failures())
+                .append(" failed\"");
+        if (kind.equals("good") && !Double.isNaN(cell.units())) {
+            // How much of what is allowed is used: a bar behind the number.
+            html.append(String.format(
+                    Locale.ROOT, " style=\"--used:%.0f%%\"", 100 * Math.min(1, cell.units() / Deviation.MOST_UNITS)));
+        }
+        html.append('>')
+                .append(kind.equals("none") ? "–" : escaped(cell.toString()))
+                .append("</td>");
+    }
+
+    private void failures() {
+        List<Outcome> failures = report.failures();
+        html.append("<h2>Failures</h2>\n");
+        if (failures.isEmpty()) {
+            html.append("<p>None.</p>\n");
+            return;
+        }
+        html.append("<ul class=\"failures\">\n");
+        for (Outcome failure : failures) {
+            html.append("<li><strong>")
+                    .append(escaped(failure.status().toString()))
+                    .append("</strong> ")
+                    .append(escaped(failure.caseName()))
+                    .append(" on ")
+                    .append(escaped(failure.engine()))
+                    .append(" (")
+                    .append(escaped(failure.plan()))
+                    .append(")<div>")
+                    .append(escaped(failure.detail()))
+                    .append("</div><code>")
+                    .append(escaped(failure.reproduce()))
+                    .append("</code></li>\n");
+        }
+        html.append("</ul>\n");
+    }
+
+    private void leftOut() {
+        Map<String, Long> reasons = report.outcomes().stream()
+                .filter(outcome -> outcome.status() == Outcome.Status.SKIPPED)
+                .collect(Collectors.groupingBy(
+                        outcome -> outcome.engine() + " " + outcome.plan() + ": " + outcome.detail(),
+                        LinkedHashMap::new,
+                        Collectors.counting()));
+        if (reasons.isEmpty()) {
+            return;
+        }
+        html.append("<h2>Left out</h2>\n<ul>\n");
+        reasons.forEach((reason, count) -> html.append("<li>")
+                .append(count)
+                .append(" on ")
+                .append(escaped(reason))
+                .append("</li>\n"));
+        html.append("</ul>\n");
+    }
+
+    private void devices() {
+        html.append("<h2>Devices</h2>\n");
+        for (EngineInfo engine : report.engines()) {
+            html.append("<section><h3>")
+                    .append(escaped(engine.id()))
+                    .append(": ")
+                    .append(escaped(engine.name()))
+                    .append("</h3>\n<dl>\n");
+            fact("vendor", engine.vendor());
+            fact("driver", engine.driver());
+            engine.facts().forEach(this::fact);
+            html.append("</dl></section>\n");
+        }
+    }
+
+    private void fact(String name, Object value) {
+        String text = String.valueOf(value);
+        html.append("<div><dt>").append(escaped(name)).append("</dt><dd>");
+        html.append(escaped(
+                value instanceof List<?> list
+                        ? list.stream().map(String::valueOf).collect(Collectors.joining(", "))
+                        : text));
+        html.append("</dd></div>\n");
+    }
+
+    private static String escaped(String text) {
+        return text.replace("&", "&amp;")
+                .replace("<", "&lt;")
+                .replace(">", "&gt;")
+                .replace("\"", "&quot;");
+    }
+
+    private static String template() throws IOException {
+        try (InputStream in = HtmlReport.class.getResourceAsStream(TEMPLATE)) {
+            if (in == null) {
+                throw new FileNotFoundException(TEMPLATE + ": not in this jar; build it again with mvn package");
+            }
+            return new String(in.readAllBytes(), StandardCharsets.UTF_8);
+        }
+    }
+}

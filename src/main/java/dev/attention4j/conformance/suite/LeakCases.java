@@ -1,0 +1,114 @@
+package dev.attention4j.conformance.suite;
+
+import static dev.attention4j.conformance.suite.Shape.BATCH;
+import static dev.attention4j.conformance.suite.Shape.HEADS;
+import static dev.attention4j.conformance.suite.Shape.KEYS;
+import static dev.attention4j.conformance.suite.Shape.QUERIES;
+
+import dev.attention4j.Alignment;
+import dev.attention4j.Attention;
+import dev.attention4j.AttentionBuilder;
+import dev.attention4j.AttentionProblem;
+import dev.attention4j.AttentionResult;
+import dev.attention4j.Tensor;
+import dev.attention4j.conformance.problems.Inputs;
+import dev.attention4j.reference.Yardstick;
+import java.util.ArrayList;
+import java.util.List;
+
+/** What is masked for every query may hold anything: NaN or ∞ there changes no bit of the result. */
+final class LeakCases {
+    /** The keys from here on are masked. */
+    private static final int SEEN = 21;
+
+    private static final float[] POISON = {Float.NaN, Float.POSITIVE_INFINITY, Float.NEGATIVE_INFINITY};
+
+    private LeakCases() {}
+
+    static List<SuiteCase> all() {
+        List<SuiteCase> cases = new ArrayList<>();
+        add(cases, "mask", Attention.builder().mask(mask()));
+        add(cases, "bias", Attention.builder().bias(bias()));
+        add(cases, "mask-and-softcap", Attention.builder().mask(mask()).softcap(2));
+        add(cases, "causal", Attention.builder().causalOffsets(SEEN - QUERIES));
+        add(cases, "window", Attention.builder().window(-1, 0).alignOffsets(SEEN - QUERIES));
+        add(cases, "key-lengths", Attention.builder().keyLengths(SEEN));
+        add(
+                cases,
+                "key-lengths-and-causal",
+                Attention.builder().keyLengths(SEEN).causal(Alignment.BOTTOM_RIGHT));
+        cases.add(maskedBias());
+        return cases;
+    }
+
+    private static void add(List<SuiteCase> cases, String name, AttentionBuilder attention) {
+        AttentionProblem problem = Shape.SMALL.problem(attention.logSumExp(true).build());
+        cases.add(new SuiteCase("leaks/" + name, 1e6, problem.valueDim(), true, () -> {
+            Inputs clean = Inputs.of(problem);
+            return check(
+                    clean,
+                    new Inputs(clean.query(), poisoned(clean.key()), poisoned(clean.value()), problem.attention()));
+        }));
+    }
+
+    /** A bias of NaN where the mask says not to attend. */
+    private static SuiteCase maskedBias() {
+        return new SuiteCase("leaks/masked-bias", 1e6, Shape.SMALL.valueDim(), true, () -> {
+            Tensor bias = Tensor.random(5, HEADS, 1, KEYS);
+            Tensor poisoned = bias.permute(0, 1, 2).contiguous();
+            Tensor copy = Tensor.of(poisoned.toFloatArray(), poisoned.shape());
+            for (int n = 0; n < copy.elementCount(); n++) {
+                if (n % KEYS >= SEEN) {
+                    copy.floats().put(n, POISON[n % POISON.length]);
+                }
+            }
+            Attention clean =
+                    Attention.builder().mask(mask()).bias(bias).logSumExp(true).build();
+            Inputs inputs = Inputs.of(Shape.SMALL.problem(clean));
+            return check(inputs, inputs.with(clean.toBuilder().bias(copy).build()));
+        });
+    }
+
+    private static SuiteCase.Check check(Inputs clean, Inputs poisoned) {
+        Yardstick yardstick = Yardstick.of(clean.query(), clean.key(), clean.value(), clean.attention());
+        return engine -> {
+            try (AttentionResult wanted = ProblemCases.attend(engine, clean, clean.attention());
+                    AttentionResult got = ProblemCases.attend(engine, poisoned, poisoned.attention())) {
+                Finding finding = Finding.of(yardstick.measure(got, poisoned.attention()));
+                return Bits.same(wanted, got)
+                        ? finding
+                        : finding.and(Finding.objection("what masked positions hold changes bits of the result"));
+            }
+        };
+    }
+
+    private static Tensor mask() {
+        boolean[] mask = new boolean[KEYS];
+        for (int key = 0; key < SEEN; key++) {
+            mask[key] = true;
+        }
+        return Tensor.of(mask, KEYS);
+    }
+
+    private static Tensor bias() {
+        Tensor bias = Tensor.random(4, BATCH, 1, 1, KEYS);
+        for (int row = 0; row < BATCH; row++) {
+            for (int key = SEEN; key < KEYS; key++) {
+                bias.floats().put(row * KEYS + key, Float.NEGATIVE_INFINITY);
+            }
+        }
+        return bias;
+    }
+
+    /** NaN and infinities in the masked keys of a tensor [batch, heads, keys, width]. */
+    private static Tensor poisoned(Tensor tensor) {
+        Tensor copy = Tensor.of(tensor.toFloatArray(), tensor.shape());
+        long width = tensor.size(3);
+        for (int n = 0; n < copy.elementCount(); n++) {
+            if (n / width % KEYS >= SEEN) {
+                copy.floats().put(n, POISON[n % POISON.length]);
+            }
+        }
+        return copy;
+    }
+}

@@ -1,0 +1,141 @@
+package dev.attention4j.conformance.suite;
+
+import dev.attention4j.Alignment;
+import dev.attention4j.Attention;
+import dev.attention4j.AttentionBuilder;
+import java.util.ArrayList;
+import java.util.List;
+
+/** Which keys a query may see by its position: causal, windows, offsets, key lengths and packed sequences. */
+final class PositionCases {
+    private PositionCases() {}
+
+    static List<SuiteCase> all() {
+        List<SuiteCase> cases = new ArrayList<>();
+        causal(cases);
+        window(cases);
+        lengths(cases);
+        packed(cases);
+        return cases;
+    }
+
+    private static void causal(List<SuiteCase> cases) {
+        // The pictures of the documentation: more keys than queries, and more queries than keys.
+        for (Alignment alignment : Alignment.values()) {
+            String name = "causal/" + (alignment == Alignment.TOP_LEFT ? "top-left" : "bottom-right");
+            add(
+                    cases,
+                    name + "-2x5",
+                    Shape.SMALL.withLengths(2, 5),
+                    Attention.builder().causal(alignment));
+            add(
+                    cases,
+                    name + "-5x2",
+                    Shape.SMALL.withLengths(5, 2),
+                    Attention.builder().causal(alignment));
+            add(cases, name + "-19x37", Shape.SMALL, Attention.builder().causal(alignment));
+            add(
+                    cases,
+                    name + "-67x131",
+                    Shape.SMALL.withLengths(67, 131),
+                    Attention.builder().causal(alignment));
+        }
+        add(
+                cases,
+                "causal/square",
+                Shape.SMALL.withLengths(65, 65),
+                Attention.builder().causal(Alignment.TOP_LEFT));
+        add(
+                cases,
+                "causal/one-query",
+                Shape.SMALL.withLengths(1, 70),
+                Attention.builder().causal(Alignment.BOTTOM_RIGHT));
+        add(cases, "offsets/one-for-all", Shape.SMALL, Attention.builder().causalOffsets(9));
+        add(cases, "offsets/of-each-row", Shape.SMALL, Attention.builder().causalOffsets(0, 18));
+        add(
+                cases,
+                "offsets/before-the-first-key",
+                Shape.SMALL,
+                Attention.builder().causalOffsets(-5, -40));
+        add(
+                cases,
+                "offsets/beyond-the-last-key",
+                Shape.SMALL,
+                Attention.builder().causalOffsets(100, 1_000_000));
+    }
+
+    private static void window(List<SuiteCase> cases) {
+        Shape shape = Shape.SMALL.withLengths(35, 70);
+        add(cases, "window/left-and-right", shape, Attention.builder().window(4, 7));
+        add(cases, "window/left-only", shape, Attention.builder().window(6, -1));
+        add(cases, "window/right-only", shape, Attention.builder().window(-1, 3));
+        add(cases, "window/itself-alone", shape, Attention.builder().window(0, 0));
+        add(cases, "window/unbounded", shape, Attention.builder().window(-1, -1));
+        add(cases, "window/wider-than-the-keys", shape, Attention.builder().window(500, 500));
+        add(
+                cases,
+                "window/bottom-right",
+                shape,
+                Attention.builder().window(9, 2).align(Alignment.BOTTOM_RIGHT));
+        add(cases, "window/causal", shape, Attention.builder().window(9, -1).causal(Alignment.BOTTOM_RIGHT));
+        add(cases, "window/offsets", shape, Attention.builder().window(3, 3).alignOffsets(-10, 60));
+    }
+
+    private static void lengths(List<SuiteCase> cases) {
+        add(cases, "key-lengths/one-for-all", Shape.SMALL, Attention.builder().keyLengths(20));
+        add(cases, "key-lengths/of-each-row", Shape.SMALL, Attention.builder().keyLengths(37, 5));
+        add(cases, "key-lengths/none-in-a-row", Shape.SMALL, Attention.builder().keyLengths(0, 12));
+        add(
+                cases,
+                "key-lengths/causal",
+                Shape.SMALL,
+                Attention.builder().keyLengths(30, 8).causal(Alignment.BOTTOM_RIGHT));
+        add(
+                cases,
+                "key-lengths/one-query",
+                Shape.SMALL.withLengths(1, 70),
+                Attention.builder().keyLengths(70, 33));
+        add(
+                cases,
+                "key-lengths/window",
+                Shape.SMALL,
+                Attention.builder().keyLengths(30, 8).window(5, 5));
+    }
+
+    private static void packed(List<SuiteCase> cases) {
+        Shape shape = Shape.SMALL.withBatch(1).withLengths(33, 47);
+        int[] queries = {0, 5, 5, 20, 33};
+        int[] keys = {0, 9, 14, 14, 47};
+        add(cases, "packed/plain", shape, Attention.builder().cumulativeLengths(queries, keys));
+        add(cases, "packed/one-sequence", shape, Attention.builder().cumulativeLengths(new int[] {0, 33}, new int[] {
+            0, 47
+        }));
+        for (Alignment alignment : Alignment.values()) {
+            add(
+                    cases,
+                    "packed/causal-" + (alignment == Alignment.TOP_LEFT ? "top-left" : "bottom-right"),
+                    shape,
+                    Attention.builder().cumulativeLengths(queries, keys).causal(alignment));
+        }
+        add(
+                cases,
+                "packed/window",
+                shape,
+                Attention.builder().cumulativeLengths(queries, keys).window(3, 1));
+        add(
+                cases,
+                "packed/offsets",
+                shape,
+                Attention.builder().cumulativeLengths(queries, keys).causalOffsets(1, 0, 4, 20));
+        add(
+                cases,
+                "packed/alibi",
+                shape,
+                Attention.builder().cumulativeLengths(queries, keys).alibiSlopes(0.5f, 0.25f, 0.1f, 0));
+    }
+
+    private static void add(List<SuiteCase> cases, String name, Shape shape, AttentionBuilder attention) {
+        cases.add(ProblemCases.of(
+                name, shape.problem(attention.logSumExp(true).weights(true).build())));
+    }
+}

@@ -1,0 +1,90 @@
+package dev.attention4j.conformance.suite;
+
+import dev.attention4j.Attention;
+import dev.attention4j.AttentionEngine;
+import dev.attention4j.AttentionProblem;
+import dev.attention4j.AttentionResult;
+import dev.attention4j.DType;
+import dev.attention4j.UnsupportedPlanException;
+import dev.attention4j.conformance.problems.GridCase;
+import dev.attention4j.conformance.problems.Inputs;
+import dev.attention4j.conformance.problems.RandomProblem;
+import dev.attention4j.conformance.problems.RowSample;
+import dev.attention4j.reference.Yardstick;
+import java.util.function.Supplier;
+
+/** Cases that are one problem, whose results are held to the yardstick. */
+final class ProblemCases {
+    /** Operations of the oracle for one problem of a grid. */
+    private static final double ORACLE_FLOPS = 2e7;
+
+    private ProblemCases() {}
+
+    /** A problem with normally distributed tensors. */
+    static SuiteCase of(String name, AttentionProblem problem) {
+        return of(name, problem, () -> Inputs.of(problem));
+    }
+
+    /** A problem with tensors of its own; all of its results are measured. */
+    static SuiteCase of(String name, AttentionProblem problem, Supplier<Inputs> inputs) {
+        return new SuiteCase(
+                name, flops(problem), problem.valueDim(), problem.dtype() == DType.FLOAT32, () -> check(inputs.get()));
+    }
+
+    /** The random problem of a seed. */
+    static SuiteCase random(long seed) {
+        AttentionProblem problem = RandomProblem.draw(seed).inputs().problem();
+        return of("random/" + seed, problem, () -> RandomProblem.draw(seed).inputs());
+    }
+
+    /** A problem of a peer's grid: as many of its rows are measured as an effort allows. */
+    static SuiteCase grid(GridCase grid) {
+        return new SuiteCase(grid.toString(), grid.flops(), grid.valueDim(), grid.dtype() == DType.FLOAT32, () -> {
+            Inputs inputs = grid.inputs();
+            RowSample sample = new RowSample(inputs, ORACLE_FLOPS);
+            return engine -> {
+                try (AttentionResult result = attend(engine, inputs, inputs.attention())) {
+                    return Finding.of(sample.measure(result)).and(Finding.objection(sample.disagreement(result)));
+                }
+            };
+        });
+    }
+
+    /** Holds every result of a problem to the yardstick. */
+    static SuiteCase.Check check(Inputs inputs) {
+        Yardstick yardstick = Yardstick.of(inputs.query(), inputs.key(), inputs.value(), inputs.attention());
+        return engine -> {
+            Attention asked = asked(engine, inputs);
+            try (AttentionResult result = attend(engine, inputs, asked)) {
+                return Finding.of(yardstick.measure(result, asked));
+            }
+        };
+    }
+
+    /** Without the weights, where the engine's plan cannot return them. */
+    static Attention asked(AttentionEngine engine, Inputs inputs) {
+        try {
+            engine.explain(inputs.problem());
+            return inputs.attention();
+        } catch (UnsupportedPlanException e) {
+            if (!inputs.attention().wantsWeights()) {
+                throw e;
+            }
+            return inputs.attention().toBuilder().weights(false).build();
+        }
+    }
+
+    static AttentionResult attend(AttentionEngine engine, Inputs inputs, Attention asked) {
+        return engine.attend(inputs.query(), inputs.key(), inputs.value(), asked);
+    }
+
+    /** As if every query saw every key: what is masked costs some plans as much. */
+    private static double flops(AttentionProblem problem) {
+        return 2.0
+                * problem.batch()
+                * problem.queryHeads()
+                * problem.queryLength()
+                * problem.keyLength()
+                * (problem.headDim() + problem.valueDim());
+    }
+}

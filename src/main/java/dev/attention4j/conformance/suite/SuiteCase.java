@@ -1,0 +1,32 @@
+package dev.attention4j.conformance.suite;
+
+import dev.attention4j.AttentionEngine;
+import java.util.function.Supplier;
+
+/**
+ * One case: something that every engine must get right.
+ *
+ * @param name {@code feature/what}, fit for a command line; the same name is the same case, number for number
+ * @param flops floating-point operations of a call, more or less
+ * @param valueDim the width of values, for which some plans build kernels of their own
+ * @param float32 whether that is how tensors are stored
+ * @param draw draws tensors and computes what results are held to, once for all plans of an engine
+ */
+record SuiteCase(String name, double flops, int valueDim, boolean float32, Supplier<Check> draw) {
+    /** Puts a question to an open engine. */
+    @FunctionalInterface
+    interface Check {
+        /**
+         * What was found; whatever else is thrown is a failure.
+         *
+         * @throws dev.attention4j.UnsupportedPlanException if the plan refuses what is asked
+         */
+        Finding on(AttentionEngine engine);
+    }
+
+    /** What a case of that name is a case of: a row of the matrix. */
+    static String feature(String name) {
+        int slash = name.indexOf('/');
+        return slash < 0 ? name : name.substring(0, slash);
+    }
+}

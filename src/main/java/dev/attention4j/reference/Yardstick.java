@@ -1,0 +1,100 @@
+package dev.attention4j.reference;
+
+import dev.attention4j.Attention;
+import dev.attention4j.AttentionProblem;
+import dev.attention4j.AttentionResult;
+import dev.attention4j.DType;
+import dev.attention4j.Tensor;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+
+/**
+ * The rule by which any engine is right: its largest error against the oracle is at most twice that of plain float code
+ * on the same problem, plus 10⁻⁶; NaN never passes, infinities must be where the oracle has them, and a query that sees
+ * no key gives nothing but 0.
+ *
+ * <p>Computes oracle and plain float code once, for the results of any number of engines. Both keep all weights.
+ */
+public final class Yardstick {
+    private final AttentionProblem problem;
+    private final ReferenceAttention oracle;
+    private final PlainFloatAttention plain;
+
+    private Yardstick(AttentionProblem problem, Tensor query, Tensor key, Tensor value) {
+        this.problem = problem;
+        oracle = ReferenceAttention.compute(problem, query, key, value);
+        plain = PlainFloatAttention.compute(problem, query, key, value);
+    }
+
+    /**
+     * Computes what a problem's results are held to.
+     *
+     * @param query [batch, queryHeads, queryLength, headDim], on the host
+     * @param key [batch, keyValueHeads, keyLength, headDim], on the host
+     * @param value [batch, keyValueHeads, keyLength, valueDim], on the host
+     * @param attention the operation
+     * @return good for any number of results
+     * @throws IllegalArgumentException if they do not fit each other
+     */
+    public static Yardstick of(Tensor query, Tensor key, Tensor value, Attention attention) {
+        return new Yardstick(AttentionProblem.of(query, key, value, attention), query, key, value);
+    }
+
+    /**
+     * Measures what was asked for.
+     *
+     * @param result of the problem, on the host
+     * @param asked the operation as the engine was given it, which may ask for other results than the problem's own
+     * @return of the output, then of weights and log-sum-exp if asked for; a wrong type or shape is an error of NaN
+     */
+    public List<Deviation> measure(AttentionResult result, Attention asked) {
+        List<Deviation> deviations = new ArrayList<>();
+        deviations.add(measure(
+                "output", result.output(), problem.dtype(), oracle.output(), plain.output(), problem.outputShape()));
+        if (asked.wantsWeights()) {
+            deviations.add(measure(
+                    "weights",
+                    result.weights(),
+                    DType.FLOAT32,
+                    oracle.weights(),
+                    plain.weights(),
+                    problem.weightsShape()));
+        }
+        if (asked.wantsLogSumExp()) {
+            deviations.add(measure(
+                    "log-sum-exp",
+                    result.logSumExp(),
+                    DType.FLOAT32,
+                    oracle.logSumExp(),
+                    plain.logSumExp(),
+                    problem.logSumExpShape()));
+        }
+        return deviations;
+    }
+
+    private Deviation measure(String what, Tensor got, DType dtype, double[] wanted, float[] ofPlain, long... shape) {
+        if (got.dtype() != dtype || !Arrays.equals(got.shape(), shape)) {
+            return new Deviation(
+                    what,
+                    Double.NaN,
+                    0,
+                    "got " + got.dtype() + " " + Arrays.toString(got.shape()) + ", must be " + dtype + " "
+                            + Arrays.toString(shape));
+        }
+        double[] elements = got.toDoubleArray();
+        int width = oracle.logSumExp().length == 0 ? 0 : elements.length / oracle.logSumExp().length;
+        for (int n = 0; n < elements.length; n++) {
+            // However small the limit allows it to be, what a query that sees nothing gets is no rounding error.
+            if (oracle.logSumExp()[n / width] == Double.NEGATIVE_INFINITY && elements[n] != wanted[n]) {
+                return new Deviation(
+                        what,
+                        Double.POSITIVE_INFINITY,
+                        0,
+                        "row " + n / width + " sees no key: got " + (float) elements[n] + ", must be "
+                                + (float) wanted[n]);
+            }
+        }
+        return Deviation.of(what, got, wanted, ofPlain);
+    }
+}

@@ -1,0 +1,97 @@
+package dev.attention4j.conformance.suite;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.attention4j.EngineInfo.Kind;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
+import org.junit.jupiter.api.Test;
+
+/** The cases that a selection has. */
+class BuiltInSuiteTest {
+    private static final Selection QUICK = new Selection(true, 1, Optional.empty());
+    private static final Selection FULL = new Selection(false, 1, Optional.empty());
+
+    private static List<String> names(Selection selection, Kind kind) {
+        return BuiltInSuite.cases(selection, kind).stream().map(SuiteCase::name).toList();
+    }
+
+    @Test
+    void namesAreUniqueFitACommandLineAndFindTheirCase() {
+        List<String> names = names(FULL, Kind.GPU);
+        assertThat(names).doesNotHaveDuplicates().allMatch(name -> name.matches("[a-zA-Z0-9_./+-]+"));
+        for (String name : names(QUICK, Kind.GPU)) {
+            assertThat(BuiltInSuite.find(name).name()).isEqualTo(name);
+        }
+    }
+
+    @Test
+    void everyPromiseIsAFeature() {
+        Set<String> features = new TreeSet<>();
+        names(QUICK, Kind.GPU).forEach(name -> features.add(SuiteCase.feature(name)));
+        assertThat(features)
+                .contains(
+                        "real",
+                        "plain",
+                        "layout",
+                        "scale",
+                        "softcap",
+                        "order",
+                        "bias",
+                        "mask",
+                        "causal",
+                        "offsets",
+                        "window",
+                        "key-lengths",
+                        "packed",
+                        "alibi",
+                        "sinks",
+                        "unseen",
+                        "empty",
+                        "leaks",
+                        "heads",
+                        "width",
+                        "length",
+                        "float16",
+                        "bfloat16",
+                        "log-sum-exp",
+                        "weights",
+                        "refusal",
+                        "repeat",
+                        "resident",
+                        "async",
+                        "random",
+                        "flash-attn",
+                        "pytorch",
+                        "xformers",
+                        "ggml");
+    }
+
+    @Test
+    void aSeedSelectsTheSameCasesAgainAndAnotherSeedOthers() {
+        assertThat(names(QUICK, Kind.GPU)).isEqualTo(names(QUICK, Kind.GPU));
+        List<String> others = names(new Selection(true, 2, Optional.empty()), Kind.GPU);
+        assertThat(others)
+                .doesNotContainAnyElementsOf(names(QUICK, Kind.GPU).stream()
+                        .filter(name -> name.startsWith("random/"))
+                        .toList());
+        assertThat(others)
+                .containsAll(BuiltInSuite.named().stream().map(SuiteCase::name).toList());
+    }
+
+    @Test
+    void emulatorsAreGivenWhatIsSmallAndQuickHasLess() {
+        assertThat(BuiltInSuite.cases(FULL, Kind.EMULATOR)).allMatch(one -> one.flops() <= BuiltInSuite.EMULATOR_FLOPS);
+        int quick = names(QUICK, Kind.GPU).size();
+        assertThat(names(FULL, Kind.EMULATOR).size()).isLessThanOrEqualTo(quick);
+        assertThat(names(FULL, Kind.GPU).size()).isGreaterThan(quick + 200);
+    }
+
+    @Test
+    void oneCaseIsOneCase() {
+        assertThat(names(new Selection(false, 1, Optional.of("random/7")), Kind.EMULATOR))
+                .containsExactly("random/7");
+    }
+}

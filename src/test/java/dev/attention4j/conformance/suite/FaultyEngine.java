@@ -1,0 +1,122 @@
+package dev.attention4j.conformance.suite;
+
+import dev.attention4j.Attention;
+import dev.attention4j.AttentionEngine;
+import dev.attention4j.AttentionProblem;
+import dev.attention4j.AttentionResult;
+import dev.attention4j.EngineInfo;
+import dev.attention4j.EngineOptions;
+import dev.attention4j.Tensor;
+import dev.attention4j.reference.ReferenceEngine;
+import java.lang.reflect.Field;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+
+/** The oracle with three plans: a right one, one that errs, crashes and hangs on a case each, and one that crashes often. */
+final class FaultyEngine implements AttentionEngine {
+    static final String RIGHT = "right";
+    static final String FAULTY = "faulty";
+    static final String DOOMED = "doomed";
+
+    /** The scale of the case that this plan computes wrongly, and the case. */
+    static final double WRONG_SCALE = 0.7;
+
+    static final String WRONG_CASE = "scale/given";
+
+    /** The same of the case that hangs. */
+    static final double HANGING_SCALE = -0.4;
+
+    static final String HANGING_CASE = "scale/negative";
+
+    /** The softcap of the case that crashes. */
+    static final double CRASHING_SOFTCAP = 0.01;
+
+    static final String CRASHING_CASE = "softcap/small";
+
+    private final ReferenceEngine oracle = new ReferenceEngine(EngineOptions.DEFAULT);
+    private final String plan;
+
+    FaultyEngine(EngineOptions options) {
+        plan = options.plan();
+    }
+
+    @Override
+    public EngineInfo info() {
+        return FaultyProvider.FAULTY;
+    }
+
+    @Override
+    public List<String> plans() {
+        return List.of(RIGHT, FAULTY, DOOMED);
+    }
+
+    @Override
+    public String explain(AttentionProblem problem) {
+        return plan;
+    }
+
+    @Override
+    public AttentionResult attend(Tensor query, Tensor key, Tensor value, Attention attention) {
+        double scale = attention.scale().orElse(1);
+        double softcap = attention.softcap().orElse(0);
+        if (plan.equals(DOOMED) && attention.softcap().isPresent()) {
+            crash();
+        }
+        if (plan.equals(FAULTY) && softcap == CRASHING_SOFTCAP) {
+            crash();
+        }
+        if (plan.equals(FAULTY) && scale == HANGING_SCALE) {
+            hang();
+        }
+        AttentionResult result = oracle.attend(query, key, value, attention);
+        if (plan.equals(FAULTY) && scale == WRONG_SCALE) {
+            result.output().floats().put(3, 1e3f);
+        }
+        return result;
+    }
+
+    /** In native code, as a driver would. */
+    private static void crash() {
+        try {
+            Class<?> unsafe = Class.forName("sun.misc.Unsafe");
+            Field field = unsafe.getDeclaredField("theUnsafe");
+            field.setAccessible(true);
+            unsafe.getMethod("putAddress", long.class, long.class).invoke(field.get(null), 0L, 0L);
+        } catch (ReflectiveOperationException e) {
+            throw new LinkageError("sun.misc.Unsafe", e);
+        }
+    }
+
+    private static void hang() {
+        try {
+            Thread.sleep(Long.MAX_VALUE);
+        } catch (InterruptedException e) {
+            throw new AssertionError(e);
+        }
+    }
+
+    @Override
+    public CompletableFuture<AttentionResult> attendAsync(Tensor query, Tensor key, Tensor value, Attention attention) {
+        return oracle.attendAsync(query, key, value, attention);
+    }
+
+    @Override
+    public Tensor upload(Tensor tensor) {
+        return oracle.upload(tensor);
+    }
+
+    @Override
+    public Tensor download(Tensor tensor) {
+        return oracle.download(tensor);
+    }
+
+    @Override
+    public boolean isClosed() {
+        return oracle.isClosed();
+    }
+
+    @Override
+    public void close() {
+        oracle.close();
+    }
+}

@@ -1,0 +1,36 @@
+package dev.attention4j.conformance.suite;
+
+import dev.attention4j.AttentionEngine;
+import dev.attention4j.EngineInfo;
+import dev.attention4j.EngineOptions;
+import dev.attention4j.EngineProvider;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/** Engines that do all that a driver should not; only a JVM whose class path has its service file knows them. */
+public final class FaultyProvider implements EngineProvider {
+    static final EngineInfo FAULTY = new EngineInfo(
+            "faulty", EngineInfo.Kind.ORACLE, "an engine with faults", "tests", "<none>", Map.of("faults", 3));
+    static final EngineInfo LOST =
+            new EngineInfo("lost", EngineInfo.Kind.GPU, "an engine that does not open", "tests", "none", Map.of());
+    static final int LOST_EXIT_CODE = 17;
+
+    @Override
+    public List<EngineInfo> engines() {
+        return List.of(FAULTY, LOST);
+    }
+
+    @Override
+    public AttentionEngine open(EngineInfo info, EngineOptions options) {
+        if (info.id().equals(LOST.id())) {
+            Runtime.getRuntime().halt(LOST_EXIT_CODE);
+        }
+        return new FaultyEngine(options);
+    }
+
+    @Override
+    public Optional<Absence> absence() {
+        return Optional.empty();
+    }
+}

@@ -1,0 +1,101 @@
+package dev.attention4j.conformance.suite;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.attention4j.conformance.suite.Outcome.Status;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import javax.xml.parsers.DocumentBuilderFactory;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.w3c.dom.Document;
+import org.w3c.dom.Element;
+
+/** The matrix, JUnit's XML and the page of a run in which everything happened. */
+class ReportFilesTest {
+    @TempDir
+    private Path folder;
+
+    private Report report;
+
+    @BeforeEach
+    void report() {
+        report = new Report(
+                "a run <of> \"tests\" & more",
+                "1.2.3",
+                List.of(FaultyProvider.FAULTY),
+                List.of(
+                        outcome("scale/zero", "right", Status.PASSED, 0.5, ""),
+                        outcome("scale/given", "right", Status.PASSED, 1.25, ""),
+                        outcome("refusal/axes", "right", Status.PASSED, Double.NaN, ""),
+                        outcome("weights/returned", "right", Status.SKIPPED, Double.NaN, "it has <none>"),
+                        outcome("scale/zero", "faulty", Status.FAILED, 70, "wrong & \u0001 <b>"),
+                        outcome("scale/given", "faulty", Status.HUNG, Double.NaN, "no end"),
+                        outcome("refusal/axes", "faulty", Status.CRASHED, Double.NaN, "exit code 134")));
+    }
+
+    private static Outcome outcome(String name, String plan, Status status, double units, String detail) {
+        return Outcome.of(name, "faulty", plan, status, units, units, detail, 0.25);
+    }
+
+    @Test
+    void theMatrixShowsTheLargestErrorOfWhatIsRightAndCountsTheRest() {
+        Matrix matrix = Matrix.of(report.outcomes());
+        List<Matrix.Column> columns = matrix.columns();
+        assertThat(columns).extracting(Matrix.Column::plan).containsExactly("right", "faulty");
+        assertThat(matrix.features()).containsExactly("scale", "refusal", "weights");
+        assertThat(matrix.cell("scale", columns.get(0))).hasToString("1.25");
+        assertThat(matrix.cell("refusal", columns.get(0))).hasToString("ok");
+        assertThat(matrix.cell("weights", columns.get(0))).hasToString("-");
+        assertThat(matrix.cell("weights", columns.get(1))).hasToString("-");
+        assertThat(matrix.cell("scale", columns.get(1))).hasToString("2 HANG");
+        assertThat(matrix.cell("refusal", columns.get(1))).hasToString("1 CRASH");
+    }
+
+    @Test
+    void junitsXmlHasEveryOutcome() throws Exception {
+        Path file = folder.resolve("report.xml");
+        JunitReport.write(report, file);
+
+        Document xml = DocumentBuilderFactory.newInstance().newDocumentBuilder().parse(file.toFile());
+        Element all = xml.getDocumentElement();
+        assertThat(all.getTagName()).isEqualTo("testsuites");
+        assertThat(all.getAttribute("name")).isEqualTo("a run <of> \"tests\" & more");
+        assertThat(all.getAttribute("tests")).isEqualTo("7");
+        assertThat(all.getAttribute("failures")).isEqualTo("1");
+        assertThat(all.getAttribute("errors")).isEqualTo("2");
+        assertThat(all.getAttribute("skipped")).isEqualTo("1");
+        assertThat(xml.getElementsByTagName("testsuite").getLength()).isEqualTo(2);
+        assertThat(xml.getElementsByTagName("testcase").getLength()).isEqualTo(7);
+        Element failure = (Element) xml.getElementsByTagName("failure").item(0);
+        assertThat(failure.getAttribute("message")).isEqualTo("wrong & \ufffd <b>");
+        assertThat(failure.getTextContent())
+                .endsWith("again: conformance --case scale/zero --device faulty --plan faulty");
+    }
+
+    @Test
+    void thePageNeedsNothingElseAndEscapesWhatItShows() throws IOException {
+        Path file = folder.resolve("report.html");
+        HtmlReport.write(report, file);
+
+        String page = Files.readString(file);
+        assertThat(page)
+                .contains("<title>a run &lt;of&gt; &quot;tests&quot; &amp; more</title>")
+                .contains("3 passed, 3 failed")
+                .contains("conformance --case scale/given --device faulty --plan faulty")
+                .contains("&lt;b&gt;", "it has &lt;none&gt;", "&lt;none&gt;")
+                .doesNotContain("<b>", "<script", "http:", "https:", "src=", "<!--");
+    }
+
+    @Test
+    void nothingCheckedIsNoSuccess() {
+        assertThat(report.succeeded()).isFalse();
+        assertThat(new Report("", "", List.of(), report.outcomes().subList(0, 4)).succeeded())
+                .isTrue();
+        assertThat(new Report("", "", List.of(), report.outcomes().subList(3, 4)).succeeded())
+                .isFalse();
+    }
+}

@@ -1,0 +1,129 @@
+package dev.attention4j.conformance.suite;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.groups.Tuple.tuple;
+
+import dev.attention4j.EngineInfo;
+import dev.attention4j.EngineProvider;
+import dev.attention4j.conformance.suite.Outcome.Status;
+import java.io.File;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** What goes wrong in a child JVM is reported, and the rest goes on. */
+class SuiteRunTest {
+    private static final Duration LIMIT = Duration.ofSeconds(40);
+    private static final Selection QUICK = new Selection(true, Selection.DEFAULT_SEED, Optional.empty());
+
+    @TempDir
+    private Path folder;
+
+    private final List<Outcome> outcomes = new ArrayList<>();
+    private final Map<String, Integer> trials = new HashMap<>();
+
+    private final SuiteRun.Listener listener = new SuiteRun.Listener() {
+        @Override
+        public void begin(EngineInfo engine, List<String> plans, int count) {
+            trials.merge(engine.id(), count, Integer::sum);
+        }
+
+        @Override
+        public void end(Outcome outcome) {
+            outcomes.add(outcome);
+        }
+    };
+
+    @BeforeEach
+    void offerFaultyEngines() throws IOException {
+        Path services = Files.createDirectories(folder.resolve("META-INF/services"));
+        Files.writeString(services.resolve(EngineProvider.class.getName()), FaultyProvider.class.getName());
+    }
+
+    private SuiteRun run(Selection selection, String plan) {
+        String classPath = folder + File.pathSeparator + System.getProperty("java.class.path");
+        return new SuiteRun(selection, plan, LIMIT, classPath);
+    }
+
+    @Test
+    void faultsAreReportedAndTheRestGoesOn() {
+        run(QUICK, SuiteRun.ALL_PLANS).run(List.of(FaultyProvider.FAULTY), listener);
+
+        assertThat(outcomes).hasSize(trials.get("faulty"));
+        assertThat(outcomes)
+                .extracting(one -> one.caseName() + " " + one.plan())
+                .doesNotHaveDuplicates();
+        assertThat(of(FaultyEngine.RIGHT)).hasSizeGreaterThan(100).allMatch(one -> one.status() == Status.PASSED);
+
+        List<Outcome> faults = of(FaultyEngine.FAULTY)
+                .filter(one -> one.status() != Status.PASSED)
+                .toList();
+        assertThat(faults)
+                .extracting(Outcome::caseName, Outcome::status)
+                .containsExactly(
+                        tuple(FaultyEngine.WRONG_CASE, Status.FAILED),
+                        tuple(FaultyEngine.HANGING_CASE, Status.HUNG),
+                        tuple(FaultyEngine.CRASHING_CASE, Status.CRASHED));
+        assertThat(faults.get(0).detail()).startsWith("output: error 1.00e+03").contains("at [0, 0, 0, 3]: got 1000.0");
+        assertThat(faults.get(0).reproduce()).isEqualTo("conformance --case scale/given --device faulty --plan faulty");
+        assertThat(faults.get(1).detail()).isEqualTo("did not end within 40 s");
+        assertThat(faults.get(2).detail()).matches("the JVM ended with exit code \\d+: crashed in .+");
+
+        // Three crashes are enough: the plan is not run any more.
+        List<Outcome> doomed = of(FaultyEngine.DOOMED)
+                .filter(one -> one.status() != Status.PASSED)
+                .toList();
+        assertThat(doomed).filteredOn(one -> one.status() == Status.CRASHED).hasSize(3);
+        assertThat(doomed)
+                .filteredOn(one -> one.status() == Status.FAILED)
+                .hasSizeGreaterThan(100)
+                .allMatch(one -> one.detail().equals("not run: the plan crashed or hung too often"));
+    }
+
+    @Test
+    void anEngineThatDoesNotOpenIsOneFailureAndTheNextIsRun() {
+        Selection one = new Selection(false, 1, Optional.of("scale/zero"));
+        run(one, SuiteRun.ALL_PLANS).run(List.of(FaultyProvider.LOST, FaultyProvider.FAULTY), listener);
+
+        assertThat(outcomes).extracting(Outcome::engine).containsExactly("lost", "faulty", "faulty", "faulty");
+        assertThat(outcomes.get(0).status()).isEqualTo(Status.CRASHED);
+        assertThat(outcomes.get(0).detail())
+                .startsWith("the JVM ended with exit code " + FaultyProvider.LOST_EXIT_CODE);
+        assertThat(outcomes.get(0).reproduce()).isEqualTo("conformance --device lost --plan all");
+        assertThat(outcomes.subList(1, 4)).allMatch(outcome -> outcome.status() == Status.PASSED);
+    }
+
+    @Test
+    void aPlanThatAnEngineLacksIsNotRun() {
+        run(new Selection(true, 1, Optional.of("scale/zero")), "no-such-plan")
+                .run(List.of(FaultyProvider.FAULTY), listener);
+
+        assertThat(outcomes).isEmpty();
+        assertThat(trials).containsExactly(Map.entry("faulty", 0));
+    }
+
+    @Test
+    void badInputIsRefusedBeforeAnythingRuns() {
+        assertThatThrownBy(() -> new SuiteRun(new Selection(true, 1, Optional.of("no/such")), "all", LIMIT))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageStartingWith("case: \"no/such\", must be the name of a case");
+        assertThatThrownBy(() -> new SuiteRun(QUICK, "all", Duration.ZERO))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageStartingWith("limit: ");
+    }
+
+    private Stream<Outcome> of(String plan) {
+        return outcomes.stream().filter(one -> one.plan().equals(plan));
+    }
+}
