@@ -96,8 +96,8 @@ public final class Compare implements Callable<Integer> {
     @Option(
             names = "--slowest",
             paramLabel = "SECONDS",
-            defaultValue = "3",
-            description = "Whoever takes longer for a call is left out on that shape. Default: 3.")
+            defaultValue = "1.5",
+            description = "Whoever takes longer for a call is left out on that shape. Default: 1.5.")
     private double slowest;
 
     @Option(names = "--json", paramLabel = "FILE", description = "Write everything there.")
