@@ -1,7 +1,7 @@
 package dev.attention4j.opencl;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assumptions.assumeThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.attention4j.AttentionEngine;
 import dev.attention4j.DeviceException;
@@ -307,9 +307,7 @@ class DoctorTest {
         nothing.add("true");
         Process trial = new ProcessBuilder(nothing).redirectErrorStream(true).start();
         String answer = new String(trial.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-        assumeThat(trial.waitFor())
-                .as("a file system can be mounted noexec here: " + answer)
-                .isZero();
+        assumeTrue(trial.waitFor() == 0, () -> "a file system can be mounted noexec here: " + answer);
         return launcher;
     }
 }
