@@ -43,7 +43,7 @@ final class LeakCases {
 
     private static void add(List<SuiteCase> cases, String name, AttentionBuilder attention) {
         AttentionProblem problem = Shape.SMALL.problem(attention.logSumExp(true).build());
-        cases.add(new SuiteCase("leaks/" + name, 1e6, problem.valueDim(), true, () -> {
+        cases.add(new SuiteCase("leaks/" + name, 1e6, problem.valueDim(), () -> {
             Inputs clean = Inputs.of(problem);
             return check(
                     clean,
@@ -53,7 +53,7 @@ final class LeakCases {
 
     /** A bias of NaN where the mask says not to attend. */
     private static SuiteCase maskedBias() {
-        return new SuiteCase("leaks/masked-bias", 1e6, Shape.SMALL.valueDim(), true, () -> {
+        return new SuiteCase("leaks/masked-bias", 1e6, Shape.SMALL.valueDim(), () -> {
             Tensor bias = Tensor.random(5, HEADS, 1, KEYS);
             Tensor poisoned = bias.permute(0, 1, 2).contiguous();
             Tensor copy = Tensor.of(poisoned.toFloatArray(), poisoned.shape());

@@ -4,7 +4,6 @@ import dev.attention4j.Attention;
 import dev.attention4j.AttentionEngine;
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.AttentionResult;
-import dev.attention4j.DType;
 import dev.attention4j.UnsupportedPlanException;
 import dev.attention4j.conformance.problems.GridCase;
 import dev.attention4j.conformance.problems.Inputs;
@@ -27,8 +26,7 @@ final class ProblemCases {
 
     /** A problem with tensors of its own; all of its results are measured. */
     static SuiteCase of(String name, AttentionProblem problem, Supplier<Inputs> inputs) {
-        return new SuiteCase(
-                name, flops(problem), problem.valueDim(), problem.dtype() == DType.FLOAT32, () -> check(inputs.get()));
+        return new SuiteCase(name, flops(problem), problem.valueDim(), () -> check(inputs.get()));
     }
 
     /** The random problem of a seed. */
@@ -39,7 +37,7 @@ final class ProblemCases {
 
     /** A problem of a peer's grid: as many of its rows are measured as an effort allows. */
     static SuiteCase grid(GridCase grid) {
-        return new SuiteCase(grid.toString(), grid.flops(), grid.valueDim(), grid.dtype() == DType.FLOAT32, () -> {
+        return new SuiteCase(grid.toString(), grid.flops(), grid.valueDim(), () -> {
             Inputs inputs = grid.inputs();
             RowSample sample = new RowSample(inputs, ORACLE_FLOPS);
             return engine -> {

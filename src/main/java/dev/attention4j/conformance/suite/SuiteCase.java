@@ -9,10 +9,9 @@ import java.util.function.Supplier;
  * @param name {@code feature/what}, fit for a command line; the same name is the same case, number for number
  * @param flops floating-point operations of a call, more or less
  * @param valueDim the width of values, for which some plans build kernels of their own
- * @param float32 whether that is how tensors are stored
  * @param draw draws tensors and computes what results are held to, once for all plans of an engine
  */
-record SuiteCase(String name, double flops, int valueDim, boolean float32, Supplier<Check> draw) {
+record SuiteCase(String name, double flops, int valueDim, Supplier<Check> draw) {
     /** Puts a question to an open engine. */
     @FunctionalInterface
     interface Check {
