@@ -17,14 +17,19 @@ import java.util.Optional;
  * slower or faster meanwhile does so for all alike.
  */
 final class Contest<W extends Workload> {
-    /** A turn is as many calls as take this long, at least one: a shorter time would be the clock's and the cache's. */
-    private static final double TURN_MS = 10;
+    /** A turn is as many calls as take this long, at least one: a shorter time would be that of waking up after the rest. */
+    private static final double TURN_MS = 30;
 
-    private static final double WARM_UP_MS = 400;
+    private static final double WARM_UP_MS = 1000;
     private static final int LEAST_WARM_UP_CALLS = 2;
 
-    /** Long enough for the threads of whoever had the turn before to stop spinning. */
-    private static final long PAUSE_MS = 5;
+    /** Calls shorter than this are at the mercy of the JVM's compiler, which is not done before some thousands of them. */
+    private static final double SHORT_CALL_MS = 3;
+
+    private static final double SHORT_CALL_WARM_UP_MS = 6000;
+
+    /** Long enough for the threads of whoever had the turn before to stop spinning: OpenMP's do for 5 ms or more. */
+    private static final long PAUSE_MS = 15;
 
     private final ClDevice device;
     private final List<Contender<W>> contenders;
@@ -248,7 +253,7 @@ final class Contest<W extends Workload> {
         double warmUp(double slowestMs) {
             double total = 0;
             double before = Double.POSITIVE_INFINITY;
-            for (int n = 0; n < LEAST_WARM_UP_CALLS || total < WARM_UP_MS || before > slowestMs; n++) {
+            for (int n = 0; n < LEAST_WARM_UP_CALLS || total < warmUpMs() || before > slowestMs; n++) {
                 double last = once();
                 total += last;
                 // The first call may compile kernels, and the JIT may take several: too slow is what grows no faster.
@@ -258,6 +263,10 @@ final class Contest<W extends Workload> {
                 before = last;
             }
             return fastest;
+        }
+
+        private double warmUpMs() {
+            return fastest < SHORT_CALL_MS ? SHORT_CALL_WARM_UP_MS : WARM_UP_MS;
         }
 
         void turn() {
