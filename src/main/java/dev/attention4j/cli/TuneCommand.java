@@ -1,6 +1,5 @@
 package dev.attention4j.cli;
 
-import dev.attention4j.AttentionProblem;
 import dev.attention4j.DType;
 import dev.attention4j.EngineInfo;
 import dev.attention4j.EngineOptions;
@@ -32,7 +31,7 @@ import picocli.CommandLine.Spec;
             "Times the plans and tilings of an OpenCL device, checks each against the oracle, and keeps what is clearly"
                     + " faster than the default for this user's later calls.",
             "A shape stands for its class: the storage type, the range that its head width is in, decode (up to 16"
-                    + " queries), short (up to 512) or long, causal or not."
+                    + " queries), short (up to 512) or long, causal or not. Projections are one class: weights are packed for one tiling."
         })
 final class TuneCommand implements Callable<Integer> {
     @Spec
@@ -44,8 +43,10 @@ final class TuneCommand implements Callable<Integer> {
     @Option(
             names = "--shapes",
             paramLabel = "LIST",
-            description = "What to tune for, B.Hq.Hkv.Lq.Lk.D[.Dv], with :causal behind it or not, separated by commas."
-                    + " Default: nine shapes of a few milliseconds to a tenth of a second each.")
+            description =
+                    "What to tune for, B.Hq.Hkv.Lq.Lk.D[.Dv], with :causal behind it or not, or gemm:rows.in.out for"
+                            + " the projections of layers, separated by commas."
+                            + " Default: ten shapes of a few milliseconds to a tenth of a second each.")
     private String shapes = TuningShape.USUAL;
 
     @Option(
@@ -81,14 +82,14 @@ final class TuneCommand implements Callable<Integer> {
         boolean right = true;
         int kept = 0;
         for (TuningShape shape : list) {
-            AttentionProblem problem = shape.problem(storage);
+            ProblemClass problems = shape.problems(storage);
             out.println();
-            out.println(shape + ", for " + ProblemClass.of(problem));
+            out.println(shape + ", for " + problems);
             out.flush();
-            TuningResult result = tune(info, shape, problem);
-            TuningTable.print(result, problem, out);
+            TuningResult result = tune(info, shape, storage);
+            TuningTable.print(result, shape.flops(), out);
             right &= result.allRight();
-            kept += keep(result, info, shape, problem, user, out) ? 1 : 0;
+            kept += keep(result, info, shape, problems, user, out) ? 1 : 0;
         }
         out.println();
         if (dryRun) {
@@ -115,10 +116,10 @@ final class TuneCommand implements Callable<Integer> {
         throw new IllegalArgumentException("--dtype: \"" + dtype + "\", must be float32, float16 or bfloat16");
     }
 
-    private TuningResult tune(EngineInfo info, TuningShape shape, AttentionProblem problem) {
+    private TuningResult tune(EngineInfo info, TuningShape shape, DType storage) {
         TuningBar bar = new TuningBar(shape.toString());
         try {
-            return Tuner.tune(info, plan, problem, bar);
+            return Tuner.tune(info, plan, shape, storage, bar);
         } finally {
             bar.close();
         }
@@ -129,7 +130,7 @@ final class TuneCommand implements Callable<Integer> {
             TuningResult result,
             EngineInfo info,
             TuningShape shape,
-            AttentionProblem problem,
+            ProblemClass problems,
             UserTuning user,
             PrintWriter out)
             throws IOException {
@@ -143,7 +144,7 @@ final class TuneCommand implements Callable<Integer> {
                 info.driver(),
                 LocalDate.now(ZoneOffset.UTC),
                 plan,
-                ProblemClass.of(problem),
+                problems,
                 fastest.variant(),
                 shape.toString(),
                 Double.parseDouble(String.format(Locale.ROOT, "%.4g", fastest.milliseconds())),

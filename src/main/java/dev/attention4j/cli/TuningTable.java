@@ -1,6 +1,5 @@
 package dev.attention4j.cli;
 
-import dev.attention4j.AttentionProblem;
 import dev.attention4j.opencl.plan.Tunables;
 import dev.attention4j.opencl.plan.Variant;
 import dev.attention4j.tuner.Trial;
@@ -18,7 +17,7 @@ final class TuningTable {
 
     private TuningTable() {}
 
-    static void print(TuningResult result, AttentionProblem problem, PrintWriter out) {
+    static void print(TuningResult result, double flops, PrintWriter out) {
         Map<String, Tunables> common = common(result.trials());
         Table table = new Table("plan", "tiling", "ms", "GFLOP/s", "ratio", "");
         for (Trial trial : result.trials()) {
@@ -28,7 +27,7 @@ final class TuningTable {
                     trial.variant().plan(),
                     varying(trial.variant(), common),
                     timed ? number(ms) : "",
-                    timed ? number(problem.flops() / ms / 1e6) : "",
+                    timed ? number(flops / ms / 1e6) : "",
                     timed ? String.format(Locale.ROOT, "%.2f", trial.ratio()) : "",
                     remark(trial, result));
         }

@@ -4,6 +4,7 @@ import dev.attention4j.DType;
 import dev.attention4j.Projector;
 import dev.attention4j.Tensor;
 import dev.attention4j.opencl.plan.Operand;
+import dev.attention4j.opencl.plan.Variant;
 import dev.attention4j.opencl.projection.PackedWeights;
 import dev.attention4j.opencl.projection.ProjectionCall;
 import dev.attention4j.opencl.projection.ProjectionKernel;
@@ -22,6 +23,10 @@ final class DeviceProjector implements Projector {
     DeviceProjector(OpenClEngine engine, ProjectionKernel kernel) {
         this.engine = engine;
         this.kernel = kernel;
+    }
+
+    Variant variant() {
+        return kernel.variant();
     }
 
     /**

@@ -66,7 +66,7 @@ public final class OpenClEngine implements ProjectingEngine {
             TuningDatabase tuning = TuningDatabase.open(options.tuning(), device.name(), device.driverVersion());
             planner = new Planner(Plans.of(context), Plans.deviceClass(context), options.plan(), tuning);
             tensors = new DeviceTensors(this, context, lock, options.poison());
-            projector = new DeviceProjector(this, ProjectionKernel.of(context));
+            projector = new DeviceProjector(this, ProjectionKernel.of(context, tuning));
         } catch (RuntimeException e) {
             context.close();
             throw e;
@@ -240,6 +240,31 @@ public final class OpenClEngine implements ProjectingEngine {
     @Override
     public Projector projector() {
         return projector;
+    }
+
+    /**
+     * What is worth timing for projections.
+     *
+     * @return first what this device gets if nothing is known of it
+     */
+    public List<Variant> projectionVariants() {
+        return ProjectionKernel.variants(context);
+    }
+
+    /**
+     * Projections by a given kernel and tiling, for tuning. Weights that it prepared are for itself alone.
+     *
+     * @param variant one of {@link #projectionVariants}
+     * @return used as {@link #projector()}
+     * @throws IllegalArgumentException if it is another device class's, or does not fit the device
+     */
+    public Projector projector(Variant variant) {
+        return new DeviceProjector(this, ProjectionKernel.of(context, variant));
+    }
+
+    /** The kernel and tiling of {@link #projector()}. */
+    Variant projectionVariant() {
+        return projector.variant();
     }
 
     /**

@@ -13,7 +13,7 @@ import java.util.SortedSet;
 import java.util.TreeSet;
 
 /**
- * What an output must be: all of it by the double-precision oracle or, where that would take too long, blocks of rows
+ * What an output of attention or of a projection must be: all of it by the double-precision oracle or, where that would take too long, blocks of rows
  * spread over it, and the other rows as in the first output that agrees with those.
  *
  * <p>The error against the oracle may be twice that of plain float loops, plus 10⁻⁶; two outputs may each be that far to
@@ -22,40 +22,76 @@ import java.util.TreeSet;
 final class SampledOracle {
     private static final int BLOCK_ROWS = 16;
 
-    /** A block of rows of one head, and what they must be. */
+    /** Neighbouring rows, of one head if there are heads, and what they must be. */
     @SuppressWarnings("ArrayRecordComponent") // Nobody compares two of them.
     private record Block(int firstRow, double[] expected, double plainError) {}
 
     private final int elements;
-    private final int valueDim;
+    private final int width;
     private final boolean whole;
     private final List<Block> blocks;
     private final double limit;
     private float[] firstRight;
 
+    private SampledOracle(int elements, int width, boolean whole, List<Block> blocks) {
+        this.elements = elements;
+        this.width = width;
+        this.whole = whole;
+        this.blocks = blocks;
+        limit = 2 * blocks.stream().mapToDouble(Block::plainError).max().orElse(0) + 1e-6;
+    }
+
     /**
-     * Computes what it can within an effort.
+     * Computes as much of an attention as it can within an effort.
      *
      * @param problem without mask, bias and what else differs from row to row but causal
      * @param mostFlops operations of the oracle; at least the first and the last block are computed
      */
-    SampledOracle(AttentionProblem problem, Tensor query, Tensor key, Tensor value, double mostFlops) {
+    static SampledOracle ofAttention(
+            AttentionProblem problem, Tensor query, Tensor key, Tensor value, double mostFlops) {
         Attention attention = problem.attention();
         if (attention.mask().isPresent() || attention.bias().isPresent() || attention.isPacked()) {
             throw new IllegalArgumentException("problem: " + attention + ", must be plain or causal");
         }
         int rows = problem.batch() * problem.queryHeads() * problem.queryLength();
-        valueDim = problem.valueDim();
-        elements = Math.multiplyExact(rows, valueDim);
-        int blocksOfHead = (problem.queryLength() + BLOCK_ROWS - 1) / BLOCK_ROWS;
+        int blocksOfHead = blocks(problem.queryLength());
         int all = problem.batch() * problem.queryHeads() * blocksOfHead;
         SortedSet<Integer> chosen = choose(all, mostFlops / Math.max(1, problem.flops()));
-        whole = chosen.size() == all;
-        blocks = chosen.parallelStream()
-                .map(block -> block(problem, query, key, value, block / blocksOfHead, block % blocksOfHead))
-                .toList();
-        double plainError = blocks.stream().mapToDouble(Block::plainError).max().orElse(0);
-        limit = 2 * plainError + 1e-6;
+        return new SampledOracle(
+                Math.multiplyExact(rows, problem.valueDim()),
+                problem.valueDim(),
+                chosen.size() == all,
+                chosen.parallelStream()
+                        .map(block -> block(problem, query, key, value, block / blocksOfHead, block % blocksOfHead))
+                        .toList());
+    }
+
+    /**
+     * Computes as much of a projection as it can within an effort.
+     *
+     * @param input [1, rows, inputs], float32
+     * @param kernel [inputs, 1, outputs], float32
+     * @param bias [1, outputs], float32
+     * @param mostFlops operations of the oracle; at least the first and the last block are computed
+     */
+    static SampledOracle ofProjection(Tensor input, Tensor kernel, Tensor bias, double mostFlops) {
+        int rows = Math.toIntExact(input.size(1));
+        int outputs = Math.toIntExact(kernel.size(2));
+        int all = blocks(rows);
+        SortedSet<Integer> chosen = choose(all, mostFlops / (2.0 * rows * input.size(2) * outputs));
+        float[] weights = kernel.toFloatArray();
+        float[] addends = bias.toFloatArray();
+        return new SampledOracle(
+                Math.multiplyExact(rows, outputs),
+                outputs,
+                chosen.size() == all,
+                chosen.parallelStream()
+                        .map(block -> block(input, weights, addends, block * BLOCK_ROWS))
+                        .toList());
+    }
+
+    private static int blocks(int rows) {
+        return (rows + BLOCK_ROWS - 1) / BLOCK_ROWS;
     }
 
     /** The first and the last block, and between them a sequence that has no period in common with the heads. */
@@ -104,6 +140,29 @@ final class SampledOracle {
         return new Block(slice * problem.queryLength() + from, expected, error);
     }
 
+    private static Block block(Tensor input, float[] weights, float[] bias, int from) {
+        int to = (int) Math.min(input.size(1), from + BLOCK_ROWS);
+        int inputs = (int) input.size(2);
+        float[] elements = input.slice(1, from, to).toFloatArray();
+        double[] expected = new double[(to - from) * bias.length];
+        double error = 0;
+        for (int n = 0; n < expected.length; n++) {
+            int row = n / bias.length;
+            int column = n % bias.length;
+            double sum = bias[column];
+            float plain = bias[column];
+            for (int k = 0; k < inputs; k++) {
+                float element = elements[row * inputs + k];
+                float weight = weights[k * bias.length + column];
+                sum += (double) element * weight;
+                plain += element * weight;
+            }
+            expected[n] = sum;
+            error = Math.max(error, Math.abs(plain - sum));
+        }
+        return new Block(from, expected, error);
+    }
+
     private static Tensor part(Tensor tensor, int batch, int head) {
         return tensor.slice(0, batch, batch + 1).slice(1, head, head + 1);
     }
@@ -112,7 +171,7 @@ final class SampledOracle {
      * What is wrong with an output; the first that is right becomes the measure of the rows that the oracle did not
      * compute.
      *
-     * @param output [batch, queryHeads, queryLength, valueDim], row-major
+     * @param output all rows, one after another
      * @return empty if it is right
      */
     Optional<String> objection(float[] output) {
@@ -121,7 +180,7 @@ final class SampledOracle {
         }
         double error = 0;
         for (Block block : blocks) {
-            int first = block.firstRow() * valueDim;
+            int first = block.firstRow() * width;
             for (int n = 0; n < block.expected().length; n++) {
                 // Math.max gives NaN if either is.
                 error = Math.max(error, Math.abs(output[first + n] - block.expected()[n]));

@@ -1,7 +1,8 @@
 package dev.attention4j.tuner;
 
-import dev.attention4j.AttentionProblem;
+import dev.attention4j.DType;
 import dev.attention4j.EngineInfo;
+import dev.attention4j.EngineOptions;
 import dev.attention4j.opencl.plan.Variant;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -70,18 +71,30 @@ public final class Tuner {
     }
 
     /**
-     * Tunes a problem on a device.
+     * Tunes a shape on a device.
      *
      * @param info an OpenCL device
-     * @param plan a plan's name, or {@link dev.attention4j.EngineOptions#AUTO} for all
-     * @param problem plain or causal
+     * @param plan a plan's name, or {@link EngineOptions#AUTO} for all; projections have no plans
+     * @param shape attention, plain or causal, or a projection
+     * @param dtype how an attention's tensors are stored; projections are timed in float32
      * @param listener is told how far it is
      * @return what was found; nothing is stored
      */
-    public static TuningResult tune(EngineInfo info, String plan, AttentionProblem problem, Listener listener) {
-        try (DeviceWorkbench bench = new DeviceWorkbench(info, plan, problem)) {
+    public static TuningResult tune(EngineInfo info, String plan, TuningShape shape, DType dtype, Listener listener) {
+        try (Workbench bench = workbench(info, plan, shape, dtype)) {
             return new Tuner(bench, listener, System::nanoTime).run();
         }
+    }
+
+    private static Workbench workbench(EngineInfo info, String plan, TuningShape shape, DType dtype) {
+        if (shape instanceof AttentionShape attention) {
+            return new AttentionWorkbench(info, plan, attention.problem(dtype));
+        }
+        if (!plan.equals(EngineOptions.AUTO)) {
+            throw new IllegalArgumentException(
+                    "plan: \"" + plan + "\", must be auto for " + shape + ": plans are ways to compute attention");
+        }
+        return new ProjectionWorkbench(info, (ProjectionShape) shape);
     }
 
     TuningResult run() {

@@ -5,7 +5,10 @@ import java.util.List;
 import java.util.Optional;
 
 /** One problem on one device, and the variants that can compute it. */
-interface Workbench {
+interface Workbench extends AutoCloseable {
+    /** What the oracle may take: some seconds. */
+    double ORACLE_FLOPS = 4e8;
+
     /**
      * What is worth timing.
      *
@@ -22,4 +25,7 @@ interface Workbench {
 
     /** Computes the problem once and waits for it, on tensors that lie on the device. */
     void run(Variant variant);
+
+    @Override
+    void close();
 }

@@ -83,6 +83,26 @@ class TuneCommandTest {
     }
 
     @Test
+    void projectionsAreTunedToo() {
+        Cli cli = Cli.run("tune", "--device", device.id(), "--shapes", "gemm:40.24.24");
+
+        assertThat(cli.err()).isEmpty();
+        assertThat(cli.exitCode()).isZero();
+        assertThat(cli.out())
+                .contains("gemm:40.24.24, for projections")
+                .containsPattern("project_(rows|tiles) +\\S.* +[\\d.]+ +[\\d.]+ +1\\.00 +default")
+                .doesNotContain("staged", "WRONG");
+    }
+
+    @Test
+    void projectionsHaveNoPlans() {
+        Cli cli = Cli.run("tune", "--device", device.id(), "--plan", "rows", "--shapes", "gemm:40.24.24");
+
+        assertThat(cli.exitCode()).isEqualTo(2);
+        assertThat(cli.err()).contains("plan: \"rows\", must be auto for gemm:40.24.24");
+    }
+
+    @Test
     void aDryRunKeepsNothing() {
         Cli cli = Cli.run("tune", "--device", device.id(), "--plan", "rows", "--shapes", SHAPE, "--dry-run");
 

@@ -9,7 +9,11 @@ import dev.attention4j.AttentionEngine;
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.AttentionResult;
 import dev.attention4j.DType;
+import dev.attention4j.Projector;
 import dev.attention4j.Tensor;
+import dev.attention4j.cpu.CpuProjector;
+import java.util.List;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
@@ -31,7 +35,7 @@ class SampledOracleTest {
             AttentionProblem problem = AttentionProblem.of(query, key, value, attention);
             float[] right = right(query, key, value, attention);
             for (double flops : new double[] {ALL, 0, problem.flops() / 4}) {
-                SampledOracle oracle = new SampledOracle(problem, query, key, value, flops);
+                SampledOracle oracle = SampledOracle.ofAttention(problem, query, key, value, flops);
                 assertThat(oracle.objection(right)).isEmpty();
                 for (int n = 0; n < right.length; n++) {
                     float kept = right[n];
@@ -45,6 +49,29 @@ class SampledOracleTest {
         }
     }
 
+    @Test
+    void findsEveryWrongElementOfAProjection() {
+        Tensor input = Tensor.random(1, 1, 70, 9);
+        Tensor kernel = Tensor.random(2, 9, 1, 5);
+        Tensor bias = Tensor.random(3, 1, 5);
+        Projector projector = CpuProjector.get();
+        float[] right;
+        try (Projector.Projection projection = projector.prepare(kernel, bias)) {
+            right = projector.split(input, List.of(projection)).get(0).toFloatArray();
+        }
+        for (double flops : new double[] {ALL, 0}) {
+            SampledOracle oracle = SampledOracle.ofProjection(input, kernel, bias, flops);
+            assertThat(oracle.objection(right)).isEmpty();
+            for (int n = 0; n < right.length; n++) {
+                float kept = right[n];
+                right[n] = n % 2 == 0 ? Float.NaN : kept + 0.5f;
+                assertThat(oracle.objection(right)).as("element " + n).isPresent();
+                right[n] = kept;
+            }
+            assertThat(oracle.objection(right)).isEmpty();
+        }
+    }
+
     private static float[] right(Tensor query, Tensor key, Tensor value, Attention attention) {
         try (AttentionEngine engine = AttentionEngine.open("cpu");
                 AttentionResult result = engine.attend(query, key, value, attention)) {
@@ -52,12 +79,13 @@ class SampledOracleTest {
         }
     }
 
-    @org.junit.jupiter.api.Test
+    @Test
     void problemsWhoseRowsItCannotCutOutAreRefused() {
         Tensor tensor = Tensor.random(1, 1, 1, 4, 4);
         Attention attention =
                 Attention.builder().bias(Tensor.random(2, 1, 1, 4, 4)).build();
         AttentionProblem problem = AttentionProblem.of(tensor, tensor, tensor, attention);
-        assertThatIllegalArgumentException().isThrownBy(() -> new SampledOracle(problem, tensor, tensor, tensor, ALL));
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> SampledOracle.ofAttention(problem, tensor, tensor, tensor, ALL));
     }
 }

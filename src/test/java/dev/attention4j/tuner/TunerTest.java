@@ -30,6 +30,9 @@ class TunerTest {
         }
 
         @Override
+        public void close() {}
+
+        @Override
         public List<Variant> variants() {
             return List.copyOf(milliseconds.keySet());
         }

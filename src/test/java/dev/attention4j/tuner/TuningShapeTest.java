@@ -14,15 +14,18 @@ import org.junit.jupiter.params.provider.ValueSource;
 class TuningShapeTest {
     @Test
     void shapesAreReadAsTheyAreWritten() {
-        assertThat(TuningShape.parse("1.8.2.3.4.5").problem(DType.FLOAT16))
+        assertThat(AttentionShape.parse("1.8.2.3.4.5").problem(DType.FLOAT16))
                 .isEqualTo(new AttentionProblem(1, 8, 2, 3, 4, 5, 5, DType.FLOAT16, Attention.DEFAULT));
-        TuningShape shape = TuningShape.parse("1.8.2.3.4.5.6:causal");
+        AttentionShape shape = AttentionShape.parse("1.8.2.3.4.5.6:causal");
         assertThat(shape.problem().valueDim()).isEqualTo(6);
         assertThat(shape.problem().attention().isCausal()).isTrue();
         assertThat(shape.problem().attention().toString()).contains("TOP_LEFT");
         assertThat(shape).hasToString("1.8.2.3.4.5.6:causal");
-        assertThat(TuningShape.parseList("1.1.1.1.1.1, 2.1.1.1.1.1,1.1.1.1.1.1"))
-                .hasSize(2);
+        assertThat(TuningShape.parseList("1.1.1.1.1.1, 2.1.1.1.1.1,1.1.1.1.1.1, gemm:4.5.6"))
+                .hasSize(3)
+                .last()
+                .isEqualTo(new ProjectionShape(4, 5, 6))
+                .hasToString("gemm:4.5.6");
     }
 
     @ParameterizedTest
@@ -37,7 +40,11 @@ class TuningShapeTest {
                 "1.8.8.4.4.8,",
                 "9999.99.99.9999.9999.999",
                 "a.8.8.4.4.8",
-                "1.1.1.600000000.1.1"
+                "1.1.1.600000000.1.1",
+                "gemm:1.2",
+                "gemm:1.2.0",
+                "gemm:1.2.3:causal",
+                "gemm:99999.1.99999"
             })
     void othersAreRefusedByName(String text) {
         assertThatIllegalArgumentException()
@@ -49,8 +56,9 @@ class TuningShapeTest {
     @Test
     void theUsualShapesAreOfDifferentClasses() {
         assertThat(TuningShape.parseList(TuningShape.USUAL))
-                .extracting(shape -> ProblemClass.of(shape.problem()))
+                .extracting(shape -> shape.problems(DType.FLOAT32))
                 .doesNotHaveDuplicates()
-                .hasSizeGreaterThanOrEqualTo(9);
+                .hasSizeGreaterThanOrEqualTo(10)
+                .contains(ProblemClass.PROJECTIONS);
     }
 }

@@ -2,6 +2,7 @@ package dev.attention4j.opencl.projection;
 
 import dev.attention4j.DeviceException;
 import dev.attention4j.opencl.plan.Tunables;
+import dev.attention4j.opencl.plan.Variant;
 import dev.attention4j.opencl.runtime.ClDevice;
 import dev.attention4j.opencl.runtime.ClKernel;
 import dev.attention4j.opencl.runtime.DeviceContext;
@@ -11,6 +12,9 @@ import java.util.Map;
 
 /** Launches {@code opencl/projection/project_rows.cl}: projections on CPU-class devices. */
 public final class ProjectRows implements ProjectionKernel {
+    /** The name of the kernel. */
+    public static final String NAME = "project_rows";
+
     /** Fewer work-groups than this for each core leave some without work at the end. */
     private static final int GROUPS_PER_CORE = 4;
 
@@ -66,6 +70,11 @@ public final class ProjectRows implements ProjectionKernel {
     }
 
     @Override
+    public Variant variant() {
+        return new Variant(NAME, tiling.tunables());
+    }
+
+    @Override
     public int panel() {
         return tiling.panel();
     }
@@ -75,7 +84,7 @@ public final class ProjectRows implements ProjectionKernel {
         if (whole.positions() == 0 || whole.widest() == 0) {
             return;
         }
-        ClKernel kernel = context.kernel("projection/project_rows.cl", "project_rows", defines(whole.storage()));
+        ClKernel kernel = context.kernel("projection/project_rows.cl", NAME, defines(whole.storage()));
         for (ProjectionCall call : whole.launches()) {
             int groupPanels = tiling.groupPanels(
                     call, (long) GROUPS_PER_CORE * context.device().computeUnits());

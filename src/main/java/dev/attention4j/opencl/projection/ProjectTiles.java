@@ -2,6 +2,7 @@ package dev.attention4j.opencl.projection;
 
 import dev.attention4j.DeviceException;
 import dev.attention4j.opencl.plan.Tunables;
+import dev.attention4j.opencl.plan.Variant;
 import dev.attention4j.opencl.runtime.ClDevice;
 import dev.attention4j.opencl.runtime.ClKernel;
 import dev.attention4j.opencl.runtime.DeviceContext;
@@ -11,6 +12,9 @@ import java.util.Map;
 
 /** Launches {@code opencl/projection/project_tiles.cl}: projections on GPU-class devices. */
 public final class ProjectTiles implements ProjectionKernel {
+    /** The name of the kernel. */
+    public static final String NAME = "project_tiles";
+
     private final DeviceContext context;
     /** With panels of one width, the largest first. */
     private final List<TilesTiling> tilings;
@@ -38,10 +42,14 @@ public final class ProjectTiles implements ProjectionKernel {
      * @param context open
      * @param tunables one of {@link #candidates}, say
      * @return used under the engine's lock
-     * @throws IllegalArgumentException if they are not this kernel's
+     * @throws IllegalArgumentException if they are not this kernel's, or do not fit the device
      */
     public static ProjectTiles of(DeviceContext context, Tunables tunables) {
-        return new ProjectTiles(context, List.of(TilesTiling.of(tunables)));
+        TilesTiling tiling = TilesTiling.of(tunables);
+        tiling.misfit(context.device()).ifPresent(misfit -> {
+            throw new IllegalArgumentException("tunables: " + tunables + ": " + misfit);
+        });
+        return new ProjectTiles(context, List.of(tiling));
     }
 
     /**
@@ -57,6 +65,11 @@ public final class ProjectTiles implements ProjectionKernel {
     }
 
     private record Tiled(ClKernel kernel, TilesTiling tiling) {}
+
+    @Override
+    public Variant variant() {
+        return new Variant(NAME, tilings.get(0).tunables());
+    }
 
     @Override
     public int panel() {
@@ -85,7 +98,7 @@ public final class ProjectTiles implements ProjectionKernel {
             Map<String, Object> defines = new HashMap<>(tiling.tunables().values());
             defines.put("VECTOR_WIDTH", TilesTiling.VECTOR_WIDTH);
             defines.put("STORAGE", storage);
-            ClKernel kernel = context.kernel("projection/project_tiles.cl", "project_tiles", defines);
+            ClKernel kernel = context.kernel("projection/project_tiles.cl", NAME, defines);
             if (tiling.groupItems() <= kernel.largestGroup()) {
                 return new Tiled(kernel, tiling);
             }

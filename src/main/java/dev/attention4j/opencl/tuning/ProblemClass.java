@@ -5,12 +5,13 @@ import dev.attention4j.DType;
 import java.util.List;
 
 /**
- * Problems that are alike enough to be fast with the same tiles.
+ * Problems that are alike enough to be fast with the same tiles: classes of attention, and one of all projections.
  *
  * @param dtype how query, key and value are stored
  * @param width the wider of head dim and value dim: {@code 1-32}, {@code 33-64}, {@code 65-128}, {@code 129-256} or
- *     {@code 257-}
- * @param length by the queries of a head: {@code decode} (up to 16), {@code short} (up to 512) or {@code long}
+ *     {@code 257-}; {@code any} for projections
+ * @param length by the queries of a head: {@code decode} (up to 16), {@code short} (up to 512) or {@code long};
+ *     {@code projection} for projections
  * @param causal whether later keys are masked, so that query blocks differ in work
  */
 public record ProblemClass(DType dtype, String width, String length, boolean causal) {
@@ -19,16 +20,29 @@ public record ProblemClass(DType dtype, String width, String length, boolean cau
     private static final List<String> WIDTHS = List.of("1-32", "33-64", "65-128", "129-256", "257-");
     private static final List<String> LENGTHS = List.of("decode", "short", "long");
 
+    private static final String ANY_WIDTH = "any";
+    private static final String PROJECTION = "projection";
+
+    /** Projections of all shapes and types: an engine packs weights for one tiling, whatever they will be used for. */
+    public static final ProblemClass PROJECTIONS = new ProblemClass(DType.FLOAT32, ANY_WIDTH, PROJECTION, false);
+
     /** Refuses classes that there are not. */
     public ProblemClass {
         if (!dtype.isAttentionStorage()) {
             throw new IllegalArgumentException("dtype: " + dtype + ", must be FLOAT32, FLOAT16 or BFLOAT16");
         }
-        if (!WIDTHS.contains(width)) {
-            throw new IllegalArgumentException("width: \"" + width + "\", must be one of " + WIDTHS);
+        boolean projections = length.equals(PROJECTION);
+        if (!(projections ? width.equals(ANY_WIDTH) : WIDTHS.contains(width))) {
+            throw new IllegalArgumentException(
+                    "width: \"" + width + "\", must be one of " + WIDTHS + ", or " + ANY_WIDTH + " for projections");
         }
-        if (!LENGTHS.contains(length)) {
-            throw new IllegalArgumentException("length: \"" + length + "\", must be one of " + LENGTHS);
+        if (!projections && !LENGTHS.contains(length)) {
+            throw new IllegalArgumentException(
+                    "length: \"" + length + "\", must be one of " + LENGTHS + ", or " + PROJECTION);
+        }
+        if (projections && (dtype != DType.FLOAT32 || causal)) {
+            throw new IllegalArgumentException("projections: " + dtype + (causal ? ", causal" : "")
+                    + ", must be FLOAT32 and not causal: there is one class of them");
         }
     }
 
@@ -56,6 +70,9 @@ public record ProblemClass(DType dtype, String width, String length, boolean cau
 
     @Override
     public String toString() {
+        if (length.equals(PROJECTION)) {
+            return "projections";
+        }
         return TuningEntry.word(dtype) + ", widths " + width + ", " + length + (causal ? ", causal" : "");
     }
 }

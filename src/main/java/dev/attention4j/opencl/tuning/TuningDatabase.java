@@ -109,6 +109,15 @@ public final class TuningDatabase {
                 .filter(auto -> auto.entry().variant().plan().equals(plan)));
     }
 
+    /**
+     * The kernel of projections and its tunables that were fastest.
+     *
+     * @return empty if nobody has tuned them
+     */
+    public Optional<Found> fastestProjection() {
+        return Optional.ofNullable(found.get(new Key(EngineOptions.AUTO, ProblemClass.PROJECTIONS)));
+    }
+
     private Optional<Found> find(String asked, AttentionProblem problem) {
         // Most devices have no entry, and small problems count in microseconds.
         return found.isEmpty()
