@@ -13,11 +13,19 @@ import java.util.regex.Pattern;
  * @param outputs columns of the result
  */
 public record ProjectionShape(int rows, int inputs, int outputs) implements TuningShape {
-    static final String PREFIX = "gemm:";
+    /** How one begins. */
+    public static final String PREFIX = "gemm:";
 
     private static final Pattern SYNTAX = Pattern.compile(PREFIX + "(\\d{1,9})\\.(\\d{1,9})\\.(\\d{1,9})");
 
-    static ProjectionShape parse(String text) {
+    /**
+     * Reads one.
+     *
+     * @param text as the class says
+     * @return the shape
+     * @throws IllegalArgumentException that names the text and how a shape is written
+     */
+    public static ProjectionShape parse(String text) {
         Matcher matcher = SYNTAX.matcher(text);
         if (!matcher.matches()) {
             throw new IllegalArgumentException(

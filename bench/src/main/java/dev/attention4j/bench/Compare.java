@@ -3,13 +3,9 @@ package dev.attention4j.bench;
 import dev.attention4j.DType;
 import dev.attention4j.EngineInfo;
 import dev.attention4j.Engines;
-import dev.attention4j.cli.SignalChaining;
 import dev.attention4j.opencl.runtime.ClDevice;
-import java.io.FileDescriptor;
-import java.io.FileOutputStream;
 import java.io.IOException;
 import java.io.PrintWriter;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
@@ -18,10 +14,8 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
-import java.util.OptionalInt;
 import java.util.Set;
 import java.util.concurrent.Callable;
-import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -36,7 +30,6 @@ import picocli.CommandLine.Spec;
 public final class Compare implements Callable<Integer> {
     static final int OK = 0;
     static final int ENGINE_FAILED = 1;
-    static final int BAD_INPUT = 2;
 
     private static final int LEAST_ROUNDS = 7;
     private static final String OPENCL = "opencl";
@@ -121,39 +114,12 @@ public final class Compare implements Callable<Integer> {
      * @param args as {@code --help} says
      */
     public static void main(String[] args) {
-        OptionalInt code = SignalChaining.runAgain();
-        if (code.isPresent()) {
-            System.exit(code.getAsInt());
-        }
-        if (System.getProperty("org.slf4j.simpleLogger.defaultLogLevel") == null) {
-            System.setProperty("org.slf4j.simpleLogger.defaultLogLevel", "warn");
-        }
-        // DJL says once for each look that there is no CUDA, which nobody asked for.
-        System.setProperty("org.slf4j.simpleLogger.log.ai.djl", "error");
-        System.setProperty("java.awt.headless", "true");
-        PrintWriter out = new PrintWriter(new FileOutputStream(FileDescriptor.out), true, StandardCharsets.UTF_8);
-        PrintWriter err = new PrintWriter(new FileOutputStream(FileDescriptor.err), true, StandardCharsets.UTF_8);
-        System.exit(run(out, err, args));
+        Launch.main(new Compare(), args);
     }
 
     /** As {@link #main}, but gives the exit code. */
     static int run(PrintWriter out, PrintWriter err, String... args) {
-        return new CommandLine(new Compare())
-                .setOut(out)
-                .setErr(err)
-                .setParameterExceptionHandler((e, unused) -> report(err, e))
-                .setExecutionExceptionHandler((e, command, parsed) -> report(err, e))
-                .execute(args);
-    }
-
-    private static int report(PrintWriter err, Exception e) {
-        String message = e.getMessage() == null ? e.toString() : e.getMessage().strip();
-        err.println("Compare: " + message.replaceAll("\\s*\\R\\s*", "; "));
-        if (System.getenv("ATTENTION4J_DEBUG") != null) {
-            e.printStackTrace(err);
-        }
-        err.flush();
-        return BAD_INPUT;
+        return Launch.run(new Compare(), out, err, args);
     }
 
     @Override

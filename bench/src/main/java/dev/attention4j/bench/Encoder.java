@@ -7,19 +7,13 @@ import dev.attention4j.Engines;
 import dev.attention4j.Tensor;
 import dev.attention4j.bench.minilm.MiniLm;
 import dev.attention4j.bench.minilm.SentenceTokens;
-import dev.attention4j.cli.SignalChaining;
 import dev.attention4j.io.AttentionPage;
-import java.io.FileDescriptor;
-import java.io.FileOutputStream;
 import java.io.IOException;
 import java.io.PrintWriter;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
-import java.util.OptionalInt;
 import java.util.concurrent.Callable;
-import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -35,7 +29,6 @@ import picocli.CommandLine.Spec;
         exitCodeList = {"0:success", "2:bad usage or input"})
 public final class Encoder implements Callable<Integer> {
     private static final int OK = 0;
-    private static final int BAD_INPUT = 2;
 
     @Spec
     private CommandSpec spec;
@@ -77,38 +70,12 @@ public final class Encoder implements Callable<Integer> {
      * @param args as {@code --help} says
      */
     public static void main(String[] args) {
-        OptionalInt code = SignalChaining.runAgain();
-        if (code.isPresent()) {
-            System.exit(code.getAsInt());
-        }
-        if (System.getProperty("org.slf4j.simpleLogger.defaultLogLevel") == null) {
-            System.setProperty("org.slf4j.simpleLogger.defaultLogLevel", "warn");
-        }
-        // DJL, whose tokenizer it is, says that there is no CUDA, which nobody asked for.
-        System.setProperty("org.slf4j.simpleLogger.log.ai.djl", "error");
-        PrintWriter out = new PrintWriter(new FileOutputStream(FileDescriptor.out), true, StandardCharsets.UTF_8);
-        PrintWriter err = new PrintWriter(new FileOutputStream(FileDescriptor.err), true, StandardCharsets.UTF_8);
-        System.exit(run(out, err, args));
+        Launch.main(new Encoder(), args);
     }
 
     /** As {@link #main}, but gives the exit code. */
     static int run(PrintWriter out, PrintWriter err, String... args) {
-        return new CommandLine(new Encoder())
-                .setOut(out)
-                .setErr(err)
-                .setParameterExceptionHandler((e, unused) -> report(err, e))
-                .setExecutionExceptionHandler((e, command, parsed) -> report(err, e))
-                .execute(args);
-    }
-
-    private static int report(PrintWriter err, Exception e) {
-        String message = e.getMessage() == null ? e.toString() : e.getMessage().strip();
-        err.println("Encoder: " + message.replaceAll("\\s*\\R\\s*", "; "));
-        if (System.getenv("ATTENTION4J_DEBUG") != null) {
-            e.printStackTrace(err);
-        }
-        err.flush();
-        return BAD_INPUT;
+        return Launch.run(new Encoder(), out, err, args);
     }
 
     @Override

@@ -4,20 +4,11 @@ import dev.attention4j.AttentionEngine;
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.AttentionResult;
 import dev.attention4j.EngineInfo;
-import dev.attention4j.EngineOptions;
-import dev.attention4j.Engines;
-import java.util.Optional;
 
-/** An engine of this project with one plan: the library call, host tensors in, host tensor out. */
-public final class EngineContender implements Contender<Inputs> {
-    private final AttentionEngine engine;
-    private final String plan;
-    private final AttentionEngine chooser;
-
-    private EngineContender(AttentionEngine engine, String plan, AttentionEngine chooser) {
-        this.engine = engine;
-        this.plan = plan;
-        this.chooser = chooser;
+/** Attention by an engine of this project with one plan: the library call, host tensors in, host tensor out. */
+public final class EngineContender extends OwnPlan<Inputs> {
+    private EngineContender(EngineInfo info, String plan) {
+        super(info, plan);
     }
 
     /**
@@ -29,57 +20,17 @@ public final class EngineContender implements Contender<Inputs> {
      * @throws IllegalArgumentException if the engine has no such plan
      */
     public static EngineContender open(EngineInfo info, String plan) {
-        AttentionEngine chooser = Engines.open(info.id(), EngineOptions.DEFAULT);
-        try {
-            return new EngineContender(Engines.open(info.id(), EngineOptions.DEFAULT.withPlan(plan)), plan, chooser);
-        } catch (RuntimeException e) {
-            chooser.close();
-            throw e;
-        }
+        return new EngineContender(info, plan);
     }
 
     @Override
-    public String name() {
-        return engine.info().id();
-    }
-
-    @Override
-    public String plan() {
-        return plan;
-    }
-
-    @Override
-    public boolean isPeer() {
-        return false;
-    }
-
-    @Override
-    public Optional<String> refusal(Inputs inputs) {
-        // The engine says it itself, by an UnsupportedPlanException, when it is called.
-        return Optional.empty();
-    }
-
-    @Override
-    public boolean isOwnChoice(Inputs inputs) {
-        return takes(chooser, plan, inputs.problem());
-    }
-
-    /** Whether an engine that is left to itself takes a plan. */
-    static boolean takes(AttentionEngine chooser, String plan, AttentionProblem problem) {
-        // An explanation begins with the plan's name.
-        return chooser.plans().size() == 1
-                || chooser.explain(problem).split("[\\s:]", 2)[0].equals(plan);
+    AttentionProblem problem(Inputs inputs) {
+        return inputs.problem();
     }
 
     @Override
     public Call prepare(Inputs inputs) {
-        return new EngineCall(engine, inputs);
-    }
-
-    @Override
-    public void close() {
-        engine.close();
-        chooser.close();
+        return new EngineCall(engine(), inputs);
     }
 
     private static final class EngineCall implements Call {

@@ -90,7 +90,7 @@ public final class KitGrid implements Callable<Integer> {
         return new CommandLine(new KitGrid())
                 .setExecutionExceptionHandler((e, command, parsed) -> {
                     command.getErr().println("KitGrid: " + Contest.message(e));
-                    return Compare.BAD_INPUT;
+                    return Launch.BAD_INPUT;
                 })
                 .execute(args);
     }

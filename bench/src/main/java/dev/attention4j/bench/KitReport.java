@@ -40,7 +40,7 @@ public final class KitReport {
     public static void main(String[] args) throws IOException {
         if (args.length < 1 || args.length > 2 || !Files.isDirectory(Path.of(args[0]))) {
             System.err.println("KitReport: usage: KitReport OUTDIR [complete|stopped]");
-            System.exit(Compare.BAD_INPUT);
+            System.exit(Launch.BAD_INPUT);
         }
         merge(Path.of(args[0]), args.length == 2 ? args[1] : "running");
     }

@@ -46,7 +46,7 @@ final class LineUp {
     }
 
     List<Contender<LayerInputs>> layer() {
-        return open(LayerContender::open, Peers::openLayer);
+        return open(LayerContender::new, Peers::openLayer);
     }
 
     /** Projections have no plans: the engine has one way. */

@@ -2,12 +2,10 @@ package dev.attention4j.bench;
 
 import dev.attention4j.EngineInfo;
 import dev.attention4j.Engines;
-import dev.attention4j.cli.SignalChaining;
 import dev.attention4j.opencl.runtime.ClDevice;
 import java.util.LinkedHashSet;
 import java.util.Locale;
 import java.util.Optional;
-import java.util.OptionalInt;
 import java.util.Set;
 
 /** Prints what the OpenCL devices of this machine can do at most. */
@@ -20,10 +18,7 @@ public final class RooflineCommand {
      * @param args devices, as {@code --device} of the command line takes them; none for all but emulators
      */
     public static void main(String[] args) {
-        OptionalInt code = SignalChaining.runAgain();
-        if (code.isPresent()) {
-            System.exit(code.getAsInt());
-        }
+        Launch.besideDrivers();
         Set<EngineInfo> devices = new LinkedHashSet<>();
         try {
             for (String device : args) {

@@ -1,71 +1,30 @@
 package dev.attention4j.bench.peer;
 
-import dev.attention4j.DType;
-import dev.attention4j.bench.Contender;
 import dev.attention4j.bench.LayerInputs;
 import dev.attention4j.bench.LayerShape;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Optional;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
-import java.util.concurrent.Future;
 
-/** A layer as people write it by hand in Java: float arrays and loops, a task for each batch row. */
-final class PlainJavaLayer implements Contender<LayerInputs> {
-    private final ExecutorService threads;
-
+/** A layer as people write it by hand in Java: a task for each batch row. */
+final class PlainJavaLayer extends PlainJava<LayerInputs> {
     PlainJavaLayer(int threads) {
-        this.threads = Executors.newFixedThreadPool(threads, task -> {
-            Thread thread = new Thread(task, "plain-java");
-            thread.setDaemon(true);
-            return thread;
-        });
-    }
-
-    @Override
-    public String name() {
-        return "plain-java";
-    }
-
-    @Override
-    public String plan() {
-        return "loops";
-    }
-
-    @Override
-    public boolean isPeer() {
-        return true;
-    }
-
-    @Override
-    public Optional<String> refusal(LayerInputs inputs) {
-        return inputs.dtype() == DType.FLOAT32
-                ? Optional.empty()
-                : Optional.of("float arrays hold float32, not " + inputs.dtype());
+        super(threads);
     }
 
     @Override
     public Call prepare(LayerInputs inputs) {
-        return new LoopsCall(inputs);
+        return new LayerCall(inputs);
     }
 
-    @Override
-    public void close() {
-        threads.shutdown();
-    }
-
-    private final class LoopsCall implements Call {
+    private final class LayerCall extends LoopsCall {
         private final LayerShape shape;
         private final float[] input;
         private final float[] inputWeights;
         private final float[] inputBias;
         private final float[] outputWeights;
         private final float[] outputBias;
-        private float[] output;
 
-        LoopsCall(LayerInputs inputs) {
+        LayerCall(LayerInputs inputs) {
             shape = inputs.shape();
             input = inputs.input().toFloatArray();
             inputWeights = inputs.inputWeights().toFloatArray();
@@ -75,24 +34,18 @@ final class PlainJavaLayer implements Contender<LayerInputs> {
         }
 
         @Override
-        public void run() {
-            float[] result = new float[shape.batch() * shape.length() * shape.width()];
-            List<Future<?>> tasks = new ArrayList<>();
+        int elements() {
+            return shape.batch() * shape.length() * shape.width();
+        }
+
+        @Override
+        List<Runnable> tasks(float[] result) {
+            List<Runnable> tasks = new ArrayList<>();
             for (int batch = 0; batch < shape.batch(); batch++) {
                 int first = batch * shape.length();
-                tasks.add(threads.submit(() -> attend(first, result)));
+                tasks.add(() -> attend(first, result));
             }
-            for (Future<?> task : tasks) {
-                try {
-                    task.get();
-                } catch (InterruptedException e) {
-                    Thread.currentThread().interrupt();
-                    throw new IllegalStateException("interrupted", e);
-                } catch (ExecutionException e) {
-                    throw new IllegalStateException(e.getCause());
-                }
-            }
-            output = result;
+            return tasks;
         }
 
         /** One batch row, whose first position is given. */
@@ -145,16 +98,6 @@ final class PlainJavaLayer implements Contender<LayerInputs> {
                     }
                 }
             }
-        }
-
-        @Override
-        public float[] output() {
-            return output;
-        }
-
-        @Override
-        public void close() {
-            output = null;
         }
     }
 }

@@ -1,78 +1,36 @@
 package dev.attention4j.bench.peer;
 
-import dev.attention4j.DType;
 import dev.attention4j.Tensor;
-import dev.attention4j.bench.Contender;
 import dev.attention4j.bench.Inputs;
 import dev.attention4j.bench.ShapeCase;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Optional;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
-import java.util.concurrent.Future;
 
-/** Attention as people write it by hand in Java: float arrays, three loops, a thread for each batch row and head. */
-public final class PlainJavaPeer implements Contender<Inputs> {
-    private final ExecutorService threads;
-
+/** Attention as people write it by hand in Java: three loops, a task for each batch row and head. */
+public final class PlainJavaPeer extends PlainJava<Inputs> {
     /**
      * Starts the threads.
      *
      * @param threads how many
      */
     public PlainJavaPeer(int threads) {
-        this.threads = Executors.newFixedThreadPool(threads, task -> {
-            Thread thread = new Thread(task, "plain-java");
-            thread.setDaemon(true);
-            return thread;
-        });
-    }
-
-    @Override
-    public String name() {
-        return "plain-java";
-    }
-
-    @Override
-    public String plan() {
-        return "loops";
-    }
-
-    @Override
-    public boolean isPeer() {
-        return true;
-    }
-
-    @Override
-    public Optional<String> refusal(Inputs inputs) {
-        return inputs.problem().dtype() == DType.FLOAT32
-                ? Optional.empty()
-                : Optional.of(
-                        "float arrays hold float32, not " + inputs.problem().dtype());
+        super(threads);
     }
 
     @Override
     public Call prepare(Inputs inputs) {
-        return new LoopsCall(inputs);
+        return new AttentionCall(inputs);
     }
 
-    @Override
-    public void close() {
-        threads.shutdown();
-    }
-
-    private final class LoopsCall implements Call {
+    private final class AttentionCall extends LoopsCall {
         private final ShapeCase shape;
         private final float scale;
         private final float[] query;
         private final float[] key;
         private final float[] value;
         private final boolean[] mask;
-        private float[] output;
 
-        LoopsCall(Inputs inputs) {
+        AttentionCall(Inputs inputs) {
             shape = inputs.shape();
             scale = (float) inputs.problem().scale();
             query = inputs.query().toFloatArray();
@@ -86,27 +44,21 @@ public final class PlainJavaPeer implements Contender<Inputs> {
         }
 
         @Override
-        public void run() {
-            float[] result = new float[shape.batch() * shape.queryHeads() * shape.queryLength() * shape.valueDim()];
-            List<Future<?>> heads = new ArrayList<>();
+        int elements() {
+            return shape.batch() * shape.queryHeads() * shape.queryLength() * shape.valueDim();
+        }
+
+        @Override
+        List<Runnable> tasks(float[] result) {
+            List<Runnable> tasks = new ArrayList<>();
             for (int batch = 0; batch < shape.batch(); batch++) {
                 for (int head = 0; head < shape.queryHeads(); head++) {
                     int batchRow = batch;
                     int queryHead = head;
-                    heads.add(threads.submit(() -> attend(batchRow, queryHead, result)));
+                    tasks.add(() -> attend(batchRow, queryHead, result));
                 }
             }
-            for (Future<?> head : heads) {
-                try {
-                    head.get();
-                } catch (InterruptedException e) {
-                    Thread.currentThread().interrupt();
-                    throw new IllegalStateException("interrupted", e);
-                } catch (ExecutionException e) {
-                    throw new IllegalStateException(e.getCause());
-                }
-            }
-            output = result;
+            return tasks;
         }
 
         private void attend(int batch, int head, float[] result) {
@@ -144,16 +96,6 @@ public final class PlainJavaPeer implements Contender<Inputs> {
                     }
                 }
             }
-        }
-
-        @Override
-        public float[] output() {
-            return output;
-        }
-
-        @Override
-        public void close() {
-            output = null;
         }
     }
 }

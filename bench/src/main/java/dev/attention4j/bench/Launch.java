@@ -1,0 +1,63 @@
+package dev.attention4j.bench;
+
+import dev.attention4j.cli.SignalChaining;
+import java.io.FileDescriptor;
+import java.io.FileOutputStream;
+import java.io.PrintWriter;
+import java.nio.charset.StandardCharsets;
+import java.util.OptionalInt;
+import java.util.concurrent.Callable;
+import picocli.CommandLine;
+
+/** How the commands of this package begin and end. */
+final class Launch {
+    /** The exit code for bad usage or input. */
+    static final int BAD_INPUT = 2;
+
+    private Launch() {}
+
+    /** Starts the JVM anew where a driver would replace its signal handlers; ends it after that. */
+    static void besideDrivers() {
+        OptionalInt code = SignalChaining.runAgain();
+        if (code.isPresent()) {
+            System.exit(code.getAsInt());
+        }
+    }
+
+    /**
+     * Runs a command and ends the JVM with its exit code.
+     *
+     * @param command with picocli's annotations
+     * @param args its arguments
+     */
+    static void main(Callable<Integer> command, String... args) {
+        besideDrivers();
+        if (System.getProperty("org.slf4j.simpleLogger.defaultLogLevel") == null) {
+            System.setProperty("org.slf4j.simpleLogger.defaultLogLevel", "warn");
+        }
+        // DJL says once for each look that there is no CUDA, which nobody asked for.
+        System.setProperty("org.slf4j.simpleLogger.log.ai.djl", "error");
+        System.setProperty("java.awt.headless", "true");
+        PrintWriter out = new PrintWriter(new FileOutputStream(FileDescriptor.out), true, StandardCharsets.UTF_8);
+        PrintWriter err = new PrintWriter(new FileOutputStream(FileDescriptor.err), true, StandardCharsets.UTF_8);
+        System.exit(run(command, out, err, args));
+    }
+
+    /** As {@link #main}, but gives the exit code; an error is one line. */
+    static int run(Callable<Integer> command, PrintWriter out, PrintWriter err, String... args) {
+        CommandLine line = new CommandLine(command).setOut(out).setErr(err);
+        return line.setParameterExceptionHandler((e, unused) -> report(line, e))
+                .setExecutionExceptionHandler((e, unused, parsed) -> report(line, e))
+                .execute(args);
+    }
+
+    private static int report(CommandLine line, Exception e) {
+        String message = e.getMessage() == null ? e.toString() : e.getMessage().strip();
+        line.getErr().println(line.getCommandName() + ": " + message.replaceAll("\\s*\\R\\s*", "; "));
+        if (System.getenv("ATTENTION4J_DEBUG") != null) {
+            e.printStackTrace(line.getErr());
+        }
+        line.getErr().flush();
+        return BAD_INPUT;
+    }
+}

@@ -1,0 +1,82 @@
+package dev.attention4j.bench;
+
+import dev.attention4j.AttentionEngine;
+import dev.attention4j.AttentionProblem;
+import dev.attention4j.EngineInfo;
+import dev.attention4j.EngineOptions;
+import dev.attention4j.Engines;
+import java.util.Optional;
+
+/**
+ * An engine of this project with one of its plans.
+ *
+ * @param <W> what it computes
+ */
+abstract class OwnPlan<W extends Workload> implements Contender<W> {
+    private final AttentionEngine engine;
+    private final String plan;
+    /** The same engine, left to itself. */
+    private final AttentionEngine chooser;
+
+    /**
+     * Opens the engine.
+     *
+     * @throws IllegalArgumentException if it has no such plan
+     */
+    OwnPlan(EngineInfo info, String plan) {
+        this.plan = plan;
+        chooser = Engines.open(info.id(), EngineOptions.DEFAULT);
+        try {
+            engine = Engines.open(info.id(), EngineOptions.DEFAULT.withPlan(plan));
+        } catch (RuntimeException e) {
+            chooser.close();
+            throw e;
+        }
+    }
+
+    final AttentionEngine engine() {
+        return engine;
+    }
+
+    @Override
+    public final String name() {
+        return engine.info().id();
+    }
+
+    @Override
+    public final String plan() {
+        return plan;
+    }
+
+    @Override
+    public final boolean isPeer() {
+        return false;
+    }
+
+    @Override
+    public final Optional<String> refusal(W inputs) {
+        // The engine says it itself, by an UnsupportedPlanException, when it is called.
+        return Optional.empty();
+    }
+
+    /** The attention that it is about. */
+    abstract AttentionProblem problem(W inputs);
+
+    @Override
+    public final boolean isOwnChoice(W inputs) {
+        return takes(chooser, plan, problem(inputs));
+    }
+
+    /** Whether an engine that is left to itself takes a plan. */
+    static boolean takes(AttentionEngine chooser, String plan, AttentionProblem problem) {
+        // An explanation begins with the plan's name.
+        return chooser.plans().size() == 1
+                || chooser.explain(problem).split("[\\s:]", 2)[0].equals(plan);
+    }
+
+    @Override
+    public final void close() {
+        engine.close();
+        chooser.close();
+    }
+}
