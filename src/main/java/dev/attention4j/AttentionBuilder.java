@@ -89,8 +89,9 @@ public final class AttentionBuilder {
     /**
      * Masks the keys beyond each query's position, which is given: query i sees key j if j ≤ i + offset.
      *
-     * @param offsets one for all batch rows (or packed sequences), or one for each
+     * @param offsets one for all batch rows (or packed sequences), or one for each; negative is legal
      * @return this
+     * @throws IllegalArgumentException if there is none, or one is beyond ±{@link AttentionProblem#MAX_LENGTH}
      */
     public AttentionBuilder causalOffsets(int... offsets) {
         this.causal = true;
@@ -133,7 +134,7 @@ public final class AttentionBuilder {
      *
      * @param offsets one for all batch rows (or packed sequences), or one for each; negative is legal
      * @return this
-     * @throws IllegalArgumentException if there is none
+     * @throws IllegalArgumentException if there is none, or one is beyond ±{@link AttentionProblem#MAX_LENGTH}
      */
     public AttentionBuilder alignOffsets(int... offsets) {
         if (offsets.length == 0) {

@@ -64,6 +64,7 @@ public interface AttentionEngine extends AutoCloseable {
      *
      * @param problem shapes and operation
      * @return one line
+     * @throws IllegalStateException if this engine is closed
      */
     String explain(AttentionProblem problem);
 
@@ -83,6 +84,9 @@ public interface AttentionEngine extends AutoCloseable {
      * @param key [batch, keyValueHeads, keyLength, headDim]
      * @param value [batch, keyValueHeads, keyLength, valueDim]
      * @return the result, complete
+     * @throws IllegalArgumentException as {@link #attend(Tensor, Tensor, Tensor, Attention)}
+     * @throws IllegalStateException if this engine or a tensor is closed
+     * @throws DeviceException if the device fails
      */
     default AttentionResult attend(Tensor query, Tensor key, Tensor value) {
         return attend(query, key, value, Attention.DEFAULT);
@@ -121,6 +125,8 @@ public interface AttentionEngine extends AutoCloseable {
      *
      * @param tensor on the host
      * @return a row-major tensor on this engine's device (on the host for an engine that computes there)
+     * @throws IllegalStateException if this engine or the tensor is closed
+     * @throws DeviceException if the device has no memory for it, or fails
      */
     Tensor upload(Tensor tensor);
 
@@ -129,6 +135,9 @@ public interface AttentionEngine extends AutoCloseable {
      *
      * @param tensor of this engine, or on the host
      * @return a row-major copy in host memory
+     * @throws IllegalArgumentException if it is on another engine's device
+     * @throws IllegalStateException if this engine or the tensor is closed
+     * @throws DeviceException if the device fails
      */
     Tensor download(Tensor tensor);
 

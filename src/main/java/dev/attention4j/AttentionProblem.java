@@ -32,7 +32,11 @@ public record AttentionProblem(
     /** The axes of query, key, value and output, as errors name them. */
     private static final String LAYOUT = "[batch, heads, length, headDim]";
 
-    /** Checks each number on its own and the operation's mask, bias and offsets against them. */
+    /**
+     * Checks each number on its own and the operation's mask, bias and offsets against them.
+     *
+     * @throws IllegalArgumentException naming what does not fit, what it was and what it must be
+     */
     public AttentionProblem {
         Objects.requireNonNull(dtype, "dtype");
         Objects.requireNonNull(attention, "attention");

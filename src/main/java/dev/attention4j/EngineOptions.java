@@ -24,7 +24,11 @@ public record EngineOptions(
     /** Best plan, all processors, no poison. */
     public static final EngineOptions DEFAULT = new EngineOptions(AUTO, 0, 0, false, null, Tuning.DEFAULT);
 
-    /** Refuses negative numbers. */
+    /**
+     * Refuses negative numbers.
+     *
+     * @throws IllegalArgumentException naming the number
+     */
     public EngineOptions {
         Objects.requireNonNull(plan, "plan");
         Objects.requireNonNull(tuning, "tuning");
@@ -52,6 +56,7 @@ public record EngineOptions(
      *
      * @param newThreads 0 for one per processor
      * @return changed options
+     * @throws IllegalArgumentException if negative
      */
     public EngineOptions withThreads(int newThreads) {
         return new EngineOptions(plan, newThreads, maxScratchBytes, poison, programCache, tuning);
@@ -62,6 +67,7 @@ public record EngineOptions(
      *
      * @param newMaxScratchBytes 0 for what the device allows
      * @return changed options
+     * @throws IllegalArgumentException if negative
      */
     public EngineOptions withMaxScratchBytes(long newMaxScratchBytes) {
         return new EngineOptions(plan, threads, newMaxScratchBytes, poison, programCache, tuning);

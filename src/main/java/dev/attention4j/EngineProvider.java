@@ -22,6 +22,8 @@ public interface EngineProvider {
      * @param info which
      * @param options how
      * @return an open engine
+     * @throws IllegalArgumentException if the engine has no such plan
+     * @throws DeviceException if the device cannot be opened
      */
     AttentionEngine open(EngineInfo info, EngineOptions options);
 

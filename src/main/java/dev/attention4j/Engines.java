@@ -60,6 +60,7 @@ public final class Engines {
      * @param device as for {@link AttentionEngine#open(String)}
      * @param options how
      * @return an open engine
+     * @throws IllegalArgumentException if nothing, or more than one device, is named, or the engine has no such plan
      */
     public static AttentionEngine open(String device, EngineOptions options) {
         Objects.requireNonNull(options, "options");

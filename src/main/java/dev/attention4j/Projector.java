@@ -29,6 +29,8 @@ public interface Projector {
      *     whose inputs are the widths of all heads
      * @param bias [heads, width], float32 on the host, or null for none
      * @return a copy, closed by the caller
+     * @throws IllegalStateException if the projector's engine is closed
+     * @throws DeviceException if the device has no memory for it, or fails
      */
     Projection prepare(Tensor kernel, Tensor bias);
 
@@ -38,6 +40,9 @@ public interface Projector {
      * @param input [batch, length, inputs], a float type, row-major, of host or device
      * @param projections at least one, prepared here from kernels with that many inputs
      * @return for each projection [batch, heads, length, width] in the input's type
+     * @throws IllegalArgumentException if a kernel has not as many inputs as the input
+     * @throws IllegalStateException if the projector's engine or the input is closed
+     * @throws DeviceException if the device fails
      */
     List<Tensor> split(Tensor input, List<Projection> projections);
 
@@ -49,6 +54,9 @@ public interface Projector {
      *     gate's
      * @param projection prepared here from a kernel [heads · width, 1, outputs]
      * @return [batch, length, outputs] in the heads' type
+     * @throws IllegalArgumentException if the kernel has not as many inputs as the heads together
+     * @throws IllegalStateException if the projector's engine or a tensor is closed
+     * @throws DeviceException if the device fails
      */
     Tensor merge(Tensor heads, Tensor gate, Projection projection);
 }

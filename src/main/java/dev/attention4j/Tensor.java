@@ -19,16 +19,12 @@ import java.util.Random;
  */
 public final class Tensor implements AutoCloseable {
     private final DType dtype;
-    private final long[] shape;
-    private final long[] strides;
-    private final long offset;
+    private final TensorLayout layout;
     private final TensorMemory memory;
 
-    private Tensor(DType dtype, long[] shape, long[] strides, long offset, TensorMemory memory) {
+    private Tensor(DType dtype, TensorLayout layout, TensorMemory memory) {
         this.dtype = dtype;
-        this.shape = shape;
-        this.strides = strides;
-        this.offset = offset;
+        this.layout = layout;
         this.memory = memory;
     }
 
@@ -123,6 +119,7 @@ public final class Tensor implements AutoCloseable {
      * @param seed of {@link Random}
      * @param shape the size of each axis
      * @return a tensor in host memory
+     * @throws IllegalArgumentException as {@link #zeros}
      */
     public static Tensor random(long seed, long... shape) {
         Tensor tensor = zeros(DType.FLOAT32, shape);
@@ -141,6 +138,7 @@ public final class Tensor implements AutoCloseable {
      * @param shape the size of each axis
      * @param memory at least as large as the shape
      * @return a tensor that is closed with its memory
+     * @throws IllegalArgumentException if the memory is smaller than the shape
      */
     public static Tensor inMemory(DType dtype, long[] shape, TensorMemory memory) {
         long needed = Math.multiplyExact(Shapes.elementCount(shape), dtype.bytes());
@@ -148,7 +146,7 @@ public final class Tensor implements AutoCloseable {
             throw new IllegalArgumentException("memory: has " + memory.byteSize() + " bytes, must be at least " + needed
                     + " for shape " + Shapes.text(shape) + " of " + dtype);
         }
-        return new Tensor(dtype, shape.clone(), Shapes.rowMajor(shape), 0, memory);
+        return new Tensor(dtype, TensorLayout.rowMajor(shape), memory);
     }
 
     private static long[] checkedFor(int given, long... shape) {
@@ -178,7 +176,7 @@ public final class Tensor implements AutoCloseable {
      * @return a copy
      */
     public long[] shape() {
-        return shape.clone();
+        return layout.shape.clone();
     }
 
     /**
@@ -187,7 +185,7 @@ public final class Tensor implements AutoCloseable {
      * @return a copy
      */
     public long[] strides() {
-        return strides.clone();
+        return layout.strides.clone();
     }
 
     /**
@@ -196,7 +194,7 @@ public final class Tensor implements AutoCloseable {
      * @return elements from the start of {@link #memory()}
      */
     public long offset() {
-        return offset;
+        return layout.offset;
     }
 
     /**
@@ -205,7 +203,7 @@ public final class Tensor implements AutoCloseable {
      * @return 0 for a single number
      */
     public int rank() {
-        return shape.length;
+        return layout.rank();
     }
 
     /**
@@ -213,9 +211,10 @@ public final class Tensor implements AutoCloseable {
      *
      * @param axis from 0, or from −1 backwards
      * @return its size
+     * @throws IndexOutOfBoundsException if there is no such axis
      */
     public long size(int axis) {
-        return shape[axis < 0 ? axis + shape.length : axis];
+        return layout.shape[axis < 0 ? axis + rank() : axis];
     }
 
     /**
@@ -224,7 +223,7 @@ public final class Tensor implements AutoCloseable {
      * @return the product of the shape
      */
     public long elementCount() {
-        return Shapes.elementCount(shape);
+        return layout.elementCount();
     }
 
     /**
@@ -242,7 +241,7 @@ public final class Tensor implements AutoCloseable {
      * @return false for most permuted views and slices
      */
     public boolean isContiguous() {
-        return Shapes.isRowMajor(shape, strides);
+        return layout.isRowMajor();
     }
 
     /**
@@ -282,25 +281,7 @@ public final class Tensor implements AutoCloseable {
      * @throws IllegalArgumentException if {@code axes} is not a permutation
      */
     public Tensor permute(int... axes) {
-        boolean[] seen = new boolean[shape.length];
-        boolean valid = axes.length == shape.length;
-        for (int n = 0; valid && n < axes.length; n++) {
-            valid = axes[n] >= 0 && axes[n] < shape.length && !seen[axes[n]];
-            if (valid) {
-                seen[axes[n]] = true;
-            }
-        }
-        if (!valid) {
-            throw new IllegalArgumentException("axes: " + java.util.Arrays.toString(axes)
-                    + ", must name each of the axes 0 to " + (shape.length - 1) + " once");
-        }
-        long[] newShape = new long[axes.length];
-        long[] newStrides = new long[axes.length];
-        for (int n = 0; n < axes.length; n++) {
-            newShape[n] = shape[axes[n]];
-            newStrides[n] = strides[axes[n]];
-        }
-        return new Tensor(dtype, newShape, newStrides, offset, memory);
+        return view(layout.permute(axes));
     }
 
     /**
@@ -313,18 +294,7 @@ public final class Tensor implements AutoCloseable {
      * @throws IllegalArgumentException unless {@code 0 ≤ from ≤ to ≤ size(axis)}
      */
     public Tensor slice(int axis, long from, long to) {
-        if (axis < 0 || axis >= shape.length) {
-            throw new IllegalArgumentException("axis: " + axis + ", must be 0 to " + (shape.length - 1));
-        }
-        if (from < 0 || from > to || to > shape[axis]) {
-            throw new IllegalArgumentException("from, to: " + from + ", " + to + ", must be in order and within 0 to "
-                    + shape[axis] + " on axis " + axis);
-        }
-        long[] newShape = shape.clone();
-        newShape[axis] = to - from;
-        // A view of nothing starts where this does: two empty ends added up could lie beyond the memory.
-        long start = Shapes.elementCount(newShape) == 0 ? offset : offset + from * strides[axis];
-        return new Tensor(dtype, newShape, strides, start, memory);
+        return view(layout.slice(axis, from, to));
     }
 
     /**
@@ -335,24 +305,23 @@ public final class Tensor implements AutoCloseable {
      * @throws IllegalArgumentException if the count differs or this tensor is not contiguous
      */
     public Tensor reshape(long... newShape) {
-        long[] checked = Shapes.checked(newShape);
-        if (Shapes.elementCount(checked) != elementCount()) {
-            throw new IllegalArgumentException("newShape: " + Shapes.text(checked) + ", must have the " + elementCount()
-                    + " elements of " + Shapes.text(shape));
-        }
-        if (!isContiguous()) {
-            throw new IllegalArgumentException("newShape: this tensor is a view with gaps; call contiguous() first");
-        }
-        return new Tensor(dtype, checked, Shapes.rowMajor(checked), offset, memory);
+        return view(layout.reshape(newShape));
     }
+
+    private Tensor view(TensorLayout other) {
+        return new Tensor(dtype, other, memory);
+    }
+
+    // ---- copies
 
     /**
      * This tensor if it is on the host and row-major from its memory's start, else a copy that is.
      *
      * @return a host tensor with offset 0
+     * @throws IllegalStateException if a copy is needed and this tensor is closed
      */
     public Tensor contiguous() {
-        if (isOnHost() && offset == 0 && isContiguous()) {
+        if (isOnHost() && layout.offset == 0 && isContiguous()) {
             return this;
         }
         return copyAs(dtype);
@@ -363,26 +332,27 @@ public final class Tensor implements AutoCloseable {
      *
      * @param newType the type wanted
      * @return a tensor of the same shape; a copy is in host memory
+     * @throws IllegalStateException if a copy is needed and this tensor is closed
      */
     public Tensor to(DType newType) {
         return newType == dtype ? this : copyAs(newType);
     }
 
     private Tensor copyAs(DType newType) {
-        Tensor copy = zeros(newType, shape);
+        Tensor copy = zeros(newType, layout.shape);
         ByteBuffer target = copy.memory.toHost();
         ByteBuffer source = memory.toHost();
         int sourceBytes = dtype.bytes();
         int targetBytes = newType.bytes();
         int[] position = {0};
-        if (newType == dtype && rank() > 0 && strides[rank() - 1] == 1) {
+        if (newType == dtype && rank() > 0 && layout.strides[rank() - 1] == 1) {
             int rowBytes = Math.toIntExact(size(-1) * sourceBytes);
-            forEachRow(start -> {
+            layout.forEachRow(start -> {
                 target.put(position[0], source, Math.toIntExact(start * sourceBytes), rowBytes);
                 position[0] += rowBytes;
             });
         } else {
-            forEachElement(at -> {
+            layout.forEachElement(at -> {
                 newType.write(target, position[0], dtype.read(source, Math.toIntExact(at * sourceBytes)));
                 position[0] += targetBytes;
             });
@@ -398,17 +368,10 @@ public final class Tensor implements AutoCloseable {
      * @param index one number per axis
      * @return the element, widened
      * @throws IndexOutOfBoundsException if the index is not in the shape
+     * @throws IllegalStateException if the tensor is closed
      */
     public double get(long... index) {
-        if (index.length != shape.length) {
-            throw new IndexOutOfBoundsException(
-                    "index has " + index.length + " numbers for shape " + Shapes.text(shape));
-        }
-        long at = offset;
-        for (int axis = 0; axis < index.length; axis++) {
-            Objects.checkIndex(index[axis], shape[axis]);
-            at += index[axis] * strides[axis];
-        }
+        long at = layout.position(index);
         return dtype.read(memory.toHost(), Math.toIntExact(at * dtype.bytes()));
     }
 
@@ -416,16 +379,17 @@ public final class Tensor implements AutoCloseable {
      * All elements, row-major, as floats; from a device this waits for the copy.
      *
      * @return a new array
+     * @throws IllegalStateException if the tensor is closed
      */
     public float[] toFloatArray() {
         float[] elements = new float[Math.toIntExact(elementCount())];
         ByteBuffer bytes = memory.toHost();
         if (dtype == DType.FLOAT32 && isContiguous()) {
-            bytes.asFloatBuffer().get(Math.toIntExact(offset), elements);
+            bytes.asFloatBuffer().get(Math.toIntExact(layout.offset), elements);
             return elements;
         }
         int[] n = {0};
-        forEachElement(at -> elements[n[0]++] = (float) dtype.read(bytes, Math.toIntExact(at * dtype.bytes())));
+        layout.forEachElement(at -> elements[n[0]++] = (float) dtype.read(bytes, Math.toIntExact(at * dtype.bytes())));
         return elements;
     }
 
@@ -433,12 +397,13 @@ public final class Tensor implements AutoCloseable {
      * All elements, row-major, as doubles.
      *
      * @return a new array
+     * @throws IllegalStateException if the tensor is closed
      */
     public double[] toDoubleArray() {
         double[] elements = new double[Math.toIntExact(elementCount())];
         ByteBuffer bytes = memory.toHost();
         int[] n = {0};
-        forEachElement(at -> elements[n[0]++] = dtype.read(bytes, Math.toIntExact(at * dtype.bytes())));
+        layout.forEachElement(at -> elements[n[0]++] = dtype.read(bytes, Math.toIntExact(at * dtype.bytes())));
         return elements;
     }
 
@@ -446,12 +411,13 @@ public final class Tensor implements AutoCloseable {
      * All elements, row-major, as booleans: 0 is false.
      *
      * @return a new array
+     * @throws IllegalStateException if the tensor is closed
      */
     public boolean[] toBooleanArray() {
         boolean[] elements = new boolean[Math.toIntExact(elementCount())];
         ByteBuffer bytes = memory.toHost();
         int[] n = {0};
-        forEachElement(at -> elements[n[0]++] = dtype.read(bytes, Math.toIntExact(at * dtype.bytes())) != 0);
+        layout.forEachElement(at -> elements[n[0]++] = dtype.read(bytes, Math.toIntExact(at * dtype.bytes())) != 0);
         return elements;
     }
 
@@ -470,7 +436,7 @@ public final class Tensor implements AutoCloseable {
             throw new IllegalStateException("the tensor is a view with gaps; contiguous() copies it into one block");
         }
         ByteBuffer bytes = memory.toHost();
-        return bytes.slice(Math.toIntExact(offset * dtype.bytes()), Math.toIntExact(byteSize()))
+        return bytes.slice(Math.toIntExact(layout.offset * dtype.bytes()), Math.toIntExact(byteSize()))
                 .order(ByteOrder.nativeOrder());
     }
 
@@ -488,48 +454,6 @@ public final class Tensor implements AutoCloseable {
         return bytes().asFloatBuffer();
     }
 
-    @FunctionalInterface
-    private interface PositionConsumer {
-        void accept(long at);
-    }
-
-    private void forEachElement(PositionConsumer consumer) {
-        if (shape.length == 0) {
-            consumer.accept(offset);
-            return;
-        }
-        long size = shape[shape.length - 1];
-        long stride = strides[shape.length - 1];
-        forEachRow(start -> {
-            for (long n = 0; n < size; n++) {
-                consumer.accept(start + n * stride);
-            }
-        });
-    }
-
-    /** Visits the first element of each row (the last axis), in row-major order. */
-    private void forEachRow(PositionConsumer consumer) {
-        if (elementCount() == 0) {
-            return;
-        }
-        int outer = shape.length - 1;
-        long[] index = new long[outer];
-        while (true) {
-            long at = offset;
-            for (int axis = 0; axis < outer; axis++) {
-                at += index[axis] * strides[axis];
-            }
-            consumer.accept(at);
-            int axis = outer - 1;
-            while (axis >= 0 && ++index[axis] == shape[axis]) {
-                index[axis--] = 0;
-            }
-            if (axis < 0) {
-                return;
-            }
-        }
-    }
-
     /** Gives the memory back, the views' as well; closing again does nothing. */
     @Override
     public void close() {
@@ -538,7 +462,7 @@ public final class Tensor implements AutoCloseable {
 
     @Override
     public String toString() {
-        return "Tensor" + Shapes.text(shape) + " " + dtype
+        return "Tensor" + Shapes.text(layout.shape) + " " + dtype
                 + (isOnHost() ? "" : " on " + memory.engine().info().name())
                 + (isClosed() ? " (closed)" : "");
     }

@@ -30,7 +30,11 @@ public record Tuning(Source source, Path file) {
     /** What this user has measured, before what ships with the library. */
     public static final Tuning DEFAULT = new Tuning(Source.USER, null);
 
-    /** Refuses a file that nobody would read. */
+    /**
+     * Refuses a file that nobody would read.
+     *
+     * @throws IllegalArgumentException if there is one and the source is not {@link Source#USER}
+     */
     public Tuning {
         Objects.requireNonNull(source, "source");
         if (file != null && source != Source.USER) {

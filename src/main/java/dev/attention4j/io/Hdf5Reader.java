@@ -1,11 +1,30 @@
 package dev.attention4j.io;
 
+import static dev.attention4j.io.FileFormatException.printable;
+import static dev.attention4j.io.FileFormatException.quoted;
+
 import dev.attention4j.DType;
 import dev.attention4j.Tensor;
-import io.jhdf.HdfFile;
+import io.jhdf.GroupSymbolTableNode;
+import io.jhdf.LocalHeap;
+import io.jhdf.ObjectHeader;
+import io.jhdf.Superblock;
+import io.jhdf.SymbolTableEntry;
+import io.jhdf.Utils;
+import io.jhdf.api.Attribute;
 import io.jhdf.api.Dataset;
-import io.jhdf.api.Group;
-import io.jhdf.api.Node;
+import io.jhdf.btree.BTreeV1;
+import io.jhdf.dataset.DatasetLoader;
+import io.jhdf.dataset.NoParent;
+import io.jhdf.exceptions.HdfException;
+import io.jhdf.object.message.AttributeInfoMessage;
+import io.jhdf.object.message.DataLayout;
+import io.jhdf.object.message.DataLayoutMessage;
+import io.jhdf.object.message.DataSpaceMessage;
+import io.jhdf.object.message.DataTypeMessage;
+import io.jhdf.object.message.LinkInfoMessage;
+import io.jhdf.object.message.LinkMessage;
+import io.jhdf.object.message.SymbolTableMessage;
 import java.nio.ByteBuffer;
 import java.nio.FloatBuffer;
 import java.util.Arrays;
@@ -13,31 +32,44 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Set;
 
-/** The one class that knows jHDF, so that the library loads without it. */
+/**
+ * Reads the data sets of an HDF5 file by jHDF's parts; with {@link Hdf5Storage} the one class that knows jHDF, so that the
+ * library loads without it. The file may come from anybody. What Keras never writes, and what would let a small file ask
+ * for much memory, is refused: data sets in chunks (and so compressed), data sets that share their bytes, groups indexed
+ * for thousands of members.
+ */
 final class Hdf5Reader {
     /** Keras nests layers in models in models; a damaged file may nest without end. */
     private static final int MAX_DEPTH = 64;
 
+    private static final long UNDEFINED = -1;
+
     /** What a data set of float16, float32 or float64 is read as; boxed where it is a single number. */
     private static final Set<Class<?>> FLOATS = Set.of(float.class, Float.class, double.class, Double.class);
 
+    private static final int LEAST_FLOAT_BYTES = 2;
+
     private final String name;
-    private final long fileBytes;
+    private final Hdf5Storage file;
     private final Map<String, Tensor> tensors = new LinkedHashMap<>();
 
-    private Hdf5Reader(String name, long fileBytes) {
+    /** Of the file's bytes, those that no data set has had yet. */
+    private long bytesLeft;
+
+    private Hdf5Reader(String name, Hdf5Storage file) {
         this.name = name;
-        this.fileBytes = fileBytes;
+        this.file = file;
+        bytesLeft = file.size();
     }
 
-    static Map<String, Tensor> read(ByteBuffer hdf5, String name) throws FileFormatException {
-        // What jHDF throws for a damaged file is what its parsers happened to trip over: out of bounds, casts, memory.
-        long fileBytes = hdf5.remaining();
-        try (HdfFile file = HdfFile.fromByteBuffer(hdf5)) {
-            Hdf5Reader reader = new Hdf5Reader(name, fileBytes);
-            reader.readGroup(file, "", 0);
+    static Map<String, Tensor> read(byte[] hdf5, String name) throws FileFormatException {
+        try {
+            Hdf5Reader reader = new Hdf5Reader(name, Hdf5Storage.of(hdf5));
+            reader.readGroup(reader.root(), "", 0);
             return reader.tensors;
-        } catch (RuntimeException | OutOfMemoryError | StackOverflowError e) {
+        } catch (RuntimeException | StackOverflowError e) {
+            // What jHDF throws for a damaged file is what its parsers happened to trip over: out of bounds, casts,
+            // depth.
             throw new FileFormatException(name, "is damaged, cannot be read as HDF5: " + reason(e), e);
         }
     }
@@ -47,49 +79,115 @@ final class Hdf5Reader {
         while (cause.getCause() != null) {
             cause = cause.getCause();
         }
-        return FileFormatException.printable(cause.toString());
+        return printable(cause.toString());
     }
 
-    private void readGroup(Group group, String path, int depth) throws FileFormatException {
+    private ObjectHeader root() {
+        Superblock superblock = file.getSuperblock();
+        if (superblock instanceof Superblock.SuperblockV0V1 old) {
+            return header(new SymbolTableEntry(file, old.getRootGroupSymbolTableAddress()).getObjectHeaderAddress());
+        }
+        return header(((Superblock.SuperblockV2V3) superblock).getRootGroupObjectHeaderAddress());
+    }
+
+    private ObjectHeader header(long address) {
+        return ObjectHeader.readObjectHeader(file, address);
+    }
+
+    private void readGroup(ObjectHeader group, String path, int depth) throws FileFormatException {
         if (depth > MAX_DEPTH) {
             throw new FileFormatException(name, "is damaged: its groups are nested more than " + MAX_DEPTH + " deep");
         }
-        for (Node child : group) {
-            String childPath = path + child.getName();
-            // A link may lead to another file, or round in a circle; Keras writes none.
-            if (child.isLink()) {
-                continue;
-            }
-            if (child instanceof Group inner) {
-                readGroup(inner, childPath + "/", depth + 1);
-            } else if (child instanceof Dataset dataset) {
-                readDataset(dataset, childPath);
+        if (group.hasMessageOfType(SymbolTableMessage.class)) {
+            readSymbols(group.getMessageOfType(SymbolTableMessage.class), path, depth);
+        } else {
+            readLinks(group, path, depth);
+        }
+    }
+
+    /** The members of a group as Keras writes it: a tree, whose leaves are tables of names and places. */
+    private void readSymbols(SymbolTableMessage symbols, String path, int depth) throws FileFormatException {
+        BTreeV1 tree = BTreeV1.createGroupBTree(file, symbols.getBTreeAddress());
+        ByteBuffer names = new LocalHeap(file, symbols.getLocalHeapAddress()).getDataBuffer();
+        for (long table : tree.getChildAddresses()) {
+            for (SymbolTableEntry entry : new GroupSymbolTableNode(file, table).getSymbolTableEntries()) {
+                String member = Utils.readUntilNull(names.position(entry.getLinkNameOffset()));
+                // A link may lead to another file, or round in a circle; Keras writes none.
+                boolean isLink = entry.getLinkValueOffset() >= 0;
+                if (!isLink) {
+                    readMember(entry.getObjectHeaderAddress(), path + member, depth);
+                }
             }
         }
     }
 
-    private void readDataset(Dataset dataset, String path) throws FileFormatException {
-        if (!FLOATS.contains(dataset.getJavaType())) {
-            if (dataset.getAttribute("dtype") != null) {
-                throw new FileFormatException(
-                        name,
-                        "data set " + FileFormatException.quoted(path) + " is "
-                                + FileFormatException.printable(String.valueOf(
-                                        dataset.getAttribute("dtype").getData()))
-                                + ", must be float32, float64 or float16: save the model in one of those");
-            }
-            return;
-        }
-        // Before memory is asked for: only what is compressed may be larger than the file.
-        if (dataset.getSizeInBytes() > fileBytes && dataset.getFilters().isEmpty()) {
+    /** The members of a group as newer writers write it: a list in its header. */
+    private void readLinks(ObjectHeader group, String path, int depth) throws FileFormatException {
+        if (group.hasMessageOfType(LinkInfoMessage.class)
+                && group.getMessageOfType(LinkInfoMessage.class).getBTreeNameIndexAddress() != UNDEFINED) {
             throw new FileFormatException(
                     name,
-                    "is damaged: data set " + FileFormatException.quoted(path) + " has " + dataset.getSizeInBytes()
-                            + " bytes by its shape, the file has " + fileBytes);
+                    "keeps the members of " + quoted("/" + path)
+                            + " in an index, must keep them as Keras does: load and" + " save it there once more");
+        }
+        for (LinkMessage link : group.getMessagesOfType(LinkMessage.class)) {
+            if (link.getLinkType() == LinkMessage.LinkType.HARD) {
+                readMember(link.getHardLinkAddress(), path + link.getLinkName(), depth);
+            }
+        }
+    }
+
+    private void readMember(long address, String path, int depth) throws FileFormatException {
+        // Names may lie one in another; so a file can hold longer paths than it has bytes.
+        file.spend(path.length());
+        ObjectHeader member = header(address);
+        if (member.hasMessageOfType(DataSpaceMessage.class)) {
+            readDataset(member, path);
+        } else if (!member.hasMessageOfType(DataTypeMessage.class)) {
+            readGroup(member, path + "/", depth + 1);
+        }
+    }
+
+    private void readDataset(ObjectHeader header, String path) throws FileFormatException {
+        if (header.getMessageOfType(DataLayoutMessage.class).getDataLayout() == DataLayout.CHUNKED) {
+            throw new FileFormatException(
+                    name,
+                    "data set " + quoted(path) + " is compressed or in chunks, must be in one piece as Keras writes it:"
+                            + " load and save the model there once more");
+        }
+        Dataset dataset = DatasetLoader.createDataset(file, header, path, NoParent.INSTANCE);
+        if (!FLOATS.contains(dataset.getJavaType())) {
+            refuseOtherFloats(dataset, header, path);
+            return;
         }
         long[] shape = Arrays.stream(dataset.getDimensions()).asLongStream().toArray();
+        checkBytes(dataset, path);
         Tensor tensor = Tensor.zeros(DType.FLOAT32, shape);
-        FloatBuffer target = tensor.floats();
+        if (dataset.getSize() > 0) {
+            fill(tensor.floats(), dataset);
+        }
+        if (tensors.put(path, tensor) != null) {
+            throw new HdfException("it has two data sets " + path);
+        }
+    }
+
+    /** Before memory is asked for: a data set takes its bytes from the file, and no other takes the same. */
+    private void checkBytes(Dataset dataset, String path) throws FileFormatException {
+        int elementBytes = dataset.getDataType().getSize();
+        if (elementBytes < LEAST_FLOAT_BYTES) {
+            throw new HdfException("its numbers with a fraction have " + elementBytes + " bytes");
+        }
+        long bytes = Math.multiplyExact(dataset.getSize(), elementBytes);
+        if (bytes > bytesLeft) {
+            throw new FileFormatException(
+                    name,
+                    "is damaged: data set " + quoted(path) + " has " + bytes + " bytes by its shape, the file has "
+                            + file.size() + (bytes > file.size() ? "" : " for all its data sets"));
+        }
+        bytesLeft -= bytes;
+    }
+
+    private static void fill(FloatBuffer target, Dataset dataset) {
         Object elements = dataset.isScalar() ? dataset.getData() : dataset.getDataFlat();
         if (elements instanceof float[] floats) {
             target.put(floats);
@@ -101,11 +199,20 @@ final class Hdf5Reader {
             target.put(((Number) elements).floatValue());
         }
         if (target.hasRemaining()) {
+            throw new HdfException("a data set has too few elements for its shape");
+        }
+    }
+
+    /** Keras writes what HDF5 has no type for, bfloat16 say, as whole numbers with a note; others are no weights. */
+    private void refuseOtherFloats(Dataset dataset, ObjectHeader header, String path) throws FileFormatException {
+        boolean indexed = header.hasMessageOfType(AttributeInfoMessage.class)
+                && header.getMessageOfType(AttributeInfoMessage.class).getAttributeNameBTreeAddress() != UNDEFINED;
+        Attribute dtype = indexed ? null : dataset.getAttribute("dtype");
+        if (dtype != null && dtype.isScalar() && dtype.getJavaType() == String.class) {
             throw new FileFormatException(
                     name,
-                    "is damaged: data set " + FileFormatException.quoted(path) + " has too few elements for its shape "
-                            + Arrays.toString(shape));
+                    "data set " + quoted(path) + " is " + printable(String.valueOf(dtype.getData()))
+                            + ", must be float32, float64 or float16: save the model in one of those");
         }
-        tensors.put(path, tensor);
     }
 }

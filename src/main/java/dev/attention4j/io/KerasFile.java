@@ -4,7 +4,6 @@ import dev.attention4j.Tensor;
 import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
-import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
@@ -32,6 +31,14 @@ public final class KerasFile {
     private static final byte[] ZIP = {'P', 'K', 3, 4};
 
     private static final byte[] HDF5 = {(byte) 0x89, 'H', 'D', 'F', '\r', '\n', 0x1a, '\n'};
+
+    /** What a Java array may hold. */
+    private static final int MAX_BYTES = Integer.MAX_VALUE - 8;
+
+    /** Weights hardly shrink in a zip, and Keras does not try; a zip of zeros unpacks to a thousand times its size. */
+    private static final long UNPACKED_PER_BYTE = 64;
+
+    private static final long ALWAYS_UNPACKED = 1 << 20;
 
     private final String name;
     private final Map<String, Tensor> tensors;
@@ -62,6 +69,9 @@ public final class KerasFile {
             start = in.readNBytes(HDF5.length);
         }
         if (Arrays.equals(start, HDF5)) {
+            if (Files.size(path) > MAX_BYTES) {
+                throw new FileFormatException(name, "is larger than 2 GiB");
+            }
             return new KerasFile(name, tensors(Files.readAllBytes(path), name));
         }
         if (Arrays.equals(Arrays.copyOf(start, ZIP.length), ZIP)) {
@@ -84,9 +94,13 @@ public final class KerasFile {
                                         zip.stream().map(ZipEntry::getName).toList()));
             }
             try (InputStream in = zip.getInputStream(entry)) {
-                byte[] bytes = in.readNBytes(Integer.MAX_VALUE - 8);
+                long most = Math.max(ALWAYS_UNPACKED, UNPACKED_PER_BYTE * Files.size(path));
+                byte[] bytes = in.readNBytes((int) Math.min(most, MAX_BYTES));
                 if (in.read() >= 0) {
-                    throw new FileFormatException(path.toString(), INNER + " inside is larger than 2 GiB");
+                    throw new FileFormatException(
+                            path.toString(),
+                            INNER + " inside is larger than " + bytes.length + " bytes, must be at most 2 GiB, and "
+                                    + UNPACKED_PER_BYTE + " times the size of the file");
                 }
                 return bytes;
             }
@@ -97,7 +111,7 @@ public final class KerasFile {
 
     private static Map<String, Tensor> tensors(byte[] hdf5, String name) throws IOException {
         try {
-            return Hdf5Reader.read(ByteBuffer.wrap(hdf5), name);
+            return Hdf5Reader.read(hdf5, name);
         } catch (NoClassDefFoundError e) {
             throw new IllegalStateException(
                     name + ": reading Keras's files needs " + DEPENDENCY

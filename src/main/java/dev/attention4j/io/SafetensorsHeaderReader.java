@@ -87,6 +87,7 @@ final class SafetensorsHeaderReader {
         parser.nextToken();
         while (parser.nextToken() != JsonToken.END_OBJECT) {
             String name = parser.currentName();
+            checkUnicode(name);
             parser.nextToken();
             if (name.equals(SafetensorsHeader.METADATA)) {
                 readMetadata();
@@ -110,7 +111,17 @@ final class SafetensorsHeaderReader {
                 throw new FileFormatException(
                         file, "__metadata__: " + quoted(name) + " is " + shown() + ", must be a string");
             }
+            checkUnicode(name);
+            checkUnicode(parser.getText());
             metadata.put(name, parser.getText());
+        }
+    }
+
+    /** JSON can spell half of a surrogate pair, which no UTF-8 can: it could not be written again. */
+    private void checkUnicode(String text) throws FileFormatException {
+        if (!StandardCharsets.UTF_8.newEncoder().canEncode(text)) {
+            throw new FileFormatException(
+                    file, "the header's text " + quoted(text) + " has half of a surrogate pair, must be valid Unicode");
         }
     }
 

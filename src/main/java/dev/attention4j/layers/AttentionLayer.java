@@ -50,6 +50,8 @@ public abstract sealed class AttentionLayer implements AutoCloseable permits Mul
      * @param query [batch, queryLength, features]
      * @param value [batch, keyLength, features], the key as well
      * @return the output, as {@link LayerResult#output()}
+     * @throws IllegalArgumentException as {@link #call(AttentionInputs)}
+     * @throws IllegalStateException if the layer, its engine or a tensor is closed
      */
     public final Tensor call(Tensor query, Tensor value) {
         return call(query, value, value);
@@ -63,6 +65,8 @@ public abstract sealed class AttentionLayer implements AutoCloseable permits Mul
      * @param value [batch, keyLength, features]
      * @param key [batch, keyLength, features]
      * @return the output, as {@link LayerResult#output()}
+     * @throws IllegalArgumentException as {@link #call(AttentionInputs)}
+     * @throws IllegalStateException if the layer, its engine or a tensor is closed
      */
     public final Tensor call(Tensor query, Tensor value, Tensor key) {
         return call(AttentionInputs.builder().query(query).value(value).key(key).build())
@@ -77,6 +81,7 @@ public abstract sealed class AttentionLayer implements AutoCloseable permits Mul
      * @throws IllegalArgumentException if they do not fit together, or do not fit the layer's weights; says which
      *     argument, what it was and what it must be
      * @throws IllegalStateException if the layer, its engine or a tensor is closed
+     * @throws dev.attention4j.DeviceException if the device fails
      */
     public final LayerResult call(AttentionInputs inputs) {
         AttendedAxes axes = Checks.axes(inputs.query(), options);

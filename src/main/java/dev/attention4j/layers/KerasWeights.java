@@ -43,7 +43,7 @@ final class KerasWeights {
             }
         });
         boolean allPrivate = file.tensors().containsKey(within + "_query_dense/vars/0");
-        return new LayerWeights(
+        return LayerWeights.ofFile(
                 file.name(),
                 tensors,
                 name -> names.getOrDefault(name, within + inKeras(name, allPrivate)),

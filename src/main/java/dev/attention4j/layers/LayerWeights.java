@@ -44,6 +44,22 @@ public final class LayerWeights {
         this.held = List.copyOf(names);
     }
 
+    /** As the constructor, for tensors that a file holds: what is of another type is the file's fault, not the caller's. */
+    static LayerWeights ofFile(
+            String file, Map<String, Tensor> tensors, UnaryOperator<String> nameInFile, Iterable<String> held)
+            throws FileFormatException {
+        for (Map.Entry<String, Tensor> weight : tensors.entrySet()) {
+            DType dtype = weight.getValue().dtype();
+            if (!dtype.isFloat()) {
+                throw new FileFormatException(
+                        file,
+                        FileFormatException.quoted(nameInFile.apply(weight.getKey())) + " is " + dtype
+                                + ", a weight must be of a float type");
+            }
+        }
+        return new LayerWeights(file, tensors, nameInFile, held);
+    }
+
     private static Tensor asFloats(String name, Tensor tensor) {
         if (!tensor.dtype().isFloat()) {
             throw new IllegalArgumentException(
@@ -68,7 +84,7 @@ public final class LayerWeights {
      *
      * @param path a file that holds one layer's weights and nothing else
      * @return the weights
-     * @throws FileFormatException if it is damaged
+     * @throws FileFormatException if it is damaged, or a weight is of no float type
      * @throws IOException if it cannot be read
      */
     public static LayerWeights safetensors(Path path) throws IOException {
@@ -82,7 +98,7 @@ public final class LayerWeights {
      * @param prefix what the weights' names begin with: {@code encoder.attention.}, say; tensors that begin otherwise
      *     are left alone
      * @return the weights
-     * @throws FileFormatException if it is damaged
+     * @throws FileFormatException if it is damaged, or a weight is of no float type
      * @throws IOException if it cannot be read
      */
     public static LayerWeights safetensors(Path path, String prefix) throws IOException {
@@ -93,7 +109,7 @@ public final class LayerWeights {
                 tensors.put(name.substring(prefix.length()), tensor);
             }
         });
-        return new LayerWeights(path.toString(), tensors, name -> prefix + name, all.keySet());
+        return ofFile(path.toString(), tensors, name -> prefix + name, all.keySet());
     }
 
     /**
@@ -133,7 +149,8 @@ public final class LayerWeights {
      * @param prefix what the names begin with: {@code encoder.layers.0.self_attn.}, say; empty for nothing
      * @param heads the module's {@code num_heads}, which its weights do not show
      * @return the weights, copied into Keras's shapes
-     * @throws FileFormatException if it is damaged, or a weight is missing, unknown or wrongly shaped; names it
+     * @throws FileFormatException if it is damaged, or a weight is missing, unknown, wrongly shaped or of no float type;
+     *     names it
      * @throws IOException if it cannot be read
      */
     public static LayerWeights torch(Path path, String prefix, int heads) throws IOException {

@@ -87,7 +87,7 @@ final class TorchWeights {
         if (biased) {
             weights.put(LayerOptions.OUTPUT + BIAS, vector(OUT_BIAS, embedding));
         }
-        return new LayerWeights(
+        return LayerWeights.ofFile(
                 file.name(),
                 weights,
                 name -> prefix + inTorch(name, stacked),

@@ -80,6 +80,7 @@ public final class OnnxAttention {
      * @throws IllegalArgumentException if attributes and inputs do not fit each other; says which argument and what it
      *     must be
      * @throws IllegalStateException if the engine or an input is closed
+     * @throws dev.attention4j.DeviceException if the device fails
      */
     public OnnxAttentionResult run(AttentionEngine engine, OnnxAttentionInputs inputs) {
         Tensor query = Heads.split("query", inputs.query(), "qNumHeads", qNumHeads);

@@ -112,6 +112,21 @@ class KerasFileTest {
         assertThat(refused).isGreaterThan(50);
     }
 
+    /** Files of a few kilobytes that would take much memory or time; the fuzz test holds how little of it they take. */
+    @Test
+    void aFileThatClaimsMoreThanItHasIsRefused() {
+        Path inputs = Path.of("src/test/resources/dev/attention4j/io/KerasFileFuzzTestInputs/isReadOrRefused");
+        refused(inputs.resolve("huge_shape.h5"), "\"x\" has 2000000000 bytes by its shape, the file has 1708");
+        refused(inputs.resolve("huge_shape_of_nothing.h5"), "its numbers with a fraction have 0 bytes");
+        refused(inputs.resolve("shared_bytes.h5"), "\"b\" has 8000 bytes by its shape, the file has 9672 for all");
+        refused(inputs.resolve("compressed.h5"), "\"x\" is compressed or in chunks, must be in one piece");
+        refused(inputs.resolve("indexed_group.h5"), "keeps the members of \"/\" in an index");
+        refused(inputs.resolve("tree_in_itself.h5"), "its tables refer to each other without end");
+        refused(inputs.resolve("trees_twice_in_trees.h5"), "its tables refer to each other without end");
+        refused(inputs.resolve("groups_twice_in_groups.h5"), "nested more than 64 deep");
+        refused(inputs.resolve("zip_bomb.keras"), "model.weights.h5 inside is larger than 1319616 bytes");
+    }
+
     /** Loads the library anew without jHDF beside it, as in a program that did not ask for it. */
     @Test
     void withoutJhdfTheErrorNamesTheDependency() throws Exception {

@@ -9,7 +9,6 @@ import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.RandomAccessFile;
-import java.lang.management.ManagementFactory;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
@@ -76,6 +75,10 @@ class SafetensorsRefusalTest {
                         "one metadata key twice",
                         RawFile.bytes("{\"__metadata__\":{\"a\":\"1\",\"a\":\"2\"}}", 0),
                         "Duplicate field 'a'"),
+                Arguments.of(
+                        "half of a surrogate pair",
+                        RawFile.bytes("{\"\\ud800\":" + entry + "}", 8),
+                        "has half of a surrogate pair, must be valid Unicode"),
                 Arguments.of(
                         "metadata is a list", RawFile.bytes("{\"__metadata__\":[]}", 0), "__metadata__ is an array"),
                 Arguments.of("metadata is null", RawFile.bytes("{\"__metadata__\":null}", 0), "__metadata__ is null"),
@@ -220,24 +223,13 @@ class SafetensorsRefusalTest {
             // Once unmeasured: loading classes takes memory too.
             reads(() -> Safetensors.read(path), 0);
             reads(() -> Safetensors.read(new ByteArrayInputStream(bytes), "stream"), 0);
-            long before = allocated();
+            long before = MemoryBound.allocated();
             boolean fileReads = reads(() -> Safetensors.read(path), 0);
             boolean streamReads = reads(() -> Safetensors.read(new ByteArrayInputStream(bytes), "stream"), 0);
-            long taken = allocated() - before;
+            long taken = MemoryBound.allocated() - before;
             assertThat(fileReads || streamReads).isFalse();
             assertThat(taken).as("bytes of heap and direct memory").isLessThan(1_000_000);
         }
-    }
-
-    /** Heap that this thread ever allocated, and direct memory that is held now. */
-    private static long allocated() {
-        long heap = ((com.sun.management.ThreadMXBean) ManagementFactory.getThreadMXBean())
-                .getThreadAllocatedBytes(Thread.currentThread().getId());
-        return heap
-                + ManagementFactory.getPlatformMXBeans(java.lang.management.BufferPoolMXBean.class).stream()
-                        .filter(pool -> pool.getName().equals("direct"))
-                        .mapToLong(java.lang.management.BufferPoolMXBean::getMemoryUsed)
-                        .sum();
     }
 
     @Test

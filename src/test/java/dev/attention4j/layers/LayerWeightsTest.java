@@ -172,6 +172,15 @@ class LayerWeightsTest {
 
     /** PyTorch's: y = W · x + b with W [outputs, features]; here that of one element is written out. */
     @Test
+    void whatIsOfNoFloatTypeInAFileIsTheFilesFault() throws IOException {
+        Path file = folder.resolve("layer.safetensors");
+        Safetensors.write(file, Map.of("a.query.kernel", Tensor.zeros(DType.INT32, 1)), Map.of());
+        assertThatThrownBy(() -> LayerWeights.safetensors(file, "a."))
+                .isInstanceOf(FileFormatException.class)
+                .hasMessage(file + ": \"a.query.kernel\" is INT32, a weight must be of a float type");
+    }
+
+    @Test
     void torchWeightsAreTurnedRound() throws IOException {
         Map<String, Tensor> module = torch("encoder.self_attn.");
         module.put("encoder.norm.weight", Tensor.random(5, EMBEDDING));

@@ -3,12 +3,15 @@ package dev.attention4j.opencl.runtime;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import org.jocl.LibUtils;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Loads JOCL's native library, once, and says what went wrong where it cannot be.
@@ -38,6 +41,8 @@ public final class NativeLibrary {
      * @param found what was found, one sentence
      */
     public record Outcome(Status status, String found) {}
+
+    private static final Logger LOG = LoggerFactory.getLogger(NativeLibrary.class);
 
     private static Outcome outcome;
 
@@ -99,8 +104,14 @@ public final class NativeLibrary {
             directory.toFile().deleteOnExit();
             directory.resolve(file).toFile().deleteOnExit();
         }
+        place(directory, file, bytes);
+        return directory;
+    }
+
+    /** Puts the library into a directory of this user's; what lies there already stays only if it is just that, and safe. */
+    static void place(Path directory, String file, byte[] bytes) throws IOException {
         Path target = directory.resolve(file);
-        if (!Files.exists(target) || !Arrays.equals(Files.readAllBytes(target), bytes)) {
+        if (!isInPlace(target, bytes)) {
             Path temporary = Files.createTempFile(directory, file, ".part");
             Files.write(temporary, bytes);
             Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
@@ -109,7 +120,19 @@ public final class NativeLibrary {
         // in
         // this JVM. Loading the library here to find out is no way: its JNI_OnLoad initialises that class.
         UserDirectory.makeExecutable(target);
-        return directory;
+    }
+
+    private static boolean isInPlace(Path target, byte[] bytes) throws IOException {
+        if (!Files.exists(target, LinkOption.NOFOLLOW_LINKS)) {
+            return false;
+        }
+        try {
+            UserDirectory.checkFile(target);
+        } catch (IOException e) {
+            LOG.warn("JOCL's native library is unpacked again: {}", e.getMessage());
+            return false;
+        }
+        return Arrays.equals(Files.readAllBytes(target), bytes);
     }
 
     private static Outcome initialise(Path directory) {

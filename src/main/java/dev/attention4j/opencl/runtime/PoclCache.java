@@ -4,12 +4,14 @@ import java.io.IOException;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermission;
 import java.util.Map;
 import java.util.Optional;
 
 /**
  * The directory in which PoCL keeps, and runs, what it compiled. Where it cannot be written, PoCL has no device; where
- * nothing can be executed in it, PoCL ends the process at the first kernel: so it is looked at before PoCL is used.
+ * nothing can be executed in it, PoCL ends the process at the first kernel; where others can write, what they put there is
+ * run: so it is looked at before PoCL is used.
  */
 final class PoclCache {
     private static final String PLATFORM = "Portable Computing Language";
@@ -32,6 +34,9 @@ final class PoclCache {
             Path probe = Files.createTempFile(directory, "attention4j", ".probe");
             try {
                 UserDirectory.makeExecutable(probe);
+                if (UserDirectory.isPosix(probe)) {
+                    checkOthers(directory.toRealPath(), probe);
+                }
             } finally {
                 Files.delete(probe);
             }
@@ -40,6 +45,14 @@ final class PoclCache {
             // What the file system says names no reason but by its class.
             return Optional.of("PoCL cannot keep what it compiles in " + directory + ": "
                     + (e instanceof FileSystemException ? e.toString() : e.getMessage()));
+        }
+    }
+
+    /** PoCL runs whatever lies there. (That its user's group can write it is usual: the group is often his alone.) */
+    private static void checkOthers(Path directory, Path probe) throws IOException {
+        UserDirectory.checkOwner(directory, probe);
+        if (Files.getPosixFilePermissions(directory).contains(PosixFilePermission.OTHERS_WRITE)) {
+            throw new IOException("everybody can write there (chmod 700 it)");
         }
     }
 

@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -19,8 +20,8 @@ import org.slf4j.LoggerFactory;
  * Built programs on disk, so that a second start compiles nothing.
  *
  * <p>An entry's name is the hash of source, options, device, driver and platform; its content carries that hash and its
- * own. What is damaged, stale or of another key is deleted and built again, never given to the driver; the directory
- * must be this user's alone. Where no such directory can be had, nothing is cached.
+ * own. What is damaged, stale, of another key or another user's is deleted and built again, never given to the driver; the
+ * directory must be this user's alone. Where no such directory can be had, nothing is cached.
  */
 final class ProgramCache {
     private static final Logger LOG = LoggerFactory.getLogger(ProgramCache.class);
@@ -64,13 +65,19 @@ final class ProgramCache {
             return Optional.empty();
         }
         Path file = file(key);
+        if (!Files.exists(file, LinkOption.NOFOLLOW_LINKS)) {
+            return Optional.empty();
+        }
         byte[] content;
         try {
+            UserDirectory.checkFile(file);
             content = Files.readAllBytes(file);
         } catch (NoSuchFileException e) {
+            // Another process was quicker to delete it.
             return Optional.empty();
         } catch (IOException e) {
-            LOG.warn("A built kernel cannot be read and is built again: {}", e.toString());
+            LOG.warn("A kept build of a kernel is not used, it is built again: {}", e.getMessage());
+            drop(key);
             return Optional.empty();
         }
         int header = MAGIC.length + 2 * HASH_BYTES;

@@ -1,7 +1,7 @@
 package dev.attention4j.opencl.runtime;
 
 import java.io.IOException;
-import java.nio.file.FileSystems;
+import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
@@ -43,7 +43,7 @@ final class UserDirectory {
      * @throws IOException if it cannot be created, is a link, is another's, or others may write into it
      */
     static Path ensure(Path directory) throws IOException {
-        boolean posix = FileSystems.getDefault().supportedFileAttributeViews().contains("posix");
+        boolean posix = isPosix(directory);
         if (!Files.isDirectory(directory, LinkOption.NOFOLLOW_LINKS)) {
             Path parent = directory.toAbsolutePath().getParent();
             if (parent != null) {
@@ -57,7 +57,7 @@ final class UserDirectory {
                 } else {
                     Files.createDirectory(directory);
                 }
-            } catch (java.nio.file.FileAlreadyExistsException e) {
+            } catch (FileAlreadyExistsException e) {
                 // Another process was quicker; whether what it made is fit is seen below.
             }
         }
@@ -67,18 +67,51 @@ final class UserDirectory {
         if (posix) {
             Path probe = Files.createTempFile(directory, "owner", ".probe");
             try {
-                if (!Files.getOwner(directory, LinkOption.NOFOLLOW_LINKS).equals(Files.getOwner(probe))) {
-                    throw new IOException(directory + " belongs to another user");
-                }
+                checkOwner(directory, probe);
             } finally {
                 Files.delete(probe);
             }
-            Set<PosixFilePermission> permissions = Files.getPosixFilePermissions(directory, LinkOption.NOFOLLOW_LINKS);
-            if (permissions.stream().anyMatch(OTHERS_WRITE::contains)) {
+            if (othersWrite(directory)) {
                 throw new IOException(directory + " can be written by other users (chmod 700 it)");
             }
         }
         return directory;
+    }
+
+    /**
+     * Makes sure that what lies in such a directory is this user's too: it may have been put there while the directory was
+     * open to others.
+     *
+     * @param file is there
+     * @throws IOException if it is a link or no regular file, is another's, or others may write it
+     */
+    static void checkFile(Path file) throws IOException {
+        if (!Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS)) {
+            throw new IOException(file + " is no regular file");
+        }
+        if (isPosix(file)) {
+            checkOwner(file, file.toAbsolutePath().getParent());
+            if (othersWrite(file)) {
+                throw new IOException(file + " can be written by other users (chmod 600 it)");
+            }
+        }
+    }
+
+    /** That two files have one owner. */
+    static void checkOwner(Path file, Path ofThisUser) throws IOException {
+        if (!Files.getOwner(file, LinkOption.NOFOLLOW_LINKS)
+                .equals(Files.getOwner(ofThisUser, LinkOption.NOFOLLOW_LINKS))) {
+            throw new IOException(file + " belongs to another user");
+        }
+    }
+
+    static boolean isPosix(Path file) {
+        return file.getFileSystem().supportedFileAttributeViews().contains("posix");
+    }
+
+    private static boolean othersWrite(Path file) throws IOException {
+        return Files.getPosixFilePermissions(file, LinkOption.NOFOLLOW_LINKS).stream()
+                .anyMatch(OTHERS_WRITE::contains);
     }
 
     /**

@@ -6,9 +6,7 @@ import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
-import java.nio.file.attribute.PosixFilePermission;
 import java.util.Optional;
-import java.util.Set;
 
 /** A small file of this user's, in a directory that only this user can write; it is replaced whole or not at all. */
 public final class UserFile {
@@ -53,23 +51,14 @@ public final class UserFile {
      * What is in it.
      *
      * @return empty if it is not there
-     * @throws IOException if it cannot be read, is no file, is too large, or others can write it
+     * @throws IOException if it cannot be read, is no file, is too large, is another user's, or others can write it
      */
     public Optional<byte[]> read() throws IOException {
         if (!Files.exists(path, LinkOption.NOFOLLOW_LINKS)) {
             return Optional.empty();
         }
         UserDirectory.ensure(path.getParent());
-        if (!Files.isRegularFile(path, LinkOption.NOFOLLOW_LINKS)) {
-            throw new IOException(path + " is no regular file");
-        }
-        if (path.getFileSystem().supportedFileAttributeViews().contains("posix")) {
-            Set<PosixFilePermission> permissions = Files.getPosixFilePermissions(path, LinkOption.NOFOLLOW_LINKS);
-            if (permissions.contains(PosixFilePermission.GROUP_WRITE)
-                    || permissions.contains(PosixFilePermission.OTHERS_WRITE)) {
-                throw new IOException(path + " can be written by other users (chmod 600 it)");
-            }
-        }
+        UserDirectory.checkFile(path);
         if (Files.size(path) > MOST_BYTES) {
             throw new IOException(path + " has more than " + MOST_BYTES + " bytes");
         }

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -38,5 +39,24 @@ class PoclCacheTest {
         assertThat(PoclCache.complaint(Map.of("POCL_CACHE_DIR", file.toString())))
                 .hasValueSatisfying(complaint ->
                         assertThat(complaint).startsWith("PoCL cannot keep what it compiles in " + file + ": "));
+    }
+
+    /** What PoCL finds there it runs. */
+    @Test
+    void whatOthersCanPlantIsNamed() throws IOException {
+        Path open = Files.createDirectory(temporary.resolve("open"));
+        Files.setPosixFilePermissions(open, PosixFilePermissions.fromString("rwxrwxrwx"));
+        complains(open, "everybody can write there");
+        Path another = Files.createDirectory(temporary.resolve("another"));
+        OtherUser.give(another);
+        complains(another, "belongs to another user");
+    }
+
+    private static void complains(Path cache, String words) {
+        assertThat(PoclCache.complaint(Map.of("POCL_CACHE_DIR", cache.toString())))
+                .hasValueSatisfying(complaint -> assertThat(complaint)
+                        .startsWith("PoCL cannot keep what it compiles in " + cache + ": ")
+                        .contains(words));
+        assertThat(cache).isEmptyDirectory();
     }
 }

@@ -70,14 +70,70 @@ class ProgramCacheTest {
         assertThat(cache.load(other)).isEmpty();
     }
 
+    /** Another user may have put it there while the directory was open to others. */
+    @Test
+    void anEntryOfAnotherUserIsNotLoaded() throws Exception {
+        ProgramCache cache = ProgramCache.open(directory());
+        cache.store(KEY, PROGRAM);
+        OtherUser.give(entries().get(0));
+        assertThat(cache.load(KEY)).isEmpty();
+        assertThat(entries()).isEmpty();
+        cache.store(KEY, PROGRAM);
+        assertThat(cache.load(KEY)).hasValue(PROGRAM);
+    }
+
+    @Test
+    void anEntryThatOthersCanWriteIsNotLoaded() throws Exception {
+        ProgramCache cache = ProgramCache.open(directory());
+        for (String permissions : List.of("rw--w----", "rw-----w-")) {
+            cache.store(KEY, PROGRAM);
+            Files.setPosixFilePermissions(entries().get(0), PosixFilePermissions.fromString(permissions));
+            assertThat(cache.load(KEY)).as(permissions).isEmpty();
+            assertThat(entries()).as(permissions).isEmpty();
+        }
+    }
+
+    @Test
+    void anEntryThatIsALinkIsNotLoaded() throws Exception {
+        ProgramCache cache = ProgramCache.open(directory());
+        cache.store(KEY, PROGRAM);
+        Path entry = entries().get(0);
+        Path elsewhere = Files.move(entry, root.resolve("elsewhere"));
+        Files.createSymbolicLink(entry, elsewhere);
+        assertThat(cache.load(KEY)).isEmpty();
+        assertThat(entries()).isEmpty();
+        assertThat(elsewhere).as("where it led to").exists();
+    }
+
+    @Test
+    void whateverElseIsInAnEntrysPlaceIsNotLoaded() throws Exception {
+        ProgramCache cache = ProgramCache.open(directory());
+        Files.createDirectory(directory().resolve(KEY + ".program"));
+        assertThat(cache.load(KEY)).isEmpty();
+        cache.store(KEY, PROGRAM);
+        assertThat(cache.load(KEY)).hasValue(PROGRAM);
+    }
+
+    @Test
+    void aDirectoryOfAnotherUserIsNotUsed() throws Exception {
+        ProgramCache.open(directory()).store(KEY, PROGRAM);
+        OtherUser.give(directory());
+        ProgramCache cache = ProgramCache.open(directory());
+        assertThat(cache.load(KEY)).isEmpty();
+        cache.store(ProgramCache.key("new"), PROGRAM);
+        assertThat(entries()).hasSize(1);
+    }
+
     @Test
     void aDirectoryThatOthersCanWriteIsNotUsed() throws Exception {
         Files.createDirectory(directory());
-        Files.setPosixFilePermissions(directory(), PosixFilePermissions.fromString("rwxrwxrwx"));
-        ProgramCache cache = ProgramCache.open(directory());
-        cache.store(KEY, PROGRAM);
-        assertThat(entries()).isEmpty();
-        assertThat(cache.load(KEY)).isEmpty();
+        for (String permissions : List.of("rwxrwxrwx", "rwx-w----", "rwx----w-")) {
+            Files.setPosixFilePermissions(directory(), PosixFilePermissions.fromString(permissions));
+            ProgramCache cache = ProgramCache.open(directory());
+            cache.store(KEY, PROGRAM);
+            assertThat(entries()).as(permissions).isEmpty();
+            assertThat(cache.load(KEY)).as(permissions).isEmpty();
+        }
     }
 
     @Test

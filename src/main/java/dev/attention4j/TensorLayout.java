@@ -1,0 +1,142 @@
+package dev.attention4j;
+
+import java.util.Arrays;
+import java.util.Objects;
+import java.util.function.LongConsumer;
+
+/**
+ * Where a tensor's elements lie in its memory: element [i, j, …] at offset + i · strides[0] + j · strides[1] + …, counted
+ * in elements. What is a view of a tensor is another layout of the same memory. Immutable.
+ */
+final class TensorLayout {
+    final long[] shape;
+    final long[] strides;
+    final long offset;
+
+    private TensorLayout(long[] shape, long[] strides, long offset) {
+        this.shape = shape;
+        this.strides = strides;
+        this.offset = offset;
+    }
+
+    /** One element after another from the memory's start, the last axis fastest. */
+    static TensorLayout rowMajor(long... shape) {
+        return new TensorLayout(shape.clone(), Shapes.rowMajor(shape), 0);
+    }
+
+    int rank() {
+        return shape.length;
+    }
+
+    long elementCount() {
+        return Shapes.elementCount(shape);
+    }
+
+    boolean isRowMajor() {
+        return Shapes.isRowMajor(shape, strides);
+    }
+
+    /** As {@link Tensor#permute}. */
+    TensorLayout permute(int... axes) {
+        boolean[] seen = new boolean[shape.length];
+        boolean valid = axes.length == shape.length;
+        for (int n = 0; valid && n < axes.length; n++) {
+            valid = axes[n] >= 0 && axes[n] < shape.length && !seen[axes[n]];
+            if (valid) {
+                seen[axes[n]] = true;
+            }
+        }
+        if (!valid) {
+            throw new IllegalArgumentException("axes: " + Arrays.toString(axes) + ", must name each of the axes 0 to "
+                    + (shape.length - 1) + " once");
+        }
+        long[] newShape = new long[axes.length];
+        long[] newStrides = new long[axes.length];
+        for (int n = 0; n < axes.length; n++) {
+            newShape[n] = shape[axes[n]];
+            newStrides[n] = strides[axes[n]];
+        }
+        return new TensorLayout(newShape, newStrides, offset);
+    }
+
+    /** As {@link Tensor#slice}. */
+    TensorLayout slice(int axis, long from, long to) {
+        if (axis < 0 || axis >= shape.length) {
+            throw new IllegalArgumentException("axis: " + axis + ", must be 0 to " + (shape.length - 1));
+        }
+        if (from < 0 || from > to || to > shape[axis]) {
+            throw new IllegalArgumentException("from, to: " + from + ", " + to + ", must be in order and within 0 to "
+                    + shape[axis] + " on axis " + axis);
+        }
+        long[] newShape = shape.clone();
+        newShape[axis] = to - from;
+        // A view of nothing starts where this does: two empty ends added up could lie beyond the memory.
+        long start = Shapes.elementCount(newShape) == 0 ? offset : offset + from * strides[axis];
+        return new TensorLayout(newShape, strides, start);
+    }
+
+    /** As {@link Tensor#reshape}. */
+    TensorLayout reshape(long... newShape) {
+        long[] checked = Shapes.checked(newShape);
+        if (Shapes.elementCount(checked) != elementCount()) {
+            throw new IllegalArgumentException("newShape: " + Shapes.text(checked) + ", must have the " + elementCount()
+                    + " elements of " + Shapes.text(shape));
+        }
+        if (!isRowMajor()) {
+            throw new IllegalArgumentException("newShape: this tensor is a view with gaps; call contiguous() first");
+        }
+        return new TensorLayout(checked, Shapes.rowMajor(checked), offset);
+    }
+
+    /** Where one element lies. */
+    long position(long... index) {
+        if (index.length != shape.length) {
+            throw new IndexOutOfBoundsException(
+                    "index has " + index.length + " numbers for shape " + Shapes.text(shape));
+        }
+        long at = offset;
+        for (int axis = 0; axis < index.length; axis++) {
+            Objects.checkIndex(index[axis], shape[axis]);
+            at += index[axis] * strides[axis];
+        }
+        return at;
+    }
+
+    /** Visits where each element lies, in row-major order. */
+    void forEachElement(LongConsumer positions) {
+        if (shape.length == 0) {
+            positions.accept(offset);
+            return;
+        }
+        long size = shape[shape.length - 1];
+        long stride = strides[shape.length - 1];
+        forEachRow(start -> {
+            for (long n = 0; n < size; n++) {
+                positions.accept(start + n * stride);
+            }
+        });
+    }
+
+    /** Visits where the first element of each row (the last axis) lies, in row-major order; there is at least one axis. */
+    void forEachRow(LongConsumer positions) {
+        if (elementCount() == 0) {
+            return;
+        }
+        int outer = shape.length - 1;
+        long[] index = new long[outer];
+        while (true) {
+            long at = offset;
+            for (int axis = 0; axis < outer; axis++) {
+                at += index[axis] * strides[axis];
+            }
+            positions.accept(at);
+            int axis = outer - 1;
+            while (axis >= 0 && ++index[axis] == shape[axis]) {
+                index[axis--] = 0;
+            }
+            if (axis < 0) {
+                return;
+            }
+        }
+    }
+}
