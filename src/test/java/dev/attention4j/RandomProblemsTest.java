@@ -73,6 +73,17 @@ class RandomProblemsTest {
         }
     }
 
+    /** Large scores: slopes of ALiBi and log-sum-exps that were rounded once more than by plain float code. */
+    @ParameterizedTest
+    @MethodSource("ways")
+    void problemsThatWereWrongOnce(Way way) {
+        try (AttentionEngine engine = way.open(TestEngines.options())) {
+            for (long seed : new long[] {100_485, 100_833}) {
+                check(engine, RandomProblem.draw(seed));
+            }
+        }
+    }
+
     /** Whether it was computed. A plan that cannot return weights is checked without them. */
     private static boolean check(AttentionEngine engine, RandomProblem problem) {
         Attention attention = problem.attention();
