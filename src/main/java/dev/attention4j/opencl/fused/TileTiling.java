@@ -140,7 +140,7 @@ record TileTiling(int rowItems, int columnItems, int microRows, int microKeys, i
                 products((long) columnItems * sliceKeys, dimVectors) + UNTAKEN);
         // Scores at 0, scaled, four options, key ranges, the largest, weights.
         long tile = 9 * scores + dimSlices + rowLoop + outputs + keySlices;
-        long tiles = (problem.keyLength() + tileKeys() - 1) / tileKeys();
+        long tiles = (problem.keyLength() + tileKeys() - 1L) / tileKeys();
         return 2 * rowLoop
                 + fixed(tileRows() / 4)
                 + 3 * outputs
