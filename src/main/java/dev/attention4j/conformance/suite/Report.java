@@ -51,9 +51,16 @@ public record Report(String title, String version, List<EngineInfo> engines, Lis
      * @param detail of the first
      */
     public record Reason(String engine, String plan, int count, String detail) {
+        private static final String ALIKE = " (and alike)";
+
+        private Reason and(Reason more) {
+            boolean same = detail.equals(more.detail) || detail.endsWith(ALIKE);
+            return new Reason(engine, plan, count + 1, same ? detail : detail + ALIKE);
+        }
+
         @Override
         public String toString() {
-            return engine + " " + plan + ": " + detail + (count > 1 ? " (and alike)" : "");
+            return engine + " " + plan + ": " + detail;
         }
     }
 
@@ -71,7 +78,7 @@ public record Report(String title, String version, List<EngineInfo> engines, Lis
                 reasons.merge(
                         List.of(one.engine, one.plan, one.detail.replaceAll("\\d[\\d,]*", "")),
                         one,
-                        (first, more) -> new Reason(first.engine, first.plan, first.count + 1, first.detail));
+                        (first, more) -> first.and(more));
             }
         }
         return List.copyOf(reasons.values());
