@@ -23,6 +23,7 @@
 
 #include "common/exp2.clh"
 #include "common/key_range.clh"
+#include "common/log_sum_exp.clh"
 #include "common/multiply_add.clh"
 #include "common/vector.clh"
 #include "fused/forward_call.clh"
@@ -208,9 +209,10 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_decode(
                     }
                 }
                 if (features & HAS_ALIBI) {
-                    const float slope = -LOG2E * alibiSlopes[range.sequence * slopeStride + head];
+                    const float slope = -alibiSlopes[range.sequence * slopeStride + head];
                     for (int k = 0; k < keysHere; k++) {
-                        rowScores[k] = MULTIPLY_ADD(slope, fabs((float)(range.position - firstKey - k)), rowScores[k]);
+                        const float addend = slope * fabs((float)(range.position - firstKey - k));
+                        rowScores[k] = MULTIPLY_ADD(addend, LOG2E, rowScores[k]);
                     }
                 }
                 if (features & HAS_BIAS) {
@@ -322,7 +324,7 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_decode(
         if (!whole) {
             partialSums[splitAt + at] = (float2)(maxima[row], sums[row]);
         } else if (features & HAS_LOG_SUM_EXP) {
-            logSumExp[at] = sums[row] == 0.0f ? -INFINITY : LN2 * (maxima[row] + log2(sums[row]));
+            logSumExp[at] = sums[row] == 0.0f ? -INFINITY : LOG_OF_SUM(float, maxima[row], sums[row]);
         }
     }
 }

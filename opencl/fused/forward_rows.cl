@@ -25,6 +25,7 @@
 
 #include "common/exp2.clh"
 #include "common/key_range.clh"
+#include "common/log_sum_exp.clh"
 #include "common/multiply_add.clh"
 #include "common/vector.clh"
 #include "fused/forward_call.clh"
@@ -176,7 +177,7 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_rows(
         rowEnd[lane] = range.end;
         if (features & HAS_ALIBI) {
             rowPosition[lane] = range.position;
-            rowSlope[lane] = -LOG2E * alibiSlopes[range.sequence * slopeStride + head];
+            rowSlope[lane] = -alibiSlopes[range.sequence * slopeStride + head];
         }
         if (features & (HAS_MASK | HAS_BIAS)) {
             maskAt[lane] = maskOffset + batch * maskBatchStride + head * maskHeadStride + queryRow * maskQueryStride;
@@ -248,8 +249,8 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_rows(
             for (int k = 0; k < keysHere; k++) {
                 for (int r = 0; r < ROW_VECTORS; r++) {
                     const VECTOR distance = fabs(LOAD_VECTOR(rowPosition + r * VECTOR_WIDTH) - (float)(firstKey + k));
-                    scores[k * ROW_VECTORS + r] =
-                        MULTIPLY_ADD(LOAD_VECTOR(rowSlope + r * VECTOR_WIDTH), distance, scores[k * ROW_VECTORS + r]);
+                    const VECTOR addend = LOAD_VECTOR(rowSlope + r * VECTOR_WIDTH) * distance;
+                    scores[k * ROW_VECTORS + r] = MULTIPLY_ADD(addend, (VECTOR)(LOG2E), scores[k * ROW_VECTORS + r]);
                 }
             }
         }
@@ -334,7 +335,7 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_rows(
         for (int d = 0; d < valueDim; d++) {
             outputRows[d * ROW_VECTORS + r] *= factor;
         }
-        scores[r] = select(LN2 * (maxima[r] + log2(sums[r])), (VECTOR)(-INFINITY), sums[r] == 0.0f);
+        scores[r] = select(LOG_OF_SUM(VECTOR, maxima[r], sums[r]), (VECTOR)(-INFINITY), sums[r] == 0.0f);
     }
     // The rows of a unit lie one behind the other.
     const long at = ((long)batch * queryHeads + firstHead) * queries + firstRow;

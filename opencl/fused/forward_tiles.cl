@@ -39,6 +39,7 @@
 // finite on their way, and if there is any the slice goes the slow way, which leaves out what has weight 0.
 
 #include "common/key_range.clh"
+#include "common/log_sum_exp.clh"
 #include "fused/forward_call.clh"
 #include "fused/tile_options.clh"
 #include "fused/tile_output.clh"
@@ -105,7 +106,7 @@ __kernel __attribute__((reqd_work_group_size(GROUP_ITEMS, 1, 1))) void forward_t
 #ifdef OPTIONS
         if (features & HAS_ALIBI) {
             ((__local float *)rowPosition)[row] = range.position;
-            ((__local float *)rowSlope)[row] = -LOG2E * alibiSlopes[range.sequence * slopeStride + head];
+            ((__local float *)rowSlope)[row] = -alibiSlopes[range.sequence * slopeStride + head];
         }
         maskRows[row] = maskOffset + batch * maskBatchStride + head * maskHeadStride + queryRow * maskQueryStride;
         biasRows[row] = biasOffset + batch * biasBatchStride + head * biasHeadStride + queryRow * biasQueryStride;
@@ -268,7 +269,7 @@ __kernel __attribute__((reqd_work_group_size(GROUP_ITEMS, 1, 1))) void forward_t
         if (row < rowsHere && splits > 1) {
             partialSums[split * rowsOfAll + firstOutput + row] = (float2)(maximum, sum);
         } else if (row < rowsHere && (features & HAS_LOG_SUM_EXP) != 0) {
-            logSumExp[firstOutput + row] = sum == 0.0f ? -INFINITY : LN2 * (maximum + log2(sum));
+            logSumExp[firstOutput + row] = sum == 0.0f ? -INFINITY : LOG_OF_SUM(float, maximum, sum);
         }
     }
     barrier(CLK_LOCAL_MEM_FENCE);

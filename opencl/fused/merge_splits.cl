@@ -17,6 +17,7 @@
 // One work-item for each VECTOR_WIDTH elements of a row, which adds the splits up in their order: the same bits each time.
 // Memory is read once, splits * rows * valueDim floats; the sums twice, from a cache.
 
+#include "common/log_sum_exp.clh"
 #include "common/multiply_add.clh"
 #include "common/storage.clh"
 #include "common/vector.clh"
@@ -24,8 +25,6 @@
 #ifndef GROUP_ITEMS
 #define GROUP_ITEMS 64 // work-items of a work-group
 #endif
-
-#define LN2 0.693147180559945309f
 
 __kernel __attribute__((reqd_work_group_size(GROUP_ITEMS, 1, 1))) void merge_splits(
     __global const float *partialOutput, __global const float2 *partialSums, __global STORED *output,
@@ -72,6 +71,6 @@ __kernel __attribute__((reqd_work_group_size(GROUP_ITEMS, 1, 1))) void merge_spl
         store_stored(tail[n], output, row * valueDim + firstDim + n);
     }
     if (hasLogSumExp != 0 && firstDim == 0) {
-        logSumExp[row] = total == 0.0f ? -INFINITY : LN2 * (shift + log2(total));
+        logSumExp[row] = total == 0.0f ? -INFINITY : LOG_OF_SUM(float, shift, total);
     }
 }

@@ -3,7 +3,7 @@ package dev.attention4j;
 /**
  * The plan that an engine was opened with ({@link EngineOptions#withPlan}) cannot do this call, though another plan of
  * the engine can: weights from a plan that never holds them, for one. An engine opened with {@link EngineOptions#AUTO}
- * never throws it.
+ * throws it only where a bug of the driver, which the message names, leaves no plan that would be right.
  */
 public class UnsupportedPlanException extends IllegalArgumentException {
     private static final long serialVersionUID = 1L;

@@ -14,7 +14,6 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.TreeMap;
 
 /** What {@code conformance} found: on the screen, and in files. */
 final class ConformanceText {
@@ -40,8 +39,8 @@ final class ConformanceText {
             }
             out.println();
         }
-        summary(report.outcomes(), Status.SKIPPED, "skipped", out);
-        summary(report.outcomes(), Status.PASSED, "passed in part", out);
+        summary(report, Status.SKIPPED, "skipped", out);
+        summary(report, Status.PASSED, "passed in part", out);
     }
 
     private static String table(Matrix matrix, List<Matrix.Column> columns) {
@@ -57,14 +56,8 @@ final class ConformanceText {
     }
 
     /** One line for each reason. */
-    private static void summary(List<Outcome> outcomes, Status status, String called, PrintWriter out) {
-        Map<String, Integer> reasons = new TreeMap<>();
-        for (Outcome outcome : outcomes) {
-            if (outcome.status() == status && !outcome.detail().isEmpty()) {
-                reasons.merge(outcome.detail(), 1, Integer::sum);
-            }
-        }
-        reasons.forEach((reason, count) -> out.println(count + " " + called + ": " + reason));
+    private static void summary(Report report, Status status, String called, PrintWriter out) {
+        report.reasons(status).forEach(reason -> out.println(reason.count() + " " + called + " on " + reason));
     }
 
     static String totals(Report report) {

@@ -9,6 +9,7 @@ import dev.attention4j.EngineOptions;
 import dev.attention4j.ProjectingEngine;
 import dev.attention4j.Projector;
 import dev.attention4j.Tensor;
+import dev.attention4j.opencl.plan.LoopLimit;
 import dev.attention4j.opencl.plan.Variant;
 import dev.attention4j.opencl.probe.DeviceProbe;
 import dev.attention4j.opencl.projection.ProjectionKernel;
@@ -57,14 +58,15 @@ public final class OpenClEngine implements ProjectingEngine {
         context = DeviceContext.open(device, options.programCache());
         if (device.quirks().has(Quirks.Quirk.LOOPS_END)) {
             LOG.warn(
-                    "{} ({}) ends loops after 65,535 iterations: attention over long sequences or wide heads is wrong there."
-                            + " Use it for tests of small problems, or another device.",
+                    "{} ({}) ends loops after 65,535 iterations, a bug of its driver: long or wide problems that no plan"
+                            + " gets done within them are refused. Use it for tests of small problems.",
                     info.id(),
                     device);
         }
         try {
             TuningDatabase tuning = TuningDatabase.open(options.tuning(), device.name(), device.driverVersion());
-            planner = new Planner(Plans.of(context), Plans.deviceClass(context), options.plan(), tuning);
+            planner = new Planner(
+                    Plans.of(context), Plans.deviceClass(context), options.plan(), tuning, LoopLimit.of(device));
             tensors = new DeviceTensors(this, context, lock, options.poison());
             projector = new DeviceProjector(this, ProjectionKernel.of(context, tuning));
         } catch (RuntimeException e) {

@@ -4,6 +4,7 @@ import dev.attention4j.AttentionProblem;
 import dev.attention4j.DType;
 import dev.attention4j.EngineOptions;
 import dev.attention4j.UnsupportedPlanException;
+import dev.attention4j.opencl.plan.LoopLimit;
 import dev.attention4j.opencl.plan.Plan;
 import dev.attention4j.opencl.plan.Tunables;
 import dev.attention4j.opencl.plan.Variant;
@@ -71,6 +72,7 @@ final class Planner {
     private final String deviceClass;
     private final Variant wanted;
     private final TuningDatabase tuning;
+    private final LoopLimit loopLimit;
 
     /**
      * A planner.
@@ -79,12 +81,14 @@ final class Planner {
      * @param deviceClass what the class is called
      * @param wanted a plan's name with or without tunables, or {@link EngineOptions#AUTO}
      * @param tuning what was measured on the device
+     * @param loopLimit of the device: what would exceed it is refused
      */
-    Planner(List<Plan> plans, String deviceClass, String wanted, TuningDatabase tuning) {
+    Planner(List<Plan> plans, String deviceClass, String wanted, TuningDatabase tuning, LoopLimit loopLimit) {
         this.plans = List.copyOf(plans);
         this.deviceClass = deviceClass;
         this.wanted = Variant.parse(wanted);
         this.tuning = tuning;
+        this.loopLimit = loopLimit;
         if (isAuto() ? !this.wanted.tunables().equals(Tunables.NONE) : !names().contains(this.wanted.plan())) {
             throw new IllegalArgumentException("plan: \"" + wanted + "\", must be \"" + EngineOptions.AUTO
                     + "\" or one of " + names() + ", which tunables may follow behind a colon");
@@ -118,7 +122,7 @@ final class Planner {
     }
 
     private Choice chooseAnew(AttentionProblem problem) {
-        List<String> refusals = new ArrayList<>();
+        Set<String> refusals = new LinkedHashSet<>();
         for (Plan plan : inOrder(problem)) {
             Optional<Choice> choice = choose(plan, problem, refusals);
             if (choice.isPresent()) {
@@ -145,7 +149,7 @@ final class Planner {
         return ordered;
     }
 
-    private Optional<Choice> choose(Plan plan, AttentionProblem problem, List<String> refusals) {
+    private Optional<Choice> choose(Plan plan, AttentionProblem problem, Set<String> refusals) {
         Optional<String> refusal = plan.refusal(problem);
         if (refusal.isPresent()) {
             refusals.add(refusal.get());
@@ -154,7 +158,7 @@ final class Planner {
         String asked = isAuto() ? "" : "asked for, ";
         String unfit = "";
         if (!wanted.tunables().equals(Tunables.NONE)) {
-            Optional<String> misfit = plan.misfit(problem, wanted.tunables());
+            Optional<String> misfit = misfit(plan, problem, wanted.tunables());
             if (misfit.isEmpty()) {
                 return Optional.of(new Choice(plan, wanted.tunables(), "asked for"));
             }
@@ -165,22 +169,40 @@ final class Planner {
         tuned = tuned.or(() -> tuning.fastestOf(plan.name(), problem));
         if (tuned.isPresent()) {
             Tunables tunables = tuned.get().entry().variant().tunables();
-            Optional<String> misfit = plan.misfit(problem, tunables);
+            Optional<String> misfit = misfit(plan, problem, tunables);
             if (misfit.isEmpty()) {
                 return Optional.of(new Choice(plan, tunables, asked + tuned.get() + unfit));
             }
             unfit += "; what was " + tuned.get() + " does not fit: " + misfit.get();
         }
+        Optional<String> excess = Optional.empty();
         for (Tunables tunables : plan.defaults(problem)) {
             Optional<String> misfit = plan.misfit(problem, tunables);
             if (misfit.isEmpty()) {
+                excess = loopLimit.excess(plan.loopIterations(problem, tunables));
+                if (excess.isPresent()) {
+                    continue;
+                }
                 String why = asked + "default for " + deviceClass + " devices" + unfit;
                 return Optional.of(new Choice(plan, tunables, why));
             }
             unfit += "; " + tunables + " does not fit: " + misfit.get();
         }
+        if (excess.isPresent()) {
+            unfit += "; " + plan.name() + " has " + excess.get();
+        }
         refusals.add(unfit.substring(2));
+        if (excess.isPresent()) {
+            // Once, and behind all that it is advice for.
+            refusals.remove(loopLimit.advice());
+            refusals.add(loopLimit.advice());
+        }
         return Optional.empty();
+    }
+
+    /** Why tunables cannot be taken: they do not fit, or the device would not see their loops through. */
+    private Optional<String> misfit(Plan plan, AttentionProblem problem, Tunables tunables) {
+        return plan.misfit(problem, tunables).or(() -> loopLimit.excess(plan.loopIterations(problem, tunables)));
     }
 
     private static boolean isOf(Plan plan, TuningDatabase.Found found) {
@@ -196,13 +218,13 @@ final class Planner {
     List<Variant> variants(AttentionProblem problem) {
         Set<Variant> variants = new LinkedHashSet<>();
         for (Plan plan : inOrder(problem)) {
-            Optional<Choice> own = choose(plan, problem, new ArrayList<>());
+            Optional<Choice> own = choose(plan, problem, new LinkedHashSet<>());
             if (own.isEmpty()) {
                 continue;
             }
             variants.add(new Variant(plan.name(), own.get().tunables()));
             for (Tunables tunables : plan.candidates(problem)) {
-                if (plan.misfit(problem, tunables).isEmpty()) {
+                if (misfit(plan, problem, tunables).isEmpty()) {
                     variants.add(new Variant(plan.name(), tunables));
                 }
             }
@@ -218,7 +240,7 @@ final class Planner {
     Choice insist(AttentionProblem problem, Variant variant) {
         for (Plan plan : plans) {
             if (plan.name().equals(variant.plan())) {
-                Optional<String> refusal = plan.refusal(problem).or(() -> plan.misfit(problem, variant.tunables()));
+                Optional<String> refusal = plan.refusal(problem).or(() -> misfit(plan, problem, variant.tunables()));
                 if (refusal.isPresent()) {
                     throw new UnsupportedPlanException(variant.toString(), refusal.get());
                 }

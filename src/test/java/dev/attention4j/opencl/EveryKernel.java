@@ -13,7 +13,10 @@ import dev.attention4j.UnsupportedPlanException;
 import dev.attention4j.Yardstick;
 import dev.attention4j.opencl.plan.Variant;
 import dev.attention4j.opencl.projection.ProjectionCheck;
+import dev.attention4j.opencl.runtime.ClDevice;
 import dev.attention4j.opencl.runtime.ClEvent;
+import dev.attention4j.opencl.runtime.Devices;
+import dev.attention4j.opencl.runtime.Quirks.Quirk;
 import dev.attention4j.opencl.staged.StagedPlan;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -26,9 +29,12 @@ import java.util.TreeSet;
 /**
  * A program for a simulator: projections, and every plan, its tunables, storage and options, on every OpenCL device that
  * it finds, on shapes as small as reach all paths, each result checked against the oracle. Prints the kernels that ran,
- * one a line.
+ * then what they were built from: {@link #BUILD}, file and options; one a line.
  */
 final class EveryKernel {
+    /** Begins a line that names a build. */
+    static final String BUILD = "build ";
+
     private static final List<DType> DTYPES = List.of(DType.FLOAT32, DType.FLOAT16, DType.BFLOAT16);
 
     /** Sizes of a call. */
@@ -68,27 +74,43 @@ final class EveryKernel {
 
     public static void main(String[] arguments) {
         Set<String> kernels = new TreeSet<>();
+        Set<String> builds = new TreeSet<>();
         for (EngineInfo info : TestEngines.openCl()) {
             List<String> plans;
             try (OpenClEngine engine = open(info, "auto")) {
                 plans = engine.plans();
                 names(engine, kernels, engine::probe);
                 names(engine, kernels, () -> ProjectionCheck.everyKernel(engine.context()));
+                builds.addAll(engine.context().builds());
             }
             for (String plan : plans) {
                 Collection<Variant> variants;
                 try (OpenClEngine engine = open(info, plan)) {
                     names(engine, kernels, () -> runAll(engine, plan));
+                    builds.addAll(engine.context().builds());
                     variants = builds(engine.variants(SMALL.problem(DType.FLOAT32, EDGES)));
                 }
                 for (Variant variant : variants) {
                     try (OpenClEngine engine = open(info, variant.toString())) {
                         run(engine, variant.toString(), SMALL, DType.FLOAT32, EDGES);
+                        builds.addAll(engine.context().builds());
                     }
                 }
             }
         }
+        for (ClDevice device : Devices.find().devices()) {
+            for (Quirk quirk : List.of(Quirk.MULTIPLY_ADD_IS_MAD, Quirk.MULTIPLY_ADD_IS_PLAIN)) {
+                try (OpenClEngine engine = new OpenClEngine(
+                        OpenClProvider.info(device),
+                        device.pretending(quirk),
+                        TestEngines.options().withPlan(StagedPlan.NAME))) {
+                    run(engine, quirk.toString(), TINY, DType.FLOAT32, EDGES);
+                    builds.addAll(engine.context().builds());
+                }
+            }
+        }
         kernels.forEach(System.out::println);
+        builds.forEach(build -> System.out.println(BUILD + build));
     }
 
     /** One of those that differ in the length of a loop over blocks alone: a simulator takes seconds for each build. */

@@ -10,6 +10,7 @@ import dev.attention4j.DType;
 import dev.attention4j.Tuning;
 import dev.attention4j.UnsupportedPlanException;
 import dev.attention4j.opencl.plan.DeviceCall;
+import dev.attention4j.opencl.plan.LoopLimit;
 import dev.attention4j.opencl.plan.Plan;
 import dev.attention4j.opencl.plan.Tunables;
 import dev.attention4j.opencl.plan.Variant;
@@ -36,6 +37,7 @@ class PlannerTest {
     private Path root;
 
     private Tuning tuning;
+    private LoopLimit loopLimit = LoopLimit.NONE;
 
     @BeforeEach
     void inTheUsersDirectory() {
@@ -48,6 +50,12 @@ class PlannerTest {
 
     /** A plan whose tiles of more than {@code most} do not fit; it cannot return weights unless it has no tiles. */
     private record FakePlan(String name, int most) implements Plan {
+        @Override
+        public long loopIterations(AttentionProblem problem, Tunables tunables) {
+            // A tile of keys after the other, or one key after the other.
+            return problem.keyLength() / (most == 0 ? 1 : tunables.get("TILE"));
+        }
+
         @Override
         public Optional<String> refusal(AttentionProblem problem) {
             return most > 0 && problem.attention().wantsWeights() ? Optional.of("no weights") : Optional.empty();
@@ -91,7 +99,7 @@ class PlannerTest {
 
     private Planner planner(String wanted, int mostTile) {
         List<Plan> plans = List.of(new FakePlan("tiles", mostTile), new FakePlan("staged", 0));
-        return new Planner(plans, "GPU-class", wanted, TuningDatabase.open(tuning, "A GPU", "2.0"));
+        return new Planner(plans, "GPU-class", wanted, TuningDatabase.open(tuning, "A GPU", "2.0"), loopLimit);
     }
 
     private void tuned(String driver, String asked, String variant) throws IOException {
@@ -202,6 +210,27 @@ class PlannerTest {
         assertThat(planner("auto", 64).variants(WITH_WEIGHTS))
                 .extracting(Variant::toString)
                 .containsExactly("staged");
+    }
+
+    @Test
+    void whatADeviceWouldNotSeeThroughMakesWayOrIsRefused() {
+        loopLimit = new LoopLimit(20, "A GPU");
+        // 1024 keys in tiles of 64 are 16 iterations, in tiles of 32 too many.
+        assertThat(planner("auto", 64).choose(PROBLEM).tunables()).isEqualTo(Tunables.parse("TILE=64"));
+        assertThat(planner("auto", 64).variants(PROBLEM))
+                .extracting(Variant::toString)
+                .containsExactly("tiles:TILE=64");
+        assertThat(planner("tiles:TILE=32", 64).choose(PROBLEM).explanation(PROBLEM))
+                .contains("what was asked for does not fit: loops of up to 32 iterations", "TILE=64");
+        assertThatExceptionOfType(UnsupportedPlanException.class)
+                .isThrownBy(() -> planner("auto", 32).choose(PROBLEM))
+                .withMessage("plan: \"auto\" cannot do this call: TILE=64 does not fit: TILE=64 is above 32;"
+                        + " tiles has loops of up to 64 iterations, which the driver ends after 20 (a bug);"
+                        + " staged has loops of up to 1,024 iterations, which the driver ends after 20 (a bug);"
+                        + " A GPU can do smaller problems only; take another device, or the engine \"cpu\"");
+        assertThatExceptionOfType(UnsupportedPlanException.class)
+                .isThrownBy(() -> planner("auto", 64).insist(PROBLEM, Variant.parse("staged")))
+                .withMessageContaining("ends after 20 (a bug)");
     }
 
     @Test

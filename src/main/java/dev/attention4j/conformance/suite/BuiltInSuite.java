@@ -19,14 +19,14 @@ import java.util.Optional;
 /** The cases of the suite, in the order in which they are run: the simplest first. */
 final class BuiltInSuite {
     private static final String RANDOM = "random/";
-    private static final int RANDOM_CASES = 300;
+    private static final int RANDOM_CASES = 1000;
     private static final int QUICK_RANDOM_CASES = 24;
 
     /** Seeds of random problems are this many apart, so that no two selections share one. */
     private static final long SEEDS = 100_000;
 
     /** Operations that pairs of axes of each grid may take. */
-    private static final double GRID_EFFORT = 2e9;
+    private static final double GRID_EFFORT = 1e10;
 
     /** The largest problem of a grid that is quick. */
     private static final double QUICK_FLOPS = 2e7;

@@ -154,20 +154,15 @@ public final class HtmlReport {
     }
 
     private void leftOut() {
-        Map<String, Long> reasons = report.outcomes().stream()
-                .filter(outcome -> outcome.status() == Outcome.Status.SKIPPED)
-                .collect(Collectors.groupingBy(
-                        outcome -> outcome.engine() + " " + outcome.plan() + ": " + outcome.detail(),
-                        LinkedHashMap::new,
-                        Collectors.counting()));
+        List<Report.Reason> reasons = report.reasons(Outcome.Status.SKIPPED);
         if (reasons.isEmpty()) {
             return;
         }
         html.append("<h2>Left out</h2>\n<ul>\n");
-        reasons.forEach((reason, count) -> html.append("<li>")
-                .append(count)
+        reasons.forEach(reason -> html.append("<li>")
+                .append(reason.count())
                 .append(" on ")
-                .append(escaped(reason))
+                .append(escaped(reason.toString()))
                 .append("</li>\n"));
         html.append("</ul>\n");
     }

@@ -1,7 +1,9 @@
 package dev.attention4j.conformance.suite;
 
 import dev.attention4j.EngineInfo;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 
 /**
@@ -38,6 +40,48 @@ public record Report(String title, String version, List<EngineInfo> engines, Lis
      */
     public List<Outcome> failures() {
         return outcomes.stream().filter(outcome -> outcome.status().isFailure()).toList();
+    }
+
+    /**
+     * Why cases of a plan went so.
+     *
+     * @param engine its id
+     * @param plan the plan
+     * @param count how many cases
+     * @param detail of the first
+     */
+    public record Reason(String engine, String plan, int count, String detail) {
+        private static final String ALIKE = " (and alike)";
+
+        private Reason and(Reason more) {
+            boolean same = detail.equals(more.detail) || detail.endsWith(ALIKE);
+            return new Reason(engine, plan, count + 1, same ? detail : detail + ALIKE);
+        }
+
+        @Override
+        public String toString() {
+            return engine + " " + plan + ": " + detail;
+        }
+    }
+
+    /**
+     * The reasons why cases went so, as far as they were given; those that differ in numbers alone count as one.
+     *
+     * @param status how
+     * @return in order
+     */
+    public List<Reason> reasons(Outcome.Status status) {
+        Map<List<String>, Reason> reasons = new LinkedHashMap<>();
+        for (Outcome outcome : outcomes) {
+            if (outcome.status() == status && !outcome.detail().isEmpty()) {
+                Reason one = new Reason(outcome.engine(), outcome.plan(), 1, outcome.detail());
+                reasons.merge(
+                        List.of(one.engine, one.plan, one.detail.replaceAll("\\d[\\d,]*", "")),
+                        one,
+                        (first, more) -> first.and(more));
+            }
+        }
+        return List.copyOf(reasons.values());
     }
 
     /**

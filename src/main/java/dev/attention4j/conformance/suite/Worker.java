@@ -140,7 +140,7 @@ final class Worker {
             status = detail.isEmpty() ? Status.PASSED : Status.FAILED;
         } catch (UnsupportedPlanException e) {
             status = plan.equals(EngineOptions.AUTO) ? Status.FAILED : Status.SKIPPED;
-            detail = thrown(e);
+            detail = e.getMessage();
         } catch (RuntimeException | OutOfMemoryError | LinkageError e) {
             status = Status.FAILED;
             detail = thrown(e);

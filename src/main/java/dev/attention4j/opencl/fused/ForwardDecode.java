@@ -1,5 +1,9 @@
 package dev.attention4j.opencl.fused;
 
+import static dev.attention4j.opencl.plan.LoopLimit.UNTAKEN;
+import static dev.attention4j.opencl.plan.LoopLimit.fixed;
+import static dev.attention4j.opencl.plan.LoopLimit.loop;
+
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.DType;
 import dev.attention4j.opencl.plan.DeviceCall;
@@ -8,6 +12,7 @@ import dev.attention4j.opencl.plan.Tunables;
 import dev.attention4j.opencl.runtime.ClBuffer;
 import dev.attention4j.opencl.runtime.ClKernel;
 import dev.attention4j.opencl.runtime.DeviceContext;
+import dev.attention4j.opencl.runtime.Quirks;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
@@ -23,13 +28,24 @@ public final class ForwardDecode implements Plan {
     /** Fewer keys are not worth a work-group and a share of the merge. */
     private static final int LEAST_SPLIT_KEYS = 512;
 
+    /** Keys of a split, and of a block, where loops end: a work-group must do little, whatever that takes. */
+    private static final int LIMITED_SPLIT_KEYS = 32;
+
     /** Work-groups for each compute unit, so that one that starts late does not leave the others waiting. */
     private static final int GROUPS_PER_UNIT = 4;
 
     private static final int KEY_BLOCK = 256;
 
+    /** The kernel's defaults: keys whose scores are summed at a time, values that are added, vectors of output. */
+    private static final int KEY_TILE = 4;
+
+    private static final int VALUE_TILE = 8;
+    private static final int DIM_TILE = 4;
+
     private final DeviceContext context;
     private final MergeSplits merge;
+    private final boolean loopsEnd;
+    private final int keyBlock;
     private final Map<Variant, ClKernel> kernels = new HashMap<>();
 
     /**
@@ -40,6 +56,8 @@ public final class ForwardDecode implements Plan {
     public ForwardDecode(DeviceContext context) {
         this.context = context;
         merge = new MergeSplits(context);
+        loopsEnd = context.device().quirks().has(Quirks.Quirk.LOOPS_END);
+        keyBlock = loopsEnd ? LIMITED_SPLIT_KEYS : KEY_BLOCK;
     }
 
     /** What a kernel is built for. */
@@ -66,6 +84,50 @@ public final class ForwardDecode implements Plan {
     @Override
     public boolean suits(AttentionProblem problem) {
         return rows(problem) <= RowTiling.vectorWidth(context.device()) / 2;
+    }
+
+    /** The loops of {@code forward_decode.cl}, but those that ask for memory ahead, which only processors do. */
+    @Override
+    public long loopIterations(AttentionProblem problem, Tunables tunables) {
+        int splits = splits(problem);
+        long rows = blockRows(problem);
+        long keys = Math.min(problem.keyLength(), splitKeys(problem, splits));
+        long blocks = (keys + keyBlock - 1) / keyBlock;
+        long ofTiles = loop(
+                (rows + rowTile(problem) - 1) / rowTile(problem), tileIterations(problem, Math.min(keys, keyBlock)));
+        long all = loop(rows, loop(problem.headDim()), loop(problem.valueDim()))
+                + loop(blocks, ofTiles)
+                + loop(rows, loop(problem.valueDim()));
+        return Math.max(all, merge.loopIterations(splits));
+    }
+
+    /** For a tile of rows and a block of keys. */
+    private long tileIterations(AttentionProblem problem, long keys) {
+        int width = RowTiling.vectorWidth(context.device());
+        long rowTile = rowTile(problem);
+        long valueDim = problem.valueDim();
+        long ofRows = fixed(rowTile);
+        long scoreTile = fixed(KEY_TILE)
+                + fixed(KEY_TILE)
+                + fixed(rowTile, fixed(KEY_TILE))
+                + loop(problem.headDim() / width, fixed(KEY_TILE, ofRows))
+                + fixed(rowTile, loop(problem.headDim() % width));
+        // Softcap, ALiBi, bias, mask, key range; lanes behind the last key; largest and sum.
+        long softmax = fixed(rowTile, 5 * loop(keys), loop(width), 2 * loop((keys + width - 1) / width));
+        long seen = loop(rowTile, loop(valueDim), loop(keys, loop(valueDim)));
+        long dims = (long) DIM_TILE * width;
+        long all = loop(
+                        (keys + VALUE_TILE - 1) / VALUE_TILE,
+                        loop(VALUE_TILE),
+                        ofRows,
+                        loop(valueDim / dims, outputTile(rowTile, DIM_TILE)),
+                        loop(valueDim % dims / width, outputTile(rowTile, 1)))
+                + loop(valueDim % width, loop(rowTile, loop(keys)));
+        return loop((keys + KEY_TILE - 1) / KEY_TILE, scoreTile) + softmax + Math.max(seen, all) + UNTAKEN;
+    }
+
+    private static long outputTile(long rowTile, int dims) {
+        return 2 * fixed(rowTile, fixed(dims)) + loop(VALUE_TILE, fixed(dims, fixed(rowTile)));
     }
 
     @Override
@@ -97,7 +159,7 @@ public final class ForwardDecode implements Plan {
                 .integer((int) blockRows)
                 .local(4 * blockRows * problem.headDim())
                 .local(4 * blockRows * problem.valueDim())
-                .local(4 * blockRows * KEY_BLOCK)
+                .local(4 * blockRows * keyBlock)
                 .local(4 * blockRows)
                 .local(4 * blockRows);
         long units = (long) problem.batch() * problem.keyValueHeads();
@@ -117,7 +179,7 @@ public final class ForwardDecode implements Plan {
         defines.put("STORAGE", variant.dtype == DType.FLOAT32 ? 0 : variant.dtype == DType.FLOAT16 ? 1 : 2);
         defines.put("VECTOR_WIDTH", RowTiling.vectorWidth(context.device()));
         defines.put("ROW_TILE", variant.rowTile);
-        defines.put("KEY_BLOCK", KEY_BLOCK);
+        defines.put("KEY_BLOCK", keyBlock);
         return context.kernel("fused/forward_decode.cl", "forward_decode", defines);
     }
 
@@ -132,23 +194,29 @@ public final class ForwardDecode implements Plan {
 
     /** Rows of a work-group: all of them if local memory has room, else whole tiles; 0 if not even one fits. */
     private long blockRows(AttentionProblem problem) {
-        long rowBytes = 4 * ((long) problem.headDim() + problem.valueDim() + KEY_BLOCK + 2);
+        long rowBytes = 4 * ((long) problem.headDim() + problem.valueDim() + keyBlock + 2);
         long room = context.device().localMemoryBytes() / rowBytes;
         long rows = Math.max(1, rows(problem));
         int tile = rowTile(problem);
+        if (loopsEnd) {
+            return Math.min(Math.min(rows, room), tile);
+        }
         return rows <= room ? rows : room < tile ? room : room / tile * tile;
     }
 
     /** As many as give each compute unit enough work-groups; by shapes alone, so that the same call gives the same bits. */
     private int splits(AttentionProblem problem) {
+        if (loopsEnd) {
+            return Math.max(1, (problem.keyLength() + LIMITED_SPLIT_KEYS - 1) / LIMITED_SPLIT_KEYS);
+        }
         long units = Math.max(1, (long) problem.batch() * problem.keyValueHeads());
         long wanted = (GROUPS_PER_UNIT * (long) context.device().computeUnits() + units - 1) / units;
         return (int) Math.max(1, Math.min(wanted, problem.keyLength() / LEAST_SPLIT_KEYS));
     }
 
     /** Whole blocks, so that only the last split has a short one. */
-    private static int splitKeys(AttentionProblem problem, int splits) {
+    private int splitKeys(AttentionProblem problem, int splits) {
         int keys = (problem.keyLength() + splits - 1) / splits;
-        return splits == 1 ? Math.max(1, keys) : (keys + KEY_BLOCK - 1) / KEY_BLOCK * KEY_BLOCK;
+        return splits == 1 ? Math.max(1, keys) : (keys + keyBlock - 1) / keyBlock * keyBlock;
     }
 }

@@ -64,6 +64,11 @@ public final class ForwardRows implements Plan {
     }
 
     @Override
+    public long loopIterations(AttentionProblem problem, Tunables tunables) {
+        return RowTiling.of(tunables).loopIterations(problem);
+    }
+
+    @Override
     public String describe(AttentionProblem problem, Tunables tunables) {
         RowTiling tiling = RowTiling.of(tunables);
         return "one pass, " + tiling + ", " + ((tiling.localBytes(problem) + 1023) >> 10) + " of "

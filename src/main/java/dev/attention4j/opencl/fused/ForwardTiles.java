@@ -17,6 +17,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.stream.Stream;
 
 /** Launches {@code opencl/fused/forward_tiles.cl}: the fused plan for GPU-class devices. */
 public final class ForwardTiles implements Plan {
@@ -83,6 +84,17 @@ public final class ForwardTiles implements Plan {
     @Override
     public Optional<String> misfit(AttentionProblem problem, Tunables tunables) {
         return TileTiling.misfit(context.device(), problem, tunables);
+    }
+
+    @Override
+    public long loopIterations(AttentionProblem problem, Tunables tunables) {
+        TileTiling wanted = TileTiling.of(tunables);
+        // Any may be what the kernel, as built, can be launched with.
+        long tiles = Stream.concat(Stream.of(wanted), tilings(problem).stream())
+                .mapToLong(tiling -> tiling.loopIterations(problem))
+                .max()
+                .orElseThrow();
+        return Math.max(tiles, mergeSplits.loopIterations(splits(problem, wanted, 0)));
     }
 
     @Override

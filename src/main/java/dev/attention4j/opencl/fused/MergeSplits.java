@@ -1,5 +1,7 @@
 package dev.attention4j.opencl.fused;
 
+import static dev.attention4j.opencl.plan.LoopLimit.loop;
+
 import dev.attention4j.DType;
 import dev.attention4j.opencl.runtime.ClBuffer;
 import dev.attention4j.opencl.runtime.ClDevice;
@@ -77,6 +79,12 @@ final class MergeSplits {
         long vectors = partial.rows() * ((partial.valueDim() + width - 1) / width);
         long groups = (vectors + items - 1) / items;
         context.queue().launch(kernel, new long[] {groups * items}, new long[] {items});
+    }
+
+    /** The loops of {@code merge_splits.cl}. */
+    long loopIterations(int splits) {
+        int width = RowTiling.vectorWidth(context.device());
+        return loop(splits) + loop(splits, loop(width)) + loop(width);
     }
 
     private ClKernel build(DType dtype, int width, int items) {

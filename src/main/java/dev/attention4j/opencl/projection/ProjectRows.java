@@ -1,6 +1,7 @@
 package dev.attention4j.opencl.projection;
 
 import dev.attention4j.DeviceException;
+import dev.attention4j.opencl.plan.LoopLimit;
 import dev.attention4j.opencl.plan.Tunables;
 import dev.attention4j.opencl.plan.Variant;
 import dev.attention4j.opencl.runtime.ClDevice;
@@ -84,6 +85,7 @@ public final class ProjectRows implements ProjectionKernel {
         if (whole.positions() == 0 || whole.widest() == 0) {
             return;
         }
+        whole.check(LoopLimit.of(context.device()), tiling.loopIterations(whole));
         ClKernel kernel = context.kernel("projection/project_rows.cl", NAME, defines(whole.storage()));
         for (ProjectionCall call : whole.launches()) {
             int groupPanels = tiling.groupPanels(

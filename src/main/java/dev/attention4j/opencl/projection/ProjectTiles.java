@@ -1,6 +1,7 @@
 package dev.attention4j.opencl.projection;
 
 import dev.attention4j.DeviceException;
+import dev.attention4j.opencl.plan.LoopLimit;
 import dev.attention4j.opencl.plan.Tunables;
 import dev.attention4j.opencl.plan.Variant;
 import dev.attention4j.opencl.runtime.ClDevice;
@@ -82,6 +83,7 @@ public final class ProjectTiles implements ProjectionKernel {
             return;
         }
         Tiled tiled = byStorage.computeIfAbsent(whole.storage(), this::build);
+        whole.check(LoopLimit.of(context.device()), tiled.tiling.loopIterations(whole));
         for (ProjectionCall call : whole.launches()) {
             call.set(tiled.kernel);
             context.queue().launch(tiled.kernel, tiled.tiling.global(call), tiled.tiling.group());

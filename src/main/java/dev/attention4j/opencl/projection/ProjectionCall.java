@@ -1,6 +1,8 @@
 package dev.attention4j.opencl.projection;
 
 import dev.attention4j.DType;
+import dev.attention4j.DeviceException;
+import dev.attention4j.opencl.plan.LoopLimit;
 import dev.attention4j.opencl.plan.Operand;
 import dev.attention4j.opencl.runtime.ClBuffer;
 import dev.attention4j.opencl.runtime.ClKernel;
@@ -48,6 +50,18 @@ public record ProjectionCall(
     /** How many rows the matrix has. */
     int positions() {
         return Math.multiplyExact(batch, length);
+    }
+
+    /** Rows of the weights. */
+    int inputs() {
+        return Math.multiplyExact(inputHeads, inputWidth);
+    }
+
+    /** Refuses what a device would not see through, so that no result is wrong. */
+    void check(LoopLimit limit, long iterations) {
+        limit.excess(iterations).ifPresent(excess -> {
+            throw new DeviceException("a projection of " + inputs() + " inputs: " + excess + "; " + limit.advice());
+        });
     }
 
     /** STORAGE of {@code opencl/common/storage.clh}. */

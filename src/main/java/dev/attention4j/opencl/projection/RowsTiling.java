@@ -1,5 +1,9 @@
 package dev.attention4j.opencl.projection;
 
+import static dev.attention4j.opencl.plan.LoopLimit.UNTAKEN;
+import static dev.attention4j.opencl.plan.LoopLimit.fixed;
+import static dev.attention4j.opencl.plan.LoopLimit.loop;
+
 import dev.attention4j.opencl.plan.Tunables;
 import dev.attention4j.opencl.runtime.ClDevice;
 import dev.attention4j.opencl.runtime.Quirks;
@@ -116,6 +120,25 @@ record RowsTiling(int vectorWidth, int microRows, int panelVectors, int tiles, i
     /** What the kernel declares: rows, where they go, and sums. */
     private long localBytes() {
         return 4L * rows() * (depth + ROW_GAP) + 8L * rows() + 4L * rows() * panels * panel();
+    }
+
+    /** The loops of {@code project_rows.cl}. */
+    long loopIterations(ProjectionCall call) {
+        int inputs = call.inputs();
+        int here = Math.min(depth, inputs);
+        // A slice may begin and end inside of a head.
+        int width = Math.max(1, call.inputWidth());
+        long heads = Math.min(here, here / width + 2L);
+        long headLoops = loop(Math.min(here, width) / vectorWidth) + loop(Math.min(width, vectorWidth - 1));
+        long sums = fixed(microRows, fixed(panelVectors));
+        long product = 2 * sums + loop(here, fixed(panelVectors), sums);
+        long stored = loop(microRows, fixed(panelVectors, loop(vectorWidth)));
+        // From the bias on or from the sums so far.
+        long tile = product + UNTAKEN + stored;
+        long slice = loop(rows(), loop(heads, headLoops))
+                + loop(microRows - 1, loop(here))
+                + loop(panels, fixed(panelVectors), loop(tiles, tile));
+        return loop(rows()) + loop(Math.max(1, (inputs + depth - 1L) / depth), slice);
     }
 
     /** Panels of a work-group: fewer where there would be fewer work-groups than wanted. */

@@ -1,5 +1,8 @@
 package dev.attention4j.opencl.projection;
 
+import static dev.attention4j.opencl.plan.LoopLimit.fixed;
+import static dev.attention4j.opencl.plan.LoopLimit.loop;
+
 import dev.attention4j.opencl.plan.Tunables;
 import dev.attention4j.opencl.runtime.ClDevice;
 import dev.attention4j.opencl.runtime.Quirks;
@@ -114,6 +117,21 @@ record TilesTiling(int localRows, int localColumns, int microRows, int microVect
 
     private long localBytes() {
         return 4L * depth * (tileRows() + panel()) + 8L * tileRows();
+    }
+
+    /** The loops of {@code project_tiles.cl}. */
+    long loopIterations(ProjectionCall call) {
+        int inputs = call.inputs();
+        long sums = fixed(microRows, fixed(microVectors));
+        long rowLoads = loop(
+                (tileRows() * depth + groupItems() - 1) / groupItems(),
+                loop(depth / Math.max(1, call.inputWidth()) + 1L));
+        long panelLoads = loop((depth * panel() + groupItems() * VECTOR_WIDTH - 1) / (groupItems() * VECTOR_WIDTH));
+        long products = fixed(depth, fixed(microVectors), sums);
+        return loop((tileRows() + groupItems() - 1) / groupItems())
+                + sums
+                + loop((inputs + depth - 1) / depth, rowLoads, panelLoads, products)
+                + loop(microRows, fixed(microVectors, loop(VECTOR_WIDTH)));
     }
 
     long[] global(ProjectionCall call) {

@@ -45,8 +45,12 @@ public final class ClDevice {
     private final boolean available;
     private final Quirks quirks;
 
-    @SuppressWarnings("deprecation") // CL_DEVICE_HOST_UNIFIED_MEMORY: what came after it is not in OpenCL 1.2.
     ClDevice(cl_platform_id platform, cl_device_id id, int index) {
+        this(platform, id, index, null);
+    }
+
+    @SuppressWarnings("deprecation") // CL_DEVICE_HOST_UNIFIED_MEMORY: what came after it is not in OpenCL 1.2.
+    private ClDevice(cl_platform_id platform, cl_device_id id, int index, Quirks.Quirk pretended) {
         this.platform = platform;
         this.id = id;
         this.index = index;
@@ -71,7 +75,18 @@ public final class ClDevice {
         nativeVectorWidth = (int) number(CL.CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT, 4);
         hostUnifiedMemory = number(CL.CL_DEVICE_HOST_UNIFIED_MEMORY, 4) != 0;
         available = number(CL.CL_DEVICE_AVAILABLE, 4) != 0;
-        quirks = Quirks.of(this);
+        Quirks own = Quirks.of(this);
+        quirks = pretended == null ? own : own.with(pretended);
+    }
+
+    /**
+     * The same device as if it had a quirk: what a quirk changes can then be tested where no device has it.
+     *
+     * @param quirk to add
+     * @return to be used in place of this
+     */
+    public ClDevice pretending(Quirks.Quirk quirk) {
+        return new ClDevice(platform, id, index, quirk);
     }
 
     cl_device_id id() {

@@ -4,6 +4,7 @@ import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 import org.jocl.CL;
 import org.jocl.cl_context;
@@ -121,6 +122,15 @@ public final class DeviceContext implements AutoCloseable {
                     programs.computeIfAbsent(file + " " + options, programKey -> ClProgram.build(this, file, options));
             return ClKernel.create(this, program, name);
         });
+    }
+
+    /**
+     * What has been built here so far.
+     *
+     * @return file under {@code opencl/} and options of each, with a blank between
+     */
+    public Set<String> builds() {
+        return Set.copyOf(programs.keySet());
     }
 
     /**

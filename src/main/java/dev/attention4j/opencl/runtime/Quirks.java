@@ -36,7 +36,8 @@ public final class Quirks {
         BLOCKING_TRANSFERS,
         /**
          * A work-item's loops end after 65,535 iterations in all, whatever their conditions say, and nothing is unrolled:
-         * llvmpipe (Mesa 22.3), to survive shaders that hang. Work-items must do little.
+         * llvmpipe (Mesa 22.3), to survive shaders that hang. Work-items must do little, and what they cannot do is
+         * refused: see {@code LoopLimit}, which says how iterations are counted.
          */
         LOOPS_END
     }
@@ -64,6 +65,13 @@ public final class Quirks {
      */
     public int multiplyAdd() {
         return has(Quirk.MULTIPLY_ADD_IS_MAD) ? 1 : has(Quirk.MULTIPLY_ADD_IS_PLAIN) ? 2 : 0;
+    }
+
+    /** These and one more. */
+    Quirks with(Quirk quirk) {
+        Set<Quirk> more = EnumSet.of(quirk);
+        more.addAll(quirks);
+        return new Quirks(more);
     }
 
     static Quirks of(ClDevice device) {

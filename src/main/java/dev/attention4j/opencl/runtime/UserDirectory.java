@@ -22,7 +22,7 @@ final class UserDirectory {
     static Path cache() {
         String chosen = System.getProperty("attention4j.cache.dir");
         if (chosen != null) {
-            return Path.of(chosen);
+            return Path.of(chosen).toAbsolutePath();
         }
         String home = System.getProperty("user.home");
         String os = System.getProperty("os.name").toLowerCase(Locale.ROOT);

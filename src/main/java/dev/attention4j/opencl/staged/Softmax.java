@@ -1,5 +1,7 @@
 package dev.attention4j.opencl.staged;
 
+import static dev.attention4j.opencl.plan.LoopLimit.loop;
+
 import dev.attention4j.opencl.plan.DeviceCall;
 import dev.attention4j.opencl.runtime.ClBuffer;
 import dev.attention4j.opencl.runtime.ClDevice;
@@ -51,6 +53,12 @@ final class Softmax {
                 .integer(block.keys());
         context.queue()
                 .launch(kernel, new long[] {(long) block.queries() * items, block.slices()}, new long[] {items, 1});
+    }
+
+    /** The loops of {@code softmax.cl}, by one work-item for each row. */
+    long loopIterations(int keys) {
+        int width = Tiling.vectorWidth(context.device());
+        return 3 * (loop(keys / width) + loop(keys % width)) + 2 * loop(Integer.SIZE);
     }
 
     private ClKernel build(Map<String, Object> defines, int items) {

@@ -1,6 +1,10 @@
 package dev.attention4j.opencl.staged;
 
+import static dev.attention4j.opencl.plan.LoopLimit.fixed;
+import static dev.attention4j.opencl.plan.LoopLimit.loop;
+
 import dev.attention4j.opencl.runtime.ClDevice;
+import dev.attention4j.opencl.runtime.Quirks;
 import java.util.List;
 import java.util.Map;
 
@@ -17,6 +21,9 @@ import java.util.Map;
 record Tiling(int localRows, int localColumns, int microRows, int microVectors, int slice, int vectorWidth) {
     /** From the largest on; the last fits any device. */
     static List<Tiling> candidates(ClDevice device) {
+        if (device.quirks().has(Quirks.Quirk.LOOPS_END)) {
+            return List.of(new Tiling(4, 4, 4, 1, 16, 4), new Tiling(1, 1, 4, 1, 16, 4));
+        }
         if (device.type() == ClDevice.Type.CPU) {
             int width = vectorWidth(device);
             return List.of(
@@ -48,6 +55,21 @@ record Tiling(int localRows, int localColumns, int microRows, int microVectors, 
 
     long localBytes() {
         return 4L * slice * (tileRows() + tileColumns());
+    }
+
+    /**
+     * The loops of both products' kernels.
+     *
+     * @param depth that is summed over: headDim, or keys
+     */
+    long loopIterations(long depth) {
+        long sums = fixed(microRows, fixed(microVectors));
+        long staged = loop((slice * tileRows() + groupItems() - 1) / groupItems())
+                + loop((slice * tileColumns() + groupItems() - 1) / groupItems());
+        long products = fixed(slice, fixed(microVectors), sums);
+        return sums
+                + loop((depth + slice - 1) / slice, staged, 2 * sums, products)
+                + fixed(microRows, fixed(microVectors, loop(vectorWidth)));
     }
 
     void define(String columns, String sliceName, Map<String, Object> defines) {

@@ -91,6 +91,22 @@ class ReportFilesTest {
     }
 
     @Test
+    void reasonsThatDifferInNumbersAloneAreOne() {
+        List<Outcome> outcomes = List.of(
+                outcome("width/300", "rows", Status.SKIPPED, Double.NaN, "300 do not fit the 32,768 bytes"),
+                outcome("width/400", "rows", Status.SKIPPED, Double.NaN, "400 do not fit the 32,768 bytes"),
+                outcome("width/400", "tiles", Status.SKIPPED, Double.NaN, "400 do not fit the 32,768 bytes"),
+                outcome("weights/returned", "rows", Status.SKIPPED, Double.NaN, "no weights"),
+                outcome("scale/zero", "rows", Status.PASSED, 0.5, "in part"));
+        assertThat(new Report("", "", List.of(), outcomes).reasons(Status.SKIPPED))
+                .extracting(reason -> reason.count() + " on " + reason)
+                .containsExactly(
+                        "2 on faulty rows: 300 do not fit the 32,768 bytes (and alike)",
+                        "1 on faulty tiles: 400 do not fit the 32,768 bytes",
+                        "1 on faulty rows: no weights");
+    }
+
+    @Test
     void nothingCheckedIsNoSuccess() {
         assertThat(report.succeeded()).isFalse();
         assertThat(new Report("", "", List.of(), report.outcomes().subList(0, 4)).succeeded())
