@@ -70,7 +70,7 @@ public final class ForwardDecode implements Plan {
 
     @Override
     public String describe(AttentionProblem problem, Tunables tunables) {
-        return rowTile(problem) + " rows at a time, keys in " + splits(problem) + " splits";
+        return rowTile(problem) + " rows at a time, keys in " + splits(problem, Long.MAX_VALUE) + " splits";
     }
 
     @Override
@@ -81,7 +81,7 @@ public final class ForwardDecode implements Plan {
         }
         ClKernel kernel = kernels.computeIfAbsent(new Variant(problem.dtype(), rowTile(problem)), this::build);
         int group = problem.queryHeads() / problem.keyValueHeads();
-        int splits = splits(problem);
+        int splits = splits(problem, call.scratchBudget(Long.MAX_VALUE));
         long rows = (long) problem.batch() * problem.queryHeads() * problem.queryLength();
         ClBuffer output = call.output();
         ClBuffer sums = call.output();
@@ -139,11 +139,16 @@ public final class ForwardDecode implements Plan {
         return rows <= room ? rows : room < tile ? room : room / tile * tile;
     }
 
-    /** As many as give each compute unit enough work-groups; by shapes alone, so that the same call gives the same bits. */
-    private int splits(AttentionProblem problem) {
+    /**
+     * As many as give each compute unit enough work-groups and as memory has room for; by shapes alone where that is not
+     * short, so that the same call gives the same bits.
+     */
+    private int splits(AttentionProblem problem, long scratchBytes) {
         long units = Math.max(1, (long) problem.batch() * problem.keyValueHeads());
         long wanted = (GROUPS_PER_UNIT * (long) context.device().computeUnits() + units - 1) / units;
-        return (int) Math.max(1, Math.min(wanted, problem.keyLength() / LEAST_SPLIT_KEYS));
+        long rows = (long) problem.batch() * problem.queryHeads() * problem.queryLength();
+        long fitting = MergeSplits.Partial.fitting(scratchBytes, rows, problem.valueDim());
+        return (int) Math.max(1, Math.min(Math.min(wanted, fitting), problem.keyLength() / LEAST_SPLIT_KEYS));
     }
 
     /** Whole blocks, so that only the last split has a short one. */
