@@ -67,14 +67,17 @@ final class Resident {
         }
     }
 
-    /** In turn with tensors on the host and on the device, and with results closed and left to the garbage collector. */
+    /**
+     * In turn with tensors on the host and on the device. All is closed: what is left to the garbage collector comes back
+     * some time, and is no measure.
+     */
     private void calls(AttentionEngine engine, int times) {
         for (int n = 0; n < times; n++) {
             if (n % 4 == 0) {
                 try (Tensor queryThere = engine.upload(query);
                         Tensor keyThere = engine.upload(key);
                         AttentionResult result = engine.attend(queryThere, keyThere, keyThere, attention)) {
-                    engine.download(result.output());
+                    engine.download(result.output()).close();
                 }
             } else if (n % 4 == 1) {
                 engine.attendAsync(query, key, key, attention).join().close();
