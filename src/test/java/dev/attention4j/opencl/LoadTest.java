@@ -47,6 +47,7 @@ class LoadTest {
     }
 
     /** A problem, and what one thread alone gets. */
+    @SuppressWarnings("ArrayRecordComponent") // Nobody compares two of them.
     private record Job(RandomProblem problem, byte[] expected) {
         static Job of(AttentionEngine engine, RandomProblem problem) {
             try (AttentionResult result =
