@@ -10,6 +10,8 @@ import java.util.Objects;
  *     device a plan's tiles may follow, as in {@code rows:VECTOR_WIDTH=8,ROW_VECTORS=2,KEY_TILE=4,DIM_TILE=4,KEY_BLOCK=96}
  * @param threads threads of the engines that compute in Java; 0 for one per processor
  * @param maxScratchBytes the most device memory for intermediate results of one call; 0 for what the device allows
+ * @param maxDeviceBytes the most memory that the engine takes on its device, the tensors of a call and those uploaded
+ *     included: what needs more is computed in slices; 0 for what the device has
  * @param poison fills device memory with NaN before each use, so that a kernel that reads what nobody wrote is found;
  *     for tests
  * @param programCache where built kernels are kept between runs, a directory that only this user can write; null for
@@ -17,12 +19,18 @@ import java.util.Objects;
  * @param tuning where tiles that were measured to be fast are looked for
  */
 public record EngineOptions(
-        String plan, int threads, long maxScratchBytes, boolean poison, Path programCache, Tuning tuning) {
+        String plan,
+        int threads,
+        long maxScratchBytes,
+        long maxDeviceBytes,
+        boolean poison,
+        Path programCache,
+        Tuning tuning) {
     /** The plan that leaves the choice to the engine. */
     public static final String AUTO = "auto";
 
     /** Best plan, all processors, no poison. */
-    public static final EngineOptions DEFAULT = new EngineOptions(AUTO, 0, 0, false, null, Tuning.DEFAULT);
+    public static final EngineOptions DEFAULT = new EngineOptions(AUTO, 0, 0, 0, false, null, Tuning.DEFAULT);
 
     /**
      * Refuses negative numbers.
@@ -39,6 +47,10 @@ public record EngineOptions(
             throw new IllegalArgumentException(
                     "maxScratchBytes: " + maxScratchBytes + ", must be 0 (what the device allows) or more");
         }
+        if (maxDeviceBytes < 0) {
+            throw new IllegalArgumentException(
+                    "maxDeviceBytes: " + maxDeviceBytes + ", must be 0 (what the device has) or more");
+        }
     }
 
     /**
@@ -48,7 +60,7 @@ public record EngineOptions(
      * @return changed options
      */
     public EngineOptions withPlan(String newPlan) {
-        return new EngineOptions(newPlan, threads, maxScratchBytes, poison, programCache, tuning);
+        return new EngineOptions(newPlan, threads, maxScratchBytes, maxDeviceBytes, poison, programCache, tuning);
     }
 
     /**
@@ -59,7 +71,7 @@ public record EngineOptions(
      * @throws IllegalArgumentException if negative
      */
     public EngineOptions withThreads(int newThreads) {
-        return new EngineOptions(plan, newThreads, maxScratchBytes, poison, programCache, tuning);
+        return new EngineOptions(plan, newThreads, maxScratchBytes, maxDeviceBytes, poison, programCache, tuning);
     }
 
     /**
@@ -70,7 +82,18 @@ public record EngineOptions(
      * @throws IllegalArgumentException if negative
      */
     public EngineOptions withMaxScratchBytes(long newMaxScratchBytes) {
-        return new EngineOptions(plan, threads, newMaxScratchBytes, poison, programCache, tuning);
+        return new EngineOptions(plan, threads, newMaxScratchBytes, maxDeviceBytes, poison, programCache, tuning);
+    }
+
+    /**
+     * Bounds the memory that the engine takes on its device, to leave the rest to others: a call that needs more is
+     * computed in slices over batch, heads and queries. Memory that the device shares with the host counts as well.
+     *
+     * @param newMaxDeviceBytes 0 for what the device has
+     * @return changed options
+     */
+    public EngineOptions withMaxDeviceBytes(long newMaxDeviceBytes) {
+        return new EngineOptions(plan, threads, maxScratchBytes, newMaxDeviceBytes, poison, programCache, tuning);
     }
 
     /**
@@ -80,7 +103,7 @@ public record EngineOptions(
      * @return changed options
      */
     public EngineOptions withPoison(boolean newPoison) {
-        return new EngineOptions(plan, threads, maxScratchBytes, newPoison, programCache, tuning);
+        return new EngineOptions(plan, threads, maxScratchBytes, maxDeviceBytes, newPoison, programCache, tuning);
     }
 
     /**
@@ -90,7 +113,7 @@ public record EngineOptions(
      * @return changed options
      */
     public EngineOptions withProgramCache(Path newProgramCache) {
-        return new EngineOptions(plan, threads, maxScratchBytes, poison, newProgramCache, tuning);
+        return new EngineOptions(plan, threads, maxScratchBytes, maxDeviceBytes, poison, newProgramCache, tuning);
     }
 
     /**
@@ -100,6 +123,6 @@ public record EngineOptions(
      * @return changed options
      */
     public EngineOptions withTuning(Tuning newTuning) {
-        return new EngineOptions(plan, threads, maxScratchBytes, poison, programCache, newTuning);
+        return new EngineOptions(plan, threads, maxScratchBytes, maxDeviceBytes, poison, programCache, newTuning);
     }
 }

@@ -4,29 +4,77 @@ import dev.attention4j.Attention;
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.AttentionResult;
 import dev.attention4j.DType;
+import dev.attention4j.DeviceException;
 import dev.attention4j.Tensor;
 import dev.attention4j.opencl.plan.DeviceCall;
 import dev.attention4j.opencl.plan.KeyRanges;
+import dev.attention4j.opencl.runtime.ClBuffer;
+import java.util.List;
 
 /**
- * A call as its caller made it, on its way to a plan: tensors on host or device, and results where the query is.
+ * A call as its caller made it, on its way to a plan: tensors on host or device, and results where the query is. With a
+ * query on the host, what the device has no room for is computed slice by slice.
  *
  * @param problem of these tensors
  * @param query [batch, queryHeads, queryLength, headDim]
  * @param key [batch, keyValueHeads, keyLength, headDim]
  * @param value [batch, keyValueHeads, keyLength, valueDim]
- * @param maxScratchBytes the most that a plan may ask of scratch at a time
+ * @param maxScratchBytes the most that a plan may ask of scratch at a time; 0 to leave it to the plan
  */
 record AttentionCall(AttentionProblem problem, Tensor query, Tensor key, Tensor value, long maxScratchBytes) {
-    /** Enqueues transfers and kernels, under the engine's lock. */
+    /**
+     * Enqueues transfers and kernels, under the engine's lock.
+     *
+     * @throws DeviceException if there is no room even for a query of one head; says how much it needs
+     */
     AttentionResult enqueue(Planner.Choice choice, Transfers transfers) {
+        if (!query.isOnHost()) {
+            // Results are where the query is: what is to be cut must be on the host.
+            return enqueue(choice, transfers, List.of(Slice.whole(problem)));
+        }
+        List<Slice> slices = Slices.of(
+                problem, slice -> footprint(slice.of(this), choice, transfers).fits());
+        if (slices.isEmpty()) {
+            throw new DeviceException("attention of a single query of one head, with its " + problem.keyLength()
+                    + " keys and values, "
+                    + footprint(Slices.least().of(this), choice, transfers).shortage());
+        }
+        return enqueue(choice, transfers, slices);
+    }
+
+    /** Enqueues slices that are the whole, in the order of their results. */
+    AttentionResult enqueue(Planner.Choice choice, Transfers transfers, List<Slice> slices) {
         Attention attention = problem.attention();
         boolean onHost = query.isOnHost();
-        Transfers.Result output = transfers.result(problem.dtype(), onHost, problem.outputShape());
-        Transfers.Result weights =
-                attention.wantsWeights() ? transfers.result(DType.FLOAT32, onHost, problem.weightsShape()) : null;
-        Transfers.Result logSumExp =
-                attention.wantsLogSumExp() ? transfers.result(DType.FLOAT32, onHost, problem.logSumExpShape()) : null;
+        AttentionResult result = new AttentionResult(
+                transfers.result(problem.dtype(), onHost, problem.outputShape()),
+                attention.wantsWeights() ? transfers.result(DType.FLOAT32, onHost, problem.weightsShape()) : null,
+                attention.wantsLogSumExp() ? transfers.result(DType.FLOAT32, onHost, problem.logSumExpShape()) : null,
+                choice.plan().name());
+        for (Slice slice : slices) {
+            slice.of(this).enqueue(choice, transfers, new Rows(result, slice.firstRow(problem), slice.rows()));
+            transfers.enqueueResults();
+        }
+        return result;
+    }
+
+    /** Where in the results of the whole a call's rows go. */
+    private record Rows(AttentionResult result, long first, long count) {
+        ClBuffer of(Tensor tensor, int width, Transfers transfers) {
+            return transfers.target(tensor, first * width, count * width);
+        }
+    }
+
+    private static Footprint footprint(AttentionCall call, Planner.Choice choice, Transfers transfers) {
+        return Footprint.of(call, choice.plan().leastScratchBytes(call.problem), transfers.context());
+    }
+
+    /** All at once, which fits. */
+    private void enqueue(Planner.Choice choice, Transfers transfers, Rows rows) {
+        Attention attention = problem.attention();
+        AttentionResult result = rows.result;
+        long scratchRoom =
+                footprint(this, choice, transfers).scratchRoom(choice.plan().leastScratchBytes(problem));
         choice.plan()
                 .enqueue(new DeviceCall(
                         problem,
@@ -45,15 +93,11 @@ record AttentionCall(AttentionProblem problem, Tensor query, Tensor key, Tensor 
                         KeyRanges.needTable(attention) ? transfers.integers(KeyRanges.table(problem)) : null,
                         transfers.floatsOrNull(attention.alibiSlopes()),
                         transfers.floatsOrNull(attention.sinks()),
-                        output.buffer(),
-                        weights == null ? null : weights.buffer(),
-                        logSumExp == null ? null : logSumExp.buffer(),
+                        rows.of(result.output(), problem.valueDim(), transfers),
+                        attention.wantsWeights() ? rows.of(result.weights(), problem.keyLength(), transfers) : null,
+                        attention.wantsLogSumExp() ? rows.of(result.logSumExp(), 1, transfers) : null,
                         maxScratchBytes,
+                        scratchRoom,
                         transfers::scratch));
-        return new AttentionResult(
-                output.tensor(),
-                weights == null ? null : weights.tensor(),
-                logSumExp == null ? null : logSumExp.tensor(),
-                choice.plan().name());
     }
 }

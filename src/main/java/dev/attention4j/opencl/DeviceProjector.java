@@ -90,9 +90,8 @@ final class DeviceProjector implements Projector {
                 .toList();
         return engine.finish(engine.enqueue(what, transfers -> {
             List<Tensor> results = all.stream()
-                    .map(one -> transfers
-                            .result(source.dtype, false, source.batch, one.heads, source.length, one.width)
-                            .tensor())
+                    .map(one ->
+                            transfers.result(source.dtype, false, source.batch, one.heads, source.length, one.width))
                     .toList();
             Operand from = transfers.rows(name, rows);
             Operand gateFrom = gates == null ? null : transfers.rows("gate", gates);

@@ -4,6 +4,7 @@ import dev.attention4j.DType;
 import dev.attention4j.Tensor;
 import dev.attention4j.opencl.runtime.ClBuffer;
 import dev.attention4j.opencl.runtime.DeviceContext;
+import java.lang.ref.Reference;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.List;
@@ -46,11 +47,11 @@ final class DeviceTensors {
             bytes = Math.multiplyExact(bytes, size);
         }
         ClBuffer buffer = context.pool().acquire(Math.max(1, bytes));
-        if (poison) {
-            context.queue().poison(buffer);
-        }
         DeviceMemory memory = new DeviceMemory(engine, buffer, bytes);
         open.add(memory);
+        if (poison) {
+            orFree(memory, () -> context.queue().poison(buffer));
+        }
         return Tensor.inMemory(dtype, shape, memory);
     }
 
@@ -65,11 +66,36 @@ final class DeviceTensors {
         try {
             engine.checkOpen();
             Tensor uploaded = allocate(tensor.dtype(), tensor.shape());
-            context.queue().write(((DeviceMemory) uploaded.memory()).buffer(), source.bytes());
-            context.queue().finish();
+            DeviceMemory memory = (DeviceMemory) uploaded.memory();
+            orFree(memory, () -> {
+                context.queue().write(memory.buffer(), source.bytes());
+                waitFor(source);
+            });
             return uploaded;
         } finally {
             lock.unlock();
+        }
+    }
+
+    /** Enqueues something; if that fails, nobody ever gets the memory. */
+    private void orFree(DeviceMemory memory, Runnable commands) {
+        try {
+            commands.run();
+        } catch (RuntimeException e) {
+            free(memory);
+            throw e;
+        }
+    }
+
+    /** Waits for a copy; if that fails, once more: the device must be done with the host's memory. */
+    private void waitFor(Object hostMemory) {
+        try {
+            context.queue().finish();
+        } catch (RuntimeException e) {
+            PendingCall.settle(context.queue()::finish, e);
+            throw e;
+        } finally {
+            Reference.reachabilityFence(hostMemory);
         }
     }
 
@@ -91,7 +117,7 @@ final class DeviceTensors {
             ByteBuffer bytes = ByteBuffer.allocateDirect(Math.toIntExact(memory.byteSize()))
                     .order(ByteOrder.nativeOrder());
             context.queue().read(memory.buffer(), bytes);
-            context.queue().finish();
+            waitFor(bytes);
             return bytes;
         } finally {
             lock.unlock();

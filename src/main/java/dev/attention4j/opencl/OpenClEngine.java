@@ -55,7 +55,7 @@ public final class OpenClEngine implements ProjectingEngine {
     OpenClEngine(EngineInfo info, ClDevice device, EngineOptions options) {
         this.info = info;
         this.options = options;
-        context = DeviceContext.open(device, options.programCache());
+        context = DeviceContext.open(device, options.programCache(), options.maxDeviceBytes());
         if (device.quirks().has(Quirks.Quirk.LOOPS_END)) {
             LOG.warn(
                     "{} ({}) ends loops after 65,535 iterations, a bug of its driver: long or wide problems that no plan"
@@ -213,10 +213,11 @@ public final class OpenClEngine implements ProjectingEngine {
                         result,
                         transfers.results(),
                         transfers.shared(),
-                        transfers.alive());
+                        transfers.alive(),
+                        this::settle);
             } catch (RuntimeException | Error e) {
                 // What was enqueued before the failure still reads the buffers.
-                context.queue().finish();
+                PendingCall.settle(this::settle, e);
                 transfers.shared().forEach(ClBuffer::close);
                 transfers.results().forEach(Tensor::close);
                 throw e;
@@ -225,6 +226,15 @@ public final class OpenClEngine implements ProjectingEngine {
             }
             underWay++;
             return pending;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private void settle() {
+        lock.lock();
+        try {
+            context.queue().finish();
         } finally {
             lock.unlock();
         }
@@ -303,6 +313,11 @@ public final class OpenClEngine implements ProjectingEngine {
         } finally {
             lock.unlock();
         }
+    }
+
+    /** What picks plans, to be asked within {@link #enqueue(String, Function)}. */
+    Planner planner() {
+        return planner;
     }
 
     DeviceTensors tensors() {

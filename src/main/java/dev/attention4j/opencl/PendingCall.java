@@ -14,13 +14,16 @@ import java.util.List;
  * @param tensors of the result, to be closed if the device fails
  * @param shared buffers over the host's memory, to be closed
  * @param alive host memory that the device still reads, kept from the garbage collector
+ * @param settle waits for the device in another way, where waiting for the event failed
  */
-record PendingCall<T>(ClEvent done, T result, List<Tensor> tensors, List<ClBuffer> shared, List<Object> alive) {
+record PendingCall<T>(
+        ClEvent done, T result, List<Tensor> tensors, List<ClBuffer> shared, List<Object> alive, Runnable settle) {
     /** Waits for the device, frees what was held for it, and gives the result. */
     T finish() {
         try {
             done.await();
         } catch (RuntimeException e) {
+            settle(settle, e);
             tensors.forEach(Tensor::close);
             throw e;
         } finally {
@@ -29,5 +32,14 @@ record PendingCall<T>(ClEvent done, T result, List<Tensor> tensors, List<ClBuffe
             java.lang.ref.Reference.reachabilityFence(alive);
         }
         return result;
+    }
+
+    /** After a failure: the device must be done with memory before anybody else gets it. */
+    static void settle(Runnable waiting, Throwable failure) {
+        try {
+            waiting.run();
+        } catch (RuntimeException e) {
+            failure.addSuppressed(e);
+        }
     }
 }

@@ -39,6 +39,11 @@ final class Transfers {
         return alive;
     }
 
+    /** Where the tensors go. */
+    DeviceContext context() {
+        return context;
+    }
+
     /** What {@link #result} made, to be closed if the call fails. */
     List<Tensor> results() {
         return results;
@@ -82,12 +87,8 @@ final class Transfers {
     }
 
     private Operand fromHost(Tensor given) {
-        Tensor tensor = given;
-        // A small view of a large block: its gaps would travel too.
-        if (!context.sharesHostMemory() && tensor.memory().byteSize() > 2 * tensor.byteSize()) {
-            tensor = tensor.contiguous();
-        }
-        ByteBuffer memory = tensor.memory().toHost();
+        HostSpan span = HostSpan.of(given, context);
+        ByteBuffer memory = span.bytes();
         alive.add(memory);
         ClBuffer buffer;
         if (context.sharesHostMemory()) {
@@ -97,7 +98,7 @@ final class Transfers {
             buffer = scratch(memory.capacity());
             context.queue().write(buffer, memory);
         }
-        return new Operand(buffer, tensor.offset(), tensor.strides());
+        return new Operand(buffer, span.offset(), span.tensor().strides());
     }
 
     /** An array of ints. */
@@ -127,21 +128,29 @@ final class Transfers {
         return buffer;
     }
 
-    /** A tensor that kernels write, and the buffer in which they do. */
-    record Result(Tensor tensor, ClBuffer buffer) {}
-
-    Result result(DType dtype, boolean onHost, long... shape) {
-        if (!onHost) {
-            Tensor tensor = tensors.allocate(dtype, shape);
-            results.add(tensor);
-            return new Result(tensor, ((DeviceMemory) tensor.memory()).buffer());
-        }
-        Tensor tensor = tensors.results().tensor(dtype, shape);
+    /** A tensor that {@link #target}'s buffers fill. */
+    Tensor result(DType dtype, boolean onHost, long... shape) {
+        Tensor tensor = onHost ? tensors.results().tensor(dtype, shape) : tensors.allocate(dtype, shape);
         results.add(tensor);
-        if (tensor.elementCount() == 0) {
-            return new Result(tensor, scratch(1));
+        return tensor;
+    }
+
+    /** The buffer in which kernels write all of a result. */
+    ClBuffer target(Tensor result) {
+        return target(result, 0, result.elementCount());
+    }
+
+    /** The buffer in which kernels write some elements of a result; of one on the device, all. */
+    ClBuffer target(Tensor result, long firstElement, long elements) {
+        if (!result.isOnHost()) {
+            return ((DeviceMemory) result.memory()).buffer();
         }
-        ByteBuffer memory = ResultPool.forDevice(tensor);
+        if (elements == 0) {
+            return scratch(1);
+        }
+        int bytes = result.dtype().bytes();
+        ByteBuffer memory = ResultPool.forDevice(result)
+                .slice(Math.toIntExact(firstElement * bytes), Math.toIntExact(elements * bytes));
         alive.add(memory);
         if (context.sharesHostMemory()) {
             ClBuffer buffer = context.share(memory);
@@ -150,11 +159,11 @@ final class Transfers {
             if (poison) {
                 context.queue().poison(buffer);
             }
-            return new Result(tensor, buffer);
+            return buffer;
         }
         ClBuffer buffer = scratch(memory.capacity());
         afterKernels.add(() -> context.queue().read(buffer, memory));
-        return new Result(tensor, buffer);
+        return buffer;
     }
 
     /** A copy, as a result on the host, of a tensor on the device that is row-major from its memory's start. */
@@ -168,12 +177,17 @@ final class Transfers {
         return copy;
     }
 
-    /** Enqueues the ways back, once the kernels are enqueued. */
+    /**
+     * Enqueues the ways back, once kernels are enqueued, and gives the pool its buffers: the queue is in order, so the next
+     * user's commands, which may be this call's own, come later.
+     */
     void enqueueResults() {
         afterKernels.forEach(Runnable::run);
+        afterKernels.clear();
+        releasePooled();
     }
 
-    /** Gives the pool its buffers back: the queue is in order, so the next user's commands come later. */
+    /** Gives the pool its buffers back, whatever was enqueued. */
     void releasePooled() {
         pooled.forEach(context.pool()::release);
         pooled.clear();

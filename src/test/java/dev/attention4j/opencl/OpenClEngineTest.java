@@ -12,15 +12,11 @@ import dev.attention4j.DType;
 import dev.attention4j.EngineInfo;
 import dev.attention4j.Tensor;
 import dev.attention4j.TestEngines;
-import dev.attention4j.conformance.problems.RandomProblem;
 import dev.attention4j.opencl.runtime.ClEvent;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
-import java.util.concurrent.Future;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
@@ -194,62 +190,11 @@ class OpenClEngineTest {
 
     @ParameterizedTest
     @MethodSource("devices")
-    void aCancelledCallLeaksNothing(EngineInfo info) {
-        try (AttentionEngine engine = TestEngines.open(info)) {
-            Tensor there = engine.upload(query);
-            for (int n = 0; n < 10; n++) {
-                engine.attendAsync(there, key, value, everything).cancel(true);
-            }
-            assertThat(engine.attend(query, key, value, everything).output().isClosed())
-                    .isFalse();
-        }
-    }
-
-    @ParameterizedTest
-    @MethodSource("devices")
     void closingWaitsForCallsUnderWay(EngineInfo info) throws Exception {
         AttentionEngine engine = TestEngines.open(info);
         CompletableFuture<AttentionResult> future = engine.attendAsync(query, key, value, everything);
         engine.close();
         assertThat(future.get().output().toFloatArray()).doesNotContain(Float.NaN);
-    }
-
-    @ParameterizedTest
-    @MethodSource("devices")
-    void manyThreadsGetTheBitsOfOne(EngineInfo info) throws Exception {
-        try (AttentionEngine engine = TestEngines.open(info)) {
-            List<RandomProblem> problems = new ArrayList<>();
-            List<float[]> expected = new ArrayList<>();
-            for (int n = 0; n < 8; n++) {
-                RandomProblem problem = RandomProblem.draw(77 + n);
-                problems.add(problem);
-                expected.add(outputOf(engine, problem));
-            }
-            ExecutorService threads = Executors.newFixedThreadPool(8);
-            try {
-                List<Future<?>> done = new ArrayList<>();
-                for (int thread = 0; thread < 8; thread++) {
-                    int start = thread;
-                    done.add(threads.submit(() -> {
-                        for (int n = 0; n < 24; n++) {
-                            int which = (start + n) % 8;
-                            sameBits(outputOf(engine, problems.get(which)), expected.get(which));
-                        }
-                    }));
-                }
-                for (Future<?> future : done) {
-                    future.get();
-                }
-            } finally {
-                threads.shutdownNow();
-            }
-        }
-    }
-
-    private static float[] outputOf(AttentionEngine engine, RandomProblem problem) {
-        return engine.attend(problem.query(), problem.key(), problem.value(), problem.attention())
-                .output()
-                .toFloatArray();
     }
 
     @ParameterizedTest

@@ -89,7 +89,7 @@ public final class ForwardDecode implements Plan {
     /** The loops of {@code forward_decode.cl}, but those that ask for memory ahead, which only processors do. */
     @Override
     public long loopIterations(AttentionProblem problem, Tunables tunables) {
-        int splits = splits(problem);
+        int splits = splits(problem, Long.MAX_VALUE);
         long rows = blockRows(problem);
         long keys = Math.min(problem.keyLength(), splitKeys(problem, splits));
         long blocks = (keys + keyBlock - 1) / keyBlock;
@@ -130,9 +130,20 @@ public final class ForwardDecode implements Plan {
         return 2 * fixed(rowTile, fixed(dims)) + loop(VALUE_TILE, fixed(dims, fixed(rowTile)));
     }
 
+    /** Where loops end the keys must be split, whatever room that takes. */
+    @Override
+    public long leastScratchBytes(AttentionProblem problem) {
+        int splits = splits(problem, 0);
+        long rows = (long) problem.batch() * problem.queryHeads() * problem.queryLength();
+        return splits == 1
+                ? 0
+                : MergeSplits.Partial.outputBytes(splits, rows, problem.valueDim())
+                        + MergeSplits.Partial.sumsBytes(splits, rows);
+    }
+
     @Override
     public String describe(AttentionProblem problem, Tunables tunables) {
-        return rowTile(problem) + " rows at a time, keys in " + splits(problem) + " splits";
+        return rowTile(problem) + " rows at a time, keys in " + splits(problem, Long.MAX_VALUE) + " splits";
     }
 
     @Override
@@ -143,7 +154,7 @@ public final class ForwardDecode implements Plan {
         }
         ClKernel kernel = kernels.computeIfAbsent(new Variant(problem.dtype(), rowTile(problem)), this::build);
         int group = problem.queryHeads() / problem.keyValueHeads();
-        int splits = splits(problem);
+        int splits = splits(problem, call.scratchBudget(Long.MAX_VALUE));
         long rows = (long) problem.batch() * problem.queryHeads() * problem.queryLength();
         ClBuffer output = call.output();
         ClBuffer sums = call.output();
@@ -204,14 +215,19 @@ public final class ForwardDecode implements Plan {
         return rows <= room ? rows : room < tile ? room : room / tile * tile;
     }
 
-    /** As many as give each compute unit enough work-groups; by shapes alone, so that the same call gives the same bits. */
-    private int splits(AttentionProblem problem) {
+    /**
+     * As many as give each compute unit enough work-groups and as memory has room for; by shapes alone where that is not
+     * short, so that the same call gives the same bits.
+     */
+    private int splits(AttentionProblem problem, long scratchBytes) {
         if (loopsEnd) {
             return Math.max(1, (problem.keyLength() + LIMITED_SPLIT_KEYS - 1) / LIMITED_SPLIT_KEYS);
         }
         long units = Math.max(1, (long) problem.batch() * problem.keyValueHeads());
         long wanted = (GROUPS_PER_UNIT * (long) context.device().computeUnits() + units - 1) / units;
-        return (int) Math.max(1, Math.min(wanted, problem.keyLength() / LEAST_SPLIT_KEYS));
+        long rows = (long) problem.batch() * problem.queryHeads() * problem.queryLength();
+        long fitting = MergeSplits.Partial.fitting(scratchBytes, rows, problem.valueDim());
+        return (int) Math.max(1, Math.min(Math.min(wanted, fitting), problem.keyLength() / LEAST_SPLIT_KEYS));
     }
 
     /** Whole blocks, so that only the last split has a short one. */

@@ -100,7 +100,7 @@ public final class ForwardTiles implements Plan {
     @Override
     public String describe(AttentionProblem problem, Tunables tunables) {
         TileTiling tiling = TileTiling.of(tunables);
-        int splits = splits(problem, tiling, 0);
+        int splits = splits(problem, tiling, usualScratch());
         return "one pass, " + tiling + (splits > 1 ? ", " + splits + " splits of the keys" : "") + ", "
                 + ((tiling.localBytes(problem.valueDim()) + 1023) >> 10) + " of "
                 + (context.device().localMemoryBytes() >> 10) + " KiB of local memory";
@@ -114,7 +114,7 @@ public final class ForwardTiles implements Plan {
         }
         Tiled tiled = tiled(call);
         TileTiling tiling = tiled.tiling();
-        int splits = splits(problem, tiling, call.maxScratchBytes());
+        int splits = splits(problem, tiling, call.scratchBudget(usualScratch()));
         long rows = (long) problem.batch() * problem.queryHeads() * problem.queryLength();
         ClBuffer partialOutput = call.output();
         ClBuffer partialSums = call.output();
@@ -228,16 +228,18 @@ public final class ForwardTiles implements Plan {
      * How many work-groups share the keys of a tile of rows: as many as it takes to fill the device, but each has whole
      * tiles of keys, and all their outputs must fit.
      */
-    private int splits(AttentionProblem problem, TileTiling tiling, long maxScratchBytes) {
+    private int splits(AttentionProblem problem, TileTiling tiling, long scratchBytes) {
         ClDevice device = context.device();
         long rows = (long) problem.batch() * problem.queryHeads() * problem.queryLength();
         long keyTiles = (problem.keyLength() + tiling.tileKeys() - 1L) / tiling.tileKeys();
         long busy = (long) device.computeUnits() * tiling.groupsPerUnit();
         long wanted = forcedSplits > 0 ? forcedSplits : busy / Math.max(1, groups(problem, tiling));
-        long largest = maxScratchBytes > 0
-                ? maxScratchBytes
-                : Math.min(device.largestAllocationBytes(), device.globalMemoryBytes() / 8);
-        long fitting = largest / Math.max(1, MergeSplits.Partial.outputBytes(1, rows, problem.valueDim()));
+        long fitting = MergeSplits.Partial.fitting(scratchBytes, rows, problem.valueDim());
         return (int) Math.max(1, Math.min(Math.min(wanted, keyTiles), fitting));
+    }
+
+    private long usualScratch() {
+        ClDevice device = context.device();
+        return Math.min(device.largestAllocationBytes(), device.globalMemoryBytes() / 8);
     }
 }

@@ -43,6 +43,11 @@ final class MergeSplits {
         static long sumsBytes(int splits, long rows) {
             return 8L * splits * rows;
         }
+
+        /** How many splits' outputs, maxima and sums fit so many bytes. */
+        static long fitting(long bytes, long rows, int valueDim) {
+            return bytes / Math.max(1, outputBytes(1, rows, valueDim) + sumsBytes(1, rows));
+        }
     }
 
     /**

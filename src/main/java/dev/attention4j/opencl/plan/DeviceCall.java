@@ -20,7 +20,8 @@ import java.util.function.LongFunction;
  * @param output where the output goes, row-major
  * @param weights where the weights go, row-major float; null if not wanted
  * @param logSumExp where the log-sum-exp goes, row-major float; null if not wanted
- * @param maxScratchBytes the most that the plan may ask of scratch at a time
+ * @param maxScratchBytes the most that the caller lets the plan ask of scratch at a time; 0 to leave it to the plan
+ * @param scratchRoom what of the device's memory is left for scratch
  * @param scratch gives memory of that many bytes for the length of the call
  */
 public record DeviceCall(
@@ -38,4 +39,15 @@ public record DeviceCall(
         ClBuffer weights,
         ClBuffer logSumExp,
         long maxScratchBytes,
-        LongFunction<ClBuffer> scratch) {}
+        long scratchRoom,
+        LongFunction<ClBuffer> scratch) {
+    /**
+     * The most that the plan may ask of scratch at a time.
+     *
+     * @param usual what the plan would take
+     * @return that, or what the caller says, if there is room for it
+     */
+    public long scratchBudget(long usual) {
+        return Math.min(scratchRoom, maxScratchBytes > 0 ? maxScratchBytes : usual);
+    }
+}

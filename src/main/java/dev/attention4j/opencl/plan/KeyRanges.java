@@ -43,6 +43,16 @@ public final class KeyRanges {
     }
 
     /**
+     * How large {@link #table} is.
+     *
+     * @param problem any
+     * @return bytes
+     */
+    public static long byteSize(AttentionProblem problem) {
+        return 4L * ROW * problem.batch() * problem.queryLength();
+    }
+
+    /**
      * Sets table, offset, left and right.
      *
      * @param arguments of the kernel, at the table

@@ -89,6 +89,16 @@ public interface Plan {
     String describe(AttentionProblem problem, Tunables tunables);
 
     /**
+     * The scratch without which it cannot do a problem.
+     *
+     * @param problem one that it does not refuse
+     * @return bytes at a time
+     */
+    default long leastScratchBytes(AttentionProblem problem) {
+        return 0;
+    }
+
+    /**
      * Enqueues all kernels of a call; waits for nothing. Called under the engine's lock.
      *
      * @param call what to compute, with what memory and tunables

@@ -1,5 +1,6 @@
 package dev.attention4j.opencl.runtime;
 
+import dev.attention4j.DeviceException;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.Map;
@@ -16,45 +17,81 @@ public final class BufferPool implements AutoCloseable {
     private static final long SMALLEST = 256;
 
     private final DeviceContext context;
+    private final long capacity;
     private final long mostIdleBytes;
     private final TreeMap<Long, Deque<ClBuffer>> idle = new TreeMap<>();
     private long idleBytes;
     private long bytes;
     private long mostBytes;
 
-    BufferPool(DeviceContext context, long mostIdleBytes) {
+    /**
+     * An empty pool.
+     *
+     * @param capacity the most bytes that are allocated at a time, a quarter of them while nobody uses them
+     */
+    BufferPool(DeviceContext context, long capacity) {
         this.context = context;
-        this.mostIdleBytes = mostIdleBytes;
+        this.capacity = capacity;
+        this.mostIdleBytes = capacity / 4;
     }
 
     /**
-     * Takes a buffer out, or allocates one; if the device is out of memory, after giving all idle buffers back to it.
+     * Takes a buffer out, or allocates one; where memory is short, after giving all idle buffers back to the device.
      *
      * @param byteSize at least 1
      * @return with undefined contents
-     * @throws ClException if the device has no memory left
+     * @throws DeviceException if it is more than the device allocates at once, or there is no memory left; says how much
+     *     was needed and how much there is
      */
     public ClBuffer acquire(long byteSize) {
-        if (byteSize > context.device().largestAllocationBytes()) {
-            throw new dev.attention4j.DeviceException("a buffer of " + byteSize + " bytes is needed, but "
-                    + context.device().name() + " allocates at most "
-                    + context.device().largestAllocationBytes() + " bytes at once");
+        if (byteSize > largestAllocation()) {
+            throw new DeviceException("a buffer of " + byteSize + " bytes is needed, but "
+                    + context.device().name() + " allocates at most " + largestAllocation() + " bytes at once");
         }
-        long rounded = Math.min(sizeClass(byteSize), context.device().largestAllocationBytes());
+        long rounded = allocatedBytes(byteSize);
         Deque<ClBuffer> free = idle.get(rounded);
         if (free != null && !free.isEmpty()) {
             idleBytes -= rounded;
             return free.pop();
         }
+        if (bytesInUse() + byteSize > capacity) {
+            throw outOfMemory(byteSize, null);
+        }
+        // To the last byte where the next step would be too much.
+        long size = bytesInUse() + rounded > capacity ? byteSize : rounded;
+        if (bytes + size > capacity) {
+            close();
+        }
         try {
-            return allocate(rounded);
+            return allocate(size);
         } catch (ClException e) {
-            if (!e.isOutOfMemory() || idleBytes == 0) {
+            if (!e.isOutOfMemory()) {
                 throw e;
             }
-            close();
-            return allocate(rounded);
+            return allocateOnceMore(byteSize, e);
         }
+    }
+
+    private ClBuffer allocateOnceMore(long byteSize, ClException first) {
+        if (idleBytes == 0) {
+            throw outOfMemory(byteSize, first);
+        }
+        close();
+        // What commands still use is only given back once they are done.
+        context.queue().finish();
+        try {
+            return allocate(byteSize);
+        } catch (ClException e) {
+            throw outOfMemory(byteSize, e);
+        }
+    }
+
+    private DeviceException outOfMemory(long byteSize, ClException cause) {
+        return new DeviceException(
+                "a buffer of " + byteSize + " bytes is needed, but of the " + capacity + " bytes of "
+                        + context.device().name() + " " + bytesInUse() + " are in use"
+                        + (cause == null ? "" : " and it gives no more: " + cause.getMessage()),
+                cause);
     }
 
     private ClBuffer allocate(long byteSize) {
@@ -62,6 +99,43 @@ public final class BufferPool implements AutoCloseable {
         bytes += byteSize;
         mostBytes = Math.max(mostBytes, bytes);
         return buffer;
+    }
+
+    /**
+     * How much {@link #acquire} allocates.
+     *
+     * @param byteSize asked for
+     * @return bytes, up to a quarter more
+     */
+    public long allocatedBytes(long byteSize) {
+        return Math.max(byteSize, Math.min(sizeClass(byteSize), largestAllocation()));
+    }
+
+    /**
+     * The largest buffer.
+     *
+     * @return bytes: the device's own bound, or all that may be taken
+     */
+    public long largestAllocation() {
+        return Math.min(context.device().largestAllocationBytes(), capacity);
+    }
+
+    /**
+     * The most that may be allocated at a time.
+     *
+     * @return bytes
+     */
+    public long capacity() {
+        return capacity;
+    }
+
+    /**
+     * What is taken out and not put back.
+     *
+     * @return bytes, as allocated
+     */
+    public long bytesInUse() {
+        return bytes - idleBytes;
     }
 
     /**

@@ -31,7 +31,7 @@ public final class ClEvent implements AutoCloseable {
      */
     public void await() {
         checkOpen();
-        int code = ClException.codeOf(() -> CL.clWaitForEvents(1, new cl_event[] {event}));
+        int code = ClException.codeOf("clWaitForEvents", () -> CL.clWaitForEvents(1, new cl_event[] {event}));
         if (code == CL.CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST) {
             int[] status = new int[1];
             CL.clGetEventInfo(event, CL.CL_EVENT_COMMAND_EXECUTION_STATUS, 4, Pointer.to(status), null);

@@ -54,9 +54,13 @@ public final class ClException extends DeviceException {
      * The code that a call returns, even where another user of JOCL in this JVM has switched on its exceptions, which
      * is one switch for all.
      */
-    static int codeOf(IntSupplier call) {
+    static int codeOf(String call, IntSupplier body) {
+        int fault = Faults.before(call);
+        if (fault != CL.CL_SUCCESS) {
+            return fault;
+        }
         try {
-            return call.getAsInt();
+            return body.getAsInt();
         } catch (CLException e) {
             return e.getStatus();
         }
@@ -64,7 +68,7 @@ public final class ClException extends DeviceException {
 
     /** Runs a call that returns a code. */
     static void run(String call, IntSupplier body) {
-        check(call, codeOf(body));
+        check(call, codeOf(call, body));
     }
 
     /** A call that gives an object and an error code beside it. */
@@ -73,6 +77,7 @@ public final class ClException extends DeviceException {
     }
 
     static <T> T create(String call, Creation<T> body) {
+        check(call, Faults.before(call));
         int[] code = new int[1];
         T created;
         try {

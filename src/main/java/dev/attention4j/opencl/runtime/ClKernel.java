@@ -30,8 +30,10 @@ public final class ClKernel implements AutoCloseable {
         cl_kernel kernel = ClException.create(
                 "clCreateKernel(" + name + ")", code -> CL.clCreateKernel(program.handle(), name, code));
         long[] size = new long[1];
-        int code = ClException.codeOf(() -> CL.clGetKernelWorkGroupInfo(
-                kernel, context.device().id(), CL.CL_KERNEL_WORK_GROUP_SIZE, 8, Pointer.to(size), null));
+        int code = ClException.codeOf(
+                "clGetKernelWorkGroupInfo",
+                () -> CL.clGetKernelWorkGroupInfo(
+                        kernel, context.device().id(), CL.CL_KERNEL_WORK_GROUP_SIZE, 8, Pointer.to(size), null));
         int largest = code == CL.CL_SUCCESS
                 ? (int) Math.min(Integer.MAX_VALUE, size[0])
                 : context.device().maxWorkGroupSize();
@@ -147,7 +149,7 @@ public final class ClKernel implements AutoCloseable {
         }
 
         private Arguments set(Object value, long size, Pointer pointer) {
-            int code = ClException.codeOf(() -> CL.clSetKernelArg(handle(), index, size, pointer));
+            int code = ClException.codeOf("clSetKernelArg", () -> CL.clSetKernelArg(handle(), index, size, pointer));
             if (code != CL.CL_SUCCESS) {
                 throw new ClException(
                         "clSetKernelArg",

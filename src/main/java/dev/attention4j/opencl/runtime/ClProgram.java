@@ -15,6 +15,7 @@ import org.slf4j.LoggerFactory;
 final class ClProgram implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(ClProgram.class);
     private static final AtomicLong COMPILED = new AtomicLong();
+    private static final long MOST_LOG_BYTES = 64L << 20;
 
     private final cl_program program;
     private final Handles receipt = Handles.created(Handles.Kind.PROGRAM);
@@ -78,34 +79,47 @@ final class ClProgram implements AutoCloseable {
     /** Also needed after a binary was loaded: Apple's driver finds no kernel in it otherwise. */
     private void build(ClDevice device, String file, String options) {
         cl_device_id[] ids = {device.id()};
-        int code = ClException.codeOf(() -> CL.clBuildProgram(program, 1, ids, options, null, null));
+        int code = ClException.codeOf("clBuildProgram", () -> CL.clBuildProgram(program, 1, ids, options, null, null));
         if (code != CL.CL_SUCCESS) {
-            String log = buildLog(device);
-            close();
-            throw new ClException(
-                    "clBuildProgram", code, "opencl/" + file + " on " + device + " with " + options + "\n" + log);
+            try {
+                throw new ClException(
+                        "clBuildProgram",
+                        code,
+                        "opencl/" + file + " on " + device + " with " + options + "\n" + buildLog(device));
+            } finally {
+                close();
+            }
         }
     }
 
     private String buildLog(ClDevice device) {
         long[] size = new long[1];
         ClException.codeOf(
+                "clGetProgramBuildInfo",
                 () -> CL.clGetProgramBuildInfo(program, device.id(), CL.CL_PROGRAM_BUILD_LOG, 0, null, size));
-        byte[] log = new byte[(int) Math.max(1, size[0])];
-        ClException.codeOf(() -> CL.clGetProgramBuildInfo(
-                program, device.id(), CL.CL_PROGRAM_BUILD_LOG, log.length, Pointer.to(log), null));
+        if (size[0] <= 0 || size[0] > MOST_LOG_BYTES) {
+            // Of a program whose build never began PoCL 3.1 gives any number.
+            return "(no build log)";
+        }
+        byte[] log = new byte[(int) size[0]];
+        ClException.codeOf(
+                "clGetProgramBuildInfo",
+                () -> CL.clGetProgramBuildInfo(
+                        program, device.id(), CL.CL_PROGRAM_BUILD_LOG, log.length, Pointer.to(log), null));
         return new String(log, StandardCharsets.UTF_8).replace("\0", "").trim();
     }
 
     private Optional<byte[]> binary() {
         long[] size = new long[1];
         int code = ClException.codeOf(
+                "clGetProgramInfo",
                 () -> CL.clGetProgramInfo(program, CL.CL_PROGRAM_BINARY_SIZES, 8, Pointer.to(size), null));
         if (code != CL.CL_SUCCESS || size[0] <= 0 || size[0] > Integer.MAX_VALUE) {
             return Optional.empty();
         }
         byte[] bytes = new byte[(int) size[0]];
         int read = ClException.codeOf(
+                "clGetProgramInfo",
                 () -> CL.clGetProgramInfo(program, CL.CL_PROGRAM_BINARIES, 8, Pointer.to(Pointer.to(bytes)), null));
         return read == CL.CL_SUCCESS ? Optional.of(bytes) : Optional.empty();
     }

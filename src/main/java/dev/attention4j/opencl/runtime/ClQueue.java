@@ -169,8 +169,10 @@ public final class ClQueue implements AutoCloseable {
      */
     public void launch(ClKernel kernel, long[] global, long[] group) {
         cl_event event = profile == null ? null : new cl_event();
-        int code = ClException.codeOf(() ->
-                CL.clEnqueueNDRangeKernel(queue, kernel.handle(), global.length, null, global, group, 0, null, event));
+        int code = ClException.codeOf(
+                "clEnqueueNDRangeKernel",
+                () -> CL.clEnqueueNDRangeKernel(
+                        queue, kernel.handle(), global.length, null, global, group, 0, null, event));
         if (code != CL.CL_SUCCESS) {
             throw new ClException(
                     "clEnqueueNDRangeKernel",
@@ -192,7 +194,12 @@ public final class ClQueue implements AutoCloseable {
         cl_event event = new cl_event();
         ClException.run("clEnqueueMarkerWithWaitList", () -> CL.clEnqueueMarkerWithWaitList(queue, 0, null, event));
         ClEvent marker = new ClEvent(event, what);
-        ClException.run("clFlush", () -> CL.clFlush(queue));
+        try {
+            ClException.run("clFlush", () -> CL.clFlush(queue));
+        } catch (RuntimeException e) {
+            marker.close();
+            throw e;
+        }
         return marker;
     }
 

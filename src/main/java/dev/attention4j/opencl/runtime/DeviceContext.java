@@ -27,7 +27,7 @@ public final class DeviceContext implements AutoCloseable {
     private final Map<String, ClProgram> programs = new HashMap<>();
     private final Map<String, ClKernel> kernels = new HashMap<>();
 
-    private DeviceContext(ClDevice device, Path programCache) {
+    private DeviceContext(ClDevice device, Path programCache, long maxDeviceBytes) {
         this.device = device;
         cl_context_properties properties = new cl_context_properties();
         properties.addProperty(CL.CL_CONTEXT_PLATFORM, device.platform());
@@ -45,7 +45,9 @@ public final class DeviceContext implements AutoCloseable {
             releaseContext();
             throw e;
         }
-        pool = new BufferPool(this, device.globalMemoryBytes() / 4);
+        pool = new BufferPool(
+                this,
+                maxDeviceBytes > 0 ? Math.min(maxDeviceBytes, device.globalMemoryBytes()) : device.globalMemoryBytes());
         this.programCache = ProgramCache.open(programCache);
     }
 
@@ -57,7 +59,19 @@ public final class DeviceContext implements AutoCloseable {
      * @return to be closed by the caller
      */
     public static DeviceContext open(ClDevice device, Path programCache) {
-        return new DeviceContext(device, programCache);
+        return open(device, programCache, 0);
+    }
+
+    /**
+     * Opens a device, of whose memory only a part may be taken.
+     *
+     * @param device of {@link Devices#find()}
+     * @param programCache where built programs are kept; null for the user's cache directory
+     * @param maxDeviceBytes the most that the pool allocates; 0 for what the device has
+     * @return to be closed by the caller
+     */
+    public static DeviceContext open(ClDevice device, Path programCache, long maxDeviceBytes) {
+        return new DeviceContext(device, programCache, maxDeviceBytes);
     }
 
     /**

@@ -54,7 +54,7 @@ public final class Devices {
             return new Search(Status.NO_LIBRARY, List.of(), library.found());
         }
         int[] count = new int[1];
-        int code = ClException.codeOf(() -> CL.clGetPlatformIDs(0, null, count));
+        int code = ClException.codeOf("clGetPlatformIDs", () -> CL.clGetPlatformIDs(0, null, count));
         if (code != CL.CL_SUCCESS || count[0] == 0) {
             return withoutPlatform(
                     "clGetPlatformIDs: " + (code == CL.CL_SUCCESS ? "0 platforms" : ClException.name(code)));
@@ -103,7 +103,7 @@ public final class Devices {
 
     private static void addDevices(cl_platform_id platform, List<ClDevice> devices) {
         int[] count = new int[1];
-        int code = ClException.codeOf(() -> CL.clGetDeviceIDs(platform, ALL_TYPES, 0, null, count));
+        int code = ClException.codeOf("clGetDeviceIDs", () -> CL.clGetDeviceIDs(platform, ALL_TYPES, 0, null, count));
         // A platform without a device is normal: Mesa's Clover beside Rusticl is one.
         if (code != CL.CL_SUCCESS || count[0] == 0) {
             return;

@@ -25,6 +25,8 @@ public final class StagedPlan implements Plan {
 
     private static final long GPU_SCRATCH_BYTES = 1L << 30;
 
+    private static final int LEAST_BLOCK_QUERIES = 64;
+
     /** Grids are at most 65535 work-groups along y and z on NVIDIA. */
     private static final int MOST_GROUPS = 32768;
 
@@ -72,6 +74,18 @@ public final class StagedPlan implements Plan {
                 + (defaultScratch() >> 20) + " MiB at a time";
     }
 
+    /** A few rows of scores, that work-items need not idle; one where that is all there is. */
+    @Override
+    public long leastScratchBytes(AttentionProblem problem) {
+        return problem.attention().wantsWeights()
+                ? 0
+                : rowBytes(problem) * Math.min(LEAST_BLOCK_QUERIES, problem.queryLength());
+    }
+
+    private static long rowBytes(AttentionProblem problem) {
+        return Math.max(1L, 4L * problem.keyLength());
+    }
+
     @Override
     public void enqueue(DeviceCall call) {
         AttentionProblem problem = call.problem();
@@ -80,9 +94,9 @@ public final class StagedPlan implements Plan {
         if (slices == 0 || queries == 0) {
             return;
         }
-        long rowBytes = Math.max(1L, 4L * problem.keyLength());
+        long rowBytes = rowBytes(problem);
         boolean keep = call.weights() != null;
-        long budget = keep ? Long.MAX_VALUE : call.maxScratchBytes() > 0 ? call.maxScratchBytes() : defaultScratch();
+        long budget = keep ? Long.MAX_VALUE : call.scratchBudget(defaultScratch());
         int blockQueries = blockQueries(rowBytes, queries, budget);
         int blockSlices = blockQueries < queries
                 ? 1
@@ -112,7 +126,10 @@ public final class StagedPlan implements Plan {
         }
         long most = Math.min(Math.min(queries, MOST_GROUPS), budget / rowBytes);
         // Whole tiles, or the last rows of each block would leave work-items idle.
-        return (int) (most < queries && most > 64 ? most / 64 * 64 : most);
+        return (int)
+                (most < queries && most > LEAST_BLOCK_QUERIES
+                        ? most / LEAST_BLOCK_QUERIES * LEAST_BLOCK_QUERIES
+                        : most);
     }
 
     private long defaultScratch() {

@@ -72,6 +72,7 @@ final class PlanEngine extends HostEngine {
                 null,
                 logSumExpThere,
                 0,
+                Long.MAX_VALUE,
                 bytes -> scratch(buffers, bytes)));
         context.queue().read(outputThere, output.bytes());
         if (logSumExp != null) {

@@ -1,0 +1,292 @@
+package dev.attention4j.opencl;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.attention4j.Alignment;
+import dev.attention4j.Attention;
+import dev.attention4j.AttentionEngine;
+import dev.attention4j.AttentionResult;
+import dev.attention4j.DeviceException;
+import dev.attention4j.EngineInfo;
+import dev.attention4j.EngineOptions;
+import dev.attention4j.Tensor;
+import dev.attention4j.TestEngines;
+import dev.attention4j.layers.MultiHeadAttention;
+import dev.attention4j.opencl.runtime.FailingCalls;
+import dev.attention4j.opencl.runtime.Handles;
+import java.io.ByteArrayOutputStream;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.concurrent.CompletionException;
+import java.util.function.Predicate;
+import java.util.function.Supplier;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/**
+ * Whatever call to OpenCL fails, at whatever point: the error says which, nothing is left behind, and the next call on
+ * the same engine is right.
+ */
+class InjectedFailuresTest {
+    private final Tensor query = Tensor.random(1, 2, 4, 9, 16);
+    private final Tensor key = Tensor.random(2, 2, 2, 21, 16);
+    private final Tensor value = Tensor.random(3, 2, 2, 21, 13);
+
+    /** Every tensor that a call can bring. */
+    private final Attention everything = Attention.builder()
+            .causal(Alignment.BOTTOM_RIGHT)
+            .keyLengths(21, 17)
+            .mask(Tensor.of(new boolean[21], 21))
+            .bias(Tensor.random(4, 4, 1, 21))
+            .alibiSlopes(0.1f, 0.2f, 0.3f, 0.4f)
+            .sinks(1, 2, 3, 4)
+            .logSumExp(true)
+            .build();
+
+    /** Emulators take tenths of a second for a call, of which each failure needs two. */
+    private static final int STRIDE_ON_EMULATOR = 7;
+
+    static Iterable<EngineInfo> devices() {
+        return TestEngines.openCl();
+    }
+
+    private static OpenClEngine open(EngineInfo info, EngineOptions options) {
+        return (OpenClEngine) AttentionEngine.open(info.id(), options);
+    }
+
+    private static EngineOptions plan(String name) {
+        return TestEngines.options().withPlan(name);
+    }
+
+    private static byte[] bytes(Tensor... tensors) {
+        ByteArrayOutputStream all = new ByteArrayOutputStream();
+        for (Tensor tensor : tensors) {
+            byte[] bytes = new byte[(int) tensor.byteSize()];
+            tensor.contiguous().bytes().get(bytes);
+            all.writeBytes(bytes);
+        }
+        return all.toByteArray();
+    }
+
+    private byte[] call(AttentionEngine engine, Attention attention) {
+        try (AttentionResult result = engine.attend(query, key, value, attention)) {
+            return attention.wantsWeights()
+                    ? bytes(result.output(), result.logSumExp(), result.weights())
+                    : bytes(result.output(), result.logSumExp());
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("devices")
+    void aCallOfTheStagedPlan(EngineInfo info) {
+        Attention weights = everything.toBuilder().weights(true).build();
+        try (OpenClEngine engine = open(info, plan("staged"))) {
+            Set<String> struck = failEachOnce(engine, () -> call(engine, weights));
+            if (info.kind() == EngineInfo.Kind.EMULATOR) {
+                assertThat(struck).contains("clSetKernelArg");
+                return;
+            }
+            assertThat(struck)
+                    .contains("clSetKernelArg", "clEnqueueNDRangeKernel", "clEnqueueMarkerWithWaitList", "clFlush")
+                    .contains("clWaitForEvents")
+                    .anyMatch(name -> name.startsWith("clCreateBuffer"));
+            assertThat(struck)
+                    .containsAnyOf("clEnqueueMapBuffer", "clEnqueueReadBuffer")
+                    .containsAnyOf("clEnqueueUnmapMemObject", "clEnqueueWriteBuffer");
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("devices")
+    void aCallOfTheRowsPlan(EngineInfo info) {
+        try (OpenClEngine engine = open(info, plan("rows"))) {
+            failEachOnce(engine, () -> call(engine, everything));
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("devices")
+    void aCallOfTheTilesPlan(EngineInfo info) {
+        try (OpenClEngine engine = open(info, plan("tiles"))) {
+            failEachOnce(engine, () -> call(engine, everything));
+        }
+    }
+
+    /** One query over enough keys that they are split over work-groups and merged. */
+    @ParameterizedTest
+    @MethodSource("devices")
+    void aStepOfDecodingInSplits(EngineInfo info) {
+        Tensor one = Tensor.random(5, 1, 1, 1, 4);
+        Tensor keys = Tensor.random(6, 1, 1, 1100, 4);
+        try (OpenClEngine engine = open(info, plan("decode"))) {
+            failEachOnce(engine, () -> {
+                try (AttentionResult result = engine.attend(one, keys, keys)) {
+                    return bytes(result.output());
+                }
+            });
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("devices")
+    void aCallInSlices(EngineInfo info) {
+        try (OpenClEngine engine = open(info, plan("rows").withMaxDeviceBytes(16_000))) {
+            failEachOnce(engine, () -> call(engine, everything));
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("devices")
+    void aCallThatDoesNotWait(EngineInfo info) {
+        try (OpenClEngine engine = open(info, plan("rows"))) {
+            failEachOnce(engine, () -> {
+                try (AttentionResult result =
+                        engine.attendAsync(query, key, value, everything).join()) {
+                    return bytes(result.output(), result.logSumExp());
+                }
+            });
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("devices")
+    void tensorsThatGoThereAndComeBack(EngineInfo info) {
+        try (OpenClEngine engine = open(info, plan("rows"))) {
+            failEachOnce(engine, () -> {
+                try (Tensor queryThere = engine.upload(query);
+                        Tensor keyThere = engine.upload(key);
+                        Tensor valueThere = engine.upload(value);
+                        AttentionResult result = engine.attend(queryThere, keyThere, valueThere, everything);
+                        Tensor output = engine.download(result.output())) {
+                    return bytes(output, result.logSumExp());
+                }
+            });
+        }
+    }
+
+    /** Projections into heads, attention and the projection of heads, with nothing but the output brought back. */
+    @ParameterizedTest
+    @MethodSource("devices")
+    void aLayersCall(EngineInfo info) {
+        Tensor input = Tensor.random(7, 2, 5, 12);
+        try (OpenClEngine engine = open(info, plan("rows"));
+                MultiHeadAttention layer =
+                        MultiHeadAttention.builder().heads(2).keyDim(16).seed(1).build(engine)) {
+            failEachOnce(engine, () -> {
+                try (Tensor output = layer.call(input, input, input)) {
+                    return bytes(output);
+                }
+            });
+        }
+    }
+
+    /** While kernels are built, for which an engine must be new each time; a build fails alike for all plans. */
+    @ParameterizedTest
+    @MethodSource("devices")
+    void aFirstCall(EngineInfo info) {
+        Predicate<String> building =
+                name -> name.startsWith("clCreateProgram") || name.startsWith("clBuild") || name.contains("Kernel(");
+        byte[] expected;
+        try (OpenClEngine engine = open(info, plan("staged"))) {
+            expected = call(engine, everything);
+        }
+        Set<String> struck = new TreeSet<>();
+        // An emulator's builds take seconds.
+        for (int n = 1; ; n += info.kind() == EngineInfo.Kind.EMULATOR ? 4 : 1) {
+            try (OpenClEngine engine = open(info, plan("staged"))) {
+                String failed = failOnce(engine, n, building, expected, () -> call(engine, everything));
+                if (failed.isEmpty()) {
+                    break;
+                }
+                struck.add(failed);
+            }
+            assertThat(Handles.live()).as(Handles::report).isZero();
+        }
+        assertThat(struck).isNotEmpty();
+        if (info.kind() != EngineInfo.Kind.EMULATOR) {
+            assertThat(struck).contains("clBuildProgram", "clCreateKernel(scores)", "clCreateKernel(weighted_sum)");
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("devices")
+    void openingAnEngine(EngineInfo info) {
+        Predicate<String> opening = name -> name.startsWith("clCreate");
+        for (int n = 1; ; n++) {
+            String failed;
+            try (FailingCalls failing = FailingCalls.nth(n, opening)) {
+                try (AttentionEngine engine = TestEngines.open(info)) {
+                    assertThat(failing.struck()).as(engine.toString()).isEmpty();
+                } catch (DeviceException e) {
+                    checkSaysWhatFailed(e, failing.struck());
+                }
+                failed = failing.struck();
+            }
+            assertThat(Handles.live()).as(Handles::report).isZero();
+            if (failed.isEmpty()) {
+                assertThat(n).as("calls, and one more").isGreaterThan(2);
+                return;
+            }
+        }
+    }
+
+    /** Fails each call to OpenCL once, with all kernels built. */
+    private static Set<String> failEachOnce(OpenClEngine engine, Supplier<byte[]> call) {
+        byte[] expected = call.get();
+        Set<String> struck = new TreeSet<>();
+        int stride = engine.info().kind() == EngineInfo.Kind.EMULATOR ? STRIDE_ON_EMULATOR : 1;
+        for (int n = 1; ; n += stride) {
+            String failed = failOnce(engine, n, name -> true, expected, call);
+            if (failed.isEmpty()) {
+                assertThat(n).as("calls, and one more").isGreaterThan(10);
+                return struck;
+            }
+            struck.add(failed);
+        }
+    }
+
+    /** Runs a call of whose calls to OpenCL the n-th fails, and once more with none; empty if it has not so many. */
+    private static String failOnce(
+            OpenClEngine engine, int n, Predicate<String> counted, byte[] expected, Supplier<byte[]> call) {
+        long inUse = engine.context().pool().bytesInUse();
+        long alive = aliveBesideIdle(engine);
+        String failed;
+        try (FailingCalls failing = FailingCalls.nth(n, counted)) {
+            try {
+                // Some failures there is a way around: a build is made anew, memory that is idle is given back.
+                assertThat(call.get()).isEqualTo(expected);
+            } catch (DeviceException e) {
+                checkSaysWhatFailed(e, failing.struck());
+            } catch (CompletionException e) {
+                assertThat(e).hasCauseInstanceOf(DeviceException.class);
+                checkSaysWhatFailed((DeviceException) e.getCause(), failing.struck());
+            }
+            failed = failing.struck();
+        }
+        String where = "call " + n + ", " + failed;
+        assertThat(engine.context().pool().bytesInUse())
+                .as("bytes of the pool after the failure of " + where)
+                .isEqualTo(inUse);
+        assertThat(countsKernels(counted) || aliveBesideIdle(engine) == alive)
+                .as(() -> "handles after the failure of " + where + ", were " + alive + "\n" + Handles.report())
+                .isTrue();
+        assertThat(call.get()).as("after the failure of " + where).isEqualTo(expected);
+        return failed;
+    }
+
+    /** What was built stays for the next call. */
+    private static boolean countsKernels(Predicate<String> counted) {
+        return !counted.test("clWaitForEvents");
+    }
+
+    private static long aliveBesideIdle(OpenClEngine engine) {
+        engine.context().pool().close();
+        return Handles.live();
+    }
+
+    private static void checkSaysWhatFailed(DeviceException error, String failed) {
+        assertThat(error.getMessage())
+                .contains(failed.replaceFirst("[( ].*", ""))
+                .contains(FailingCalls.CODE);
+    }
+}
