@@ -239,6 +239,8 @@ class InjectedFailuresTest {
             String failed = failOnce(engine, n, name -> true, expected, call);
             if (failed.isEmpty()) {
                 assertThat(n).as("calls, and one more").isGreaterThan(10);
+                System.out.println("faults: " + engine.info().name() + ": " + (n - 1) / stride
+                        + " failures injected, none left anything behind");
                 return struck;
             }
             struck.add(failed);
