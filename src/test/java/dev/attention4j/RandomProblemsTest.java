@@ -17,7 +17,7 @@ class RandomProblemsTest {
     /** Emulators build kernels slowly; theirs are fewer problems, not other ones, unless {@code -Dgrid=full} is given. */
     private static final int ALONE_ON_EMULATOR = 1;
 
-    private static final int COMBINED_ON_EMULATOR = 20;
+    private static final int COMBINED_ON_EMULATOR = 12;
 
     /** An engine and one of its plans. */
     record Way(EngineInfo info, String plan) {

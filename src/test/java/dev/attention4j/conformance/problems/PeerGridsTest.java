@@ -37,7 +37,7 @@ class PeerGridsTest {
     private static final double EFFORT = 3e9;
 
     /** The same for emulators, which are a thousand times slower. */
-    private static final double EMULATOR_EFFORT = 5e8;
+    private static final double EMULATOR_EFFORT = 1e8;
 
     /**
      * The most that one work-item does on an emulator, in steps of a key, a width and as many rows as a vector has lanes: of
