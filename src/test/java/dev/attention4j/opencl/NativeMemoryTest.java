@@ -20,11 +20,8 @@ import org.junit.jupiter.params.provider.MethodSource;
 class NativeMemoryTest {
     private static final boolean FULL = "full".equals(System.getProperty("load"));
 
-    /** What malloc keeps for itself, compiled Java and the like. */
+    /** What malloc keeps for itself, compiled Java, what an emulator's compiler keeps of kernels, and the like. */
     private static final long NOISE = 48L << 20;
-
-    /** An emulator's compiler keeps megabytes of each kernel that it has built for a device. */
-    private static final long NOISE_OF_EMULATOR = 96L << 20;
 
     @TempDir
     Path temporary;
@@ -60,6 +57,6 @@ class NativeMemoryTest {
         String[] words = printed.split("\\s+");
         long before = Long.parseLong(words[List.of(words).indexOf("from") + 1]);
         long after = Long.parseLong(words[List.of(words).indexOf("to") + 1]);
-        assertThat(1024 * (after - before)).as(printed).isLessThan(isSlow(info) ? NOISE_OF_EMULATOR : NOISE);
+        assertThat(1024 * (after - before)).as(printed).isLessThan(NOISE);
     }
 }
