@@ -8,9 +8,10 @@ import dev.attention4j.opencl.plan.Variant;
 import dev.attention4j.opencl.projection.PackedWeights;
 import dev.attention4j.opencl.projection.ProjectionCall;
 import dev.attention4j.opencl.projection.ProjectionKernel;
+import dev.attention4j.opencl.runtime.ClBuffer;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.stream.IntStream;
 
 /**
  * Projections on an engine's device. Inputs are read where they are, or brought there; results are tensors of the engine,
@@ -85,14 +86,15 @@ final class DeviceProjector implements Projector {
         if (gates != null) {
             engine.checkOwner("gate", gates);
         }
-        List<DeviceProjection> all = projections.stream()
-                .map(projection -> checked(projection, source.heads * source.width, input))
-                .toList();
+        List<DeviceProjection> all = new ArrayList<>(projections.size());
+        for (Projection projection : projections) {
+            all.add(checked(projection, source.heads * source.width, input));
+        }
         return engine.finish(engine.enqueue(what, transfers -> {
-            List<Tensor> results = all.stream()
-                    .map(one ->
-                            transfers.result(source.dtype, false, source.batch, one.heads, source.length, one.width))
-                    .toList();
+            List<Tensor> results = new ArrayList<>(all.size());
+            for (DeviceProjection one : all) {
+                results.add(transfers.result(source.dtype, false, source.batch, one.heads, source.length, one.width));
+            }
             Operand from = transfers.rows(name, rows);
             Operand gateFrom = gates == null ? null : transfers.rows("gate", gates);
             kernel.enqueue(new ProjectionCall(
@@ -109,16 +111,14 @@ final class DeviceProjector implements Projector {
     }
 
     private static List<ProjectionCall.Target> targets(List<DeviceProjection> projections, List<Tensor> results) {
-        return IntStream.range(0, projections.size())
-                .mapToObj(n -> {
-                    DeviceProjection one = projections.get(n);
-                    return new ProjectionCall.Target(
-                            ((DeviceMemory) one.packed.memory()).buffer(),
-                            ((DeviceMemory) results.get(n).memory()).buffer(),
-                            one.heads,
-                            one.width);
-                })
-                .toList();
+        List<ProjectionCall.Target> targets = new ArrayList<>(projections.size());
+        for (int n = 0; n < projections.size(); n++) {
+            DeviceProjection one = projections.get(n);
+            ClBuffer weights = ((DeviceMemory) one.packed.memory()).buffer();
+            ClBuffer output = ((DeviceMemory) results.get(n).memory()).buffer();
+            targets.add(new ProjectionCall.Target(weights, output, one.heads, one.width));
+        }
+        return targets;
     }
 
     private static Tensor rowMajor(Tensor tensor) {

@@ -24,7 +24,7 @@ final class Contest<W extends Workload> {
     private static final int LEAST_WARM_UP_CALLS = 2;
 
     /** Calls shorter than this are at the mercy of the JVM's compiler, which is not done before some thousands of them. */
-    private static final double SHORT_CALL_MS = 3;
+    private static final double SHORT_CALL_MS = 6;
 
     private static final double SHORT_CALL_WARM_UP_MS = 6000;
 

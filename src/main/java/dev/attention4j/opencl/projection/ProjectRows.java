@@ -21,6 +21,7 @@ public final class ProjectRows implements ProjectionKernel {
 
     private final DeviceContext context;
     private final RowsTiling tiling;
+    private final Map<Integer, ClKernel> byStorage = new HashMap<>();
 
     private ProjectRows(DeviceContext context, RowsTiling tiling) {
         this.context = context;
@@ -86,7 +87,7 @@ public final class ProjectRows implements ProjectionKernel {
             return;
         }
         whole.check(LoopLimit.of(context.device()), tiling.loopIterations(whole));
-        ClKernel kernel = context.kernel("projection/project_rows.cl", NAME, defines(whole.storage()));
+        ClKernel kernel = byStorage.computeIfAbsent(whole.storage(), this::build);
         for (ProjectionCall call : whole.launches()) {
             int groupPanels = tiling.groupPanels(
                     call, (long) GROUPS_PER_CORE * context.device().computeUnits());
@@ -95,9 +96,9 @@ public final class ProjectRows implements ProjectionKernel {
         }
     }
 
-    private Map<String, Object> defines(int storage) {
+    private ClKernel build(int storage) {
         Map<String, Object> defines = new HashMap<>(tiling.tunables().values());
         defines.put("STORAGE", storage);
-        return defines;
+        return context.kernel("projection/project_rows.cl", NAME, defines);
     }
 }

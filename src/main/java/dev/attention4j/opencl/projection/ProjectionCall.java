@@ -86,7 +86,12 @@ public record ProjectionCall(
 
     /** The columns of the widest target. */
     int widest() {
-        return targets.stream().mapToInt(Target::columns).max().orElseThrow();
+        // Loops, not streams, wherever each call passes: these cost a small problem's call a tenth of its time.
+        int widest = 0;
+        for (Target target : targets) {
+            widest = Math.max(widest, target.columns());
+        }
+        return widest;
     }
 
     /**

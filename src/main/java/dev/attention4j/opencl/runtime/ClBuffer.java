@@ -66,6 +66,12 @@ public final class ClBuffer implements AutoCloseable {
         return shared != null;
     }
 
+    /** Its size, for messages. */
+    @Override
+    public String toString() {
+        return byteSize + " bytes";
+    }
+
     @Override
     public void close() {
         if (receipt.release()) {

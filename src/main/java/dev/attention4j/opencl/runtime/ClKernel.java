@@ -6,6 +6,7 @@ import org.jocl.CL;
 import org.jocl.Pointer;
 import org.jocl.Sizeof;
 import org.jocl.cl_kernel;
+import org.jocl.cl_mem;
 
 /**
  * A kernel of a built program, and the arguments that it has now.
@@ -17,7 +18,7 @@ public final class ClKernel implements AutoCloseable {
     private final String name;
     private final int largestGroup;
     private final Handles receipt = Handles.created(Handles.Kind.KERNEL);
-    /** What each argument is set to; null for a buffer. */
+    /** What each argument is set to; null for a buffer over host memory, which nothing here shall keep alive. */
     private final List<Object> lastSet = new ArrayList<>();
 
     private ClKernel(cl_kernel kernel, String name, int largestGroup) {
@@ -82,8 +83,8 @@ public final class ClKernel implements AutoCloseable {
     }
 
     /**
-     * Sets one argument after another; the type of each call is the type of the kernel's parameter. Numbers that are what
-     * they were at the last launch are not set again: a small problem's call takes hardly longer than its fifty arguments.
+     * Sets one argument after another; the type of each call is the type of the kernel's parameter. What is as it was at
+     * the last launch is not set again: a small problem's call takes hardly longer than its fifty arguments.
      */
     public final class Arguments {
         private int index;
@@ -97,8 +98,9 @@ public final class ClKernel implements AutoCloseable {
          * @return this
          */
         public Arguments buffer(ClBuffer buffer) {
-            // The driver may give a new object the handle of one that is released: never taken for the same.
-            return set(null, Sizeof.cl_mem, Pointer.to(buffer.handle()));
+            // The objects are compared, not their handles: a driver may give a new one the handle of one released.
+            cl_mem handle = buffer.handle();
+            return isSet(buffer) ? this : set(buffer.isShared() ? null : buffer, Sizeof.cl_mem, Pointer.to(handle));
         }
 
         /**
@@ -154,7 +156,7 @@ public final class ClKernel implements AutoCloseable {
                 throw new ClException(
                         "clSetKernelArg",
                         code,
-                        name + " argument " + index + " (" + (value == null ? "buffer" : value) + "), after "
+                        name + " argument " + index + " (" + (value == null ? "host memory" : value) + "), after "
                                 + lastSet.subList(0, Math.min(index, lastSet.size())));
             }
             if (index < lastSet.size()) {
