@@ -146,7 +146,7 @@ public final class Compare implements Callable<Integer> {
         try (Field field = Field.open(cases, lineUp, new Field.Rules(rounds, 1e3 * slowest, memory))) {
             Report report = new Report(primary(chosen), storage, threads, rounds, chosen, rooflines(chosen));
             header(out, chosen, report, threads);
-            compare(cases, storage, field, report, out);
+            compare(cases, storage, field, report, chosen, out);
             boolean failed =
                     report.all().stream().anyMatch(m -> !m.peer() && m.outcome() == Measurement.Outcome.FAILED);
             return failed ? ENGINE_FAILED : OK;
@@ -161,7 +161,8 @@ public final class Compare implements Callable<Integer> {
                 .orElse(null);
     }
 
-    private void compare(List<Shape> cases, DType storage, Field field, Report report, PrintWriter out)
+    private void compare(
+            List<Shape> cases, DType storage, Field field, Report report, List<EngineInfo> chosen, PrintWriter out)
             throws IOException {
         ResultTable table = new ResultTable(out, report);
         long steps = cases.stream()
@@ -170,6 +171,7 @@ public final class Compare implements Callable<Integer> {
         try (Progress progress = Progress.start("comparing", steps)) {
             for (Shape shape : cases) {
                 report.add(shape, measure(field, shape, storage, progress));
+                report.raise(rooflines(chosen));
                 progress.hide();
                 table.print(shape);
                 progress.show();
@@ -180,6 +182,7 @@ public final class Compare implements Callable<Integer> {
             }
         }
         table.printSummary();
+        printRooflines(report, out);
         if (chart != null) {
             ResultChart.write(report.toMap(), chart);
         }
@@ -279,11 +282,15 @@ public final class Compare implements Callable<Integer> {
         for (EngineInfo engine : chosen) {
             out.println(engine.id() + "  " + engine.name() + ", " + engine.driver());
         }
+        printRooflines(report, out);
+        out.println(threads + " threads each, " + rounds + " rounds, " + dtype);
+        out.flush();
+    }
+
+    private static void printRooflines(Report report, PrintWriter out) {
         report.rooflines()
                 .forEach((id, roofline) ->
                         out.println((id.isEmpty() ? "host" : id) + "  " + RooflineCommand.line(roofline)));
-        out.println(threads + " threads each, " + rounds + " rounds, " + dtype);
-        out.flush();
     }
 
     private void note(String text) {

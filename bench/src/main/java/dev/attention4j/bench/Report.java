@@ -51,6 +51,14 @@ final class Report {
         return rooflines;
     }
 
+    /**
+     * Takes in rooflines that were measured meanwhile: a machine that others share may have been slow at the start, and
+     * every share of its peak would then be too high.
+     */
+    void raise(Map<String, Roofline> again) {
+        again.forEach((id, roofline) -> rooflines.merge(id, roofline, Roofline::or));
+    }
+
     void add(Shape shape, List<Measurement> ofShape) {
         measurements.put(shape, List.copyOf(ofShape));
     }

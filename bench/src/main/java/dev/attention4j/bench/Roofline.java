@@ -58,6 +58,19 @@ public record Roofline(double multiplyAddGflops, double copyGbPerS, double readG
     }
 
     /**
+     * The better of two measurements, figure by figure: what a machine was once seen to do is what it can.
+     *
+     * @param other of the same device
+     * @return neither's figures are higher
+     */
+    Roofline or(Roofline other) {
+        return new Roofline(
+                Math.max(multiplyAddGflops, other.multiplyAddGflops),
+                Math.max(copyGbPerS, other.copyGbPerS),
+                Math.max(readGbPerS, other.readGbPerS));
+    }
+
+    /**
      * The most GFLOP/s that a problem can reach here: the multiply-add peak, or what the memory allows.
      *
      * @param problem knows its FLOPs and its least bytes

@@ -36,6 +36,11 @@ class RooflineTest {
     }
 
     @Test
+    void theBetterOfTwoMeasurementsCounts() {
+        assertThat(new Roofline(1000, 10, 25).or(new Roofline(900, 12, 20))).isEqualTo(new Roofline(1000, 12, 25));
+    }
+
+    @Test
     void theCpuEngineIsNoOpenClDevice() {
         assertThat(Roofline.device(Engines.resolve("cpu"))).isEmpty();
     }
