@@ -15,7 +15,7 @@ import java.util.Objects;
  * @param poison fills device memory with NaN before each use, so that a kernel that reads what nobody wrote is found;
  *     for tests
  * @param programCache where built kernels are kept between runs, a directory that only this user can write; null for
- *     the user's cache directory
+ *     the user's cache directory, in which {@code -Dattention4j.programs=off} keeps none
  * @param tuning where tiles that were measured to be fast are looked for
  */
 public record EngineOptions(

@@ -26,7 +26,7 @@ final class ProblemCases {
 
     /** A problem with tensors of its own; all of its results are measured. */
     static SuiteCase of(String name, AttentionProblem problem, Supplier<Inputs> inputs) {
-        return new SuiteCase(name, flops(problem), problem.valueDim(), () -> check(inputs.get()));
+        return new SuiteCase(name, flops(problem), problem.valueDim(), problem.dtype(), () -> check(inputs.get()));
     }
 
     /** The random problem of a seed. */
@@ -37,7 +37,7 @@ final class ProblemCases {
 
     /** A problem of a peer's grid: as many of its rows are measured as an effort allows. */
     static SuiteCase grid(GridCase grid) {
-        return new SuiteCase(grid.toString(), grid.flops(), grid.valueDim(), () -> {
+        return new SuiteCase(grid.toString(), grid.flops(), grid.valueDim(), grid.dtype(), () -> {
             Inputs inputs = grid.inputs();
             RowSample sample = new RowSample(inputs, ORACLE_FLOPS);
             return engine -> {

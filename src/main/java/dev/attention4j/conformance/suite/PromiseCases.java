@@ -56,7 +56,7 @@ final class PromiseCases {
     }
 
     private static void add(List<SuiteCase> cases, String name, AttentionProblem problem, Question question) {
-        cases.add(new SuiteCase(name, 1e6, problem.valueDim(), () -> {
+        cases.add(new SuiteCase(name, 1e6, problem.valueDim(), problem.dtype(), () -> {
             Inputs inputs = Inputs.of(problem);
             Yardstick yardstick = Yardstick.of(inputs.query(), inputs.key(), inputs.value(), inputs.attention());
             return engine -> question.ask(engine, inputs, yardstick);

@@ -5,14 +5,19 @@ import dev.attention4j.conformance.suite.Outcome.Status;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeSet;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 
 /**
- * Runs the built-in suite: each engine in a child JVM of its own. Where a case crashes it or does not end in time, that is
+ * Runs the built-in suite: each engine in child JVMs of its own. Where a case crashes it or does not end in time, that is
  * the case's outcome, and a new child goes on behind it.
  *
  * <pre>{@code
@@ -23,6 +28,8 @@ import java.util.TreeSet;
 public final class SuiteRun {
     /** Asks for each of an engine's plans in turn. */
     public static final String ALL_PLANS = "all";
+
+    private static final int MOST_LANES = 2;
 
     /** After so many crashes and time-outs a plan is not run any more. */
     private static final int PLAN_FAULTS = 3;
@@ -89,7 +96,7 @@ public final class SuiteRun {
      * Runs all cases, one engine after another.
      *
      * @param engines where
-     * @param listener hears of each on this thread
+     * @param listener hears of each, case by case in the order of the suite, never of two at a time
      * @throws UncheckedIOException if no child JVM can be started
      */
     public void run(List<EngineInfo> engines, Listener listener) {
@@ -98,29 +105,130 @@ public final class SuiteRun {
         }
     }
 
-    /** The children of one engine, one after another. */
+    /** How many children share an engine's plans: compilers for CPUs take one core each, and most of the time. */
+    private int lanes(EngineInfo engine) {
+        boolean compilesOnOneCore =
+                engine.kind() == EngineInfo.Kind.OPENCL_CPU || engine.kind() == EngineInfo.Kind.EMULATOR;
+        boolean manyTrials = plan.equals(ALL_PLANS) && selection.only().isEmpty();
+        return compilesOnOneCore && manyTrials
+                ? Math.min(MOST_LANES, Runtime.getRuntime().availableProcessors())
+                : 1;
+    }
+
+    /** All lanes of an engine, and what they have in common. */
     private final class OneEngine {
         private final EngineInfo engine;
         private final Listener listener;
-        private final Map<String, Integer> planFaults = new HashMap<>();
-        private int engineFaults;
-        private int next;
+        private final InOrder outcomes;
         private int trials = -1;
+        private boolean isLost;
 
         OneEngine(EngineInfo engine, Listener listener) {
             this.engine = engine;
             this.listener = listener;
+            this.outcomes = new InOrder(listener::end);
         }
 
         void run() {
-            while (next != trials && engineFaults < ENGINE_FAULTS) {
+            int lanes = lanes(engine);
+            ExecutorService threads = Executors.newFixedThreadPool(lanes);
+            try {
+                List<Future<?>> running = new ArrayList<>();
+                for (int lane = 0; lane < lanes; lane++) {
+                    running.add(threads.submit(new Lane(this, lane, lanes)));
+                }
+                for (Future<?> lane : running) {
+                    await(lane);
+                }
+            } finally {
+                threads.shutdownNow();
+            }
+            synchronized (this) {
+                outcomes.flush();
+            }
+        }
+
+        private static void await(Future<?> lane) {
+            try {
+                lane.get();
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+                throw new IllegalStateException("interrupted while cases ran", e);
+            } catch (ExecutionException e) {
+                if (e.getCause() instanceof RuntimeException cause) {
+                    throw cause;
+                }
+                throw new IllegalStateException(e.getCause());
+            }
+        }
+
+        /** A child has opened the engine: the first one's word counts for all. */
+        synchronized void ready(Events.Ready ready) {
+            if (trials < 0) {
+                trials = ready.trials();
+                listener.begin(engine, ready.plans(), trials);
+            }
+        }
+
+        synchronized void end(int trial, Outcome outcome) {
+            outcomes.add(trial, outcome);
+        }
+
+        /**
+         * A fault outside all cases.
+         *
+         * @return whether the engine has never opened: once is enough, for all lanes
+         */
+        synchronized boolean fault(Status status, String detail, double seconds) {
+            if (trials < 0) {
+                if (isLost) {
+                    return true;
+                }
+                isLost = true;
+                listener.begin(engine, List.of(plan), 1);
+            }
+            listener.end(new Outcome(
+                    ENGINE,
+                    ENGINE + "/opens-and-closes",
+                    engine.id(),
+                    plan,
+                    status,
+                    Double.NaN,
+                    Double.NaN,
+                    detail,
+                    seconds,
+                    "conformance --device " + engine.id() + " --plan " + plan));
+            return isLost;
+        }
+    }
+
+    /** The children of one lane, one after another. */
+    private final class Lane implements Runnable {
+        private final OneEngine all;
+        private final int lane;
+        private final int lanes;
+        private final Map<String, Integer> planFaults = new HashMap<>();
+        private int engineFaults;
+        private int next;
+        private boolean isDone;
+
+        Lane(OneEngine all, int lane, int lanes) {
+            this.all = all;
+            this.lane = lane;
+            this.lanes = lanes;
+        }
+
+        @Override
+        public void run() {
+            while (!isDone && engineFaults < ENGINE_FAULTS) {
                 TreeSet<String> givenUp = new TreeSet<>();
                 planFaults.forEach((name, faults) -> {
                     if (faults >= PLAN_FAULTS) {
                         givenUp.add(name);
                     }
                 });
-                Worker.Assignment assignment = new Worker.Assignment(engine.id(), plan, selection, next, givenUp);
+                Worker.Assignment assignment =
+                        new Worker.Assignment(all.engine.id(), plan, selection, lane, lanes, next, givenUp);
                 try (ChildProcess child = new ChildProcess(classPath, assignment.arguments())) {
                     listen(child);
                 } catch (IOException e) {
@@ -142,22 +250,22 @@ public final class SuiteRun {
                 }
                 wait = limit;
                 if (event.get() instanceof Events.Done) {
+                    isDone = true;
                     return;
                 }
                 if (event.get() instanceof ChildProcess.End) {
                     fault(running, Status.CRASHED, child.lastWords(), start);
                     return;
                 }
-                if (event.get() instanceof Events.Ready ready && trials < 0) {
-                    trials = ready.trials();
-                    listener.begin(engine, ready.plans(), trials);
+                if (event.get() instanceof Events.Ready ready) {
+                    all.ready(ready);
                 } else if (event.get() instanceof Events.Begun begun) {
                     running = begun;
                     start = System.nanoTime();
                 } else if (event.get() instanceof Events.Ended ended) {
                     running = null;
                     next = ended.trial() + 1;
-                    listener.end(ended.outcome());
+                    all.end(ended.trial(), ended.outcome());
                 }
             }
         }
@@ -167,28 +275,22 @@ public final class SuiteRun {
             double seconds = (System.nanoTime() - start) / 1e9;
             if (running == null) {
                 engineFaults++;
-                if (trials < 0) {
-                    // It does not even open: once is enough.
-                    engineFaults = ENGINE_FAULTS;
-                    listener.begin(engine, List.of(plan), 1);
-                }
-                listener.end(new Outcome(
-                        ENGINE,
-                        ENGINE + "/opens-and-closes",
-                        engine.id(),
-                        plan,
-                        status,
-                        Double.NaN,
-                        Double.NaN,
-                        detail,
-                        seconds,
-                        "conformance --device " + engine.id() + " --plan " + plan));
+                isDone = all.fault(status, detail, seconds);
                 return;
             }
             planFaults.merge(running.plan(), 1, Integer::sum);
             next = running.trial() + 1;
-            listener.end(Outcome.of(
-                    running.caseName(), engine.id(), running.plan(), status, Double.NaN, Double.NaN, detail, seconds));
+            all.end(
+                    running.trial(),
+                    Outcome.of(
+                            running.caseName(),
+                            all.engine.id(),
+                            running.plan(),
+                            status,
+                            Double.NaN,
+                            Double.NaN,
+                            detail,
+                            seconds));
         }
     }
 }

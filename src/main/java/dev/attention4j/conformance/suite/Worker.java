@@ -70,13 +70,15 @@ final class Worker {
         List<String> plans = plans();
         int count = plans.size() * cases.size();
         events.ready(plans, count);
+        int firstPlan = assignment.lane() * plans.size() / assignment.lanes();
+        int endPlan = (assignment.lane() + 1) * plans.size() / assignment.lanes();
         for (int number = assignment.from() / Math.max(1, plans.size());
                 number < cases.size() && !plans.isEmpty();
                 number++) {
             SuiteCase one = cases.get(number);
             SuiteCase.Check check = null;
             RuntimeException undrawn = null;
-            for (int p = 0; p < plans.size(); p++) {
+            for (int p = firstPlan; p < endPlan; p++) {
                 int trial = number * plans.size() + p;
                 String plan = plans.get(p);
                 if (trial < assignment.from()) {
@@ -87,13 +89,11 @@ final class Worker {
                     end(trial, one, plan, Status.SKIPPED, "not run: the plan crashed or hung too often");
                     continue;
                 }
-                if (assignment.selection().only().isEmpty() && Builds.isTooSlow(info, plan, one)) {
-                    end(
-                            trial,
-                            one,
-                            plan,
-                            Status.SKIPPED,
-                            "no build for values of this width, which takes too long on a CPU");
+                Optional<String> tooSlow = assignment.selection().only().isPresent()
+                        ? Optional.empty()
+                        : Builds.tooSlow(info, plan, one, assignment.selection().quick());
+                if (tooSlow.isPresent()) {
+                    end(trial, one, plan, Status.SKIPPED, tooSlow.get());
                     continue;
                 }
                 try {
@@ -173,10 +173,13 @@ final class Worker {
      * @param engine its id
      * @param plan one plan's name, {@link EngineOptions#AUTO} or {@link SuiteRun#ALL_PLANS}
      * @param selection which cases
-     * @param from the number of the trial (a case by a plan) to begin with
+     * @param lane which share of the plans it runs
+     * @param lanes how many children share the plans of this engine
+     * @param from the number of the trial (a case by a plan, counted over all lanes) to begin with
      * @param givenUp plans that are not to be run any more
      */
-    record Assignment(String engine, String plan, Selection selection, int from, Set<String> givenUp) {
+    record Assignment(
+            String engine, String plan, Selection selection, int lane, int lanes, int from, Set<String> givenUp) {
         private static final String ANY = "-";
 
         List<String> arguments() {
@@ -186,6 +189,8 @@ final class Worker {
                     Boolean.toString(selection.quick()),
                     Long.toString(selection.seed()),
                     selection.only().orElse(ANY),
+                    Integer.toString(lane),
+                    Integer.toString(lanes),
                     Integer.toString(from),
                     String.join(" ", givenUp));
         }
@@ -199,7 +204,9 @@ final class Worker {
                             Long.parseLong(arguments[3]),
                             Optional.of(arguments[4]).filter(name -> !name.equals(ANY))),
                     Integer.parseInt(arguments[5]),
-                    Set.of(arguments[6].split(" ", -1)));
+                    Integer.parseInt(arguments[6]),
+                    Integer.parseInt(arguments[7]),
+                    Set.of(arguments[8].split(" ", -1)));
         }
     }
 }

@@ -33,7 +33,9 @@ final class ClProgram implements AutoCloseable {
         ClDevice device = context.device();
         String source = KernelSource.read(file);
         String key = ProgramCache.key(source, options, device.fingerprint());
-        boolean binaries = !device.quirks().has(Quirks.Quirk.NO_BINARIES);
+        // Not even asked for where nobody keeps it: for a binary PoCL compiles all kernels once more.
+        boolean binaries = !device.quirks().has(Quirks.Quirk.NO_BINARIES)
+                && context.programCache().isOpen();
         if (binaries) {
             Optional<byte[]> binary = context.programCache().load(key);
             if (binary.isPresent()) {

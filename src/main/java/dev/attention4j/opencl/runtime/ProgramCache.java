@@ -25,6 +25,9 @@ import org.slf4j.LoggerFactory;
  */
 final class ProgramCache {
     private static final Logger LOG = LoggerFactory.getLogger(ProgramCache.class);
+    /** Set to {@code off}, no build is kept unless a directory for it is given. */
+    private static final String PROPERTY = "attention4j.programs";
+
     private static final byte[] MAGIC = "attention4j program 1\n".getBytes(StandardCharsets.US_ASCII);
     private static final int HASH_BYTES = 32;
 
@@ -34,8 +37,11 @@ final class ProgramCache {
         this.directory = directory;
     }
 
-    /** The cache in a directory, or in the user's if that is null. */
+    /** The cache in a directory, or in the user's if that is null: none there if the property {@link #PROPERTY} says so. */
     static ProgramCache open(Path chosen) {
+        if (chosen == null && "off".equals(System.getProperty(PROPERTY))) {
+            return new ProgramCache(null);
+        }
         Path wanted = chosen != null ? chosen : UserDirectory.cache().resolve("programs");
         try {
             if (chosen == null) {
@@ -58,6 +64,11 @@ final class ProgramCache {
             digest.update(bytes);
         }
         return HexFormat.of().formatHex(digest.digest());
+    }
+
+    /** Whether anything is kept. */
+    boolean isOpen() {
+        return directory != null;
     }
 
     Optional<byte[]> load(String key) {

@@ -8,12 +8,15 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
-/** Engines that do all that a driver should not; only a JVM whose class path has its service file knows them. */
+/**
+ * Engines that do all that a driver should not; only a JVM whose class path has its service file knows them. Of a kind
+ * whose plans several children share.
+ */
 public final class FaultyProvider implements EngineProvider {
     static final EngineInfo FAULTY = new EngineInfo(
-            "faulty", EngineInfo.Kind.ORACLE, "an engine with faults", "tests", "<none>", Map.of("faults", 3));
-    static final EngineInfo LOST =
-            new EngineInfo("lost", EngineInfo.Kind.GPU, "an engine that does not open", "tests", "none", Map.of());
+            "faulty", EngineInfo.Kind.OPENCL_CPU, "an engine with faults", "tests", "<none>", Map.of("faults", 3));
+    static final EngineInfo LOST = new EngineInfo(
+            "lost", EngineInfo.Kind.OPENCL_CPU, "an engine that does not open", "tests", "none", Map.of());
     static final int LOST_EXIT_CODE = 17;
 
     @Override

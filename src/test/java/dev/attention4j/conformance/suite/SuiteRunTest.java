@@ -64,6 +64,16 @@ class SuiteRunTest {
         assertThat(outcomes)
                 .extracting(one -> one.caseName() + " " + one.plan())
                 .doesNotHaveDuplicates();
+        // Two children share the plans, and nobody sees it.
+        assertThat(outcomes.subList(0, 6))
+                .extracting(Outcome::plan)
+                .containsExactly(
+                        FaultyEngine.RIGHT,
+                        FaultyEngine.FAULTY,
+                        FaultyEngine.DOOMED,
+                        FaultyEngine.RIGHT,
+                        FaultyEngine.FAULTY,
+                        FaultyEngine.DOOMED);
         assertThat(of(FaultyEngine.RIGHT)).hasSizeGreaterThan(100).allMatch(one -> one.status() == Status.PASSED);
 
         List<Outcome> faults = of(FaultyEngine.FAULTY)
@@ -102,6 +112,14 @@ class SuiteRunTest {
                 .startsWith("the JVM ended with exit code " + FaultyProvider.LOST_EXIT_CODE);
         assertThat(outcomes.get(0).reproduce()).isEqualTo("conformance --device lost --plan all");
         assertThat(outcomes.subList(1, 4)).allMatch(outcome -> outcome.status() == Status.PASSED);
+    }
+
+    @Test
+    void anEngineThatDoesNotOpenIsOneFailureForAllOfItsLanes() {
+        run(QUICK, SuiteRun.ALL_PLANS).run(List.of(FaultyProvider.LOST), listener);
+
+        assertThat(outcomes).extracting(Outcome::caseName).containsExactly("engine/opens-and-closes");
+        assertThat(trials).containsExactly(Map.entry("lost", 1));
     }
 
     @Test

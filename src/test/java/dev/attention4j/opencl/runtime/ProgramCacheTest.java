@@ -37,6 +37,22 @@ class ProgramCacheTest {
     }
 
     @Test
+    void nothingIsKeptInTheUsersDirectoryIfAPropertySaysSo() {
+        String before = System.getProperty("attention4j.programs");
+        System.setProperty("attention4j.programs", "off");
+        try {
+            assertThat(ProgramCache.open(null).isOpen()).isFalse();
+            assertThat(ProgramCache.open(directory()).isOpen()).isTrue();
+        } finally {
+            if (before == null) {
+                System.clearProperty("attention4j.programs");
+            } else {
+                System.setProperty("attention4j.programs", before);
+            }
+        }
+    }
+
+    @Test
     void keysKeepTheirPartsApart() {
         assertThat(ProgramCache.key("ab", "c")).isNotEqualTo(ProgramCache.key("a", "bc"));
     }
