@@ -20,7 +20,7 @@ final class Scores {
         }
         DeviceCall call = block.call();
         AttentionProblem problem = call.problem();
-        TiledKernel tiled = build(problem);
+        ProductKernel tiled = build(problem);
         ClKernel.Arguments arguments = tiled.kernel().arguments();
         call.query().asRows(arguments);
         call.key()
@@ -43,8 +43,8 @@ final class Scores {
                         tiled.tiling().group());
     }
 
-    TiledKernel build(AttentionProblem problem) {
-        return TiledKernel.build(
-                context, "scores", "KEYS", "DIM_SLICE", TiledKernel.defines(problem.dtype(), problem.attention()));
+    ProductKernel build(AttentionProblem problem) {
+        return ProductKernel.build(
+                context, "scores", "KEYS", "DIM_SLICE", ProductKernel.defines(problem.dtype(), problem.attention()));
     }
 }

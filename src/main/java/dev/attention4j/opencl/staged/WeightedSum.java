@@ -18,11 +18,11 @@ final class WeightedSum {
     void enqueue(Block block) {
         DeviceCall call = block.call();
         AttentionProblem problem = call.problem();
-        Map<String, Object> defines = TiledKernel.defines(problem.dtype(), problem.attention());
+        Map<String, Object> defines = ProductKernel.defines(problem.dtype(), problem.attention());
         if (problem.attention().limitsKeys() || call.mask() != null || call.bias() != null) {
             defines.put("SKIP_MASKED", 1);
         }
-        TiledKernel tiled = TiledKernel.build(context, "weighted_sum", "DIMS", "KEY_SLICE", defines);
+        ProductKernel tiled = ProductKernel.build(context, "weighted_sum", "DIMS", "KEY_SLICE", defines);
         ClKernel.Arguments arguments =
                 tiled.kernel().arguments().buffer(block.scores()).longInteger(block.scoresOffset());
         call.value()
