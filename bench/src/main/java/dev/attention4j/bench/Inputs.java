@@ -30,15 +30,30 @@ public record Inputs(ShapeCase shape, AttentionProblem problem, Tensor query, Te
      */
     public static Inputs of(ShapeCase shape, DType dtype) {
         Tensor mask = shape.isMasked() ? mask(shape) : null;
-        int groups = shape.keyValueHeads();
+        int groups = shape.tensors().keyValueHeads();
         return new Inputs(
                 shape,
                 shape.problem(dtype, mask),
-                normal(1, shape.batch(), shape.queryHeads(), shape.queryLength(), shape.headDim())
+                normal(
+                                1,
+                                shape.tensors().batch(),
+                                shape.tensors().queryHeads(),
+                                shape.tensors().queryLength(),
+                                shape.tensors().headDim())
                         .to(dtype),
-                normal(2, shape.batch(), groups, shape.keyLength(), shape.headDim())
+                normal(
+                                2,
+                                shape.tensors().batch(),
+                                groups,
+                                shape.tensors().keyLength(),
+                                shape.tensors().headDim())
                         .to(dtype),
-                normal(3, shape.batch(), groups, shape.keyLength(), shape.valueDim())
+                normal(
+                                3,
+                                shape.tensors().batch(),
+                                groups,
+                                shape.tensors().keyLength(),
+                                shape.tensors().valueDim())
                         .to(dtype));
     }
 
@@ -69,12 +84,12 @@ public record Inputs(ShapeCase shape, AttentionProblem problem, Tensor query, Te
 
     /** Every query may attend to key 0: peers differ in what they give for a query that may attend to none. */
     private static Tensor mask(ShapeCase shape) {
-        int keys = shape.keyLength();
-        boolean[] attend = new boolean[shape.batch() * shape.queryLength() * keys];
+        int keys = shape.tensors().keyLength();
+        boolean[] attend = new boolean[shape.tensors().batch() * shape.tensors().queryLength() * keys];
         SplittableRandom random = new SplittableRandom(4);
         for (int n = 0; n < attend.length; n++) {
             attend[n] = random.nextDouble() >= MASKED_SHARE || n % keys == 0;
         }
-        return Tensor.of(attend, shape.batch(), 1, shape.queryLength(), keys);
+        return Tensor.of(attend, shape.tensors().batch(), 1, shape.tensors().queryLength(), keys);
     }
 }
