@@ -69,8 +69,8 @@ class ForwardTilesTest {
     }
 
     /**
-     * 37 rows of two heads, 150 keys: no tile is whole, and all tilings walk more than one along the keys. Each width is a
-     * build, of several seconds on CPUs: tilings take turns at them, unless {@code -Dgrid=full} gives each all.
+     * 37 rows of two heads, 150 keys: no tile is whole, and all tilings walk more than one along the keys. Each width
+     * is a build, of several seconds on CPUs: tilings take turns at them, unless {@code -Dgrid=full} gives each all.
      */
     @ParameterizedTest
     @MethodSource("tilings")
