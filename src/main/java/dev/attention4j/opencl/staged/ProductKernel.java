@@ -1,6 +1,7 @@
 package dev.attention4j.opencl.staged;
 
 import dev.attention4j.Attention;
+import dev.attention4j.AttentionProblem;
 import dev.attention4j.DType;
 import dev.attention4j.DeviceException;
 import dev.attention4j.opencl.plan.CommonMacros;
@@ -40,6 +41,28 @@ record ProductKernel(ClKernel kernel, ProductTiling tiling) {
         throw new DeviceException("no tiling of " + name + " fits " + context.device() + ": work-group at most "
                 + context.device().maxWorkGroupSize() + ", local memory "
                 + context.device().localMemoryBytes() + " bytes");
+    }
+
+    /**
+     * Sets the parameters that both products end with, and launches the kernel.
+     *
+     * @param arguments behind those of the tensors
+     * @param width headDim of the scores, valueDim of the weighted sum
+     * @param columns of a row of the result
+     */
+    void launch(DeviceContext context, Block block, ClKernel.Arguments arguments, int width, int columns) {
+        AttentionProblem problem = block.call().problem();
+        arguments
+                .integer(block.firstSlice())
+                .integer(problem.queryHeads())
+                .integer(block.group())
+                .integer(block.firstQuery())
+                .integer(problem.queryLength())
+                .integer(block.queries())
+                .integer(block.keys())
+                .integer(width);
+        KeyRanges.set(arguments, block.call(), block.scores());
+        context.queue().launch(kernel, tiling.global(block.queries(), columns, block.slices()), tiling.group());
     }
 
     /** The macros that storage and key ranges of a problem ask for. */

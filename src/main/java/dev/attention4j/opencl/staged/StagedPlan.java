@@ -13,8 +13,8 @@ import java.util.Optional;
 /**
  * Scores, scale and mask, softmax, weighted sum: each step a kernel over a matrix of scores in memory.
  *
- * <p>The scores of the whole problem need not fit: blocks of slices are walked, and of one slice blocks of queries. Only
- * if the weights are wanted must they fit, because they are the result.
+ * <p>The scores of the whole problem need not fit: blocks of slices are walked, and of one slice blocks of queries.
+ * Only if the weights are wanted must they fit, because they are the result.
  */
 public final class StagedPlan implements Plan {
     /** The name of this plan. */
