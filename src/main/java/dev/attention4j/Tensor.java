@@ -80,7 +80,8 @@ public final class Tensor implements AutoCloseable {
      * @param dtype the element type
      * @param shape the size of each axis
      * @return a tensor in host memory
-     * @throws IllegalArgumentException if the buffer is not direct, not in native order, or does not hold just the shape
+     * @throws IllegalArgumentException if the buffer is not direct, not in native order, or does not hold just the
+     *     shape
      */
     public static Tensor wrap(ByteBuffer bytes, DType dtype, long... shape) {
         HostMemory.checkUsable(bytes);

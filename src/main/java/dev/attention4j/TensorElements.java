@@ -3,7 +3,8 @@ package dev.attention4j;
 import java.nio.ByteBuffer;
 
 /**
- * What a tensor holds: its elements in row-major order, wherever the layout has them, widened or rounded on the way out.
+ * What a tensor holds: its elements in row-major order, wherever the layout has them, widened or rounded on the way
+ * out.
  *
  * @param dtype how elements are stored
  * @param layout where they lie

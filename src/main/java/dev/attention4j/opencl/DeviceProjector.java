@@ -14,8 +14,8 @@ import java.util.Arrays;
 import java.util.List;
 
 /**
- * Projections on an engine's device. Inputs are read where they are, or brought there; results are tensors of the engine,
- * so that what is split, attended and merged never leaves the device.
+ * Projections on an engine's device. Inputs are read where they are, or brought there; results are tensors of the
+ * engine, so that what is split, attended and merged never leaves the device.
  */
 final class DeviceProjector implements Projector {
     private final OpenClEngine engine;

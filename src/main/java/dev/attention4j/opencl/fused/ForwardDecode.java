@@ -200,8 +200,8 @@ public final class ForwardDecode implements Plan {
     }
 
     /**
-     * As many as give each compute unit enough work-groups and as memory has room for; by shapes alone where that is not
-     * short, so that the same call gives the same bits.
+     * As many as give each compute unit enough work-groups and as memory has room for; by shapes alone where that is
+     * not short, so that the same call gives the same bits.
      */
     private int splits(AttentionProblem problem, long scratchBytes) {
         if (loopsEnd) {

@@ -22,7 +22,8 @@ import java.util.Optional;
  * @param microRows query rows of a work-item, a multiple of 4
  * @param microKeys keys of a work-item, a multiple of 4
  * @param dimSlice dims of queries and keys staged at a time, a multiple of 4
- * @param sliceKeys keys of each column of work-items whose weights and values are staged at a time, a divisor of microKeys
+ * @param sliceKeys keys of each column of work-items whose weights and values are staged at a time, a divisor of
+ *     microKeys
  */
 record ForwardTilesTiling(int rowItems, int columnItems, int microRows, int microKeys, int dimSlice, int sliceKeys) {
     /** From the most work per float of local memory to the least. */
@@ -95,8 +96,8 @@ record ForwardTilesTiling(int rowItems, int columnItems, int microRows, int micr
     }
 
     /**
-     * Work-groups that keep a compute unit busy; where there are fewer, the keys are split. Tiles of few rows wait for memory
-     * rather than for arithmetic: twice as many.
+     * Work-groups that keep a compute unit busy; where there are fewer, the keys are split. Tiles of few rows wait for
+     * memory rather than for arithmetic: twice as many.
      */
     int groupsPerUnit() {
         return Math.max(1, 256 / groupItems()) * (tileRows() <= 16 ? 2 : 1);
@@ -117,8 +118,8 @@ record ForwardTilesTiling(int rowItems, int columnItems, int microRows, int micr
     }
 
     /**
-     * The loops of {@code forward_tiles.cl}, one after another: those around the tiles of keys, then those tiles. As if no keys
-     * were split, since memory may be too short for it.
+     * The loops of {@code forward_tiles.cl}, one after another: those around the tiles of keys, then those tiles. As if
+     * no keys were split, since memory may be too short for it.
      */
     long loopIterations(AttentionProblem problem) {
         int rowVectors = microRows / 4;
