@@ -7,6 +7,7 @@ import dev.attention4j.Tensor;
 import dev.attention4j.UnsupportedPlanException;
 import dev.attention4j.opencl.OpenClEngine;
 import dev.attention4j.opencl.runtime.ClEvent;
+import dev.attention4j.tuner.AttentionSizes;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
@@ -87,7 +88,7 @@ final class ResidentContest {
         double flops = gridCase.shape().problem(gridCase.dtype(), null).flops();
         String kind = gridCase.dtype() + (gridCase.shape().tensors().queryLength() == 1 ? " decode" : "");
         double budgetMs = 1e3 * Math.min(CASE_SECONDS, secondsLeft());
-        double prepareMs = isPrepared(gridCase) ? 0 : prepareMsPerElement * elements(gridCase.shape());
+        double prepareMs = isPrepared(gridCase) ? 0 : prepareMsPerElement * elements(gridCase.shape().tensors());
         double callsMs = flopsPerMs.containsKey(kind) ? (LEAST_ROUNDS + 2) * flops / flopsPerMs.get(kind) : 0;
         checkTime(callsMs, budgetMs);
         checkTime(prepareMs + callsMs, 1e3 * secondsLeft());
@@ -146,13 +147,10 @@ final class ResidentContest {
                 && inputs.shape().isMasked() == shape.isMasked();
     }
 
-    private static double elements(ShapeCase shape) {
-        return (double) shape.tensors().batch()
-                * (shape.tensors().queryHeads() * (double) shape.tensors().queryLength()
-                        + 2.0
-                                * shape.tensors().keyValueHeads()
-                                * shape.tensors().keyLength())
-                * shape.tensors().headDim();
+    private static double elements(AttentionSizes sizes) {
+        return (double) sizes.batch()
+                * (sizes.queryHeads() * (double) sizes.queryLength() + 2.0 * sizes.keyValueHeads() * sizes.keyLength())
+                * sizes.headDim();
     }
 
     private void prepare(GridCase gridCase) {
@@ -168,7 +166,7 @@ final class ResidentContest {
             inputs = null;
             inputs = Inputs.of(shape, gridCase.dtype());
             truth = Truth.of(inputs, ORACLE_FLOPS);
-            prepareMsPerElement = (System.nanoTime() - start) / 1e6 / elements(shape);
+            prepareMsPerElement = (System.nanoTime() - start) / 1e6 / elements(shape.tensors());
         }
     }
 
