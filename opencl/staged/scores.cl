@@ -9,8 +9,8 @@
 //
 // Work-groups: (key tile, query tile, slice). A work-group stages a slice of headDim of its query rows and key rows in
 // local memory, transposed, so that work-items read neighbouring keys as vectors; each work-item accumulates
-// MICRO_QUERIES x (MICRO_VECTORS * VECTOR_WIDTH) scores in registers. Tiles of keys that none of its queries may see are not computed; what
-// lies there is written over by scale_mask.
+// MICRO_QUERIES x (MICRO_VECTORS * VECTOR_WIDTH) scores in registers. Tiles of keys that none of its queries may see are
+// not computed; what lies there is written over by scale_mask.
 //
 // Local memory: DIM_SLICE * (TILE_QUERIES + TILE_KEYS) floats.
 

@@ -8,9 +8,9 @@ public final class AlibiSlopes {
     private AlibiSlopes() {}
 
     /**
-     * The paper's geometric sequence: for n heads, n a power of two, 2^(−8/n), 2^(−16/n) … 2^(−8). For another n, as its
-     * authors' code has it: the sequence for the next lower power of two, then every other slope, from the first, of the
-     * sequence for twice that many heads.
+     * The paper's geometric sequence: for n heads, n a power of two, 2^(−8/n), 2^(−16/n) … 2^(−8). For another n, as
+     * its authors' code has it: the sequence for the next lower power of two, then every other slope, from the first,
+     * of the sequence for twice that many heads.
      *
      * @param queryHeads how many slopes to make
      * @return one for each query head

@@ -10,10 +10,10 @@ import java.util.StringJoiner;
  *
  * <p>For each query row: scores = scale · query · keyᵀ, then softcap, then + bias, then masks, then softmax over the
  * keys, then the sum of the values by those weights (Vaswani et al., "Attention Is All You Need", 2017, section 3.2.1;
- * softcap as in Gemma 2, 2024). ALiBi adds its own bias, and a sink one more term to the softmax's denominator. What may
- * be attended to is the conjunction of causal, window, key lengths, packing and boolean mask; a bias of −∞ masks too. A
- * row with no key to attend to gives output 0, weights 0 and log-sum-exp −∞ (its sink's logit if it has one); what a
- * masked key, value or bias holds, NaN included, never shows in a result.
+ * softcap as in Gemma 2, 2024). ALiBi adds its own bias, and a sink one more term to the softmax's denominator. What
+ * may be attended to is the conjunction of causal, window, key lengths, packing and boolean mask; a bias of −∞ masks
+ * too. A row with no key to attend to gives output 0, weights 0 and log-sum-exp −∞ (its sink's logit if it has one);
+ * what a masked key, value or bias holds, NaN included, never shows in a result.
  *
  * <p>Causal, window and ALiBi go by positions: query i stands at key i + offset, where the offset is 0 ({@link
  * Alignment#TOP_LEFT}), puts the last query at the last key ({@link Alignment#BOTTOM_RIGHT}), or is given. Where each

@@ -4,7 +4,8 @@ import java.util.Arrays;
 import java.util.Objects;
 
 /**
- * Collects the options of an {@link Attention}; each is checked as it is set, and against the tensors when an engine is called.
+ * Collects the options of an {@link Attention}; each is checked as it is set, and against the tensors when an engine is
+ * called.
  */
 public final class AttentionBuilder {
     Double scale;
@@ -203,9 +204,9 @@ public final class AttentionBuilder {
 
     /**
      * Packs sequences of unequal length one after another, without padding, into the single batch row of query, key and
-     * value: queries {@code queries[s]} to {@code queries[s + 1] - 1} attend to keys {@code keys[s]} to {@code keys[s + 1]
-     * - 1} and to no others (flash-attention's {@code cu_seqlens_q} and {@code cu_seqlens_k}). Positions, offsets and
-     * ALiBi count within each sequence; mask, bias and results are laid out like the packed whole.
+     * value: queries {@code queries[s]} to {@code queries[s + 1] - 1} attend to keys {@code keys[s]} to {@code keys[s +
+     * 1] - 1} and to no others (flash-attention's {@code cu_seqlens_q} and {@code cu_seqlens_k}). Positions, offsets
+     * and ALiBi count within each sequence; mask, bias and results are laid out like the packed whole.
      *
      * @param queries sequences + 1 numbers, from 0 up to the query length
      * @param keys sequences + 1 numbers, from 0 up to the key length
@@ -228,8 +229,8 @@ public final class AttentionBuilder {
      * Adds {@code -slope * |position of the query - key|} to the scores after scale and softcap (Press et al., "Train
      * Short, Test Long: Attention with Linear Biases", 2022). Positions are as for causal and window.
      *
-     * @param slopes one for each query head, or [sequences, queryHeads] row-major with one for each batch row (or packed
-     *     sequence) and head; none for no ALiBi
+     * @param slopes one for each query head, or [sequences, queryHeads] row-major with one for each batch row (or
+     *     packed sequence) and head; none for no ALiBi
      * @return this
      * @throws IllegalArgumentException if one is NaN or infinite
      */
@@ -244,9 +245,9 @@ public final class AttentionBuilder {
     }
 
     /**
-     * Adds e^logit of each query head's learned logit to its softmax's denominator: an attention sink, that takes weight
-     * and gives nothing (Xiao et al., "Efficient Streaming Language Models with Attention Sinks", 2024; as a logit:
-     * gpt-oss, 2025). It is part of the log-sum-exp; scale, softcap, bias and masks do not touch it.
+     * Adds e^logit of each query head's learned logit to its softmax's denominator: an attention sink, that takes
+     * weight and gives nothing (Xiao et al., "Efficient Streaming Language Models with Attention Sinks", 2024; as a
+     * logit: gpt-oss, 2025). It is part of the log-sum-exp; scale, softcap, bias and masks do not touch it.
      *
      * @param logits one for each query head, −∞ for a head without; none for no sinks
      * @return this
@@ -263,7 +264,8 @@ public final class AttentionBuilder {
     }
 
     /**
-     * Asks for the softmax's weights [batch, heads, queryLength, keyLength], float32. They sum to 1 less the sink's part.
+     * Asks for the softmax's weights [batch, heads, queryLength, keyLength], float32. They sum to 1 less the sink's
+     * part.
      *
      * @param wanted false by default
      * @return this

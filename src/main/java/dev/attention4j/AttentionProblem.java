@@ -197,8 +197,8 @@ public record AttentionProblem(
     }
 
     /**
-     * One past the last key that causal, window, key lengths and packing let a query see; not above {@link #firstKey} if
-     * there is none.
+     * One past the last key that causal, window, key lengths and packing let a query see; not above {@link #firstKey}
+     * if there is none.
      *
      * @param batchRow from 0
      * @param query from 0

@@ -7,7 +7,8 @@ import java.util.Objects;
  * How an engine is opened; the defaults suit all but tests and benchmarks.
  *
  * @param plan one of {@link AttentionEngine#plans()}, or {@code auto} for the best that can do each call; on an OpenCL
- *     device a plan's tiles may follow, as in {@code rows:VECTOR_WIDTH=8,ROW_VECTORS=2,KEY_TILE=4,DIM_TILE=4,KEY_BLOCK=96}
+ *     device a plan's tiles may follow, as in {@code
+ *     rows:VECTOR_WIDTH=8,ROW_VECTORS=2,KEY_TILE=4,DIM_TILE=4,KEY_BLOCK=96}
  * @param threads threads of the engines that compute in Java; 0 for one per processor
  * @param maxScratchBytes the most device memory for intermediate results of one call; 0 for what the device allows
  * @param maxDeviceBytes the most memory that the engine takes on its device, the tensors of a call and those uploaded

@@ -16,6 +16,17 @@ final class HostMemory implements TensorMemory {
         this.byteSize = bytes.capacity();
     }
 
+    /** Refuses a caller's memory that OpenCL could not read as it lies. */
+    static void checkUsable(ByteBuffer bytes) {
+        if (!bytes.isDirect()) {
+            throw new IllegalArgumentException("bytes: a heap buffer; must be direct (ByteBuffer.allocateDirect)");
+        }
+        if (bytes.order() != ByteOrder.nativeOrder()) {
+            throw new IllegalArgumentException("bytes: order is " + bytes.order() + ", must be the native "
+                    + ByteOrder.nativeOrder() + " (bytes.order(ByteOrder.nativeOrder()))");
+        }
+    }
+
     static HostMemory allocate(int byteSize) {
         ByteBuffer raw = ByteBuffer.allocateDirect(Math.addExact(byteSize, ALIGNMENT));
         int misaligned = raw.alignmentOffset(0, ALIGNMENT);

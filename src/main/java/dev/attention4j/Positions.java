@@ -3,11 +3,11 @@ package dev.attention4j;
 import java.util.Arrays;
 
 /**
- * Where queries stand among the keys and which keys they may see by that: causal, window, key lengths and packing in one
- * place.
+ * Where queries stand among the keys and which keys they may see by that: causal, window, key lengths and packing in
+ * one place.
  *
- * <p>A sequence is a batch row, or one of the packed sequences of the only batch row. Query and key numbers count in the
- * whole tensors; only offsets count within a sequence.
+ * <p>A sequence is a batch row, or one of the packed sequences of the only batch row. Query and key numbers count in
+ * the whole tensors; only offsets count within a sequence.
  */
 final class Positions {
     private Positions() {}

@@ -1,6 +1,8 @@
 package dev.attention4j;
 
-/** An engine that does a layer's projections where it does attention, so that nothing between them leaves the device. */
+/**
+ * An engine that does a layer's projections where it does attention, so that nothing between them leaves the device.
+ */
 public interface ProjectingEngine extends AttentionEngine {
     /**
      * The projections on this engine.

@@ -10,9 +10,9 @@ import java.util.List;
  * attention's output [batch, heads, length, width] ── merge ──> output [batch, length, outputs]
  * }</pre>
  *
- * and both sums are those of a matrix product, float32, with the heads' axis put in place as results are stored, so that
- * no pass transposes anything. May be called from many threads. Results are new tensors where the projector computes;
- * whoever calls closes them.
+ * and both sums are those of a matrix product, float32, with the heads' axis put in place as results are stored, so
+ * that no pass transposes anything. May be called from many threads. Results are new tensors where the projector
+ * computes; whoever calls closes them.
  */
 public interface Projector {
     /** The weights of one projection where they are read from, held once for many calls. */
@@ -25,8 +25,8 @@ public interface Projector {
     /**
      * Brings weights to where they are read from.
      *
-     * @param kernel [inputs, heads, width], float32 on the host; one head for a projection that {@link #merge} is to do,
-     *     whose inputs are the widths of all heads
+     * @param kernel [inputs, heads, width], float32 on the host; one head for a projection that {@link #merge} is to
+     *     do, whose inputs are the widths of all heads
      * @param bias [heads, width], float32 on the host, or null for none
      * @return a copy, closed by the caller
      * @throws IllegalStateException if the projector's engine is closed

@@ -19,6 +19,17 @@ final class Shapes {
         return shape.clone();
     }
 
+    /** As {@link #checked}, for data that must fill the shape. */
+    static long[] checkedFor(int given, long... shape) {
+        long[] checked = checked(shape);
+        long expected = elementCount(checked);
+        if (given != expected) {
+            throw new IllegalArgumentException(
+                    "elements: " + given + " given, must be " + expected + " for shape " + text(checked));
+        }
+        return checked;
+    }
+
     static long elementCount(long... shape) {
         long count = 1;
         boolean empty = false;

@@ -51,7 +51,7 @@ public final class Tensor implements AutoCloseable {
      * @throws IllegalArgumentException if the number of elements is not the shape's
      */
     public static Tensor of(FloatBuffer elements, long... shape) {
-        Tensor tensor = zeros(DType.FLOAT32, checkedFor(elements.remaining(), shape));
+        Tensor tensor = zeros(DType.FLOAT32, Shapes.checkedFor(elements.remaining(), shape));
         tensor.floats().put(elements.duplicate());
         return tensor;
     }
@@ -65,7 +65,7 @@ public final class Tensor implements AutoCloseable {
      * @throws IllegalArgumentException if the number of elements is not the shape's
      */
     public static Tensor of(boolean[] elements, long... shape) {
-        Tensor tensor = zeros(DType.BOOL, checkedFor(elements.length, shape));
+        Tensor tensor = zeros(DType.BOOL, Shapes.checkedFor(elements.length, shape));
         ByteBuffer bytes = tensor.memory.toHost();
         for (int n = 0; n < elements.length; n++) {
             bytes.put(n, (byte) (elements[n] ? 1 : 0));
@@ -80,16 +80,11 @@ public final class Tensor implements AutoCloseable {
      * @param dtype the element type
      * @param shape the size of each axis
      * @return a tensor in host memory
-     * @throws IllegalArgumentException if the buffer is not direct, not in native order, or does not hold just the shape
+     * @throws IllegalArgumentException if the buffer is not direct, not in native order, or does not hold just the
+     *     shape
      */
     public static Tensor wrap(ByteBuffer bytes, DType dtype, long... shape) {
-        if (!bytes.isDirect()) {
-            throw new IllegalArgumentException("bytes: a heap buffer; must be direct (ByteBuffer.allocateDirect)");
-        }
-        if (bytes.order() != ByteOrder.nativeOrder()) {
-            throw new IllegalArgumentException("bytes: order is " + bytes.order() + ", must be the native "
-                    + ByteOrder.nativeOrder() + " (bytes.order(ByteOrder.nativeOrder()))");
-        }
+        HostMemory.checkUsable(bytes);
         long[] checked = Shapes.checked(shape);
         int expected = Shapes.hostBytes(dtype, checked);
         if (bytes.remaining() != expected) {
@@ -147,16 +142,6 @@ public final class Tensor implements AutoCloseable {
                     + " for shape " + Shapes.text(shape) + " of " + dtype);
         }
         return new Tensor(dtype, TensorLayout.rowMajor(shape), memory);
-    }
-
-    private static long[] checkedFor(int given, long... shape) {
-        long[] checked = Shapes.checked(shape);
-        long expected = Shapes.elementCount(checked);
-        if (given != expected) {
-            throw new IllegalArgumentException(
-                    "elements: " + given + " given, must be " + expected + " for shape " + Shapes.text(checked));
-        }
-        return checked;
     }
 
     // ---- what it is
@@ -340,27 +325,15 @@ public final class Tensor implements AutoCloseable {
 
     private Tensor copyAs(DType newType) {
         Tensor copy = zeros(newType, layout.shape);
-        ByteBuffer target = copy.memory.toHost();
-        ByteBuffer source = memory.toHost();
-        int sourceBytes = dtype.bytes();
-        int targetBytes = newType.bytes();
-        int[] position = {0};
-        if (newType == dtype && rank() > 0 && layout.strides[rank() - 1] == 1) {
-            int rowBytes = Math.toIntExact(size(-1) * sourceBytes);
-            layout.forEachRow(start -> {
-                target.put(position[0], source, Math.toIntExact(start * sourceBytes), rowBytes);
-                position[0] += rowBytes;
-            });
-        } else {
-            layout.forEachElement(at -> {
-                newType.write(target, position[0], dtype.read(source, Math.toIntExact(at * sourceBytes)));
-                position[0] += targetBytes;
-            });
-        }
+        elements().copyTo(newType, copy.memory.toHost());
         return copy;
     }
 
     // ---- read back
+
+    private TensorElements elements() {
+        return new TensorElements(dtype, layout, memory.toHost());
+    }
 
     /**
      * One element.
@@ -371,8 +344,7 @@ public final class Tensor implements AutoCloseable {
      * @throws IllegalStateException if the tensor is closed
      */
     public double get(long... index) {
-        long at = layout.position(index);
-        return dtype.read(memory.toHost(), Math.toIntExact(at * dtype.bytes()));
+        return elements().get(index);
     }
 
     /**
@@ -382,15 +354,7 @@ public final class Tensor implements AutoCloseable {
      * @throws IllegalStateException if the tensor is closed
      */
     public float[] toFloatArray() {
-        float[] elements = new float[Math.toIntExact(elementCount())];
-        ByteBuffer bytes = memory.toHost();
-        if (dtype == DType.FLOAT32 && isContiguous()) {
-            bytes.asFloatBuffer().get(Math.toIntExact(layout.offset), elements);
-            return elements;
-        }
-        int[] n = {0};
-        layout.forEachElement(at -> elements[n[0]++] = (float) dtype.read(bytes, Math.toIntExact(at * dtype.bytes())));
-        return elements;
+        return elements().toFloatArray();
     }
 
     /**
@@ -400,11 +364,7 @@ public final class Tensor implements AutoCloseable {
      * @throws IllegalStateException if the tensor is closed
      */
     public double[] toDoubleArray() {
-        double[] elements = new double[Math.toIntExact(elementCount())];
-        ByteBuffer bytes = memory.toHost();
-        int[] n = {0};
-        layout.forEachElement(at -> elements[n[0]++] = dtype.read(bytes, Math.toIntExact(at * dtype.bytes())));
-        return elements;
+        return elements().toDoubleArray();
     }
 
     /**
@@ -414,11 +374,7 @@ public final class Tensor implements AutoCloseable {
      * @throws IllegalStateException if the tensor is closed
      */
     public boolean[] toBooleanArray() {
-        boolean[] elements = new boolean[Math.toIntExact(elementCount())];
-        ByteBuffer bytes = memory.toHost();
-        int[] n = {0};
-        layout.forEachElement(at -> elements[n[0]++] = dtype.read(bytes, Math.toIntExact(at * dtype.bytes())) != 0);
-        return elements;
+        return elements().toBooleanArray();
     }
 
     /**

@@ -5,8 +5,8 @@ import java.util.Objects;
 import java.util.function.LongConsumer;
 
 /**
- * Where a tensor's elements lie in its memory: element [i, j, …] at offset + i · strides[0] + j · strides[1] + …, counted
- * in elements. What is a view of a tensor is another layout of the same memory. Immutable.
+ * Where a tensor's elements lie in its memory: element [i, j, …] at offset + i · strides[0] + j · strides[1] + …,
+ * counted in elements. What is a view of a tensor is another layout of the same memory. Immutable.
  */
 final class TensorLayout {
     final long[] shape;
@@ -117,7 +117,9 @@ final class TensorLayout {
         });
     }
 
-    /** Visits where the first element of each row (the last axis) lies, in row-major order; there is at least one axis. */
+    /**
+     * Visits where the first element of each row (the last axis) lies, in row-major order; there is at least one axis.
+     */
     void forEachRow(LongConsumer positions) {
         if (elementCount() == 0) {
             return;

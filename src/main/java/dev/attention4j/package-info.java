@@ -11,7 +11,7 @@
  * }</pre>
  *
  * <p>The data goes one way: query, key and value {@link dev.attention4j.Tensor}s and an {@link
- * dev.attention4j.Attention} (what) go into an {@link dev.attention4j.AttentionEngine} (where), which picks a plan (how)
- * and gives an {@link dev.attention4j.AttentionResult}.
+ * dev.attention4j.Attention} (what) go into an {@link dev.attention4j.AttentionEngine} (where), which picks a plan
+ * (how) and gives an {@link dev.attention4j.AttentionResult}.
  */
 package dev.attention4j;

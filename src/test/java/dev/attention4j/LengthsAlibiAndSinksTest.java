@@ -3,7 +3,6 @@ package dev.attention4j;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
-import dev.attention4j.RandomProblemsTest.Way;
 import java.util.Arrays;
 import java.util.List;
 import org.assertj.core.data.Offset;
@@ -18,11 +17,7 @@ class LengthsAlibiAndSinksTest {
     private static final Offset<Float> NEAR = within(2e-6f);
 
     static List<Way> ways() {
-        return RandomProblemsTest.ways();
-    }
-
-    private static AttentionEngine open(Way way) {
-        return way.open(TestEngines.options());
+        return Way.of(TestEngines.underTest());
     }
 
     /** Output and log-sum-exp as arrays. */
@@ -73,7 +68,7 @@ class LengthsAlibiAndSinksTest {
     @ParameterizedTest
     @MethodSource("ways")
     void byHandKeyLengthsAndBottomRight(Way way) {
-        try (AttentionEngine engine = open(way)) {
+        try (AttentionEngine engine = way.open()) {
             Tensor query = zeros(3, 1, 2, 4);
             Tensor key = Tensor.random(1, 3, 1, 4, 4);
             Tensor value = powers(3, 1, 4);
@@ -105,7 +100,7 @@ class LengthsAlibiAndSinksTest {
     @ParameterizedTest
     @MethodSource("ways")
     void byHandPackedSequences(Way way) {
-        try (AttentionEngine engine = open(way)) {
+        try (AttentionEngine engine = way.open()) {
             Tensor query = zeros(1, 1, 4, 4);
             Tensor key = Tensor.random(1, 1, 1, 5, 4);
             Tensor value = powers(1, 1, 5);
@@ -137,7 +132,7 @@ class LengthsAlibiAndSinksTest {
     @ParameterizedTest
     @MethodSource("ways")
     void byHandAlibi(Way way) {
-        try (AttentionEngine engine = open(way)) {
+        try (AttentionEngine engine = way.open()) {
             Tensor query = zeros(1, 2, 2, 4);
             Tensor key = Tensor.random(1, 1, 2, 3, 4);
             Tensor value = powers(1, 2, 3);
@@ -159,7 +154,7 @@ class LengthsAlibiAndSinksTest {
     @ParameterizedTest
     @MethodSource("ways")
     void byHandSinks(Way way) {
-        try (AttentionEngine engine = open(way)) {
+        try (AttentionEngine engine = way.open()) {
             Tensor query = zeros(2, 2, 1, 4);
             Tensor key = Tensor.random(1, 2, 2, 2, 4);
             Tensor value = powers(2, 2, 2);
@@ -217,7 +212,7 @@ class LengthsAlibiAndSinksTest {
         Tensor query = Tensor.random(1, 1, 4, 61, 20);
         Tensor key = Tensor.random(2, 1, 2, 106, 20);
         Tensor value = Tensor.random(3, 1, 2, 106, 24);
-        try (AttentionEngine engine = open(way)) {
+        try (AttentionEngine engine = way.open()) {
             for (int option = 0; option < perSequence(-1).size(); option++) {
                 Attention packed = perSequence(-1)
                         .get(option)
@@ -253,7 +248,7 @@ class LengthsAlibiAndSinksTest {
         Tensor value = Tensor.random(3, 4, 2, 40, 24);
         poison(key, lengths);
         poison(value, lengths);
-        try (AttentionEngine engine = open(way)) {
+        try (AttentionEngine engine = way.open()) {
             for (AttentionBuilder option : List.of(
                     Attention.builder(),
                     Attention.builder().causal(Alignment.BOTTOM_RIGHT),
@@ -304,7 +299,7 @@ class LengthsAlibiAndSinksTest {
             for (int n = 0; n < bias.length; n++) {
                 bias[n] = -slopes[n / 37 / 17] * Math.abs(n / 37 % 17 + offset - n % 37);
             }
-            try (AttentionEngine engine = open(way)) {
+            try (AttentionEngine engine = way.open()) {
                 Numbers want = attend(
                         engine,
                         query,
@@ -335,7 +330,7 @@ class LengthsAlibiAndSinksTest {
         float[] bias = new float[2 * (keys + 1)];
         bias[keys] = sinks[0];
         bias[2 * keys + 1] = sinks[1];
-        try (AttentionEngine engine = open(way)) {
+        try (AttentionEngine engine = way.open()) {
             Numbers want = attend(engine, query, key, value, Attention.builder().bias(Tensor.of(bias, 2, 1, keys + 1)));
             Numbers got = attend(
                     engine,

@@ -3,7 +3,6 @@ package dev.attention4j;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.attention4j.conformance.problems.RandomProblem;
-import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -14,42 +13,26 @@ class RandomProblemsTest {
     private static final int ALONE = 25;
     private static final int COMBINED = 300;
 
-    /** Emulators build kernels slowly; theirs are fewer problems, not other ones, unless {@code -Dgrid=full} is given. */
+    /**
+     * Emulators build kernels slowly; theirs are fewer problems, not other ones, unless {@code -Dgrid=full} is given.
+     */
     private static final int ALONE_ON_EMULATOR = 1;
 
     private static final int COMBINED_ON_EMULATOR = 12;
 
-    /** An engine and one of its plans. */
-    record Way(EngineInfo info, String plan) {
-        boolean isSlow() {
-            return info.kind() == EngineInfo.Kind.EMULATOR && !"full".equals(System.getProperty("grid"));
-        }
-
-        AttentionEngine open(EngineOptions options) {
-            return AttentionEngine.open(info.id(), options.withPlan(plan));
-        }
-
-        @Override
-        public String toString() {
-            return info.id() + " " + plan;
-        }
+    static List<Way> ways() {
+        return Way.of(TestEngines.underTest());
     }
 
-    static List<Way> ways() {
-        List<Way> ways = new ArrayList<>();
-        for (EngineInfo info : TestEngines.underTest()) {
-            try (AttentionEngine engine = TestEngines.open(info)) {
-                engine.plans().forEach(plan -> ways.add(new Way(info, plan)));
-            }
-        }
-        return ways;
+    private static boolean isSlow(Way way) {
+        return way.info().kind() == EngineInfo.Kind.EMULATOR && !"full".equals(System.getProperty("grid"));
     }
 
     @ParameterizedTest
     @MethodSource("ways")
     void eachOptionAlone(Way way) {
-        int problems = way.isSlow() ? ALONE_ON_EMULATOR : ALONE;
-        try (AttentionEngine engine = way.open(TestEngines.options())) {
+        int problems = isSlow(way) ? ALONE_ON_EMULATOR : ALONE;
+        try (AttentionEngine engine = way.open()) {
             for (int option = 0; option < OPTIONS; option++) {
                 for (int n = 0; n < problems; n++) {
                     check(engine, RandomProblem.draw(1000L * option + n, option));
@@ -61,9 +44,9 @@ class RandomProblemsTest {
     @ParameterizedTest
     @MethodSource("ways")
     void randomCombinations(Way way) {
-        int problems = way.isSlow() ? COMBINED_ON_EMULATOR : COMBINED;
+        int problems = isSlow(way) ? COMBINED_ON_EMULATOR : COMBINED;
         // Scratch for few rows at a time, in every third problem, so that blocks of slices and of queries are walked.
-        try (AttentionEngine engine = way.open(TestEngines.options());
+        try (AttentionEngine engine = way.open();
                 AttentionEngine small = way.open(TestEngines.options().withMaxScratchBytes(1200))) {
             int computed = 0;
             for (int n = 0; n < problems; n++) {
@@ -75,14 +58,14 @@ class RandomProblemsTest {
 
     /** For what has nothing to do with a compiler: emulators take half a minute to build what it takes. */
     static List<Way> quickWays() {
-        return ways().stream().filter(way -> !way.isSlow()).toList();
+        return ways().stream().filter(way -> !isSlow(way)).toList();
     }
 
     /** Large scores: slopes of ALiBi and log-sum-exps that were rounded once more than by plain float code. */
     @ParameterizedTest
     @MethodSource("quickWays")
     void problemsThatWereWrongOnce(Way way) {
-        try (AttentionEngine engine = way.open(TestEngines.options())) {
+        try (AttentionEngine engine = way.open()) {
             for (long seed : new long[] {100_485, 100_833}) {
                 check(engine, RandomProblem.draw(seed));
             }

@@ -8,7 +8,9 @@ import java.io.PrintWriter;
 import java.util.ArrayList;
 import java.util.List;
 
-/** Outcomes as they come in: a bar while they do, a line for each failure at once where there is no bar, else after it. */
+/**
+ * Outcomes as they come in: a bar while they do, a line for each failure at once where there is no bar, else after it.
+ */
 final class ConformanceRecord implements SuiteRun.Listener, AutoCloseable {
     private final String title;
     private final List<EngineInfo> engines;

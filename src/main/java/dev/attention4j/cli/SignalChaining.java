@@ -32,8 +32,9 @@ public final class SignalChaining {
     /**
      * Runs this program, as it was started, in a JVM with libjsig, and waits for it.
      *
-     * @return its exit code; empty if this JVM is to do the work: no driver that replaces signal handlers is registered,
-     *     libjsig is preloaded already, there is none, or a debugger is attached, of which there can be but one
+     * @return its exit code; empty if this JVM is to do the work: no driver that replaces signal handlers is
+     *     registered, libjsig is preloaded already, there is none, or a debugger is attached, of which there can be but
+     *     one
      */
     public static OptionalInt runAgain() {
         if (!SignalHandlers.areReplaced() || !Files.isReadable(COMMAND_LINE)) {

@@ -18,8 +18,8 @@ import java.util.List;
  *   <li>{@code alignment}: {@code "TOP_LEFT"} or {@code "BOTTOM_RIGHT"}, of causal, window and ALiBi
  *   <li>{@code offsets}: a whole number, or one for each batch row or packed sequence, instead of an alignment
  *   <li>{@code keyLengths}: a whole number, or one for each batch row
- *   <li>{@code cumulativeQueryLengths} and {@code cumulativeKeyLengths}: where each packed sequence begins, and behind the
- *       last where it ends
+ *   <li>{@code cumulativeQueryLengths} and {@code cumulativeKeyLengths}: where each packed sequence begins, and behind
+ *   the last where it ends
  *   <li>{@code alibiSlopes}: a number for each query head, or for each of them in each sequence
  *   <li>{@code sinks}: a number for each query head; the text {@code "-inf"} for one without
  * </ul>

@@ -9,8 +9,8 @@ import java.util.Objects;
  * @param engine the engine's id, as in {@link dev.attention4j.EngineInfo#id()}
  * @param plan the plan that computed it, several joined by {@code +}; the one asked for where nothing was computed
  * @param status passed, failed or skipped
- * @param maxError the largest |got − want| over all outputs; infinite where one is NaN or infinite and the other is not;
- *     NaN where nothing was compared
+ * @param maxError the largest |got − want| over all outputs; infinite where one is NaN or infinite and the other is
+ *     not; NaN where nothing was compared
  * @param detail of a failure: which output, where, got and want, or what was thrown; of a skip: why; of a pass: what
  *     could not be checked, mostly empty
  */

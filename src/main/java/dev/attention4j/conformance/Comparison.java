@@ -9,7 +9,8 @@ import java.util.Locale;
  * One output against what is wanted.
  *
  * @param passed whether type and shape are as wanted and every element is within the tolerance
- * @param maxError the largest |got − want|, infinite where one is not finite and the other differs; NaN for a wrong type or shape
+ * @param maxError the largest |got − want|, infinite where one is not finite and the other differs; NaN for a wrong
+ *     type or shape
  * @param detail of a failure: how many elements, and the worst; else empty
  */
 record Comparison(boolean passed, double maxError, String detail) {

@@ -88,8 +88,8 @@ public final class ConformanceSuite {
      *
      * @param cases what to run
      * @param engines where
-     * @param plan {@link EngineOptions#AUTO}, the name of a plan (engines that have no such plan are left out), or {@link
-     *     #ALL_PLANS}
+     * @param plan {@link EngineOptions#AUTO}, the name of a plan (engines that have no such plan are left out), or
+     *     {@link #ALL_PLANS}
      * @param options how engines are opened, but for the plan
      * @return ready
      * @throws IllegalArgumentException if there are no cases or no engines, or no engine has the plan

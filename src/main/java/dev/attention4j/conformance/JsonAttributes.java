@@ -11,7 +11,9 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 
-/** JSON in a case's metadata: a flat object of attributes, read by name and type, with refusals that name the attribute. */
+/**
+ * JSON in a case's metadata: a flat object of attributes, read by name and type, with refusals that name the attribute.
+ */
 final class JsonAttributes {
     /** JSON has no infinities. */
     private static final String MINUS_INFINITY = "-inf";

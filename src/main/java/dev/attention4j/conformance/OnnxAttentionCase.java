@@ -16,12 +16,12 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * A case of the op {@code onnx.Attention}, understood: a node of the ONNX standard's operator, what goes in and what must
- * come out.
+ * A case of the op {@code onnx.Attention}, understood: a node of the ONNX standard's operator, what goes in and what
+ * must come out.
  *
  * <p>Its metadata are {@code opset}; {@code attributes}, the node's, as a JSON object; and {@code inputs} and {@code
- * outputs}, JSON arrays of names in the operator's order, where an empty one is not there. A tensor is named {@code input.}
- * or {@code output.} and that name.
+ * outputs}, JSON arrays of names in the operator's order, where an empty one is not there. A tensor is named {@code
+ * input.} or {@code output.} and that name.
  *
  * @param name the case's own name
  * @param node the attributes, but for the scores

@@ -9,8 +9,8 @@ import java.util.List;
 import java.util.stream.IntStream;
 
 /**
- * Projections in plain Java float on all cores, for every engine that has none of its own. Inputs and results are on the
- * host. Any number of threads changes no bit of a result.
+ * Projections in plain Java float on all cores, for every engine that has none of its own. Inputs and results are on
+ * the host. Any number of threads changes no bit of a result.
  */
 public final class CpuProjector implements Projector {
     /** Enough rows for a task that each panel of a kernel is read from the cache for most of them. */

@@ -4,8 +4,8 @@ package dev.attention4j.cpu;
  * e to the power of numbers that are 0 or less, and tanh, in float.
  *
  * <p>{@code Math.exp} works on one double at a time. Here x is split into k·ln 2 + f, and e^f is a polynomial of degree
- * 7 (the coefficients of {@code expf} in the Cephes library, S. Moshier): within 2 units in the last place. HotSpot makes
- * vector instructions of the first loop; only the last step, times 2^k, goes one by one.
+ * 7 (the coefficients of {@code expf} in the Cephes library, S. Moshier): within 2 units in the last place. HotSpot
+ * makes vector instructions of the first loop; only the last step, times 2^k, goes one by one.
  */
 @SuppressWarnings("FloatingPointLiteralPrecision") // The digits are those of the source; the compiler rounds them.
 final class Exp {
@@ -19,7 +19,8 @@ final class Exp {
     private static final float LN2_LOW = -2.12194440e-4f;
     /**
      * 1.5 · 2^23: a float this large has no fraction bits, so adding it rounds to an integer, and the sum's last bits
-     * are that integer. To cast a float to an int takes three times as long, for Java wants more of it than processors do.
+     * are that integer. To cast a float to an int takes three times as long, for Java wants more of it than processors
+     * do.
      */
     private static final float ROUND = 12582912f;
 

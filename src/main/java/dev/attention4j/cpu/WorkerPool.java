@@ -36,10 +36,11 @@ final class WorkerPool implements AutoCloseable {
     }
 
     /**
-     * Runs tasks 0 to count − 1, each once, and returns when all are done. What one throws is thrown here, and tasks not
-     * begun by then are left out.
+     * Runs tasks 0 to count − 1, each once, and returns when all are done. What one throws is thrown here, and tasks
+     * not begun by then are left out.
      *
-     * @param worker makes what runs tasks; called once on each thread that takes part, so that it may own scratch memory
+     * @param worker makes what runs tasks; called once on each thread that takes part, so that it may own scratch
+     *     memory
      */
     void run(int count, Supplier<IntConsumer> worker) {
         Job job = new Job(count, worker);

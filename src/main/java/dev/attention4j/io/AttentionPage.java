@@ -15,8 +15,8 @@ import java.util.Map;
 import java.util.Objects;
 
 /**
- * Who attends to whom, as one HTML file for a browser: a heat map for each head of each layer, tokens along both axes. The
- * page may show several texts, one at a time. The file needs no other and loads nothing from anywhere.
+ * Who attends to whom, as one HTML file for a browser: a heat map for each head of each layer, tokens along both axes.
+ * The page may show several texts, one at a time. The file needs no other and loads nothing from anywhere.
  */
 public final class AttentionPage {
     private static final String TEMPLATE = "attention_page.html";

@@ -33,10 +33,10 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * Reads the data sets of an HDF5 file by jHDF's parts; with {@link Hdf5Storage} the one class that knows jHDF, so that the
- * library loads without it. The file may come from anybody. What Keras never writes, and what would let a small file ask
- * for much memory, is refused: data sets in chunks (and so compressed), data sets that share their bytes, groups indexed
- * for thousands of members.
+ * Reads the data sets of an HDF5 file by jHDF's parts; with {@link Hdf5Storage} the one class that knows jHDF, so that
+ * the library loads without it. The file may come from anybody. What Keras never writes, and what would let a small
+ * file ask for much memory, is refused: data sets in chunks (and so compressed), data sets that share their bytes,
+ * groups indexed for thousands of members.
  */
 final class Hdf5Reader {
     /** Keras nests layers in models in models; a damaged file may nest without end. */

@@ -7,9 +7,9 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 
 /**
- * The bytes of an HDF5 file, of which only so much may be read as an honest file needs. jHDF follows whatever address it
- * finds: in a hostile file of a few hundred bytes tables may point to tables in a circle, or each twice to the next, and
- * reading them ends after years or when all memory is taken. All that jHDF reads goes through here, and is counted.
+ * The bytes of an HDF5 file, of which only so much may be read as an honest file needs. jHDF follows whatever address
+ * it finds: in a hostile file of a few hundred bytes tables may point to tables in a circle, or each twice to the next,
+ * and reading them ends after years or when all memory is taken. All that jHDF reads goes through here, and is counted.
  */
 final class Hdf5Storage extends HdfInMemoryByteBuffer {
     /** In Keras's files each byte is read less than twice; those with the least data have the most to read about it. */

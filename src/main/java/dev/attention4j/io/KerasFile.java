@@ -17,8 +17,8 @@ import java.util.zip.ZipException;
 import java.util.zip.ZipFile;
 
 /**
- * The weights in a file that Keras 3 saved: {@code .weights.h5}, or {@code .keras}, a zip with one of the former inside.
- * Reading needs jHDF ({@code io.jhdf:jhdf}) on the class path, which is an optional dependency of this library.
+ * The weights in a file that Keras 3 saved: {@code .weights.h5}, or {@code .keras}, a zip with one of the former
+ * inside. Reading needs jHDF ({@code io.jhdf:jhdf}) on the class path, which is an optional dependency of this library.
  */
 public final class KerasFile {
     /** The dependency, as an error names it. */

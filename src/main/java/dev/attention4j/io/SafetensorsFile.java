@@ -6,7 +6,10 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
 
-/** What a safetensors file holds: named tensors in host memory, and named strings. Immutable but for the tensors' elements. */
+/**
+ * What a safetensors file holds: named tensors in host memory, and named strings. Immutable but for the tensors'
+ * elements.
+ */
 public final class SafetensorsFile {
     private final String name;
     private final Map<String, Tensor> tensors;

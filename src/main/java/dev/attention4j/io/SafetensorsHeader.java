@@ -23,7 +23,9 @@ record SafetensorsHeader(List<Entry> entries, Map<String, String> metadata) {
 
     static final String METADATA = "__metadata__";
 
-    /** In the order in which the reference implementation writes them, larger elements first, so that all are aligned. */
+    /**
+     * In the order in which the reference implementation writes them, larger elements first, so that all are aligned.
+     */
     private static final Map<String, DType> DTYPES = new LinkedHashMap<>();
 
     static {

@@ -19,8 +19,8 @@ import java.util.concurrent.locks.ReadWriteLock;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
 
 /**
- * What the attention layers have in common: inputs are projected into heads, an engine computes their attention, and the
- * heads are projected together.
+ * What the attention layers have in common: inputs are projected into heads, an engine computes their attention, and
+ * the heads are projected together.
  *
  * <p>A layer is on one engine, which the caller opens and closes; the layer's weights are brought there once, and given
  * back when it is closed. It may be called from many threads. A layer that is called before it has weights makes them
@@ -202,8 +202,8 @@ public abstract sealed class AttentionLayer implements AutoCloseable permits Mul
      * Takes weights, instead of those that are there, if any; waits for calls under way.
      *
      * @param weights every weight of this layer, and no other
-     * @throws IllegalArgumentException if a weight is missing, is not one of this layer's, or has a wrong shape; names it
-     *     and lists what there is
+     * @throws IllegalArgumentException if a weight is missing, is not one of this layer's, or has a wrong shape; names
+     *     it and lists what there is
      * @throws IllegalStateException if the layer is closed
      */
     public final void load(LayerWeights weights) {
@@ -278,7 +278,9 @@ public abstract sealed class AttentionLayer implements AutoCloseable permits Mul
         }
     }
 
-    /** Waits for calls under way and gives the weights' memory back; the engine stays open. Closing again does nothing. */
+    /**
+     * Waits for calls under way and gives the weights' memory back; the engine stays open. Closing again does nothing.
+     */
     @Override
     public final void close() {
         Lock alone = lock.writeLock();

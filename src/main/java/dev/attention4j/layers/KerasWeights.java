@@ -14,8 +14,8 @@ import java.util.regex.Pattern;
 
 /**
  * Where Keras 3 keeps an attention layer's weights: {@code <layer>/query_dense/vars/0} is the query's kernel and {@code
- * .../1} its bias, and so for {@code key_dense}, {@code value_dense}, {@code output_dense} and {@code gate_dense}. Keras
- * names these groups after the layer's attributes, so that those which have no public property (all of
+ * .../1} its bias, and so for {@code key_dense}, {@code value_dense}, {@code output_dense} and {@code gate_dense}.
+ * Keras names these groups after the layer's attributes, so that those which have no public property (all of
  * GroupQueryAttention's, and the gate) keep their leading underscore.
  */
 final class KerasWeights {

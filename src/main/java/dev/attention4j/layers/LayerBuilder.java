@@ -33,8 +33,8 @@ public abstract sealed class LayerBuilder<B extends LayerBuilder<B>>
     abstract B self();
 
     /**
-     * Sets the share of weights that training drops. It is inactive in inference, and this library does inference: it is
-     * taken so that a configuration can be given as it is.
+     * Sets the share of weights that training drops. It is inactive in inference, and this library does inference: it
+     * is taken so that a configuration can be given as it is.
      *
      * @param rate 0 to 1; 0 by default
      * @return this

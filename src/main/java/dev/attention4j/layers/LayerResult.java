@@ -3,8 +3,8 @@ package dev.attention4j.layers;
 import dev.attention4j.Tensor;
 
 /**
- * What a layer gives: the output, and the scores if they were asked for. They are where the query was. Closing the result
- * closes its tensors.
+ * What a layer gives: the output, and the scores if they were asked for. They are where the query was. Closing the
+ * result closes its tensors.
  */
 public final class LayerResult implements AutoCloseable {
     private final Tensor output;
@@ -29,8 +29,8 @@ public final class LayerResult implements AutoCloseable {
     /**
      * The softmax's weights: who attends to whom. Each row sums to 1, or is 0 where no key may be attended to.
      *
-     * @return [batch, heads, queryLength, keyLength], float32; with several attention axes, each length is as many axes,
-     *     and axes that are not attended over come after batch
+     * @return [batch, heads, queryLength, keyLength], float32; with several attention axes, each length is as many
+     *     axes, and axes that are not attended over come after batch
      * @throws IllegalStateException if they were not asked for
      */
     public Tensor scores() {

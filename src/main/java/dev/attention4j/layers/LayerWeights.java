@@ -44,7 +44,9 @@ public final class LayerWeights {
         this.held = List.copyOf(names);
     }
 
-    /** As the constructor, for tensors that a file holds: what is of another type is the file's fault, not the caller's. */
+    /**
+     * As the constructor, for tensors that a file holds: what is of another type is the file's fault, not the caller's.
+     */
     static LayerWeights ofFile(
             String file, Map<String, Tensor> tensors, UnaryOperator<String> nameInFile, Iterable<String> held)
             throws FileFormatException {
@@ -142,15 +144,15 @@ public final class LayerWeights {
     /**
      * Weights of PyTorch's {@code nn.MultiheadAttention} from a safetensors file: {@code in_proj_weight}, or {@code
      * q_proj_weight}, {@code k_proj_weight} and {@code v_proj_weight} where the widths differ, {@code in_proj_bias},
-     * {@code out_proj.weight} and {@code out_proj.bias}. The layer to take them has as many heads, and keyDim = embedding
-     * ÷ heads. (In that module's masks, true = ignore; in this library's, true = attend.)
+     * {@code out_proj.weight} and {@code out_proj.bias}. The layer to take them has as many heads, and keyDim =
+     * embedding ÷ heads. (In that module's masks, true = ignore; in this library's, true = attend.)
      *
      * @param path a file
      * @param prefix what the names begin with: {@code encoder.layers.0.self_attn.}, say; empty for nothing
      * @param heads the module's {@code num_heads}, which its weights do not show
      * @return the weights, copied into Keras's shapes
-     * @throws FileFormatException if it is damaged, or a weight is missing, unknown, wrongly shaped or of no float type;
-     *     names it
+     * @throws FileFormatException if it is damaged, or a weight is missing, unknown, wrongly shaped or of no float
+     *     type; names it
      * @throws IOException if it cannot be read
      */
     public static LayerWeights torch(Path path, String prefix, int heads) throws IOException {

@@ -91,8 +91,8 @@ public final class MultiHeadAttention extends AttentionLayer {
         }
 
         /**
-         * Sets which of the inputs' axes are attended over, for inputs with more axes than [batch, length, features]. The
-         * others are as the batch: each of their positions by itself.
+         * Sets which of the inputs' axes are attended over, for inputs with more axes than [batch, length, features].
+         * The others are as the batch: each of their positions by itself.
          *
          * @param axes 1 to the last but one, or negative, counted from the end; all of these unless set
          * @return this

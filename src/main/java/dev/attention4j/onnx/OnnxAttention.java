@@ -23,13 +23,13 @@ import java.util.Optional;
  * }
  * }</pre>
  *
- * <p>The standard's order is the library's: scale · query · keyᵀ, softcap, + mask, softmax, · value. Causal and windows go
- * by positions: without a cache query i stands at key i; with a past, at key i + the past's length; with {@code
- * nonpad_kv_seqlen}, the last query stands at the last of these keys. A row that may attend to nothing gives zeros, as the
- * standard says since opset 24.
+ * <p>The standard's order is the library's: scale · query · keyᵀ, softcap, + mask, softmax, · value. Causal and windows
+ * go by positions: without a cache query i stands at key i; with a past, at key i + the past's length; with {@code
+ * nonpad_kv_seqlen}, the last query stands at the last of these keys. A row that may attend to nothing gives zeros, as
+ * the standard says since opset 24.
  *
- * <p>Where value has another type than query and key, all is computed as float32. The oracle excepted, engines compute in
- * float32 whatever {@code softmax_precision} says.
+ * <p>Where value has another type than query and key, all is computed as float32. The oracle excepted, engines compute
+ * in float32 whatever {@code softmax_precision} says.
  */
 public final class OnnxAttention {
     final boolean causal;

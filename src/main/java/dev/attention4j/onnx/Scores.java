@@ -11,8 +11,8 @@ import java.util.stream.IntStream;
  * The scores as far as a step, in float32, by plain Java on all cores.
  *
  * <p>Keys are transposed once for each key/value head, so that the innermost loop runs along keys, which HotSpot makes
- * vectors of, and one read of a key serves a few queries. It does so only where each row is an array of its own, and for
- * no more of them than here.
+ * vectors of, and one read of a key serves a few queries. It does so only where each row is an array of its own, and
+ * for no more of them than here.
  */
 final class Scores {
     /** Queries that share the read of a key. */

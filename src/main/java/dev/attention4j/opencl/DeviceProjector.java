@@ -14,8 +14,8 @@ import java.util.Arrays;
 import java.util.List;
 
 /**
- * Projections on an engine's device. Inputs are read where they are, or brought there; results are tensors of the engine,
- * so that what is split, attended and merged never leaves the device.
+ * Projections on an engine's device. Inputs are read where they are, or brought there; results are tensors of the
+ * engine, so that what is split, attended and merged never leaves the device.
  */
 final class DeviceProjector implements Projector {
     private final OpenClEngine engine;
@@ -72,7 +72,7 @@ final class DeviceProjector implements Projector {
     private record Source(DType dtype, int batch, int heads, int length, int width) {
         /** Refuses a type that kernels do not read. */
         Source {
-            if (dtype != DType.FLOAT32 && dtype != DType.FLOAT16 && dtype != DType.BFLOAT16) {
+            if (!dtype.isAttentionStorage()) {
                 throw new IllegalArgumentException("input: " + dtype + ", must be float32, float16 or bfloat16");
             }
         }

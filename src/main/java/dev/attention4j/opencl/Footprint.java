@@ -12,8 +12,8 @@ import java.util.List;
 import java.util.stream.Collectors;
 
 /**
- * The device memory that a call takes beside what is on the device already, buffer by buffer, as {@link Transfers} makes
- * them. What the device shares with the host counts too: there it is no less limited.
+ * The device memory that a call takes beside what is on the device already, buffer by buffer, as {@link Transfers}
+ * makes them. What the device shares with the host counts too: there it is no less limited.
  */
 final class Footprint {
     private record Buffer(String name, long bytes) {}

@@ -3,6 +3,7 @@ package dev.attention4j.opencl;
 import dev.attention4j.Tensor;
 import dev.attention4j.opencl.runtime.ClBuffer;
 import dev.attention4j.opencl.runtime.ClEvent;
+import java.lang.ref.Reference;
 import java.util.List;
 
 /**
@@ -29,7 +30,7 @@ record PendingCall<T>(
         } finally {
             done.close();
             shared.forEach(ClBuffer::close);
-            java.lang.ref.Reference.reachabilityFence(alive);
+            Reference.reachabilityFence(alive);
         }
         return result;
     }

@@ -19,8 +19,8 @@ import java.util.Optional;
 import java.util.Set;
 
 /**
- * Picks the plan for a problem and its tunables: what the caller asks for, else what was tuned for the device, else what
- * suits the device's class. Tunables that do not fit make way for the next smaller.
+ * Picks the plan for a problem and its tunables: what the caller asks for, else what was tuned for the device, else
+ * what suits the device's class. Tunables that do not fit make way for the next smaller.
  *
  * <p>Called under the engine's lock: whether tunables fit may be found out by building a kernel.
  */
@@ -210,8 +210,8 @@ final class Planner {
     }
 
     /**
-     * What is worth timing: of each plan that may be taken and can do the problem, first what it would take itself, then
-     * its candidates as far as they fit.
+     * What is worth timing: of each plan that may be taken and can do the problem, first what it would take itself,
+     * then its candidates as far as they fit.
      *
      * @return first of all what {@link #choose} picks
      */

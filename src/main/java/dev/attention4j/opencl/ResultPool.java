@@ -12,8 +12,8 @@ import java.util.HashMap;
 import java.util.Map;
 
 /**
- * Host memory for results, kept for the next call where a result was closed: new memory is cleared by the system page by
- * page and once more by Java, which takes longer than many an attention.
+ * Host memory for results, kept for the next call where a result was closed: new memory is cleared by the system page
+ * by page and once more by Java, which takes longer than many an attention.
  *
  * <p>Only memory that nobody can still see is used again: once {@link TensorMemory#toHost()} gave it out, it is left to
  * the garbage collector. Not cleared: kernels write all of a result.

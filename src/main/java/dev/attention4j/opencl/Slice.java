@@ -7,10 +7,11 @@ import dev.attention4j.Tensor;
 import java.util.Arrays;
 
 /**
- * A part of a call that is a call of its own: some batch rows, of one batch row some heads, or of one head some queries;
- * its results are one after another in the results of the whole. The heads are whole groups, or of one group.
+ * A part of a call that is a call of its own: some batch rows, of one batch row some heads, or of one head some
+ * queries; its results are one after another in the results of the whole. The heads are whole groups, or of one group.
  *
- * <p>Tensors are views of the whole's. Each query sees the keys that it sees in the whole, and stands where it stands there.
+ * <p>Tensors are views of the whole's. Each query sees the keys that it sees in the whole, and stands where it stands
+ * there.
  *
  * @param firstBatchRow of the whole
  * @param batchRows how many

@@ -8,8 +8,8 @@ import java.util.function.Predicate;
 
 /**
  * Cuts a call that is too large for its device into slices that fit, one after another: over the batch, else over the
- * key/value heads of a batch row, else over the query heads of a key/value head, else over the queries of a head. Keys are
- * never cut.
+ * key/value heads of a batch row, else over the query heads of a key/value head, else over the queries of a head. Keys
+ * are never cut.
  */
 final class Slices {
     /** Fewer queries of a head than this leave work-items of a tile idle. */

@@ -178,8 +178,8 @@ final class Transfers {
     }
 
     /**
-     * Enqueues the ways back, once kernels are enqueued, and gives the pool its buffers: the queue is in order, so the next
-     * user's commands, which may be this call's own, come later.
+     * Enqueues the ways back, once kernels are enqueued, and gives the pool its buffers: the queue is in order, so the
+     * next user's commands, which may be this call's own, come later.
      */
     void enqueueResults() {
         afterKernels.forEach(Runnable::run);

@@ -8,8 +8,8 @@ import java.util.Locale;
  * How far one tensor of a result is from the oracle, and how far plain float code is.
  *
  * @param what output, weights or log-sum-exp
- * @param error the largest |got − oracle|; infinite where only one of the two is infinite or a row that sees no key is not
- *     what it must be; NaN if a number is NaN
+ * @param error the largest |got − oracle|; infinite where only one of the two is infinite or a row that sees no key is
+ *     not what it must be; NaN if a number is NaN
  * @param plainError the same of {@link PlainFloatAttention}, stored in the same type
  * @param worst where it is largest, for people; empty if that is not known
  */

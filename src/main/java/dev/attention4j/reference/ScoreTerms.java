@@ -3,7 +3,10 @@ package dev.attention4j.reference;
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.Tensor;
 
-/** What is added to the scores of one problem and what they are limited to, read by [batch, head, query, key] whatever they broadcast from. */
+/**
+ * What is added to the scores of one problem and what they are limited to, read by [batch, head, query, key] whatever
+ * they broadcast from.
+ */
 final class ScoreTerms {
     private final AttentionProblem problem;
     private final boolean[] mask;

@@ -4,6 +4,9 @@ import dev.attention4j.AttentionProblem;
 import dev.attention4j.AttentionResult;
 import dev.attention4j.EngineInfo;
 import dev.attention4j.Tensor;
+import dev.attention4j.conformance.problems.Inputs;
+import dev.attention4j.conformance.problems.RowSample;
+import dev.attention4j.opencl.OpenClEngine;
 import dev.attention4j.opencl.plan.Variant;
 import java.util.List;
 import java.util.Optional;
@@ -11,10 +14,10 @@ import java.util.Optional;
 /** An attention on an OpenCL device, by plans and their tilings. */
 final class AttentionWorkbench implements Workbench {
     private final AttentionProblem problem;
+    private final Inputs onHost;
+    private final RowSample oracle;
     private final EnginePair engines;
-    private final Tensor[] onHost;
-    private final Tensor[] onDevice = new Tensor[3];
-    private final SampledOracle oracle;
+    private final Inputs onDevice;
 
     /**
      * Opens engines and draws the inputs.
@@ -24,25 +27,24 @@ final class AttentionWorkbench implements Workbench {
      */
     AttentionWorkbench(EngineInfo info, String plan, AttentionProblem problem) {
         this.problem = problem;
-        onHost = new Tensor[] {
-            random(1, problem, problem.queryHeads(), problem.queryLength(), problem.headDim()),
-            random(2, problem, problem.keyValueHeads(), problem.keyLength(), problem.headDim()),
-            random(3, problem, problem.keyValueHeads(), problem.keyLength(), problem.valueDim())
-        };
-        oracle = SampledOracle.ofAttention(problem, onHost[0], onHost[1], onHost[2], ORACLE_FLOPS);
+        onHost = Inputs.of(problem);
+        oracle = new RowSample(onHost, ORACLE_FLOPS);
         engines = EnginePair.open(info, plan);
         try {
-            for (int n = 0; n < onHost.length; n++) {
-                onDevice[n] = engines.timed().upload(onHost[n]);
-            }
+            onDevice = new Inputs(
+                    upload(onHost.query()), upload(onHost.key()), upload(onHost.value()), onHost.attention());
         } catch (RuntimeException | Error e) {
             engines.close();
             throw e;
         }
     }
 
-    private static Tensor random(long seed, AttentionProblem problem, int heads, int length, int width) {
-        return Tensor.random(seed, problem.batch(), heads, length, width).to(problem.dtype());
+    private Tensor upload(Tensor tensor) {
+        return engines.timed().upload(tensor);
+    }
+
+    private static AttentionResult attend(OpenClEngine engine, Inputs inputs, Variant variant) {
+        return engine.attend(inputs.query(), inputs.key(), inputs.value(), inputs.attention(), variant);
     }
 
     @Override
@@ -52,17 +54,14 @@ final class AttentionWorkbench implements Workbench {
 
     @Override
     public Optional<String> objection(Variant variant) {
-        try (AttentionResult result =
-                engines.checked().attend(onHost[0], onHost[1], onHost[2], problem.attention(), variant)) {
-            return oracle.objection(result.output().toFloatArray());
+        try (AttentionResult result = attend(engines.checked(), onHost, variant)) {
+            return oracle.objection(result);
         }
     }
 
     @Override
     public void run(Variant variant) {
-        engines.timed()
-                .attend(onDevice[0], onDevice[1], onDevice[2], problem.attention(), variant)
-                .close();
+        attend(engines.timed(), onDevice, variant).close();
     }
 
     @Override

@@ -10,8 +10,8 @@ import dev.attention4j.opencl.OpenClEngine;
 /**
  * Two engines on one device.
  *
- * @param checked fills memory with NaN before each use, so that a kernel which writes nothing does not find the result of
- *     the one before it
+ * @param checked fills memory with NaN before each use, so that a kernel which writes nothing does not find the result
+ *     of the one before it
  * @param timed is as fast as users have it
  */
 record EnginePair(OpenClEngine checked, OpenClEngine timed) implements AutoCloseable {

@@ -18,7 +18,7 @@ final class ProjectionWorkbench implements Workbench {
     private final Tensor kernel;
     private final Tensor bias;
     private final Tensor onDevice;
-    private final SampledOracle oracle;
+    private final ProjectionOracle oracle;
     private final Map<Variant, Prepared> prepared = new HashMap<>();
 
     /** Weights as a variant's kernel reads them, on the device. */
@@ -42,7 +42,7 @@ final class ProjectionWorkbench implements Workbench {
         input = Tensor.random(1, 1, shape.rows(), shape.inputs());
         kernel = Tensor.random(2, shape.inputs(), 1, shape.outputs());
         bias = Tensor.random(3, 1, shape.outputs());
-        oracle = SampledOracle.ofProjection(input, kernel, bias, ORACLE_FLOPS);
+        oracle = new ProjectionOracle(input, kernel, bias, ORACLE_FLOPS);
         engines = EnginePair.open(info, EngineOptions.AUTO);
         try {
             onDevice = engines.timed().upload(input);

@@ -7,8 +7,8 @@ import dev.attention4j.opencl.plan.Variant;
  *
  * @param variant plan and tunables
  * @param outcome how far it came
- * @param milliseconds of a call: the median of all rounds, or the least of the first looks if it came no further; NaN if
- *     not timed
+ * @param milliseconds of a call: the median of all rounds, or the least of the first looks if it came no further; NaN
+ *     if not timed
  * @param ratio how many times as fast as the untuned variant was in the same rounds or looks; NaN if not timed
  * @param detail what is wrong with it; empty if nothing
  */

@@ -2,12 +2,11 @@ package dev.attention4j.tuner;
 
 import dev.attention4j.DType;
 import dev.attention4j.opencl.tuning.ProblemClass;
-import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
 
-/** What to tune for: an attention or a projection. Its text is as it was written. */
+/** What to tune for: an attention or a projection. Its text is as it is written in a list. */
 public sealed interface TuningShape permits AttentionShape, ProjectionShape {
     /** The classes that are met most, each by a shape that a CPU computes in a tenth of a second. */
     String USUAL = "1.8.8.1024.1024.64,1.8.8.1024.1024.64:causal,1.8.8.1024.1024.128,"
@@ -22,16 +21,13 @@ public sealed interface TuningShape permits AttentionShape, ProjectionShape {
      * @throws IllegalArgumentException that names the shape which is none, and says how one is written
      */
     static List<TuningShape> parseList(String list) {
-        Set<String> texts = new LinkedHashSet<>();
-        for (String text : list.split(",", -1)) {
-            texts.add(text.strip());
-        }
-        List<TuningShape> shapes = new ArrayList<>();
-        for (String text : texts) {
+        Set<TuningShape> shapes = new LinkedHashSet<>();
+        for (String entry : list.split(",", -1)) {
+            String text = entry.strip();
             shapes.add(
                     text.startsWith(ProjectionShape.PREFIX) ? ProjectionShape.parse(text) : AttentionShape.parse(text));
         }
-        return shapes;
+        return List.copyOf(shapes);
     }
 
     /**

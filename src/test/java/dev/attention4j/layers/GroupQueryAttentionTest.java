@@ -69,8 +69,8 @@ class GroupQueryAttentionTest {
     }
 
     /**
-     * Half precision is stored, not summed: the output is as near as its own rounding and that of the heads allow. Which
-     * engine attends makes no difference to the layer, and devices have their own tests of it.
+     * Half precision is stored, not summed: the output is as near as its own rounding and that of the heads allow.
+     * Which engine attends makes no difference to the layer, and devices have their own tests of it.
      */
     @ParameterizedTest
     @MethodSource("hostEngines")

@@ -12,8 +12,9 @@ import java.util.List;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * Any bytes are a layer's weights, in one of the formats, or are refused by an error that says why: by the reader, or by
- * the layer that they do not fit. The inputs kept beside this class are run each time; {@code mvn -Pfuzz test} makes more.
+ * Any bytes are a layer's weights, in one of the formats, or are refused by an error that says why: by the reader, or
+ * by the layer that they do not fit. The inputs kept beside this class are run each time; {@code mvn -Pfuzz test} makes
+ * more.
  */
 class LayerWeightsFuzzTest {
     private static final LayerOptions LAYER =

@@ -9,8 +9,8 @@ import java.util.function.DoubleUnaryOperator;
 import java.util.stream.IntStream;
 
 /**
- * An attention layer written down plainly, position by position, in double or, with every step rounded, in float. Shares
- * no code with the library's.
+ * An attention layer written down plainly, position by position, in double or, with every step rounded, in float.
+ * Shares no code with the library's.
  */
 final class PlainLayer {
     /** Whether a query may attend to a key; indices are those of the inputs' axes without the features. */

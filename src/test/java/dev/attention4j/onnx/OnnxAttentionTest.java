@@ -11,7 +11,7 @@ import dev.attention4j.EngineOptions;
 import dev.attention4j.Tensor;
 import dev.attention4j.TestEngines;
 import dev.attention4j.UnsupportedPlanException;
-import java.util.ArrayList;
+import dev.attention4j.Way;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
@@ -26,26 +26,8 @@ class OnnxAttentionTest {
     /** Emulators build kernels slowly; theirs are fewer nodes, not other ones. */
     private static final int NODES_ON_EMULATOR = 6;
 
-    /** An engine and one of its plans. */
-    record Way(EngineInfo info, String plan) {
-        AttentionEngine open() {
-            return AttentionEngine.open(info.id(), TestEngines.options().withPlan(plan));
-        }
-
-        @Override
-        public String toString() {
-            return info.id() + " " + plan;
-        }
-    }
-
     static List<Way> ways() {
-        List<Way> ways = new ArrayList<>();
-        for (EngineInfo info : TestEngines.underTest()) {
-            try (AttentionEngine engine = TestEngines.open(info)) {
-                engine.plans().forEach(plan -> ways.add(new Way(info, plan)));
-            }
-        }
-        return ways;
+        return Way.of(TestEngines.underTest());
     }
 
     @ParameterizedTest

@@ -17,8 +17,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /**
- * Every tiling that the tuner may pick is right, also on problems of a class that it was not measured on: odd sizes and all
- * options.
+ * Every tiling that the tuner may pick is right, also on problems of a class that it was not measured on: odd sizes and
+ * all options.
  */
 class CandidatesTest {
     private static final int PROBLEMS = 6;

@@ -19,7 +19,10 @@ import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 
-/** What the doctor finds here, and in JVMs in which something is missing; and that the library's own errors say the same. */
+/**
+ * What the doctor finds here, and in JVMs in which something is missing; and that the library's own errors say the
+ * same.
+ */
 class DoctorTest {
     private static final Path POCL = Path.of("/etc/OpenCL/vendors/pocl.icd");
 

@@ -20,9 +20,9 @@ import org.anarres.cpp.StringLexerSource;
 import org.anarres.cpp.Token;
 
 /**
- * Which code of {@code opencl/} builds compile, as far as their options decide it: the branches of #if, #ifdef, #elif and
- * #else, each named by its file, line and text, such as {@code staged/softmax.cl:70 #ifdef SINKS}. What only sets a default
- * (#ifndef around one #define) is none.
+ * Which code of {@code opencl/} builds compile, as far as their options decide it: the branches of #if, #ifdef, #elif
+ * and #else, each named by its file, line and text, such as {@code staged/softmax.cl:70 #ifdef SINKS}. What only sets a
+ * default (#ifndef around one #define) is none.
  */
 final class KernelBranches {
     private static final Path ROOT = Path.of("opencl");

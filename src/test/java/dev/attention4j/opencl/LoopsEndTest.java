@@ -25,8 +25,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /**
- * Where loops end (Rusticl's llvmpipe, and every other device as if it were one), a problem is computed in parts that are
- * small enough or refused, and never wrong.
+ * Where loops end (Rusticl's llvmpipe, and every other device as if it were one), a problem is computed in parts that
+ * are small enough or refused, and never wrong.
  */
 class LoopsEndTest {
     private static final int WIDTH = 64;

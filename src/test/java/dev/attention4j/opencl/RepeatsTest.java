@@ -6,11 +6,10 @@ import dev.attention4j.Alignment;
 import dev.attention4j.Attention;
 import dev.attention4j.AttentionEngine;
 import dev.attention4j.AttentionResult;
-import dev.attention4j.EngineInfo;
 import dev.attention4j.Tensor;
 import dev.attention4j.TestEngines;
+import dev.attention4j.Way;
 import java.nio.ByteBuffer;
-import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -35,26 +34,8 @@ class RepeatsTest {
             .logSumExp(true)
             .build();
 
-    /** A device and one of its plans. */
-    record Way(EngineInfo info, String plan) {
-        AttentionEngine open() {
-            return AttentionEngine.open(info.id(), TestEngines.options().withPlan(plan));
-        }
-
-        @Override
-        public String toString() {
-            return plan + " on " + info.name();
-        }
-    }
-
     static List<Way> ways() {
-        List<Way> ways = new ArrayList<>();
-        for (EngineInfo info : TestEngines.quickOpenCl()) {
-            try (AttentionEngine engine = TestEngines.open(info)) {
-                engine.plans().forEach(plan -> ways.add(new Way(info, plan)));
-            }
-        }
-        return ways;
+        return Way.of(TestEngines.quickOpenCl());
     }
 
     /** Batch rows of unequal length, and no whole tile along any axis. */
@@ -89,7 +70,7 @@ class RepeatsTest {
             ByteBuffer logSumExp = expected.logSumExp().bytes();
             for (int n = 0; n < REPEATS; n++) {
                 try (AttentionResult result = engine.attend(query, key, value, attention)) {
-                    assertThat(result.plan()).isEqualTo(way.plan);
+                    assertThat(result.plan()).isEqualTo(way.plan());
                     assertThat(result.output().bytes().mismatch(output))
                             .as("byte of the output of repeat " + n)
                             .isEqualTo(-1);

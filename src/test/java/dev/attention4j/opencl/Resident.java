@@ -68,8 +68,8 @@ final class Resident {
     }
 
     /**
-     * In turn with tensors on the host and on the device. All is closed: what is left to the garbage collector comes back
-     * some time, and is no measure.
+     * In turn with tensors on the host and on the device. All is closed: what is left to the garbage collector comes
+     * back some time, and is no measure.
      */
     private void calls(AttentionEngine engine, int times) {
         for (int n = 0; n < times; n++) {

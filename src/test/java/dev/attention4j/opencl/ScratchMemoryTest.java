@@ -19,8 +19,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /**
- * Device memory grows with the lengths, and with their product only where a plan keeps the scores. Every buffer but those
- * that share the host's memory is counted, as allocated.
+ * Device memory grows with the lengths, and with their product only where a plan keeps the scores. Every buffer but
+ * those that share the host's memory is counted, as allocated.
  */
 class ScratchMemoryTest {
     private static final int WIDTH = 16;

@@ -23,8 +23,8 @@ import org.junit.jupiter.api.io.TempDir;
 /** A second start of a program compiles nothing and is quick. */
 class SecondStartTest {
     /**
-     * Half a second is what a user may wait on a machine of his own. Where others compute beside it even processor time is
-     * several times that, so this notices only what is out of all proportion; that nothing is compiled is exact.
+     * Half a second is what a user may wait on a machine of his own. Where others compute beside it even processor time
+     * is several times that, so this notices only what is out of all proportion; that nothing is compiled is exact.
      */
     private static final double MOST_PROCESSOR_SECONDS = 5;
 
@@ -49,7 +49,10 @@ class SecondStartTest {
         }
     }
 
-    /** Opens the engine of this user's choice, calls it once, and prints kernels compiled, seconds and processor seconds. */
+    /**
+     * Opens the engine of this user's choice, calls it once, and prints kernels compiled, seconds and processor
+     * seconds.
+     */
     static final class FirstCall {
         private FirstCall() {}
 

@@ -17,9 +17,9 @@ class TuningShapeTest {
         assertThat(AttentionShape.parse("1.8.2.3.4.5").problem(DType.FLOAT16))
                 .isEqualTo(new AttentionProblem(1, 8, 2, 3, 4, 5, 5, DType.FLOAT16, Attention.DEFAULT));
         AttentionShape shape = AttentionShape.parse("1.8.2.3.4.5.6:causal");
-        assertThat(shape.problem().valueDim()).isEqualTo(6);
-        assertThat(shape.problem().attention().isCausal()).isTrue();
-        assertThat(shape.problem().attention().toString()).contains("TOP_LEFT");
+        assertThat(shape.problem(DType.FLOAT32).valueDim()).isEqualTo(6);
+        assertThat(shape.problem(DType.FLOAT32).attention().isCausal()).isTrue();
+        assertThat(shape.problem(DType.FLOAT32).attention().toString()).contains("TOP_LEFT");
         assertThat(shape).hasToString("1.8.2.3.4.5.6:causal");
         assertThat(TuningShape.parseList("1.1.1.1.1.1, 2.1.1.1.1.1,1.1.1.1.1.1, gemm:4.5.6"))
                 .hasSize(3)

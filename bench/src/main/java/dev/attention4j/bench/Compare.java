@@ -11,7 +11,6 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -126,7 +125,7 @@ public final class Compare implements Callable<Integer> {
     public Integer call() throws IOException {
         PrintWriter out = spec.commandLine().getOut();
         List<Shape> cases = Shape.parseList(shapes);
-        DType storage = storage();
+        DType storage = GridCase.storage("--dtype:", dtype);
         if (rounds < LEAST_ROUNDS) {
             throw new IllegalArgumentException("--rounds: " + rounds + ", must be " + LEAST_ROUNDS
                     + " or more: a median of fewer is not worth its name");
@@ -198,16 +197,6 @@ public final class Compare implements Callable<Integer> {
                             + " -XX:MaxDirectMemorySize set: " + Contest.message(e),
                     e);
         }
-    }
-
-    private DType storage() {
-        for (DType type : DType.values()) {
-            if (type.isAttentionStorage()
-                    && type.name().toLowerCase(Locale.ROOT).equals(dtype)) {
-                return type;
-            }
-        }
-        throw new IllegalArgumentException("--dtype: \"" + dtype + "\", must be float32, float16 or bfloat16");
     }
 
     // ---- who takes part

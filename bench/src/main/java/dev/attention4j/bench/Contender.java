@@ -61,14 +61,16 @@ public interface Contender<W extends Workload> extends AutoCloseable {
 
     /** A prepared call. */
     interface Call extends AutoCloseable {
-        /** Computes once, from host memory into host memory; the result of the call before is given up. This is timed. */
+        /**
+         * Computes once, from host memory into host memory; the result of the call before is given up. This is timed.
+         */
         void run();
 
         /**
          * The result of the last run.
          *
-         * @return row-major: of attention [batch, queryHeads, queryLength, valueDim], of a layer [batch, length, width], of
-         *     a projection [rows, outputs]
+         * @return row-major: of attention [batch, queryHeads, queryLength, valueDim], of a layer [batch, length,
+         *     width], of a projection [rows, outputs]
          */
         float[] output();
 

@@ -17,13 +17,18 @@ import java.util.Optional;
  * slower or faster meanwhile does so for all alike.
  */
 final class Contest<W extends Workload> {
-    /** A turn is as many calls as take this long, at least one: a shorter time would be that of waking up after the rest. */
-    private static final double TURN_MS = 30;
+    /**
+     * A turn is as many calls as take this long, at least one: a shorter time would be that of waking up after the
+     * rest.
+     */
+    static final double TURN_MS = 30;
 
     private static final double WARM_UP_MS = 1000;
     private static final int LEAST_WARM_UP_CALLS = 2;
 
-    /** Calls shorter than this are at the mercy of the JVM's compiler, which is not done before some thousands of them. */
+    /**
+     * Calls shorter than this are at the mercy of the JVM's compiler, which is not done before some thousands of them.
+     */
     private static final double SHORT_CALL_MS = 6;
 
     private static final double SHORT_CALL_WARM_UP_MS = 6000;
@@ -124,8 +129,7 @@ final class Contest<W extends Workload> {
         double expectedMs = flops / bestRates.getOrDefault(entry.contender, Double.POSITIVE_INFINITY);
         if (expectedMs > 2 * slowestMs) {
             // Not even tried: on a large shape one call of the slowest takes a minute. Twice, because something else
-            // may
-            // have kept the machine busy when the rate was seen.
+            // may have kept the machine busy when the rate was seen.
             String reason = String.format(
                     Locale.ROOT,
                     "at its best so far it would take %.1f s a call, --slowest is %.1f s",

@@ -6,21 +6,10 @@ import dev.attention4j.AttentionResult;
 import dev.attention4j.EngineInfo;
 
 /** Attention by an engine of this project with one plan: the library call, host tensors in, host tensor out. */
-public final class EngineContender extends OwnPlan<Inputs> {
-    private EngineContender(EngineInfo info, String plan) {
+final class EngineContender extends OwnPlan<Inputs> {
+    /** Opens an engine with one of its plans. */
+    EngineContender(EngineInfo info, String plan) {
         super(info, plan);
-    }
-
-    /**
-     * Opens an engine.
-     *
-     * @param info which
-     * @param plan one of its plans
-     * @return to be closed by the caller
-     * @throws IllegalArgumentException if the engine has no such plan
-     */
-    public static EngineContender open(EngineInfo info, String plan) {
-        return new EngineContender(info, plan);
     }
 
     @Override

@@ -2,6 +2,7 @@ package dev.attention4j.bench;
 
 import java.util.Arrays;
 import java.util.Collection;
+import java.util.Locale;
 import java.util.OptionalDouble;
 
 /** The arithmetic of the figures. */
@@ -21,6 +22,11 @@ final class Figures {
         Arrays.sort(sorted);
         int half = sorted.length / 2;
         return sorted.length % 2 == 1 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
+    }
+
+    /** Four digits: more would be noise. Null for what is no number. */
+    static Double rounded(double number) {
+        return Double.isFinite(number) ? Double.valueOf(String.format(Locale.ROOT, "%.4g", number)) : null;
     }
 
     /** The geometric mean of positive numbers; empty if there is none. */

@@ -11,7 +11,9 @@ import dev.attention4j.cpu.CpuProjector;
 import java.util.List;
 import java.util.Optional;
 
-/** A projection as layers on an engine compute it: the input is on the host, the result stays where attention needs it. */
+/**
+ * A projection as layers on an engine compute it: the input is on the host, the result stays where attention needs it.
+ */
 final class GemmContender implements Contender<GemmInputs> {
     private final AttentionEngine engine;
     private final Projector projector;
@@ -53,43 +55,12 @@ final class GemmContender implements Contender<GemmInputs> {
         Tensor kernel = inputs.weights().reshape(shape.inputs(), 1, shape.outputs());
         Projector.Projection projection =
                 projector.prepare(kernel, inputs.bias().reshape(1, shape.outputs()));
-        return new ProjectionCall(projection, inputs.input());
+        return new TensorCall(
+                () -> projector.split(inputs.input(), List.of(projection)).get(0), projection::close);
     }
 
     @Override
     public void close() {
         engine.close();
-    }
-
-    private final class ProjectionCall implements Call {
-        private final Projector.Projection projection;
-        private final Tensor input;
-        private Tensor output;
-
-        ProjectionCall(Projector.Projection projection, Tensor input) {
-            this.projection = projection;
-            this.input = input;
-        }
-
-        @Override
-        public void run() {
-            if (output != null) {
-                output.close();
-            }
-            output = projector.split(input, List.of(projection)).get(0);
-        }
-
-        @Override
-        public float[] output() {
-            return output.toFloatArray();
-        }
-
-        @Override
-        public void close() {
-            if (output != null) {
-                output.close();
-            }
-            projection.close();
-        }
     }
 }

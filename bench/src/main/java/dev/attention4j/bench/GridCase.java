@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 
@@ -45,12 +46,20 @@ record GridCase(DType dtype, ShapeCase shape) {
         if (words.length != 2) {
             throw new IllegalArgumentException("\"" + line + "\", must be a storage type and a shape");
         }
-        for (DType type : DType.values()) {
-            if (type.isAttentionStorage() && name(type).equals(words[0])) {
-                return new GridCase(type, ShapeCase.parse(words[1]));
-            }
-        }
-        throw new IllegalArgumentException("storage type \"" + words[0] + "\", must be float32, float16 or bfloat16");
+        return new GridCase(storage("storage type", words[0]), ShapeCase.parse(words[1]));
+    }
+
+    /**
+     * The storage type of a name.
+     *
+     * @throws IllegalArgumentException that begins with what was named, if there is none
+     */
+    static DType storage(String what, String name) {
+        return Arrays.stream(DType.values())
+                .filter(type -> type.isAttentionStorage() && name(type).equals(name))
+                .findFirst()
+                .orElseThrow(() ->
+                        new IllegalArgumentException(what + " \"" + name + "\", must be float32, float16 or bfloat16"));
     }
 
     /** How files call a storage type. */

@@ -3,6 +3,7 @@ package dev.attention4j.bench;
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.DType;
 import dev.attention4j.Tensor;
+import dev.attention4j.tuner.AttentionSizes;
 import java.nio.FloatBuffer;
 import java.util.SplittableRandom;
 import java.util.stream.IntStream;
@@ -29,16 +30,17 @@ public record Inputs(ShapeCase shape, AttentionProblem problem, Tensor query, Te
      * @return tensors in host memory
      */
     public static Inputs of(ShapeCase shape, DType dtype) {
-        Tensor mask = shape.isMasked() ? mask(shape) : null;
-        int groups = shape.keyValueHeads();
+        Tensor mask = shape.isMasked() ? mask(shape.tensors()) : null;
+        AttentionSizes sizes = shape.tensors();
+        int groups = sizes.keyValueHeads();
         return new Inputs(
                 shape,
                 shape.problem(dtype, mask),
-                normal(1, shape.batch(), shape.queryHeads(), shape.queryLength(), shape.headDim())
+                normal(1, sizes.batch(), sizes.queryHeads(), sizes.queryLength(), sizes.headDim())
                         .to(dtype),
-                normal(2, shape.batch(), groups, shape.keyLength(), shape.headDim())
+                normal(2, sizes.batch(), groups, sizes.keyLength(), sizes.headDim())
                         .to(dtype),
-                normal(3, shape.batch(), groups, shape.keyLength(), shape.valueDim())
+                normal(3, sizes.batch(), groups, sizes.keyLength(), sizes.valueDim())
                         .to(dtype));
     }
 
@@ -68,13 +70,13 @@ public record Inputs(ShapeCase shape, AttentionProblem problem, Tensor query, Te
     }
 
     /** Every query may attend to key 0: peers differ in what they give for a query that may attend to none. */
-    private static Tensor mask(ShapeCase shape) {
-        int keys = shape.keyLength();
-        boolean[] attend = new boolean[shape.batch() * shape.queryLength() * keys];
+    private static Tensor mask(AttentionSizes sizes) {
+        int keys = sizes.keyLength();
+        boolean[] attend = new boolean[sizes.batch() * sizes.queryLength() * keys];
         SplittableRandom random = new SplittableRandom(4);
         for (int n = 0; n < attend.length; n++) {
             attend[n] = random.nextDouble() >= MASKED_SHARE || n % keys == 0;
         }
-        return Tensor.of(attend, shape.batch(), 1, shape.queryLength(), keys);
+        return Tensor.of(attend, sizes.batch(), 1, sizes.queryLength(), keys);
     }
 }

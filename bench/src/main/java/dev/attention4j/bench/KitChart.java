@@ -8,8 +8,8 @@ import java.util.Locale;
 import java.util.Map;
 
 /**
- * Draws the kit's figures as an SVG of its own making, so that the kit needs neither fonts nor Java's graphics: for each
- * case a bar for this project and one for each of PyTorch's backends that was timed, with its figure behind it.
+ * Draws the kit's figures as an SVG of its own making, so that the kit needs neither fonts nor Java's graphics: for
+ * each case a bar for this project and one for each of PyTorch's backends that was timed, with its figure behind it.
  */
 final class KitChart {
     private static final int WIDTH = 1000;
@@ -95,7 +95,9 @@ final class KitChart {
         return cases;
     }
 
-    /** What shares a heading and a scale: decoding is bound by memory, and would be a row of dots on the others' scale. */
+    /**
+     * What shares a heading and a scale: decoding is bound by memory, and would be a row of dots on the others' scale.
+     */
     private static String group(String name) {
         return name.split(" ", 2)[0] + (name.matches("\\S+ \\d+\\.\\d+\\.\\d+\\.1\\..*") ? ", decoding" : "");
     }

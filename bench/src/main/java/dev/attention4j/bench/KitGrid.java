@@ -1,15 +1,11 @@
 package dev.attention4j.bench;
 
-import com.fasterxml.jackson.jr.ob.JSON;
 import dev.attention4j.AttentionEngine;
 import dev.attention4j.EngineInfo;
 import dev.attention4j.EngineOptions;
 import dev.attention4j.Engines;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -144,7 +140,8 @@ public final class KitGrid implements Callable<Integer> {
             if (contest.isOver()) {
                 return true;
             }
-            if (plan.equals("others") && isOwnChoice(chooser, name, gridCase)) {
+            if (plan.equals("others")
+                    && OwnPlan.takes(chooser, name, gridCase.shape().problem(gridCase.dtype(), null))) {
                 continue;
             }
             Map<String, Object> entry = contest.run(gridCase);
@@ -155,14 +152,6 @@ public final class KitGrid implements Callable<Integer> {
             write();
         }
         return false;
-    }
-
-    private static boolean isOwnChoice(AttentionEngine chooser, String name, GridCase gridCase) {
-        // An explanation begins with the plan's name.
-        return chooser.plans().size() == 1
-                || chooser.explain(gridCase.shape().problem(gridCase.dtype(), null))
-                        .split("[\\s:]", 2)[0]
-                        .equals(name);
     }
 
     private static String line(GridCase gridCase, Map<String, Object> entry) {
@@ -191,9 +180,9 @@ public final class KitGrid implements Callable<Integer> {
             entry.put("device", info.name());
             try {
                 Roofline roofline = Roofline.measure(Roofline.device(info).orElseThrow());
-                entry.put("multiply_add_gflops", rounded(roofline.multiplyAddGflops()));
-                entry.put("copy_gb_per_s", rounded(roofline.copyGbPerS()));
-                entry.put("read_gb_per_s", rounded(roofline.readGbPerS()));
+                entry.put("multiply_add_gflops", Figures.rounded(roofline.multiplyAddGflops()));
+                entry.put("copy_gb_per_s", Figures.rounded(roofline.copyGbPerS()));
+                entry.put("read_gb_per_s", Figures.rounded(roofline.readGbPerS()));
                 System.out.printf(
                         Locale.ROOT,
                         "%s  multiply-add peak %.0f GFLOP/s, copy %.1f GB/s, read %.1f GB/s%n",
@@ -217,21 +206,6 @@ public final class KitGrid implements Callable<Integer> {
     }
 
     private void write() throws IOException {
-        write(json, report);
-    }
-
-    /** Four digits: more would be noise. Null for what is no number. */
-    static Double rounded(double number) {
-        return Double.isFinite(number) ? Double.valueOf(String.format(Locale.ROOT, "%.4g", number)) : null;
-    }
-
-    /** Writes maps and lists as JSON; the file appears whole or not at all. */
-    static void write(Path file, Map<String, Object> report) throws IOException {
-        String text = JSON.std
-                .with(JSON.Feature.PRETTY_PRINT_OUTPUT, JSON.Feature.WRITE_NULL_PROPERTIES)
-                .asString(report);
-        Path part = file.resolveSibling(file.getFileName() + ".part");
-        Files.write(part, (text + "\n").getBytes(StandardCharsets.UTF_8));
-        Files.move(part, file, StandardCopyOption.REPLACE_EXISTING);
+        WholeFile.writeJson(json, report);
     }
 }

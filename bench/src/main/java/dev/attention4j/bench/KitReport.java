@@ -48,10 +48,8 @@ public final class KitReport {
     /** As {@link #main}; gives what was written. */
     static Map<String, Object> merge(Path folder, String status) throws IOException {
         Map<String, Object> merged = new KitReport(folder).merge(status);
-        KitGrid.write(folder.resolve("results.json"), merged);
-        Path part = folder.resolve("chart.svg.part");
-        Files.writeString(part, KitChart.svg(merged));
-        Files.move(part, folder.resolve("chart.svg"), java.nio.file.StandardCopyOption.REPLACE_EXISTING);
+        WholeFile.writeJson(folder.resolve("results.json"), merged);
+        WholeFile.write(folder.resolve("chart.svg"), KitChart.svg(merged));
         return merged;
     }
 
@@ -206,7 +204,7 @@ public final class KitReport {
             for (Map<String, Object> entry : entries) {
                 Double peak = peaks.get(entry.get("engine"));
                 if (peak != null && isTimed(entry)) {
-                    entry.put("fraction_of_peak", KitGrid.rounded(number(entry, "gflops") / peak));
+                    entry.put("fraction_of_peak", Figures.rounded(number(entry, "gflops") / peak));
                 }
             }
             if (report.get(step) instanceof Map<?, ?> map) {
@@ -237,10 +235,10 @@ public final class KitReport {
                 pair.put("shape", entry.get("shape"));
                 pair.put("causal", entry.get("causal"));
                 pair.put("plan", entry.get("plan"));
-                pair.put("device_ms", KitGrid.rounded(deviceMs(entry)));
+                pair.put("device_ms", Figures.rounded(deviceMs(entry)));
                 pair.put("torch_backend", torch.get("backend"));
                 pair.put("torch_ms", torch.get("median_ms"));
-                pair.put("ratio_to_torch", KitGrid.rounded(number(torch, "median_ms") / deviceMs(entry)));
+                pair.put("ratio_to_torch", Figures.rounded(number(torch, "median_ms") / deviceMs(entry)));
                 pairs.add(pair);
             }
         }
@@ -272,10 +270,10 @@ public final class KitReport {
                     .toList();
             ofType.put("compared", ratios.size());
             Figures.geometricMean(ratios)
-                    .ifPresent(ratio -> ofType.put("geomean_ratio_to_torch", KitGrid.rounded(ratio)));
+                    .ifPresent(ratio -> ofType.put("geomean_ratio_to_torch", Figures.rounded(ratio)));
             ratios.stream()
                     .min(Double::compare)
-                    .ifPresent(ratio -> ofType.put("min_ratio_to_torch", KitGrid.rounded(ratio)));
+                    .ifPresent(ratio -> ofType.put("min_ratio_to_torch", Figures.rounded(ratio)));
             summary.put(dtype.toLowerCase(Locale.ROOT), ofType);
         });
         return summary;

@@ -3,7 +3,6 @@ package dev.attention4j.bench;
 import dev.attention4j.Attention;
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.EngineInfo;
-import dev.attention4j.Tensor;
 import dev.attention4j.layers.MultiHeadAttention;
 
 /** This project's layer on an engine with one plan: host tensor in, host tensor out. */
@@ -36,38 +35,6 @@ final class LayerContender extends OwnPlan<LayerInputs> {
                 .keyDim(shape.headDim())
                 .build(engine());
         layer.load(inputs.layerWeights());
-        return new LayerCall(layer, inputs.input());
-    }
-
-    private static final class LayerCall implements Call {
-        private final MultiHeadAttention layer;
-        private final Tensor input;
-        private Tensor output;
-
-        LayerCall(MultiHeadAttention layer, Tensor input) {
-            this.layer = layer;
-            this.input = input;
-        }
-
-        @Override
-        public void run() {
-            if (output != null) {
-                output.close();
-            }
-            output = layer.call(input, input);
-        }
-
-        @Override
-        public float[] output() {
-            return output.toFloatArray();
-        }
-
-        @Override
-        public void close() {
-            if (output != null) {
-                output.close();
-            }
-            layer.close();
-        }
+        return new TensorCall(() -> layer.call(inputs.input(), inputs.input()), layer::close);
     }
 }

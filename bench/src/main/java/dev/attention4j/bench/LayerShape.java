@@ -1,6 +1,7 @@
 package dev.attention4j.bench;
 
 import dev.attention4j.DType;
+import dev.attention4j.tuner.AttentionSizes;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -47,7 +48,7 @@ public record LayerShape(int batch, int length, int width, int heads) implements
             throw new IllegalArgumentException("shape: \"" + text + "\" has a width of " + width
                     + ", must be a multiple of the " + heads + " heads");
         }
-        if (Math.max(4.0 * batch * length * width, 12.0 * width * width) >= ShapeCase.MOST_BYTES) {
+        if (Math.max(4.0 * batch * length * width, 12.0 * width * width) >= AttentionSizes.MOST_BYTES) {
             throw new IllegalArgumentException(
                     "shape: \"" + text + "\" is too large, each tensor must be smaller than 2 GiB");
         }

@@ -42,7 +42,7 @@ final class LineUp {
     }
 
     List<Contender<Inputs>> attention() {
-        return open(EngineContender::open, Peers::openAttention);
+        return open(EngineContender::new, Peers::openAttention);
     }
 
     List<Contender<LayerInputs>> layer() {

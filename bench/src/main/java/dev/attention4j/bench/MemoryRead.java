@@ -12,9 +12,6 @@ import java.util.OptionalDouble;
  * near. Read in turns with the contenders, since memory's speed drifts more than a processor's.
  */
 final class MemoryRead implements AutoCloseable {
-    /** As long as a contender's turn. */
-    private static final double TURN_MS = 10;
-
     private final DeviceContext context;
     private final Roofline.Read read;
     private final long bytes;
@@ -42,7 +39,7 @@ final class MemoryRead implements AutoCloseable {
     void turn() {
         double total = 0;
         int reads = 0;
-        while (total < TURN_MS) {
+        while (total < Contest.TURN_MS) {
             total += read.run();
             reads++;
         }

@@ -1,11 +1,8 @@
 package dev.attention4j.bench;
 
-import com.fasterxml.jackson.jr.ob.JSON;
 import dev.attention4j.DType;
 import dev.attention4j.EngineInfo;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
@@ -109,7 +106,9 @@ final class Report {
         return Figures.ratioToBestPeer(measurement, of(measurement.shape()));
     }
 
-    /** The ratios to the best peer of an engine's measurements: of one plan, or (null) of the plan that it takes itself. */
+    /**
+     * The ratios to the best peer of an engine's measurements: of one plan, or (null) of the plan that it takes itself.
+     */
     List<Double> ratios(String engine, String plan) {
         List<Double> ratios = new ArrayList<>();
         for (Measurement measurement : all()) {
@@ -150,7 +149,7 @@ final class Report {
         map.put("date", Instant.now().truncatedTo(ChronoUnit.SECONDS).toString());
         map.put("version", version());
         map.put("host", host());
-        map.put("dtype", dtype.name().toLowerCase(Locale.ROOT));
+        map.put("dtype", GridCase.name(dtype));
         map.put("threads", threads);
         map.put("rounds", rounds);
         map.put("engines", engines.stream().map(Report::engine).toList());
@@ -169,12 +168,7 @@ final class Report {
 
     /** Writes the report; the file appears whole or not at all. */
     void write(Path file) throws IOException {
-        String json = JSON.std
-                .with(JSON.Feature.PRETTY_PRINT_OUTPUT, JSON.Feature.WRITE_NULL_PROPERTIES)
-                .asString(toMap());
-        Path part = file.resolveSibling(file.getFileName() + ".part");
-        Files.write(part, (json + "\n").getBytes(StandardCharsets.UTF_8));
-        Files.move(part, file, java.nio.file.StandardCopyOption.REPLACE_EXISTING);
+        WholeFile.writeJson(file, toMap());
     }
 
     private Map<String, Object> result(Measurement measurement) {
@@ -186,16 +180,16 @@ final class Report {
         map.put("plan", measurement.plan());
         map.put("peer", measurement.peer());
         map.put("own_choice", measurement.ownChoice());
-        map.put("median_ms", rounded(measurement.medianMs()));
-        map.put("min_ms", rounded(measurement.leastMs()));
-        map.put("max_ms", rounded(measurement.mostMs()));
-        map.put("gflops", rounded(measurement.gflops()));
+        map.put("median_ms", Figures.rounded(measurement.medianMs()));
+        map.put("min_ms", Figures.rounded(measurement.leastMs()));
+        map.put("max_ms", Figures.rounded(measurement.mostMs()));
+        map.put("gflops", Figures.rounded(measurement.gflops()));
         map.put("ratio_to_best_peer", rounded(ratio(measurement)));
         map.put("fraction_of_peak", rounded(fractionOfPeak(measurement)));
         map.put("fraction_of_roofline", rounded(fractionOfRoofline(measurement)));
-        map.put("read_gb_per_s", rounded(measurement.readGbPerS()));
+        map.put("read_gb_per_s", Figures.rounded(measurement.readGbPerS()));
         map.put("fraction_of_read", rounded(fractionOfRead(measurement)));
-        map.put("max_error", rounded(measurement.maxError()));
+        map.put("max_error", Figures.rounded(measurement.maxError()));
         map.put("checked_against", measurement.checkedAgainst());
         return map;
     }
@@ -249,9 +243,9 @@ final class Report {
 
     private static Map<String, Object> roofline(Roofline roofline) {
         Map<String, Object> map = new LinkedHashMap<>();
-        map.put("multiply_add_gflops", rounded(roofline.multiplyAddGflops()));
-        map.put("copy_gb_per_s", rounded(roofline.copyGbPerS()));
-        map.put("read_gb_per_s", rounded(roofline.readGbPerS()));
+        map.put("multiply_add_gflops", Figures.rounded(roofline.multiplyAddGflops()));
+        map.put("copy_gb_per_s", Figures.rounded(roofline.copyGbPerS()));
+        map.put("read_gb_per_s", Figures.rounded(roofline.readGbPerS()));
         return map;
     }
 
@@ -270,11 +264,6 @@ final class Report {
     }
 
     private static Double rounded(OptionalDouble number) {
-        return number.isPresent() ? rounded(number.getAsDouble()) : null;
-    }
-
-    /** Four digits: more would be noise. */
-    private static Double rounded(double number) {
-        return Double.isFinite(number) ? Double.valueOf(String.format(Locale.ROOT, "%.4g", number)) : null;
+        return number.isPresent() ? Figures.rounded(number.getAsDouble()) : null;
     }
 }

@@ -7,6 +7,7 @@ import dev.attention4j.Tensor;
 import dev.attention4j.UnsupportedPlanException;
 import dev.attention4j.opencl.OpenClEngine;
 import dev.attention4j.opencl.runtime.ClEvent;
+import dev.attention4j.tuner.AttentionSizes;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
@@ -85,9 +86,9 @@ final class ResidentContest {
 
     private void measure(GridCase gridCase, Map<String, Object> entry) {
         double flops = gridCase.shape().problem(gridCase.dtype(), null).flops();
-        String kind = gridCase.dtype() + (gridCase.shape().queryLength() == 1 ? " decode" : "");
+        String kind = gridCase.dtype() + (gridCase.shape().tensors().queryLength() == 1 ? " decode" : "");
         double budgetMs = 1e3 * Math.min(CASE_SECONDS, secondsLeft());
-        double prepareMs = isPrepared(gridCase) ? 0 : prepareMsPerElement * elements(gridCase.shape());
+        double prepareMs = isPrepared(gridCase) ? 0 : prepareMsPerElement * elements(gridCase.shape().tensors());
         double callsMs = flopsPerMs.containsKey(kind) ? (LEAST_ROUNDS + 2) * flops / flopsPerMs.get(kind) : 0;
         checkTime(callsMs, budgetMs);
         checkTime(prepareMs + callsMs, 1e3 * secondsLeft());
@@ -99,8 +100,8 @@ final class ResidentContest {
             long start = System.nanoTime();
             try (AttentionResult first = engine.attend(query, key, value, attention)) {
                 entry.put("plan", first.plan());
-                entry.put("first_call_ms", KitGrid.rounded((System.nanoTime() - start) / 1e6));
-                entry.put("max_error", KitGrid.rounded(truth.check(first.plan(), output(first))));
+                entry.put("first_call_ms", Figures.rounded((System.nanoTime() - start) / 1e6));
+                entry.put("max_error", Figures.rounded(truth.check(first.plan(), output(first))));
                 entry.put("checked_against", truth.against());
             }
             Calls calls = new Calls(engine, query, key, value, attention);
@@ -120,11 +121,11 @@ final class ResidentContest {
                 truth.check(last.plan(), output(last));
             }
             entry.put("rounds", rounds);
-            entry.put("median_ms", KitGrid.rounded(median));
-            entry.put("min_ms", KitGrid.rounded(Arrays.stream(ms).min().orElseThrow()));
-            entry.put("max_ms", KitGrid.rounded(Arrays.stream(ms).max().orElseThrow()));
-            entry.put("kernel_ms", kernels.isPresent() ? KitGrid.rounded(kernels.getAsDouble()) : null);
-            entry.put("gflops", KitGrid.rounded(flops / kernels.orElse(median) / 1e6));
+            entry.put("median_ms", Figures.rounded(median));
+            entry.put("min_ms", Figures.rounded(Arrays.stream(ms).min().orElseThrow()));
+            entry.put("max_ms", Figures.rounded(Arrays.stream(ms).max().orElseThrow()));
+            entry.put("kernel_ms", kernels.isPresent() ? Figures.rounded(kernels.getAsDouble()) : null);
+            entry.put("gflops", Figures.rounded(flops / kernels.orElse(median) / 1e6));
             entry.put("outcome", "timed");
         }
     }
@@ -146,10 +147,10 @@ final class ResidentContest {
                 && inputs.shape().isMasked() == shape.isMasked();
     }
 
-    private static double elements(ShapeCase shape) {
-        return (double) shape.batch()
-                * (shape.queryHeads() * (double) shape.queryLength() + 2.0 * shape.keyValueHeads() * shape.keyLength())
-                * shape.headDim();
+    private static double elements(AttentionSizes sizes) {
+        return (double) sizes.batch()
+                * (sizes.queryHeads() * (double) sizes.queryLength() + 2.0 * sizes.keyValueHeads() * sizes.keyLength())
+                * sizes.headDim();
     }
 
     private void prepare(GridCase gridCase) {
@@ -165,7 +166,7 @@ final class ResidentContest {
             inputs = null;
             inputs = Inputs.of(shape, gridCase.dtype());
             truth = Truth.of(inputs, ORACLE_FLOPS);
-            prepareMsPerElement = (System.nanoTime() - start) / 1e6 / elements(shape);
+            prepareMsPerElement = (System.nanoTime() - start) / 1e6 / elements(shape.tensors());
         }
     }
 

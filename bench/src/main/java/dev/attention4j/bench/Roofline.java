@@ -1,6 +1,5 @@
 package dev.attention4j.bench;
 
-import dev.attention4j.AttentionProblem;
 import dev.attention4j.EngineInfo;
 import dev.attention4j.opencl.runtime.ClBuffer;
 import dev.attention4j.opencl.runtime.ClDevice;
@@ -71,16 +70,9 @@ public record Roofline(double multiplyAddGflops, double copyGbPerS, double readG
     }
 
     /**
-     * The most GFLOP/s that a problem can reach here: the multiply-add peak, or what the memory allows.
-     *
-     * @param problem knows its FLOPs and its least bytes
-     * @return GFLOP/s
+     * The most GFLOP/s that so many operations on so many bytes can reach: the multiply-add peak, or what the memory
+     * allows.
      */
-    public double limitGflops(AttentionProblem problem) {
-        return limitGflops(problem.flops(), problem.bytes());
-    }
-
-    /** As above, of operations and bytes. */
     double limitGflops(double flops, double bytes) {
         return Math.min(multiplyAddGflops, flops / bytes * Math.max(copyGbPerS, readGbPerS));
     }

@@ -6,52 +6,38 @@ import dev.attention4j.AttentionBuilder;
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.DType;
 import dev.attention4j.Tensor;
+import dev.attention4j.tuner.AttentionSizes;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 
 /**
- * One shape to time: {@code B.Hq.Hkv.Lq.Lk.D[.Dv]}, with {@code :causal} (aligned top-left) or {@code :mask} behind it.
+ * An attention to time: {@link AttentionSizes}, with {@code :causal} (aligned top-left) or {@code :mask} behind it.
  *
- * @param batch B
- * @param queryHeads Hq
- * @param keyValueHeads Hkv, a divisor of Hq
- * @param queryLength Lq
- * @param keyLength Lk
- * @param headDim D
- * @param valueDim Dv, D unless given
+ * @param tensors their sizes
  * @param restriction what of the scores is masked
  */
-public record ShapeCase(
-        int batch,
-        int queryHeads,
-        int keyValueHeads,
-        int queryLength,
-        int keyLength,
-        int headDim,
-        int valueDim,
-        Restriction restriction)
-        implements Shape {
+public record ShapeCase(AttentionSizes tensors, Restriction restriction) implements Shape {
     /** What of the scores is masked. */
     public enum Restriction {
         /** Nothing. */
-        NONE,
+        NONE(""),
         /** Keys beyond the query's own position, aligned top-left as PyTorch's {@code is_causal} is. */
-        CAUSAL,
+        CAUSAL(":causal"),
         /** A quarter of the scores of each batch row, by a boolean mask [batch, 1, queryLength, keyLength]. */
-        MASK
+        MASK(":mask");
+
+        private final String suffix;
+
+        Restriction(String suffix) {
+            this.suffix = suffix;
+        }
     }
 
     /** The word for {@link #GRID} in a list of shapes. */
     public static final String GRID_WORD = "grid";
 
-    private static final Pattern SYNTAX =
-            Pattern.compile("(\\d{1,9})\\.(\\d{1,9})\\.(\\d{1,9})\\.(\\d{1,9})\\.(\\d{1,9})\\.(\\d{1,9})"
-                    + "(?:\\.(\\d{1,9}))?(?::(causal|mask))?");
-
-    /** A tensor in host memory has fewer bytes than this. */
-    static final double MOST_BYTES = Integer.MAX_VALUE;
+    private static final String FORM = "B.Hq.Hkv.Lq.Lk.D[.Dv] with :causal or :mask behind it, such as"
+            + " 4.8.8.1024.1024.64:causal, or layer:B.T.width.heads or gemm:rows.in.out";
 
     /** The grid that figures are published for. */
     public static final List<ShapeCase> GRID = grid();
@@ -64,45 +50,23 @@ public record ShapeCase(
      * @throws IllegalArgumentException that names the text and how a shape is written
      */
     public static ShapeCase parse(String text) {
-        Matcher matcher = SYNTAX.matcher(text);
-        if (!matcher.matches()) {
-            throw new IllegalArgumentException("shape: \"" + text
-                    + "\", must be B.Hq.Hkv.Lq.Lk.D[.Dv] with :causal or :mask behind it, such as 4.8.8.1024.1024.64:causal,"
-                    + " or layer:B.T.width.heads or gemm:rows.in.out");
-        }
-        int[] sizes = new int[7];
-        for (int n = 0; n < sizes.length; n++) {
-            String size = matcher.group(n + 1);
-            sizes[n] = size == null ? sizes[5] : Integer.parseInt(size);
-            if (sizes[n] == 0) {
-                throw new IllegalArgumentException("shape: \"" + text + "\" has a 0, every size must be 1 or more");
+        int colon = text.indexOf(':');
+        String sizes = colon < 0 ? text : text.substring(0, colon);
+        for (Restriction restriction : Restriction.values()) {
+            if (text.equals(sizes + restriction.suffix)) {
+                ShapeCase parsed = new ShapeCase(AttentionSizes.parse(text, sizes, FORM), restriction);
+                parsed.checkMask(text);
+                return parsed;
             }
         }
-        String word = matcher.group(8);
-        ShapeCase parsed = new ShapeCase(
-                sizes[0],
-                sizes[1],
-                sizes[2],
-                sizes[3],
-                sizes[4],
-                sizes[5],
-                sizes[6],
-                word == null ? Restriction.NONE : word.equals("causal") ? Restriction.CAUSAL : Restriction.MASK);
-        parsed.check(text);
-        return parsed;
+        throw new IllegalArgumentException("shape: \"" + text + "\", must be " + FORM);
     }
 
-    private void check(String text) {
-        if (queryHeads % keyValueHeads != 0) {
-            throw new IllegalArgumentException("shape: \"" + text + "\" has " + queryHeads
-                    + " query heads, must be a multiple of the " + keyValueHeads + " key/value heads");
-        }
-        double query = 4.0 * batch * queryHeads * queryLength * Math.max(headDim, valueDim);
-        double key = 4.0 * batch * keyValueHeads * keyLength * Math.max(headDim, valueDim);
-        double mask = restriction == Restriction.MASK ? 1.0 * batch * queryLength * keyLength : 0;
-        if (Math.max(mask, Math.max(query, key)) >= MOST_BYTES) {
+    private void checkMask(String text) {
+        if (isMasked()
+                && 1.0 * tensors.batch() * tensors.queryLength() * tensors.keyLength() >= AttentionSizes.MOST_BYTES) {
             throw new IllegalArgumentException(
-                    "shape: \"" + text + "\" is too large, each tensor must be smaller than 2 GiB");
+                    "shape: \"" + text + "\" is too large, its mask must be smaller than 2 GiB");
         }
     }
 
@@ -118,9 +82,7 @@ public record ShapeCase(
 
     @Override
     public String sizes() {
-        String text =
-                batch + "." + queryHeads + "." + keyValueHeads + "." + queryLength + "." + keyLength + "." + headDim;
-        return valueDim == headDim ? text : text + "." + valueDim;
+        return tensors.toString();
     }
 
     /**
@@ -135,8 +97,7 @@ public record ShapeCase(
         if (isCausal()) {
             attention.causal(Alignment.TOP_LEFT);
         }
-        return new AttentionProblem(
-                batch, queryHeads, keyValueHeads, queryLength, keyLength, headDim, valueDim, dtype, attention.build());
+        return tensors.problem(dtype, attention.build());
     }
 
     @Override
@@ -152,11 +113,7 @@ public record ShapeCase(
     /** As it is written in a list. */
     @Override
     public String toString() {
-        return switch (restriction) {
-            case NONE -> sizes();
-            case CAUSAL -> sizes() + ":causal";
-            case MASK -> sizes() + ":mask";
-        };
+        return sizes() + restriction.suffix;
     }
 
     private static List<ShapeCase> grid() {

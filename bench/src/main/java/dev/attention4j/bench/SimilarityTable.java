@@ -24,7 +24,10 @@ final class SimilarityTable {
         this.embeddings = embeddings.clone();
     }
 
-    /** Prints it, with the two different sentences that are most alike below; columns that do not fit go below the others. */
+    /**
+     * Prints it, with the two different sentences that are most alike below; columns that do not fit go below the
+     * others.
+     */
     void print(PrintWriter out) {
         for (int n = 0; n < sentences.size(); n++) {
             out.println(label(n) + "  " + shortened(sentences.get(n)));

@@ -5,10 +5,9 @@ import dev.attention4j.AttentionBuilder;
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.DType;
 import dev.attention4j.Tensor;
+import dev.attention4j.conformance.problems.SampledBlocks;
 import dev.attention4j.reference.ReferenceAttention;
 import java.util.Locale;
-import java.util.SortedSet;
-import java.util.TreeSet;
 import java.util.function.IntFunction;
 import java.util.function.IntPredicate;
 import java.util.stream.IntStream;
@@ -54,7 +53,7 @@ public final class Truth {
         Truth truth = new Truth(problem.dtype(), rows, problem.valueDim());
         int blocksPerHead = (problem.queryLength() + BLOCK_ROWS - 1) / BLOCK_ROWS;
         int blocks = problem.batch() * problem.queryHeads() * blocksPerHead;
-        choose(blocks, mostFlops / problem.flops()).parallelStream()
+        SampledBlocks.choose(blocks, blocks * mostFlops / problem.flops()).parallelStream()
                 .forEach(block -> truth.compute(inputs, block / blocksPerHead, block % blocksPerHead));
         return truth.complete();
     }
@@ -89,22 +88,6 @@ public final class Truth {
             rows += row ? 1 : 0;
         }
         return rows;
-    }
-
-    /** The first and the last block, and between them a sequence that has no period in common with the heads. */
-    private static SortedSet<Integer> choose(int blocks, double share) {
-        SortedSet<Integer> chosen = new TreeSet<>();
-        int wanted = share >= 1 ? blocks : (int) Math.max(1, share * blocks);
-        for (int n = 0; n < blocks && wanted == blocks; n++) {
-            chosen.add(n);
-        }
-        chosen.add(0);
-        chosen.add(blocks - 1);
-        double golden = (Math.sqrt(5) - 1) / 2;
-        for (int n = 1; n <= wanted; n++) {
-            chosen.add((int) (n * golden % 1 * blocks));
-        }
-        return chosen;
     }
 
     private void compute(Inputs inputs, int slice, int block) {

@@ -115,7 +115,8 @@ class FiguresTest {
     private static Measurement measurement(
             Shape shape, String who, String plan, boolean peer, boolean ownChoice, double ms) {
         double gflops = shape.flops(DType.FLOAT32) / ms / 1e6;
-        double read = shape instanceof ShapeCase attention && attention.queryLength() == 1 ? 20 : Double.NaN;
+        double read =
+                shape instanceof ShapeCase attention && attention.tensors().queryLength() == 1 ? 20 : Double.NaN;
         return new Measurement(
                 shape,
                 who,

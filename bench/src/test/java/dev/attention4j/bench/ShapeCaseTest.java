@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.attention4j.DType;
+import dev.attention4j.tuner.AttentionSizes;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -14,13 +15,13 @@ class ShapeCaseTest {
     void readsSizesInOrder() {
         ShapeCase shape = ShapeCase.parse("1.6.3.10.20.32.48");
         assertThat(shape)
-                .isEqualTo(new ShapeCase(1, 6, 3, 10, 20, 32, 48, ShapeCase.Restriction.NONE))
+                .isEqualTo(new ShapeCase(new AttentionSizes(1, 6, 3, 10, 20, 32, 48), ShapeCase.Restriction.NONE))
                 .hasToString("1.6.3.10.20.32.48");
     }
 
     @Test
     void valueWidthIsHeadWidthUnlessGiven() {
-        assertThat(ShapeCase.parse("1.2.2.3.4.5").valueDim()).isEqualTo(5);
+        assertThat(ShapeCase.parse("1.2.2.3.4.5").tensors().valueDim()).isEqualTo(5);
         assertThat(ShapeCase.parse("1.2.2.3.4.5.5")).isEqualTo(ShapeCase.parse("1.2.2.3.4.5"));
     }
 

@@ -10,8 +10,8 @@ import java.util.Map;
 import java.util.Random;
 
 /**
- * A small part of a grid: every value of every axis is in it, cheaply, and then as many pairs of values of two axes as an
- * effort allows. The same seed selects the same cases; another seed, others.
+ * A small part of a grid: every value of every axis is in it, cheaply, and then as many pairs of values of two axes as
+ * an effort allows. The same seed selects the same cases; another seed, others.
  */
 public final class Covering {
     /** What a case costs however small it is, in operations. */

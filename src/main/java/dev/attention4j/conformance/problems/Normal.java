@@ -2,7 +2,9 @@ package dev.attention4j.conformance.problems;
 
 import java.util.Random;
 
-/** Normally distributed numbers, drawn once and then copied: drawing them anew would take longer than attention does. */
+/**
+ * Normally distributed numbers, drawn once and then copied: drawing them anew would take longer than attention does.
+ */
 final class Normal {
     /** A prime, so that it has no period in common with any width or length. */
     private static final int COUNT = 999_983;

@@ -12,8 +12,6 @@ import dev.attention4j.reference.ReferenceAttention;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.SortedSet;
-import java.util.TreeSet;
 import java.util.function.Function;
 import java.util.function.ToDoubleFunction;
 
@@ -49,24 +47,9 @@ public final class RowSample {
         int blocksOfHead = (problem.queryLength() + BLOCK_ROWS - 1) / BLOCK_ROWS;
         int all = problem.batch() * problem.queryHeads() * blocksOfHead;
         double blockFlops = 2.0 * BLOCK_ROWS * problem.keyLength() * (problem.headDim() + problem.valueDim());
-        blocks = choose(all, mostFlops / Math.max(1, blockFlops)).parallelStream()
+        blocks = SampledBlocks.choose(all, mostFlops / Math.max(1, blockFlops)).parallelStream()
                 .map(block -> block(inputs, block / blocksOfHead, block % blocksOfHead))
                 .toList();
-    }
-
-    /** All, or the first and the last and between them a sequence that has no period in common with the heads. */
-    private static SortedSet<Integer> choose(int all, double most) {
-        SortedSet<Integer> chosen = new TreeSet<>();
-        for (int n = 0; n < all; n++) {
-            if (all <= most || n == 0 || n == all - 1) {
-                chosen.add(n);
-            }
-        }
-        double golden = (Math.sqrt(5) - 1) / 2;
-        for (int n = 1; all > most && n <= most - 2; n++) {
-            chosen.add((int) (n * golden % 1 * all));
-        }
-        return chosen;
     }
 
     private Block block(Inputs inputs, int slice, int blockOfHead) {

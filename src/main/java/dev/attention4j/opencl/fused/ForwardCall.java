@@ -7,13 +7,21 @@ import dev.attention4j.opencl.plan.KeyRanges;
 import dev.attention4j.opencl.plan.Operand;
 import dev.attention4j.opencl.runtime.ClBuffer;
 import dev.attention4j.opencl.runtime.ClKernel;
+import java.util.Optional;
 
-/** Sets what every fused forward kernel is given: the parameters of {@code opencl/fused/forward_call.clh}. */
+/** What all fused forward kernels have in common: the parameters of {@code opencl/fused/forward_call.clh}. */
 final class ForwardCall {
     /** Log2(e): the kernels' scores are exponents of 2. */
     private static final double LOG2E = 1.4426950408889634;
 
     private ForwardCall() {}
+
+    /** What none of the kernels can do, whatever the shapes. */
+    static Optional<String> refusal(AttentionProblem problem) {
+        return problem.attention().wantsWeights()
+                ? Optional.of("it never holds the weights; the plan staged returns them")
+                : Optional.empty();
+    }
 
     /**
      * Sets FORWARD_PARAMETERS.

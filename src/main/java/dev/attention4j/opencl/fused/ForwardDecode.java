@@ -6,10 +6,10 @@ import static dev.attention4j.opencl.plan.LoopLimit.loop;
 
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.DType;
+import dev.attention4j.opencl.plan.CommonMacros;
 import dev.attention4j.opencl.plan.DeviceCall;
 import dev.attention4j.opencl.plan.Plan;
 import dev.attention4j.opencl.plan.Tunables;
-import dev.attention4j.opencl.runtime.ClBuffer;
 import dev.attention4j.opencl.runtime.ClKernel;
 import dev.attention4j.opencl.runtime.DeviceContext;
 import dev.attention4j.opencl.runtime.Quirks;
@@ -25,7 +25,7 @@ public final class ForwardDecode implements Plan {
     /** The name of this plan. */
     public static final String NAME = "decode";
 
-    /** Fewer keys are not worth a work-group and a share of the merge. */
+    /** Fewer keys are not worth a work-group and a share of the mergeSplits. */
     private static final int LEAST_SPLIT_KEYS = 512;
 
     /** Keys of a split, and of a block, where loops end: a work-group must do little, whatever that takes. */
@@ -43,10 +43,10 @@ public final class ForwardDecode implements Plan {
     private static final int DIM_TILE = 4;
 
     private final DeviceContext context;
-    private final MergeSplits merge;
+    private final MergeSplits mergeSplits;
     private final boolean loopsEnd;
     private final int keyBlock;
-    private final Map<Variant, ClKernel> kernels = new HashMap<>();
+    private final Map<Build, ClKernel> kernels = new HashMap<>();
 
     /**
      * The plan on one device.
@@ -55,13 +55,13 @@ public final class ForwardDecode implements Plan {
      */
     public ForwardDecode(DeviceContext context) {
         this.context = context;
-        merge = new MergeSplits(context);
+        mergeSplits = new MergeSplits(context);
         loopsEnd = context.device().quirks().has(Quirks.Quirk.LOOPS_END);
         keyBlock = loopsEnd ? LIMITED_SPLIT_KEYS : KEY_BLOCK;
     }
 
     /** What a kernel is built for. */
-    private record Variant(DType dtype, int rowTile) {}
+    private record Build(DType dtype, int rowTile) {}
 
     @Override
     public String name() {
@@ -70,20 +70,21 @@ public final class ForwardDecode implements Plan {
 
     @Override
     public Optional<String> refusal(AttentionProblem problem) {
-        if (problem.attention().wantsWeights()) {
-            return Optional.of("it never holds the weights; the plan staged returns them");
-        }
-        if (blockRows(problem) == 0) {
-            return Optional.of("a row of " + problem.headDim() + " and " + problem.valueDim()
-                    + " does not fit the local memory of " + context.device().localMemoryBytes() + " bytes");
-        }
-        return Optional.empty();
+        return ForwardCall.refusal(problem).or(() -> misfit(problem));
+    }
+
+    private Optional<String> misfit(AttentionProblem problem) {
+        return blockRows(problem) == 0
+                ? Optional.of("a row of " + problem.headDim() + " and " + problem.valueDim()
+                        + " does not fit the local memory of "
+                        + context.device().localMemoryBytes() + " bytes")
+                : Optional.empty();
     }
 
     /** Where a problem has so few rows for each key/value head that lanes along the rows would stay empty. */
     @Override
     public boolean suits(AttentionProblem problem) {
-        return rows(problem) <= RowTiling.vectorWidth(context.device()) / 2;
+        return rows(problem) <= CommonMacros.vectorWidth(context.device()) / 2;
     }
 
     /** The loops of {@code forward_decode.cl}, but those that ask for memory ahead, which only processors do. */
@@ -98,12 +99,12 @@ public final class ForwardDecode implements Plan {
         long all = loop(rows, loop(problem.headDim()), loop(problem.valueDim()))
                 + loop(blocks, ofTiles)
                 + loop(rows, loop(problem.valueDim()));
-        return Math.max(all, merge.loopIterations(splits));
+        return Math.max(all, mergeSplits.loopIterations(splits));
     }
 
     /** For a tile of rows and a block of keys. */
     private long tileIterations(AttentionProblem problem, long keys) {
-        int width = RowTiling.vectorWidth(context.device());
+        int width = CommonMacros.vectorWidth(context.device());
         long rowTile = rowTile(problem);
         long valueDim = problem.valueDim();
         long ofRows = fixed(rowTile);
@@ -133,12 +134,7 @@ public final class ForwardDecode implements Plan {
     /** Where loops end the keys must be split, whatever room that takes. */
     @Override
     public long leastScratchBytes(AttentionProblem problem) {
-        int splits = splits(problem, 0);
-        long rows = (long) problem.batch() * problem.queryHeads() * problem.queryLength();
-        return splits == 1
-                ? 0
-                : MergeSplits.Partial.outputBytes(splits, rows, problem.valueDim())
-                        + MergeSplits.Partial.sumsBytes(splits, rows);
+        return MergeSplits.Partial.scratchBytes(problem, splits(problem, 0));
     }
 
     @Override
@@ -152,20 +148,14 @@ public final class ForwardDecode implements Plan {
         if (problem.batch() == 0 || problem.queryLength() == 0) {
             return;
         }
-        ClKernel kernel = kernels.computeIfAbsent(new Variant(problem.dtype(), rowTile(problem)), this::build);
+        ClKernel kernel = kernels.computeIfAbsent(new Build(problem.dtype(), rowTile(problem)), this::build);
         int group = problem.queryHeads() / problem.keyValueHeads();
         int splits = splits(problem, call.scratchBudget(Long.MAX_VALUE));
-        long rows = (long) problem.batch() * problem.queryHeads() * problem.queryLength();
-        ClBuffer output = call.output();
-        ClBuffer sums = call.output();
-        if (splits > 1) {
-            output = call.scratch().apply(MergeSplits.Partial.outputBytes(splits, rows, problem.valueDim()));
-            sums = call.scratch().apply(MergeSplits.Partial.sumsBytes(splits, rows));
-        }
+        MergeSplits.Partial partial = MergeSplits.Partial.of(call, splits);
         long blockRows = blockRows(problem);
         ForwardCall.set(kernel, call, group)
-                .buffer(output)
-                .buffer(sums)
+                .buffer(partial.output())
+                .buffer(partial.sums())
                 .integer(splitKeys(problem, splits))
                 .integer((int) blockRows)
                 .local(4 * blockRows * problem.headDim())
@@ -176,20 +166,14 @@ public final class ForwardDecode implements Plan {
         long units = (long) problem.batch() * problem.keyValueHeads();
         long blocks = (rows(problem) + blockRows - 1) / blockRows;
         context.queue().launch(kernel, new long[] {splits, units, blocks}, new long[] {1, 1, 1});
-        if (splits > 1) {
-            merge.enqueue(
-                    new MergeSplits.Partial(output, sums, splits, rows, problem.valueDim()),
-                    problem.dtype(),
-                    call.output(),
-                    call.logSumExp());
-        }
+        mergeSplits.enqueue(partial, call);
     }
 
-    private ClKernel build(Variant variant) {
+    private ClKernel build(Build build) {
         Map<String, Object> defines = new HashMap<>();
-        defines.put("STORAGE", variant.dtype == DType.FLOAT32 ? 0 : variant.dtype == DType.FLOAT16 ? 1 : 2);
-        defines.put("VECTOR_WIDTH", RowTiling.vectorWidth(context.device()));
-        defines.put("ROW_TILE", variant.rowTile);
+        defines.put("STORAGE", CommonMacros.storage(build.dtype));
+        defines.put("VECTOR_WIDTH", CommonMacros.vectorWidth(context.device()));
+        defines.put("ROW_TILE", build.rowTile);
         defines.put("KEY_BLOCK", keyBlock);
         return context.kernel("fused/forward_decode.cl", "forward_decode", defines);
     }
@@ -216,8 +200,8 @@ public final class ForwardDecode implements Plan {
     }
 
     /**
-     * As many as give each compute unit enough work-groups and as memory has room for; by shapes alone where that is not
-     * short, so that the same call gives the same bits.
+     * As many as give each compute unit enough work-groups and as memory has room for; by shapes alone where that is
+     * not short, so that the same call gives the same bits.
      */
     private int splits(AttentionProblem problem, long scratchBytes) {
         if (loopsEnd) {
@@ -225,8 +209,7 @@ public final class ForwardDecode implements Plan {
         }
         long units = Math.max(1, (long) problem.batch() * problem.keyValueHeads());
         long wanted = (GROUPS_PER_UNIT * (long) context.device().computeUnits() + units - 1) / units;
-        long rows = (long) problem.batch() * problem.queryHeads() * problem.queryLength();
-        long fitting = MergeSplits.Partial.fitting(scratchBytes, rows, problem.valueDim());
+        long fitting = MergeSplits.Partial.fitting(problem, scratchBytes);
         return (int) Math.max(1, Math.min(Math.min(wanted, fitting), problem.keyLength() / LEAST_SPLIT_KEYS));
     }
 

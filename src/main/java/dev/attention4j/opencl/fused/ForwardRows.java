@@ -2,6 +2,7 @@ package dev.attention4j.opencl.fused;
 
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.DType;
+import dev.attention4j.opencl.plan.CommonMacros;
 import dev.attention4j.opencl.plan.DeviceCall;
 import dev.attention4j.opencl.plan.Plan;
 import dev.attention4j.opencl.plan.Tunables;
@@ -18,7 +19,7 @@ public final class ForwardRows implements Plan {
     public static final String NAME = "rows";
 
     private final DeviceContext context;
-    private final Map<Variant, ClKernel> kernels = new HashMap<>();
+    private final Map<Build, ClKernel> kernels = new HashMap<>();
 
     /**
      * The plan on one device.
@@ -36,41 +37,41 @@ public final class ForwardRows implements Plan {
 
     @Override
     public Optional<String> refusal(AttentionProblem problem) {
-        if (problem.attention().wantsWeights()) {
-            return Optional.of("it never holds the weights; the plan staged returns them");
-        }
-        if (tiling(problem).isEmpty()) {
-            return Optional.of("rows of " + problem.headDim() + " and " + problem.valueDim()
-                    + " do not fit the local memory of " + context.device().localMemoryBytes() + " bytes");
-        }
-        return Optional.empty();
+        return ForwardCall.refusal(problem).or(() -> misfit(problem));
+    }
+
+    private Optional<String> misfit(AttentionProblem problem) {
+        return tiling(problem).isEmpty()
+                ? Optional.of("rows of " + problem.headDim() + " and " + problem.valueDim()
+                        + " do not fit the local memory of " + context.device().localMemoryBytes() + " bytes")
+                : Optional.empty();
     }
 
     @Override
     public List<Tunables> defaults(AttentionProblem problem) {
-        return tiling(problem).map(RowTiling::tunables).stream().toList();
+        return tiling(problem).map(ForwardRowsTiling::tunables).stream().toList();
     }
 
     @Override
     public List<Tunables> candidates(AttentionProblem problem) {
-        return RowTiling.candidates(context.device(), unitRows(problem)).stream()
-                .map(RowTiling::tunables)
+        return ForwardRowsTiling.candidates(context.device(), unitRows(problem)).stream()
+                .map(ForwardRowsTiling::tunables)
                 .toList();
     }
 
     @Override
     public Optional<String> misfit(AttentionProblem problem, Tunables tunables) {
-        return RowTiling.misfit(context.device(), problem, tunables);
+        return ForwardRowsTiling.misfit(context.device(), problem, tunables);
     }
 
     @Override
     public long loopIterations(AttentionProblem problem, Tunables tunables) {
-        return RowTiling.of(tunables).loopIterations(problem);
+        return ForwardRowsTiling.of(tunables).loopIterations(problem);
     }
 
     @Override
     public String describe(AttentionProblem problem, Tunables tunables) {
-        RowTiling tiling = RowTiling.of(tunables);
+        ForwardRowsTiling tiling = ForwardRowsTiling.of(tunables);
         return "one pass, " + tiling + ", " + ((tiling.localBytes(problem) + 1023) >> 10) + " of "
                 + (context.device().localMemoryBytes() >> 10) + " KiB of local memory";
     }
@@ -81,8 +82,8 @@ public final class ForwardRows implements Plan {
         if (problem.batch() == 0 || problem.queryLength() == 0) {
             return;
         }
-        RowTiling tiling = RowTiling.of(call.tunables());
-        ClKernel kernel = kernels.computeIfAbsent(new Variant(problem.dtype(), tiling), this::build);
+        ForwardRowsTiling tiling = ForwardRowsTiling.of(call.tunables());
+        ClKernel kernel = kernels.computeIfAbsent(new Build(problem.dtype(), tiling), this::build);
         int unitHeads = unitHeads(problem);
         // At 32 bits keys and values are read where they lie.
         int widened = problem.dtype() == DType.FLOAT32 ? 0 : tiling.keyBlock();
@@ -99,16 +100,16 @@ public final class ForwardRows implements Plan {
     }
 
     /** What a kernel is built for. */
-    private record Variant(DType dtype, RowTiling tiling) {}
+    private record Build(DType dtype, ForwardRowsTiling tiling) {}
 
-    private ClKernel build(Variant variant) {
-        Map<String, Object> defines = new HashMap<>(variant.tiling.tunables().values());
-        defines.put("STORAGE", variant.dtype == DType.FLOAT32 ? 0 : variant.dtype == DType.FLOAT16 ? 1 : 2);
+    private ClKernel build(Build build) {
+        Map<String, Object> defines = new HashMap<>(build.tiling.tunables().values());
+        defines.put("STORAGE", CommonMacros.storage(build.dtype));
         return context.kernel("fused/forward_rows.cl", "forward_rows", defines);
     }
 
-    private Optional<RowTiling> tiling(AttentionProblem problem) {
-        return RowTiling.choose(context.device(), problem, unitRows(problem));
+    private Optional<ForwardRowsTiling> tiling(AttentionProblem problem) {
+        return ForwardRowsTiling.choose(context.device(), problem, unitRows(problem));
     }
 
     private long unitRows(AttentionProblem problem) {
@@ -118,6 +119,6 @@ public final class ForwardRows implements Plan {
     /** All heads of a group together where one head's queries would leave lanes empty, as in decoding. */
     private int unitHeads(AttentionProblem problem) {
         int group = problem.queryHeads() / problem.keyValueHeads();
-        return problem.queryLength() < 2 * RowTiling.vectorWidth(context.device()) ? group : 1;
+        return problem.queryLength() < 2 * CommonMacros.vectorWidth(context.device()) ? group : 1;
     }
 }

@@ -4,11 +4,11 @@ import dev.attention4j.Attention;
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.DType;
 import dev.attention4j.DeviceException;
+import dev.attention4j.opencl.plan.CommonMacros;
 import dev.attention4j.opencl.plan.DeviceCall;
 import dev.attention4j.opencl.plan.Operand;
 import dev.attention4j.opencl.plan.Plan;
 import dev.attention4j.opencl.plan.Tunables;
-import dev.attention4j.opencl.runtime.ClBuffer;
 import dev.attention4j.opencl.runtime.ClDevice;
 import dev.attention4j.opencl.runtime.ClKernel;
 import dev.attention4j.opencl.runtime.DeviceContext;
@@ -29,10 +29,10 @@ public final class ForwardTiles implements Plan {
 
     private final DeviceContext context;
     private final MergeSplits mergeSplits;
-    private final Map<Variant, ClKernel> kernels = new HashMap<>();
+    private final Map<Build, ClKernel> kernels = new HashMap<>();
 
     /** For tests: the tiling and splits to take; null and 0 to choose them. */
-    private final TileTiling forcedTiling;
+    private final ForwardTilesTiling forcedTiling;
 
     private final int forcedSplits;
 
@@ -45,7 +45,7 @@ public final class ForwardTiles implements Plan {
         this(context, null, 0);
     }
 
-    ForwardTiles(DeviceContext context, TileTiling forcedTiling, int forcedSplits) {
+    ForwardTiles(DeviceContext context, ForwardTilesTiling forcedTiling, int forcedSplits) {
         this.context = context;
         this.forcedTiling = forcedTiling;
         this.forcedSplits = forcedSplits;
@@ -53,10 +53,10 @@ public final class ForwardTiles implements Plan {
     }
 
     /** What a kernel is built for. */
-    private record Variant(DType dtype, TileTiling tiling, int microDims, boolean options, boolean wide) {}
+    private record Build(DType dtype, ForwardTilesTiling tiling, int microDims, boolean options, boolean wide) {}
 
     /** The kernel with the tiling that it was built with. */
-    private record Tiled(ClKernel kernel, TileTiling tiling) {}
+    private record Tiled(ClKernel kernel, ForwardTilesTiling tiling) {}
 
     @Override
     public String name() {
@@ -65,30 +65,30 @@ public final class ForwardTiles implements Plan {
 
     @Override
     public Optional<String> refusal(AttentionProblem problem) {
-        if (problem.attention().wantsWeights()) {
-            return Optional.of("it never holds the weights; the plan staged returns them");
-        }
-        if (tilings(problem).isEmpty()) {
-            return Optional.of("values of " + problem.valueDim() + " fit no tiling for the local memory of "
-                    + context.device().localMemoryBytes() + " bytes and work-groups of "
-                    + context.device().maxWorkGroupSize());
-        }
-        return Optional.empty();
+        return ForwardCall.refusal(problem).or(() -> misfit(problem));
+    }
+
+    private Optional<String> misfit(AttentionProblem problem) {
+        return tilings(problem).isEmpty()
+                ? Optional.of("values of " + problem.valueDim() + " fit no tiling for the local memory of "
+                        + context.device().localMemoryBytes() + " bytes and work-groups of "
+                        + context.device().maxWorkGroupSize())
+                : Optional.empty();
     }
 
     @Override
     public List<Tunables> defaults(AttentionProblem problem) {
-        return tilings(problem).stream().map(TileTiling::tunables).toList();
+        return tilings(problem).stream().map(ForwardTilesTiling::tunables).toList();
     }
 
     @Override
     public Optional<String> misfit(AttentionProblem problem, Tunables tunables) {
-        return TileTiling.misfit(context.device(), problem, tunables);
+        return ForwardTilesTiling.misfit(context.device(), problem, tunables);
     }
 
     @Override
     public long loopIterations(AttentionProblem problem, Tunables tunables) {
-        TileTiling wanted = TileTiling.of(tunables);
+        ForwardTilesTiling wanted = ForwardTilesTiling.of(tunables);
         // Any may be what the kernel, as built, can be launched with.
         long tiles = Stream.concat(Stream.of(wanted), tilings(problem).stream())
                 .mapToLong(tiling -> tiling.loopIterations(problem))
@@ -99,7 +99,7 @@ public final class ForwardTiles implements Plan {
 
     @Override
     public String describe(AttentionProblem problem, Tunables tunables) {
-        TileTiling tiling = TileTiling.of(tunables);
+        ForwardTilesTiling tiling = ForwardTilesTiling.of(tunables);
         int splits = splits(problem, tiling, usualScratch());
         return "one pass, " + tiling + (splits > 1 ? ", " + splits + " splits of the keys" : "") + ", "
                 + ((tiling.localBytes(problem.valueDim()) + 1023) >> 10) + " of "
@@ -113,43 +113,31 @@ public final class ForwardTiles implements Plan {
             return;
         }
         Tiled tiled = tiled(call);
-        TileTiling tiling = tiled.tiling();
+        ForwardTilesTiling tiling = tiled.tiling();
         int splits = splits(problem, tiling, call.scratchBudget(usualScratch()));
-        long rows = (long) problem.batch() * problem.queryHeads() * problem.queryLength();
-        ClBuffer partialOutput = call.output();
-        ClBuffer partialSums = call.output();
-        if (splits > 1) {
-            partialOutput = call.scratch().apply(MergeSplits.Partial.outputBytes(splits, rows, problem.valueDim()));
-            partialSums = call.scratch().apply(MergeSplits.Partial.sumsBytes(splits, rows));
-        }
+        MergeSplits.Partial partial = MergeSplits.Partial.of(call, splits);
         boolean wideOutput = problem.valueDim() % 4 == 0 && !call.output().isShared();
         ForwardCall.set(tiled.kernel(), call, unitHeads(problem))
-                .buffer(partialOutput)
-                .buffer(partialSums)
+                .buffer(partial.output())
+                .buffer(partial.sums())
                 .integer(splits)
                 .integer(wideOutput ? 1 : 0);
         long groups = groups(problem, tiling) * splits;
         context.queue()
                 .launch(tiled.kernel(), new long[] {groups * tiling.groupItems()}, new long[] {tiling.groupItems()});
-        if (splits > 1) {
-            mergeSplits.enqueue(
-                    new MergeSplits.Partial(partialOutput, partialSums, splits, rows, problem.valueDim()),
-                    problem.dtype(),
-                    call.output(),
-                    call.logSumExp());
-        }
+        mergeSplits.enqueue(partial, call);
     }
 
     /** The call's tiling, or the best after it that the kernel, as built, can be launched with. */
     private Tiled tiled(DeviceCall call) {
         AttentionProblem problem = call.problem();
-        List<TileTiling> tilings = new ArrayList<>();
-        tilings.add(TileTiling.of(call.tunables()));
+        List<ForwardTilesTiling> tilings = new ArrayList<>();
+        tilings.add(ForwardTilesTiling.of(call.tunables()));
         tilings.addAll(tilings(problem));
-        for (TileTiling tiling : tilings) {
-            Variant variant = new Variant(
+        for (ForwardTilesTiling tiling : tilings) {
+            Build build = new Build(
                     problem.dtype(), tiling, tiling.microDims(problem.valueDim()), hasOptions(problem), isWide(call));
-            ClKernel kernel = kernels.computeIfAbsent(variant, this::build);
+            ClKernel kernel = kernels.computeIfAbsent(build, this::build);
             if (tiling.groupItems() <= kernel.largestGroup()) {
                 return new Tiled(kernel, tiling);
             }
@@ -157,14 +145,14 @@ public final class ForwardTiles implements Plan {
         throw new DeviceException("no tiling of forward_tiles fits " + context.device());
     }
 
-    private ClKernel build(Variant variant) {
-        Map<String, Object> defines = new HashMap<>(variant.tiling.tunables().values());
-        defines.put("MICRO_DIMS", variant.microDims);
-        defines.put("STORAGE", variant.dtype == DType.FLOAT32 ? 0 : variant.dtype == DType.FLOAT16 ? 1 : 2);
-        if (variant.options) {
+    private ClKernel build(Build build) {
+        Map<String, Object> defines = new HashMap<>(build.tiling.tunables().values());
+        defines.put("MICRO_DIMS", build.microDims);
+        defines.put("STORAGE", CommonMacros.storage(build.dtype));
+        if (build.options) {
             defines.put("OPTIONS", 1);
         }
-        if (variant.wide) {
+        if (build.wide) {
             defines.put("WIDE", 1);
         }
         return context.kernel("fused/forward_tiles.cl", "forward_tiles", defines);
@@ -202,11 +190,12 @@ public final class ForwardTiles implements Plan {
         return wide;
     }
 
-    private List<TileTiling> tilings(AttentionProblem problem) {
+    private List<ForwardTilesTiling> tilings(AttentionProblem problem) {
         if (forcedTiling != null) {
             return List.of(forcedTiling);
         }
-        return TileTiling.candidates(context.device(), problem, (long) unitHeads(problem) * problem.queryLength());
+        return ForwardTilesTiling.candidates(
+                context.device(), problem, (long) unitHeads(problem) * problem.queryLength());
     }
 
     /** All heads of a group together where one head's queries would leave most of a tile empty, as in decoding. */
@@ -215,7 +204,7 @@ public final class ForwardTiles implements Plan {
     }
 
     /** Work-groups without splits. */
-    private static long groups(AttentionProblem problem, TileTiling tiling) {
+    private static long groups(AttentionProblem problem, ForwardTilesTiling tiling) {
         int unitHeads = unitHeads(problem);
         long rows = (long) unitHeads * problem.queryLength();
         return (rows + tiling.tileRows() - 1)
@@ -228,13 +217,12 @@ public final class ForwardTiles implements Plan {
      * How many work-groups share the keys of a tile of rows: as many as it takes to fill the device, but each has whole
      * tiles of keys, and all their outputs must fit.
      */
-    private int splits(AttentionProblem problem, TileTiling tiling, long scratchBytes) {
+    private int splits(AttentionProblem problem, ForwardTilesTiling tiling, long scratchBytes) {
         ClDevice device = context.device();
-        long rows = (long) problem.batch() * problem.queryHeads() * problem.queryLength();
         long keyTiles = (problem.keyLength() + tiling.tileKeys() - 1L) / tiling.tileKeys();
         long busy = (long) device.computeUnits() * tiling.groupsPerUnit();
         long wanted = forcedSplits > 0 ? forcedSplits : busy / Math.max(1, groups(problem, tiling));
-        long fitting = MergeSplits.Partial.fitting(scratchBytes, rows, problem.valueDim());
+        long fitting = MergeSplits.Partial.fitting(problem, scratchBytes);
         return (int) Math.max(1, Math.min(Math.min(wanted, keyTiles), fitting));
     }
 

@@ -2,7 +2,10 @@ package dev.attention4j.opencl.fused;
 
 import static dev.attention4j.opencl.plan.LoopLimit.loop;
 
+import dev.attention4j.AttentionProblem;
 import dev.attention4j.DType;
+import dev.attention4j.opencl.plan.CommonMacros;
+import dev.attention4j.opencl.plan.DeviceCall;
 import dev.attention4j.opencl.runtime.ClBuffer;
 import dev.attention4j.opencl.runtime.ClDevice;
 import dev.attention4j.opencl.runtime.ClKernel;
@@ -34,19 +37,45 @@ final class MergeSplits {
      * @param valueDim width of a row of output
      */
     record Partial(ClBuffer output, ClBuffer sums, int splits, long rows, int valueDim) {
-        /** Bytes of the partial outputs. */
-        static long outputBytes(int splits, long rows, int valueDim) {
-            return 4L * splits * rows * valueDim;
+        /** Scratch for what the splits of a call leave; a single one leaves nothing, and gets the output for both. */
+        static Partial of(DeviceCall call, int splits) {
+            AttentionProblem problem = call.problem();
+            ClBuffer output = call.output();
+            ClBuffer sums = call.output();
+            if (splits > 1) {
+                output = call.scratch().apply(outputBytes(problem, splits));
+                sums = call.scratch().apply(sumsBytes(problem, splits));
+            }
+            return new Partial(output, sums, splits, rows(problem), problem.valueDim());
         }
 
-        /** Bytes of the maxima and sums. */
-        static long sumsBytes(int splits, long rows) {
-            return 8L * splits * rows;
+        /** How much {@link #of} takes. */
+        static long scratchBytes(AttentionProblem problem, int splits) {
+            return splits == 1 ? 0 : outputBytes(problem, splits) + sumsBytes(problem, splits);
         }
 
         /** How many splits' outputs, maxima and sums fit so many bytes. */
-        static long fitting(long bytes, long rows, int valueDim) {
-            return bytes / Math.max(1, outputBytes(1, rows, valueDim) + sumsBytes(1, rows));
+        static long fitting(AttentionProblem problem, long bytes) {
+            return bytes / Math.max(1, outputBytes(problem, 1) + sumsBytes(problem, 1));
+        }
+
+        private static long outputBytes(AttentionProblem problem, int splits) {
+            return 4L * splits * rows(problem) * problem.valueDim();
+        }
+
+        private static long sumsBytes(AttentionProblem problem, int splits) {
+            return 8L * splits * rows(problem);
+        }
+
+        private static long rows(AttentionProblem problem) {
+            return (long) problem.batch() * problem.queryHeads() * problem.queryLength();
+        }
+    }
+
+    /** Enqueues the merge of a call's splits, if there are several. */
+    void enqueue(Partial partial, DeviceCall call) {
+        if (partial.splits() > 1) {
+            enqueue(partial, call.problem().dtype(), call.output(), call.logSumExp());
         }
     }
 
@@ -62,7 +91,7 @@ final class MergeSplits {
         if (partial.rows() == 0) {
             return;
         }
-        int width = RowTiling.vectorWidth(context.device());
+        int width = CommonMacros.vectorWidth(context.device());
         // A CPU's vectors are in the kernel: more work-items would only be a loop around it.
         int items = context.device().type() == ClDevice.Type.CPU
                 ? 1
@@ -88,13 +117,13 @@ final class MergeSplits {
 
     /** The loops of {@code merge_splits.cl}. */
     long loopIterations(int splits) {
-        int width = RowTiling.vectorWidth(context.device());
+        int width = CommonMacros.vectorWidth(context.device());
         return loop(splits) + loop(splits, loop(width)) + loop(width);
     }
 
     private ClKernel build(DType dtype, int width, int items) {
         Map<String, Object> defines = new HashMap<>();
-        defines.put("STORAGE", dtype == DType.FLOAT32 ? 0 : dtype == DType.FLOAT16 ? 1 : 2);
+        defines.put("STORAGE", CommonMacros.storage(dtype));
         defines.put("VECTOR_WIDTH", width);
         defines.put("GROUP_ITEMS", items);
         return context.kernel("fused/merge_splits.cl", "merge_splits", defines);

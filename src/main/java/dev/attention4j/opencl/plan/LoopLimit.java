@@ -8,12 +8,12 @@ import java.util.Optional;
 /**
  * How many iterations a device lets the loops of a work-item have ({@link Quirk#LOOPS_END}), and how they are counted.
  *
- * <p>Behind the last one every loop ends after one more, whatever its condition says, and the result is wrong without an
- * error. So a plan says how many a problem takes, and what would take more is refused.
+ * <p>Behind the last one every loop ends after one more, whatever its condition says, and the result is wrong without
+ * an error. So a plan says how many a problem takes, and what would take more is refused.
  *
- * <p>Counted as measured on llvmpipe of Mesa 22.3: one counter for a work-item and all its loops; a loop of n costs n + 1,
- * because the test that ends it is an iteration too; pragmas unroll nothing in kernels of this size, but a loop that is
- * known to run once is none; and the loops of a branch that is not taken cost one each.
+ * <p>Counted as measured on llvmpipe of Mesa 22.3: one counter for a work-item and all its loops; a loop of n costs n +
+ * 1, because the test that ends it is an iteration too; pragmas unroll nothing in kernels of this size, but a loop that
+ * is known to run once is none; and the loops of a branch that is not taken cost one each.
  *
  * @param most iterations of a work-item
  * @param device whose limit it is, for messages

@@ -71,6 +71,19 @@ public record Tunables(Map<String, Integer> values) {
     }
 
     /**
+     * Whether the value of a macro is one of 1 to most.
+     *
+     * @param name the macro
+     * @param most the largest value allowed
+     * @return false below 1 and above most
+     * @throws IllegalArgumentException if it is not there
+     */
+    public boolean isWithin(String name, int most) {
+        int value = get(name);
+        return value >= 1 && value <= most;
+    }
+
+    /**
      * The names of the macros.
      *
      * @return in the order to print them

@@ -20,10 +20,10 @@ public final class ProjectRows implements ProjectionKernel {
     private static final int GROUPS_PER_CORE = 4;
 
     private final DeviceContext context;
-    private final RowsTiling tiling;
+    private final ProjectRowsTiling tiling;
     private final Map<Integer, ClKernel> byStorage = new HashMap<>();
 
-    private ProjectRows(DeviceContext context, RowsTiling tiling) {
+    private ProjectRows(DeviceContext context, ProjectRowsTiling tiling) {
         this.context = context;
         this.tiling = tiling;
     }
@@ -37,7 +37,7 @@ public final class ProjectRows implements ProjectionKernel {
      */
     public static ProjectRows of(DeviceContext context) {
         ClDevice device = context.device();
-        return RowsTiling.defaults(device).stream()
+        return ProjectRowsTiling.defaults(device).stream()
                 .filter(tiling -> tiling.misfit(device).isEmpty())
                 .findFirst()
                 .map(tiling -> new ProjectRows(context, tiling))
@@ -54,7 +54,7 @@ public final class ProjectRows implements ProjectionKernel {
      * @throws IllegalArgumentException if they are not this kernel's, or do not fit the device
      */
     public static ProjectRows of(DeviceContext context, Tunables tunables) {
-        RowsTiling tiling = RowsTiling.of(tunables);
+        ProjectRowsTiling tiling = ProjectRowsTiling.of(tunables);
         tiling.misfit(context.device()).ifPresent(misfit -> {
             throw new IllegalArgumentException("tunables: " + tunables + ": " + misfit);
         });
@@ -68,7 +68,9 @@ public final class ProjectRows implements ProjectionKernel {
      * @return those that fit
      */
     public static List<Tunables> candidates(ClDevice device) {
-        return RowsTiling.candidates(device).stream().map(RowsTiling::tunables).toList();
+        return ProjectRowsTiling.candidates(device).stream()
+                .map(ProjectRowsTiling::tunables)
+                .toList();
     }
 
     @Override

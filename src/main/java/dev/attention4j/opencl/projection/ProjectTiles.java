@@ -18,11 +18,11 @@ public final class ProjectTiles implements ProjectionKernel {
 
     private final DeviceContext context;
     /** With panels of one width, the largest first. */
-    private final List<TilesTiling> tilings;
+    private final List<ProjectTilesTiling> tilings;
 
     private final Map<Integer, Tiled> byStorage = new HashMap<>();
 
-    private ProjectTiles(DeviceContext context, List<TilesTiling> tilings) {
+    private ProjectTiles(DeviceContext context, List<ProjectTilesTiling> tilings) {
         this.context = context;
         this.tilings = tilings;
     }
@@ -34,7 +34,7 @@ public final class ProjectTiles implements ProjectionKernel {
      * @return used under the engine's lock
      */
     public static ProjectTiles of(DeviceContext context) {
-        return new ProjectTiles(context, TilesTiling.defaults(context.device()));
+        return new ProjectTiles(context, ProjectTilesTiling.defaults(context.device()));
     }
 
     /**
@@ -46,7 +46,7 @@ public final class ProjectTiles implements ProjectionKernel {
      * @throws IllegalArgumentException if they are not this kernel's, or do not fit the device
      */
     public static ProjectTiles of(DeviceContext context, Tunables tunables) {
-        TilesTiling tiling = TilesTiling.of(tunables);
+        ProjectTilesTiling tiling = ProjectTilesTiling.of(tunables);
         tiling.misfit(context.device()).ifPresent(misfit -> {
             throw new IllegalArgumentException("tunables: " + tunables + ": " + misfit);
         });
@@ -60,12 +60,12 @@ public final class ProjectTiles implements ProjectionKernel {
      * @return those that fit, as far as is known before they are built
      */
     public static List<Tunables> candidates(ClDevice device) {
-        return TilesTiling.candidates(device).stream()
-                .map(TilesTiling::tunables)
+        return ProjectTilesTiling.candidates(device).stream()
+                .map(ProjectTilesTiling::tunables)
                 .toList();
     }
 
-    private record Tiled(ClKernel kernel, TilesTiling tiling) {}
+    private record Tiled(ClKernel kernel, ProjectTilesTiling tiling) {}
 
     @Override
     public Variant variant() {
@@ -93,12 +93,12 @@ public final class ProjectTiles implements ProjectionKernel {
     /** A smaller tiling where the device, or the kernel as built, cannot take a larger one. */
     private Tiled build(int storage) {
         ClDevice device = context.device();
-        for (TilesTiling tiling : tilings) {
+        for (ProjectTilesTiling tiling : tilings) {
             if (tiling.misfit(device).isPresent()) {
                 continue;
             }
             Map<String, Object> defines = new HashMap<>(tiling.tunables().values());
-            defines.put("VECTOR_WIDTH", TilesTiling.VECTOR_WIDTH);
+            defines.put("VECTOR_WIDTH", ProjectTilesTiling.VECTOR_WIDTH);
             defines.put("STORAGE", storage);
             ClKernel kernel = context.kernel("projection/project_tiles.cl", NAME, defines);
             if (tiling.groupItems() <= kernel.largestGroup()) {

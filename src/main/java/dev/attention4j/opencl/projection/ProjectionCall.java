@@ -2,6 +2,7 @@ package dev.attention4j.opencl.projection;
 
 import dev.attention4j.DType;
 import dev.attention4j.DeviceException;
+import dev.attention4j.opencl.plan.CommonMacros;
 import dev.attention4j.opencl.plan.LoopLimit;
 import dev.attention4j.opencl.plan.Operand;
 import dev.attention4j.opencl.runtime.ClBuffer;
@@ -66,7 +67,7 @@ public record ProjectionCall(
 
     /** STORAGE of {@code opencl/common/storage.clh}. */
     int storage() {
-        return dtype == DType.FLOAT32 ? 0 : dtype == DType.FLOAT16 ? 1 : 2;
+        return CommonMacros.storage(dtype);
     }
 
     /** The targets of one launch after another. */

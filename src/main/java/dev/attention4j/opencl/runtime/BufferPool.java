@@ -40,8 +40,8 @@ public final class BufferPool implements AutoCloseable {
      *
      * @param byteSize at least 1
      * @return with undefined contents
-     * @throws DeviceException if it is more than the device allocates at once, or there is no memory left; says how much
-     *     was needed and how much there is
+     * @throws DeviceException if it is more than the device allocates at once, or there is no memory left; says how
+     *     much was needed and how much there is
      */
     public ClBuffer acquire(long byteSize) {
         if (byteSize > largestAllocation()) {

@@ -83,8 +83,8 @@ public final class ClKernel implements AutoCloseable {
     }
 
     /**
-     * Sets one argument after another; the type of each call is the type of the kernel's parameter. What is as it was at
-     * the last launch is not set again: a small problem's call takes hardly longer than its fifty arguments.
+     * Sets one argument after another; the type of each call is the type of the kernel's parameter. What is as it was
+     * at the last launch is not set again: a small problem's call takes hardly longer than its fifty arguments.
      */
     public final class Arguments {
         private int index;

@@ -108,7 +108,10 @@ public final class NativeLibrary {
         return directory;
     }
 
-    /** Puts the library into a directory of this user's; what lies there already stays only if it is just that, and safe. */
+    /**
+     * Puts the library into a directory of this user's; what lies there already stays only if it is just that, and
+     * safe.
+     */
     static void place(Path directory, String file, byte[] bytes) throws IOException {
         Path target = directory.resolve(file);
         if (!isInPlace(target, bytes)) {

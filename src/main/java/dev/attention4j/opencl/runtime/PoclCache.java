@@ -10,8 +10,8 @@ import java.util.Optional;
 
 /**
  * The directory in which PoCL keeps, and runs, what it compiled. Where it cannot be written, PoCL has no device; where
- * nothing can be executed in it, PoCL ends the process at the first kernel; where others can write, what they put there is
- * run: so it is looked at before PoCL is used.
+ * nothing can be executed in it, PoCL ends the process at the first kernel; where others can write, what they put there
+ * is run: so it is looked at before PoCL is used.
  */
 final class PoclCache {
     private static final String PLATFORM = "Portable Computing Language";

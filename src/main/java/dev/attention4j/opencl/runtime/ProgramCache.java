@@ -20,8 +20,8 @@ import org.slf4j.LoggerFactory;
  * Built programs on disk, so that a second start compiles nothing.
  *
  * <p>An entry's name is the hash of source, options, device, driver and platform; its content carries that hash and its
- * own. What is damaged, stale, of another key or another user's is deleted and built again, never given to the driver; the
- * directory must be this user's alone. Where no such directory can be had, nothing is cached.
+ * own. What is damaged, stale, of another key or another user's is deleted and built again, never given to the driver;
+ * the directory must be this user's alone. Where no such directory can be had, nothing is cached.
  */
 final class ProgramCache {
     private static final Logger LOG = LoggerFactory.getLogger(ProgramCache.class);

@@ -13,13 +13,15 @@ import java.util.Set;
 public final class Quirks {
     /** One peculiarity. */
     public enum Quirk {
-        /** {@code mad()} is the fast multiply-add: AMD's and Qualcomm's compilers emulate {@code fma()} on some parts. */
+        /**
+         * {@code mad()} is the fast multiply-add: AMD's and Qualcomm's compilers emulate {@code fma()} on some parts.
+         */
         MULTIPLY_ADD_IS_MAD,
         /** {@code a*b+c} is the fast multiply-add: Mali has slow {@code fma()} and contracts the plain form. */
         MULTIPLY_ADD_IS_PLAIN,
         /**
-         * CL_MEM_USE_HOST_PTR is broken: copy instead. Mali drivers; Rusticl of Mesa 22.3 refuses to unmap what it mapped
-         * (CL_INVALID_VALUE).
+         * CL_MEM_USE_HOST_PTR is broken: copy instead. Mali drivers; Rusticl of Mesa 22.3 refuses to unmap what it
+         * mapped (CL_INVALID_VALUE).
          */
         NO_HOST_POINTER,
         /** Made for testing, not for speed (Oclgrind, llvmpipe): never the default device. */
@@ -30,14 +32,14 @@ public final class Quirks {
          */
         NO_BINARIES,
         /**
-         * Transfers must be waited for where they are enqueued: JOCL waits for the others on a thread of its own, and two
-         * threads crash Oclgrind.
+         * Transfers must be waited for where they are enqueued: JOCL waits for the others on a thread of its own, and
+         * two threads crash Oclgrind.
          */
         BLOCKING_TRANSFERS,
         /**
-         * A work-item's loops end after 65,535 iterations in all, whatever their conditions say, and nothing is unrolled:
-         * llvmpipe (Mesa 22.3), to survive shaders that hang. Work-items must do little, and what they cannot do is
-         * refused: see {@code LoopLimit}, which says how iterations are counted.
+         * A work-item's loops end after 65,535 iterations in all, whatever their conditions say, and nothing is
+         * unrolled: llvmpipe (Mesa 22.3), to survive shaders that hang. Work-items must do little, and what they cannot
+         * do is refused: see {@code LoopLimit}, which says how iterations are counted.
          */
         LOOPS_END
     }

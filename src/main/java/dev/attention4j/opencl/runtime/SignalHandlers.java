@@ -12,9 +12,9 @@ import java.util.Optional;
  * <p>HotSpot lives on faults: null checks and safepoints are reads that may fault, integer division by zero is SIGFPE,
  * and its handlers make of them what Java says. LLVM, which PoCL compiles with, puts its own handlers in their place at
  * each compilation, until the next fault. Then it deletes the temporary files of the compilation that is running, which
- * fails, and for some microseconds there is no handler at all: a second thread that faults meanwhile, as threads do that
- * come to a safepoint together, ends the process by a segmentation fault, without a report. PoCL's own handler skips a
- * division by zero: 7 / 0 is 7. Rusticl and Oclgrind compile with LLVM too, and leave the handlers alone.
+ * fails, and for some microseconds there is no handler at all: a second thread that faults meanwhile, as threads do
+ * that come to a safepoint together, ends the process by a segmentation fault, without a report. PoCL's own handler
+ * skips a division by zero: 7 / 0 is 7. Rusticl and Oclgrind compile with LLVM too, and leave the handlers alone.
  *
  * <p>The JDK's libjsig chains such handlers behind the JVM's, but only if it is loaded before the C library, that is by
  * {@code LD_PRELOAD}, which must be set before a JVM starts.

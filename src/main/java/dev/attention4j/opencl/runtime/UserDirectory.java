@@ -79,8 +79,8 @@ final class UserDirectory {
     }
 
     /**
-     * Makes sure that what lies in such a directory is this user's too: it may have been put there while the directory was
-     * open to others.
+     * Makes sure that what lies in such a directory is this user's too: it may have been put there while the directory
+     * was open to others.
      *
      * @param file is there
      * @throws IOException if it is a link or no regular file, is another's, or others may write it

@@ -2,7 +2,6 @@ package dev.attention4j.opencl.staged;
 
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.opencl.plan.DeviceCall;
-import dev.attention4j.opencl.plan.KeyRanges;
 import dev.attention4j.opencl.runtime.ClKernel;
 import dev.attention4j.opencl.runtime.DeviceContext;
 
@@ -20,31 +19,15 @@ final class Scores {
         }
         DeviceCall call = block.call();
         AttentionProblem problem = call.problem();
-        TiledKernel tiled = build(problem);
-        ClKernel.Arguments arguments = tiled.kernel().arguments();
+        ProductKernel product = build(problem);
+        ClKernel.Arguments arguments = product.kernel().arguments();
         call.query().asRows(arguments);
-        call.key()
-                .asRows(arguments)
-                .buffer(block.scores())
-                .longInteger(block.scoresOffset())
-                .integer(block.firstSlice())
-                .integer(problem.queryHeads())
-                .integer(block.group())
-                .integer(block.firstQuery())
-                .integer(problem.queryLength())
-                .integer(block.queries())
-                .integer(block.keys())
-                .integer(problem.headDim());
-        KeyRanges.set(arguments, call, block.scores());
-        context.queue()
-                .launch(
-                        tiled.kernel(),
-                        tiled.tiling().global(block.queries(), block.keys(), block.slices()),
-                        tiled.tiling().group());
+        call.key().asRows(arguments).buffer(block.scores()).longInteger(block.scoresOffset());
+        product.launch(context, block, arguments, problem.headDim(), block.keys());
     }
 
-    TiledKernel build(AttentionProblem problem) {
-        return TiledKernel.build(
-                context, "scores", "KEYS", "DIM_SLICE", TiledKernel.defines(problem.dtype(), problem.attention()));
+    ProductKernel build(AttentionProblem problem) {
+        return ProductKernel.build(
+                context, "scores", "KEYS", "DIM_SLICE", ProductKernel.defines(problem.dtype(), problem.attention()));
     }
 }

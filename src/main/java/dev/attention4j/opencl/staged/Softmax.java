@@ -2,6 +2,7 @@ package dev.attention4j.opencl.staged;
 
 import static dev.attention4j.opencl.plan.LoopLimit.loop;
 
+import dev.attention4j.opencl.plan.CommonMacros;
 import dev.attention4j.opencl.plan.DeviceCall;
 import dev.attention4j.opencl.runtime.ClBuffer;
 import dev.attention4j.opencl.runtime.ClDevice;
@@ -24,7 +25,7 @@ final class Softmax {
         DeviceCall call = block.call();
         ClBuffer logSumExp = call.logSumExp();
         Map<String, Object> defines = new HashMap<>();
-        defines.put("VECTOR_WIDTH", Tiling.vectorWidth(context.device()));
+        defines.put("VECTOR_WIDTH", CommonMacros.vectorWidth(context.device()));
         if (logSumExp != null) {
             defines.put("LOG_SUM_EXP", 1);
         }
@@ -57,7 +58,7 @@ final class Softmax {
 
     /** The loops of {@code softmax.cl}, by one work-item for each row. */
     long loopIterations(int keys) {
-        int width = Tiling.vectorWidth(context.device());
+        int width = CommonMacros.vectorWidth(context.device());
         return 3 * (loop(keys / width) + loop(keys % width)) + 2 * loop(Integer.SIZE);
     }
 

@@ -13,8 +13,8 @@ import java.util.Optional;
 /**
  * Scores, scale and mask, softmax, weighted sum: each step a kernel over a matrix of scores in memory.
  *
- * <p>The scores of the whole problem need not fit: blocks of slices are walked, and of one slice blocks of queries. Only
- * if the weights are wanted must they fit, because they are the result.
+ * <p>The scores of the whole problem need not fit: blocks of slices are walked, and of one slice blocks of queries.
+ * Only if the weights are wanted must they fit, because they are the result.
  */
 public final class StagedPlan implements Plan {
     /** The name of this plan. */
@@ -61,7 +61,7 @@ public final class StagedPlan implements Plan {
 
     @Override
     public long loopIterations(AttentionProblem problem, Tunables tunables) {
-        long products = Tiling.candidates(context.device()).stream()
+        long products = ProductTiling.candidates(context.device()).stream()
                 .mapToLong(tiling -> tiling.loopIterations(Math.max(problem.headDim(), problem.keyLength())))
                 .max()
                 .orElseThrow();
@@ -70,7 +70,7 @@ public final class StagedPlan implements Plan {
 
     @Override
     public String describe(AttentionProblem problem, Tunables tunables) {
-        return "four kernels, " + Tiling.candidates(context.device()).get(0) + ", scores of up to "
+        return "four kernels, " + ProductTiling.candidates(context.device()).get(0) + ", scores of up to "
                 + (defaultScratch() >> 20) + " MiB at a time";
     }
 

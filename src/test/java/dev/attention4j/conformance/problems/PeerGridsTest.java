@@ -8,6 +8,7 @@ import dev.attention4j.AttentionResult;
 import dev.attention4j.EngineInfo;
 import dev.attention4j.TestEngines;
 import dev.attention4j.UnsupportedPlanException;
+import dev.attention4j.Way;
 import dev.attention4j.opencl.fused.ForwardTiles;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -29,6 +30,12 @@ import org.junit.jupiter.api.TestFactory;
  * <p>A case is a test of its own, but engines are opened once for a grid: opening one takes longer than most cases.
  */
 class PeerGridsTest {
+    /**
+     * The plan tiles is meant for GPUs, whose compilers are quick. Those for CPUs take seconds for each width of
+     * values, rounded up to this, and each storage.
+     */
+    private static final int BUILD_DIMS = 32;
+
     private static final boolean FULL = "full".equals(System.getProperty("grid", "fast"));
     private static final long SEED = Long.getLong("grid.seed", 1);
     private static final String ONE = System.getProperty("grid.case");
@@ -40,8 +47,8 @@ class PeerGridsTest {
     private static final double EMULATOR_EFFORT = 1e8;
 
     /**
-     * The most that one work-item does on an emulator, in steps of a key, a width and as many rows as a vector has lanes: of
-     * more llvmpipe, which ends loops, would be given little but to refuse.
+     * The most that one work-item does on an emulator, in steps of a key, a width and as many rows as a vector has
+     * lanes: of more llvmpipe, which ends loops, would be given little but to refuse.
      */
     private static final double EMULATOR_STEPS = 1 << 14;
 
@@ -109,24 +116,11 @@ class PeerGridsTest {
         return tests.stream().onClose(quick::close).onClose(emulators::close);
     }
 
-    /** An engine and one of its plans. */
-    private record Way(EngineInfo info, String plan) {
-        /**
-         * The plan tiles is meant for GPUs, whose compilers are quick. Those for CPUs take seconds for each width of
-         * values, rounded up to this, and each storage.
-         */
-        private static final int BUILD_DIMS = 32;
-
-        /** Whether it is among the few builds that the covering part makes. */
-        boolean hasBuildFor(AttentionProblem problem) {
-            boolean slow = info.kind() == EngineInfo.Kind.OPENCL_CPU || info.kind() == EngineInfo.Kind.EMULATOR;
-            return !slow || !plan.equals(ForwardTiles.NAME) || (problem.valueDim() - 1) / BUILD_DIMS == 1;
-        }
-
-        @Override
-        public String toString() {
-            return info.id() + " " + plan;
-        }
+    /** Whether a way is among the few builds that the covering part makes. */
+    private static boolean hasBuildFor(Way way, AttentionProblem problem) {
+        EngineInfo.Kind kind = way.info().kind();
+        boolean slow = kind == EngineInfo.Kind.OPENCL_CPU || kind == EngineInfo.Kind.EMULATOR;
+        return !slow || !way.plan().equals(ForwardTiles.NAME) || (problem.valueDim() - 1) / BUILD_DIMS == 1;
     }
 
     /** Engines of some kinds, each opened once for each plan. */
@@ -135,20 +129,10 @@ class PeerGridsTest {
         private final Set<Way> used = new LinkedHashSet<>();
 
         Ways(Predicate<EngineInfo.Kind> kinds) {
-            for (EngineInfo info : TestEngines.underTest()) {
-                if (kinds.test(info.kind())) {
-                    List<String> plans;
-                    try (AttentionEngine engine = TestEngines.open(info)) {
-                        plans = engine.plans();
-                    }
-                    for (String plan : plans) {
-                        engines.put(
-                                new Way(info, plan),
-                                AttentionEngine.open(
-                                        info.id(), TestEngines.options().withPlan(plan)));
-                    }
-                }
-            }
+            List<EngineInfo> chosen = TestEngines.underTest().stream()
+                    .filter(info -> kinds.test(info.kind()))
+                    .toList();
+            Way.of(chosen).forEach(way -> engines.put(way, way.open()));
         }
 
         boolean isEmpty() {
@@ -171,7 +155,7 @@ class PeerGridsTest {
         }
 
         private Optional<String> objection(Way way, AttentionEngine engine, Inputs inputs, RowSample sample) {
-            if (!FULL && ONE == null && !way.hasBuildFor(inputs.problem())) {
+            if (!FULL && ONE == null && !hasBuildFor(way, inputs.problem())) {
                 return Optional.empty();
             }
             try {

@@ -36,7 +36,7 @@ class ForwardTilesTest {
     /** Work-items that Rusticl launches of this kernel on llvmpipe at a time. */
     private static final int GROUP_ON_EMULATOR = 32;
 
-    private record Forced(ClDevice device, TileTiling tiling) {
+    private record Forced(ClDevice device, ForwardTilesTiling tiling) {
         @Override
         public String toString() {
             return tiling + " on " + device.platformName();
@@ -54,7 +54,7 @@ class ForwardTilesTest {
     private static List<Forced> tilings() {
         List<Forced> all = new ArrayList<>();
         for (ClDevice device : devices()) {
-            for (TileTiling tiling : TileTiling.CANDIDATES) {
+            for (ForwardTilesTiling tiling : ForwardTilesTiling.CANDIDATES) {
                 int largestGroup = isSlow(device) ? GROUP_ON_EMULATOR : device.maxWorkGroupSize();
                 if (tiling.fits(largestGroup, device.localMemoryBytes(), 1)) {
                     all.add(new Forced(device, tiling));
@@ -69,14 +69,14 @@ class ForwardTilesTest {
     }
 
     /**
-     * 37 rows of two heads, 150 keys: no tile is whole, and all tilings walk more than one along the keys. Each width is a
-     * build, of several seconds on CPUs: tilings take turns at them, unless {@code -Dgrid=full} gives each all.
+     * 37 rows of two heads, 150 keys: no tile is whole, and all tilings walk more than one along the keys. Each width
+     * is a build, of several seconds on CPUs: tilings take turns at them, unless {@code -Dgrid=full} gives each all.
      */
     @ParameterizedTest
     @MethodSource("tilings")
     void aTilingIsRightAtEachWidth(Forced forced) {
         ClDevice device = forced.device();
-        int run = TileTiling.CANDIDATES.indexOf(forced.tiling());
+        int run = ForwardTilesTiling.CANDIDATES.indexOf(forced.tiling());
         int[] widths = FULL ? WIDTHS : new int[] {WIDTHS[run % WIDTHS.length]};
         try (PlanEngine one = engine(device, forced.tiling(), 1);
                 PlanEngine split = engine(device, forced.tiling(), 2)) {
@@ -102,10 +102,10 @@ class ForwardTilesTest {
         }
         assertThat(run)
                 .as("widths that this tiling can do")
-                .isGreaterThan(TileTiling.CANDIDATES.indexOf(forced.tiling()));
+                .isGreaterThan(ForwardTilesTiling.CANDIDATES.indexOf(forced.tiling()));
     }
 
-    private static PlanEngine engine(ClDevice device, TileTiling tiling, int splits) {
+    private static PlanEngine engine(ClDevice device, ForwardTilesTiling tiling, int splits) {
         return new PlanEngine(device, PROGRAM_CACHE, context -> new ForwardTiles(context, tiling, splits));
     }
 
@@ -145,8 +145,8 @@ class ForwardTilesTest {
         }
     }
 
-    private static TileTiling smallest() {
-        return TileTiling.CANDIDATES.get(TileTiling.CANDIDATES.size() - 1);
+    private static ForwardTilesTiling smallest() {
+        return ForwardTilesTiling.CANDIDATES.get(ForwardTilesTiling.CANDIDATES.size() - 1);
     }
 
     /** Keys and values beyond a length, and their padding to whole vectors, are NaN; nothing of it may show. */
@@ -182,7 +182,7 @@ class ForwardTilesTest {
             for (int largestGroup : new int[] {64, 128, 256}) {
                 for (int width = 1; width <= 256; width++) {
                     int valueDim = width;
-                    assertThat(TileTiling.CANDIDATES)
+                    assertThat(ForwardTilesTiling.CANDIDATES)
                             .as("width %s, %s bytes, %s work-items", width, localMemoryBytes, largestGroup)
                             .anyMatch(tiling -> tiling.fits(largestGroup, localMemoryBytes, valueDim));
                 }

@@ -17,7 +17,9 @@ import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 import org.openjdk.jmh.infra.Blackhole;
 
-/** The library call with the plan that the engine chooses: from host tensors to a host tensor, and all on the device. */
+/**
+ * The library call with the plan that the engine chooses: from host tensors to a host tensor, and all on the device.
+ */
 @State(Scope.Benchmark)
 @BenchmarkMode(Mode.AverageTime)
 @OutputTimeUnit(TimeUnit.MILLISECONDS)

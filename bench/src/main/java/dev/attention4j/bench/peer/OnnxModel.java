@@ -7,8 +7,8 @@ import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 
 /**
- * Writes ONNX models of one {@code com.microsoft.MultiHeadAttention} node, or of a layer: the few messages of {@code onnx.proto} that
- * they take, in Protocol Buffers' wire format.
+ * Writes ONNX models of one {@code com.microsoft.MultiHeadAttention} node, or of a layer: the few messages of {@code
+ * onnx.proto} that they take, in Protocol Buffers' wire format.
  */
 final class OnnxModel {
     private static final int IR_VERSION = 8;

@@ -1,5 +1,6 @@
 package dev.attention4j.bench.peer;
 
+import dev.attention4j.DType;
 import dev.attention4j.bench.Contender;
 import dev.attention4j.bench.GemmInputs;
 import dev.attention4j.bench.Inputs;
@@ -7,12 +8,13 @@ import dev.attention4j.bench.LayerInputs;
 import dev.attention4j.bench.Workload;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.function.Supplier;
 
 /** The peers by name. Their libraries may be missing: then only the peer concerned cannot be opened. */
 public final class Peers {
-    private static final String PYTORCH = "pytorch";
-    private static final String ONNX_RUNTIME = "onnxruntime";
+    static final String PYTORCH = "pytorch";
+    static final String ONNX_RUNTIME = "onnxruntime";
     private static final String PLAIN_JAVA = "plain-java";
 
     private Peers() {}
@@ -75,6 +77,13 @@ public final class Peers {
                         PYTORCH, () -> List.of(new PyTorchGemm(threads)),
                         ONNX_RUNTIME, List::of,
                         PLAIN_JAVA, List::of));
+    }
+
+    /** Why peers whose tensors are float32 alone cannot compute a workload. */
+    static Optional<String> refusalUnlessFloat32(Workload inputs) {
+        return inputs.dtype() == DType.FLOAT32
+                ? Optional.empty()
+                : Optional.of("compared in float32 only, not in " + inputs.dtype());
     }
 
     private static <W extends Workload> List<Contender<W>> open(

@@ -2,18 +2,13 @@ package dev.attention4j.bench.peer;
 
 import dev.attention4j.Tensor;
 import dev.attention4j.bench.Inputs;
-import dev.attention4j.bench.ShapeCase;
+import dev.attention4j.tuner.AttentionSizes;
 import java.util.ArrayList;
 import java.util.List;
 
 /** Attention as people write it by hand in Java: three loops, a task for each batch row and head. */
-public final class PlainJavaPeer extends PlainJava<Inputs> {
-    /**
-     * Starts the threads.
-     *
-     * @param threads how many
-     */
-    public PlainJavaPeer(int threads) {
+final class PlainJavaPeer extends PlainJava<Inputs> {
+    PlainJavaPeer(int threads) {
         super(threads);
     }
 
@@ -23,7 +18,8 @@ public final class PlainJavaPeer extends PlainJava<Inputs> {
     }
 
     private final class AttentionCall extends LoopsCall {
-        private final ShapeCase shape;
+        private final AttentionSizes sizes;
+        private final boolean causal;
         private final float scale;
         private final float[] query;
         private final float[] key;
@@ -31,7 +27,8 @@ public final class PlainJavaPeer extends PlainJava<Inputs> {
         private final boolean[] mask;
 
         AttentionCall(Inputs inputs) {
-            shape = inputs.shape();
+            sizes = inputs.shape().tensors();
+            causal = inputs.shape().isCausal();
             scale = (float) inputs.problem().scale();
             query = inputs.query().toFloatArray();
             key = inputs.key().toFloatArray();
@@ -45,14 +42,14 @@ public final class PlainJavaPeer extends PlainJava<Inputs> {
 
         @Override
         int elements() {
-            return shape.batch() * shape.queryHeads() * shape.queryLength() * shape.valueDim();
+            return sizes.batch() * sizes.queryHeads() * sizes.queryLength() * sizes.valueDim();
         }
 
         @Override
         List<Runnable> tasks(float[] result) {
             List<Runnable> tasks = new ArrayList<>();
-            for (int batch = 0; batch < shape.batch(); batch++) {
-                for (int head = 0; head < shape.queryHeads(); head++) {
+            for (int batch = 0; batch < sizes.batch(); batch++) {
+                for (int head = 0; head < sizes.queryHeads(); head++) {
                     int batchRow = batch;
                     int queryHead = head;
                     tasks.add(() -> attend(batchRow, queryHead, result));
@@ -62,18 +59,18 @@ public final class PlainJavaPeer extends PlainJava<Inputs> {
         }
 
         private void attend(int batch, int head, float[] result) {
-            int dim = shape.headDim();
-            int valueDim = shape.valueDim();
-            int keys = shape.keyLength();
-            int group = shape.queryHeads() / shape.keyValueHeads();
-            int q0 = (batch * shape.queryHeads() + head) * shape.queryLength();
-            int k0 = (batch * shape.keyValueHeads() + head / group) * keys;
+            int dim = sizes.headDim();
+            int valueDim = sizes.valueDim();
+            int keys = sizes.keyLength();
+            int group = sizes.queryHeads() / sizes.keyValueHeads();
+            int q0 = (batch * sizes.queryHeads() + head) * sizes.queryLength();
+            int k0 = (batch * sizes.keyValueHeads() + head / group) * keys;
             float[] scores = new float[keys];
-            for (int i = 0; i < shape.queryLength(); i++) {
-                int seen = shape.isCausal() ? Math.min(keys, i + 1) : keys;
+            for (int i = 0; i < sizes.queryLength(); i++) {
+                int seen = causal ? Math.min(keys, i + 1) : keys;
                 float max = Float.NEGATIVE_INFINITY;
                 for (int j = 0; j < seen; j++) {
-                    if (mask != null && !mask[(batch * shape.queryLength() + i) * keys + j]) {
+                    if (mask != null && !mask[(batch * sizes.queryLength() + i) * keys + j]) {
                         scores[j] = Float.NEGATIVE_INFINITY;
                         continue;
                     }

@@ -1,25 +1,19 @@
 package dev.attention4j.bench.peer;
 
-import dev.attention4j.DType;
-import dev.attention4j.Tensor;
 import dev.attention4j.bench.Contender;
 import dev.attention4j.bench.LayerInputs;
 import java.util.List;
-import java.util.Optional;
 import java.util.function.IntFunction;
 
 /**
- * What PyTorch's {@code nn.MultiheadAttention} computes in inference, without weights, on the CPU, as a scripted module:
- * by the steps of its Python code, or by the one operator that it takes where it can.
+ * What PyTorch's {@code nn.MultiheadAttention} computes in inference, without weights, on the CPU: by the steps of its
+ * Python code, or by the one operator that it takes where it can.
  */
-final class PyTorchLayer implements Contender<LayerInputs> {
-    private final Torch torch;
-    private final String plan;
+final class PyTorchLayer extends PyTorch<LayerInputs> {
     private final IntFunction<byte[]> module;
 
     private PyTorchLayer(int threads, String plan, IntFunction<byte[]> module) {
-        torch = new Torch(threads);
-        this.plan = plan;
+        super(threads, plan);
         this.module = module;
     }
 
@@ -31,32 +25,10 @@ final class PyTorchLayer implements Contender<LayerInputs> {
     }
 
     @Override
-    public String name() {
-        return "pytorch";
-    }
-
-    @Override
-    public String plan() {
-        return plan;
-    }
-
-    @Override
-    public boolean isPeer() {
-        return true;
-    }
-
-    @Override
-    public Optional<String> refusal(LayerInputs inputs) {
-        return inputs.dtype() == DType.FLOAT32
-                ? Optional.empty()
-                : Optional.of("compared in float32 only, not in " + inputs.dtype());
-    }
-
-    @Override
     public Call prepare(LayerInputs inputs) {
         int heads = inputs.shape().heads();
-        return torch.call(
-                plan + " " + heads,
+        return call(
+                plan() + " " + heads,
                 () -> module.apply(heads),
                 List.of(
                         inputs.input(),
@@ -64,15 +36,5 @@ final class PyTorchLayer implements Contender<LayerInputs> {
                         inputs.inputBias(),
                         turned(inputs.outputWeights()),
                         inputs.outputBias()));
-    }
-
-    /** PyTorch's weights are [outputs, inputs]. */
-    static Tensor turned(Tensor weights) {
-        return weights.permute(1, 0).contiguous();
-    }
-
-    @Override
-    public void close() {
-        torch.close();
     }
 }

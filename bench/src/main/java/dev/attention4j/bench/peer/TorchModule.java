@@ -9,9 +9,9 @@ import java.util.zip.ZipEntry;
 import java.util.zip.ZipOutputStream;
 
 /**
- * Writes TorchScript modules without parameters, whose {@code forward} is a call of {@code scaled_dot_product_attention},
- * a layer around it, or a projection: a zip of its code, its pickled (empty) state and its constants (none), as {@code
- * torch.jit.save} makes it.
+ * Writes TorchScript modules without parameters, whose {@code forward} is a call of {@code
+ * scaled_dot_product_attention}, a layer around it, or a projection: a zip of its code, its pickled (empty) state and
+ * its constants (none), as {@code torch.jit.save} makes it.
  */
 final class TorchModule {
     private static final String NAME = "attention";

@@ -6,6 +6,7 @@ import static dev.attention4j.opencl.plan.LoopLimit.loop;
 
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.DType;
+import dev.attention4j.opencl.plan.CommonMacros;
 import dev.attention4j.opencl.plan.Tunables;
 import dev.attention4j.opencl.runtime.ClDevice;
 import java.util.ArrayList;
@@ -23,7 +24,7 @@ import java.util.Optional;
  * @param dimTile dims of a register tile of output
  * @param keyBlock keys between two rescales
  */
-record RowTiling(int vectorWidth, int rowVectors, int keyTile, int dimTile, int keyBlock) {
+record ForwardRowsTiling(int vectorWidth, int rowVectors, int keyTile, int dimTile, int keyBlock) {
     private static final int MOST_ROW_VECTORS = 3;
 
     /**
@@ -32,24 +33,20 @@ record RowTiling(int vectorWidth, int rowVectors, int keyTile, int dimTile, int 
      * @param rows query rows that share a key/value head
      * @return empty if not even the smallest fits
      */
-    static Optional<RowTiling> choose(ClDevice device, AttentionProblem problem, long rows) {
-        int width = vectorWidth(device);
+    static Optional<ForwardRowsTiling> choose(ClDevice device, AttentionProblem problem, long rows) {
+        int width = CommonMacros.vectorWidth(device);
         // 3 x 8 sums, 3 rows and an element fill the 32 registers of AVX-512 and NEON; 3 x 4 the 16 of AVX2.
         int keyTile = width == 16 ? 8 : 4;
         int rowVectors = (int) Math.max(1, Math.min(MOST_ROW_VECTORS, (rows + width - 1) / width));
         for (int keyBlock = 128; keyBlock >= 8; keyBlock /= 2) {
             for (int vectors = rowVectors; vectors >= 1; vectors--) {
-                RowTiling tiling = new RowTiling(width, vectors, keyTile, keyTile, keyBlock);
+                ForwardRowsTiling tiling = new ForwardRowsTiling(width, vectors, keyTile, keyTile, keyBlock);
                 if (tiling.localBytes(problem) <= device.localMemoryBytes()) {
                     return Optional.of(tiling);
                 }
             }
         }
         return Optional.empty();
-    }
-
-    static int vectorWidth(ClDevice device) {
-        return device.nativeVectorWidth() >= 16 ? 16 : device.nativeVectorWidth() >= 8 ? 8 : 4;
     }
 
     int rows() {
@@ -133,18 +130,20 @@ record RowTiling(int vectorWidth, int rowVectors, int keyTile, int dimTile, int 
      *
      * @throws IllegalArgumentException if they are others, or values that the kernel does not build or work with
      */
-    static RowTiling of(Tunables tunables) {
-        RowTiling tiling = new RowTiling(
+    static ForwardRowsTiling of(Tunables tunables) {
+        ForwardRowsTiling tiling = new ForwardRowsTiling(
                 tunables.get("VECTOR_WIDTH"),
                 tunables.get("ROW_VECTORS"),
                 tunables.get("KEY_TILE"),
                 tunables.get("DIM_TILE"),
                 tunables.get("KEY_BLOCK"));
         boolean vector = tiling.vectorWidth == 4 || tiling.vectorWidth == 8 || tiling.vectorWidth == 16;
-        boolean tiles = within(tiling.rowVectors, 8) && within(tiling.keyTile, 32) && within(tiling.dimTile, 32);
+        boolean tiles = tunables.isWithin("ROW_VECTORS", 8)
+                && tunables.isWithin("KEY_TILE", 32)
+                && tunables.isWithin("DIM_TILE", 32);
         if (!vector
                 || !tiles
-                || !within(tiling.keyBlock, 1024)
+                || !tunables.isWithin("KEY_BLOCK", 1024)
                 || tiling.keyBlock % tiling.keyTile != 0
                 || !tiling.tunables().names().equals(tunables.names())) {
             throw new IllegalArgumentException("tunables: " + tunables
@@ -152,10 +151,6 @@ record RowTiling(int vectorWidth, int rowVectors, int keyTile, int dimTile, int 
                     + " KEY_BLOCK, a multiple of KEY_TILE up to 1024");
         }
         return tiling;
-    }
-
-    private static boolean within(int value, int most) {
-        return value >= 1 && value <= most;
     }
 
     /** Why a problem cannot be computed with these macros, whoever gave them. */
@@ -171,17 +166,17 @@ record RowTiling(int vectorWidth, int rowVectors, int keyTile, int dimTile, int 
     }
 
     /** Register tiles from small to what fills the registers, each with short and long blocks of keys. */
-    static List<RowTiling> candidates(ClDevice device, long rows) {
-        int width = vectorWidth(device);
+    static List<ForwardRowsTiling> candidates(ClDevice device, long rows) {
+        int width = CommonMacros.vectorWidth(device);
         int[][] tiles = width == 16
                 ? new int[][] {{1, 16, 16}, {2, 8, 8}, {2, 12, 8}, {3, 8, 8}, {4, 4, 4}, {4, 6, 6}}
                 : new int[][] {{1, 8, 8}, {2, 4, 4}, {2, 6, 4}, {3, 4, 4}, {2, 8, 8}, {4, 2, 2}};
-        List<RowTiling> candidates = new ArrayList<>();
+        List<ForwardRowsTiling> candidates = new ArrayList<>();
         for (int[] tile : tiles) {
             // More vectors than rows fill would compute rows that nobody asked for.
             if (tile[0] == 1 || (tile[0] - 1L) * width < rows) {
                 for (int block : new int[] {48, 96, 192}) {
-                    candidates.add(new RowTiling(width, tile[0], tile[1], tile[2], block));
+                    candidates.add(new ForwardRowsTiling(width, tile[0], tile[1], tile[2], block));
                 }
             }
         }

@@ -20,33 +20,33 @@ import java.util.Optional;
  * @param microVectors vectors of {@link #VECTOR_WIDTH} columns of a work-item
  * @param depth inputs staged at a time
  */
-record TilesTiling(int localRows, int localColumns, int microRows, int microVectors, int depth) {
+record ProjectTilesTiling(int localRows, int localColumns, int microRows, int microVectors, int depth) {
     /** For 16-byte loads. */
     static final int VECTOR_WIDTH = 4;
 
     /** The best guess, then ever smaller work-groups; all with one width of panels, so that weights are packed once. */
-    static List<TilesTiling> defaults(ClDevice device) {
+    static List<ProjectTilesTiling> defaults(ClDevice device) {
         if (device.quirks().has(Quirks.Quirk.LOOPS_END)) {
-            return List.of(new TilesTiling(2, 16, 1, 1, 8));
+            return List.of(new ProjectTilesTiling(2, 16, 1, 1, 8));
         }
         return List.of(
-                new TilesTiling(16, 16, 4, 1, 16),
-                new TilesTiling(8, 8, 4, 2, 16),
-                new TilesTiling(4, 4, 4, 4, 8),
-                new TilesTiling(1, 1, 4, 16, 8));
+                new ProjectTilesTiling(16, 16, 4, 1, 16),
+                new ProjectTilesTiling(8, 8, 4, 2, 16),
+                new ProjectTilesTiling(4, 4, 4, 4, 8),
+                new ProjectTilesTiling(1, 1, 4, 16, 8));
     }
 
     /** Register tiles from 4 x 4 to 8 x 8 sums. */
-    static List<TilesTiling> candidates(ClDevice device) {
+    static List<ProjectTilesTiling> candidates(ClDevice device) {
         return List.of(
-                        new TilesTiling(16, 16, 4, 1, 16),
-                        new TilesTiling(16, 16, 4, 1, 32),
-                        new TilesTiling(16, 16, 8, 1, 16),
-                        new TilesTiling(8, 16, 8, 1, 16),
-                        new TilesTiling(16, 16, 4, 2, 16),
-                        new TilesTiling(8, 8, 8, 2, 16),
-                        new TilesTiling(16, 16, 8, 2, 16),
-                        new TilesTiling(16, 8, 8, 2, 8))
+                        new ProjectTilesTiling(16, 16, 4, 1, 16),
+                        new ProjectTilesTiling(16, 16, 4, 1, 32),
+                        new ProjectTilesTiling(16, 16, 8, 1, 16),
+                        new ProjectTilesTiling(8, 16, 8, 1, 16),
+                        new ProjectTilesTiling(16, 16, 4, 2, 16),
+                        new ProjectTilesTiling(8, 8, 8, 2, 16),
+                        new ProjectTilesTiling(16, 16, 8, 2, 16),
+                        new ProjectTilesTiling(16, 8, 8, 2, 8))
                 .stream()
                 .filter(tiling -> tiling.misfit(device).isEmpty())
                 .toList();
@@ -57,28 +57,24 @@ record TilesTiling(int localRows, int localColumns, int microRows, int microVect
      *
      * @throws IllegalArgumentException if they are others, or values that the kernel does not build or work with
      */
-    static TilesTiling of(Tunables tunables) {
-        TilesTiling tiling = new TilesTiling(
+    static ProjectTilesTiling of(Tunables tunables) {
+        ProjectTilesTiling tiling = new ProjectTilesTiling(
                 tunables.get("LOCAL_ROWS"),
                 tunables.get("LOCAL_COLUMNS"),
                 tunables.get("MICRO_ROWS"),
                 tunables.get("MICRO_VECTORS"),
                 tunables.get("DEPTH"));
-        if (!within(tiling.localRows, 64)
-                || !within(tiling.localColumns, 64)
-                || !within(tiling.microRows, 16)
-                || !within(tiling.microVectors, 16)
-                || !within(tiling.depth, 256)
+        if (!tunables.isWithin("LOCAL_ROWS", 64)
+                || !tunables.isWithin("LOCAL_COLUMNS", 64)
+                || !tunables.isWithin("MICRO_ROWS", 16)
+                || !tunables.isWithin("MICRO_VECTORS", 16)
+                || !tunables.isWithin("DEPTH", 256)
                 || !tiling.tunables().names().equals(tunables.names())) {
             throw new IllegalArgumentException("tunables: " + tunables
                     + ", must be LOCAL_ROWS and LOCAL_COLUMNS of 1 to 64, MICRO_ROWS and MICRO_VECTORS of 1 to 16 and"
                     + " DEPTH of 1 to 256");
         }
         return tiling;
-    }
-
-    private static boolean within(int value, int most) {
-        return value >= 1 && value <= most;
     }
 
     /** Why a device cannot take it; a kernel as built may still want smaller work-groups. */

@@ -3,6 +3,7 @@ package dev.attention4j.opencl.staged;
 import static dev.attention4j.opencl.plan.LoopLimit.fixed;
 import static dev.attention4j.opencl.plan.LoopLimit.loop;
 
+import dev.attention4j.opencl.plan.CommonMacros;
 import dev.attention4j.opencl.runtime.ClDevice;
 import dev.attention4j.opencl.runtime.Quirks;
 import java.util.List;
@@ -18,27 +19,23 @@ import java.util.Map;
  * @param slice columns of the left matrix staged at a time
  * @param vectorWidth floats of a vector
  */
-record Tiling(int localRows, int localColumns, int microRows, int microVectors, int slice, int vectorWidth) {
+record ProductTiling(int localRows, int localColumns, int microRows, int microVectors, int slice, int vectorWidth) {
     /** From the largest on; the last fits any device. */
-    static List<Tiling> candidates(ClDevice device) {
+    static List<ProductTiling> candidates(ClDevice device) {
         if (device.quirks().has(Quirks.Quirk.LOOPS_END)) {
-            return List.of(new Tiling(4, 4, 4, 1, 16, 4), new Tiling(1, 1, 4, 1, 16, 4));
+            return List.of(new ProductTiling(4, 4, 4, 1, 16, 4), new ProductTiling(1, 1, 4, 1, 16, 4));
         }
         if (device.type() == ClDevice.Type.CPU) {
-            int width = vectorWidth(device);
+            int width = CommonMacros.vectorWidth(device);
             return List.of(
-                    new Tiling(8, 1, 6, 4, 32, width),
-                    new Tiling(4, 4, 4, 1, 16, width),
-                    new Tiling(1, 1, 4, 1, 16, 4));
+                    new ProductTiling(8, 1, 6, 4, 32, width),
+                    new ProductTiling(4, 4, 4, 1, 16, width),
+                    new ProductTiling(1, 1, 4, 1, 16, 4));
         }
-        return List.of(new Tiling(16, 16, 4, 1, 16, 4), new Tiling(8, 8, 4, 1, 16, 4), new Tiling(4, 4, 4, 1, 8, 4));
-    }
-
-    /** The float vector that suits the device best: 4, 8 or 16. */
-    static int vectorWidth(ClDevice device) {
-        return device.type() == ClDevice.Type.CPU && device.nativeVectorWidth() >= 8
-                ? Math.min(16, Integer.highestOneBit(device.nativeVectorWidth()))
-                : 4;
+        return List.of(
+                new ProductTiling(16, 16, 4, 1, 16, 4),
+                new ProductTiling(8, 8, 4, 1, 16, 4),
+                new ProductTiling(4, 4, 4, 1, 8, 4));
     }
 
     int tileRows() {

@@ -1,8 +1,10 @@
 package dev.attention4j.opencl.staged;
 
 import dev.attention4j.Attention;
+import dev.attention4j.AttentionProblem;
 import dev.attention4j.DType;
 import dev.attention4j.DeviceException;
+import dev.attention4j.opencl.plan.CommonMacros;
 import dev.attention4j.opencl.plan.KeyRanges;
 import dev.attention4j.opencl.runtime.ClKernel;
 import dev.attention4j.opencl.runtime.DeviceContext;
@@ -15,16 +17,16 @@ import java.util.Map;
  * @param kernel built with the tiling
  * @param tiling what it was built with
  */
-record TiledKernel(ClKernel kernel, Tiling tiling) {
+record ProductKernel(ClKernel kernel, ProductTiling tiling) {
     /**
      * Builds the kernel, with a smaller tiling where the device, or the kernel as built, cannot take a larger one.
      *
      * @param columns what the tile's columns are called in the kernel's macros
      * @param slice what the staged slice is called there
      */
-    static TiledKernel build(
+    static ProductKernel build(
             DeviceContext context, String name, String columns, String slice, Map<String, Object> defines) {
-        for (Tiling tiling : Tiling.candidates(context.device())) {
+        for (ProductTiling tiling : ProductTiling.candidates(context.device())) {
             if (tiling.groupItems() > context.device().maxWorkGroupSize()
                     || tiling.localBytes() > context.device().localMemoryBytes()) {
                 continue;
@@ -33,7 +35,7 @@ record TiledKernel(ClKernel kernel, Tiling tiling) {
             tiling.define(columns, slice, all);
             ClKernel kernel = context.kernel("staged/" + name + ".cl", name, all);
             if (tiling.groupItems() <= kernel.largestGroup()) {
-                return new TiledKernel(kernel, tiling);
+                return new ProductKernel(kernel, tiling);
             }
         }
         throw new DeviceException("no tiling of " + name + " fits " + context.device() + ": work-group at most "
@@ -41,10 +43,32 @@ record TiledKernel(ClKernel kernel, Tiling tiling) {
                 + context.device().localMemoryBytes() + " bytes");
     }
 
+    /**
+     * Sets the parameters that both products end with, and launches the kernel.
+     *
+     * @param arguments behind those of the tensors
+     * @param width headDim of the scores, valueDim of the weighted sum
+     * @param columns of a row of the result
+     */
+    void launch(DeviceContext context, Block block, ClKernel.Arguments arguments, int width, int columns) {
+        AttentionProblem problem = block.call().problem();
+        arguments
+                .integer(block.firstSlice())
+                .integer(problem.queryHeads())
+                .integer(block.group())
+                .integer(block.firstQuery())
+                .integer(problem.queryLength())
+                .integer(block.queries())
+                .integer(block.keys())
+                .integer(width);
+        KeyRanges.set(arguments, block.call(), block.scores());
+        context.queue().launch(kernel, tiling.global(block.queries(), columns, block.slices()), tiling.group());
+    }
+
     /** The macros that storage and key ranges of a problem ask for. */
     static Map<String, Object> defines(DType dtype, Attention attention) {
         Map<String, Object> defines = new HashMap<>();
-        defines.put("STORAGE", dtype == DType.FLOAT32 ? 0 : dtype == DType.FLOAT16 ? 1 : 2);
+        defines.put("STORAGE", CommonMacros.storage(dtype));
         if (KeyRanges.needTable(attention)) {
             defines.put("KEY_RANGES", 1);
         }

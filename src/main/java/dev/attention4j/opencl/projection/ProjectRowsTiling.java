@@ -4,6 +4,7 @@ import static dev.attention4j.opencl.plan.LoopLimit.UNTAKEN;
 import static dev.attention4j.opencl.plan.LoopLimit.fixed;
 import static dev.attention4j.opencl.plan.LoopLimit.loop;
 
+import dev.attention4j.opencl.plan.CommonMacros;
 import dev.attention4j.opencl.plan.Tunables;
 import dev.attention4j.opencl.runtime.ClDevice;
 import dev.attention4j.opencl.runtime.Quirks;
@@ -23,39 +24,35 @@ import java.util.stream.Stream;
  * @param panels the most panels of columns of a work-group
  * @param depth inputs that are brought into local memory at a time
  */
-record RowsTiling(int vectorWidth, int microRows, int panelVectors, int tiles, int panels, int depth) {
+record ProjectRowsTiling(int vectorWidth, int microRows, int panelVectors, int tiles, int panels, int depth) {
     /** A cache line between the rows in local memory, as in the kernel. */
     private static final int ROW_GAP = 16;
 
     /** The best guess for a device, then ever smaller ones, for devices with little local memory. */
-    static List<RowsTiling> defaults(ClDevice device) {
+    static List<ProjectRowsTiling> defaults(ClDevice device) {
         if (device.quirks().has(Quirks.Quirk.LOOPS_END)) {
-            return List.of(new RowsTiling(4, 2, 1, 1, 1, 64));
+            return List.of(new ProjectRowsTiling(4, 2, 1, 1, 1, 64));
         }
-        int width = vectorWidth(device);
+        int width = CommonMacros.vectorWidth(device);
         // 8 x 3 sums, 3 vectors and an element fill most of the 32 registers of AVX-512; 6 x 2 the 16 of AVX2.
         int microRows = width == 16 ? 8 : 6;
         int panelVectors = width == 16 ? 3 : 2;
         return List.of(
-                new RowsTiling(width, microRows, panelVectors, 8, 16, 512),
-                new RowsTiling(width, microRows, panelVectors, 4, 8, 256),
-                new RowsTiling(width, microRows, panelVectors, 2, 4, 128),
-                new RowsTiling(4, 4, 1, 1, 1, 64));
+                new ProjectRowsTiling(width, microRows, panelVectors, 8, 16, 512),
+                new ProjectRowsTiling(width, microRows, panelVectors, 4, 8, 256),
+                new ProjectRowsTiling(width, microRows, panelVectors, 2, 4, 128),
+                new ProjectRowsTiling(4, 4, 1, 1, 1, 64));
     }
 
     /** Register tiles that fill the registers, with short and long slices of inputs; those that the device can hold. */
-    static List<RowsTiling> candidates(ClDevice device) {
-        int width = vectorWidth(device);
+    static List<ProjectRowsTiling> candidates(ClDevice device) {
+        int width = CommonMacros.vectorWidth(device);
         int[][] tiles = width == 16 ? new int[][] {{8, 3}, {12, 2}, {6, 4}} : new int[][] {{6, 2}, {4, 3}, {4, 2}};
         return Stream.of(tiles)
                 .flatMap(tile -> Stream.of(256, 512).flatMap(depth -> Stream.of(8, 16)
-                        .map(below -> new RowsTiling(width, tile[0], tile[1], below, 16, depth))))
+                        .map(below -> new ProjectRowsTiling(width, tile[0], tile[1], below, 16, depth))))
                 .filter(tiling -> tiling.misfit(device).isEmpty())
                 .toList();
-    }
-
-    private static int vectorWidth(ClDevice device) {
-        return device.nativeVectorWidth() >= 16 ? 16 : device.nativeVectorWidth() >= 8 ? 8 : 4;
     }
 
     /**
@@ -63,8 +60,8 @@ record RowsTiling(int vectorWidth, int microRows, int panelVectors, int tiles, i
      *
      * @throws IllegalArgumentException if they are others, or values that the kernel does not build or work with
      */
-    static RowsTiling of(Tunables tunables) {
-        RowsTiling tiling = new RowsTiling(
+    static ProjectRowsTiling of(Tunables tunables) {
+        ProjectRowsTiling tiling = new ProjectRowsTiling(
                 tunables.get("VECTOR_WIDTH"),
                 tunables.get("MICRO_ROWS"),
                 tunables.get("PANEL_VECTORS"),
@@ -73,21 +70,17 @@ record RowsTiling(int vectorWidth, int microRows, int panelVectors, int tiles, i
                 tunables.get("DEPTH"));
         boolean vector = tiling.vectorWidth == 4 || tiling.vectorWidth == 8 || tiling.vectorWidth == 16;
         if (!vector
-                || !within(tiling.microRows, 16)
-                || !within(tiling.panelVectors, 8)
-                || !within(tiling.tiles, 64)
-                || !within(tiling.panels, 64)
-                || !within(tiling.depth, 4096)
+                || !tunables.isWithin("MICRO_ROWS", 16)
+                || !tunables.isWithin("PANEL_VECTORS", 8)
+                || !tunables.isWithin("TILES", 64)
+                || !tunables.isWithin("PANELS", 64)
+                || !tunables.isWithin("DEPTH", 4096)
                 || !tiling.tunables().names().equals(tunables.names())) {
             throw new IllegalArgumentException("tunables: " + tunables
                     + ", must be VECTOR_WIDTH of 4, 8 or 16, MICRO_ROWS of 1 to 16, PANEL_VECTORS of 1 to 8, TILES and"
                     + " PANELS of 1 to 64 and DEPTH of 1 to 4096");
         }
         return tiling;
-    }
-
-    private static boolean within(int value, int most) {
-        return value >= 1 && value <= most;
     }
 
     /** Why a device cannot take it. */

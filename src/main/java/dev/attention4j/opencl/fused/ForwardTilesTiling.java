@@ -22,23 +22,24 @@ import java.util.Optional;
  * @param microRows query rows of a work-item, a multiple of 4
  * @param microKeys keys of a work-item, a multiple of 4
  * @param dimSlice dims of queries and keys staged at a time, a multiple of 4
- * @param sliceKeys keys of each column of work-items whose weights and values are staged at a time, a divisor of microKeys
+ * @param sliceKeys keys of each column of work-items whose weights and values are staged at a time, a divisor of
+ *     microKeys
  */
-record TileTiling(int rowItems, int columnItems, int microRows, int microKeys, int dimSlice, int sliceKeys) {
+record ForwardTilesTiling(int rowItems, int columnItems, int microRows, int microKeys, int dimSlice, int sliceKeys) {
     /** From the most work per float of local memory to the least. */
-    static final List<TileTiling> CANDIDATES = List.of(
-            new TileTiling(16, 16, 8, 8, 16, 2),
-            new TileTiling(16, 16, 8, 8, 16, 1),
-            new TileTiling(8, 32, 8, 4, 16, 1),
-            new TileTiling(8, 16, 8, 4, 16, 1),
-            new TileTiling(16, 16, 4, 4, 16, 1),
-            new TileTiling(8, 8, 4, 4, 16, 2),
-            new TileTiling(4, 32, 4, 4, 32, 1),
-            new TileTiling(4, 16, 4, 4, 16, 1),
-            new TileTiling(4, 8, 4, 4, 16, 4));
+    static final List<ForwardTilesTiling> CANDIDATES = List.of(
+            new ForwardTilesTiling(16, 16, 8, 8, 16, 2),
+            new ForwardTilesTiling(16, 16, 8, 8, 16, 1),
+            new ForwardTilesTiling(8, 32, 8, 4, 16, 1),
+            new ForwardTilesTiling(8, 16, 8, 4, 16, 1),
+            new ForwardTilesTiling(16, 16, 4, 4, 16, 1),
+            new ForwardTilesTiling(8, 8, 4, 4, 16, 2),
+            new ForwardTilesTiling(4, 32, 4, 4, 32, 1),
+            new ForwardTilesTiling(4, 16, 4, 4, 16, 1),
+            new ForwardTilesTiling(4, 8, 4, 4, 16, 4));
 
     /** For devices that cannot take more, behind all others. */
-    private static final TileTiling LEAST = new TileTiling(4, 8, 4, 4, 16, 1);
+    private static final ForwardTilesTiling LEAST = new ForwardTilesTiling(4, 8, 4, 4, 16, 1);
 
     /**
      * Scores and outputs that a work-item may hold: of 255 registers on NVIDIA and 256 on AMD the rest is for what is
@@ -51,10 +52,10 @@ record TileTiling(int rowItems, int columnItems, int microRows, int microKeys, i
      *
      * @param rows query rows that share a key/value head
      */
-    static List<TileTiling> candidates(ClDevice device, AttentionProblem problem, long rows) {
-        List<TileTiling> suitable = new ArrayList<>();
-        List<TileTiling> others = new ArrayList<>();
-        for (TileTiling tiling : CANDIDATES) {
+    static List<ForwardTilesTiling> candidates(ClDevice device, AttentionProblem problem, long rows) {
+        List<ForwardTilesTiling> suitable = new ArrayList<>();
+        List<ForwardTilesTiling> others = new ArrayList<>();
+        for (ForwardTilesTiling tiling : CANDIDATES) {
             if (tiling.fits(device.maxWorkGroupSize(), device.localMemoryBytes(), problem.valueDim())) {
                 // Of a tile that is more than half empty, more than half of the arithmetic is for nothing.
                 (tiling.tileRows() < 2 * rows ? suitable : others).add(tiling);
@@ -71,7 +72,7 @@ record TileTiling(int rowItems, int columnItems, int microRows, int microKeys, i
             }
             return suitable;
         }
-        others.sort(Comparator.comparingInt(TileTiling::tileRows));
+        others.sort(Comparator.comparingInt(ForwardTilesTiling::tileRows));
         suitable.addAll(others);
         return suitable;
     }
@@ -95,8 +96,8 @@ record TileTiling(int rowItems, int columnItems, int microRows, int microKeys, i
     }
 
     /**
-     * Work-groups that keep a compute unit busy; where there are fewer, the keys are split. Tiles of few rows wait for memory
-     * rather than for arithmetic: twice as many.
+     * Work-groups that keep a compute unit busy; where there are fewer, the keys are split. Tiles of few rows wait for
+     * memory rather than for arithmetic: twice as many.
      */
     int groupsPerUnit() {
         return Math.max(1, 256 / groupItems()) * (tileRows() <= 16 ? 2 : 1);
@@ -117,8 +118,8 @@ record TileTiling(int rowItems, int columnItems, int microRows, int microKeys, i
     }
 
     /**
-     * The loops of {@code forward_tiles.cl}, one after another: those around the tiles of keys, then those tiles. As if no keys
-     * were split, since memory may be too short for it.
+     * The loops of {@code forward_tiles.cl}, one after another: those around the tiles of keys, then those tiles. As if
+     * no keys were split, since memory may be too short for it.
      */
     long loopIterations(AttentionProblem problem) {
         int rowVectors = microRows / 4;
@@ -172,8 +173,8 @@ record TileTiling(int rowItems, int columnItems, int microRows, int microKeys, i
      *
      * @throws IllegalArgumentException if they are others, or values that the kernel does not build or work with
      */
-    static TileTiling of(Tunables tunables) {
-        TileTiling tiling = new TileTiling(
+    static ForwardTilesTiling of(Tunables tunables) {
+        ForwardTilesTiling tiling = new ForwardTilesTiling(
                 tunables.get("ROW_ITEMS"),
                 tunables.get("COLUMN_ITEMS"),
                 tunables.get("MICRO_ROWS"),
@@ -202,7 +203,7 @@ record TileTiling(int rowItems, int columnItems, int microRows, int microKeys, i
 
     /** Why a problem cannot be computed with these macros, whoever gave them. */
     static Optional<String> misfit(ClDevice device, AttentionProblem problem, Tunables tunables) {
-        TileTiling tiling;
+        ForwardTilesTiling tiling;
         try {
             tiling = of(tunables);
         } catch (IllegalArgumentException e) {

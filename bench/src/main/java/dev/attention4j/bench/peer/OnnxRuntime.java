@@ -1,0 +1,136 @@
+package dev.attention4j.bench.peer;
+
+import ai.onnxruntime.OnnxTensor;
+import ai.onnxruntime.OrtEnvironment;
+import ai.onnxruntime.OrtException;
+import ai.onnxruntime.OrtLoggingLevel;
+import ai.onnxruntime.OrtSession;
+import dev.attention4j.Tensor;
+import dev.attention4j.bench.Contender;
+import dev.attention4j.bench.Workload;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * ONNX Runtime on the CPU, with a model of a few nodes.
+ *
+ * @param <W> what it computes
+ */
+abstract class OnnxRuntime<W extends Workload> implements Contender<W> {
+    private final OrtEnvironment environment =
+            OrtEnvironment.getEnvironment(OrtLoggingLevel.ORT_LOGGING_LEVEL_ERROR, "attention4j-bench");
+    private final int threads;
+    private final String nodes;
+
+    /**
+     * Loads ONNX Runtime.
+     *
+     * @param threads how many one call may use
+     * @param nodes what the model consists of
+     */
+    OnnxRuntime(int threads, String nodes) {
+        this.threads = threads;
+        this.nodes = nodes;
+    }
+
+    /** The bytes of an .onnx file. */
+    abstract byte[] model(W inputs);
+
+    /** The model's inputs by name, float32 and row-major. */
+    abstract Map<String, Tensor> tensors(W inputs);
+
+    /** The model's output as {@link Contender.Call#output} has it. */
+    float[] result(W inputs, float[] output) {
+        return output;
+    }
+
+    @Override
+    public final String name() {
+        return Peers.ONNX_RUNTIME;
+    }
+
+    @Override
+    public final String plan() {
+        return nodes;
+    }
+
+    @Override
+    public final boolean isPeer() {
+        return true;
+    }
+
+    @Override
+    public Optional<String> refusal(W inputs) {
+        return Peers.refusalUnlessFloat32(inputs);
+    }
+
+    @Override
+    public final Call prepare(W inputs) {
+        try {
+            return new SessionCall(inputs);
+        } catch (OrtException e) {
+            throw new IllegalStateException(e.getMessage(), e);
+        }
+    }
+
+    /** Nothing: the environment is one for the whole JVM. */
+    @Override
+    public final void close() {}
+
+    private final class SessionCall implements Call {
+        private final W workload;
+        private final OrtSession session;
+        private final Map<String, OnnxTensor> inputs = new LinkedHashMap<>();
+        private OrtSession.Result output;
+
+        SessionCall(W workload) throws OrtException {
+            this.workload = workload;
+            try (OrtSession.SessionOptions options = new OrtSession.SessionOptions()) {
+                options.setIntraOpNumThreads(threads);
+                options.setInterOpNumThreads(1);
+                // What must not be left to the next contender: threads that spin.
+                options.addConfigEntry("session.force_spinning_stop", "1");
+                session = environment.createSession(model(workload), options);
+            }
+            for (Map.Entry<String, Tensor> entry : tensors(workload).entrySet()) {
+                Tensor tensor = entry.getValue();
+                // A direct buffer is used as it lies.
+                inputs.put(entry.getKey(), OnnxTensor.createTensor(environment, tensor.floats(), tensor.shape()));
+            }
+        }
+
+        @Override
+        public void run() {
+            try {
+                if (output != null) {
+                    output.close();
+                }
+                output = session.run(inputs);
+            } catch (OrtException e) {
+                throw new IllegalStateException(e.getMessage(), e);
+            }
+        }
+
+        @Override
+        public float[] output() {
+            OnnxTensor tensor = (OnnxTensor) output.get(0);
+            float[] numbers = new float[(int) tensor.getInfo().getNumElements()];
+            tensor.getFloatBuffer().get(numbers);
+            return result(workload, numbers);
+        }
+
+        @Override
+        public void close() {
+            try {
+                if (output != null) {
+                    output.close();
+                }
+                inputs.values().forEach(OnnxTensor::close);
+                session.close();
+            } catch (OrtException e) {
+                throw new IllegalStateException(e.getMessage(), e);
+            }
+        }
+    }
+}

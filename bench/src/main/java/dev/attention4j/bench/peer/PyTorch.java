@@ -1,0 +1,66 @@
+package dev.attention4j.bench.peer;
+
+import dev.attention4j.Tensor;
+import dev.attention4j.bench.Contender;
+import dev.attention4j.bench.Workload;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.Supplier;
+
+/**
+ * PyTorch on the CPU, through DJL, with a scripted module. The tensors are the same host memory that every contender
+ * gets; nothing is copied on the way in.
+ *
+ * @param <W> what it computes
+ */
+abstract class PyTorch<W extends Workload> implements Contender<W> {
+    private final Torch torch;
+    private final String plan;
+
+    /**
+     * Loads PyTorch.
+     *
+     * @param threads how many one call may use; once per JVM, later numbers are not heeded
+     * @param plan what PyTorch calls the operation
+     * @throws IllegalStateException if PyTorch does not load
+     */
+    PyTorch(int threads, String plan) {
+        torch = new Torch(threads);
+        this.plan = plan;
+    }
+
+    /** As {@link Torch#call}. */
+    final Call call(String name, Supplier<byte[]> module, List<Tensor> inputs) {
+        return torch.call(name, module, inputs);
+    }
+
+    /** PyTorch's weights are [outputs, inputs]. */
+    static Tensor turned(Tensor weights) {
+        return weights.permute(1, 0).contiguous();
+    }
+
+    @Override
+    public final String name() {
+        return Peers.PYTORCH;
+    }
+
+    @Override
+    public final String plan() {
+        return plan;
+    }
+
+    @Override
+    public final boolean isPeer() {
+        return true;
+    }
+
+    @Override
+    public final Optional<String> refusal(W inputs) {
+        return Peers.refusalUnlessFloat32(inputs);
+    }
+
+    @Override
+    public final void close() {
+        torch.close();
+    }
+}

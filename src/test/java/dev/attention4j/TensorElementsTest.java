@@ -1,0 +1,71 @@
+package dev.attention4j;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+class TensorElementsTest {
+    private static final int[] NUMBERS = {0, 1, 2, 3, 4, 5};
+
+    @ParameterizedTest
+    @EnumSource(mode = EnumSource.Mode.EXCLUDE, names = "BOOL")
+    void everyTypeIsReadInTheOrderOfTheLayout(DType dtype) {
+        TensorElements turned =
+                new TensorElements(dtype, TensorLayout.rowMajor(2, 3).permute(1, 0), stored(dtype, NUMBERS));
+        assertThat(turned.toFloatArray()).containsExactly(0, 3, 1, 4, 2, 5);
+        assertThat(turned.toDoubleArray()).containsExactly(0, 3, 1, 4, 2, 5);
+        assertThat(turned.toBooleanArray()).containsExactly(false, true, true, true, true, true);
+        assertThat(turned.get(2, 1)).isEqualTo(5);
+    }
+
+    @ParameterizedTest
+    @EnumSource(mode = EnumSource.Mode.EXCLUDE, names = "BOOL")
+    void rowsAndSingleElementsAreCopiedAlike(DType dtype) {
+        ByteBuffer bytes = stored(dtype, NUMBERS);
+        TensorLayout columns = TensorLayout.rowMajor(2, 3).slice(1, 1, 3);
+        assertThat(copy(new TensorElements(dtype, columns, bytes), dtype)).containsExactly(1, 2, 4, 5);
+        assertThat(copy(new TensorElements(dtype, columns.permute(1, 0), bytes), dtype))
+                .containsExactly(1, 4, 2, 5);
+        assertThat(copy(new TensorElements(dtype, columns, bytes), DType.FLOAT64))
+                .containsExactly(1, 2, 4, 5);
+    }
+
+    @Test
+    void aCopyOfFewerBitsIsRoundedToNearest() {
+        ByteBuffer bytes = bytes(16).putDouble(0, 1 + 1e-3).putDouble(8, -65519.9);
+        TensorElements doubles = new TensorElements(DType.FLOAT64, TensorLayout.rowMajor(2), bytes);
+        assertThat(copy(doubles, DType.FLOAT16)).containsExactly(1 + 1 / 1024.0, -65504);
+    }
+
+    @Test
+    void nothingAndASingleNumberAreElementsToo() {
+        TensorElements single = new TensorElements(DType.FLOAT32, TensorLayout.rowMajor(), stored(DType.FLOAT32, 7));
+        assertThat(copy(single, DType.FLOAT32)).containsExactly(7);
+        TensorElements none = new TensorElements(DType.FLOAT32, TensorLayout.rowMajor(3, 0), bytes(0));
+        assertThat(none.toFloatArray()).isEmpty();
+        assertThat(copy(none, DType.FLOAT32)).isEmpty();
+    }
+
+    private static double[] copy(TensorElements elements, DType type) {
+        int count = Math.toIntExact(elements.layout().elementCount());
+        ByteBuffer target = bytes(count * type.bytes());
+        elements.copyTo(type, target);
+        return new TensorElements(type, TensorLayout.rowMajor(count), target).toDoubleArray();
+    }
+
+    private static ByteBuffer stored(DType dtype, int... numbers) {
+        ByteBuffer bytes = bytes(numbers.length * dtype.bytes());
+        for (int n = 0; n < numbers.length; n++) {
+            dtype.write(bytes, n * dtype.bytes(), numbers[n]);
+        }
+        return bytes;
+    }
+
+    private static ByteBuffer bytes(int count) {
+        return ByteBuffer.allocateDirect(count).order(ByteOrder.nativeOrder());
+    }
+}

@@ -1,0 +1,68 @@
+package dev.attention4j.conformance.problems;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+
+import dev.attention4j.Alignment;
+import dev.attention4j.Attention;
+import dev.attention4j.AttentionEngine;
+import dev.attention4j.AttentionProblem;
+import dev.attention4j.AttentionResult;
+import dev.attention4j.DType;
+import dev.attention4j.Tensor;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/** A right result passes, and any wrong element is found, be its row sampled or not. */
+class RowSampleTest {
+    private static final double ALL = 1e12;
+
+    @ParameterizedTest
+    @EnumSource(
+            value = DType.class,
+            names = {"FLOAT32", "FLOAT16", "BFLOAT16"})
+    void findsEveryWrongElement(DType dtype) {
+        for (Attention attention : new Attention[] {
+            Attention.DEFAULT, Attention.builder().causal(Alignment.TOP_LEFT).build()
+        }) {
+            AttentionProblem problem = new AttentionProblem(2, 4, 2, 70, 50, 8, 5, dtype, attention);
+            Inputs inputs = Inputs.of(problem);
+            Tensor right = right(inputs);
+            for (double flops : new double[] {ALL, 0, problem.flops() / 4}) {
+                RowSample sample = new RowSample(inputs, flops);
+                assertThat(sample.objection(result(right))).isEmpty();
+                float[] output = right.toFloatArray();
+                for (int n = 0; n < output.length; n++) {
+                    float kept = output[n];
+                    output[n] = n % 2 == 0 ? Float.NaN : kept + 0.5f;
+                    assertThat(sample.objection(result(Tensor.of(output, right.shape()))))
+                            .as("element " + n)
+                            .isPresent();
+                    output[n] = kept;
+                }
+                assertThat(sample.objection(result(right))).isEmpty();
+            }
+        }
+    }
+
+    @Test
+    void packedSequencesWhoseRowsItCannotCutOutAreRefused() {
+        Attention packed = Attention.builder()
+                .cumulativeLengths(new int[] {0, 1, 4}, new int[] {0, 1, 4})
+                .build();
+        Inputs inputs = Inputs.of(new AttentionProblem(1, 1, 1, 4, 4, 4, 4, DType.FLOAT32, packed));
+        assertThatIllegalArgumentException().isThrownBy(() -> new RowSample(inputs, ALL));
+    }
+
+    private static Tensor right(Inputs inputs) {
+        try (AttentionEngine engine = AttentionEngine.open("cpu")) {
+            return engine.attend(inputs.query(), inputs.key(), inputs.value(), inputs.attention())
+                    .output();
+        }
+    }
+
+    private static AttentionResult result(Tensor output) {
+        return new AttentionResult(output, null, null, "given");
+    }
+}
