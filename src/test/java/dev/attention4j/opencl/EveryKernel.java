@@ -30,10 +30,16 @@ import java.util.TreeSet;
  * A program for a simulator: projections, and every plan, its tunables, storage and options, on every OpenCL device that
  * it finds, on shapes as small as reach all paths, each result checked against the oracle. Prints the kernels that ran,
  * then what they were built from: {@link #BUILD}, file and options; one a line.
+ *
+ * <p>With {@link #FRESH} as its argument each plan runs once with each option, on an engine of its own whose memory nobody
+ * has filled, and nothing is said of builds.
  */
 final class EveryKernel {
     /** Begins a line that names a build. */
     static final String BUILD = "build ";
+
+    /** Asks for memory that nobody has filled. */
+    static final String FRESH = "fresh";
 
     private static final List<DType> DTYPES = List.of(DType.FLOAT32, DType.FLOAT16, DType.BFLOAT16);
 
@@ -73,6 +79,10 @@ final class EveryKernel {
     private EveryKernel() {}
 
     public static void main(String[] arguments) {
+        if (List.of(arguments).contains(FRESH)) {
+            inFreshMemory().forEach(System.out::println);
+            return;
+        }
         Set<String> kernels = new TreeSet<>();
         Set<String> builds = new TreeSet<>();
         for (EngineInfo info : TestEngines.openCl()) {
@@ -122,6 +132,54 @@ final class EveryKernel {
             builds.putIfAbsent(values, variant);
         }
         return builds.values();
+    }
+
+    private static Set<String> inFreshMemory() {
+        Set<String> kernels = new TreeSet<>();
+        for (EngineInfo info : TestEngines.openCl()) {
+            List<String> plans;
+            try (OpenClEngine engine = openFresh(info, "auto")) {
+                plans = engine.plans();
+                names(engine, kernels, engine::probe);
+                names(engine, kernels, () -> ProjectionCheck.everyKernel(engine.context()));
+            }
+            for (String plan : plans) {
+                options()
+                        .forEach((name, attention) ->
+                                runFresh(info, plan, kernels, TINY, DType.FLOAT32, attention.build()));
+                runFresh(
+                        info,
+                        plan,
+                        kernels,
+                        TINY,
+                        DType.FLOAT16,
+                        options().get("all").build());
+                runFresh(
+                        info,
+                        plan,
+                        kernels,
+                        TINY,
+                        DType.BFLOAT16,
+                        options().get("all").build());
+                if (!plan.equals(StagedPlan.NAME)) {
+                    runFresh(info, plan, kernels, WHOLE_VECTORS, DType.FLOAT32, Attention.DEFAULT);
+                    runFresh(info, plan, kernels, LONG, DType.FLOAT32, Attention.DEFAULT);
+                }
+            }
+        }
+        return kernels;
+    }
+
+    private static void runFresh(
+            EngineInfo info, String plan, Set<String> kernels, Shape shape, DType dtype, Attention attention) {
+        try (OpenClEngine engine = openFresh(info, plan)) {
+            names(engine, kernels, () -> run(engine, plan, shape, dtype, attention));
+        }
+    }
+
+    private static OpenClEngine openFresh(EngineInfo info, String plan) {
+        return (OpenClEngine) AttentionEngine.open(
+                info.id(), TestEngines.options().withPoison(false).withPlan(plan));
     }
 
     private static OpenClEngine open(EngineInfo info, String plan) {
