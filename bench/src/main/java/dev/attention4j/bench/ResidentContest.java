@@ -88,7 +88,9 @@ final class ResidentContest {
         double flops = gridCase.shape().problem(gridCase.dtype(), null).flops();
         String kind = gridCase.dtype() + (gridCase.shape().tensors().queryLength() == 1 ? " decode" : "");
         double budgetMs = 1e3 * Math.min(CASE_SECONDS, secondsLeft());
-        double prepareMs = isPrepared(gridCase) ? 0 : prepareMsPerElement * elements(gridCase.shape().tensors());
+        double prepareMs = isPrepared(gridCase)
+                ? 0
+                : prepareMsPerElement * elements(gridCase.shape().tensors());
         double callsMs = flopsPerMs.containsKey(kind) ? (LEAST_ROUNDS + 2) * flops / flopsPerMs.get(kind) : 0;
         checkTime(callsMs, budgetMs);
         checkTime(prepareMs + callsMs, 1e3 * secondsLeft());
