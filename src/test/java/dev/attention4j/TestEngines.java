@@ -1,14 +1,10 @@
 package dev.attention4j;
 
-import java.nio.file.Path;
 import java.util.List;
 import java.util.function.Predicate;
 
 /** The engines that tests run on: every one that is found, and a failure where there is no OpenCL device. */
 public final class TestEngines {
-    /** A cache for the kernels that tests build, so that the user's is left alone and a clean build starts cold. */
-    private static final Path PROGRAM_CACHE = Path.of("target", "test-program-cache");
-
     private TestEngines() {}
 
     /**
@@ -54,15 +50,13 @@ public final class TestEngines {
     }
 
     /**
-     * Options for tests: device memory is poisoned, kernels are cached under target/, nothing that was tuned is used.
+     * Options for tests: device memory is poisoned, nothing that was tuned is used. Built kernels are not kept either, as
+     * the build file says.
      *
      * @return to be changed further
      */
     public static EngineOptions options() {
-        return EngineOptions.DEFAULT
-                .withPoison(true)
-                .withProgramCache(PROGRAM_CACHE)
-                .withTuning(Tuning.OFF);
+        return EngineOptions.DEFAULT.withPoison(true).withTuning(Tuning.OFF);
     }
 
     /**

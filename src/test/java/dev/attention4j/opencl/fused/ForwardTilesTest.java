@@ -16,7 +16,6 @@ import dev.attention4j.opencl.runtime.ClDevice;
 import dev.attention4j.opencl.runtime.DeviceContext;
 import dev.attention4j.opencl.runtime.Devices;
 import dev.attention4j.opencl.runtime.Quirks;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -26,8 +25,6 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /** Each tiling and each number of splits, whatever the plan would choose on a device, against the oracle. */
 class ForwardTilesTest {
-    private static final Path PROGRAM_CACHE = Path.of("target", "test-program-cache");
-
     private static final boolean FULL = "full".equals(System.getProperty("grid"));
 
     /** Of these the first of each list has no whole vectors, so that rows are read element by element. */
@@ -106,7 +103,7 @@ class ForwardTilesTest {
     }
 
     private static PlanEngine engine(ClDevice device, ForwardTilesTiling tiling, int splits) {
-        return new PlanEngine(device, PROGRAM_CACHE, context -> new ForwardTiles(context, tiling, splits));
+        return new PlanEngine(device, context -> new ForwardTiles(context, tiling, splits));
     }
 
     @ParameterizedTest
@@ -193,7 +190,7 @@ class ForwardTilesTest {
     @ParameterizedTest
     @MethodSource("devices")
     void whatItCannotDoItRefusesByName(ClDevice device) {
-        try (DeviceContext context = DeviceContext.open(device, PROGRAM_CACHE)) {
+        try (DeviceContext context = DeviceContext.open(device, null)) {
             ForwardTiles plan = new ForwardTiles(context);
             Attention weights = Attention.builder().weights(true).build();
             assertThat(plan.refusal(problem(64, weights)))

@@ -17,7 +17,6 @@ import dev.attention4j.opencl.runtime.ClDevice;
 import dev.attention4j.opencl.runtime.DeviceContext;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -31,7 +30,7 @@ final class PlanEngine extends HostEngine {
     private final DeviceContext context;
     private final Plan plan;
 
-    PlanEngine(ClDevice device, Path programCache, Function<DeviceContext, Plan> plan) {
+    PlanEngine(ClDevice device, Function<DeviceContext, Plan> plan) {
         super(
                 new EngineInfo(
                         "plan",
@@ -42,7 +41,7 @@ final class PlanEngine extends HostEngine {
                         Map.of()),
                 "forced",
                 EngineOptions.DEFAULT);
-        context = DeviceContext.open(device, programCache);
+        context = DeviceContext.open(device, null);
         this.plan = plan.apply(context);
     }
 
