@@ -18,13 +18,4 @@ public record Selection(boolean quick, long seed, Optional<String> only) {
     public Selection {
         Objects.requireNonNull(only, "only");
     }
-
-    /**
-     * The same seed, quick.
-     *
-     * @return changed selection
-     */
-    Selection asQuick() {
-        return new Selection(true, seed, only);
-    }
 }
