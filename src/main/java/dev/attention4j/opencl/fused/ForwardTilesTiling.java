@@ -7,6 +7,7 @@ import static dev.attention4j.opencl.plan.LoopLimit.loop;
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.opencl.plan.Tunables;
 import dev.attention4j.opencl.runtime.ClDevice;
+import dev.attention4j.opencl.runtime.Quirks;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
@@ -61,9 +62,9 @@ record ForwardTilesTiling(int rowItems, int columnItems, int microRows, int micr
                 (tiling.tileRows() < 2 * rows ? suitable : others).add(tiling);
             }
         }
-        if (device.type() == ClDevice.Type.CPU) {
+        if (device.type() == ClDevice.Type.CPU || device.quirks().has(Quirks.Quirk.EMULATOR)) {
             // Compilers for CPUs turn work-items into loops and keep what they own in memory: the smallest builds
-            // fastest.
+            // fastest. Interpreters pay for all of a tile, however little of it there is.
             suitable.addAll(others);
             suitable.sort(Comparator.comparingInt(tiling -> tiling.tileRows() * tiling.tileKeys()));
             // Registers are no matter there, and llvmpipe takes no work-group of more than 32 as built.

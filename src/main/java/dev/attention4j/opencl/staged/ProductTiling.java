@@ -20,10 +20,16 @@ import java.util.Map;
  * @param vectorWidth floats of a vector
  */
 record ProductTiling(int localRows, int localColumns, int microRows, int microVectors, int slice, int vectorWidth) {
+    /** Interpreters pay for all of a tile, however little of it there is. */
+    private static final ProductTiling SMALL = new ProductTiling(4, 4, 4, 1, 8, 4);
+
     /** From the largest on; the last fits any device. */
     static List<ProductTiling> candidates(ClDevice device) {
         if (device.quirks().has(Quirks.Quirk.LOOPS_END)) {
             return List.of(new ProductTiling(4, 4, 4, 1, 16, 4), new ProductTiling(1, 1, 4, 1, 16, 4));
+        }
+        if (device.quirks().has(Quirks.Quirk.EMULATOR)) {
+            return List.of(SMALL);
         }
         if (device.type() == ClDevice.Type.CPU) {
             int width = CommonMacros.vectorWidth(device);
@@ -32,10 +38,7 @@ record ProductTiling(int localRows, int localColumns, int microRows, int microVe
                     new ProductTiling(4, 4, 4, 1, 16, width),
                     new ProductTiling(1, 1, 4, 1, 16, 4));
         }
-        return List.of(
-                new ProductTiling(16, 16, 4, 1, 16, 4),
-                new ProductTiling(8, 8, 4, 1, 16, 4),
-                new ProductTiling(4, 4, 4, 1, 8, 4));
+        return List.of(new ProductTiling(16, 16, 4, 1, 16, 4), new ProductTiling(8, 8, 4, 1, 16, 4), SMALL);
     }
 
     int tileRows() {

@@ -8,12 +8,18 @@ import dev.attention4j.opencl.runtime.ClBuffer;
 import dev.attention4j.opencl.runtime.ClDevice;
 import dev.attention4j.opencl.runtime.ClKernel;
 import dev.attention4j.opencl.runtime.DeviceContext;
+import dev.attention4j.opencl.runtime.Quirks;
 import java.util.HashMap;
 import java.util.Map;
 
 /** Launches {@code opencl/staged/softmax.cl}: each row of scores becomes weights, and its log-sum-exp is kept. */
 final class Softmax {
     private static final int GPU_GROUP_ITEMS = 128;
+    /** Rows of so many keys leave most of a larger group with nothing but barriers. */
+    private static final int SHORT_ROW = 256;
+
+    private static final int SHORT_ROW_ITEMS = 32;
+    private static final int EMULATOR_ITEMS = 4;
 
     private final DeviceContext context;
 
@@ -32,10 +38,7 @@ final class Softmax {
         if (call.sinks() != null) {
             defines.put("SINKS", 1);
         }
-        int items = context.device().type() == ClDevice.Type.CPU
-                ? 1
-                : Integer.highestOneBit(
-                        Math.min(GPU_GROUP_ITEMS, context.device().maxWorkGroupSize()));
+        int items = groupItems(block.keys());
         ClKernel kernel = build(defines, items);
         while (kernel.largestGroup() < items) {
             items /= 2;
@@ -54,6 +57,18 @@ final class Softmax {
                 .integer(block.keys());
         context.queue()
                 .launch(kernel, new long[] {(long) block.queries() * items, block.slices()}, new long[] {items, 1});
+    }
+
+    private int groupItems(int keys) {
+        ClDevice device = context.device();
+        if (device.type() == ClDevice.Type.CPU) {
+            return 1;
+        }
+        // An interpreter runs the reduction's barriers for each work-item.
+        int wanted = device.quirks().has(Quirks.Quirk.EMULATOR)
+                ? EMULATOR_ITEMS
+                : keys <= SHORT_ROW ? SHORT_ROW_ITEMS : GPU_GROUP_ITEMS;
+        return Integer.highestOneBit(Math.min(wanted, device.maxWorkGroupSize()));
     }
 
     /** The loops of {@code softmax.cl}, by one work-item for each row. */
