@@ -16,6 +16,9 @@
 #   KIT_PYTHON      the python3 that has PyTorch (default: python3)
 #   KIT_DEVICE      the engine to be timed, as 'devices' names it (default: best)
 #   KIT_GRID        another list of shapes (default: grid.txt)
+#   KIT_STEPS       the steps to be run, by name, with blanks between them (default: all that there is time for)
+#   KIT_TUNE        the shapes to be tuned for, as the command line's 'tune --shapes' takes them
+#   KIT_KEEP_BUILDS if set, what the drivers made of the kernels is kept in OUTDIR/cache/programs
 #   OCL_ICD_VENDORS, LD_LIBRARY_PATH, KIT_FORCE_LOADER: see drivers.sh
 set -u
 unset CDPATH
@@ -41,7 +44,7 @@ if ! mkdir -p "$1/steps" || [ ! -w "$1/steps" ]; then
 fi
 out=$(cd "$1" && pwd)
 steps=$out/steps
-rm -f "$steps"/* "$out/results.json" "$out/chart.svg" 2>/dev/null
+rm -f "$steps"/* "$out/results.json" "$out/chart.svg" "$out/tuning.json" "$out/suite.html" 2>/dev/null
 : >"$steps/steps.tsv"
 grid=${KIT_GRID:-$kit/grid.txt}
 device=${KIT_DEVICE:-best}
@@ -89,6 +92,12 @@ record() { # NAME OUTCOME EXIT-CODE SECONDS WHAT
     printf '%s\t%s\t%s\t%s\t%s\n' "$1" "$2" "$3" "$4" "$5" >>"$steps/steps.tsv"
 }
 
+# What was tuned is worth keeping; the builds are this driver's.
+tidy() {
+    [ ! -f "$cache/tuning.json" ] || cp "$cache/tuning.json" "$out/tuning.json"
+    [ -n "${KIT_KEEP_BUILDS:-}" ] || rm -rf "$cache"
+}
+
 stop() { # EXIT-CODE
     trap '' TERM INT HUP
     say "stopped early, in the step $step: merging what there is"
@@ -98,7 +107,7 @@ stop() { # EXIT-CODE
     fi
     merge stopped
     [ -z "$child" ] || wait "$child"
-    rm -rf "$cache"
+    tidy
     say "$out/results.json"
     exit "$1"
 }
@@ -116,6 +125,15 @@ left() { # BUDGET
 run() { # NAME BUDGET WHAT COMMAND...
     step=$1
     what=$3
+    case " ${KIT_STEPS:-$step} " in
+    *" $step "*) ;;
+    *)
+        record "$step" "not asked for" "" 0 "$what"
+        outcome="not asked for"
+        code=0
+        return
+        ;;
+    esac
     left "$2"
     step_begin=$(date +%s)
     log=$steps/$1.log
@@ -237,6 +255,14 @@ for dtype in float32 float16; do
     show 4
 done
 
+command_line suite 120 "the built-in suite, quick, every plan of the device" conformance --quick --device "$device" \
+    --json "$steps/suite.json" --html "$out/suite.html"
+show 3
+
+tune=${KIT_TUNE:-2.16.16.4096.4096.128,2.32.32.4096.4096.64,8.32.32.1.4096.128,2.16.16.4096.4096.128:causal}
+command_line tune 120 "the fastest tiles, each checked first" tune --device "$device" --shapes "$tune"
+show 12
+
 left 200
 bench resident-others 200 "calls with tensors on the device, the other plans" KitGrid --grid "$grid" \
     --device "$device" --plan others --json "$steps/resident-others.json" --max-seconds $((left - 6))
@@ -244,6 +270,6 @@ show 4
 
 trap '' TERM INT HUP
 merge complete || failed=1
-rm -rf "$cache"
+tidy
 say "-- done in $(($(date +%s) - begin)) s: $out/results.json, $out/chart.svg"
 exit "$failed"

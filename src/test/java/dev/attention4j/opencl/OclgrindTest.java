@@ -42,7 +42,8 @@ class OclgrindTest {
 
     /**
      * With the check of uninitialised reads, without optimisation: that of Oclgrind 21.10 dies of LLVM's {@code freeze}, which
-     * only optimisers write.
+     * only optimisers write. In memory that nobody has filled: of a buffer that clEnqueueFillBuffer once filled, which is how
+     * engines poison theirs, it calls all uninitialised, even what a kernel has written since.
      */
     private String runInFreshMemory(Class<?> program, String... arguments) throws Exception {
         return oclgrind(program)

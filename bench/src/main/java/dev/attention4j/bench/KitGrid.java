@@ -4,6 +4,7 @@ import dev.attention4j.AttentionEngine;
 import dev.attention4j.EngineInfo;
 import dev.attention4j.EngineOptions;
 import dev.attention4j.Engines;
+import dev.attention4j.opencl.runtime.ClDevice;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -179,7 +180,8 @@ public final class KitGrid implements Callable<Integer> {
             entry.put("engine", info.id());
             entry.put("device", info.name());
             try {
-                Roofline roofline = Roofline.measure(Roofline.device(info).orElseThrow());
+                ClDevice opened = Roofline.device(info).orElseThrow();
+                Roofline roofline = Roofline.measure(opened);
                 entry.put("multiply_add_gflops", Figures.rounded(roofline.multiplyAddGflops()));
                 entry.put("copy_gb_per_s", Figures.rounded(roofline.copyGbPerS()));
                 entry.put("read_gb_per_s", Figures.rounded(roofline.readGbPerS()));
@@ -190,6 +192,11 @@ public final class KitGrid implements Callable<Integer> {
                         roofline.multiplyAddGflops(),
                         roofline.copyGbPerS(),
                         roofline.readGbPerS());
+                if (MatrixUnits.concern(opened)) {
+                    Map<String, Object> found = MatrixUnits.measure(opened);
+                    entry.put("matrix_units", found);
+                    found.forEach((name, what) -> System.out.println("  " + name + " " + what));
+                }
             } catch (RuntimeException e) {
                 entry.put("reason", Contest.message(e));
                 System.out.println(info.id() + "  the peak cannot be measured: " + Contest.message(e));

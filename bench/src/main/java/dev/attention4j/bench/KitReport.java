@@ -63,7 +63,7 @@ public final class KitReport {
         List<Map<String, Object>> done = steps();
         report.put("steps", done);
         report.put("doctor", lines(steps.resolve("doctor.log")));
-        for (String name : List.of("devices", "conformance", "roofline", "resident", "torch")) {
+        for (String name : List.of("devices", "conformance", "suite", "roofline", "resident", "torch")) {
             json(name);
         }
         Map<String, Object> others = read("resident-others");
@@ -74,6 +74,7 @@ public final class KitReport {
             Map<String, Object> compared = read(name);
             report.put(name.replace('-', '_'), compared);
         }
+        report.put("tune", lines(steps.resolve("tune.log")));
         addFractions();
         List<Map<String, Object>> pairs = besideTorch();
         report.put("beside_torch", pairs);

@@ -82,6 +82,16 @@ public final class ForwardTiles implements Plan {
     }
 
     @Override
+    public List<Tunables> candidates(AttentionProblem problem) {
+        if (forcedTiling != null || context.device().type() == ClDevice.Type.CPU) {
+            return defaults(problem);
+        }
+        return Stream.concat(tilings(problem).stream(), ForwardTilesTiling.VARIATIONS.stream())
+                .map(ForwardTilesTiling::tunables)
+                .toList();
+    }
+
+    @Override
     public Optional<String> misfit(AttentionProblem problem, Tunables tunables) {
         return ForwardTilesTiling.misfit(context.device(), problem, tunables);
     }

@@ -39,6 +39,20 @@ record ForwardTilesTiling(int rowItems, int columnItems, int microRows, int micr
             new ForwardTilesTiling(4, 16, 4, 4, 16, 1),
             new ForwardTilesTiling(4, 8, 4, 4, 16, 4));
 
+    /**
+     * Worth timing on a GPU beside those: half the rows on half the work-items, so that two work-groups of a multiprocessor
+     * wait at different barriers, and other lengths of slices. In the order of those that they vary.
+     */
+    static final List<ForwardTilesTiling> VARIATIONS = List.of(
+            new ForwardTilesTiling(16, 16, 8, 8, 8, 1),
+            new ForwardTilesTiling(8, 16, 8, 8, 16, 2),
+            new ForwardTilesTiling(8, 16, 8, 8, 16, 1),
+            new ForwardTilesTiling(8, 16, 8, 8, 8, 1),
+            new ForwardTilesTiling(16, 16, 8, 4, 16, 1),
+            new ForwardTilesTiling(8, 16, 8, 4, 16, 2),
+            new ForwardTilesTiling(8, 8, 8, 8, 16, 2),
+            new ForwardTilesTiling(4, 16, 4, 4, 32, 1));
+
     /** For devices that cannot take more, behind all others. */
     private static final ForwardTilesTiling LEAST = new ForwardTilesTiling(4, 8, 4, 4, 16, 1);
 

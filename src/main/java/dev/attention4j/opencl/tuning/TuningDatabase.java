@@ -6,6 +6,7 @@ import dev.attention4j.Tuning;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashMap;
@@ -49,7 +50,7 @@ public final class TuningDatabase {
      * @return empty if nobody has tuned it
      */
     public static TuningDatabase open(Tuning tuning, String device, String driver) {
-        List<TuningEntry> shipped = tuning.source() == Tuning.Source.NONE ? List.of() : shipped();
+        List<TuningEntry> shipped = tuning.source() == Tuning.Source.NONE ? List.of() : entries(shippedFile(), device);
         List<TuningEntry> user =
                 tuning.source() == Tuning.Source.USER ? UserTuning.of(tuning).read() : List.of();
         return of(shipped, user, device, driver);
@@ -77,11 +78,33 @@ public final class TuningDatabase {
 
     /** What ships with the library. */
     static List<TuningEntry> shipped() {
+        return entries(shippedFile());
+    }
+
+    /**
+     * A file's entries if any may be a device's. Most devices have none in what ships: then it is not parsed, which takes a
+     * fifth of the time of opening an engine and its first call.
+     */
+    static List<TuningEntry> entries(byte[] file, String device) {
+        String text = new String(file, StandardCharsets.UTF_8);
+        // A name may be there in escapes.
+        return text.contains(device) || text.contains("\\") ? entries(file) : List.of();
+    }
+
+    private static List<TuningEntry> entries(byte[] file) {
+        try {
+            return TuningJson.read(file, "the library's " + SHIPPED);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    private static byte[] shippedFile() {
         try (InputStream resource = TuningDatabase.class.getResourceAsStream(SHIPPED)) {
             if (resource == null) {
                 throw new IllegalStateException("the library's " + SHIPPED + " is not in its jar");
             }
-            return TuningJson.read(resource.readAllBytes(), "the library's " + SHIPPED);
+            return resource.readAllBytes();
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }

@@ -19,6 +19,7 @@ import dev.attention4j.opencl.runtime.Quirks;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -40,6 +41,10 @@ class ForwardTilesTest {
         }
     }
 
+    private static final List<ForwardTilesTiling> ALL = Stream.concat(
+                    ForwardTilesTiling.CANDIDATES.stream(), ForwardTilesTiling.VARIATIONS.stream())
+            .toList();
+
     private static List<ClDevice> devices() {
         return Devices.find().devices();
     }
@@ -51,7 +56,9 @@ class ForwardTilesTest {
     private static List<Forced> tilings() {
         List<Forced> all = new ArrayList<>();
         for (ClDevice device : devices()) {
-            for (ForwardTilesTiling tiling : ForwardTilesTiling.CANDIDATES) {
+            // The others build for a minute on CPUs.
+            for (ForwardTilesTiling tiling :
+                    FULL || device.type() != ClDevice.Type.CPU ? ALL : ForwardTilesTiling.CANDIDATES) {
                 int largestGroup = isSlow(device) ? GROUP_ON_EMULATOR : device.maxWorkGroupSize();
                 if (tiling.fits(largestGroup, device.localMemoryBytes(), 1)) {
                     all.add(new Forced(device, tiling));
@@ -73,7 +80,7 @@ class ForwardTilesTest {
     @MethodSource("tilings")
     void aTilingIsRightAtEachWidth(Forced forced) {
         ClDevice device = forced.device();
-        int run = ForwardTilesTiling.CANDIDATES.indexOf(forced.tiling());
+        int run = ALL.indexOf(forced.tiling());
         int[] widths = FULL ? WIDTHS : new int[] {WIDTHS[run % WIDTHS.length]};
         try (PlanEngine one = engine(device, forced.tiling(), 1);
                 PlanEngine split = engine(device, forced.tiling(), 2)) {
@@ -97,9 +104,7 @@ class ForwardTilesTest {
                 run++;
             }
         }
-        assertThat(run)
-                .as("widths that this tiling can do")
-                .isGreaterThan(ForwardTilesTiling.CANDIDATES.indexOf(forced.tiling()));
+        assertThat(run).as("widths that this tiling can do").isGreaterThan(ALL.indexOf(forced.tiling()));
     }
 
     private static PlanEngine engine(ClDevice device, ForwardTilesTiling tiling, int splits) {
@@ -171,6 +176,13 @@ class ForwardTilesTest {
                 Yardstick.check(engine, views[0], views[1], views[2], operation, "odd strides of " + dtype);
             }
         }
+    }
+
+    @Test
+    void theKernelTakesAllThatIsWorthTiming() {
+        assertThat(ALL).doesNotHaveDuplicates().allSatisfy(tiling -> assertThat(
+                        ForwardTilesTiling.of(tiling.tunables()))
+                .isEqualTo(tiling));
     }
 
     @Test

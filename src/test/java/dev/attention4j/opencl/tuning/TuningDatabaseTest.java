@@ -2,6 +2,7 @@ package dev.attention4j.opencl.tuning;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.attention4j.Alignment;
 import dev.attention4j.Attention;
@@ -10,6 +11,7 @@ import dev.attention4j.DType;
 import dev.attention4j.Tuning;
 import dev.attention4j.opencl.plan.Variant;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -241,6 +243,29 @@ class TuningDatabaseTest {
         Path link = file.resolveSibling("link.json");
         Files.createSymbolicLink(link, file);
         assertThat(UserTuning.of(Tuning.in(link)).read()).isEmpty();
+    }
+
+    @Test
+    void aFileIsReadForTheDevicesThatItNames() {
+        for (String name : List.of("NVIDIA H100", "a \"quoted\" \\ name", "\u00e9\t")) {
+            TuningEntry one = entry(DRIVER, "2026-11-02", "auto", "tiles:TILE=1");
+            TuningEntry named = new TuningEntry(
+                    name,
+                    one.driver(),
+                    one.measured(),
+                    one.asked(),
+                    one.problems(),
+                    one.variant(),
+                    one.shape(),
+                    one.milliseconds(),
+                    one.gain());
+            byte[] file = TuningJson.write(List.of(named));
+            assertThat(TuningDatabase.entries(file, name)).as(name).containsExactly(named);
+        }
+        byte[] damaged = "{ for this device".getBytes(StandardCharsets.UTF_8);
+        assertThat(TuningDatabase.entries(damaged, "that device")).isEmpty();
+        assertThatThrownBy(() -> TuningDatabase.entries(damaged, "this device"))
+                .isInstanceOf(UncheckedIOException.class);
     }
 
     /** Also that those who contribute entries leave none that is ignored, or that another hides. */
