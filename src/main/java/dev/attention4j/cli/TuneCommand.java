@@ -5,6 +5,7 @@ import dev.attention4j.EngineInfo;
 import dev.attention4j.EngineOptions;
 import dev.attention4j.Tuning;
 import dev.attention4j.opencl.tuning.ProblemClass;
+import dev.attention4j.opencl.tuning.StorageName;
 import dev.attention4j.opencl.tuning.TuningEntry;
 import dev.attention4j.opencl.tuning.UserTuning;
 import dev.attention4j.tuner.Trial;
@@ -70,7 +71,7 @@ final class TuneCommand implements Callable<Integer> {
     public Integer call() throws IOException {
         PrintWriter out = spec.commandLine().getOut();
         List<TuningShape> list = TuningShape.parseList(shapes);
-        DType storage = storage();
+        DType storage = StorageName.parse("--dtype", dtype);
         EngineInfo info = device.choose();
         device.explainFallback(info, spec.commandLine().getErr());
         if (!info.isOpenCl()) {
@@ -104,16 +105,6 @@ final class TuneCommand implements Callable<Integer> {
             out.println("WRONG results were found, see above: the device's compiler or a kernel is at fault.");
         }
         return right ? Main.OK : Main.CHECK_FAILED;
-    }
-
-    private DType storage() {
-        for (DType type : DType.values()) {
-            if (type.isAttentionStorage()
-                    && type.name().toLowerCase(Locale.ROOT).equals(dtype)) {
-                return type;
-            }
-        }
-        throw new IllegalArgumentException("--dtype: \"" + dtype + "\", must be float32, float16 or bfloat16");
     }
 
     private TuningResult tune(EngineInfo info, TuningShape shape, DType storage) {
