@@ -10,7 +10,7 @@ import dev.attention4j.EngineInfo;
 import dev.attention4j.Tensor;
 import dev.attention4j.TestEngines;
 import dev.attention4j.UnsupportedPlanException;
-import dev.attention4j.Yardstick;
+import dev.attention4j.YardstickCheck;
 import dev.attention4j.opencl.plan.Variant;
 import dev.attention4j.opencl.projection.ProjectionCheck;
 import dev.attention4j.opencl.runtime.ClDevice;
@@ -267,6 +267,6 @@ final class EveryKernel {
         Tensor query = Tensor.random(1, shape.batch, shape.heads, shape.queries, shape.headDim);
         Tensor key = Tensor.random(2, shape.batch, shape.keyValueHeads, shape.keys, shape.headDim);
         Tensor value = Tensor.random(3, shape.batch, shape.keyValueHeads, shape.keys, shape.valueDim);
-        Yardstick.check(engine, query.to(dtype), key.to(dtype), value.to(dtype), attention, name);
+        YardstickCheck.check(engine, query.to(dtype), key.to(dtype), value.to(dtype), attention, name);
     }
 }
