@@ -32,7 +32,8 @@ import picocli.CommandLine.Spec;
             "Times the plans and tilings of an OpenCL device, checks each against the oracle, and keeps what is clearly"
                     + " faster than the default for this user's later calls.",
             "A shape stands for its class: the storage type, the range that its head width is in, decode (up to 16"
-                    + " queries), short (up to 512) or long, causal or not. Projections are one class: weights are packed for one tiling."
+                    + " queries), short (up to 512) or long, causal or not. Projections are one class: weights are packed for"
+                    + " one tiling."
         })
 final class TuneCommand implements Callable<Integer> {
     @Spec

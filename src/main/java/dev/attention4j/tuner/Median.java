@@ -2,7 +2,7 @@ package dev.attention4j.tuner;
 
 import java.util.Arrays;
 
-/** What times are summed up by: one call that something else on the machine held up does not move it, as it does a mean. */
+/** What times are summed up by: a call that something else on the machine held up moves a mean, and not this. */
 public final class Median {
     private Median() {}
 

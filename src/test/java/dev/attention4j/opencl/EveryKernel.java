@@ -27,12 +27,12 @@ import java.util.Set;
 import java.util.TreeSet;
 
 /**
- * A program for a simulator: projections, and every plan, its tunables, storage and options, on every OpenCL device that
- * it finds, on shapes as small as reach all paths, each result checked against the oracle. Prints the kernels that ran,
- * then what they were built from: {@link #BUILD}, file and options; one a line.
+ * A program for a simulator: projections, and every plan, its tunables, storage and options, on every OpenCL device
+ * that it finds, on shapes as small as reach all paths, each result checked against the oracle. Prints the kernels that
+ * ran, then what they were built from: {@link #BUILD}, file and options; one a line.
  *
- * <p>With {@link #FRESH} as its argument each plan runs once with each option, on an engine of its own whose memory nobody
- * has filled, and nothing is said of builds.
+ * <p>With {@link #FRESH} as its argument each plan runs once with each option, on an engine of its own whose memory
+ * nobody has filled, and nothing is said of builds.
  */
 final class EveryKernel {
     /** Begins a line that names a build. */

@@ -12,8 +12,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * Every kernel of {@code opencl/}, and every branch that options of a build choose, under Oclgrind, a simulator that sees
- * data races, reads of what was never written, accesses out of bounds and wrong calls of the API.
+ * Every kernel of {@code opencl/}, and every branch that options of a build choose, under Oclgrind, a simulator that
+ * sees data races, reads of what was never written, accesses out of bounds and wrong calls of the API.
  */
 class OclgrindTest {
     private static final Path LIBRARY = Path.of("/usr/lib/oclgrind/liboclgrind-rt-icd.so");
@@ -41,8 +41,8 @@ class OclgrindTest {
     }
 
     /**
-     * With the check of uninitialised reads, without optimisation: that of Oclgrind 21.10 dies of LLVM's {@code freeze}, which
-     * only optimisers write.
+     * With the check of uninitialised reads, without optimisation: that of Oclgrind 21.10 dies of LLVM's {@code freeze},
+     * which only optimisers write.
      */
     private String runInFreshMemory(Class<?> program, String... arguments) throws Exception {
         return oclgrind(program)

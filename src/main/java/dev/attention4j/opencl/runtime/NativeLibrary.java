@@ -119,8 +119,8 @@ public final class NativeLibrary {
             Files.write(temporary, bytes);
             Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
         }
-        // Another directory can still be tried: once JOCL's class has failed to initialise there is no second attempt in
-        // this JVM. Loading the library here to find out is no way: its JNI_OnLoad initialises that class.
+        // Now another directory can still be tried: once JOCL's class has failed to initialise there is no second attempt
+        // in this JVM. Loading the library here to find out is no way: its JNI_OnLoad initialises that class.
         UserDirectory.makeExecutable(target);
     }
 

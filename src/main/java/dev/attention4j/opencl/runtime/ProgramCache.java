@@ -37,7 +37,7 @@ final class ProgramCache {
         this.directory = directory;
     }
 
-    /** The cache in a directory, or in the user's if that is null: none there if the property {@link #PROPERTY} says so. */
+    /** The cache in a directory, or in the user's if that is null: none there if {@link #PROPERTY} says so. */
     static ProgramCache open(Path chosen) {
         if (chosen == null && "off".equals(System.getProperty(PROPERTY))) {
             return new ProgramCache(null);
