@@ -5,7 +5,6 @@ import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -115,12 +114,10 @@ public final class NativeLibrary {
     static void place(Path directory, String file, byte[] bytes) throws IOException {
         Path target = directory.resolve(file);
         if (!isInPlace(target, bytes)) {
-            Path temporary = Files.createTempFile(directory, file, ".part");
-            Files.write(temporary, bytes);
-            Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+            UserDirectory.replace(target, bytes);
         }
-        // Now another directory can still be tried: once JOCL's class has failed to initialise there is no second attempt
-        // in this JVM. Loading the library here to find out is no way: its JNI_OnLoad initialises that class.
+        // While another directory can still be tried: once JOCL's class has failed to initialise, this JVM has no second
+        // attempt. Loading the library here to find out is no way: its JNI_OnLoad initialises that class.
         UserDirectory.makeExecutable(target);
     }
 
