@@ -43,7 +43,7 @@ final class LeakCases {
 
     private static void add(List<SuiteCase> cases, String name, AttentionBuilder attention) {
         AttentionProblem problem = Shape.SMALL.problem(attention.logSumExp(true).build());
-        cases.add(new SuiteCase("leaks/" + name, 1e6, problem.valueDim(), () -> {
+        cases.add(new SuiteCase("leaks/" + name, Shape.SMALL_FLOPS, problem.valueDim(), () -> {
             Inputs clean = Inputs.of(problem);
             return check(
                     clean,
@@ -57,7 +57,7 @@ final class LeakCases {
 
     /** A bias of NaN where the mask says not to attend. */
     private static SuiteCase maskedBias() {
-        return new SuiteCase("leaks/masked-bias", 1e6, Shape.SMALL.valueDim(), () -> {
+        return new SuiteCase("leaks/masked-bias", Shape.SMALL_FLOPS, Shape.SMALL.valueDim(), () -> {
             Tensor bias = Tensor.random(5, HEADS, 1, KEYS);
             Attention clean =
                     Attention.builder().mask(mask()).bias(bias).logSumExp(true).build();
