@@ -164,7 +164,7 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_decode(
         const float sink = (features & HAS_SINKS) && split == 0 ? LOG2E * sinks[head] : -INFINITY;
         maxima[row] = sink;
         sums[row] = sink == -INFINITY ? 0.0f : 1.0f;
-        const KeyRange range = key_range(keyRanges, (features & HAS_TABLE) != 0, batch, queryRow, queries, offset,
+        const KeyRange range = key_range(keyRanges, (features & HAS_KEY_RANGES) != 0, batch, queryRow, queries, offset,
                                          left, right, keys);
         begin = min(begin, range.begin);
         end = max(end, range.end);
@@ -201,7 +201,7 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_decode(
                 }
                 const int queryRow = (firstOfBlock + row) % queries;
                 const long head = firstHead + (firstOfBlock + row) / queries;
-                const KeyRange range = key_range(keyRanges, (features & HAS_TABLE) != 0, batch, queryRow, queries,
+                const KeyRange range = key_range(keyRanges, (features & HAS_KEY_RANGES) != 0, batch, queryRow, queries,
                                                  offset, left, right, keys);
                 if (features & HAS_SOFTCAP) {
                     for (int k = 0; k < keysHere; k++) {

@@ -172,7 +172,7 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_rows(
     for (int lane = 0; lane < ROWS; lane++) {
         queryAt[lane] = head * queryHeadStride + queryRow * queryRowStride;
         const KeyRange range =
-            key_range(keyRanges, (features & HAS_TABLE) != 0, batch, queryRow, queries, offset, left, right, keys);
+            key_range(keyRanges, (features & HAS_KEY_RANGES) != 0, batch, queryRow, queries, offset, left, right, keys);
         rowBegin[lane] = range.begin;
         rowEnd[lane] = range.end;
         if (features & HAS_ALIBI) {

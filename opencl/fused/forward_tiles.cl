@@ -96,7 +96,7 @@ __kernel __attribute__((reqd_work_group_size(GROUP_ITEMS, 1, 1))) void forward_t
         const int head = firstHead + unitRow / queries;
         const int queryRow = unitRow % queries;
         const KeyRange range =
-            key_range(keyRanges, (features & HAS_TABLE) != 0, batch, queryRow, queries, offset, left, right, keys);
+            key_range(keyRanges, (features & HAS_KEY_RANGES) != 0, batch, queryRow, queries, offset, left, right, keys);
         ((__local int *)rowBegin)[row] = range.begin;
         ((__local int *)rowEnd)[row] = range.end;
         queryRows[row] = head * queryHeadStride + queryRow * queryRowStride;

@@ -47,7 +47,7 @@ __kernel __attribute__((reqd_work_group_size(GROUP_ITEMS, 1, 1))) void scale_mas
         attend = addend != -INFINITY;
 #endif
         const KeyRange range =
-            key_range(keyRanges, HAS_KEY_RANGES, batch, queryRow, queryLength, offset, left, right, keys);
+            key_range(keyRanges, KEY_RANGES, batch, queryRow, queryLength, offset, left, right, keys);
 #ifdef ALIBI
         score -= alibiSlopes[range.sequence * slopeStride + head] * fabs((float)(range.position - column));
 #endif

@@ -63,9 +63,9 @@ __kernel __attribute__((reqd_work_group_size(LOCAL_KEYS, LOCAL_QUERIES, 1))) voi
     // barriers need it.
     const int firstRow = firstQuery + tileQuery;
     const int begin =
-        key_range(keyRanges, HAS_KEY_RANGES, batch, firstRow, queryLength, offset, left, right, keys).begin;
+        key_range(keyRanges, KEY_RANGES, batch, firstRow, queryLength, offset, left, right, keys).begin;
     const int end =
-        key_range(keyRanges, HAS_KEY_RANGES, batch, firstRow + rowsHere - 1, queryLength, offset, left, right, keys).end;
+        key_range(keyRanges, KEY_RANGES, batch, firstRow + rowsHere - 1, queryLength, offset, left, right, keys).end;
     const int dims = tileKey < end && tileKey + keysHere > begin ? headDim : 0;
 
     VECTOR sums[MICRO_QUERIES][MICRO_VECTORS];

@@ -57,9 +57,9 @@ __kernel __attribute__((reqd_work_group_size(LOCAL_DIMS, LOCAL_QUERIES, 1))) voi
 
     const int firstRow = firstQuery + tileQuery;
     const int begin =
-        key_range(keyRanges, HAS_KEY_RANGES, batch, firstRow, queryLength, offset, left, right, keys).begin;
+        key_range(keyRanges, KEY_RANGES, batch, firstRow, queryLength, offset, left, right, keys).begin;
     const int end =
-        key_range(keyRanges, HAS_KEY_RANGES, batch, firstRow + rowsHere - 1, queryLength, offset, left, right, keys).end;
+        key_range(keyRanges, KEY_RANGES, batch, firstRow + rowsHere - 1, queryLength, offset, left, right, keys).end;
 
     weights += weightsOffset + ((long)get_group_id(2) * queries + tileQuery) * keys;
     value += valueOffset + batch * valueBatchStride + (head / group) * valueHeadStride + tileDim;

@@ -33,20 +33,20 @@ public record AttentionProblem(
     private static final String LAYOUT = "[batch, heads, length, headDim]";
 
     /**
-     * Checks each number on its own and the operation's mask, bias and offsets against them.
+     * Checks each number on its own and the operation's mask, bias, positions, slopes and sinks against them.
      *
      * @throws IllegalArgumentException naming what does not fit, what it was and what it must be
      */
     public AttentionProblem {
         Objects.requireNonNull(dtype, "dtype");
         Objects.requireNonNull(attention, "attention");
-        atLeast("batch", batch, 0);
-        atLeast("query heads", queryHeads, 1);
-        atLeast("key/value heads", keyValueHeads, 1);
-        atLeast("query length", queryLength, 0);
-        atLeast("key length", keyLength, 0);
-        atLeast("head dim", headDim, 1);
-        atLeast("value dim", valueDim, 1);
+        checkSize("batch", batch, 0);
+        checkSize("query heads", queryHeads, 1);
+        checkSize("key/value heads", keyValueHeads, 1);
+        checkSize("query length", queryLength, 0);
+        checkSize("key length", keyLength, 0);
+        checkSize("head dim", headDim, 1);
+        checkSize("value dim", valueDim, 1);
         if (!dtype.isAttentionStorage()) {
             throw new IllegalArgumentException(
                     "query: type " + dtype + ", must be FLOAT32, FLOAT16 or BFLOAT16 (Tensor.to converts)");
@@ -255,15 +255,15 @@ public record AttentionProblem(
         double rows = (double) batch * queryHeads * queryLength;
         double bytes = dtype.bytes()
                 * (rows * ((double) headDim + valueDim)
-                        + keyValueHeads * keysThatAre() * ((double) headDim + valueDim));
+                        + keyValueHeads * keysWithoutPadding() * ((double) headDim + valueDim));
         bytes += attention.mask().map(Tensor::byteSize).orElse(0L);
         bytes += attention.bias().map(Tensor::byteSize).orElse(0L);
         bytes += attention.wantsWeights() ? 4 * rows * keyLength : 0;
         return bytes + (attention.wantsLogSumExp() ? 4 * rows : 0);
     }
 
-    /** Over all batch rows, without padding. */
-    private double keysThatAre() {
+    /** Of all batch rows together. */
+    private double keysWithoutPadding() {
         double keys = 0;
         for (int batchRow = 0; batchRow < batch; batchRow++) {
             keys += attention.keyLengthOf(batchRow, keyLength);
@@ -312,7 +312,7 @@ public record AttentionProblem(
         }
     }
 
-    private static void atLeast(String name, int was, int least) {
+    private static void checkSize(String name, int was, int least) {
         if (was < least) {
             throw new IllegalArgumentException(name + ": " + was + ", must be " + least + " or more");
         }

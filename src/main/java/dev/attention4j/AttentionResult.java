@@ -37,8 +37,8 @@ public final class AttentionResult implements AutoCloseable {
     }
 
     /**
-     * The softmax's weights: who attends to whom. Each row sums to 1 (less what its
-     * head's sink takes), or is 0 where no key may be attended to.
+     * The softmax's weights: who attends to whom. Each row sums to 1 (less what its head's sink takes), or is 0 where
+     * no key may be attended to.
      *
      * @return [batch, heads, queryLength, keyLength], float32
      * @throws IllegalStateException if they were not asked for

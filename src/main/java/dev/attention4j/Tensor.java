@@ -100,7 +100,7 @@ public final class Tensor implements AutoCloseable {
      * @param dtype the element type
      * @param shape the size of each axis; 0 is legal
      * @return a tensor in host memory
-     * @throws IllegalArgumentException if an axis is negative or the tensor is larger than 2³¹ bytes
+     * @throws IllegalArgumentException if an axis is negative or the tensor is larger than 2³¹ − 129 bytes
      */
     public static Tensor zeros(DType dtype, long... shape) {
         Objects.requireNonNull(dtype, "dtype");

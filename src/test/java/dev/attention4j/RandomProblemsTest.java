@@ -85,7 +85,7 @@ class RandomProblemsTest {
             assertThat(attention.wantsWeights()).as(e.getMessage()).isTrue();
             attention = attention.toBuilder().weights(false).build();
         }
-        Yardstick.check(engine, problem.query(), problem.key(), problem.value(), attention, problem.reproduce());
+        YardstickCheck.check(engine, problem.query(), problem.key(), problem.value(), attention, problem.reproduce());
         return true;
     }
 }

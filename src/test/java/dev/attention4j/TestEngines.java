@@ -50,8 +50,8 @@ public final class TestEngines {
     }
 
     /**
-     * Options for tests: device memory is poisoned, nothing that was tuned is used. Built kernels are not kept either, as
-     * the build file says.
+     * Options for tests: device memory is poisoned, nothing that was tuned is used. Built kernels are not kept either,
+     * as the build file says.
      *
      * @return to be changed further
      */

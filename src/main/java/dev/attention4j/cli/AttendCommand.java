@@ -5,13 +5,13 @@ import dev.attention4j.AttentionBuilder;
 import dev.attention4j.AttentionEngine;
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.AttentionResult;
-import dev.attention4j.DType;
 import dev.attention4j.EngineInfo;
 import dev.attention4j.EngineOptions;
 import dev.attention4j.Engines;
 import dev.attention4j.Tensor;
 import dev.attention4j.io.Safetensors;
 import dev.attention4j.io.SafetensorsFile;
+import dev.attention4j.opencl.tuning.StorageName;
 import dev.attention4j.reference.Deviation;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -218,14 +218,10 @@ final class AttendCommand implements Callable<Integer> {
     }
 
     private static String describe(Tensor tensor) {
-        return Text.shape(tensor.shape()) + " " + type(tensor.dtype());
-    }
-
-    private static String type(DType dtype) {
-        return dtype.name().toLowerCase(Locale.ROOT);
+        return Text.shape(tensor.shape()) + " " + StorageName.of(tensor.dtype());
     }
 
     private static void line(PrintWriter screen, String label, String text) {
-        screen.println(Text.labelled(label, LABEL, text, Text.WIDTH + 16));
+        screen.println(Text.labelled(label, LABEL, text, Text.TABLE_WIDTH));
     }
 }

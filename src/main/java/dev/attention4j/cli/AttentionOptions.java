@@ -12,7 +12,7 @@ final class AttentionOptions {
     @Option(
             names = "--scale",
             paramLabel = "S",
-            description = "What query . key is multiplied with." + " Default: 1 / sqrt(head dim).")
+            description = "What query . key is multiplied with. Default: 1 / sqrt(head dim).")
     private Double scale;
 
     @Option(

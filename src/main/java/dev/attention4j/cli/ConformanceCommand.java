@@ -32,6 +32,8 @@ import picocli.CommandLine.Spec;
                     + " 'N passed, N failed'."
         })
 final class ConformanceCommand implements Callable<Integer> {
+    private static final int USUAL_LIMIT = 120;
+
     @Spec
     private CommandSpec spec;
 
@@ -60,7 +62,7 @@ final class ConformanceCommand implements Callable<Integer> {
     @Option(
             names = "--limit",
             paramLabel = "SECONDS",
-            description = "A case of the built-in suite that takes longer has hung. Default: 120.")
+            description = "A case of the built-in suite that takes longer has hung. Default: " + USUAL_LIMIT + ".")
     private Integer limit;
 
     @Option(
@@ -110,7 +112,7 @@ final class ConformanceCommand implements Callable<Integer> {
     }
 
     private ConformanceRecord builtIn() {
-        int seconds = limit == null ? 120 : limit;
+        int seconds = limit == null ? USUAL_LIMIT : limit;
         if (seconds < 1) {
             throw new IllegalArgumentException("--limit: " + limit + ", must be 1 or more seconds");
         }
@@ -121,9 +123,9 @@ final class ConformanceCommand implements Callable<Integer> {
         String title = only == null
                 ? "The built-in suite" + (quick ? ", quick" : "") + ", seed " + drawn
                 : "The case " + only + " of the built-in suite";
-        spec.commandLine().getOut().println(title);
-        try (ConformanceRecord found =
-                new ConformanceRecord(title, engines, spec.commandLine().getOut())) {
+        PrintWriter out = spec.commandLine().getOut();
+        out.println(title);
+        try (ConformanceRecord found = new ConformanceRecord(title, engines, out)) {
             run.run(engines, found);
             if (found.plans().isEmpty()) {
                 throw new IllegalArgumentException("--plan: \"" + plan + "\", must be auto, all or a plan of "
@@ -145,13 +147,10 @@ final class ConformanceCommand implements Callable<Integer> {
         List<EngineInfo> engines = engines(Engines.BEST);
         List<CaseSource> sources = ConformanceSuite.find(cases);
         ConformanceSuite suite = ConformanceSuite.of(sources, engines, asked, EngineOptions.DEFAULT);
-        String title = sources.size() + (sources.size() == 1 ? " case" : " cases") + " of " + cases;
-        spec.commandLine()
-                .getOut()
-                .println(sources.size() + (sources.size() == 1 ? " case" : " cases") + " on: "
-                        + String.join(", ", suite.runs()));
-        try (ConformanceRecord found =
-                new ConformanceRecord(title, engines, spec.commandLine().getOut())) {
+        PrintWriter out = spec.commandLine().getOut();
+        String count = sources.size() + (sources.size() == 1 ? " case" : " cases");
+        out.println(count + " on: " + String.join(", ", suite.runs()));
+        try (ConformanceRecord found = new ConformanceRecord(count + " of " + cases, engines, out)) {
             found.expect(suite.size());
             suite.run(outcome -> found.end(outcome(outcome, asked)));
             return found;

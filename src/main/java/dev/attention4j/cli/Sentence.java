@@ -3,12 +3,10 @@ package dev.attention4j.cli;
 import com.fasterxml.jackson.jr.ob.JSON;
 import dev.attention4j.Attention;
 import dev.attention4j.Tensor;
-import dev.attention4j.io.Safetensors;
-import dev.attention4j.io.SafetensorsFile;
-import java.io.FileNotFoundException;
+import dev.attention4j.conformance.AttentionCase;
+import dev.attention4j.conformance.BuiltInCases;
+import dev.attention4j.conformance.ConformanceCase;
 import java.io.IOException;
-import java.io.InputStream;
-import java.util.ArrayList;
 import java.util.List;
 
 /**
@@ -33,38 +31,30 @@ record Sentence(
         Attention attention,
         Tensor output,
         Tensor weights) {
-    /** The packed case, in the package of the built-in conformance cases. */
-    private static final String RESOURCE = "/dev/attention4j/conformance/minilm_layer0.safetensors";
-
     /**
-     * Reads it from the jar.
+     * Reads it from the jar: the built-in case of the conformance suite.
      *
      * @throws IOException if the jar does not have it, or it is damaged
      */
     static Sentence load() throws IOException {
-        try (InputStream in = Sentence.class.getResourceAsStream(RESOURCE)) {
-            if (in == null) {
-                throw new FileNotFoundException(RESOURCE + ": not in this jar; build it again with mvn package");
-            }
-            SafetensorsFile file = Safetensors.read(in, RESOURCE);
-            Object tokens = JSON.std.anyFrom(file.metadata().getOrDefault("tokens", "[]"));
-            List<String> names = new ArrayList<>();
-            if (tokens instanceof List<?> rows && !rows.isEmpty() && rows.get(0) instanceof List<?> row) {
-                row.forEach(token -> names.add(String.valueOf(token)));
-            }
-            return new Sentence(
-                    "The train left the station on time.",
-                    List.copyOf(names),
-                    file.tensor("input.query"),
-                    file.tensor("input.key"),
-                    file.tensor("input.value"),
-                    Attention.builder()
-                            .mask(file.tensor("input.mask"))
-                            .weights(true)
-                            .build(),
-                    file.tensor("output.output"),
-                    file.tensor("output.weights"));
-        }
+        ConformanceCase source = BuiltInCases.SENTENCES.read();
+        AttentionCase attention = AttentionCase.of(source);
+        return new Sentence(
+                "The train left the station on time.",
+                firstRow(source.metadata().getOrDefault("tokens", "[]")),
+                attention.query(),
+                attention.key(),
+                attention.value(),
+                attention.attention(),
+                attention.expected().get(AttentionCase.OUTPUT),
+                attention.expected().get(AttentionCase.WEIGHTS));
+    }
+
+    /** The tokens of batch row 0, of a JSON array with an array for each row. */
+    private static List<String> firstRow(String tokens) throws IOException {
+        return JSON.std.anyFrom(tokens) instanceof List<?> rows && !rows.isEmpty() && rows.get(0) instanceof List<?> row
+                ? row.stream().map(String::valueOf).toList()
+                : List.of();
     }
 
     /**

@@ -1,7 +1,7 @@
 package dev.attention4j.cli;
 
+import dev.attention4j.tuner.Median;
 import java.util.ArrayList;
-import java.util.Collections;
 import java.util.List;
 
 /** Times of one thing done again and again. */
@@ -30,9 +30,6 @@ final class Stopwatch {
         if (milliseconds.isEmpty()) {
             throw new IllegalStateException("nothing was timed");
         }
-        List<Double> sorted = new ArrayList<>(milliseconds);
-        Collections.sort(sorted);
-        int half = sorted.size() / 2;
-        return sorted.size() % 2 == 1 ? sorted.get(half) : (sorted.get(half - 1) + sorted.get(half)) / 2;
+        return Median.of(milliseconds.stream().mapToDouble(Double::doubleValue).toArray());
     }
 }

@@ -19,6 +19,9 @@ final class Text {
     /** Columns that output is wrapped to. */
     static final int WIDTH = 80;
 
+    /** Columns that tables, and lines as full as theirs, are wrapped to: narrower ones would be hard to read. */
+    static final int TABLE_WIDTH = WIDTH + 16;
+
     private Text() {}
 
     /** What the terminal (or file) that standard output goes to is encoded in. */

@@ -5,6 +5,7 @@ import dev.attention4j.EngineInfo;
 import dev.attention4j.EngineOptions;
 import dev.attention4j.Tuning;
 import dev.attention4j.opencl.tuning.ProblemClass;
+import dev.attention4j.opencl.tuning.StorageName;
 import dev.attention4j.opencl.tuning.TuningEntry;
 import dev.attention4j.opencl.tuning.UserTuning;
 import dev.attention4j.tuner.Trial;
@@ -31,7 +32,8 @@ import picocli.CommandLine.Spec;
             "Times the plans and tilings of an OpenCL device, checks each against the oracle, and keeps what is clearly"
                     + " faster than the default for this user's later calls.",
             "A shape stands for its class: the storage type, the range that its head width is in, decode (up to 16"
-                    + " queries), short (up to 512) or long, causal or not. Projections are one class: weights are packed for one tiling."
+                    + " queries), short (up to 512) or long, causal or not. Projections are one class: weights are packed for"
+                    + " one tiling."
         })
 final class TuneCommand implements Callable<Integer> {
     @Spec
@@ -70,7 +72,7 @@ final class TuneCommand implements Callable<Integer> {
     public Integer call() throws IOException {
         PrintWriter out = spec.commandLine().getOut();
         List<TuningShape> list = TuningShape.parseList(shapes);
-        DType storage = storage();
+        DType storage = StorageName.parse("--dtype", dtype);
         EngineInfo info = device.choose();
         device.explainFallback(info, spec.commandLine().getErr());
         if (!info.isOpenCl()) {
@@ -104,16 +106,6 @@ final class TuneCommand implements Callable<Integer> {
             out.println("WRONG results were found, see above: the device's compiler or a kernel is at fault.");
         }
         return right ? Main.OK : Main.CHECK_FAILED;
-    }
-
-    private DType storage() {
-        for (DType type : DType.values()) {
-            if (type.isAttentionStorage()
-                    && type.name().toLowerCase(Locale.ROOT).equals(dtype)) {
-                return type;
-            }
-        }
-        throw new IllegalArgumentException("--dtype: \"" + dtype + "\", must be float32, float16 or bfloat16");
     }
 
     private TuningResult tune(EngineInfo info, TuningShape shape, DType storage) {

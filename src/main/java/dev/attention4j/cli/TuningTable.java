@@ -13,8 +13,6 @@ import java.util.stream.Collectors;
 
 /** What became of each variant of a shape, the fastest first, and who won. */
 final class TuningTable {
-    private static final int COLUMNS = Text.WIDTH + 16;
-
     private TuningTable() {}
 
     static void print(TuningResult result, double flops, PrintWriter out) {
@@ -31,13 +29,14 @@ final class TuningTable {
                     timed ? String.format(Locale.ROOT, "%.2f", trial.ratio()) : "",
                     remark(trial, result));
         }
-        out.println(table.text(COLUMNS));
+        out.println(table.text(Text.TABLE_WIDTH));
         common.forEach((plan, tunables) -> {
             if (!tunables.values().isEmpty()) {
-                Text.wrap("All of " + plan + ": " + spaced(tunables), COLUMNS).forEach(out::println);
+                Text.wrap("All of " + plan + ": " + spaced(tunables), Text.TABLE_WIDTH)
+                        .forEach(out::println);
             }
         });
-        result.fastest().ifPresent(fastest -> Text.wrap(verdict(fastest, result), COLUMNS)
+        result.fastest().ifPresent(fastest -> Text.wrap(verdict(fastest, result), Text.TABLE_WIDTH)
                 .forEach(out::println));
     }
 

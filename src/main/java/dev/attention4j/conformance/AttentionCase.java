@@ -34,10 +34,12 @@ public record AttentionCase(
     /** The log-sum-exp's name in the file. */
     public static final String LOG_SUM_EXP = "output.log_sum_exp";
 
+    private static final String QUERY = "input.query";
+    private static final String KEY = "input.key";
+    private static final String VALUE = "input.value";
     private static final String MASK = "input.mask";
     private static final String BIAS = "input.bias";
-    private static final List<String> TENSORS =
-            List.of("input.query", "input.key", "input.value", MASK, BIAS, OUTPUT, WEIGHTS, LOG_SUM_EXP);
+    private static final List<String> TENSORS = List.of(QUERY, KEY, VALUE, MASK, BIAS, OUTPUT, WEIGHTS, LOG_SUM_EXP);
 
     /** Copies the map. */
     public AttentionCase {
@@ -70,9 +72,9 @@ public record AttentionCase(
         expected.put(OUTPUT, source.tensor(OUTPUT));
         source.find(WEIGHTS).ifPresent(weights -> expected.put(WEIGHTS, weights));
         source.find(LOG_SUM_EXP).ifPresent(logSumExp -> expected.put(LOG_SUM_EXP, logSumExp));
-        Tensor query = source.tensor("input.query");
-        Tensor key = source.tensor("input.key");
-        Tensor value = source.tensor("input.value");
+        Tensor query = source.tensor(QUERY);
+        Tensor key = source.tensor(KEY);
+        Tensor value = source.tensor(VALUE);
         AttentionBuilder builder = AttentionAttributes.parse(source.metadata().get("attributes"), file);
         try {
             Attention attention = builder.mask(source.find(MASK).orElse(null))

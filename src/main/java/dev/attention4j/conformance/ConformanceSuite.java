@@ -24,7 +24,8 @@ import java.util.stream.Stream;
  *
  * <pre>{@code
  * List<CaseSource> cases = ConformanceSuite.find(Path.of("cases")); // or BuiltInCases.all()
- * ConformanceSuite suite = ConformanceSuite.of(cases, Engines.list(), ConformanceSuite.ALL_PLANS, EngineOptions.DEFAULT);
+ * ConformanceSuite suite =
+ *         ConformanceSuite.of(cases, Engines.list(), ConformanceSuite.ALL_PLANS, EngineOptions.DEFAULT);
  * progress.max(suite.size());
  * ConformanceSuite.Totals totals = suite.run(outcome -> progress.step());
  * }</pre>

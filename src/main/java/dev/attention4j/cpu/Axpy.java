@@ -14,6 +14,11 @@ final class Axpy {
 
     private Axpy() {}
 
+    /** How many rows there must be for {@code count} of them: a multiple of {@link #SUMS} or {@link #SOURCES}. */
+    static int padded(int count, int multiple) {
+        return (count + multiple - 1) / multiple * multiple;
+    }
+
     /** s0 += a0·x + b0·y, and so for s1, s2 and s3, from {@code from} to {@code to} − 1. */
     static void fourByTwo(
             float[] s0,

@@ -109,19 +109,16 @@ public final class CpuEngine extends HostEngine {
 
     /** As Linux tells it; elsewhere Java knows no more than the architecture. */
     private static String processorName() {
-        Path linux = Path.of("/proc/cpuinfo");
-        if (Files.isReadable(linux)) {
-            try (Stream<String> lines = Files.lines(linux)) {
-                return lines.filter(line -> line.startsWith("model name"))
-                        .map(line -> line.substring(line.indexOf(':') + 1).strip())
-                        .filter(name -> !name.isEmpty())
-                        .findFirst()
-                        .orElse(System.getProperty("os.arch"));
-            } catch (IOException | RuntimeException e) {
-                // A name is worth no failure.
-                return System.getProperty("os.arch");
-            }
+        String architecture = System.getProperty("os.arch");
+        try (Stream<String> lines = Files.lines(Path.of("/proc/cpuinfo"))) {
+            return lines.filter(line -> line.startsWith("model name"))
+                    .map(line -> line.substring(line.indexOf(':') + 1).strip())
+                    .filter(name -> !name.isEmpty())
+                    .findFirst()
+                    .orElse(architecture);
+        } catch (IOException | RuntimeException e) {
+            // A name is worth no failure.
+            return architecture;
         }
-        return System.getProperty("os.arch");
     }
 }

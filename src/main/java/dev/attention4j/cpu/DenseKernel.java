@@ -29,7 +29,7 @@ final class DenseKernel implements Projector.Projection {
         heads = Math.toIntExact(kernel.size(1));
         width = Math.toIntExact(kernel.size(2));
         FloatBuffer source = kernel.contiguous().floats();
-        rows = new float[inputs + inputs % Axpy.SOURCES][outputs()];
+        rows = new float[Axpy.padded(inputs, Axpy.SOURCES)][outputs()];
         for (int input = 0; input < inputs; input++) {
             source.get(input * outputs(), rows[input]);
         }
@@ -42,7 +42,7 @@ final class DenseKernel implements Projector.Projection {
 
     /** How many rows {@link #multiply} takes for this many. */
     static int padded(int count) {
-        return (count + Axpy.SUMS - 1) / Axpy.SUMS * Axpy.SUMS;
+        return Axpy.padded(count, Axpy.SUMS);
     }
 
     /**

@@ -7,8 +7,8 @@ import java.util.Arrays;
 /**
  * Some neighbouring keys and their values as floats, an array for each row, padded with zeros as {@link Axpy} needs it.
  *
- * <p>A weight of 0 must hide its value, but 0 · NaN is NaN. So a value row that is not finite is kept aside in {@link
- * #oddRows} for loops that look at each weight, and the fast loops find zeros in its place.
+ * <p>A weight of 0 must hide its value, but 0 · NaN is NaN. So a value row that is not finite is kept aside ({@link
+ * #setAside}) for loops that look at each weight, and the fast loops find zeros in its place.
  */
 final class KeyBlock {
     /** The most keys of a block. */
@@ -19,9 +19,9 @@ final class KeyBlock {
     private final int headDim;
     private final int valueDim;
     private final float[] finiteCheck;
-    private final float[][] odd = new float[MOST_KEYS][];
-    private final int[] oddRows = new int[MOST_KEYS];
-    private int oddCount;
+    private final float[][] setAside = new float[MOST_KEYS][];
+    private final int[] setAsideRows = new int[MOST_KEYS];
+    private int setAsideCount;
 
     /** [MOST_KEYS][headDim, made even]. */
     final float[][] key;
@@ -36,22 +36,18 @@ final class KeyBlock {
         valueSource = new StridedRows(value);
         headDim = problem.headDim();
         valueDim = problem.valueDim();
-        int rows = roundUp(Math.min(MOST_KEYS, problem.keyLength()), Axpy.SUMS);
+        int rows = Axpy.padded(Math.min(MOST_KEYS, problem.keyLength()), Axpy.SUMS);
         this.key = new float[rows][paddedHeadDim(problem)];
         this.value = new float[rows][paddedValueDim(problem)];
         finiteCheck = new float[paddedValueDim(problem)];
     }
 
     static int paddedHeadDim(AttentionProblem problem) {
-        return roundUp(problem.headDim(), Axpy.SOURCES);
+        return Axpy.padded(problem.headDim(), Axpy.SOURCES);
     }
 
     static int paddedValueDim(AttentionProblem problem) {
-        return roundUp(problem.valueDim(), Axpy.SUMS);
-    }
-
-    private static int roundUp(int number, int multiple) {
-        return (number + multiple - 1) / multiple * multiple;
+        return Axpy.padded(problem.valueDim(), Axpy.SUMS);
     }
 
     /** Reads keys {@code from} to {@code to} − 1, at most {@link #MOST_KEYS}. */
@@ -66,11 +62,11 @@ final class KeyBlock {
             Arrays.fill(key[j], 0);
             Arrays.fill(value[j], 0);
         }
-        setOddRowsAside();
+        setRowsAside();
     }
 
-    private void setOddRowsAside() {
-        oddCount = 0;
+    private void setRowsAside() {
+        setAsideCount = 0;
         // Only NaN and the infinities times 0 are not 0.
         Arrays.fill(finiteCheck, 0);
         for (int j = 0; j < count; j += Axpy.SUMS) {
@@ -81,8 +77,8 @@ final class KeyBlock {
         }
         for (int j = 0; j < count; j++) {
             if (!isFinite(value[j])) {
-                odd[oddCount] = Arrays.copyOf(value[j], valueDim);
-                oddRows[oddCount++] = j;
+                setAside[setAsideCount] = Arrays.copyOf(value[j], valueDim);
+                setAsideRows[setAsideCount++] = j;
                 Arrays.fill(value[j], 0);
             }
         }
@@ -108,21 +104,21 @@ final class KeyBlock {
 
     /** How many rows there are with the padding: a multiple of four. */
     int paddedCount() {
-        return roundUp(count, Axpy.SUMS);
+        return Axpy.padded(count, Axpy.SUMS);
     }
 
-    /** How many value rows are not finite. */
-    int oddCount() {
-        return oddCount;
+    /** How many value rows were set aside because they are not finite. */
+    int setAsideCount() {
+        return setAsideCount;
     }
 
-    /** Which row of the block the n-th value row that is not finite is. */
-    int oddRow(int n) {
-        return oddRows[n];
+    /** Which row of the block the n-th of these is. */
+    int setAsideRow(int n) {
+        return setAsideRows[n];
     }
 
-    /** The n-th value row that is not finite. */
-    float[] oddValue(int n) {
-        return odd[n];
+    /** The n-th of these. */
+    float[] setAsideValue(int n) {
+        return setAside[n];
     }
 }

@@ -67,7 +67,7 @@ final class LaneKernel extends BlockKernel {
         raiseMax(lanes, keys);
         exponentials(keys);
         addValues(keys);
-        addOddValues(keys);
+        addValuesSetAside(keys);
     }
 
     private void findLanes(QueryBlock lanes, KeyBlock keys) {
@@ -216,10 +216,10 @@ final class LaneKernel extends BlockKernel {
                 v1[c + 3]);
     }
 
-    private void addOddValues(KeyBlock keys) {
-        for (int n = 0; n < keys.oddCount(); n++) {
-            int j = keys.oddRow(n);
-            float[] value = keys.oddValue(n);
+    private void addValuesSetAside(KeyBlock keys) {
+        for (int n = 0; n < keys.setAsideCount(); n++) {
+            int j = keys.setAsideRow(n);
+            float[] value = keys.setAsideValue(n);
             for (int r = from[j / GROUP]; r < to[j / GROUP]; r++) {
                 float weight = score[j][r];
                 for (int c = 0; weight != 0 && c < value.length; c++) {

@@ -128,9 +128,9 @@ final class RowKernel extends BlockKernel {
                     score[j + 2],
                     score[j + 3]);
         }
-        for (int n = 0; n < keys.oddCount(); n++) {
-            float weight = score[keys.oddRow(n)];
-            float[] value = keys.oddValue(n);
+        for (int n = 0; n < keys.setAsideCount(); n++) {
+            float weight = score[keys.setAsideRow(n)];
+            float[] value = keys.setAsideValue(n);
             for (int c = 0; weight != 0 && c < value.length; c++) {
                 sums[c] = Fma.of(weight, value[c], sums[c]);
             }

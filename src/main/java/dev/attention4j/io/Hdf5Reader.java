@@ -68,8 +68,7 @@ final class Hdf5Reader {
             reader.readGroup(reader.root(), "", 0);
             return reader.tensors;
         } catch (RuntimeException | StackOverflowError e) {
-            // What jHDF throws for a damaged file is what its parsers happened to trip over: out of bounds, casts,
-            // depth.
+            // What jHDF throws for a damaged file is what its parsers happened to trip over: bounds, casts, depth.
             throw new FileFormatException(name, "is damaged, cannot be read as HDF5: " + reason(e), e);
         }
     }
@@ -128,7 +127,7 @@ final class Hdf5Reader {
             throw new FileFormatException(
                     name,
                     "keeps the members of " + quoted("/" + path)
-                            + " in an index, must keep them as Keras does: load and" + " save it there once more");
+                            + " in an index, must keep them as Keras does: load and save it there once more");
         }
         for (LinkMessage link : group.getMessagesOfType(LinkMessage.class)) {
             if (link.getLinkType() == LinkMessage.LinkType.HARD) {

@@ -46,7 +46,7 @@ final class Checks {
         }
     }
 
-    /** The axes of inputs with this many. */
+    /** What is attended over in inputs with as many axes as the query. */
     static AttendedAxes axes(Tensor query, LayerOptions options) {
         if (query.rank() < 3) {
             throw new IllegalArgumentException("query: shape " + Arrays.toString(query.shape())

@@ -12,9 +12,7 @@ final class AttnMask {
 
     /** Sets the builder's mask, if it is one of booleans, or its bias, if it is one of numbers. */
     static void set(AttentionBuilder builder, Tensor attnMask, AttentionProblem shapes) {
-        if (attnMask.isClosed()) {
-            throw new IllegalStateException("attnMask: the tensor is closed, must be open");
-        }
+        Checks.open("attnMask", attnMask);
         check(attnMask, shapes.weightsShape());
         if (attnMask.dtype() == DType.BOOL) {
             builder.mask(padded(attnMask, shapes.keyLength()));

@@ -13,9 +13,7 @@ final class Heads {
      * @param heads 0 if the attribute is not given
      */
     static Tensor split(String name, Tensor tensor, String attribute, int heads) {
-        if (tensor.isClosed()) {
-            throw new IllegalStateException(name + ": the tensor is closed, must be open");
-        }
+        Checks.open(name, tensor);
         if (tensor.rank() == 4) {
             if (heads != 0 && heads != tensor.size(1)) {
                 throw new IllegalArgumentException(attribute + ": " + heads + ", must be the " + tensor.size(1)

@@ -42,10 +42,8 @@ record KeyValueCache(Tensor key, Tensor value, int pastLength) {
     }
 
     private static void check(String name, Tensor past, String like, Tensor tensor) {
-        if (past.isClosed()) {
-            throw new IllegalStateException(name + ": the tensor is closed, must be open");
-        }
-        OnnxAttention.sameType(name, past, like, tensor);
+        Checks.open(name, past);
+        Checks.sameType(name, past, like, tensor);
         long[] mustBe = tensor.shape();
         if (past.rank() == mustBe.length) {
             mustBe[LENGTH_AXIS] = past.size(LENGTH_AXIS);

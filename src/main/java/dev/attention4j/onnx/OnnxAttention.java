@@ -86,11 +86,11 @@ public final class OnnxAttention {
         Tensor query = Heads.split("query", inputs.query(), "qNumHeads", qNumHeads);
         Tensor key = Heads.split("key", inputs.key(), "kvNumHeads", kvNumHeads);
         Tensor value = Heads.split("value", inputs.value(), "kvNumHeads", kvNumHeads);
-        sameRank("key", inputs.key(), inputs.query());
-        sameRank("value", inputs.value(), inputs.query());
-        floats("query", query);
-        floats("value", value);
-        sameType("key", key, "query", query);
+        Checks.sameRank("key", inputs.key(), inputs.query());
+        Checks.sameRank("value", inputs.value(), inputs.query());
+        Checks.floats("query", query);
+        Checks.floats("value", value);
+        Checks.sameType("key", key, "query", query);
         KeyValueCache cache = KeyValueCache.of(inputs, key, value);
 
         DType storage = value.dtype() == query.dtype() ? query.dtype() : DType.FLOAT32;
@@ -163,26 +163,5 @@ public final class OnnxAttention {
             }
         }
         return Arrays.stream(given).mapToInt(length -> (int) length).toArray();
-    }
-
-    private static void sameRank(String name, Tensor tensor, Tensor query) {
-        if (tensor.rank() != query.rank()) {
-            throw new IllegalArgumentException(name + ": shape " + Arrays.toString(tensor.shape()) + ", must have "
-                    + query.rank() + " axes as query has");
-        }
-    }
-
-    private static void floats(String name, Tensor tensor) {
-        if (!tensor.dtype().isAttentionStorage()) {
-            throw new IllegalArgumentException(
-                    name + ": type " + tensor.dtype() + ", must be FLOAT32, FLOAT16 or BFLOAT16 (Tensor.to converts)");
-        }
-    }
-
-    static void sameType(String name, Tensor tensor, String like, Tensor other) {
-        if (tensor.dtype() != other.dtype()) {
-            throw new IllegalArgumentException(
-                    name + ": type " + tensor.dtype() + ", must be " + other.dtype() + " as " + like + " has");
-        }
     }
 }

@@ -90,7 +90,7 @@ record AttentionCall(AttentionProblem problem, Tensor query, Tensor key, Tensor 
                                 .bias()
                                 .map(bias -> transfers.broadcast(bias, DType.FLOAT32))
                                 .orElse(null),
-                        KeyRanges.needTable(attention) ? transfers.integers(KeyRanges.table(problem)) : null,
+                        KeyRanges.areNeeded(attention) ? transfers.integers(KeyRanges.table(problem)) : null,
                         transfers.floatsOrNull(attention.alibiSlopes()),
                         transfers.floatsOrNull(attention.sinks()),
                         rows.of(result.output(), problem.valueDim(), transfers),

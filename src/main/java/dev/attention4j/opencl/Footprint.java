@@ -41,7 +41,7 @@ final class Footprint {
         footprint.addInput("value", call.value(), call.value().dtype());
         attention.mask().ifPresent(mask -> footprint.addInput("mask", mask, DType.BOOL));
         attention.bias().ifPresent(bias -> footprint.addInput("bias", bias, DType.FLOAT32));
-        if (KeyRanges.needTable(attention)) {
+        if (KeyRanges.areNeeded(attention)) {
             footprint.addShareable("key ranges", KeyRanges.byteSize(problem));
         }
         footprint.addShareable("ALiBi slopes", 4L * attention.alibiSlopes().length);

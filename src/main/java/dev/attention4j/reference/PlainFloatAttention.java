@@ -4,8 +4,8 @@ import dev.attention4j.AttentionProblem;
 import dev.attention4j.Tensor;
 
 /**
- * The yardstick: the loops of {@link ReferenceAttention} in float, as anyone would write them. How far they are from
- * the oracle is how far a float kernel may reasonably be.
+ * Plain float code: the loops of {@link ReferenceAttention} in float, as anyone would write them. How far they are from
+ * the oracle is how far a float kernel may reasonably be, and what the {@link Yardstick} measures by.
  *
  * @param output [batch, queryHeads, queryLength, valueDim], row-major
  * @param weights [batch, queryHeads, queryLength, keyLength], row-major

@@ -115,14 +115,20 @@ public final class Tuner {
         Map<Variant, double[]> times = rounds(finalists(right, untuned), ROUNDS, "round");
         times.forEach((variant, each) -> trials.put(
                 variant,
-                new Trial(variant, Trial.Outcome.TIMED, median(each), median(ratios(times.get(untuned), each)), "")));
+                new Trial(
+                        variant,
+                        Trial.Outcome.TIMED,
+                        Median.of(each),
+                        Median.of(ratios(times.get(untuned), each)),
+                        "")));
         while (!ordered().get(0).variant().equals(untuned)) {
             Trial fastest = ordered().get(0);
             double[] ratios = duel(fastest.variant(), untuned);
             // A race shows late.
             if (check(fastest.variant())) {
                 int won = (int) Arrays.stream(ratios).filter(ratio -> ratio > 1).count();
-                return new TuningResult(ordered(), untuned, Optional.of(fastest), median(ratios), won, ratios.length);
+                return new TuningResult(
+                        ordered(), untuned, Optional.of(fastest), Median.of(ratios), won, ratios.length);
             }
         }
         return TuningResult.of(ordered(), untuned, Optional.of(ordered().get(0)));
@@ -221,13 +227,6 @@ public final class Tuner {
         return trials.values().stream()
                 .sorted(Comparator.comparing(Trial::outcome).thenComparingDouble(Trial::milliseconds))
                 .toList();
-    }
-
-    private static double median(double[] numbers) {
-        double[] sorted = numbers.clone();
-        Arrays.sort(sorted);
-        int half = sorted.length / 2;
-        return sorted.length % 2 == 1 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
     }
 
     private static String message(RuntimeException e) {

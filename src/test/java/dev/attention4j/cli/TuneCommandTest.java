@@ -67,7 +67,7 @@ class TuneCommandTest {
                 .containsPattern("rows +\\S.* +[\\d.]+ +[\\d.]+ +1\\.00 +default")
                 .doesNotContain("staged", "WRONG");
         assertThat(cli.out().lines()).filteredOn(line -> !line.startsWith("/")).allSatisfy(line -> assertThat(line)
-                .hasSizeLessThanOrEqualTo(Text.WIDTH + 16));
+                .hasSizeLessThanOrEqualTo(Text.TABLE_WIDTH));
         boolean kept = cli.lastLine().equals(file.toString());
         if (kept) {
             assertThat(cli.out())

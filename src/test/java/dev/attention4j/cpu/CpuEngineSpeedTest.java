@@ -7,6 +7,7 @@ import dev.attention4j.AttentionEngine;
 import dev.attention4j.EngineOptions;
 import dev.attention4j.Tensor;
 import dev.attention4j.reference.ReferenceEngine;
+import dev.attention4j.tuner.Median;
 import java.io.File;
 import java.lang.management.ManagementFactory;
 import java.nio.charset.StandardCharsets;
@@ -84,7 +85,7 @@ class CpuEngineSpeedTest {
             }
             System.out.println("oracle, s: " + Arrays.toString(oracleSeconds));
             System.out.println("cpu, s: " + Arrays.toString(cpuSeconds));
-            System.out.printf(Locale.ROOT, "%s%.2f%n", SPEEDUP, median(oracleSeconds) / median(cpuSeconds));
+            System.out.printf(Locale.ROOT, "%s%.2f%n", SPEEDUP, Median.of(oracleSeconds) / Median.of(cpuSeconds));
         }
     }
 
@@ -96,11 +97,5 @@ class CpuEngineSpeedTest {
             engine.attend(query, key, value).close();
         }
         return (system.getProcessCpuTime() - start) / 1e9 / calls;
-    }
-
-    private static double median(double[] seconds) {
-        double[] sorted = seconds.clone();
-        Arrays.sort(sorted);
-        return sorted[sorted.length / 2];
     }
 }

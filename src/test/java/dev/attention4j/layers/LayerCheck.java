@@ -4,14 +4,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.attention4j.DType;
 import dev.attention4j.Tensor;
+import dev.attention4j.reference.Deviation;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.stream.IntStream;
 
-/** A layer's results against {@link PlainLayer}: at most twice plain float's largest error, plus 1e-6. */
+/** A layer's results against {@link PlainLayer}, by the rule that {@link Deviation} knows. */
 final class LayerCheck {
-    private static final double ALLOWANCE = 1e-6;
-
     private LayerCheck() {}
 
     /** Weights for a layer that is on no engine yet: random, biases too, so that a forgotten bias shows. */
@@ -64,13 +63,12 @@ final class LayerCheck {
     static void compare(String what, Tensor got, double[] exact, double[] plain) {
         double[] actual = got.toDoubleArray();
         assertThat(actual.length).as(what).isEqualTo(exact.length);
-        double allowed = 2 * largest(plain, exact) + ALLOWANCE;
-        double error = largest(actual, exact);
-        assertThat(error).as(what + ": largest error, allowed " + allowed).isLessThanOrEqualTo(allowed);
+        assertThat(new Deviation(what, largest(actual, exact), largest(plain, exact), ""))
+                .matches(Deviation::isAllowed);
     }
 
     private static double largest(double[] got, double[] want) {
-        // A NaN anywhere makes the maximum NaN, which is not less than anything.
+        // A NaN anywhere makes the maximum NaN, which is not allowed.
         return IntStream.range(0, got.length)
                 .mapToDouble(n -> Math.abs(got[n] - want[n]))
                 .reduce(0, Math::max);

@@ -8,7 +8,7 @@ import dev.attention4j.AttentionProblem;
 import dev.attention4j.DType;
 import dev.attention4j.EngineInfo;
 import dev.attention4j.TestEngines;
-import dev.attention4j.Yardstick;
+import dev.attention4j.YardstickCheck;
 import dev.attention4j.conformance.problems.RandomProblem;
 import dev.attention4j.opencl.fused.ForwardTiles;
 import dev.attention4j.opencl.plan.Variant;
@@ -49,7 +49,7 @@ class CandidatesTest {
                     RandomProblem problem = RandomProblem.draw(7000L + n, n);
                     Attention attention =
                             problem.attention().toBuilder().weights(false).build();
-                    Yardstick.check(
+                    YardstickCheck.check(
                             engine,
                             problem.query(),
                             problem.key(),

@@ -10,7 +10,7 @@ import dev.attention4j.EngineInfo;
 import dev.attention4j.Tensor;
 import dev.attention4j.TestEngines;
 import dev.attention4j.UnsupportedPlanException;
-import dev.attention4j.Yardstick;
+import dev.attention4j.YardstickCheck;
 import dev.attention4j.opencl.plan.Variant;
 import dev.attention4j.opencl.projection.ProjectionCheck;
 import dev.attention4j.opencl.runtime.ClDevice;
@@ -27,12 +27,12 @@ import java.util.Set;
 import java.util.TreeSet;
 
 /**
- * A program for a simulator: projections, and every plan, its tunables, storage and options, on every OpenCL device that
- * it finds, on shapes as small as reach all paths, each result checked against the oracle. Prints the kernels that ran,
- * then what they were built from: {@link #BUILD}, file and options; one a line.
+ * A program for a simulator: projections, and every plan, its tunables, storage and options, on every OpenCL device
+ * that it finds, on shapes as small as reach all paths, each result checked against the oracle. Prints the kernels that
+ * ran, then what they were built from: {@link #BUILD}, file and options; one a line.
  *
- * <p>With {@link #FRESH} as its argument each plan runs once with each option, on an engine of its own whose memory nobody
- * has filled, and nothing is said of builds.
+ * <p>With {@link #FRESH} as its argument each plan runs once with each option, on an engine of its own whose memory
+ * nobody has filled, and nothing is said of builds.
  */
 final class EveryKernel {
     /** Begins a line that names a build. */
@@ -267,6 +267,6 @@ final class EveryKernel {
         Tensor query = Tensor.random(1, shape.batch, shape.heads, shape.queries, shape.headDim);
         Tensor key = Tensor.random(2, shape.batch, shape.keyValueHeads, shape.keys, shape.headDim);
         Tensor value = Tensor.random(3, shape.batch, shape.keyValueHeads, shape.keys, shape.valueDim);
-        Yardstick.check(engine, query.to(dtype), key.to(dtype), value.to(dtype), attention, name);
+        YardstickCheck.check(engine, query.to(dtype), key.to(dtype), value.to(dtype), attention, name);
     }
 }

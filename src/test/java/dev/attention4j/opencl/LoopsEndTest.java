@@ -15,7 +15,7 @@ import dev.attention4j.Projector.Projection;
 import dev.attention4j.Tensor;
 import dev.attention4j.TestEngines;
 import dev.attention4j.UnsupportedPlanException;
-import dev.attention4j.Yardstick;
+import dev.attention4j.YardstickCheck;
 import dev.attention4j.opencl.projection.PlainProjection;
 import dev.attention4j.opencl.runtime.ClDevice;
 import dev.attention4j.opencl.runtime.Devices;
@@ -84,7 +84,7 @@ class LoopsEndTest {
         Tensor value = Tensor.random(3, 1, 1, keys, WIDTH).to(dtype);
         String name = engine.plans() + " " + queries + " x " + keys + " in " + dtype;
         try {
-            Yardstick.check(engine, query, key, value, attention.build(), name);
+            YardstickCheck.check(engine, query, key, value, attention.build(), name);
             return true;
         } catch (UnsupportedPlanException e) {
             assertThat(e).hasMessageContaining("ends after 65,535 (a bug)").hasMessageContaining("\"cpu\"");

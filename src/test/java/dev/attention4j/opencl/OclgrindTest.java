@@ -12,8 +12,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * Every kernel of {@code opencl/}, and every branch that options of a build choose, under Oclgrind, a simulator that sees
- * data races, reads of what was never written, accesses out of bounds and wrong calls of the API.
+ * Every kernel of {@code opencl/}, and every branch that options of a build choose, under Oclgrind, a simulator that
+ * sees data races, reads of what was never written, accesses out of bounds and wrong calls of the API.
  */
 class OclgrindTest {
     private static final Path LIBRARY = Path.of("/usr/lib/oclgrind/liboclgrind-rt-icd.so");
@@ -41,9 +41,9 @@ class OclgrindTest {
     }
 
     /**
-     * With the check of uninitialised reads, without optimisation: that of Oclgrind 21.10 dies of LLVM's {@code freeze}, which
-     * only optimisers write. In memory that nobody has filled: of a buffer that clEnqueueFillBuffer once filled, which is how
-     * engines poison theirs, it calls all uninitialised, even what a kernel has written since.
+     * With the check of uninitialised reads, without optimisation: that of Oclgrind 21.10 dies of LLVM's {@code
+     * freeze}, which only optimisers write. In memory that nobody has filled: of a buffer that clEnqueueFillBuffer once
+     * filled, which is how engines poison theirs, it calls all uninitialised, even what a kernel has written since.
      */
     private String runInFreshMemory(Class<?> program, String... arguments) throws Exception {
         return oclgrind(program)

@@ -4,6 +4,7 @@ import dev.attention4j.DType;
 import dev.attention4j.EngineInfo;
 import dev.attention4j.Engines;
 import dev.attention4j.opencl.runtime.ClDevice;
+import dev.attention4j.opencl.tuning.StorageName;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
@@ -125,7 +126,7 @@ public final class Compare implements Callable<Integer> {
     public Integer call() throws IOException {
         PrintWriter out = spec.commandLine().getOut();
         List<Shape> cases = Shape.parseList(shapes);
-        DType storage = GridCase.storage("--dtype:", dtype);
+        DType storage = StorageName.parse("--dtype", dtype);
         if (rounds < LEAST_ROUNDS) {
             throw new IllegalArgumentException("--rounds: " + rounds + ", must be " + LEAST_ROUNDS
                     + " or more: a median of fewer is not worth its name");

@@ -3,6 +3,7 @@ package dev.attention4j.bench;
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.UnsupportedPlanException;
 import dev.attention4j.opencl.runtime.ClDevice;
+import dev.attention4j.tuner.Median;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;
@@ -298,7 +299,7 @@ final class Contest<W extends Workload> {
         Measurement measurement(double readGbPerS) {
             double[] sorted =
                     turns.stream().mapToDouble(Double::doubleValue).sorted().toArray();
-            double median = Figures.median(sorted);
+            double median = Median.of(sorted);
             return new Measurement(
                     entry.inputs.shape(),
                     entry.contender.name(),

@@ -1,6 +1,5 @@
 package dev.attention4j.bench;
 
-import java.util.Arrays;
 import java.util.Collection;
 import java.util.Locale;
 import java.util.OptionalDouble;
@@ -8,21 +7,6 @@ import java.util.OptionalDouble;
 /** The arithmetic of the figures. */
 final class Figures {
     private Figures() {}
-
-    /**
-     * The middle of the numbers, or the mean of the two in the middle.
-     *
-     * @throws IllegalArgumentException if there is none
-     */
-    static double median(double... numbers) {
-        if (numbers.length == 0) {
-            throw new IllegalArgumentException("numbers: none, must be 1 or more");
-        }
-        double[] sorted = numbers.clone();
-        Arrays.sort(sorted);
-        int half = sorted.length / 2;
-        return sorted.length % 2 == 1 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
-    }
 
     /** Four digits: more would be noise. Null for what is no number. */
     static Double rounded(double number) {

@@ -1,13 +1,12 @@
 package dev.attention4j.bench;
 
 import dev.attention4j.DType;
+import dev.attention4j.opencl.tuning.StorageName;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
-import java.util.Locale;
 
 /**
  * One line of the kit's grid: what the tensors are stored as, and a shape.
@@ -46,29 +45,11 @@ record GridCase(DType dtype, ShapeCase shape) {
         if (words.length != 2) {
             throw new IllegalArgumentException("\"" + line + "\", must be a storage type and a shape");
         }
-        return new GridCase(storage("storage type", words[0]), ShapeCase.parse(words[1]));
-    }
-
-    /**
-     * The storage type of a name.
-     *
-     * @throws IllegalArgumentException that begins with what was named, if there is none
-     */
-    static DType storage(String what, String name) {
-        return Arrays.stream(DType.values())
-                .filter(type -> type.isAttentionStorage() && name(type).equals(name))
-                .findFirst()
-                .orElseThrow(() ->
-                        new IllegalArgumentException(what + " \"" + name + "\", must be float32, float16 or bfloat16"));
-    }
-
-    /** How files call a storage type. */
-    static String name(DType type) {
-        return type.name().toLowerCase(Locale.ROOT);
+        return new GridCase(StorageName.parse("storage type", words[0]), ShapeCase.parse(words[1]));
     }
 
     @Override
     public String toString() {
-        return name(dtype) + " " + shape;
+        return StorageName.of(dtype) + " " + shape;
     }
 }

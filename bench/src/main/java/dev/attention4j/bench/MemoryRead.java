@@ -3,6 +3,7 @@ package dev.attention4j.bench;
 import dev.attention4j.opencl.runtime.ClBuffer;
 import dev.attention4j.opencl.runtime.ClDevice;
 import dev.attention4j.opencl.runtime.DeviceContext;
+import dev.attention4j.tuner.Median;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.OptionalDouble;
@@ -50,7 +51,7 @@ final class MemoryRead implements AutoCloseable {
     OptionalDouble gbPerS() {
         return turns.isEmpty()
                 ? OptionalDouble.empty()
-                : OptionalDouble.of(Figures.median(
+                : OptionalDouble.of(Median.of(
                         turns.stream().mapToDouble(Double::doubleValue).toArray()));
     }
 

@@ -2,6 +2,7 @@ package dev.attention4j.bench;
 
 import dev.attention4j.DType;
 import dev.attention4j.EngineInfo;
+import dev.attention4j.opencl.tuning.StorageName;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Instant;
@@ -149,7 +150,7 @@ final class Report {
         map.put("date", Instant.now().truncatedTo(ChronoUnit.SECONDS).toString());
         map.put("version", version());
         map.put("host", host());
-        map.put("dtype", GridCase.name(dtype));
+        map.put("dtype", StorageName.of(dtype));
         map.put("threads", threads);
         map.put("rounds", rounds);
         map.put("engines", engines.stream().map(Report::engine).toList());

@@ -7,7 +7,9 @@ import dev.attention4j.Tensor;
 import dev.attention4j.UnsupportedPlanException;
 import dev.attention4j.opencl.OpenClEngine;
 import dev.attention4j.opencl.runtime.ClEvent;
+import dev.attention4j.opencl.tuning.StorageName;
 import dev.attention4j.tuner.AttentionSizes;
+import dev.attention4j.tuner.Median;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
@@ -63,7 +65,7 @@ final class ResidentContest {
     /** One case as an entry of the file: figures, or an {@code outcome} and a {@code reason} why there are none. */
     Map<String, Object> run(GridCase gridCase) {
         Map<String, Object> entry = new LinkedHashMap<>();
-        entry.put("dtype", GridCase.name(gridCase.dtype()));
+        entry.put("dtype", StorageName.of(gridCase.dtype()));
         entry.put("shape", gridCase.shape().sizes());
         entry.put("causal", gridCase.shape().isCausal());
         entry.put("engine", engine.info().id());
@@ -116,7 +118,7 @@ final class ResidentContest {
             for (int round = 0; round < rounds; round++) {
                 ms[round] = calls.timed(each);
             }
-            double median = Figures.median(ms);
+            double median = Median.of(ms);
             OptionalDouble kernels = calls.kernelMs(Math.min(rounds, (int) Math.ceil(secondsLeft() * 1e3 / median)));
             try (AttentionResult last = engine.attend(query, key, value, attention)) {
                 // A race shows late.
@@ -213,7 +215,7 @@ final class ResidentContest {
                     events.forEach(ClEvent::close);
                 }
             }
-            double median = Figures.median(ms);
+            double median = Median.of(ms);
             return median > 0 ? OptionalDouble.of(median) : OptionalDouble.empty();
         }
     }

@@ -1,7 +1,6 @@
 package dev.attention4j.bench;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import dev.attention4j.DType;
@@ -15,13 +14,6 @@ class FiguresTest {
     private static final ShapeCase SECOND = ShapeCase.parse("1.1.1.100.100.50:causal");
     private static final EngineInfo DEVICE =
             new EngineInfo("opencl:0", EngineInfo.Kind.GPU, "a device", "a vendor", "1.0", Map.of());
-
-    @Test
-    void medianIsTheMiddle() {
-        assertThat(Figures.median(9, 1, 5)).isEqualTo(5);
-        assertThat(Figures.median(9, 1, 5, 6)).isEqualTo(5.5);
-        assertThatThrownBy(Figures::median).isInstanceOf(IllegalArgumentException.class);
-    }
 
     @Test
     void geometricMeanOfRatios() {

@@ -47,12 +47,6 @@ public record GridCase(
         return 2.0 * batch * heads * queries * keys * (headDim + valueDim);
     }
 
-    /** Steps that a work-item takes for one key/value head's rows, of which {@code lanes} take them together. */
-    double steps(int lanes) {
-        long rows = ((long) heads / keyValueHeads * queries + lanes - 1) / lanes;
-        return 1.0 * rows * keys * (headDim + valueDim + 16) * (dtype == DType.FLOAT32 ? 1 : 2);
-    }
-
     /** The value that this case has on each axis of its grid, for {@link Covering}. */
     List<String> axes() {
         List<String> axes = new ArrayList<>(List.of(

@@ -20,6 +20,19 @@ import java.util.Random;
  * @param reproduce the line that draws it again
  */
 public record RandomProblem(Tensor query, Tensor key, Tensor value, Attention attention, String reproduce) {
+    // The numbers of the options, as draw's only has them; 7 is none of them.
+    private static final int SCALE = 0;
+    private static final int SOFTCAP = 1;
+    private static final int CAUSAL = 2;
+    private static final int WINDOW = 3;
+    private static final int OFFSETS = 4;
+    private static final int MASK = 5;
+    private static final int BIAS = 6;
+    private static final int KEY_LENGTHS = 8;
+    private static final int ALIBI = 9;
+    private static final int SINKS = 10;
+    private static final int PACKED = 11;
+
     private static final int[] LENGTHS = {1, 2, 3, 4, 5, 7, 8, 13, 15, 16, 17, 31, 33, 40, 64, 65, 70, 100};
     private static final int[] WIDTHS = {1, 2, 3, 4, 5, 8, 13, 16, 17, 20, 32, 33, 40, 64, 65, 80};
 
@@ -52,7 +65,7 @@ public record RandomProblem(Tensor query, Tensor key, Tensor value, Attention at
      */
     public static RandomProblem draw(long seed, int only) {
         Random random = new Random(seed);
-        boolean packed = only >= 0 ? only == 11 : random.nextInt(5) == 0;
+        boolean packed = only >= 0 ? only == PACKED : random.nextInt(5) == 0;
         int batch = packed ? 1 : random.nextInt(20) == 0 ? 0 : 1 + random.nextInt(3);
         int keyValueHeads = 1 + random.nextInt(3);
         int group = random.nextInt(2) == 0 ? 1 : 1 + random.nextInt(3);
@@ -75,51 +88,41 @@ public record RandomProblem(Tensor query, Tensor key, Tensor value, Attention at
             builder.cumulativeLengths(
                     cumulative(random, sequences, queryLength), cumulative(random, sequences, keyLength));
         }
-        if (on(random, only, 0)) {
+        if (on(random, only, SCALE)) {
             builder.scale(random.nextInt(8) == 0 ? 0 : random.nextGaussian());
         }
-        if (on(random, only, 1)) {
+        if (on(random, only, SOFTCAP)) {
             builder.softcap(0.1 + 5 * random.nextDouble());
         }
-        if (on(random, only, 2)) {
+        if (on(random, only, CAUSAL)) {
             builder.causal(random.nextBoolean() ? Alignment.TOP_LEFT : Alignment.BOTTOM_RIGHT);
         }
-        if (on(random, only, 3)) {
+        if (on(random, only, WINDOW)) {
             builder.window(random.nextInt(12) - 1, random.nextInt(12) - 1);
             builder.align(random.nextBoolean() ? Alignment.TOP_LEFT : Alignment.BOTTOM_RIGHT);
         }
-        if (on(random, only, 4)) {
+        if (on(random, only, OFFSETS)) {
             int[] offsets = new int[random.nextBoolean() || batch == 0 ? 1 : sequences];
-            for (int n = 0; n < offsets.length; n++) {
-                offsets[n] = random.nextInt(keyLength + queryLength + 3) - queryLength - 1;
-            }
+            Arrays.setAll(offsets, n -> random.nextInt(keyLength + queryLength + 3) - queryLength - 1);
             builder.causalOffsets(offsets);
         }
         long[] scores = {batch, heads, queryLength, keyLength};
-        if (on(random, only, 5)) {
+        if (on(random, only, MASK)) {
             builder.mask(mask(random, broadcast(random, scores)));
         }
-        if (on(random, only, 6)) {
+        if (on(random, only, BIAS)) {
             builder.bias(bias(random, broadcast(random, scores)));
         }
-        if (on(random, only, 8) && !packed) {
+        if (on(random, only, KEY_LENGTHS) && !packed) {
             int[] lengths = new int[random.nextInt(3) == 0 || batch == 0 ? 1 : batch];
             Arrays.setAll(lengths, row -> random.nextInt(keyLength + 1));
             builder.keyLengths(lengths);
         }
-        if (on(random, only, 9)) {
-            float[] slopes = new float[random.nextBoolean() || sequences == 0 ? heads : sequences * heads];
-            for (int n = 0; n < slopes.length; n++) {
-                slopes[n] = (float) (0.5 * random.nextGaussian());
-            }
-            builder.alibiSlopes(slopes);
+        if (on(random, only, ALIBI)) {
+            builder.alibiSlopes(slopes(random, random.nextBoolean() || sequences == 0 ? heads : sequences * heads));
         }
-        if (on(random, only, 10)) {
-            float[] sinks = new float[heads];
-            for (int n = 0; n < heads; n++) {
-                sinks[n] = random.nextInt(5) == 0 ? Float.NEGATIVE_INFINITY : (float) (2 * random.nextGaussian());
-            }
-            builder.sinks(sinks);
+        if (on(random, only, SINKS)) {
+            builder.sinks(sinks(random, heads));
         }
         Attention attention = builder.build();
         String reproduce = "RandomProblem.draw(" + seed + "L, " + only + "): " + dtype + " batch " + batch + " heads "
@@ -175,6 +178,22 @@ public record RandomProblem(Tensor query, Tensor key, Tensor value, Attention at
             }
         }
         return Tensor.of(mask, shape);
+    }
+
+    private static float[] slopes(Random random, int count) {
+        float[] slopes = new float[count];
+        for (int n = 0; n < count; n++) {
+            slopes[n] = (float) (0.5 * random.nextGaussian());
+        }
+        return slopes;
+    }
+
+    private static float[] sinks(Random random, int heads) {
+        float[] sinks = new float[heads];
+        for (int n = 0; n < heads; n++) {
+            sinks[n] = random.nextInt(5) == 0 ? Float.NEGATIVE_INFINITY : (float) (2 * random.nextGaussian());
+        }
+        return sinks;
     }
 
     private static int elements(long... shape) {

@@ -16,8 +16,8 @@ import java.util.function.Function;
 import java.util.function.ToDoubleFunction;
 
 /**
- * The project's yardstick on chosen query rows: their largest error against the oracle is at most twice that of plain
- * float code on the same rows, plus 1e-6. All other rows must be finite and agree with the first result that was right.
+ * The rule of {@link dev.attention4j.reference.Yardstick} on chosen query rows, where all of them would take the oracle
+ * too long. All other rows must be finite and agree with the first result that was right.
  *
  * <p>Any operation but a packed one: a block of rows of one head is a problem of its own, with the same positions.
  */

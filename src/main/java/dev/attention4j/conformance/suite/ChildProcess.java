@@ -1,5 +1,6 @@
 package dev.attention4j.conformance.suite;
 
+import dev.attention4j.opencl.runtime.SignalHandlers;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -35,11 +36,7 @@ final class ChildProcess implements AutoCloseable {
         folder = Files.createTempDirectory("attention4j-suite");
         ProcessBuilder builder = new ProcessBuilder(command(classPath, arguments))
                 .redirectError(folder.resolve("log").toFile());
-        // LLVM, inside some drivers, puts its signal handlers in place of the JVM's; this library chains them.
-        Path signalChaining = Path.of(System.getProperty("java.home"), "lib", "libjsig.so");
-        if (Files.exists(signalChaining)) {
-            builder.environment().putIfAbsent("LD_PRELOAD", signalChaining.toString());
-        }
+        SignalHandlers.preload().ifPresent(value -> builder.environment().put(SignalHandlers.PRELOAD, value));
         process = builder.start();
         Thread reader = new Thread(this::listen, "conformance suite's child");
         reader.setDaemon(true);

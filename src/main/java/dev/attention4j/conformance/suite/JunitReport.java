@@ -13,8 +13,8 @@ import javax.xml.stream.XMLStreamException;
 import javax.xml.stream.XMLStreamWriter;
 
 /**
- * A report as the XML that JUnit's readers take (Jenkins, GitLab, GitHub's actions): a test suite for each engine and plan,
- * a test case for each case, its class the feature.
+ * A report as the XML that JUnit's readers take (Jenkins, GitLab, GitHub's actions): a test suite for each engine and
+ * plan, a test case for each case, its class the feature.
  */
 public final class JunitReport {
     private JunitReport() {}

@@ -43,29 +43,28 @@ final class LeakCases {
 
     private static void add(List<SuiteCase> cases, String name, AttentionBuilder attention) {
         AttentionProblem problem = Shape.SMALL.problem(attention.logSumExp(true).build());
-        cases.add(new SuiteCase("leaks/" + name, 1e6, problem.valueDim(), () -> {
+        cases.add(new SuiteCase("leaks/" + name, Shape.SMALL_FLOPS, problem.valueDim(), () -> {
             Inputs clean = Inputs.of(problem);
             return check(
                     clean,
-                    new Inputs(clean.query(), poisoned(clean.key()), poisoned(clean.value()), problem.attention()));
+                    new Inputs(
+                            clean.query(),
+                            poisoned(clean.key(), problem.headDim()),
+                            poisoned(clean.value(), problem.valueDim()),
+                            problem.attention()));
         }));
     }
 
     /** A bias of NaN where the mask says not to attend. */
     private static SuiteCase maskedBias() {
-        return new SuiteCase("leaks/masked-bias", 1e6, Shape.SMALL.valueDim(), () -> {
+        return new SuiteCase("leaks/masked-bias", Shape.SMALL_FLOPS, Shape.SMALL.valueDim(), () -> {
             Tensor bias = Tensor.random(5, HEADS, 1, KEYS);
-            Tensor poisoned = bias.permute(0, 1, 2).contiguous();
-            Tensor copy = Tensor.of(poisoned.toFloatArray(), poisoned.shape());
-            for (int n = 0; n < copy.elementCount(); n++) {
-                if (n % KEYS >= SEEN) {
-                    copy.floats().put(n, POISON[n % POISON.length]);
-                }
-            }
             Attention clean =
                     Attention.builder().mask(mask()).bias(bias).logSumExp(true).build();
             Inputs inputs = Inputs.of(Shape.SMALL.problem(clean));
-            return check(inputs, inputs.with(clean.toBuilder().bias(copy).build()));
+            return check(
+                    inputs,
+                    inputs.with(clean.toBuilder().bias(poisoned(bias, 1)).build()));
         });
     }
 
@@ -100,10 +99,9 @@ final class LeakCases {
         return bias;
     }
 
-    /** NaN and infinities in the masked keys of a tensor [batch, heads, keys, width]. */
-    private static Tensor poisoned(Tensor tensor) {
+    /** A copy of a tensor [..., keys, width] with NaN and infinities in its masked keys. */
+    private static Tensor poisoned(Tensor tensor, int width) {
         Tensor copy = Tensor.of(tensor.toFloatArray(), tensor.shape());
-        long width = tensor.size(3);
         for (int n = 0; n < copy.elementCount(); n++) {
             if (n / width % KEYS >= SEEN) {
                 copy.floats().put(n, POISON[n % POISON.length]);

@@ -36,7 +36,7 @@ final class PromiseCases {
         add(cases, "log-sum-exp/alone", plain, (engine, inputs, yardstick) -> measured(yardstick, engine, inputs));
         add(cases, "log-sum-exp/parts-merge", plain, PromiseCases::merged);
         Attention weights = Attention.builder().weights(true).build();
-        cases.add(new SuiteCase("weights/returned", 1e6, 40, () -> {
+        cases.add(new SuiteCase("weights/returned", Shape.SMALL_FLOPS, Shape.SMALL.valueDim(), () -> {
             Inputs inputs = Inputs.of(Shape.SMALL.problem(weights));
             Yardstick yardstick = Yardstick.of(inputs.query(), inputs.key(), inputs.value(), weights);
             // Asked for as they are: a plan that cannot return them says so, and no other case hides that.
@@ -56,7 +56,7 @@ final class PromiseCases {
     }
 
     private static void add(List<SuiteCase> cases, String name, AttentionProblem problem, Question question) {
-        cases.add(new SuiteCase(name, 1e6, problem.valueDim(), problem.dtype(), () -> {
+        cases.add(new SuiteCase(name, Shape.SMALL_FLOPS, problem.valueDim(), problem.dtype(), () -> {
             Inputs inputs = Inputs.of(problem);
             Yardstick yardstick = Yardstick.of(inputs.query(), inputs.key(), inputs.value(), inputs.attention());
             return engine -> question.ask(engine, inputs, yardstick);

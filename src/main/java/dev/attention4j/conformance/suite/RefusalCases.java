@@ -71,7 +71,7 @@ final class RefusalCases {
     }
 
     private static void shaped(List<SuiteCase> cases, String name, String argument, UnaryOperator<Inputs> spoil) {
-        cases.add(new SuiteCase("refusal/" + name, 1e6, Shape.SMALL.valueDim(), () -> {
+        cases.add(new SuiteCase("refusal/" + name, Shape.SMALL_FLOPS, Shape.SMALL.valueDim(), () -> {
             Inputs right = Inputs.of(Shape.SMALL.problem(Attention.DEFAULT));
             Inputs wrong = spoil.apply(right);
             Yardstick yardstick = Yardstick.of(right.query(), right.key(), right.value(), right.attention());

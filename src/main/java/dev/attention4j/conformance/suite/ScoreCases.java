@@ -130,7 +130,7 @@ final class ScoreCases {
     }
 
     /** Drawn from a seed; with −∞ in every fifth place if asked. */
-    static Tensor bias(long seed, boolean masks, long... shape) {
+    private static Tensor bias(long seed, boolean masks, long... shape) {
         Tensor bias = Tensor.random(seed, shape);
         for (int n = 0; masks && n < bias.elementCount(); n += 5) {
             bias.floats().put(n, NEVER);

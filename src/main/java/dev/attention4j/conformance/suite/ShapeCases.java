@@ -11,9 +11,9 @@ import dev.attention4j.AttentionProblem;
 import dev.attention4j.DType;
 import dev.attention4j.Tensor;
 import dev.attention4j.conformance.problems.Inputs;
+import dev.attention4j.opencl.tuning.StorageName;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 import java.util.function.UnaryOperator;
 
 /** Sizes, layouts and storage: what is there to compute on, down to nothing at all. */
@@ -79,7 +79,7 @@ final class ShapeCases {
 
     private static void storage(List<SuiteCase> cases) {
         for (DType dtype : new DType[] {DType.FLOAT16, DType.BFLOAT16}) {
-            String name = dtype.name().toLowerCase(Locale.ROOT) + "/";
+            String name = StorageName.of(dtype) + "/";
             stored(cases, name + "plain", dtype, Shape.SMALL, Attention.builder());
             stored(
                     cases,

@@ -14,6 +14,15 @@ final class ForwardCall {
     /** Log2(e): the kernels' scores are exponents of 2. */
     private static final double LOG2E = 1.4426950408889634;
 
+    // The bits of features, as forward_call.clh has them.
+    private static final int HAS_SOFTCAP = 1;
+    private static final int HAS_MASK = 2;
+    private static final int HAS_BIAS = 4;
+    private static final int HAS_LOG_SUM_EXP = 8;
+    private static final int HAS_KEY_RANGES = 16;
+    private static final int HAS_ALIBI = 32;
+    private static final int HAS_SINKS = 64;
+
     private ForwardCall() {}
 
     /** What none of the kernels can do, whatever the shapes. */
@@ -62,14 +71,13 @@ final class ForwardCall {
         return arguments;
     }
 
-    /** The kernels' HAS_ bits. */
     private static int features(DeviceCall call) {
-        return (call.problem().attention().softcap().isPresent() ? 1 : 0)
-                | (call.mask() != null ? 2 : 0)
-                | (call.bias() != null ? 4 : 0)
-                | (call.logSumExp() != null ? 8 : 0)
-                | (call.keyRanges() != null ? 16 : 0)
-                | (call.alibiSlopes() != null ? 32 : 0)
-                | (call.sinks() != null ? 64 : 0);
+        return (call.problem().attention().softcap().isPresent() ? HAS_SOFTCAP : 0)
+                | (call.mask() != null ? HAS_MASK : 0)
+                | (call.bias() != null ? HAS_BIAS : 0)
+                | (call.logSumExp() != null ? HAS_LOG_SUM_EXP : 0)
+                | (call.keyRanges() != null ? HAS_KEY_RANGES : 0)
+                | (call.alibiSlopes() != null ? HAS_ALIBI : 0)
+                | (call.sinks() != null ? HAS_SINKS : 0);
     }
 }

@@ -16,9 +16,9 @@ public final class KeyRanges {
      * Whether offset, left and right cannot say it all, because batch rows differ or sequences are packed.
      *
      * @param attention the operation
-     * @return true if kernels need {@link #table}
+     * @return true if kernels need the {@link #table}
      */
-    public static boolean needTable(Attention attention) {
+    public static boolean areNeeded(Attention attention) {
         return attention.offsets().length > 1 || attention.keyLengths().length > 0 || attention.isPacked();
     }
 

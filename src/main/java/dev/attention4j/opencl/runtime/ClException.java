@@ -28,7 +28,7 @@ public final class ClException extends DeviceException {
     /**
      * Whether the device or the host ran out of memory.
      *
-     * @return true for the three codes that say so
+     * @return true for the codes that drivers say so by
      */
     public boolean isOutOfMemory() {
         return code == CL.CL_MEM_OBJECT_ALLOCATION_FAILURE

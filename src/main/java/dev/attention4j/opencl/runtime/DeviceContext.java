@@ -159,7 +159,7 @@ public final class DeviceContext implements AutoCloseable {
     /** Sorted, so that the same options are the same text and so the same cache entry. */
     private String options(Map<String, ?> defines) {
         StringBuilder options = new StringBuilder("-cl-std=CL1.2 -DMULTIPLY_ADD_MODE=")
-                .append(device.quirks().multiplyAdd());
+                .append(device.quirks().multiplyAddMode());
         new TreeMap<String, Object>(defines)
                 .forEach((macro, value) ->
                         options.append(" -D").append(macro).append('=').append(value));

@@ -6,7 +6,8 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
- * Counts the native handles that are alive, so that a test can end with none.
+ * Counts the native handles that are alive, so that a test can end with none. What owns a handle keeps a receipt for it,
+ * an instance of this, which also tells whether the handle was released already.
  *
  * <p>The system property {@code attention4j.handles.trace=true} keeps the stack that created each, for {@link
  * #report()}.

@@ -5,7 +5,6 @@ import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -80,10 +79,13 @@ public final class NativeLibrary {
             return new Outcome(Status.NOT_UNPACKED, "JOCL's native library cannot be read from its jar: " + e);
         }
         List<String> refusals = new ArrayList<>();
-        for (Path candidate :
-                List.of(UserDirectory.cache().resolve("native"), Path.of(System.getProperty("java.io.tmpdir")))) {
+        Path own = UserDirectory.cache().resolve("native");
+        Path shared = Path.of(System.getProperty("java.io.tmpdir"));
+        for (Path candidate : List.of(own, shared)) {
             try {
-                return initialise(unpack(candidate, file, bytes));
+                Path directory = candidate.equals(own) ? ensured(own) : freshIn(shared, file);
+                place(directory, file, bytes);
+                return initialise(directory);
             } catch (IOException | UnsatisfiedLinkError e) {
                 refusals.add(candidate + ": " + firstLine(e));
             }
@@ -92,19 +94,16 @@ public final class NativeLibrary {
                 Status.NOT_UNPACKED, "JOCL's native library cannot be unpacked: " + String.join("; ", refusals));
     }
 
-    /** The directory that holds the library, whole and as it is in the jar. */
-    private static Path unpack(Path candidate, String file, byte[] bytes) throws IOException {
-        Path directory;
-        if (candidate.endsWith("native")) {
-            UserDirectory.ensure(candidate.getParent());
-            directory = UserDirectory.ensure(candidate);
-        } else {
-            // The shared temporary directory: a fresh one inside it, which is created for this user alone.
-            directory = Files.createTempDirectory("attention4j-native");
-            directory.toFile().deleteOnExit();
-            directory.resolve(file).toFile().deleteOnExit();
-        }
-        place(directory, file, bytes);
+    private static Path ensured(Path directory) throws IOException {
+        UserDirectory.ensure(directory.getParent());
+        return UserDirectory.ensure(directory);
+    }
+
+    /** A directory for this user alone inside one that all users write, gone with what is in it when the JVM ends. */
+    private static Path freshIn(Path shared, String file) throws IOException {
+        Path directory = Files.createTempDirectory(shared, "attention4j-native");
+        directory.toFile().deleteOnExit();
+        directory.resolve(file).toFile().deleteOnExit();
         return directory;
     }
 
@@ -115,13 +114,10 @@ public final class NativeLibrary {
     static void place(Path directory, String file, byte[] bytes) throws IOException {
         Path target = directory.resolve(file);
         if (!isInPlace(target, bytes)) {
-            Path temporary = Files.createTempFile(directory, file, ".part");
-            Files.write(temporary, bytes);
-            Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+            UserDirectory.replace(target, bytes);
         }
-        // Another directory can still be tried: once JOCL's class has failed to initialise there is no second attempt
-        // in
-        // this JVM. Loading the library here to find out is no way: its JNI_OnLoad initialises that class.
+        // While another directory can still be tried: once JOCL's class has failed to initialise, this JVM has no
+        // second attempt. Loading the library here to find out is no way: its JNI_OnLoad initialises that class.
         UserDirectory.makeExecutable(target);
     }
 

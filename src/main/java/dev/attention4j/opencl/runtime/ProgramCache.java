@@ -7,7 +7,6 @@ import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.Arrays;
@@ -37,7 +36,7 @@ final class ProgramCache {
         this.directory = directory;
     }
 
-    /** The cache in a directory, or in the user's if that is null: none there if the property {@link #PROPERTY} says so. */
+    /** The cache in a directory, or in the user's if that is null: none there if {@link #PROPERTY} says so. */
     static ProgramCache open(Path chosen) {
         if (chosen == null && "off".equals(System.getProperty(PROPERTY))) {
             return new ProgramCache(null);
@@ -106,12 +105,10 @@ final class ProgramCache {
             return;
         }
         try {
-            Path temporary = Files.createTempFile(directory, "program", ".part");
             byte[] header = header(key, payload);
             byte[] content = Arrays.copyOf(header, header.length + payload.length);
             System.arraycopy(payload, 0, content, header.length, payload.length);
-            Files.write(temporary, content);
-            Files.move(temporary, file(key), StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+            UserDirectory.replace(file(key), content);
         } catch (IOException e) {
             LOG.warn("A built kernel cannot be kept for the next run: {}", e.toString());
         }

@@ -61,11 +61,11 @@ public final class Quirks {
     }
 
     /**
-     * The value of MULTIPLY_ADD for {@code opencl/common/multiply_add.clh}.
+     * The value of MULTIPLY_ADD_MODE in {@code opencl/common/multiply_add.clh}.
      *
      * @return 0 for fma(a, b, c), 1 for mad(a, b, c), 2 for a * b + c
      */
-    public int multiplyAdd() {
+    public int multiplyAddMode() {
         return has(Quirk.MULTIPLY_ADD_IS_MAD) ? 1 : has(Quirk.MULTIPLY_ADD_IS_PLAIN) ? 2 : 0;
     }
 

@@ -5,6 +5,7 @@ import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.PosixFilePermission;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.EnumSet;
@@ -94,6 +95,24 @@ final class UserDirectory {
             if (othersWrite(file)) {
                 throw new IOException(file + " can be written by other users (chmod 600 it)");
             }
+        }
+    }
+
+    /**
+     * Writes a file in such a directory, whole or not at all: whoever reads it meanwhile finds the old content or the
+     * new.
+     *
+     * @param file is replaced if it is there
+     * @throws IOException if it cannot be written there
+     */
+    static void replace(Path file, byte[] content) throws IOException {
+        Path temporary =
+                Files.createTempFile(file.getParent(), file.getFileName().toString(), ".part");
+        try {
+            Files.write(temporary, content);
+            Files.move(temporary, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+        } finally {
+            Files.deleteIfExists(temporary);
         }
     }
 

@@ -76,14 +76,8 @@ public final class UserFile {
      * @throws IOException if it cannot be written there
      */
     public void write(byte[] content) throws IOException {
-        Path directory = UserDirectory.ensure(path.getParent());
-        Path temporary = Files.createTempFile(directory, path.getFileName().toString(), ".part");
-        try {
-            Files.write(temporary, content);
-            Files.move(temporary, path, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
-        } finally {
-            Files.deleteIfExists(temporary);
-        }
+        UserDirectory.ensure(path.getParent());
+        UserDirectory.replace(path, content);
     }
 
     /**

@@ -69,7 +69,7 @@ record ProductKernel(ClKernel kernel, ProductTiling tiling) {
     static Map<String, Object> defines(DType dtype, Attention attention) {
         Map<String, Object> defines = new HashMap<>();
         defines.put("STORAGE", CommonMacros.storage(dtype));
-        if (KeyRanges.needTable(attention)) {
+        if (KeyRanges.areNeeded(attention)) {
             defines.put("KEY_RANGES", 1);
         }
         return defines;

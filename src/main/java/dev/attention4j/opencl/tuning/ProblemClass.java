@@ -73,6 +73,6 @@ public record ProblemClass(DType dtype, String width, String length, boolean cau
         if (length.equals(PROJECTION)) {
             return "projections";
         }
-        return TuningEntry.word(dtype) + ", widths " + width + ", " + length + (causal ? ", causal" : "");
+        return StorageName.of(dtype) + ", widths " + width + ", " + length + (causal ? ", causal" : "");
     }
 }

@@ -1,6 +1,5 @@
 package dev.attention4j.opencl.tuning;
 
-import dev.attention4j.DType;
 import dev.attention4j.EngineOptions;
 import dev.attention4j.opencl.plan.Tunables;
 import dev.attention4j.opencl.plan.Variant;
@@ -74,7 +73,7 @@ public record TuningEntry(
         map.put("driver", driver);
         map.put("measured", measured.toString());
         map.put("asked", asked);
-        map.put("dtype", word(problems.dtype()));
+        map.put("dtype", StorageName.of(problems.dtype()));
         map.put("width", problems.width());
         map.put("length", problems.length());
         map.put("causal", problems.causal());
@@ -97,15 +96,15 @@ public record TuningEntry(
                 text(map, "driver"),
                 date(text(map, "measured")),
                 text(map, "asked"),
-                new ProblemClass(dtype(text(map, "dtype")), text(map, "width"), text(map, "length"), causal(map)),
+                new ProblemClass(
+                        StorageName.parse("dtype", text(map, "dtype")),
+                        text(map, "width"),
+                        text(map, "length"),
+                        causal(map)),
                 new Variant(text(map, "plan"), Tunables.parse(text(map, "tunables"))),
                 text(map, "shape"),
                 number(map, "milliseconds"),
                 number(map, "gain"));
-    }
-
-    static String word(DType dtype) {
-        return dtype.name().toLowerCase(Locale.ROOT);
     }
 
     private static void filled(String name, String text) {
@@ -132,15 +131,6 @@ public record TuningEntry(
         } catch (DateTimeParseException e) {
             throw new IllegalArgumentException("measured: \"" + text + "\", must be a day such as 2026-11-30", e);
         }
-    }
-
-    private static DType dtype(String text) {
-        for (DType dtype : DType.values()) {
-            if (word(dtype).equals(text)) {
-                return dtype;
-            }
-        }
-        throw new IllegalArgumentException("dtype: \"" + text + "\", must be float32, float16 or bfloat16");
     }
 
     private static <T> T value(Map<?, ?> map, String name, Class<T> type) {

@@ -12,7 +12,7 @@ import java.lang.reflect.Field;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 
-/** The oracle with three plans: a right one, one that errs, crashes and hangs on a case each, and one that crashes often. */
+/** The oracle with three plans: a right one, one that errs, crashes and hangs on a case each, one that crashes often. */
 final class FaultyEngine implements AttentionEngine {
     static final String RIGHT = "right";
     static final String FAULTY = "faulty";

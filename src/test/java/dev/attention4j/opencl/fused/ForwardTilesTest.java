@@ -11,7 +11,7 @@ import dev.attention4j.DType;
 import dev.attention4j.EngineInfo;
 import dev.attention4j.Tensor;
 import dev.attention4j.TestEngines;
-import dev.attention4j.Yardstick;
+import dev.attention4j.YardstickCheck;
 import dev.attention4j.opencl.runtime.ClDevice;
 import dev.attention4j.opencl.runtime.DeviceContext;
 import dev.attention4j.opencl.runtime.Devices;
@@ -94,7 +94,7 @@ class ForwardTilesTest {
                 } else if (run % 3 == 1) {
                     operation.window(60, 9).sinks(0.5f, -1);
                 }
-                Yardstick.check(
+                YardstickCheck.check(
                         run % 2 == 0 ? one : split,
                         random(DType.FLOAT32, 1, 2, 37, width),
                         random(DType.FLOAT32, 1, 1, 150, width),
@@ -134,7 +134,7 @@ class ForwardTilesTest {
             try (PlanEngine engine = engine(device, smallest(), splits)) {
                 for (Attention operation : operations) {
                     for (DType dtype : List.of(DType.FLOAT32, DType.FLOAT16)) {
-                        Yardstick.check(
+                        YardstickCheck.check(
                                 engine,
                                 query.to(dtype),
                                 key.to(dtype),
@@ -172,8 +172,8 @@ class ForwardTilesTest {
                     .logSumExp(true)
                     .build();
             try (PlanEngine engine = engine(device, smallest(), 1)) {
-                Yardstick.check(engine, views[0], views[0], views[0], operation, "whole vectors of " + dtype);
-                Yardstick.check(engine, views[0], views[1], views[2], operation, "odd strides of " + dtype);
+                YardstickCheck.check(engine, views[0], views[0], views[0], operation, "whole vectors of " + dtype);
+                YardstickCheck.check(engine, views[0], views[1], views[2], operation, "odd strides of " + dtype);
             }
         }
     }
@@ -228,7 +228,8 @@ class ForwardTilesTest {
         try (AttentionEngine engine =
                 AttentionEngine.open(info.id(), TestEngines.options().withPlan(ForwardTiles.NAME))) {
             Tensor key = random(DType.FLOAT32, 1, 2, 9, 256);
-            Yardstick.check(engine, random(DType.FLOAT32, 1, 2, 5, 256), key, key, Attention.DEFAULT, "wide heads");
+            YardstickCheck.check(
+                    engine, random(DType.FLOAT32, 1, 2, 5, 256), key, key, Attention.DEFAULT, "wide heads");
         }
     }
 }

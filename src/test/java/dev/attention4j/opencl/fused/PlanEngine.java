@@ -64,7 +64,7 @@ final class PlanEngine extends HostEngine {
                         .bias()
                         .map(bias -> broadcast(buffers, bias.to(DType.FLOAT32)))
                         .orElse(null),
-                KeyRanges.needTable(attention) ? integers(buffers, KeyRanges.table(problem)) : null,
+                KeyRanges.areNeeded(attention) ? integers(buffers, KeyRanges.table(problem)) : null,
                 floats(buffers, attention.alibiSlopes()),
                 floats(buffers, attention.sinks()),
                 outputThere,

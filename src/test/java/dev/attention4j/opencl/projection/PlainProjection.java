@@ -1,7 +1,9 @@
 package dev.attention4j.opencl.projection;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 import dev.attention4j.Tensor;
-import dev.attention4j.Yardstick;
+import dev.attention4j.YardstickCheck;
 
 /** Projections in plain loops, once in double and once in float: what is right, and how far off plain code is. */
 public final class PlainProjection {
@@ -55,13 +57,13 @@ public final class PlainProjection {
     }
 
     /**
-     * Checks a result by the {@link Yardstick}.
+     * Checks a result by the rule of {@link YardstickCheck}.
      *
      * @param where names it in failures
      * @param got [batch, heads, length, width]
      */
     public void check(String where, Tensor got) {
-        org.assertj.core.api.Assertions.assertThat(got.shape()).as(where).isEqualTo(shape);
-        Yardstick.compare(where, got, oracle, plain);
+        assertThat(got.shape()).as(where).isEqualTo(shape);
+        YardstickCheck.compare(where, got, oracle, plain);
     }
 }

@@ -12,24 +12,24 @@ class QuirksTest {
         assertThat(Quirks.of("NVIDIA Corporation", "NVIDIA CUDA", "NVIDIA H200"))
                 .hasToString("[]");
         assertThat(Quirks.of("GenuineIntel", "Portable Computing Language", "pthread-skylake")
-                        .multiplyAdd())
+                        .multiplyAddMode())
                 .isZero();
     }
 
     @Test
     void amdAndAdrenoMultiplyAddByMad() {
         assertThat(Quirks.of("Advanced Micro Devices, Inc.", "AMD Accelerated Parallel Processing", "gfx1100")
-                        .multiplyAdd())
+                        .multiplyAddMode())
                 .isEqualTo(1);
         assertThat(Quirks.of("QUALCOMM", "QUALCOMM Snapdragon(TM)", "QUALCOMM Adreno(TM)")
-                        .multiplyAdd())
+                        .multiplyAddMode())
                 .isEqualTo(1);
     }
 
     @Test
     void maliMultipliesPlainlyAndCopies() {
         Quirks mali = Quirks.of("ARM", "ARM Platform", "Mali-G78 r0p1");
-        assertThat(mali.multiplyAdd()).isEqualTo(2);
+        assertThat(mali.multiplyAddMode()).isEqualTo(2);
         assertThat(mali.has(Quirk.NO_HOST_POINTER)).isTrue();
     }
 

@@ -3,10 +3,11 @@ package dev.attention4j;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.attention4j.reference.Deviation;
+import dev.attention4j.reference.Yardstick;
 
-/** Fails a test where an engine is not right by the {@link dev.attention4j.reference.Yardstick}. */
-public final class Yardstick {
-    private Yardstick() {}
+/** Fails a test where an engine is not right by the {@link Yardstick}. */
+public final class YardstickCheck {
+    private YardstickCheck() {}
 
     /**
      * Runs a problem on an engine and checks output, weights and log-sum-exp, whichever the operation asks for.
@@ -23,8 +24,7 @@ public final class Yardstick {
         String where = reproduce + " on " + engine.info().name() + " (driver "
                 + engine.info().driver() + ")";
         try (AttentionResult result = engine.attend(query, key, value, attention)) {
-            assertThat(dev.attention4j.reference.Yardstick.of(query, key, value, attention)
-                            .measure(result, attention))
+            assertThat(Yardstick.of(query, key, value, attention).measure(result, attention))
                     .as(where)
                     .allMatch(Deviation::isAllowed);
         }
