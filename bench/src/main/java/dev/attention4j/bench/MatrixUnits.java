@@ -44,7 +44,8 @@ final class MatrixUnits {
         }
 
         private float expected(int n) {
-            return depth == 0 ? n + 1 : n / 8 % depth * 8 + n % 8 + 1;
+            int row = n / 8 % Math.max(1, depth);
+            return depth == 0 ? n + 1 : row * 8 + n % 8 + 1;
         }
     }
 
@@ -117,7 +118,8 @@ final class MatrixUnits {
                 context.queue().finish();
                 ms = Math.min(ms, (System.nanoTime() - start) / 1e6);
             }
-            return 2.0 * 16 * 8 * instruction.depth * CHAINS * STEPS * (items / SUB_GROUP) / ms / 1e6;
+            long subGroups = items / SUB_GROUP;
+            return 2.0 * 16 * 8 * instruction.depth * CHAINS * STEPS * subGroups / ms / 1e6;
         } finally {
             context.pool().release(out);
         }

@@ -7,14 +7,17 @@ import java.util.Optional;
 
 /**
  * Which kernels a run may build. The plan tiles is meant for GPUs, whose compilers are quick; those for CPUs take seconds
- * for each storage and for each width of values, rounded up to {@link #DIMS}, and minutes for the wide ones. There one width
- * must do, and float32 where the run is to be quick; a case that is asked for by its name is run whatever it builds.
+ * for each storage and for each width of values, rounded up to {@link #DIMS}, and minutes for the wide ones. There two
+ * widths must do, and one, in float32, where the run is to be quick; a case that is asked for by its name is run whatever it
+ * builds.
  */
 final class Builds {
     private static final int DIMS = 32;
 
-    /** Widths above 32 and up to 64, which most cases have. */
-    private static final int COMMON = 1;
+    /** Widths up to 32, which most cases have, and up to 64, which most models have. */
+    private static final int QUICK_WIDTHS = 1;
+
+    private static final int WIDTHS = 2;
 
     private Builds() {}
 
@@ -24,7 +27,7 @@ final class Builds {
         if (!slow || !plan.equals(ForwardTiles.NAME)) {
             return Optional.empty();
         }
-        if ((one.valueDim() - 1) / DIMS != COMMON) {
+        if (one.valueDim() > DIMS * (quick ? QUICK_WIDTHS : WIDTHS)) {
             return Optional.of("no build for values of this width, which takes too long on a CPU");
         }
         return quick && one.dtype() != DType.FLOAT32

@@ -17,6 +17,9 @@ final class ProblemCases {
     /** Operations of the oracle for one problem of a grid. */
     private static final double ORACLE_FLOPS = 2e7;
 
+    /** Rows that a vector or a tile has at least. */
+    private static final int LEAST_ROWS = 16;
+
     private ProblemCases() {}
 
     /** A problem with normally distributed tensors. */
@@ -76,12 +79,12 @@ final class ProblemCases {
         return engine.attend(inputs.query(), inputs.key(), inputs.value(), asked);
     }
 
-    /** As if every query saw every key: what is masked costs some plans as much. */
-    private static double flops(AttentionProblem problem) {
+    /** As if every query saw every key, and were no fewer than a vector or tile takes: that costs some plans as much. */
+    static double flops(AttentionProblem problem) {
         return 2.0
                 * problem.batch()
                 * problem.queryHeads()
-                * problem.queryLength()
+                * Math.max(LEAST_ROWS, problem.queryLength())
                 * problem.keyLength()
                 * (problem.headDim() + problem.valueDim());
     }

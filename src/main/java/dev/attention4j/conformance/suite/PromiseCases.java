@@ -56,7 +56,7 @@ final class PromiseCases {
     }
 
     private static void add(List<SuiteCase> cases, String name, AttentionProblem problem, Question question) {
-        cases.add(new SuiteCase(name, Shape.SMALL_FLOPS, problem.valueDim(), problem.dtype(), () -> {
+        cases.add(new SuiteCase(name, ProblemCases.flops(problem), problem.valueDim(), problem.dtype(), () -> {
             Inputs inputs = Inputs.of(problem);
             Yardstick yardstick = Yardstick.of(inputs.query(), inputs.key(), inputs.value(), inputs.attention());
             return engine -> question.ask(engine, inputs, yardstick);

@@ -12,10 +12,10 @@ record Shape(int batch, int heads, int keyValueHeads, int queries, int keys, int
     static final int KEYS = 37;
 
     /** Grouped heads, and no size that is a multiple of a vector or tile; quick enough for an emulator. */
-    static final Shape SMALL = new Shape(BATCH, HEADS, 2, QUERIES, KEYS, 36, 40);
+    static final Shape SMALL = new Shape(BATCH, HEADS, 2, QUERIES, KEYS, 18, 20);
 
     /** Operations of a call on that, more or less. */
-    static final double SMALL_FLOPS = 1e6;
+    static final double SMALL_FLOPS = 5e5;
 
     AttentionProblem problem(Attention attention) {
         return problem(DType.FLOAT32, attention);
