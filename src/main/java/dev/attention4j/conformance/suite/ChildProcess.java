@@ -20,7 +20,7 @@ import java.util.stream.Stream;
 
 /** A child JVM that runs cases on one engine, and a thread that listens to it. */
 final class ChildProcess implements AutoCloseable {
-    /** From this version on Java warns of native libraries unless they are allowed. */
+    /** From this version on Java knows the option that allows native libraries; from 24 on it warns without it. */
     private static final int NATIVE_ACCESS_VERSION = 22;
 
     private static final String PROBLEMATIC_FRAME = "# Problematic frame:";

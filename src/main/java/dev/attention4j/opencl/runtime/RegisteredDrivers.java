@@ -54,17 +54,17 @@ public final class RegisteredDrivers {
         List<Driver> drivers = new ArrayList<>();
         try {
             // Both loaders, ocl-icd and Khronos's, take a directory; ocl-icd also a registration or a library.
-            String chosen = environment.getOrDefault("OCL_ICD_VENDORS", "");
-            if (chosen.isEmpty()) {
-                chosen = environment.getOrDefault("OPENCL_VENDOR_PATH", "");
-            }
+            String variable = environment.getOrDefault("OCL_ICD_VENDORS", "").isEmpty()
+                    ? "OPENCL_VENDOR_PATH"
+                    : "OCL_ICD_VENDORS";
+            String chosen = environment.getOrDefault(variable, "");
             Path vendors = chosen.isEmpty() ? VENDORS : Path.of(chosen);
             if (Files.isDirectory(vendors)) {
                 addAll(vendors, drivers);
             } else if (chosen.endsWith(".icd")) {
                 add(vendors, drivers);
             } else if (!chosen.isEmpty()) {
-                drivers.add(new Driver("OCL_ICD_VENDORS", chosen));
+                drivers.add(new Driver(variable, chosen));
             }
         } catch (IOException | InvalidPathException e) {
             // What cannot be read here the loader cannot read either.

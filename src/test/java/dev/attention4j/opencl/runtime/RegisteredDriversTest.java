@@ -40,6 +40,8 @@ class RegisteredDriversTest {
                         Map.of("OCL_ICD_VENDORS", "libone.so", "OCL_ICD_FILENAMES", "/a/libtwo.so:b.so")))
                 .extracting(RegisteredDrivers.Driver::library)
                 .containsExactly("libone.so", "/a/libtwo.so", "b.so");
+        assertThat(RegisteredDrivers.find(Map.of("OPENCL_VENDOR_PATH", "libone.so")))
+                .containsExactly(new RegisteredDrivers.Driver("OPENCL_VENDOR_PATH", "libone.so"));
         assertThat(RegisteredDrivers.find(Map.of("OCL_ICD_VENDORS", vendors + "/none.icd")))
                 .isEmpty();
         assertThat(RegisteredDrivers.find(Map.of("OCL_ICD_VENDORS", "\0"))).isEmpty();
