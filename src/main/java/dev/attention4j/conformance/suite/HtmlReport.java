@@ -83,7 +83,9 @@ public final class HtmlReport {
                 .append(count)
                 .append("\">")
                 .append(escaped(engine))
-                .append("</th>"));
+                .append("<small>")
+                .append(escaped(name(engine)))
+                .append("</small></th>"));
         html.append("</tr>\n<tr>");
         String before = "";
         for (Matrix.Column column : matrix.columns()) {
@@ -102,6 +104,15 @@ public final class HtmlReport {
             html.append("</tr>\n");
         }
         html.append("</tbody></table></div>\n");
+    }
+
+    /** For those who do not know engines by their ids. */
+    private String name(String engine) {
+        return report.engines().stream()
+                .filter(info -> info.id().equals(engine))
+                .map(EngineInfo::name)
+                .findFirst()
+                .orElse("");
     }
 
     /** A line parts engines. */

@@ -105,7 +105,7 @@ public final class SuiteRun {
         }
     }
 
-    /** How many children share an engine's plans: compilers for CPUs take one core each, and most of the time. */
+    /** How many children share an engine's trials: compilers for CPUs and interpreters take one core each. */
     private int lanes(EngineInfo engine) {
         boolean compilesOnOneCore =
                 engine.kind() == EngineInfo.Kind.OPENCL_CPU || engine.kind() == EngineInfo.Kind.EMULATOR;

@@ -76,11 +76,10 @@ final class Worker {
             SuiteCase one = cases.get(number);
             SuiteCase.Check check = null;
             RuntimeException undrawn = null;
-            // In turn: of neighbours in the order that suits a device, one is as slow there as the other.
-            for (int p = assignment.lane(); p < plans.size(); p += assignment.lanes()) {
+            for (int p = 0; p < plans.size(); p++) {
                 int trial = number * plans.size() + p;
                 String plan = plans.get(p);
-                if (trial < assignment.from()) {
+                if (trial < assignment.from() || !isOfThisLane(number, p, plans.size())) {
                     continue;
                 }
                 events.begin(trial, one.name(), plan);
@@ -109,6 +108,17 @@ final class Worker {
         }
         engines.values().forEach(AttentionEngine::close);
         events.done();
+    }
+
+    /**
+     * On emulators each lane takes some of the cases: there a call takes longer than a build. Elsewhere plans are shared, so
+     * that each kernel is built once.
+     */
+    private boolean isOfThisLane(int number, int plan, int plans) {
+        int lane = info.kind() == EngineInfo.Kind.EMULATOR
+                ? number % assignment.lanes()
+                : plan * assignment.lanes() / plans;
+        return lane == assignment.lane();
     }
 
     /** Those asked for that the engine has. */
@@ -172,8 +182,8 @@ final class Worker {
      * @param engine its id
      * @param plan one plan's name, {@link EngineOptions#AUTO} or {@link SuiteRun#ALL_PLANS}
      * @param selection which cases
-     * @param lane which share of the plans it runs
-     * @param lanes how many children share the plans of this engine
+     * @param lane which share of the trials it runs
+     * @param lanes how many children share the trials of this engine
      * @param from the number of the trial (a case by a plan, counted over all lanes) to begin with
      * @param givenUp plans that are not to be run any more
      */
