@@ -79,7 +79,7 @@ final class Worker {
             for (int p = 0; p < plans.size(); p++) {
                 int trial = number * plans.size() + p;
                 String plan = plans.get(p);
-                if (trial < assignment.from() || !isOfThisLane(number, p, plans.size())) {
+                if (trial < assignment.from() || !assignment.takes(info.kind(), number, p, plans.size())) {
                     continue;
                 }
                 events.begin(trial, one.name(), plan);
@@ -108,17 +108,6 @@ final class Worker {
         }
         engines.values().forEach(AttentionEngine::close);
         events.done();
-    }
-
-    /**
-     * On emulators each lane takes some of the cases: there a call takes longer than a build. Elsewhere plans are shared, so
-     * that each kernel is built once.
-     */
-    private boolean isOfThisLane(int number, int plan, int plans) {
-        int lane = info.kind() == EngineInfo.Kind.EMULATOR
-                ? number % assignment.lanes()
-                : plan * assignment.lanes() / plans;
-        return lane == assignment.lane();
     }
 
     /** Those asked for that the engine has. */
@@ -190,6 +179,14 @@ final class Worker {
     record Assignment(
             String engine, String plan, Selection selection, int lane, int lanes, int from, Set<String> givenUp) {
         private static final String ANY = "-";
+
+        /**
+         * Whether a trial is of this lane. On emulators each lane takes some of the cases: there a call takes longer than a
+         * build. Elsewhere plans are shared, so that each kernel is built once.
+         */
+        boolean takes(EngineInfo.Kind kind, int caseNumber, int plan, int plans) {
+            return lane == (kind == EngineInfo.Kind.EMULATOR ? caseNumber % lanes : plan * lanes / plans);
+        }
 
         List<String> arguments() {
             return List.of(
