@@ -63,23 +63,26 @@ final class MatrixUnits {
      */
     static Map<String, Object> measure(ClDevice device) {
         Map<String, Object> found = new LinkedHashMap<>();
-        try (DeviceContext context = DeviceContext.open(device, null)) {
-            for (Instruction instruction : Instruction.values()) {
-                Map<String, Object> entry = new LinkedHashMap<>();
-                try {
-                    probe(context, instruction);
-                    entry.put("right", true);
-                    if (instruction.depth > 0) {
-                        entry.put("gflops", Figures.rounded(gflops(context, instruction)));
-                    }
-                } catch (DeviceException e) {
-                    entry.put("right", false);
-                    entry.put("reason", e.getMessage());
-                }
-                found.put(instruction.name().toLowerCase(Locale.ROOT), entry);
-            }
+        for (Instruction instruction : Instruction.values()) {
+            found.put(instruction.name().toLowerCase(Locale.ROOT), measure(device, instruction));
         }
         return found;
+    }
+
+    /** In a context of its own: a kernel that the device stops spoils all that is in its context. */
+    private static Map<String, Object> measure(ClDevice device, Instruction instruction) {
+        Map<String, Object> entry = new LinkedHashMap<>();
+        try (DeviceContext context = DeviceContext.open(device, null)) {
+            probe(context, instruction);
+            entry.put("right", true);
+            if (instruction.depth > 0) {
+                entry.put("gflops", Figures.rounded(gflops(context, instruction)));
+            }
+        } catch (DeviceException e) {
+            entry.put("right", false);
+            entry.put("reason", e.getMessage());
+        }
+        return entry;
     }
 
     private static void probe(DeviceContext context, Instruction instruction) {

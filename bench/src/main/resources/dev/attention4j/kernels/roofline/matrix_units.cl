@@ -81,7 +81,7 @@ __kernel __attribute__((reqd_work_group_size(32, 1, 1))) void probe(__global flo
     out[(group + 8) * 8 + 2 * thread] = sums.z;
     out[(group + 8) * 8 + 2 * thread + 1] = sums.w;
 #elif INSTRUCTION == 3
-    __local float words[128];
+    __local float words[128] __attribute__((aligned(16))); // as rows of 16 bytes must be
     for (int n = lane; n < 128; n += 32) {
         words[n] = n + 1;
     }
@@ -96,7 +96,7 @@ __kernel __attribute__((reqd_work_group_size(32, 1, 1))) void probe(__global flo
     out[lane + 64] = as_float(parts.z);
     out[lane + 96] = as_float(parts.w);
 #else
-    __local float words[128];
+    __local float words[128] __attribute__((aligned(16))); // as rows of 16 bytes must be
     for (int n = lane; n < 128; n += 32) {
         out[n] = n + 1;
         words[n] = -1.0f;
