@@ -20,8 +20,6 @@ class OclgrindTest {
 
     /** Branches that no build under Oclgrind can take. */
     private static final List<String> UNREACHABLE = List.of(
-            // A hint that only compilers for these processors know; Oclgrind's is for none.
-            "fused/forward_decode.cl #if defined(__x86_64__) || defined(__aarch64__)",
             // An #error: ForwardTilesTiling refuses such tilings.
             "fused/tile_slices.clh #if TILE_ROWS * DIM_SLICE / 4 % GROUP_ITEMS != 0"
                     + " || TILE_KEYS * DIM_SLICE / 4 % GROUP_ITEMS != 0 ||");

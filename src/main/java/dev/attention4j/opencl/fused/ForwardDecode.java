@@ -34,13 +34,16 @@ public final class ForwardDecode implements Plan {
     /** Work-groups for each compute unit, so that one that starts late does not leave the others waiting. */
     private static final int GROUPS_PER_UNIT = 4;
 
-    private static final int KEY_BLOCK = 256;
+    private static final int KEY_BLOCK = 512;
 
-    /** The kernel's defaults: keys whose scores are summed at a time, values that are added, vectors of output. */
-    private static final int KEY_TILE = 4;
+    /** Splits are whole multiples of this, so that a block's runs of keys are of one length. */
+    private static final int SPLIT_STEP = 32;
 
-    private static final int VALUE_TILE = 8;
-    private static final int DIM_TILE = 4;
+    /** The kernel's: runs of keys, or of values, that are read side by side. */
+    private static final int STREAMS = 4;
+
+    /** Loops of the output tile that is not taken, with or without a mask. */
+    private static final int UNTAKEN_TILE = 2;
 
     private final DeviceContext context;
     private final MergeSplits mergeSplits;
@@ -106,29 +109,19 @@ public final class ForwardDecode implements Plan {
     private long tileIterations(AttentionProblem problem, long keys) {
         int width = CommonMacros.vectorWidth(context.device());
         long rowTile = rowTile(problem);
+        long scoreRows = Math.min(rowTile, 2);
         long valueDim = problem.valueDim();
         long ofRows = fixed(rowTile);
-        long scoreTile = fixed(KEY_TILE)
-                + fixed(KEY_TILE)
-                + fixed(rowTile, fixed(KEY_TILE))
-                + loop(problem.headDim() / width, fixed(KEY_TILE, ofRows))
-                + fixed(rowTile, loop(problem.headDim() % width));
+        long run = (keys + STREAMS - 1) / STREAMS;
+        long scoreTile = fixed(STREAMS)
+                + fixed(scoreRows, fixed(STREAMS))
+                + loop(problem.headDim() / width, fixed(STREAMS, fixed(scoreRows)))
+                + fixed(scoreRows, loop(problem.headDim() % width));
         // Softcap, ALiBi, bias, mask, key range; lanes behind the last key; largest and sum.
         long softmax = fixed(rowTile, 5 * loop(keys), loop(width), 2 * loop((keys + width - 1) / width));
-        long seen = loop(rowTile, loop(valueDim), loop(keys, loop(valueDim)));
-        long dims = (long) DIM_TILE * width;
-        long all = loop(
-                        (keys + VALUE_TILE - 1) / VALUE_TILE,
-                        loop(VALUE_TILE),
-                        ofRows,
-                        loop(valueDim / dims, outputTile(rowTile, DIM_TILE)),
-                        loop(valueDim % dims / width, outputTile(rowTile, 1)))
-                + loop(valueDim % width, loop(rowTile, loop(keys)));
-        return loop((keys + KEY_TILE - 1) / KEY_TILE, scoreTile) + softmax + Math.max(seen, all) + UNTAKEN;
-    }
-
-    private static long outputTile(long rowTile, int dims) {
-        return 2 * fixed(rowTile, fixed(dims)) + loop(VALUE_TILE, fixed(dims, fixed(rowTile)));
+        long outputTile = fixed(STREAMS, ofRows) + loop(valueDim / width, 2 * ofRows + fixed(STREAMS, ofRows));
+        long all = loop(run, ofRows, outputTile, UNTAKEN_TILE) + loop(valueDim % width, loop(rowTile, loop(keys)));
+        return loop(run, fixed(rowTile / scoreRows, scoreTile)) + softmax + all + UNTAKEN;
     }
 
     /** Where loops end the keys must be split, whatever room that takes. */
@@ -213,9 +206,8 @@ public final class ForwardDecode implements Plan {
         return (int) Math.max(1, Math.min(Math.min(wanted, fitting), problem.keyLength() / LEAST_SPLIT_KEYS));
     }
 
-    /** Whole blocks, so that only the last split has a short one. */
-    private int splitKeys(AttentionProblem problem, int splits) {
+    private static int splitKeys(AttentionProblem problem, int splits) {
         int keys = (problem.keyLength() + splits - 1) / splits;
-        return splits == 1 ? Math.max(1, keys) : (keys + keyBlock - 1) / keyBlock * keyBlock;
+        return splits == 1 ? Math.max(1, keys) : (keys + SPLIT_STEP - 1) / SPLIT_STEP * SPLIT_STEP;
     }
 }
