@@ -42,17 +42,23 @@
 #define STREAMS 4 // runs of keys, or of values, that are read side by side
 #define SCORE_ROWS (ROW_TILE < 2 ? 1 : 2) // query rows that use a key while it is in registers
 
-// S[row][key] of SCORE_ROWS rows and of key k of each run. Beyond the last row or key the last one is computed again.
-void score_tile(__global const STORED *keyRows, long rowStride, int k, int run, int keysHere,
-                __local const float *queryRows, int firstRow, int rows, int headDim, float scale,
-                __local float *scores) {
-    __global const STORED *from[STREAMS];
-    __local const float *query[SCORE_ROWS];
-    VECTOR sums[SCORE_ROWS][STREAMS];
+// Where in a block key n of the scores is: the runs' first keys, their second ones, ..., and what is over of STREAMS runs.
+int key_of_score(int n, int run) { return n < STREAMS * run ? n % STREAMS * run + n / STREAMS : n; }
+
+// Row k of each run, and of the rows behind the runs the last one again beyond the end.
+void rows_of_runs(__global const STORED *rows, long rowStride, int k, int run, int rowsHere,
+                  __global const STORED **from) {
 #pragma unroll
     for (int t = 0; t < STREAMS; t++) {
-        from[t] = keyRows + min(k + t * run, keysHere - 1) * rowStride;
+        from[t] = rows + (k < run ? k + t * run : min(STREAMS * run + t, rowsHere - 1)) * rowStride;
     }
+}
+
+// S[row][t] of SCORE_ROWS rows and the keys at from[t]. Beyond the last row that one is computed again.
+void score_tile(__global const STORED *const *from, __local const float *queryRows, int firstRow, int rows,
+                int headDim, float scale, __local float *scores) {
+    __local const float *query[SCORE_ROWS];
+    VECTOR sums[SCORE_ROWS][STREAMS];
 #pragma unroll
     for (int r = 0; r < SCORE_ROWS; r++) {
         query[r] = queryRows + min(firstRow + r, rows - 1) * headDim;
@@ -80,52 +86,25 @@ void score_tile(__global const STORED *keyRows, long rowStride, int k, int run, 
                                             load_stored(from[2], tail), load_stored(from[3], tail));
             dots = MULTIPLY_ADD((float4)(query[r][tail]), element, dots);
         }
-        dots *= scale;
-        __local float *to = scores + min(firstRow + r, rows - 1) * KEY_BLOCK + k;
-        to[0] = dots.x;
-        to[run] = dots.y;
-        to[2 * run] = dots.z;
-        to[3 * run] = dots.w;
+        vstore4(dots * scale, 0, scores + min(firstRow + r, rows - 1) * KEY_BLOCK);
     }
 }
 
-// O[row] of ROW_TILE rows: O * factor + P V over value k of each run, in whole vectors along valueDim. Beyond the last
-// value the last one is read again, and has weight 0. With `masked`, what has weight 0 is left out: 0 * NaN would be NaN.
-void output_tile(__global const STORED *valueRows, long rowStride, int k, int run, int keysHere,
-                 __local const float *const *weights, bool masked, const float *factor, __local float *outputRows,
-                 int firstRow, int rows, int valueDim) {
-    __global const STORED *from[STREAMS];
-    float weight[ROW_TILE][STREAMS];
-#pragma unroll
-    for (int t = 0; t < STREAMS; t++) {
-        const int at = min(k + t * run, keysHere - 1);
-        from[t] = valueRows + at * rowStride;
-#pragma unroll
-        for (int r = 0; r < ROW_TILE; r++) {
-            weight[r][t] = at == k + t * run ? weights[r][at] : 0.0f;
-        }
+// O[row] += P V of ROW_TILE rows and the values at from[t], in whole vectors along valueDim. With `masked`, what has
+// weight 0 is left out: 0 * NaN would be NaN.
+#define OUTPUT_TILE(masked)                                                                                            \
+    for (int d = 0; d + VECTOR_WIDTH <= valueDim; d += VECTOR_WIDTH) {                                                 \
+        VECTOR sums[ROW_TILE];                                                                                         \
+        _Pragma("unroll") for (int r = 0; r < ROW_TILE; r++) { sums[r] = LOAD_VECTOR(outputOf[r] + d); }               \
+        _Pragma("unroll") for (int t = 0; t < STREAMS; t++) {                                                          \
+            const VECTOR element = load_stored_vector(from[t], d);                                                     \
+            _Pragma("unroll") for (int r = 0; r < ROW_TILE; r++) {                                                     \
+                const VECTOR added = MULTIPLY_ADD((VECTOR)(weight[r][t]), element, sums[r]);                           \
+                sums[r] = masked && weight[r][t] == 0.0f ? sums[r] : added;                                            \
+            }                                                                                                          \
+        }                                                                                                              \
+        _Pragma("unroll") for (int r = 0; r < ROW_TILE; r++) { STORE_VECTOR(sums[r], outputOf[r] + d); }               \
     }
-    for (int d = 0; d + VECTOR_WIDTH <= valueDim; d += VECTOR_WIDTH) {
-        VECTOR sums[ROW_TILE];
-#pragma unroll
-        for (int r = 0; r < ROW_TILE; r++) {
-            sums[r] = LOAD_VECTOR(outputRows + min(firstRow + r, rows - 1) * valueDim + d) * factor[r];
-        }
-#pragma unroll
-        for (int t = 0; t < STREAMS; t++) {
-            const VECTOR element = load_stored_vector(from[t], d);
-#pragma unroll
-            for (int r = 0; r < ROW_TILE; r++) {
-                const VECTOR added = MULTIPLY_ADD((VECTOR)(weight[r][t]), element, sums[r]);
-                sums[r] = masked && weight[r][t] == 0.0f ? sums[r] : added;
-            }
-        }
-#pragma unroll
-        for (int r = 0; r < ROW_TILE; r++) {
-            STORE_VECTOR(sums[r], outputRows + min(firstRow + r, rows - 1) * valueDim + d);
-        }
-    }
-}
 
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_decode(
     FORWARD_PARAMETERS, __global float *partialOutput, __global float2 *partialSums,
@@ -167,15 +146,17 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_decode(
 
     for (int firstKey = begin; firstKey < end; firstKey += KEY_BLOCK) {
         const int keysHere = min(KEY_BLOCK, end - firstKey);
-        const int run = (keysHere + STREAMS - 1) / STREAMS;
+        const int run = keysHere / STREAMS;
+        const int steps = (keysHere + STREAMS - 1) / STREAMS;
         __global const STORED *keyRows = key + firstKey * keyRowStride;
         __global const STORED *valueRows = value + firstKey * valueRowStride;
         for (int firstRow = 0; firstRow < rows; firstRow += ROW_TILE) {
-            for (int k = 0; k < run; k++) {
+            for (int k = 0; k < steps; k++) {
+                __global const STORED *from[STREAMS];
+                rows_of_runs(keyRows, keyRowStride, k, run, keysHere, from);
 #pragma unroll
                 for (int r = 0; r < ROW_TILE; r += SCORE_ROWS) {
-                    score_tile(keyRows, keyRowStride, k, run, keysHere, queryRows, firstRow + r, rows, headDim, scale,
-                               scores);
+                    score_tile(from, queryRows, firstRow + r, rows, headDim, scale, scores + k * STREAMS);
                 }
             }
             float rescale[ROW_TILE];
@@ -202,7 +183,8 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_decode(
                 if (features & HAS_ALIBI) {
                     const float slope = -alibiSlopes[range.sequence * slopeStride + head];
                     for (int k = 0; k < keysHere; k++) {
-                        const float addend = slope * fabs((float)(range.position - firstKey - k));
+                        const int at = firstKey + key_of_score(k, run);
+                        const float addend = slope * fabs((float)(range.position - at));
                         rowScores[k] = MULTIPLY_ADD(addend, LOG2E, rowScores[k]);
                     }
                 }
@@ -210,7 +192,7 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_decode(
                     __global const float *addend = bias + biasOffset + batch * biasBatchStride + head * biasHeadStride +
                                                    queryRow * biasQueryStride + firstKey * biasKeyStride;
                     for (int k = 0; k < keysHere; k++) {
-                        const float add = addend[k * biasKeyStride];
+                        const float add = addend[key_of_score(k, run) * biasKeyStride];
                         rowScores[k] = add == -INFINITY ? -INFINITY : MULTIPLY_ADD(add, LOG2E, rowScores[k]);
                     }
                 }
@@ -218,14 +200,15 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_decode(
                     __global const uchar *attend = mask + maskOffset + batch * maskBatchStride + head * maskHeadStride +
                                                    queryRow * maskQueryStride + firstKey * maskKeyStride;
                     for (int k = 0; k < keysHere; k++) {
-                        rowScores[k] = attend[k * maskKeyStride] != 0 ? rowScores[k] : -INFINITY;
+                        rowScores[k] = attend[key_of_score(k, run) * maskKeyStride] != 0 ? rowScores[k] : -INFINITY;
                     }
                 }
                 masked = masked || (features & (HAS_BIAS | HAS_MASK)) != 0;
                 if (firstKey < range.begin || firstKey + keysHere > range.end) {
                     masked = true;
                     for (int k = 0; k < keysHere; k++) {
-                        const bool seen = firstKey + k >= range.begin && firstKey + k < range.end;
+                        const int at = firstKey + key_of_score(k, run);
+                        const bool seen = at >= range.begin && at < range.end;
                         rowScores[k] = seen ? rowScores[k] : -INFINITY;
                     }
                 }
@@ -251,29 +234,40 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_decode(
                 sums[row] = MULTIPLY_ADD(sums[row], rescale[r], SUM_LANES(blockSums));
             }
 
-            for (int k = 0; k < run; k++) {
-                float factor[ROW_TILE];
+            for (int r = 0; r < ROW_TILE && firstRow + r < rows; r++) {
+                __local float *outputRow = outputRows + (firstRow + r) * valueDim;
+                for (int d = 0; d < valueDim; d++) {
+                    outputRow[d] *= rescale[r];
+                }
+            }
+            __local float *outputOf[ROW_TILE];
+#pragma unroll
+            for (int r = 0; r < ROW_TILE; r++) {
+                outputOf[r] = outputRows + min(firstRow + r, rows - 1) * valueDim;
+            }
+            for (int k = 0; k < steps; k++) {
+                __global const STORED *from[STREAMS];
+                float weight[ROW_TILE][STREAMS];
+                rows_of_runs(valueRows, valueRowStride, k, run, keysHere, from);
 #pragma unroll
                 for (int r = 0; r < ROW_TILE; r++) {
-                    factor[r] = k == 0 ? rescale[r] : 1.0f;
+                    vstore4(vload4(k, weights[r]), 0, weight[r]);
                 }
                 if (masked) {
-                    output_tile(valueRows, valueRowStride, k, run, keysHere, weights, true, factor, outputRows,
-                                firstRow, rows, valueDim);
+                    OUTPUT_TILE(true)
                 } else {
-                    output_tile(valueRows, valueRowStride, k, run, keysHere, weights, false, factor, outputRows,
-                                firstRow, rows, valueDim);
+                    OUTPUT_TILE(false)
                 }
             }
             for (int d = valueDim / VECTOR_WIDTH * VECTOR_WIDTH; d < valueDim; d++) {
                 for (int r = 0; r < ROW_TILE && firstRow + r < rows; r++) {
-                    float sum = outputRows[(firstRow + r) * valueDim + d] * rescale[r];
+                    float sum = outputOf[r][d];
                     for (int k = 0; k < keysHere; k++) {
                         const float weight = weights[r][k];
-                        const float added = MULTIPLY_ADD(weight, load_stored(valueRows, k * valueRowStride + d), sum);
-                        sum = masked && weight == 0.0f ? sum : added;
+                        const float element = load_stored(valueRows, key_of_score(k, run) * valueRowStride + d);
+                        sum = masked && weight == 0.0f ? sum : MULTIPLY_ADD(weight, element, sum);
                     }
-                    outputRows[(firstRow + r) * valueDim + d] = sum;
+                    outputOf[r][d] = sum;
                 }
             }
         }

@@ -112,16 +112,17 @@ public final class ForwardDecode implements Plan {
         long scoreRows = Math.min(rowTile, 2);
         long valueDim = problem.valueDim();
         long ofRows = fixed(rowTile);
-        long run = (keys + STREAMS - 1) / STREAMS;
-        long scoreTile = fixed(STREAMS)
-                + fixed(scoreRows, fixed(STREAMS))
+        long steps = (keys + STREAMS - 1) / STREAMS;
+        long scoreTile = fixed(scoreRows, fixed(STREAMS))
                 + loop(problem.headDim() / width, fixed(STREAMS, fixed(scoreRows)))
+                + fixed(scoreRows)
                 + fixed(scoreRows, loop(problem.headDim() % width));
         // Softcap, ALiBi, bias, mask, key range; lanes behind the last key; largest and sum.
         long softmax = fixed(rowTile, 5 * loop(keys), loop(width), 2 * loop((keys + width - 1) / width));
-        long outputTile = fixed(STREAMS, ofRows) + loop(valueDim / width, 2 * ofRows + fixed(STREAMS, ofRows));
-        long all = loop(run, ofRows, outputTile, UNTAKEN_TILE) + loop(valueDim % width, loop(rowTile, loop(keys)));
-        return loop(run, fixed(rowTile / scoreRows, scoreTile)) + softmax + all + UNTAKEN;
+        long rescale = loop(rowTile, loop(valueDim)) + ofRows;
+        long outputTile = fixed(STREAMS) + ofRows + loop(valueDim / width, 2 * ofRows + fixed(STREAMS, ofRows));
+        long all = rescale + loop(steps, outputTile, UNTAKEN_TILE) + loop(valueDim % width, loop(rowTile, loop(keys)));
+        return loop(steps, fixed(STREAMS), fixed(rowTile / scoreRows, scoreTile)) + softmax + all + UNTAKEN;
     }
 
     /** Where loops end the keys must be split, whatever room that takes. */
