@@ -68,6 +68,7 @@ void score_tile(__global const STORED *const *from, __local const float *queryRo
         }
     }
     int d = 0;
+#pragma unroll 2
     for (; d + VECTOR_WIDTH <= headDim; d += VECTOR_WIDTH) {
 #pragma unroll
         for (int t = 0; t < STREAMS; t++) {
@@ -93,7 +94,7 @@ void score_tile(__global const STORED *const *from, __local const float *queryRo
 // O[row] += P V of ROW_TILE rows and the values at from[t], in whole vectors along valueDim. With `masked`, what has
 // weight 0 is left out: 0 * NaN would be NaN.
 #define OUTPUT_TILE(masked)                                                                                            \
-    for (int d = 0; d + VECTOR_WIDTH <= valueDim; d += VECTOR_WIDTH) {                                                 \
+    _Pragma("unroll 2") for (int d = 0; d + VECTOR_WIDTH <= valueDim; d += VECTOR_WIDTH) {                             \
         VECTOR sums[ROW_TILE];                                                                                         \
         _Pragma("unroll") for (int r = 0; r < ROW_TILE; r++) { sums[r] = LOAD_VECTOR(outputOf[r] + d); }               \
         _Pragma("unroll") for (int t = 0; t < STREAMS; t++) {                                                          \

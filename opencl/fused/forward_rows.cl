@@ -15,8 +15,8 @@
 // visited; wholly masked rows keep m = -infinity and l = 0 and give 0.
 //
 // Registers for float16 vectors and 3 x 8 tiles: 24 sums, 3 rows, 1 element of 32. Memory of a work-group, in floats:
-// (headDim + valueDim + KEY_BLOCK + 11) * ROWS, and with 16-bit storage KEY_BLOCK * (headDim + valueDim) more; the host
-// gives it as arguments.
+// (headDim + valueDim + KEY_BLOCK + 11) * ROWS, and with 16-bit keys KEY_BLOCK * max(headDim, valueDim) more; the host gives
+// it as arguments.
 //
 // Widths are arguments, not macros: a compiler takes seconds for each variant that it need not build.
 //
@@ -47,11 +47,19 @@
 
 #include "fused/row_addends.clh"
 #include "fused/row_packing.clh"
+#include "common/widen.clh"
 
-// Stored at 32 bits, elements are broadcast from where they lie; at 16 they are widened once for each block.
-#if STORAGE == 0
+// Keys and values of 32 bits are broadcast from where they lie. Those of 16 are widened in memory first: all of them, by
+// widen_rows, where many work-groups read them, else by each work-group its block's keys and, when they are done with, its
+// values. A tile at a time, or in registers, took longer on an AMD EPYC.
+#ifndef WIDENED
+#define WIDENED 0 // 1: keys and values are floats, however query and output are stored
+#endif
+#if STORAGE == 0 || WIDENED
+typedef float ELEMENT;
 #define ELEMENT_SPACE __global
 #else
+typedef STORED ELEMENT;
 #define ELEMENT_SPACE __local
 #endif
 
@@ -142,7 +150,7 @@ void score_tile(ELEMENT_SPACE const float *key, long rowStride, int firstKey, in
 
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_rows(
     FORWARD_PARAMETERS, __local VECTOR *queryRows, __local VECTOR *outputRows,
-    __local VECTOR *scores, __local float *keyBlock, __local float *valueBlock) {
+    __local VECTOR *scores, __local float *widened) {
     __local int rowBegin[ROWS];
     __local int rowEnd[ROWS];
     __local float rowPosition[ROWS];
@@ -159,8 +167,8 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_rows(
     const int firstRow = (get_num_groups(0) - 1 - get_group_id(0)) * ROWS;
     const int rowsHere = min(ROWS, unitHeads * queries - firstRow);
     query += queryOffset + batch * queryBatchStride;
-    key += keyOffset + batch * keyBatchStride + (firstHead / group) * keyHeadStride;
-    value += valueOffset + batch * valueBatchStride + (firstHead / group) * valueHeadStride;
+    const long keyStart = keyOffset + batch * keyBatchStride + (firstHead / group) * keyHeadStride;
+    const long valueStart = valueOffset + batch * valueBatchStride + (firstHead / group) * valueHeadStride;
 
     // Lanes beyond the last row repeat it, and are not stored.
     int blockBegin = keys;
@@ -221,20 +229,19 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_rows(
         if (attends == ATTENDS_NONE) {
             continue;
         }
-        __global const STORED *keyRows = key + firstKey * keyRowStride;
-        __global const STORED *valueRows = value + firstKey * valueRowStride;
-#if STORAGE == 0
+        __global const ELEMENT *keyRows = (__global const ELEMENT *)key + keyStart + firstKey * keyRowStride;
+        __global const ELEMENT *valueRows = (__global const ELEMENT *)value + valueStart + firstKey * valueRowStride;
+#if STORAGE == 0 || WIDENED
         __global const float *keysStart = keyRows;
         __global const float *values = valueRows;
         const long keysStride = keyRowStride;
         const long valuesStride = valueRowStride;
 #else
-        widen(keyRows, keyRowStride, keysHere, headDim, keyBlock);
-        widen(valueRows, valueRowStride, keysHere, valueDim, valueBlock);
-        __local const float *keysStart = keyBlock;
-        __local const float *values = valueBlock;
+        __local const float *keysStart = widened;
+        __local const float *values = widened;
         const long keysStride = headDim;
         const long valuesStride = valueDim;
+        widen(keyRows, keyRowStride, keysHere, headDim, widened);
 #endif
         for (int k = 0; k < keysHere; k += KEY_TILE) {
             score_tile(keysStart, keysStride, k, keysHere, headDim, scale, queryRows, scores);
@@ -306,6 +313,9 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_rows(
             sums[r] = MULTIPLY_ADD(sums[r], rescale[r], blockSum);
         }
 
+#if STORAGE != 0 && !WIDENED
+        widen(valueRows, valueRowStride, keysHere, valueDim, widened);
+#endif
         if (masked && any_not_finite(values, valuesStride, keysHere, valueDim)) {
             for (int d = 0; d < valueDim; d++) {
                 for (int r = 0; r < ROW_VECTORS; r++) {

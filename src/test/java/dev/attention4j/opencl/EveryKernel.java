@@ -11,6 +11,7 @@ import dev.attention4j.Tensor;
 import dev.attention4j.TestEngines;
 import dev.attention4j.UnsupportedPlanException;
 import dev.attention4j.YardstickCheck;
+import dev.attention4j.opencl.fused.ForwardRows;
 import dev.attention4j.opencl.plan.Variant;
 import dev.attention4j.opencl.projection.ProjectionCheck;
 import dev.attention4j.opencl.runtime.ClDevice;
@@ -68,6 +69,9 @@ final class EveryKernel {
 
     /** One query over enough keys that they are split and merged again. */
     private static final Shape LONG = new Shape(1, 1, 1, 1, 1030, 3, 5);
+
+    /** So many rows that the plan rows widens their 16-bit keys and values once for all of them. */
+    private static final Shape MANY_ROWS = new Shape(1, 2, 1, 385, 9, 5, 6);
 
     /** Blocks of keys that are seen wholly, in part and not at all. */
     private static final Attention EDGES = Attention.builder()
@@ -161,6 +165,9 @@ final class EveryKernel {
                         TINY,
                         DType.BFLOAT16,
                         options().get("all").build());
+                if (plan.equals(ForwardRows.NAME)) {
+                    runFresh(info, plan, kernels, MANY_ROWS, DType.FLOAT16, Attention.DEFAULT);
+                }
                 if (!plan.equals(StagedPlan.NAME)) {
                     runFresh(info, plan, kernels, WHOLE_VECTORS, DType.FLOAT32, Attention.DEFAULT);
                     runFresh(info, plan, kernels, LONG, DType.FLOAT32, Attention.DEFAULT);
@@ -206,6 +213,10 @@ final class EveryKernel {
             run(engine, plan + " " + name, TINY, DType.BFLOAT16, attention);
         }
         run(engine, plan + " ragged", RAGGED, DType.FLOAT16, EDGES);
+        if (plan.equals(ForwardRows.NAME)) {
+            run(engine, plan + " many rows", MANY_ROWS, DType.FLOAT16, EDGES);
+            run(engine, plan + " many rows", MANY_ROWS, DType.BFLOAT16, EDGES);
+        }
         // The staged plan knows neither vectors along a width, rows that share keys nor splits.
         if (!plan.equals(StagedPlan.NAME)) {
             Attention logSumExp = Attention.builder().logSumExp(true).build();

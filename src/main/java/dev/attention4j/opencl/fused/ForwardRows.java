@@ -18,7 +18,11 @@ public final class ForwardRows implements Plan {
     /** The name of this plan. */
     public static final String NAME = "rows";
 
+    /** Work-groups that read the same keys, from which on widening these once beats doing it in each. */
+    private static final int WIDENED_READERS = 16;
+
     private final DeviceContext context;
+    private final WidenRows widenRows;
     private final Map<Build, ClKernel> kernels = new HashMap<>();
 
     /**
@@ -28,6 +32,7 @@ public final class ForwardRows implements Plan {
      */
     public ForwardRows(DeviceContext context) {
         this.context = context;
+        widenRows = new WidenRows(context);
     }
 
     @Override
@@ -72,7 +77,8 @@ public final class ForwardRows implements Plan {
     @Override
     public String describe(AttentionProblem problem, Tunables tunables) {
         ForwardRowsTiling tiling = ForwardRowsTiling.of(tunables);
-        return "one pass, " + tiling + ", " + ((tiling.localBytes(problem) + 1023) >> 10) + " of "
+        return "one pass, " + tiling + (areWidened(problem, tiling) ? ", keys and values widened once, " : ", ")
+                + ((tiling.localBytes(problem) + 1023) >> 10) + " of "
                 + (context.device().localMemoryBytes() >> 10) + " KiB of local memory";
     }
 
@@ -83,16 +89,17 @@ public final class ForwardRows implements Plan {
             return;
         }
         ForwardRowsTiling tiling = ForwardRowsTiling.of(call.tunables());
-        ClKernel kernel = kernels.computeIfAbsent(new Build(problem.dtype(), tiling), this::build);
+        // Without room for all the floats each work-group widens for itself, with the same bits.
+        boolean widened =
+                areWidened(problem, tiling) && WidenRows.scratchBytes(problem) <= call.scratchBudget(Long.MAX_VALUE);
+        DeviceCall given = widened ? widenRows.enqueue(call) : call;
+        ClKernel kernel = kernels.computeIfAbsent(new Build(problem.dtype(), tiling, widened), this::build);
         int unitHeads = unitHeads(problem);
-        // At 32 bits keys and values are read where they lie.
-        int widened = problem.dtype() == DType.FLOAT32 ? 0 : tiling.keyBlock();
-        ForwardCall.set(kernel, call, unitHeads)
+        ForwardCall.set(kernel, given, unitHeads)
                 .local(4L * problem.headDim() * tiling.rows())
                 .local(4L * problem.valueDim() * tiling.rows())
                 .local(4L * tiling.keyBlock() * tiling.rows())
-                .local(Math.max(4L, 4L * widened * problem.headDim()))
-                .local(Math.max(4L, 4L * widened * problem.valueDim()));
+                .local(widened ? 4 : Math.max(4, 4 * tiling.widenedFloats(problem)));
         long rows = (long) unitHeads * problem.queryLength();
         long units = (long) problem.batch() * problem.queryHeads() / unitHeads;
         long[] global = {(rows + tiling.rows() - 1) / tiling.rows(), units, 1};
@@ -100,11 +107,16 @@ public final class ForwardRows implements Plan {
     }
 
     /** What a kernel is built for. */
-    private record Build(DType dtype, ForwardRowsTiling tiling) {}
+    private record Build(DType dtype, ForwardRowsTiling tiling, boolean widened) {}
+
+    private boolean areWidened(AttentionProblem problem, ForwardRowsTiling tiling) {
+        return problem.dtype() != DType.FLOAT32 && unitRows(problem) > (WIDENED_READERS - 1L) * tiling.rows();
+    }
 
     private ClKernel build(Build build) {
         Map<String, Object> defines = new HashMap<>(build.tiling.tunables().values());
         defines.put("STORAGE", CommonMacros.storage(build.dtype));
+        defines.put("WIDENED", build.widened ? 1 : 0);
         return context.kernel("fused/forward_rows.cl", "forward_rows", defines);
     }
 

@@ -38,7 +38,9 @@ record ForwardRowsTiling(int vectorWidth, int rowVectors, int keyTile, int dimTi
         // 3 x 8 sums, 3 rows and an element fill the 32 registers of AVX-512 and NEON; 3 x 4 the 16 of AVX2.
         int keyTile = width == 16 ? 8 : 4;
         int rowVectors = (int) Math.max(1, Math.min(MOST_ROW_VECTORS, (rows + width - 1) / width));
-        for (int keyBlock = 128; keyBlock >= 8; keyBlock /= 2) {
+        // A block that is widened is written and read: a short one does not leave the nearest caches.
+        int longest = problem.dtype() == DType.FLOAT32 ? 128 : 64;
+        for (int keyBlock = longest; keyBlock >= 8; keyBlock /= 2) {
             for (int vectors = rowVectors; vectors >= 1; vectors--) {
                 ForwardRowsTiling tiling = new ForwardRowsTiling(width, vectors, keyTile, keyTile, keyBlock);
                 if (tiling.localBytes(problem) <= device.localMemoryBytes()) {
@@ -55,8 +57,12 @@ record ForwardRowsTiling(int vectorWidth, int rowVectors, int keyTile, int dimTi
 
     long localBytes(AttentionProblem problem) {
         long widths = (long) problem.headDim() + problem.valueDim();
-        long floats = (widths + keyBlock + 11) * rows() + (problem.dtype() == DType.FLOAT32 ? 0 : keyBlock * widths);
-        return 4 * floats;
+        return 4 * ((widths + keyBlock + 11) * rows() + widenedFloats(problem));
+    }
+
+    /** For a block of keys, or of values, of 16 bits; those of 32 are read where they lie. */
+    long widenedFloats(AttentionProblem problem) {
+        return problem.dtype() == DType.FLOAT32 ? 0 : (long) keyBlock * Math.max(problem.headDim(), problem.valueDim());
     }
 
     /** The loops of {@code forward_rows.cl}, one after another: those around the blocks of keys, then those blocks. */

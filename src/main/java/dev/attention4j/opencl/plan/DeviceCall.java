@@ -50,4 +50,31 @@ public record DeviceCall(
     public long scratchBudget(long usual) {
         return Math.min(scratchRoom, maxScratchBytes > 0 ? maxScratchBytes : usual);
     }
+
+    /**
+     * The same call with its keys and values elsewhere.
+     *
+     * @param otherKey the same elements
+     * @param otherValue the same elements
+     * @return all else unchanged
+     */
+    public DeviceCall with(Operand otherKey, Operand otherValue) {
+        return new DeviceCall(
+                problem,
+                tunables,
+                query,
+                otherKey,
+                otherValue,
+                mask,
+                bias,
+                keyRanges,
+                alibiSlopes,
+                sinks,
+                output,
+                weights,
+                logSumExp,
+                maxScratchBytes,
+                scratchRoom,
+                scratch);
+    }
 }

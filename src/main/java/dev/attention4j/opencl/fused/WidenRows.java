@@ -1,0 +1,66 @@
+package dev.attention4j.opencl.fused;
+
+import dev.attention4j.AttentionProblem;
+import dev.attention4j.DType;
+import dev.attention4j.opencl.plan.CommonMacros;
+import dev.attention4j.opencl.plan.DeviceCall;
+import dev.attention4j.opencl.plan.Operand;
+import dev.attention4j.opencl.runtime.ClBuffer;
+import dev.attention4j.opencl.runtime.ClKernel;
+import dev.attention4j.opencl.runtime.DeviceContext;
+import java.util.HashMap;
+import java.util.Map;
+
+/** Launches {@code opencl/fused/widen_rows.cl}: keys and values of 16 bits as floats, for a plan that reads them often. */
+final class WidenRows {
+    /** Of a work-item: enough that starting it is nothing, few enough that a processor has many of them. */
+    private static final int ROWS_EACH = 64;
+
+    private final DeviceContext context;
+
+    WidenRows(DeviceContext context) {
+        this.context = context;
+    }
+
+    /** What the floats of a problem's keys and values take. */
+    static long scratchBytes(AttentionProblem problem) {
+        long rows = (long) problem.batch() * problem.keyValueHeads() * problem.keyLength();
+        return Float.BYTES * rows * ((long) problem.headDim() + problem.valueDim());
+    }
+
+    /**
+     * Enqueues the widening.
+     *
+     * @return the call with its keys and values in scratch, as floats
+     */
+    DeviceCall enqueue(DeviceCall call) {
+        AttentionProblem problem = call.problem();
+        return call.with(widened(call, call.key(), problem.headDim()), widened(call, call.value(), problem.valueDim()));
+    }
+
+    private Operand widened(DeviceCall call, Operand from, int width) {
+        AttentionProblem problem = call.problem();
+        int heads = problem.keyValueHeads();
+        int rows = problem.keyLength();
+        long headSize = (long) rows * width;
+        ClBuffer to = call.scratch().apply(Float.BYTES * headSize * heads * problem.batch());
+        if (headSize > 0) {
+            ClKernel kernel = build(problem.dtype());
+            from.asRows(kernel.arguments())
+                    .buffer(to)
+                    .integer(rows)
+                    .integer(ROWS_EACH)
+                    .integer(width);
+            long runs = (rows + ROWS_EACH - 1L) / ROWS_EACH;
+            context.queue().launch(kernel, new long[] {runs, heads, problem.batch()}, new long[] {1, 1, 1});
+        }
+        return new Operand(to, 0, new long[] {headSize * heads, headSize, width, 1});
+    }
+
+    private ClKernel build(DType dtype) {
+        Map<String, Object> defines = new HashMap<>();
+        defines.put("STORAGE", CommonMacros.storage(dtype));
+        defines.put("VECTOR_WIDTH", CommonMacros.vectorWidth(context.device()));
+        return context.kernel("fused/widen_rows.cl", "widen_rows", defines);
+    }
+}
