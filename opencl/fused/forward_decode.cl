@@ -18,7 +18,7 @@
 //
 // A block's keys are read in STREAMS runs side by side, the first key of each, then the second, and so on: a processor
 // fetches ahead for every run that it recognises, but none beyond the end of a page, so that one run alone waits at each
-// page. Measured on two cores of an AMD EPYC: 64 MiB at 1.1 to 1.3 times the rate of one run.
+// page. Measured on two cores of an AMD EPYC: 64 to 512 MiB at 1.1 to 1.3 times the rate of one run.
 //
 // Memory of a work-group, in floats: blockRows * (headDim + valueDim + KEY_BLOCK + 2), given by the host.
 //
@@ -30,6 +30,7 @@
 #include "common/log_sum_exp.clh"
 #include "common/multiply_add.clh"
 #include "common/vector.clh"
+#include "common/not_finite.clh"
 #include "fused/forward_call.clh"
 
 #ifndef ROW_TILE
@@ -44,6 +45,13 @@
 
 // Where in a block key n of the scores is: the runs' first keys, their second ones, ..., and what is over of STREAMS runs.
 int key_of_score(int n, int run) { return n < STREAMS * run ? n % STREAMS * run + n / STREAMS : n; }
+
+// The keys of step n's scores, and beyond the last key that one again.
+int4 keys_of_step(int n, int run, int keysHere) {
+    const int4 keys = n < run ? n + run * (int4)(0, 1, 2, 3) : STREAMS * run + (int4)(0, 1, 2, 3);
+    // Not min(keys, keysHere - 1): Oclgrind 21.10 reads a scalar there as if it were a vector, and computes nonsense.
+    return min(keys, (int4)(keysHere - 1));
+}
 
 // Row k of each run, and of the rows behind the runs the last one again beyond the end.
 void rows_of_runs(__global const STORED *rows, long rowStride, int k, int run, int rowsHere,
@@ -151,6 +159,9 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_decode(
         const int steps = (keysHere + STREAMS - 1) / STREAMS;
         __global const STORED *keyRows = key + firstKey * keyRowStride;
         __global const STORED *valueRows = value + firstKey * valueRowStride;
+#if ROW_TILE == 4
+        int notFinite = -1; // whether any value is; -1: not looked at
+#endif
         for (int firstRow = 0; firstRow < rows; firstRow += ROW_TILE) {
             for (int k = 0; k < steps; k++) {
                 __global const STORED *from[STREAMS];
@@ -176,41 +187,39 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_decode(
                 const long head = firstHead + (firstOfBlock + row) / queries;
                 const KeyRange range = key_range(keyRanges, (features & HAS_KEY_RANGES) != 0, batch, queryRow, queries,
                                                  offset, left, right, keys);
-                if (features & HAS_SOFTCAP) {
-                    for (int k = 0; k < keysHere; k++) {
-                        rowScores[k] = softcap * LOG2E * tanh(rowScores[k] / softcap);
-                    }
-                }
-                if (features & HAS_ALIBI) {
-                    const float slope = -alibiSlopes[range.sequence * slopeStride + head];
-                    for (int k = 0; k < keysHere; k++) {
-                        const int at = firstKey + key_of_score(k, run);
-                        const float addend = slope * fabs((float)(range.position - at));
-                        rowScores[k] = MULTIPLY_ADD(addend, LOG2E, rowScores[k]);
-                    }
-                }
-                if (features & HAS_BIAS) {
-                    __global const float *addend = bias + biasOffset + batch * biasBatchStride + head * biasHeadStride +
-                                                   queryRow * biasQueryStride + firstKey * biasKeyStride;
-                    for (int k = 0; k < keysHere; k++) {
-                        const float add = addend[key_of_score(k, run) * biasKeyStride];
-                        rowScores[k] = add == -INFINITY ? -INFINITY : MULTIPLY_ADD(add, LOG2E, rowScores[k]);
-                    }
-                }
-                if (features & HAS_MASK) {
+                const bool edge = firstKey < range.begin || firstKey + keysHere > range.end;
+                masked = masked || edge || (features & (HAS_BIAS | HAS_MASK)) != 0;
+                if (edge || (features & (HAS_SOFTCAP | HAS_ALIBI | HAS_BIAS | HAS_MASK)) != 0) {
+                    const float slope = features & HAS_ALIBI ? -alibiSlopes[range.sequence * slopeStride + head] : 0.0f;
+                    __global const float *addends = bias + biasOffset + batch * biasBatchStride + head * biasHeadStride +
+                                                    queryRow * biasQueryStride + firstKey * biasKeyStride;
                     __global const uchar *attend = mask + maskOffset + batch * maskBatchStride + head * maskHeadStride +
                                                    queryRow * maskQueryStride + firstKey * maskKeyStride;
-                    for (int k = 0; k < keysHere; k++) {
-                        rowScores[k] = attend[key_of_score(k, run) * maskKeyStride] != 0 ? rowScores[k] : -INFINITY;
-                    }
-                }
-                masked = masked || (features & (HAS_BIAS | HAS_MASK)) != 0;
-                if (firstKey < range.begin || firstKey + keysHere > range.end) {
-                    masked = true;
-                    for (int k = 0; k < keysHere; k++) {
-                        const int at = firstKey + key_of_score(k, run);
-                        const bool seen = at >= range.begin && at < range.end;
-                        rowScores[k] = seen ? rowScores[k] : -INFINITY;
+                    for (int n = 0; n < steps; n++) {
+                        const int4 at = keys_of_step(n, run, keysHere);
+                        float4 score = vload4(n, rowScores);
+                        if (features & HAS_SOFTCAP) {
+                            score = softcap * LOG2E * tanh(score / softcap);
+                        }
+                        if (features & HAS_ALIBI) {
+                            const float4 distance = fabs(convert_float4(range.position - firstKey - at));
+                            score = MULTIPLY_ADD(slope * distance, (float4)(LOG2E), score);
+                        }
+                        if (features & HAS_BIAS) {
+                            const float4 add = (float4)(addends[at.x * biasKeyStride], addends[at.y * biasKeyStride],
+                                                        addends[at.z * biasKeyStride], addends[at.w * biasKeyStride]);
+                            score = select(MULTIPLY_ADD(add, (float4)(LOG2E), score), add, add == -INFINITY);
+                        }
+                        if (features & HAS_MASK) {
+                            const int4 seen = (int4)(attend[at.x * maskKeyStride], attend[at.y * maskKeyStride],
+                                                     attend[at.z * maskKeyStride], attend[at.w * maskKeyStride]);
+                            score = select(score, (float4)(-INFINITY), seen == 0);
+                        }
+                        if (edge) {
+                            const int4 seen = firstKey + at >= range.begin && firstKey + at < range.end;
+                            score = select((float4)(-INFINITY), score, seen);
+                        }
+                        vstore4(score, n, rowScores);
                     }
                 }
                 for (int k = keysHere; k % VECTOR_WIDTH != 0; k++) {
@@ -235,6 +244,14 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_decode(
                 sums[row] = MULTIPLY_ADD(sums[row], rescale[r], SUM_LANES(blockSums));
             }
 
+#if ROW_TILE == 4
+            // Where many rows use a value, one look at it is less than looking at each of their weights.
+            if (masked) {
+                notFinite =
+                    notFinite < 0 ? any_not_finite(valueRows, valueRowStride, keysHere, valueDim) : notFinite;
+                masked = notFinite != 0;
+            }
+#endif
             for (int r = 0; r < ROW_TILE && firstRow + r < rows; r++) {
                 __local float *outputRow = outputRows + (firstRow + r) * valueDim;
                 for (int d = 0; d < valueDim; d++) {

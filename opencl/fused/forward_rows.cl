@@ -47,7 +47,6 @@
 
 #include "fused/row_addends.clh"
 #include "fused/row_packing.clh"
-#include "common/widen.clh"
 
 // Keys and values of 32 bits are broadcast from where they lie. Those of 16 are widened in memory first: all of them, by
 // widen_rows, where many work-groups read them, else by each work-group its block's keys and, when they are done with, its
@@ -63,22 +62,11 @@ typedef STORED ELEMENT;
 #define ELEMENT_SPACE __local
 #endif
 
-// Whether NaN or infinity is among them, told by the bits of the exponent.
-bool any_not_finite(ELEMENT_SPACE const float *from, long rowStride, int rows, int width) {
-    int found = 0;
-    for (int row = 0; row < rows; row++) {
-        INT_VECTOR vectorFound = (INT_VECTOR)(0);
-        int n = 0;
-        for (; n + VECTOR_WIDTH <= width; n += VECTOR_WIDTH) {
-            vectorFound |= (AS_INT_VECTOR(LOAD_VECTOR(from + row * rowStride + n)) & 0x7F800000) == 0x7F800000;
-        }
-        for (; n < width; n++) {
-            found |= (as_int(from[row * rowStride + n]) & 0x7F800000) == 0x7F800000;
-        }
-        found |= any(vectorFound);
-    }
-    return found != 0;
-}
+#define LOOKED_AT ELEMENT_SPACE const float
+#define LOOKED_AT_VECTOR(from, at) LOAD_VECTOR((from) + (at))
+#define LOOKED_AT_ELEMENT(from, at) (from)[at]
+#include "common/not_finite.clh"
+#include "common/widen.clh"
 
 // S[key][row] of KEY_TILE keys from firstKey on, scaled after the sum: the products of 16-bit numbers are exact in float,
 // and scaling the query first would round them. Beyond the last key the last one is computed again, and not used.
