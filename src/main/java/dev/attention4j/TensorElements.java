@@ -11,9 +11,12 @@ import java.nio.ByteBuffer;
  * @param bytes the tensor's memory as the host sees it
  */
 record TensorElements(DType dtype, TensorLayout layout, ByteBuffer bytes) {
+    /** Fits the nearest cache as doubles. */
+    private static final int MOST_OF_A_RUN = 1024;
+
     /** As {@link Tensor#get}. */
     double get(long... index) {
-        return read(layout.position(index));
+        return dtype.read(bytes, byteOf(layout.position(index)));
     }
 
     /** As {@link Tensor#toFloatArray}. */
@@ -23,24 +26,37 @@ record TensorElements(DType dtype, TensorLayout layout, ByteBuffer bytes) {
             bytes.asFloatBuffer().get(Math.toIntExact(layout.offset), elements);
             return elements;
         }
-        int[] n = {0};
-        layout.forEachElement(at -> elements[n[0]++] = (float) read(at));
+        int[] at = {0};
+        forEachRun((run, count) -> {
+            for (int n = 0; n < count; n++) {
+                elements[at[0] + n] = (float) run[n];
+            }
+            at[0] += count;
+        });
         return elements;
     }
 
     /** As {@link Tensor#toDoubleArray}. */
     double[] toDoubleArray() {
         double[] elements = new double[count()];
-        int[] n = {0};
-        layout.forEachElement(at -> elements[n[0]++] = read(at));
+        int[] at = {0};
+        forEachRun((run, count) -> {
+            System.arraycopy(run, 0, elements, at[0], count);
+            at[0] += count;
+        });
         return elements;
     }
 
     /** As {@link Tensor#toBooleanArray}. */
     boolean[] toBooleanArray() {
         boolean[] elements = new boolean[count()];
-        int[] n = {0};
-        layout.forEachElement(at -> elements[n[0]++] = read(at) != 0);
+        int[] at = {0};
+        forEachRun((run, count) -> {
+            for (int n = 0; n < count; n++) {
+                elements[at[0] + n] = run[n] != 0;
+            }
+            at[0] += count;
+        });
         return elements;
     }
 
@@ -61,9 +77,9 @@ record TensorElements(DType dtype, TensorLayout layout, ByteBuffer bytes) {
                 position[0] += rowBytes;
             });
         } else {
-            layout.forEachElement(at -> {
-                type.write(target, position[0], read(at));
-                position[0] += type.bytes();
+            forEachRun((run, count) -> {
+                ElementRuns.write(type, target, position[0], run, count);
+                position[0] += count * type.bytes();
             });
         }
     }
@@ -72,8 +88,30 @@ record TensorElements(DType dtype, TensorLayout layout, ByteBuffer bytes) {
         return Math.toIntExact(layout.elementCount());
     }
 
-    private double read(long at) {
-        return dtype.read(bytes, byteOf(at));
+    /** Visits all elements in row-major order, as many at a time as lie along the last axis, but no more than a run. */
+    private void forEachRun(Run visitor) {
+        double[] run = new double[(int) Math.min(MOST_OF_A_RUN, Math.max(1, layout.elementCount()))];
+        if (layout.rank() == 0) {
+            run[0] = dtype.read(bytes, byteOf(layout.offset));
+            visitor.visit(run, 1);
+            return;
+        }
+        int size = (int) Math.min(layout.shape[layout.rank() - 1], count());
+        long stride = layout.strides[layout.rank() - 1];
+        // Beyond an int only where there is but one element: else it would lie beyond the memory's end.
+        int step = (int) (stride * dtype.bytes());
+        layout.forEachRow(start -> {
+            for (int first = 0; first < size; first += MOST_OF_A_RUN) {
+                int count = Math.min(MOST_OF_A_RUN, size - first);
+                ElementRuns.read(dtype, bytes, byteOf(start + first * stride), step, run, count);
+                visitor.visit(run, count);
+            }
+        });
+    }
+
+    /** Gets some elements, from the array's start on. */
+    private interface Run {
+        void visit(double[] elements, int count);
     }
 
     private int byteOf(long at) {

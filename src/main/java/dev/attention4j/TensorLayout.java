@@ -102,21 +102,6 @@ final class TensorLayout {
         return at;
     }
 
-    /** Visits where each element lies, in row-major order. */
-    void forEachElement(LongConsumer positions) {
-        if (shape.length == 0) {
-            positions.accept(offset);
-            return;
-        }
-        long size = shape[shape.length - 1];
-        long stride = strides[shape.length - 1];
-        forEachRow(start -> {
-            for (long n = 0; n < size; n++) {
-                positions.accept(start + n * stride);
-            }
-        });
-    }
-
     /**
      * Visits where the first element of each row (the last axis) lies, in row-major order; there is at least one axis.
      */

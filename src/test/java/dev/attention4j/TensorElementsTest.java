@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.util.Arrays;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -39,6 +41,26 @@ class TensorElementsTest {
         ByteBuffer bytes = bytes(16).putDouble(0, 1 + 1e-3).putDouble(8, -65519.9);
         TensorElements doubles = new TensorElements(DType.FLOAT64, TensorLayout.rowMajor(2), bytes);
         assertThat(copy(doubles, DType.FLOAT16)).containsExactly(1 + 1 / 1024.0, -65504);
+    }
+
+    @ParameterizedTest
+    @EnumSource(names = {"FLOAT64", "FLOAT32", "FLOAT16", "BFLOAT16", "INT32"})
+    void rowsThatAreLongerThanARunAreReadAndWrittenWhole(DType dtype) {
+        int[] numbers = new int[2 * 2500];
+        // Few enough bits for a bfloat16, and no period that a run's length is a multiple of.
+        Arrays.setAll(numbers, n -> n % 251);
+        ByteBuffer bytes = stored(dtype, numbers);
+        double[] asDoubles = Arrays.stream(numbers).asDoubleStream().toArray();
+        for (DType type : List.of(DType.FLOAT64, DType.FLOAT32, DType.FLOAT16, DType.BFLOAT16, DType.INT32)) {
+            assertThat(copy(new TensorElements(dtype, TensorLayout.rowMajor(2, 2500), bytes), type))
+                    .containsExactly(asDoubles);
+        }
+        TensorElements turned =
+                new TensorElements(dtype, TensorLayout.rowMajor(2500, 2).permute(1, 0), bytes);
+        double[] columns = new double[numbers.length];
+        Arrays.setAll(columns, n -> numbers[n % 2500 * 2 + n / 2500]);
+        assertThat(turned.toDoubleArray()).containsExactly(columns);
+        assertThat(copy(turned, DType.FLOAT16)).containsExactly(columns);
     }
 
     @Test

@@ -148,12 +148,13 @@ public final class RowSample {
      * @return empty if it is right
      */
     public Optional<String> objection(AttentionResult result) {
-        for (Deviation deviation : measure(result)) {
+        List<Deviation> deviations = measure(result);
+        for (Deviation deviation : deviations) {
             if (!deviation.isAllowed()) {
                 return Optional.of(deviation.toString());
             }
         }
-        return disagreement(result);
+        return disagreement(result, deviations.get(0).limit());
     }
 
     /**
@@ -165,10 +166,10 @@ public final class RowSample {
      */
     public Optional<String> disagreement(AttentionResult result) {
         Deviation deviation = measure(result).get(0);
-        if (!deviation.isAllowed()) {
-            return Optional.empty();
-        }
-        double limit = deviation.limit();
+        return deviation.isAllowed() ? disagreement(result, deviation.limit()) : Optional.empty();
+    }
+
+    private Optional<String> disagreement(AttentionResult result, double limit) {
         float[] output = result.output().toFloatArray();
         double unit = problem.dtype() == DType.FLOAT32 ? 0 : problem.dtype() == DType.FLOAT16 ? 0x1p-10 : 0x1p-7;
         for (int n = 0; n < output.length; n++) {
