@@ -76,16 +76,8 @@ public final class ClQueue implements AutoCloseable {
         writes++;
         ClException.run(
                 "clEnqueueWriteBuffer",
-                () -> CL.clEnqueueWriteBuffer(
-                        queue,
-                        target.handle(),
-                        blockingTransfers,
-                        0,
-                        fromPosition.capacity(),
-                        Pointer.to(fromPosition),
-                        0,
-                        null,
-                        null));
+                () -> UnwatchedTransfers.write(
+                        queue, target.handle(), blockingTransfers, fromPosition.capacity(), Pointer.to(fromPosition)));
     }
 
     /**
@@ -102,16 +94,8 @@ public final class ClQueue implements AutoCloseable {
         reads++;
         ClException.run(
                 "clEnqueueReadBuffer",
-                () -> CL.clEnqueueReadBuffer(
-                        queue,
-                        source.handle(),
-                        blockingTransfers,
-                        0,
-                        fromPosition.capacity(),
-                        Pointer.to(fromPosition),
-                        0,
-                        null,
-                        null));
+                () -> UnwatchedTransfers.read(
+                        queue, source.handle(), blockingTransfers, fromPosition.capacity(), Pointer.to(fromPosition)));
     }
 
     /**
@@ -142,9 +126,7 @@ public final class ClQueue implements AutoCloseable {
                 "clEnqueueMapBuffer",
                 code -> CL.clEnqueueMapBuffer(
                         queue, buffer.handle(), false, CL.CL_MAP_READ, 0, buffer.byteSize(), 0, null, null, code));
-        ClException.run(
-                "clEnqueueUnmapMemObject",
-                () -> CL.clEnqueueUnmapMemObject(queue, buffer.handle(), mapped, 0, null, null));
+        ClException.run("clEnqueueUnmapMemObject", () -> UnwatchedTransfers.unmap(queue, buffer.handle(), mapped));
     }
 
     /**

@@ -9,6 +9,7 @@ import dev.attention4j.opencl.runtime.ClBuffer;
 import dev.attention4j.opencl.runtime.ClDevice;
 import dev.attention4j.opencl.runtime.DeviceContext;
 import dev.attention4j.opencl.runtime.Devices;
+import java.lang.ref.Reference;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Path;
@@ -146,8 +147,12 @@ class MergeSplitsTest {
         ByteBuffer bytes = ByteBuffer.allocateDirect(4 * numbers.length).order(ByteOrder.nativeOrder());
         bytes.asFloatBuffer().put(numbers);
         ClBuffer buffer = context.pool().acquire(4L * numbers.length);
-        context.queue().write(buffer, bytes);
-        context.queue().finish();
+        try {
+            context.queue().write(buffer, bytes);
+            context.queue().finish();
+        } finally {
+            Reference.reachabilityFence(bytes);
+        }
         return buffer;
     }
 }

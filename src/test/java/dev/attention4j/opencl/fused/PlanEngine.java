@@ -15,6 +15,7 @@ import dev.attention4j.opencl.plan.Plan;
 import dev.attention4j.opencl.runtime.ClBuffer;
 import dev.attention4j.opencl.runtime.ClDevice;
 import dev.attention4j.opencl.runtime.DeviceContext;
+import java.lang.ref.Reference;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.ArrayList;
@@ -91,8 +92,12 @@ final class PlanEngine extends HostEngine {
 
     private ClBuffer upload(List<ClBuffer> buffers, ByteBuffer memory) {
         ClBuffer buffer = scratch(buffers, memory.capacity());
-        context.queue().write(buffer, memory);
-        context.queue().finish();
+        try {
+            context.queue().write(buffer, memory);
+            context.queue().finish();
+        } finally {
+            Reference.reachabilityFence(memory);
+        }
         return buffer;
     }
 

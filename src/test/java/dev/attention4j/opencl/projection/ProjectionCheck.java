@@ -5,6 +5,7 @@ import dev.attention4j.Tensor;
 import dev.attention4j.opencl.plan.Operand;
 import dev.attention4j.opencl.runtime.ClBuffer;
 import dev.attention4j.opencl.runtime.DeviceContext;
+import java.lang.ref.Reference;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
@@ -108,8 +109,12 @@ public final class ProjectionCheck {
         }
         bytes.put(skipped, tensor.bytes(), 0, Math.toIntExact(tensor.byteSize()));
         ClBuffer buffer = acquire(bytes.capacity());
-        context.queue().write(buffer, bytes);
-        context.queue().finish();
+        try {
+            context.queue().write(buffer, bytes);
+            context.queue().finish();
+        } finally {
+            Reference.reachabilityFence(bytes);
+        }
         return buffer;
     }
 

@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
 import dev.attention4j.DeviceException;
 import dev.attention4j.opencl.probe.DeviceProbe;
+import java.lang.ref.Reference;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Files;
@@ -47,6 +48,31 @@ class RuntimeTest {
         assertThat(device.localMemoryBytes()).isGreaterThanOrEqualTo(16 << 10);
         assertThat(device.maxWorkGroupSize()).isPositive();
         assertThat(device.available()).isTrue();
+    }
+
+    /** JOCL's own methods wake one for each transfer; it takes the place of a thread that computes. */
+    @ParameterizedTest
+    @MethodSource("devices")
+    void noThreadWaitsForATransfer(ClDevice device) {
+        ByteBuffer memory = ByteBuffer.allocateDirect(4096).order(ByteOrder.nativeOrder());
+        try (DeviceContext context = open(device)) {
+            ClBuffer buffer = context.pool().acquire(4096);
+            context.queue().write(buffer, memory);
+            context.queue().read(buffer, memory);
+            if (context.sharesHostMemory()) {
+                try (ClBuffer shared = context.share(memory)) {
+                    context.queue().syncShared(shared);
+                    context.queue().finish();
+                }
+            }
+            context.queue().finish();
+            context.pool().release(buffer);
+        } finally {
+            Reference.reachabilityFence(memory);
+        }
+        assertThat(Thread.getAllStackTraces().keySet())
+                .extracting(Thread::getName)
+                .noneMatch(name -> name.startsWith("AsyncOpThread"));
     }
 
     @ParameterizedTest
