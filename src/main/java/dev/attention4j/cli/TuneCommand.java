@@ -48,8 +48,9 @@ final class TuneCommand implements Callable<Integer> {
             description =
                     "What to tune for, B.Hq.Hkv.Lq.Lk.D[.Dv], with :causal behind it or not, or gemm:rows.in.out for"
                             + " the projections of layers, separated by commas."
-                            + " Default: ten shapes of a few milliseconds to a tenth of a second each.")
-    private String shapes = TuningShape.USUAL;
+                            + " Default: nine shapes of a few milliseconds to a tenth of a second each and, without"
+                            + " --plan, a projection.")
+    private String shapes;
 
     @Option(
             names = "--dtype",
@@ -71,7 +72,9 @@ final class TuneCommand implements Callable<Integer> {
     @Override
     public Integer call() throws IOException {
         PrintWriter out = spec.commandLine().getOut();
-        List<TuningShape> list = TuningShape.parseList(shapes);
+        List<TuningShape> list = TuningShape.parseList(shapes == null ? usualShapes(plan) : shapes);
+        // Before the first is tuned, which may take minutes.
+        list.forEach(shape -> Tuner.checkPlan(plan, shape));
         DType storage = StorageName.parse("--dtype", dtype);
         EngineInfo info = device.choose();
         device.explainFallback(info, spec.commandLine().getErr());
@@ -106,6 +109,11 @@ final class TuneCommand implements Callable<Integer> {
             out.println("WRONG results were found, see above: the device's compiler or a kernel is at fault.");
         }
         return right ? Main.OK : Main.CHECK_FAILED;
+    }
+
+    /** Projections have no plans. */
+    static String usualShapes(String plan) {
+        return plan.equals(EngineOptions.AUTO) ? TuningShape.USUAL : TuningShape.USUAL_ATTENTION;
     }
 
     private TuningResult tune(EngineInfo info, TuningShape shape, DType storage) {

@@ -90,11 +90,22 @@ public final class Tuner {
         if (shape instanceof AttentionShape attention) {
             return new AttentionWorkbench(info, plan, attention.problem(dtype));
         }
-        if (!plan.equals(EngineOptions.AUTO)) {
+        checkPlan(plan, shape);
+        return new ProjectionWorkbench(info, (ProjectionShape) shape);
+    }
+
+    /**
+     * Whether a shape can be tuned for a plan.
+     *
+     * @param plan a plan's name, or {@link EngineOptions#AUTO} for all
+     * @param shape attention or a projection
+     * @throws IllegalArgumentException if the plan is one and the shape a projection
+     */
+    public static void checkPlan(String plan, TuningShape shape) {
+        if (shape instanceof ProjectionShape && !plan.equals(EngineOptions.AUTO)) {
             throw new IllegalArgumentException(
                     "plan: \"" + plan + "\", must be auto for " + shape + ": plans are ways to compute attention");
         }
-        return new ProjectionWorkbench(info, (ProjectionShape) shape);
     }
 
     TuningResult run() {

@@ -8,10 +8,13 @@ import java.util.Set;
 
 /** What to tune for: an attention or a projection. Its text is as it is written in a list. */
 public sealed interface TuningShape permits AttentionShape, ProjectionShape {
-    /** The classes that are met most, each by a shape that a CPU computes in a tenth of a second. */
-    String USUAL = "1.8.8.1024.1024.64,1.8.8.1024.1024.64:causal,1.8.8.1024.1024.128,"
+    /** The classes of attention that are met most, each by a shape that a CPU computes in a tenth of a second. */
+    String USUAL_ATTENTION = "1.8.8.1024.1024.64,1.8.8.1024.1024.64:causal,1.8.8.1024.1024.128,"
             + "1.8.8.1024.1024.128:causal,1.12.12.128.128.32,4.12.12.256.256.64,2.16.16.256.256.128,8.8.8.1.2048.64,"
-            + "1.32.8.1.2048.128,gemm:2048.512.512";
+            + "1.32.8.1.2048.128";
+
+    /** The same and a projection. */
+    String USUAL = USUAL_ATTENTION + ",gemm:2048.512.512";
 
     /**
      * Reads a comma-separated list.
