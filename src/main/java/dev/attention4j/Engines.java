@@ -2,12 +2,11 @@ package dev.attention4j;
 
 import java.util.ArrayList;
 import java.util.Comparator;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
-import java.util.Map;
 import java.util.Objects;
 import java.util.ServiceLoader;
+import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -27,7 +26,7 @@ public final class Engines {
      * @return never empty
      */
     public static List<EngineInfo> list() {
-        return new ArrayList<>(find().keySet());
+        return infos(find());
     }
 
     /**
@@ -64,14 +63,19 @@ public final class Engines {
      */
     public static AttentionEngine open(String device, EngineOptions options) {
         Objects.requireNonNull(options, "options");
-        Map<EngineInfo, EngineProvider> found = find();
-        EngineInfo info = resolve(device, new ArrayList<>(found.keySet()));
+        List<Found> found = find();
+        EngineInfo info = resolve(device, infos(found));
         if (device.equals(BEST) && !info.isOpenCl()) {
             for (EngineProvider.Absence absence : absences()) {
                 LOG.warn("Computing on the {}: {} Fix: {}", info.id(), absence.cause(), absence.fix());
             }
         }
-        return found.get(info).open(info, options);
+        for (Found one : found) {
+            if (one.info.id().equals(info.id())) {
+                return one.provider.open(info, options);
+            }
+        }
+        throw new IllegalStateException(info + " is not among " + found);
     }
 
     static EngineInfo resolve(String device, List<EngineInfo> engines) {
@@ -123,12 +127,21 @@ public final class Engines {
         return text.toString().stripTrailing();
     }
 
-    private static Map<EngineInfo, EngineProvider> find() {
-        Map<EngineInfo, EngineProvider> found = new LinkedHashMap<>();
+    /** Not a map: a record's hash code is made at run time, a tenth of the time of opening an engine. */
+    private record Found(EngineInfo info, EngineProvider provider) {}
+
+    private static List<Found> find() {
+        List<Found> found = new ArrayList<>();
         for (EngineProvider provider : providers()) {
-            provider.engines().forEach(info -> found.put(info, provider));
+            for (EngineInfo info : provider.engines()) {
+                found.add(new Found(info, provider));
+            }
         }
         return found;
+    }
+
+    private static List<EngineInfo> infos(List<Found> found) {
+        return found.stream().map(Found::info).collect(Collectors.toCollection(ArrayList::new));
     }
 
     /** In the order of the service file. */

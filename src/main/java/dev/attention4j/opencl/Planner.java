@@ -63,6 +63,12 @@ final class Planner {
                     problem.attention().isCausal(),
                     problem.attention().wantsWeights());
         }
+
+        /** The record's own would be made at run time, which takes a hundredth of a second of a first call. */
+        @Override
+        public int hashCode() {
+            return ((batch * 31 + queryHeads) * 31 + queryLength) * 31 + keyLength;
+        }
     }
 
     private static final int MOST_ANSWERS = 256;
@@ -89,7 +95,7 @@ final class Planner {
         this.wanted = Variant.parse(wanted);
         this.tuning = tuning;
         this.loopLimit = loopLimit;
-        if (isAuto() ? !this.wanted.tunables().equals(Tunables.NONE) : !names().contains(this.wanted.plan())) {
+        if (isAuto() ? !this.wanted.tunables().isEmpty() : !names().contains(this.wanted.plan())) {
             throw new IllegalArgumentException("plan: \"" + wanted + "\", must be \"" + EngineOptions.AUTO
                     + "\" or one of " + names() + ", which tunables may follow behind a colon");
         }
@@ -157,7 +163,7 @@ final class Planner {
         }
         String asked = isAuto() ? "" : "asked for, ";
         String unfit = "";
-        if (!wanted.tunables().equals(Tunables.NONE)) {
+        if (!wanted.tunables().isEmpty()) {
             Optional<String> misfit = misfit(plan, problem, wanted.tunables());
             if (misfit.isEmpty()) {
                 return Optional.of(new Choice(plan, wanted.tunables(), "asked for"));

@@ -107,7 +107,13 @@ public final class ForwardRows implements Plan {
     }
 
     /** What a kernel is built for. */
-    private record Build(DType dtype, ForwardRowsTiling tiling, boolean widened) {}
+    private record Build(DType dtype, ForwardRowsTiling tiling, boolean widened) {
+        /** The records' own would be made at run time, which takes a hundredth of a second of a first call. */
+        @Override
+        public int hashCode() {
+            return dtype.hashCode() * 31 + tiling.keyBlock() + tiling.rows();
+        }
+    }
 
     private boolean areWidened(AttentionProblem problem, ForwardRowsTiling tiling) {
         return problem.dtype() != DType.FLOAT32 && unitRows(problem) > (WIDENED_READERS - 1L) * tiling.rows();

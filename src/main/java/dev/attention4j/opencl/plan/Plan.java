@@ -66,7 +66,7 @@ public interface Plan {
      * @return empty if it can
      */
     default Optional<String> misfit(AttentionProblem problem, Tunables tunables) {
-        return tunables.equals(Tunables.NONE) ? Optional.empty() : Optional.of("the plan " + name() + " has none");
+        return tunables.isEmpty() ? Optional.empty() : Optional.of("the plan " + name() + " has none");
     }
 
     /**

@@ -56,6 +56,16 @@ public record Tunables(Map<String, Integer> values) {
     }
 
     /**
+     * Whether there are none. {@code equals} tells it too, but a record's is made at run time: in a first call that takes
+     * longer than a small attention.
+     *
+     * @return true for {@link #NONE}
+     */
+    public boolean isEmpty() {
+        return values.isEmpty();
+    }
+
+    /**
      * The value of a macro.
      *
      * @param name the macro

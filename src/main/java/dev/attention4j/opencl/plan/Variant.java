@@ -32,6 +32,6 @@ public record Variant(String plan, Tunables tunables) {
     /** As {@link #parse} reads it. */
     @Override
     public String toString() {
-        return tunables.equals(Tunables.NONE) ? plan : plan + ":" + tunables;
+        return tunables.isEmpty() ? plan : plan + ":" + tunables;
     }
 }

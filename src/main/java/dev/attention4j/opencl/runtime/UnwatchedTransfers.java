@@ -2,6 +2,7 @@ package dev.attention4j.opencl.runtime;
 
 import java.lang.invoke.MethodHandle;
 import java.lang.invoke.MethodHandles;
+import java.lang.invoke.MethodType;
 import java.nio.ByteBuffer;
 import java.util.Arrays;
 import org.jocl.CL;
@@ -49,9 +50,9 @@ final class UnwatchedTransfers {
 
     private static MethodHandle nativeMethod(String name, Class<?>... parameters) {
         try {
-            var method = CL.class.getDeclaredMethod(name + "Native", parameters);
-            method.setAccessible(true);
-            return MethodHandles.lookup().unreflect(method);
+            // By its name alone: to reflect on all of this class's methods takes longer than a call.
+            return MethodHandles.privateLookupIn(CL.class, MethodHandles.lookup())
+                    .findStatic(CL.class, name + "Native", MethodType.methodType(int.class, parameters));
         } catch (ReflectiveOperationException | RuntimeException e) {
             LOG.debug("{}{}: JOCL's own threads wait for it", name, Arrays.toString(parameters), e);
             return null;

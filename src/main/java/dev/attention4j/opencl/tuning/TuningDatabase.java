@@ -138,7 +138,10 @@ public final class TuningDatabase {
      * @return empty if nobody has tuned them
      */
     public Optional<Found> fastestProjection() {
-        return Optional.ofNullable(found.get(new Key(EngineOptions.AUTO, ProblemClass.PROJECTIONS)));
+        // Most devices have no entry, and a first call need not wait for a record's hash code to be made.
+        return found.isEmpty()
+                ? Optional.empty()
+                : Optional.ofNullable(found.get(new Key(EngineOptions.AUTO, ProblemClass.PROJECTIONS)));
     }
 
     private Optional<Found> find(String asked, AttentionProblem problem) {
