@@ -63,7 +63,8 @@ public final class ClQueue implements AutoCloseable {
     }
 
     /**
-     * Copies from the host; the memory must stay as it is until the queue has done it.
+     * Copies from the host; the memory must stay as it is, and be kept from the garbage collector, until the queue has
+     * done it.
      *
      * @param target at least as large
      * @param source direct
@@ -81,7 +82,8 @@ public final class ClQueue implements AutoCloseable {
     }
 
     /**
-     * Copies to the host; the memory holds the result once the queue has done it.
+     * Copies to the host; the memory holds the result once the queue has done it, and must be kept from the garbage
+     * collector until then.
      *
      * @param source at least as large
      * @param target direct

@@ -24,19 +24,19 @@ import org.slf4j.LoggerFactory;
 final class UnwatchedTransfers {
     private static final Logger LOG = LoggerFactory.getLogger(UnwatchedTransfers.class);
 
-    private static final MethodHandle READ = nativeMethod(
-            "clEnqueueReadBuffer",
-            cl_command_queue.class,
-            cl_mem.class,
-            boolean.class,
-            long.class,
-            long.class,
-            Pointer.class,
-            int.class,
-            cl_event[].class,
-            cl_event.class);
-    private static final MethodHandle WRITE = nativeMethod(
-            "clEnqueueWriteBuffer", READ == null ? new Class<?>[0] : READ.type().parameterArray());
+    private static final Class<?>[] COPY = {
+        cl_command_queue.class,
+        cl_mem.class,
+        boolean.class,
+        long.class,
+        long.class,
+        Pointer.class,
+        int.class,
+        cl_event[].class,
+        cl_event.class
+    };
+    private static final MethodHandle READ = nativeMethod("clEnqueueReadBuffer", COPY);
+    private static final MethodHandle WRITE = nativeMethod("clEnqueueWriteBuffer", COPY);
     private static final MethodHandle UNMAP = nativeMethod(
             "clEnqueueUnmapMemObject",
             cl_command_queue.class,
