@@ -60,6 +60,16 @@ public enum GridOption {
             attention.softcap(50).scale(20 / Math.sqrt(grid.headDim()));
         }
     },
+    /**
+     * ggml's {@code logit_softcap} of 10, with scores that are bent by it. With larger ones the few queries of that grid
+     * would see a key or two each, and how far plain float code is from the oracle be a matter of luck.
+     */
+    LOGIT_SOFTCAP {
+        @Override
+        void set(GridCase grid, AttentionBuilder attention, Random random) {
+            attention.softcap(10).scale(5 / Math.sqrt(grid.headDim()));
+        }
+    },
     /** PyTorch's {@code scale}. */
     SCALE {
         @Override

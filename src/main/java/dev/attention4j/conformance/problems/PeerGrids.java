@@ -189,7 +189,7 @@ public final class PeerGrids {
         int[] keys = {113, 512, 1024};
         int[] queries = {1, 3, 32, 75};
         GridOption[] choices = {
-            GridOption.MASK, GridOption.SINKS, GridOption.MAX_BIAS, GridOption.SOFTCAP, GridOption.PERMUTED
+            GridOption.MASK, GridOption.SINKS, GridOption.MAX_BIAS, GridOption.LOGIT_SOFTCAP, GridOption.PERMUTED
         };
         List<GridCase> cases = new ArrayList<>();
         for (int[] width : widths) {
