@@ -55,7 +55,9 @@ public record EngineOptions(
     }
 
     /**
-     * Insists on one plan; a call that it cannot do is refused.
+     * Insists on one plan; a call that it cannot do is refused. Tiles that do not fit a call or the device make way for
+     * the plan's own, and {@link AttentionEngine#explain} says so; what are no tiles of the plan at all is refused when
+     * the engine is opened.
      *
      * @param newPlan one of {@link AttentionEngine#plans()}, with tiles behind a colon if any, or {@link #AUTO}
      * @return changed options

@@ -99,6 +99,13 @@ final class Planner {
             throw new IllegalArgumentException("plan: \"" + wanted + "\", must be \"" + EngineOptions.AUTO
                     + "\" or one of " + names() + ", which tunables may follow behind a colon");
         }
+        if (!this.wanted.tunables().isEmpty()) {
+            plans.stream()
+                    .filter(plan -> plan.name().equals(this.wanted.plan()))
+                    .forEach(plan -> plan.malformed(this.wanted.tunables()).ifPresent(malformed -> {
+                        throw new IllegalArgumentException("plan: \"" + wanted + "\": " + malformed);
+                    }));
+        }
     }
 
     private boolean isAuto() {

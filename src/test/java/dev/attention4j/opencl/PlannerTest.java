@@ -72,14 +72,19 @@ class PlannerTest {
         }
 
         @Override
-        public Optional<String> misfit(AttentionProblem problem, Tunables tunables) {
+        public Optional<String> malformed(Tunables tunables) {
             if (most == 0) {
-                return Plan.super.misfit(problem, tunables);
+                return Plan.super.malformed(tunables);
             }
-            if (!tunables.names().equals(tile(1).names())) {
-                return Optional.of("must have TILE");
-            }
-            return tunables.get("TILE") <= most ? Optional.empty() : Optional.of(tunables + " is above " + most);
+            return tunables.names().equals(tile(1).names()) ? Optional.empty() : Optional.of("must have TILE");
+        }
+
+        @Override
+        public Optional<String> misfit(AttentionProblem problem, Tunables tunables) {
+            return malformed(tunables)
+                    .or(() -> most == 0 || tunables.get("TILE") <= most
+                            ? Optional.empty()
+                            : Optional.of(tunables + " is above " + most));
         }
 
         @Override
@@ -178,6 +183,16 @@ class PlannerTest {
         assertThat(planner("auto", 64).choose(PROBLEM).tunables()).isEqualTo(Tunables.parse("TILE=64"));
         tuned("2.0", "auto", "plan_of_the_future:TILE=1");
         assertThat(explain(planner("auto", 64), PROBLEM)).startsWith("tiles (default for GPU-class devices)");
+    }
+
+    @Test
+    void whatAreNoTunablesOfThePlanAreRefusedAtOnce() {
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> planner("tiles:TILES=48", 64))
+                .withMessage("plan: \"tiles:TILES=48\": must have TILE");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> planner("staged:TILE=48", 64))
+                .withMessage("plan: \"staged:TILE=48\": the plan staged has no tunables");
     }
 
     @Test

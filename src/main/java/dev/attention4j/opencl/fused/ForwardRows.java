@@ -65,6 +65,11 @@ public final class ForwardRows implements Plan {
     }
 
     @Override
+    public Optional<String> malformed(Tunables tunables) {
+        return ForwardRowsTiling.malformed(tunables);
+    }
+
+    @Override
     public Optional<String> misfit(AttentionProblem problem, Tunables tunables) {
         return ForwardRowsTiling.misfit(context.device(), problem, tunables);
     }

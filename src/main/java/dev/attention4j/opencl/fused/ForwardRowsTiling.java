@@ -14,6 +14,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 
 /**
  * The tunables of {@code opencl/fused/forward_rows.cl}.
@@ -25,6 +26,8 @@ import java.util.Optional;
  * @param keyBlock keys between two rescales
  */
 record ForwardRowsTiling(int vectorWidth, int rowVectors, int keyTile, int dimTile, int keyBlock) {
+    private static final Set<String> NAMES = Set.of("VECTOR_WIDTH", "ROW_VECTORS", "KEY_TILE", "DIM_TILE", "KEY_BLOCK");
+
     private static final int MOST_ROW_VECTORS = 3;
 
     /**
@@ -137,6 +140,7 @@ record ForwardRowsTiling(int vectorWidth, int rowVectors, int keyTile, int dimTi
      * @throws IllegalArgumentException if they are others, or values that the kernel does not build or work with
      */
     static ForwardRowsTiling of(Tunables tunables) {
+        tunables.checkNames(NAMES);
         ForwardRowsTiling tiling = new ForwardRowsTiling(
                 tunables.get("VECTOR_WIDTH"),
                 tunables.get("ROW_VECTORS"),
@@ -147,11 +151,7 @@ record ForwardRowsTiling(int vectorWidth, int rowVectors, int keyTile, int dimTi
         boolean tiles = tunables.isWithin("ROW_VECTORS", 8)
                 && tunables.isWithin("KEY_TILE", 32)
                 && tunables.isWithin("DIM_TILE", 32);
-        if (!vector
-                || !tiles
-                || !tunables.isWithin("KEY_BLOCK", 1024)
-                || tiling.keyBlock % tiling.keyTile != 0
-                || !tiling.tunables().names().equals(tunables.names())) {
+        if (!vector || !tiles || !tunables.isWithin("KEY_BLOCK", 1024) || tiling.keyBlock % tiling.keyTile != 0) {
             throw new IllegalArgumentException("tunables: " + tunables
                     + ", must be VECTOR_WIDTH of 4, 8 or 16, ROW_VECTORS of 1 to 8, KEY_TILE and DIM_TILE of 1 to 32 and"
                     + " KEY_BLOCK, a multiple of KEY_TILE up to 1024");
@@ -159,16 +159,24 @@ record ForwardRowsTiling(int vectorWidth, int rowVectors, int keyTile, int dimTi
         return tiling;
     }
 
+    /** Why these macros make no tiling, for whatever problem. */
+    static Optional<String> malformed(Tunables tunables) {
+        try {
+            of(tunables);
+            return Optional.empty();
+        } catch (IllegalArgumentException e) {
+            return Optional.of(e.getMessage());
+        }
+    }
+
     /** Why a problem cannot be computed with these macros, whoever gave them. */
     static Optional<String> misfit(ClDevice device, AttentionProblem problem, Tunables tunables) {
-        try {
+        return malformed(tunables).or(() -> {
             long bytes = of(tunables).localBytes(problem);
             return bytes <= device.localMemoryBytes()
                     ? Optional.empty()
                     : Optional.of(bytes + " bytes of local memory, the device has " + device.localMemoryBytes());
-        } catch (IllegalArgumentException e) {
-            return Optional.of(e.getMessage());
-        }
+        });
     }
 
     /** Register tiles from small to what fills the registers, each with short and long blocks of keys. */

@@ -92,6 +92,11 @@ public final class ForwardTiles implements Plan {
     }
 
     @Override
+    public Optional<String> malformed(Tunables tunables) {
+        return ForwardTilesTiling.malformed(tunables);
+    }
+
+    @Override
     public Optional<String> misfit(AttentionProblem problem, Tunables tunables) {
         return ForwardTilesTiling.misfit(context.device(), problem, tunables);
     }

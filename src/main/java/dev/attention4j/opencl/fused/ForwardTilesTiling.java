@@ -14,6 +14,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 
 /**
  * The tunables of {@code opencl/fused/forward_tiles.cl}; see {@code opencl/fused/tile_shape.clh}.
@@ -54,6 +55,9 @@ record ForwardTilesTiling(int rowItems, int columnItems, int microRows, int micr
             new ForwardTilesTiling(4, 16, 4, 4, 32, 1));
 
     /** For devices that cannot take more, behind all others. */
+    private static final Set<String> NAMES =
+            Set.of("ROW_ITEMS", "COLUMN_ITEMS", "MICRO_ROWS", "MICRO_KEYS", "DIM_SLICE", "SLICE_KEYS");
+
     private static final ForwardTilesTiling LEAST = new ForwardTilesTiling(4, 8, 4, 4, 16, 1);
 
     /**
@@ -189,6 +193,7 @@ record ForwardTilesTiling(int rowItems, int columnItems, int microRows, int micr
      * @throws IllegalArgumentException if they are others, or values that the kernel does not build or work with
      */
     static ForwardTilesTiling of(Tunables tunables) {
+        tunables.checkNames(NAMES);
         ForwardTilesTiling tiling = new ForwardTilesTiling(
                 tunables.get("ROW_ITEMS"),
                 tunables.get("COLUMN_ITEMS"),
@@ -203,7 +208,7 @@ record ForwardTilesTiling(int rowItems, int columnItems, int microRows, int micr
         boolean even = tiling.microRows * tiling.dimSlice % (4 * tiling.columnItems) == 0
                 && tiling.microKeys * tiling.dimSlice % (4 * tiling.rowItems) == 0
                 && tiling.columnItems * tiling.sliceKeys % tiling.rowItems == 0;
-        if (!group || !tiles || !slices || !even || !tiling.tunables().names().equals(tunables.names())) {
+        if (!group || !tiles || !slices || !even) {
             throw new IllegalArgumentException("tunables: " + tunables
                     + ", must be ROW_ITEMS, a multiple of 4, and COLUMN_ITEMS, one of 8, up to 64, MICRO_ROWS and MICRO_KEYS,"
                     + " multiples of 4 up to 16, DIM_SLICE, one up to 64, and SLICE_KEYS, a divisor of MICRO_KEYS,"
@@ -216,21 +221,28 @@ record ForwardTilesTiling(int rowItems, int columnItems, int microRows, int micr
         return value >= of && value <= most && value % of == 0;
     }
 
-    /** Why a problem cannot be computed with these macros, whoever gave them. */
-    static Optional<String> misfit(ClDevice device, AttentionProblem problem, Tunables tunables) {
-        ForwardTilesTiling tiling;
+    /** Why these macros make no tiling, for whatever problem. */
+    static Optional<String> malformed(Tunables tunables) {
         try {
-            tiling = of(tunables);
+            of(tunables);
+            return Optional.empty();
         } catch (IllegalArgumentException e) {
             return Optional.of(e.getMessage());
         }
-        if (tiling.fits(device.maxWorkGroupSize(), device.localMemoryBytes(), problem.valueDim())) {
-            return Optional.empty();
-        }
-        return Optional.of("work-groups of " + tiling.groupItems() + ", " + tiling.localBytes(problem.valueDim())
-                + " bytes of local memory and " + tiling.microDims(problem.valueDim())
-                + " dims for each work-item; the device"
-                + " has " + device.maxWorkGroupSize() + " and " + device.localMemoryBytes());
+    }
+
+    /** Why a problem cannot be computed with these macros, whoever gave them. */
+    static Optional<String> misfit(ClDevice device, AttentionProblem problem, Tunables tunables) {
+        return malformed(tunables).or(() -> {
+            ForwardTilesTiling tiling = of(tunables);
+            if (tiling.fits(device.maxWorkGroupSize(), device.localMemoryBytes(), problem.valueDim())) {
+                return Optional.empty();
+            }
+            return Optional.of("work-groups of " + tiling.groupItems() + ", " + tiling.localBytes(problem.valueDim())
+                    + " bytes of local memory and " + tiling.microDims(problem.valueDim())
+                    + " dims for each work-item; the device"
+                    + " has " + device.maxWorkGroupSize() + " and " + device.localMemoryBytes());
+        });
     }
 
     @Override

@@ -57,16 +57,27 @@ public interface Plan {
     }
 
     /**
-     * Why this plan cannot compute a problem with these tunables: a name that it does not know, a value out of range,
-     * more local memory than there is, a kernel that as built cannot be launched so. Called under the engine's lock, so
-     * that it may build kernels to find out.
+     * Why these are no tunables of this plan, whatever the problem: a name that it does not know or that is missing, a
+     * value out of range.
+     *
+     * @param tunables any, for they may come from a person
+     * @return empty if they are
+     */
+    default Optional<String> malformed(Tunables tunables) {
+        return tunables.isEmpty() ? Optional.empty() : Optional.of("the plan " + name() + " has no tunables");
+    }
+
+    /**
+     * Why this plan cannot compute a problem with these tunables: they are none of its own, more local memory than there
+     * is, a kernel that as built cannot be launched so. Called under the engine's lock, so that it may build kernels to
+     * find out.
      *
      * @param problem one that it does not refuse
      * @param tunables any, for they may come from a file
      * @return empty if it can
      */
     default Optional<String> misfit(AttentionProblem problem, Tunables tunables) {
-        return tunables.isEmpty() ? Optional.empty() : Optional.of("the plan " + name() + " has none");
+        return malformed(tunables);
     }
 
     /**

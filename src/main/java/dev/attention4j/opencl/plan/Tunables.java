@@ -48,8 +48,7 @@ public record Tunables(Map<String, Integer> values) {
             Matcher matcher = ASSIGNMENT.matcher(part);
             if (!matcher.matches() || values.put(matcher.group(1), Integer.parseInt(matcher.group(2))) != null) {
                 throw new IllegalArgumentException(
-                        "tunables: \"" + text
-                                + "\", must be NAME=NUMBER, separated by commas, each name once, such as KEY_TILE=8,DIM_TILE=4");
+                        "tunables: \"" + text + "\", must be NAME=NUMBER, separated by commas, each name once");
             }
         }
         return new Tunables(values);
@@ -78,6 +77,19 @@ public record Tunables(Map<String, Integer> values) {
             throw new IllegalArgumentException("tunables: " + this + ", must have " + name);
         }
         return value;
+    }
+
+    /**
+     * Refuses what lacks a macro or has another one.
+     *
+     * @param wanted the names of all macros
+     * @throws IllegalArgumentException if the names are not just these, in any order
+     */
+    public void checkNames(Set<String> wanted) {
+        if (!names().equals(wanted)) {
+            throw new IllegalArgumentException("tunables: " + this + ", must be all of "
+                    + wanted.stream().sorted().map(name -> name + "=…").collect(Collectors.joining(",")));
+        }
     }
 
     /**
