@@ -126,6 +126,7 @@ final class DeviceProjector implements Projector {
     }
 
     private DeviceProjection checked(Projection projection, int inputs, Tensor tensor) {
+        engine.checkOpen();
         DeviceProjection own = (DeviceProjection) projection;
         engine.checkOwner("projection", own.packed);
         if (own.packed.isClosed()) {

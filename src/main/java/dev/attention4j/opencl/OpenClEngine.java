@@ -18,9 +18,11 @@ import dev.attention4j.opencl.runtime.ClDevice;
 import dev.attention4j.opencl.runtime.ClEvent;
 import dev.attention4j.opencl.runtime.DeviceContext;
 import dev.attention4j.opencl.runtime.Quirks;
+import dev.attention4j.opencl.runtime.SignalHandlers;
 import dev.attention4j.opencl.tuning.TuningDatabase;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -63,6 +65,7 @@ public final class OpenClEngine implements ProjectingEngine {
                     info.id(),
                     device);
         }
+        SignalHandlers.warnOnce();
         try {
             TuningDatabase tuning = TuningDatabase.open(options.tuning(), device.name(), device.driverVersion());
             planner = new Planner(
@@ -92,6 +95,7 @@ public final class OpenClEngine implements ProjectingEngine {
 
     @Override
     public String explain(AttentionProblem problem) {
+        Objects.requireNonNull(problem, "problem");
         lock.lock();
         try {
             checkOpen();
@@ -335,8 +339,9 @@ public final class OpenClEngine implements ProjectingEngine {
         AttentionEngine owner = tensor.memory().engine();
         if (owner != null && owner != this) {
             throw new IllegalArgumentException(
-                    name + ": a tensor of the engine " + owner.info().id() + " ("
-                            + owner.info().name() + "), must be on the host or of this engine, " + info.id());
+                    name + ": on " + owner.info().id() + " (" + owner.info().name()
+                            + ") by another engine, must be on the host or of this engine of " + info.id()
+                            + "; the other engine's download brings it to the host");
         }
     }
 

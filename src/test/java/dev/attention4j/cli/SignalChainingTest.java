@@ -50,6 +50,18 @@ class SignalChainingTest {
                         "[opencl:0, a b, , \"$'] of the first JVM",
                         "java.lang.ArithmeticException: / by zero",
                         "libjsig is there");
+        assertThat(read(directory.resolve("err"))).doesNotContain("libjsig");
+    }
+
+    @Test
+    void aProgramWithoutItIsToldOnce() throws Exception {
+        Process process = start(Unchained.class);
+        process.getInputStream().readAllBytes();
+        assertThat(process.waitFor()).isZero();
+        assertThat(read(directory.resolve("err")).lines().filter(line -> line.contains("signal handlers")))
+                .singleElement()
+                .asString()
+                .endsWith("Start it with LD_PRELOAD=" + Path.of(System.getProperty("java.home"), "lib", "libjsig.so"));
     }
 
     @Test
@@ -82,6 +94,16 @@ class SignalChainingTest {
             return Files.readString(file);
         } catch (IOException e) {
             return e.toString();
+        }
+    }
+
+    /** Opens a device twice, as a program of the library's users does. */
+    static final class Unchained {
+        private Unchained() {}
+
+        public static void main(String[] args) {
+            AttentionEngine.open("opencl:0").close();
+            AttentionEngine.open("opencl:0").close();
         }
     }
 

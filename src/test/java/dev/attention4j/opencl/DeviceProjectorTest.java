@@ -168,16 +168,21 @@ class DeviceProjectorTest {
                 Tensor foreign = other.upload(input)) {
             assertThatIllegalArgumentException()
                     .isThrownBy(() -> projector.split(foreign, List.of(projection)))
-                    .withMessageContaining("input: a tensor of the engine");
+                    .withMessageContaining("input: on ");
             assertThatIllegalArgumentException()
                     .isThrownBy(() -> other.projector().split(input, List.of(projection)))
-                    .withMessageContaining("projection: a tensor of the engine");
+                    .withMessageContaining("projection: on ");
         }
         projection.close();
         assertThatIllegalStateException()
                 .isThrownBy(() -> projector.split(input, List.of(projection)))
                 .withMessageContaining("projection: is closed");
+        Projection open = projector.prepare(Tensor.random(2, 12, 3, 5), null);
         engine.close();
+        assertThatIllegalStateException()
+                .isThrownBy(() -> projector.split(input, List.of(open)))
+                .withMessageStartingWith("the engine " + info.id())
+                .withMessageEndingWith("is closed");
         assertThatIllegalStateException()
                 .isThrownBy(() -> projector.prepare(Tensor.random(2, 12, 3, 5), null))
                 .withMessageContaining("is closed");

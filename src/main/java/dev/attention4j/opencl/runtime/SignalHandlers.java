@@ -5,6 +5,9 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Whether the JVM's signal handlers stay in force beside an OpenCL compiler in the same process, on Linux.
@@ -23,6 +26,8 @@ public final class SignalHandlers {
     /** The variable by which a Linux process is given a library before all others. */
     public static final String PRELOAD = "LD_PRELOAD";
 
+    private static final Logger LOG = LoggerFactory.getLogger(SignalHandlers.class);
+    private static final AtomicBoolean WARNED = new AtomicBoolean();
     private static final String LIBRARY = "libjsig.so";
     private static final Path MAPS = Path.of("/proc/self/maps");
 
@@ -48,6 +53,17 @@ public final class SignalHandlers {
                     && new String(Files.readAllBytes(MAPS), StandardCharsets.ISO_8859_1).contains(LIBRARY);
         } catch (IOException e) {
             return false;
+        }
+    }
+
+    /** Says once in this process what may happen, and what helps: a program that divides by zero would not be told. */
+    public static void warnOnce() {
+        if (WARNED.compareAndSet(false, true) && Files.isReadable(MAPS) && areReplaced() && !areChained()) {
+            LOG.warn(
+                    "PoCL, one of the OpenCL drivers here, replaces this JVM's signal handlers: 7 / 0 may be 7 instead of an"
+                            + " ArithmeticException, and very rarely the JVM crashes. Start it with {}{}",
+                    PRELOAD + "=",
+                    preload().orElse("libjsig.so of a JDK without blanks in its path"));
         }
     }
 
