@@ -84,7 +84,10 @@ final class Contest<W extends Workload> {
                 for (Runner<W> runner : List.copyOf(runners.values())) {
                     turn(runner, measurements, runners);
                 }
-                memory.ifPresent(MemoryRead::turn);
+                memory.ifPresent(read -> {
+                    pause();
+                    read.turn();
+                });
                 progress.step();
             }
             double readGbPerS =
@@ -157,14 +160,20 @@ final class Contest<W extends Workload> {
 
     private void turn(
             Runner<W> runner, Map<Contender<W>, Measurement> measurements, Map<Contender<W>, Runner<W>> runners) {
+        pause();
+        try {
+            runner.turn();
+        } catch (RuntimeException | LinkageError | OutOfMemoryError e) {
+            drop(runner.entry, e, measurements, runners);
+        }
+    }
+
+    private static void pause() {
         try {
             Thread.sleep(PAUSE_MS);
-            runner.turn();
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw new IllegalStateException("interrupted", e);
-        } catch (RuntimeException | LinkageError | OutOfMemoryError e) {
-            drop(runner.entry, e, measurements, runners);
         }
     }
 
