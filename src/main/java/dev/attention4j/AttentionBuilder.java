@@ -64,13 +64,14 @@ public final class AttentionBuilder {
     /**
      * Bounds the scores to ±cap by {@code cap · tanh(score / cap)}, before bias and masks.
      *
-     * @param cap above 0
+     * @param cap at least {@link Float#MIN_NORMAL}
      * @return this
      * @throws IllegalArgumentException unless positive and finite
      */
     public AttentionBuilder softcap(double cap) {
         if (!(cap >= Float.MIN_NORMAL && cap <= Float.MAX_VALUE)) {
-            throw new IllegalArgumentException("softcap: " + cap + ", must be a finite float above 0");
+            throw new IllegalArgumentException(
+                    "softcap: " + cap + ", must be a finite float of at least " + Float.MIN_NORMAL);
         }
         this.softcap = cap;
         return this;
@@ -138,6 +139,7 @@ public final class AttentionBuilder {
      * @throws IllegalArgumentException if there is none, or one is beyond ±{@link AttentionProblem#MAX_LENGTH}
      */
     public AttentionBuilder alignOffsets(int... offsets) {
+        Objects.requireNonNull(offsets, "offsets");
         if (offsets.length == 0) {
             throw new IllegalArgumentException("offsets: none given, must be 1 or one per batch row");
         }
@@ -193,6 +195,7 @@ public final class AttentionBuilder {
      * @throws IllegalArgumentException if one is negative
      */
     public AttentionBuilder keyLengths(int... lengths) {
+        Objects.requireNonNull(lengths, "keyLengths");
         for (int length : lengths) {
             if (length < 0) {
                 throw new IllegalArgumentException("keyLengths: " + length + ", must be 0 or more");
@@ -214,6 +217,8 @@ public final class AttentionBuilder {
      * @throws IllegalArgumentException unless both rise from 0 and are of one length, 2 at least
      */
     public AttentionBuilder cumulativeLengths(int[] queries, int[] keys) {
+        Objects.requireNonNull(queries, "queries");
+        Objects.requireNonNull(keys, "keys");
         checkCumulative("queries", queries);
         checkCumulative("keys", keys);
         if (queries.length != keys.length) {
@@ -235,6 +240,7 @@ public final class AttentionBuilder {
      * @throws IllegalArgumentException if one is NaN or infinite
      */
     public AttentionBuilder alibiSlopes(float... slopes) {
+        Objects.requireNonNull(slopes, "alibiSlopes");
         for (float slope : slopes) {
             if (!Float.isFinite(slope)) {
                 throw new IllegalArgumentException("alibiSlopes: " + slope + ", must be finite");
@@ -254,6 +260,7 @@ public final class AttentionBuilder {
      * @throws IllegalArgumentException if one is NaN or +∞
      */
     public AttentionBuilder sinks(float... logits) {
+        Objects.requireNonNull(logits, "sinks");
         for (float logit : logits) {
             if (!(logit < Float.POSITIVE_INFINITY)) {
                 throw new IllegalArgumentException("sinks: " + logit + ", must be finite or -infinity");

@@ -24,8 +24,8 @@ public interface AttentionEngine extends AutoCloseable {
     /**
      * Opens the engine that a text names.
      *
-     * @param device {@code best}, {@code cpu}, {@code oracle}, an index of {@link Engines#list()} as the command line
-     *     prints it, or part of a device's name, upper or lower case
+     * @param device {@code best}, the id of an engine ({@code opencl:0}, {@code cpu}, {@code oracle}), its index in
+     *     {@link Engines#list()} as the command line prints it, or part of a device's name, upper or lower case
      * @return an open engine
      * @throws IllegalArgumentException if nothing, or more than one device, is named by it
      */

@@ -53,7 +53,8 @@ public record AttentionProblem(
         }
         if (queryHeads % keyValueHeads != 0) {
             throw new IllegalArgumentException("query: " + queryHeads + " heads, must be a multiple of the "
-                    + keyValueHeads + " heads of key and value");
+                    + keyValueHeads + " heads of key and value; tensors are read as [batch, heads, length, width],"
+                    + " permute(0, 2, 1, 3) reads [batch, length, heads, width] so");
         }
         Positions.check(attention, batch, queryHeads, queryLength, keyLength);
         long[] scores = {batch, queryHeads, queryLength, keyLength};
@@ -334,8 +335,21 @@ public record AttentionProblem(
             if (size != 1 && size != target[target.length - axis]) {
                 throw new IllegalArgumentException(name + ": shape " + Shapes.text(tensor.shape())
                         + ", must broadcast, right-aligned, to [batch, heads, queryLength, keyLength] = "
-                        + Shapes.text(target));
+                        + Shapes.text(target) + reshaped(tensor, target));
             }
         }
+    }
+
+    /** The advice for the two shapes that other libraries take. */
+    private static String reshaped(Tensor tensor, long... target) {
+        long[] shape = tensor.shape();
+        if (shape.length == 2 && shape[0] == target[0] && shape[1] == target[3]) {
+            return "; [batch, keyLength] broadcasts as reshape(" + shape[0] + ", 1, 1, " + shape[1] + ")";
+        }
+        if (shape.length == 3 && shape[0] == target[0] && shape[1] == target[2] && shape[2] == target[3]) {
+            return "; [batch, queryLength, keyLength] broadcasts as reshape(" + shape[0] + ", 1, " + shape[1] + ", "
+                    + shape[2] + ")";
+        }
+        return "";
     }
 }

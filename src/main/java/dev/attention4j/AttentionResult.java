@@ -80,7 +80,7 @@ public final class AttentionResult implements AutoCloseable {
     private static Tensor asked(Tensor tensor, String option) {
         if (tensor == null) {
             throw new IllegalStateException(
-                    option + " was not asked for; Attention.builder()." + option + "(true) asks for it");
+                    option + ": not asked for; Attention.builder()." + option + "(true) asks for it");
         }
         return tensor;
     }

@@ -65,7 +65,7 @@ public final class Engines {
         Objects.requireNonNull(options, "options");
         List<Found> found = find();
         EngineInfo info = resolve(device, infos(found));
-        if (device.equals(BEST) && !info.isOpenCl()) {
+        if (device.equalsIgnoreCase(BEST) && !info.isOpenCl()) {
             for (EngineProvider.Absence absence : absences()) {
                 LOG.warn("Computing on the {}: {} Fix: {}", info.id(), absence.cause(), absence.fix());
             }
@@ -80,7 +80,7 @@ public final class Engines {
 
     static EngineInfo resolve(String device, List<EngineInfo> engines) {
         Objects.requireNonNull(device, "device");
-        if (device.equals(BEST)) {
+        if (device.equalsIgnoreCase(BEST)) {
             return engines.stream().min(Comparator.comparing(EngineInfo::kind)).orElseThrow();
         }
         for (EngineInfo info : engines) {
@@ -106,7 +106,7 @@ public final class Engines {
         }
         throw new IllegalArgumentException("device: \"" + device + "\" names "
                 + (matches.isEmpty() ? "no engine" : matches.size() + " engines")
-                + ", must be an index, an id or a part of one name of\n" + table(engines));
+                + ", must be " + BEST + ", an index, an id or a part of one name of\n" + table(engines));
     }
 
     /** What there is, and why there is no more. */

@@ -90,6 +90,7 @@ public abstract class HostEngine implements AttentionEngine {
 
     @Override
     public final Tensor download(Tensor tensor) {
+        Objects.requireNonNull(tensor, "tensor");
         checkOpen();
         checkOnHost("tensor", tensor);
         if (tensor.isClosed()) {

@@ -28,10 +28,22 @@ final class HostMemory implements TensorMemory {
     }
 
     static HostMemory allocate(int byteSize) {
-        ByteBuffer raw = ByteBuffer.allocateDirect(Math.addExact(byteSize, ALIGNMENT));
+        ByteBuffer raw = direct(Math.addExact(byteSize, ALIGNMENT));
         int misaligned = raw.alignmentOffset(0, ALIGNMENT);
         int start = misaligned == 0 ? 0 : ALIGNMENT - misaligned;
         return new HostMemory(raw.slice(start, byteSize).order(ByteOrder.nativeOrder()));
+    }
+
+    private static ByteBuffer direct(int byteSize) {
+        try {
+            return ByteBuffer.allocateDirect(byteSize);
+        } catch (OutOfMemoryError e) {
+            OutOfMemoryError named = new OutOfMemoryError("a tensor of " + byteSize
+                    + " bytes does not fit this JVM's direct memory, which is as large as its heap unless"
+                    + " -XX:MaxDirectMemorySize says otherwise: " + e.getMessage());
+            named.initCause(e);
+            throw named;
+        }
     }
 
     @Override

@@ -39,7 +39,7 @@ public final class Tensor implements AutoCloseable {
      * @throws IllegalArgumentException if the number of elements is not the shape's
      */
     public static Tensor of(float[] elements, long... shape) {
-        return of(FloatBuffer.wrap(elements), shape);
+        return of(FloatBuffer.wrap(Objects.requireNonNull(elements, "elements")), shape);
     }
 
     /**
@@ -199,7 +199,7 @@ public final class Tensor implements AutoCloseable {
      * @throws IndexOutOfBoundsException if there is no such axis
      */
     public long size(int axis) {
-        return layout.shape[axis < 0 ? axis + rank() : axis];
+        return layout.size(axis);
     }
 
     /**

@@ -28,6 +28,16 @@ final class TensorLayout {
         return shape.length;
     }
 
+    /** As {@link Tensor#size}. */
+    long size(int axis) {
+        int fromFront = axis < 0 ? axis + shape.length : axis;
+        if (fromFront < 0 || fromFront >= shape.length) {
+            throw new IndexOutOfBoundsException("axis: " + axis + ", must be " + -shape.length + " to "
+                    + (shape.length - 1) + " for the shape " + Shapes.text(shape));
+        }
+        return shape[fromFront];
+    }
+
     long elementCount() {
         return Shapes.elementCount(shape);
     }

@@ -52,6 +52,13 @@ class BadInputTest {
             refused(engine, good, good, tensor(2, 2, 5, 8), plain, "value: heads 2, must be 4");
             refused(engine, good, tensor(2, 4, 5, 7), good, plain, "key: headDim 7, must be 8");
             refused(engine, good, tensor(2, 3, 5, 8), tensor(2, 3, 5, 8), plain, "query: 4 heads", "multiple of the 3");
+            refused(
+                    engine,
+                    good.permute(0, 2, 1, 3).contiguous(),
+                    tensor(2, 6, 4, 8),
+                    tensor(2, 6, 4, 8),
+                    plain,
+                    "read as [batch, heads, length, width], permute(0, 2, 1, 3) reads");
             refused(engine, tensor(2, 4, 5, 0), tensor(2, 4, 5, 0), good, plain, "head dim: 0, must be 1 or more");
             refused(engine, tensor(2, 0, 5, 8), good, good, plain, "query heads: 0, must be 1 or more");
             refused(engine, good, good.to(DType.FLOAT16), good, plain, "key: type FLOAT16, must be FLOAT32");
@@ -68,6 +75,12 @@ class BadInputTest {
             Attention mask =
                     Attention.builder().mask(Tensor.zeros(DType.BOOL, 5, 6)).build();
             refused(engine, good, good, good, mask, "mask: shape [5, 6]", "[2, 4, 5, 5]");
+            Attention padding =
+                    Attention.builder().mask(Tensor.zeros(DType.BOOL, 2, 5)).build();
+            refused(engine, good.slice(2, 0, 3), good, good, padding, "keyLength] broadcasts as reshape(2, 1, 1, 5)");
+            Attention square =
+                    Attention.builder().mask(Tensor.zeros(DType.BOOL, 2, 5, 5)).build();
+            refused(engine, good, good, good, square, "keyLength] broadcasts as reshape(2, 1, 5, 5)");
             Attention bias = Attention.builder().bias(tensor(3, 1, 1, 1)).build();
             refused(engine, good, good, good, bias, "bias: shape [3, 1, 1, 1]");
             Attention offsets = Attention.builder().causalOffsets(1, 2, 3).build();

@@ -8,7 +8,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
+import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 class TensorTest {
     private static Tensor counting(long... shape) {
@@ -165,6 +167,38 @@ class TensorTest {
     void anIndexOutOfRangeIsRefused() {
         assertThatThrownBy(() -> counting(2, 3).get(0, 3)).isInstanceOf(IndexOutOfBoundsException.class);
         assertThatThrownBy(() -> counting(2, 3).get(0)).isInstanceOf(IndexOutOfBoundsException.class);
+    }
+
+    @Test
+    void axesCountFromTheFrontOrFromBehind() {
+        Tensor tensor = counting(2, 3);
+        assertThat(tensor.size(1)).isEqualTo(3);
+        assertThat(tensor.size(-2)).isEqualTo(2);
+        assertThatThrownBy(() -> tensor.size(2))
+                .isInstanceOf(IndexOutOfBoundsException.class)
+                .hasMessage("axis: 2, must be -2 to 1 for the shape [2, 3]");
+        assertThatThrownBy(() -> tensor.size(-3))
+                .isInstanceOf(IndexOutOfBoundsException.class)
+                .hasMessageStartingWith("axis: -3, must be");
+    }
+
+    /** Prints what a tensor that is too large for this JVM says. */
+    static final class TooLarge {
+        private TooLarge() {}
+
+        public static void main(String[] arguments) {
+            try {
+                Tensor.zeros(DType.FLOAT32, 50_000_000);
+            } catch (OutOfMemoryError e) {
+                System.out.println(e.getMessage());
+            }
+        }
+    }
+
+    @Test
+    void memoryThatIsNotThereIsAskedForByTheOptionThatGivesIt(@TempDir Path directory) throws Exception {
+        assertThat(new ChildJvm(TooLarge.class).options("-Xmx64m").run(directory))
+                .contains("a tensor of 200000128 bytes", "-XX:MaxDirectMemorySize");
     }
 
     @Test

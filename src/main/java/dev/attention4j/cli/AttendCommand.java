@@ -39,6 +39,7 @@ import picocli.CommandLine.Spec;
         })
 final class AttendCommand implements Callable<Integer> {
     private static final int LABEL = 9;
+    private static final List<String> INPUTS = List.of("query", "key", "value", "mask", "bias");
     private static final long TIMING_NANOS = 1_000_000_000L;
     /** A first call that took longer is not repeated at all. */
     private static final long SLOW_NANOS = 10_000_000_000L;
@@ -64,7 +65,9 @@ final class AttendCommand implements Callable<Integer> {
             names = "--plan",
             paramLabel = "P",
             defaultValue = EngineOptions.AUTO,
-            description = "How the engine computes: one of its plans. Default: auto.")
+            description =
+                    "How the engine computes: rows, decode, tiles or staged on an OpenCL device, blocked on the cpu, loops on"
+                            + " the oracle. Default: auto.")
     private String plan;
 
     @Mixin
@@ -82,6 +85,15 @@ final class AttendCommand implements Callable<Integer> {
         EngineInfo info = device.choose();
         SafetensorsFile file = Safetensors.read(in);
         checkOutput();
+        for (String name : file.tensors().keySet()) {
+            // Left out without a word, a misspelt mask would be a wrong result.
+            if (!INPUTS.contains(name)) {
+                spec.commandLine()
+                        .getErr()
+                        .println("attention4j: the tensor \"" + name + "\" of " + in + " is not used; used are "
+                                + String.join(", ", INPUTS));
+            }
+        }
         Tensor query = file.tensor("query");
         Tensor key = file.tensor("key");
         Tensor value = file.tensor("value");
@@ -92,7 +104,7 @@ final class AttendCommand implements Callable<Integer> {
         AttentionProblem problem = AttentionProblem.of(query, key, value, attention);
 
         device.explainFallback(info, spec.commandLine().getErr());
-        for (String name : List.of("query", "key", "value", "mask", "bias")) {
+        for (String name : INPUTS) {
             file.find(name).ifPresent(tensor -> line(screen, name, describe(tensor)));
         }
         line(screen, "options", attention.toString());

@@ -130,8 +130,8 @@ final class ConformanceCommand implements Callable<Integer> {
             if (found.plans().isEmpty()) {
                 throw new IllegalArgumentException("--plan: \"" + plan + "\", must be auto, all or a plan of "
                         + String.join(
-                                " or ", engines.stream().map(EngineInfo::id).toList()) + " ('attend --help' and the"
-                        + " README name them)");
+                                " or ", engines.stream().map(EngineInfo::id).toList()) + " (rows, decode, tiles and"
+                        + " staged on OpenCL devices, blocked on the cpu, loops on the oracle)");
             }
             return found;
         }

@@ -27,7 +27,8 @@ import picocli.CommandLine.Spec;
             DoctorCommand.class,
             AttendCommand.class,
             ConformanceCommand.class,
-            TuneCommand.class
+            TuneCommand.class,
+            HelpCommand.class
         },
         versionProvider = Version.class,
         exitCodeListHeading = "%nExit codes:%n",
@@ -126,10 +127,21 @@ public final class Main implements Callable<Integer> {
 
     private static int misused(CommandLine.ParameterException e, String[] args) {
         CommandLine command = e.getCommandLine();
+        if (e instanceof CommandLine.UnmatchedArgumentException unmatched
+                && command.getParent() == null
+                && !unmatched.isUnknownOption()) {
+            return report(
+                    command, e, noCommand(command, unmatched.getUnmatched().get(0)));
+        }
         return report(
                 command,
                 e,
                 e.getMessage().strip() + " (" + command.getCommandSpec().qualifiedName() + " --help)");
+    }
+
+    static String noCommand(CommandLine all, String given) {
+        return "command: \"" + given + "\", must be one of "
+                + String.join(", ", all.getSubcommands().keySet());
     }
 
     private static int failed(Exception e, CommandLine command, ParseResult parsed) {

@@ -32,7 +32,7 @@ final class TuningTable {
         out.println(table.text(Text.TABLE_WIDTH));
         common.forEach((plan, tunables) -> {
             if (!tunables.values().isEmpty()) {
-                Text.wrap("All of " + plan + ": " + spaced(tunables), Text.TABLE_WIDTH)
+                Text.wrap("The same in all of " + plan + ": " + spaced(tunables), Text.TABLE_WIDTH)
                         .forEach(out::println);
             }
         });

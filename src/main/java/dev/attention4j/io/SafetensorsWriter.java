@@ -11,6 +11,7 @@ import java.nio.CharBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -35,6 +36,9 @@ final class SafetensorsWriter {
         Map<String, Tensor> ordered = inOrder(tensors);
         byte[] header = header(ordered, metadata);
         Path target = path.toAbsolutePath();
+        if (!Files.isDirectory(target.resolveSibling(""))) {
+            throw new FileSystemException(path.toString(), null, "must be in a directory that exists");
+        }
         Path part = target.resolveSibling("." + target.getFileName() + "." + UUID.randomUUID() + ".part");
         try {
             try (FileChannel channel =

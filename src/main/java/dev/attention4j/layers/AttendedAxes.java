@@ -30,8 +30,9 @@ final class AttendedAxes {
         for (int n = 0; n < asked.size(); n++) {
             int axis = asked.get(n) < 0 ? asked.get(n) + rank : asked.get(n);
             if (axis < 1 || axis > rank - 2) {
-                throw new IllegalArgumentException("attentionAxes: " + asked + ", each must be 1 to " + (rank - 2)
-                        + " (or " + (1 - rank) + " to -2) for inputs with " + rank
+                throw new IllegalArgumentException("attentionAxes: " + asked + ", each must be "
+                        + (rank == 3 ? "1 (or -2)" : "1 to " + (rank - 2) + " (or " + (1 - rank) + " to -2)")
+                        + " for inputs with " + rank
                         + " axes, the first of which is the batch and the last the features");
             }
             attended[n] = axis;

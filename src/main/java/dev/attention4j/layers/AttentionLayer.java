@@ -84,6 +84,7 @@ public abstract sealed class AttentionLayer implements AutoCloseable permits Mul
      * @throws dev.attention4j.DeviceException if the device fails
      */
     public final LayerResult call(AttentionInputs inputs) {
+        Objects.requireNonNull(inputs, "inputs");
         AttendedAxes axes = Checks.axes(inputs.query(), options);
         Checks.inputs(inputs, axes);
         Checks.band(inputs, axes, options);
@@ -207,6 +208,7 @@ public abstract sealed class AttentionLayer implements AutoCloseable permits Mul
      * @throws IllegalStateException if the layer is closed
      */
     public final void load(LayerWeights weights) {
+        Objects.requireNonNull(weights, "weights");
         Widths widths = weights.widths(options);
         Lock alone = lock.writeLock();
         alone.lock();

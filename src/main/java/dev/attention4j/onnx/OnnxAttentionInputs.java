@@ -74,6 +74,8 @@ public record OnnxAttentionInputs(
      * @return new inputs
      */
     public OnnxAttentionInputs withPast(Tensor keys, Tensor values) {
+        Objects.requireNonNull(keys, "keys");
+        Objects.requireNonNull(values, "values");
         return new OnnxAttentionInputs(
                 query, key, value, attnMask, Optional.of(keys), Optional.of(values), nonpadKvSeqlen);
     }

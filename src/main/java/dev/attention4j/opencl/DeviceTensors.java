@@ -100,6 +100,7 @@ final class DeviceTensors {
     }
 
     Tensor download(Tensor tensor) {
+        Objects.requireNonNull(tensor, "tensor");
         engine.checkOpen();
         engine.checkOwner("tensor", tensor);
         if (!tensor.isOnHost() && tensor.isContiguous() && tensor.offset() == 0 && tensor.elementCount() > 0) {

@@ -113,8 +113,9 @@ final class Footprint {
                 + buffers.stream()
                         .map(buffer -> buffer.name + " " + buffer.bytes)
                         .collect(Collectors.joining(", "))
-                + "), but of the " + pool.capacity() + " bytes of "
+                + "), but of the " + pool.capacity() + " bytes that this engine may take of "
                 + context.device().name() + " " + (pool.capacity() - pool.bytesInUse())
-                + " are free, at most " + largest(context) + " for one buffer";
+                + " are free, at most " + largest(context) + " for one buffer"
+                + pool.advice();
     }
 }

@@ -131,6 +131,17 @@ class AttendCommandTest {
     }
 
     @Test
+    void aTensorThatIsNotUsedIsNamed() throws IOException {
+        tensors.put("masks", Tensor.of(new boolean[9], 1, 1, 1, 9));
+        Safetensors.write(in, tensors, Map.of());
+
+        Cli cli = Cli.run("attend", in, "--device", "cpu");
+
+        assertThat(cli.exitCode()).isZero();
+        assertThat(cli.err()).contains("\"masks\"", "is not used; used are query, key, value, mask, bias");
+    }
+
+    @Test
     void halfPrecisionIsVerifiedAgainstPlainFloatStoredLikewise() throws IOException {
         tensors.replaceAll((name, tensor) -> tensor.to(DType.FLOAT16));
         Safetensors.write(in, tensors, Map.of());

@@ -40,6 +40,12 @@ class ErrorsTest {
     }
 
     @Test
+    void helpIsACommandToo() {
+        assertThat(Cli.run("help").out()).startsWith("Usage: attention4j ");
+        assertThat(Cli.run("help", "attend").out()).startsWith("Usage: attention4j attend");
+    }
+
+    @Test
     void versionIsPrinted() {
         Cli cli = Cli.run("--version");
 
@@ -52,7 +58,8 @@ class ErrorsTest {
             delimiter = '|',
             value = {
                 "devices --no-such-option | --no-such-option",
-                "no-such-command | no-such-command",
+                "help attnd | command: \"attnd\", must be one of",
+                "attnd | command: \"attnd\", must be one of demo, devices, doctor, attend, conformance, tune, help",
                 "attend | IN.safetensors",
                 "attend in --scale much | 'much' is not a double",
                 "attend in --softcap -1 | softcap: -1.0, must be",

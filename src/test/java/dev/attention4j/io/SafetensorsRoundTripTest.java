@@ -114,6 +114,14 @@ class SafetensorsRoundTripTest {
     }
 
     @Test
+    void aDirectoryThatIsNotThereIsNamed() {
+        Path file = folder.resolve("none").resolve("a.safetensors");
+        assertThatThrownBy(() -> Safetensors.write(file, Map.of(), Map.of()))
+                .isInstanceOf(IOException.class)
+                .hasMessage(file + ": must be in a directory that exists");
+    }
+
+    @Test
     void writingReplacesTheFileAndLeavesNoOther() throws IOException {
         Path path = folder.resolve("again.safetensors");
         Safetensors.write(path, Map.of("x", Tensor.zeros(DType.FLOAT32, 1000)), Map.of());

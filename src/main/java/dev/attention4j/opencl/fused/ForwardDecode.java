@@ -146,7 +146,8 @@ public final class ForwardDecode implements Plan {
 
     @Override
     public String describe(AttentionProblem problem, Tunables tunables) {
-        return rowTile(problem) + " rows at a time, keys in " + splits(problem, Long.MAX_VALUE) + " splits";
+        int splits = splits(problem, Long.MAX_VALUE);
+        return rowTile(problem) + " rows at a time, keys " + (splits == 1 ? "unsplit" : "in " + splits + " splits");
     }
 
     @Override

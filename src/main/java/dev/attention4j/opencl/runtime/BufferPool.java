@@ -45,8 +45,9 @@ public final class BufferPool implements AutoCloseable {
      */
     public ClBuffer acquire(long byteSize) {
         if (byteSize > largestAllocation()) {
-            throw new DeviceException("a buffer of " + byteSize + " bytes is needed, but "
-                    + context.device().name() + " allocates at most " + largestAllocation() + " bytes at once");
+            throw new DeviceException("a buffer of " + byteSize + " bytes is needed, but of "
+                    + context.device().name() + " this engine allocates at most " + largestAllocation()
+                    + " bytes at once");
         }
         long rounded = allocatedBytes(byteSize);
         Deque<ClBuffer> free = idle.get(rounded);
@@ -88,10 +89,22 @@ public final class BufferPool implements AutoCloseable {
 
     private DeviceException outOfMemory(long byteSize, ClException cause) {
         return new DeviceException(
-                "a buffer of " + byteSize + " bytes is needed, but of the " + capacity + " bytes of "
-                        + context.device().name() + " " + bytesInUse() + " are in use"
-                        + (cause == null ? "" : " and it gives no more: " + cause.getMessage()),
+                "a buffer of " + byteSize + " bytes is needed, but of the " + capacity
+                        + " bytes that this engine may take of "
+                        + context.device().name() + ", which has "
+                        + context.device().globalMemoryBytes() + ", " + bytesInUse() + " are in use"
+                        + (cause == null ? "" : " and it gives no more: " + cause.getMessage())
+                        + advice(),
                 cause);
+    }
+
+    /**
+     * What helps where memory is short.
+     *
+     * @return to be put behind a message; empty if nothing is in use
+     */
+    public String advice() {
+        return bytesInUse() == 0 ? "" : "; close results and uploaded tensors that are no longer needed";
     }
 
     private ClBuffer allocate(long byteSize) {

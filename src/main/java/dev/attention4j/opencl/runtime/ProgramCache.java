@@ -48,7 +48,10 @@ final class ProgramCache {
             }
             return new ProgramCache(UserDirectory.ensure(wanted));
         } catch (IOException e) {
-            LOG.warn("Built kernels are not kept between runs: {}", e.getMessage());
+            LOG.warn(
+                    "Built kernels are not kept between runs: {}{}",
+                    e.getMessage(),
+                    chosen == null ? "; -D" + UserDirectory.PROPERTY + "=DIR keeps them elsewhere" : "");
             return new ProgramCache(null);
         }
     }

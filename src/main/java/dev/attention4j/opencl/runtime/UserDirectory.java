@@ -1,7 +1,9 @@
 package dev.attention4j.opencl.runtime;
 
 import java.io.IOException;
+import java.nio.file.AccessDeniedException;
 import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
@@ -14,6 +16,9 @@ import java.util.Set;
 
 /** Directories that only this user can write: what is loaded or run from there cannot be planted by another. */
 final class UserDirectory {
+    /** Moves the cache directory. */
+    static final String PROPERTY = "attention4j.cache.dir";
+
     private static final Set<PosixFilePermission> OTHERS_WRITE =
             EnumSet.of(PosixFilePermission.GROUP_WRITE, PosixFilePermission.OTHERS_WRITE);
 
@@ -21,8 +26,8 @@ final class UserDirectory {
 
     /** Where this platform keeps a user's caches; {@code attention4j.cache.dir} overrides it. */
     static Path cache() {
-        String chosen = System.getProperty("attention4j.cache.dir");
-        if (chosen != null) {
+        String chosen = System.getProperty(PROPERTY);
+        if (chosen != null && !chosen.isBlank()) {
             return Path.of(chosen).toAbsolutePath();
         }
         String home = System.getProperty("user.home");
@@ -44,6 +49,18 @@ final class UserDirectory {
      * @throws IOException if it cannot be created, is a link, is another's, or others may write into it
      */
     static Path ensure(Path directory) throws IOException {
+        try {
+            return made(directory);
+        } catch (FileSystemException e) {
+            // Their messages are a path, and seldom a reason.
+            String reason = e instanceof AccessDeniedException
+                    ? "permission denied"
+                    : e.getReason() != null ? e.getReason() : e.getClass().getSimpleName();
+            throw new IOException(directory + " cannot be made or written (" + e.getFile() + ": " + reason + ")", e);
+        }
+    }
+
+    private static Path made(Path directory) throws IOException {
         boolean posix = isPosix(directory);
         if (!Files.isDirectory(directory, LinkOption.NOFOLLOW_LINKS)) {
             Path parent = directory.toAbsolutePath().getParent();

@@ -70,4 +70,13 @@ class UserFileTest {
     private void refused(String words) {
         assertThatThrownBy(() -> file().read()).isInstanceOf(IOException.class).hasMessageContaining(words);
     }
+
+    @Test
+    void aDirectoryThatCannotBeMadeIsNamedWithTheReason() throws IOException {
+        Path file = Files.writeString(root.resolve("a file"), "");
+        UserFile inFile = UserFile.at(file.resolve("sub").resolve("tuning.json"));
+        assertThatThrownBy(() -> inFile.write(CONTENT))
+                .isInstanceOf(IOException.class)
+                .hasMessageStartingWith(file.resolve("sub") + " cannot be made or written (" + file);
+    }
 }
