@@ -84,6 +84,9 @@ final class TuneCommand implements Callable<Integer> {
         }
         out.println("device  " + info.id() + ", " + info.name() + ", driver " + info.driver());
         UserTuning user = UserTuning.of(Tuning.DEFAULT);
+        if (!dryRun) {
+            user.prepare();
+        }
         boolean right = true;
         int kept = 0;
         for (TuningShape shape : list) {

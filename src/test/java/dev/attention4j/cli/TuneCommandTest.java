@@ -56,6 +56,18 @@ class TuneCommandTest {
         }
     }
 
+    @Test
+    void whatCannotBeKeptIsNotTimed() throws IOException {
+        Path inTheWay = Files.writeString(root.resolve("file"), "");
+        System.setProperty(DIRECTORY, inTheWay.resolve("cache").toString());
+
+        Cli cli = Cli.run("tune", "--device", device.id(), "--plan", "rows", "--shapes", SHAPE);
+
+        assertThat(cli.exitCode()).isEqualTo(2);
+        assertThat(cli.err()).startsWith("attention4j: " + inTheWay.resolve("cache") + " cannot be made or written");
+        assertThat(cli.out()).doesNotContain(SHAPE);
+    }
+
     /** Which tiling is faster is for the machine to say; what is printed, kept and used must be the same. */
     @Test
     void whatIsFasterIsPrintedKeptAndUsed() throws IOException {

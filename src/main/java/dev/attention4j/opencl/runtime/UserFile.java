@@ -70,13 +70,22 @@ public final class UserFile {
     }
 
     /**
+     * Makes its directory, so that what cannot be kept is known before it is worked for.
+     *
+     * @throws IOException if it cannot be made or written, or is not this user's alone
+     */
+    public void prepare() throws IOException {
+        UserDirectory.ensure(path.getParent());
+    }
+
+    /**
      * Replaces it; whoever reads meanwhile, or stops this program, finds the old content or the new.
      *
      * @param content all of it
      * @throws IOException if it cannot be written there
      */
     public void write(byte[] content) throws IOException {
-        UserDirectory.ensure(path.getParent());
+        prepare();
         UserDirectory.replace(path, content);
     }
 

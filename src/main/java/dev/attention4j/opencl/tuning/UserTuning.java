@@ -44,6 +44,15 @@ public final class UserTuning {
     }
 
     /**
+     * Makes sure that entries can be kept.
+     *
+     * @throws IOException if the directory cannot be made or written, or is not this user's alone
+     */
+    public void prepare() throws IOException {
+        file.prepare();
+    }
+
+    /**
      * Reads them.
      *
      * @return none, with a warning that names the file, if it is damaged or others can write it
