@@ -11,7 +11,7 @@
 // Where forward_rows has a row in each lane, here the lanes run along headDim, valueDim, or the keys of a block, so that a
 // single row fills them:
 //   scores: SCORE_ROWS rows x STREAMS keys of vectors along headDim, summed across at the end of each
-//   softmax: lanes are keys; m' = max(m, max S), P = 2^(S - m'), l = l * 2^(m - m') + sum P
+//   softmax: lanes are keys; m' = max(m, max S), P = e^(S - m'), l = l * e^(m - m') + sum P
 //   output: a vector along valueDim of ROW_TILE rows is in registers while STREAMS values are added
 // One query row's work per key is two loads and two multiply-adds for each vector of headDim and valueDim, and a sum
 // across: several times faster than memory delivers keys. merge_splits puts the splits together.
@@ -25,7 +25,7 @@
 // Row r of a unit is query r % queries of head firstHead + r / queries. A block of keys stays in a
 // core's own cache while ROW_TILE rows after ROW_TILE rows use it.
 
-#include "common/exp2.clh"
+#include "common/exp.clh"
 #include "common/key_range.clh"
 #include "common/log_sum_exp.clh"
 #include "common/multiply_add.clh"
@@ -142,7 +142,7 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_decode(
             outputRows[row * valueDim + d] = 0.0f;
         }
         // A sink is a first key with a value of 0: the first split's.
-        const float sink = (features & HAS_SINKS) && split == 0 ? LOG2E * sinks[head] : -INFINITY;
+        const float sink = (features & HAS_SINKS) && split == 0 ? sinks[head] : -INFINITY;
         maxima[row] = sink;
         sums[row] = sink == -INFINITY ? 0.0f : 1.0f;
         const KeyRange range = key_range(keyRanges, (features & HAS_KEY_RANGES) != 0, batch, queryRow, queries, offset,
@@ -199,16 +199,16 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_decode(
                         const int4 at = keys_of_step(n, run, keysHere);
                         float4 score = vload4(n, rowScores);
                         if (features & HAS_SOFTCAP) {
-                            score = softcap * LOG2E * tanh(score / softcap);
+                            score = softcap * tanh(score / softcap);
                         }
                         if (features & HAS_ALIBI) {
                             const float4 distance = fabs(convert_float4(range.position - firstKey - at));
-                            score = MULTIPLY_ADD(slope * distance, (float4)(LOG2E), score);
+                            score = MULTIPLY_ADD((float4)(slope), distance, score);
                         }
                         if (features & HAS_BIAS) {
                             const float4 add = (float4)(addends[at.x * biasKeyStride], addends[at.y * biasKeyStride],
                                                         addends[at.z * biasKeyStride], addends[at.w * biasKeyStride]);
-                            score = select(MULTIPLY_ADD(add, (float4)(LOG2E), score), add, add == -INFINITY);
+                            score = select(score + add, add, add == -INFINITY);
                         }
                         if (features & HAS_MASK) {
                             const int4 seen = (int4)(attend[at.x * maskKeyStride], attend[at.y * maskKeyStride],
@@ -233,11 +233,11 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_decode(
                 const float newMax = fmax(maxima[row], MAX_LANES(blockMaxima));
                 // A row that has seen no key yet: -infinity - 0 instead of NaN.
                 const float shift = newMax == -INFINITY ? 0.0f : newMax;
-                rescale[r] = exp2(maxima[row] - shift);
+                rescale[r] = exp(maxima[row] - shift);
                 maxima[row] = newMax;
                 VECTOR blockSums = (VECTOR)(0.0f);
                 for (int k = 0; k < keysHere; k += VECTOR_WIDTH) {
-                    const VECTOR weight = exp2_softmax(LOAD_VECTOR(rowScores + k) - shift);
+                    const VECTOR weight = exp_softmax(LOAD_VECTOR(rowScores + k) - shift);
                     STORE_VECTOR(weight, rowScores + k);
                     blockSums += weight;
                 }
@@ -271,7 +271,8 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_decode(
                 for (int r = 0; r < ROW_TILE; r++) {
                     vstore4(vload4(k, weights[r]), 0, weight[r]);
                 }
-                if (masked) {
+                // What lies behind the last key is that one again, with weight 0: 0 * infinity would be NaN.
+                if (masked || k == run) {
                     OUTPUT_TILE(true)
                 } else {
                     OUTPUT_TILE(false)

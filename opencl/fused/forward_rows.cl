@@ -9,10 +9,9 @@
 // For each block of KEY_BLOCK keys (Milakov and Gimelshein, "Online normalizer calculation for softmax", 2018):
 //   S[key][row] = K Q^T   in register tiles of KEY_TILE keys x ROW_VECTORS
 //   softcap, bias and masks on S, where the operation has them and, for key ranges, where the block meets the end of one
-//   m' = max(m, max S), P = 2^(S - m'), l = l * 2^(m - m') + sum P
-//   O[dim][row] = O * 2^(m - m') + V^T P   in register tiles of DIM_TILE dims x ROW_VECTORS
-// and at the end O / l. Scores are in units of log2(e), so that exp is exp2. Keys outside of every row's key range are not
-// visited; wholly masked rows keep m = -infinity and l = 0 and give 0.
+//   m' = max(m, max S), P = e^(S - m'), l = l * e^(m - m') + sum P
+//   O[dim][row] = O * e^(m - m') + V^T P   in register tiles of DIM_TILE dims x ROW_VECTORS
+// and at the end O / l. Keys outside of every row's key range are not visited; wholly masked rows keep m = -infinity and l = 0 and give 0.
 //
 // Registers for float16 vectors and 3 x 8 tiles: 24 sums, 3 rows, 1 element of 32. Memory of a work-group, in floats:
 // (headDim + valueDim + KEY_BLOCK + 11) * ROWS, and with 16-bit keys KEY_BLOCK * max(headDim, valueDim) more; the host gives
@@ -23,7 +22,7 @@
 // A masked weight is 0, and 0 * NaN would be NaN: a block that masks anything looks for values that are not finite first,
 // and if it has any takes the slow way, which leaves out what has weight 0.
 
-#include "common/exp2.clh"
+#include "common/exp.clh"
 #include "common/key_range.clh"
 #include "common/log_sum_exp.clh"
 #include "common/multiply_add.clh"
@@ -180,7 +179,7 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_rows(
             biasAt[lane] = biasOffset + batch * biasBatchStride + head * biasHeadStride + queryRow * biasQueryStride;
         }
         // A sink is a first key with a value of 0.
-        rowSink[lane] = features & HAS_SINKS ? LOG2E * sinks[head] : -INFINITY;
+        rowSink[lane] = features & HAS_SINKS ? sinks[head] : -INFINITY;
         blockBegin = min(blockBegin, rowBegin[lane]);
         blockEnd = max(blockEnd, rowEnd[lane]);
         cleanBegin = max(cleanBegin, rowBegin[lane]);
@@ -237,20 +236,20 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_rows(
 
         if (features & HAS_SOFTCAP) {
             for (int n = 0; n < keysHere * ROW_VECTORS; n++) {
-                scores[n] = softcap * LOG2E * tanh(scores[n] / softcap);
+                scores[n] = softcap * tanh(scores[n] / softcap);
             }
         }
         if (features & HAS_ALIBI) {
             for (int k = 0; k < keysHere; k++) {
                 for (int r = 0; r < ROW_VECTORS; r++) {
                     const VECTOR distance = fabs(LOAD_VECTOR(rowPosition + r * VECTOR_WIDTH) - (float)(firstKey + k));
-                    const VECTOR addend = LOAD_VECTOR(rowSlope + r * VECTOR_WIDTH) * distance;
-                    scores[k * ROW_VECTORS + r] = MULTIPLY_ADD(addend, (VECTOR)(LOG2E), scores[k * ROW_VECTORS + r]);
+                    const VECTOR slope = LOAD_VECTOR(rowSlope + r * VECTOR_WIDTH);
+                    scores[k * ROW_VECTORS + r] = MULTIPLY_ADD(slope, distance, scores[k * ROW_VECTORS + r]);
                 }
             }
         }
         if (features & HAS_BIAS) {
-            apply_bias(bias + firstKey * biasKeyStride, biasAt, biasKeyStride, keysHere, LOG2E, (__local float *)scores);
+            apply_bias(bias + firstKey * biasKeyStride, biasAt, biasKeyStride, keysHere, (__local float *)scores);
         }
         if (attends == ATTENDS_SOME) {
             apply_mask(mask + firstKey * maskKeyStride, maskAt, maskAlike, maskKeyStride, keysHere,
@@ -290,11 +289,11 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_rows(
             newMax = LARGER(scores[(keysHere - 1) * ROW_VECTORS + r], newMax);
             // A row that has seen no key yet: -infinity - 0 instead of NaN.
             shift[r] = select(newMax, (VECTOR)(0.0f), newMax == -INFINITY);
-            rescale[r] = exp2_softmax(maxima[r] - shift[r]);
+            rescale[r] = exp_softmax(maxima[r] - shift[r]);
             maxima[r] = newMax;
             VECTOR blockSum = (VECTOR)(0.0f);
             for (int k = 0; k < keysHere; k++) {
-                const VECTOR weight = exp2_softmax(scores[k * ROW_VECTORS + r] - shift[r]);
+                const VECTOR weight = exp_softmax(scores[k * ROW_VECTORS + r] - shift[r]);
                 scores[k * ROW_VECTORS + r] = weight;
                 blockSum += weight;
             }

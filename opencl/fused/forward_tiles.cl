@@ -10,7 +10,7 @@
 //
 //   S = Q K^T     from slices of DIM_SLICE dims of both, transposed on their way into local memory
 //   softcap, ALiBi, bias and masks on S, where the operation has them and, for key ranges, where the tile meets the end of one
-//   m' = max(m, max S), P = 2^(S - m'), l = l * 2^(m - m') + sum P, O = O * 2^(m - m') unless no m moved
+//   m' = max(m, max S), P = e^(S - m'), l = l * e^(m - m') + sum P, O = O * e^(m - m') unless no m moved
 //   O += P V      from slices of KEY_SLICE keys of both
 //
 // and at the end O / l (Dao, "FlashAttention-2", 2023). S, P and O stay in registers; P goes through local memory a slice at
@@ -24,7 +24,7 @@
 //    1024 16-byte loads from local memory: 4 floats serve 16 multiply-adds, twice what 32 floats per clock ask for
 //     128 4-byte and 34 16-byte stores to local memory
 //      48 16-byte loads from global memory: 6 bytes per clock and multiprocessor at the peak, from the second-level cache
-//      64 exp2, and 5 x 64 operations for scale, maximum, shift, sum and rescale
+//      64 exp2, and 6 x 64 operations for scale, maximum, shift, log2(e), sum and rescale
 //      26 barriers
 //
 // So 16384 of about 18300 instructions are multiply-adds: 90% of the peak if nothing waits. 64 scores, 64 outputs, 8 sums,
@@ -102,7 +102,7 @@ __kernel __attribute__((reqd_work_group_size(GROUP_ITEMS, 1, 1))) void forward_t
         queryRows[row] = head * queryHeadStride + queryRow * queryRowStride;
         // A sink is a first key with a value of 0.
         ((__local float *)rowMaximum)[row] =
-            (features & HAS_SINKS) != 0 && split == 0 ? LOG2E * sinks[head] : -INFINITY;
+            (features & HAS_SINKS) != 0 && split == 0 ? sinks[head] : -INFINITY;
 #ifdef OPTIONS
         if (features & HAS_ALIBI) {
             ((__local float *)rowPosition)[row] = range.position;

@@ -1,8 +1,8 @@
 // Merge splits: puts together what several work-groups computed of a row's output, each over its own part of the keys.
 //
 //   partialOutput    [splits, rows, valueDim]   row-major float, normalised: each split's own weights sum to 1
-//   partialSums      [splits, rows]             float2: the maximum m of a split's scores, in units of log2(e), and the sum
-//                                               of 2^(score - m); a sum of 0 where the split had no key for the row
+//   partialSums      [splits, rows]             float2: the maximum m of a split's scores, and the sum
+//                                               of e^(score - m); a sum of 0 where the split had no key for the row
 //   output           [rows, valueDim]           row-major, stored as STORAGE says
 //   logSumExp        [rows]                     natural logarithm; written if hasLogSumExp is not 0
 //
@@ -49,7 +49,7 @@ __kernel __attribute__((reqd_work_group_size(GROUP_ITEMS, 1, 1))) void merge_spl
     float tail[VECTOR_WIDTH];
     for (int split = 0; split < splits; split++) {
         const float2 maximumAndSum = partialSums[split * rows + row];
-        const float share = maximumAndSum.y * exp2(maximumAndSum.x - shift);
+        const float share = maximumAndSum.y * exp(maximumAndSum.x - shift);
         if (share == 0.0f) {
             continue;
         }

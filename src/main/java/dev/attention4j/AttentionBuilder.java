@@ -8,6 +8,9 @@ import java.util.Objects;
  * called.
  */
 public final class AttentionBuilder {
+    /** The largest softcap: of a larger one, a score of 10⁻⁸ would be a fraction that devices take for 0. */
+    public static final double MAX_SOFTCAP = 1e30;
+
     Double scale;
     Double softcap;
     boolean causal;
@@ -64,14 +67,14 @@ public final class AttentionBuilder {
     /**
      * Bounds the scores to ±cap by {@code cap · tanh(score / cap)}, before bias and masks.
      *
-     * @param cap at least {@link Float#MIN_NORMAL}
+     * @param cap {@link Float#MIN_NORMAL} to {@link #MAX_SOFTCAP}
      * @return this
-     * @throws IllegalArgumentException unless positive and finite
+     * @throws IllegalArgumentException beyond that, or NaN
      */
     public AttentionBuilder softcap(double cap) {
-        if (!(cap >= Float.MIN_NORMAL && cap <= Float.MAX_VALUE)) {
+        if (!(cap >= Float.MIN_NORMAL && cap <= MAX_SOFTCAP)) {
             throw new IllegalArgumentException(
-                    "softcap: " + cap + ", must be a finite float of at least " + Float.MIN_NORMAL);
+                    "softcap: " + cap + ", must be " + Float.MIN_NORMAL + " to " + MAX_SOFTCAP);
         }
         this.softcap = cap;
         return this;
@@ -171,7 +174,8 @@ public final class AttentionBuilder {
     }
 
     /**
-     * Sets what is added to the scores after scale and softcap; −∞ masks.
+     * Sets what is added to the scores after scale and softcap; −∞ masks. It is computed with as float32, so that a
+     * float64 below its range masks too.
      *
      * @param bias a float type, broadcast right-aligned against [batch, heads, queryLength, keyLength]; null for none
      * @return this

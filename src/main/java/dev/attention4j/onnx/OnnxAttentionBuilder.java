@@ -1,5 +1,6 @@
 package dev.attention4j.onnx;
 
+import dev.attention4j.AttentionBuilder;
 import dev.attention4j.DType;
 import java.util.Objects;
 
@@ -106,11 +107,12 @@ public final class OnnxAttentionBuilder {
      *
      * @param cap 0 for none, the default
      * @return this
-     * @throws IllegalArgumentException if negative, NaN or infinite
+     * @throws IllegalArgumentException unless 0 or as {@link AttentionBuilder#softcap} takes it
      */
     public OnnxAttentionBuilder softcap(double cap) {
-        if (!(cap == 0 || (cap >= Float.MIN_NORMAL && cap <= Float.MAX_VALUE))) {
-            throw new IllegalArgumentException("softcap: " + cap + ", must be a finite float, 0 (none) or more");
+        if (!(cap == 0 || (cap >= Float.MIN_NORMAL && cap <= AttentionBuilder.MAX_SOFTCAP))) {
+            throw new IllegalArgumentException("softcap: " + cap + ", must be 0 (none) or " + Float.MIN_NORMAL + " to "
+                    + AttentionBuilder.MAX_SOFTCAP);
         }
         this.softcap = cap;
         return this;

@@ -61,7 +61,7 @@ class AttentionCaseTest {
                 "{\"scale\": \"2\"}                     | attribute \"scale\" is \"2\", must be a number",
                 "{\"scale\": null}                      | attribute \"scale\" is \"null\", must be a number",
                 "{\"scale\": 1e999}                     | scale: Infinity, must be a finite float",
-                "{\"softcap\": 0}                       | softcap: 0.0, must be a finite float of at least 1.17549435E-38",
+                "{\"softcap\": 0}                       | softcap: 0.0, must be 1.17549435E-38 to 1.0E30",
                 "{\"causal\": 1}                        | attribute \"causal\" is \"1\", must be \"TOP_LEFT\"",
                 "{\"causal\": null}                     | attribute \"causal\" is \"null\", must be \"TOP_LEFT\"",
                 "{\"causal\": \"top_left\"}             | must be one of [TOP_LEFT, BOTTOM_RIGHT]",

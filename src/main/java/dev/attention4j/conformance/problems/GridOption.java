@@ -67,7 +67,7 @@ public enum GridOption {
     LOGIT_SOFTCAP {
         @Override
         void set(GridCase grid, AttentionBuilder attention, Random random) {
-            attention.softcap(10).scale(5 / Math.sqrt(grid.headDim()));
+            attention.softcap(10).scale(3 / Math.sqrt(grid.headDim()));
         }
     },
     /** PyTorch's {@code scale}. */

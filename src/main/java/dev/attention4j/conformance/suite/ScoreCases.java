@@ -9,8 +9,11 @@ import dev.attention4j.AlibiSlopes;
 import dev.attention4j.Alignment;
 import dev.attention4j.Attention;
 import dev.attention4j.AttentionBuilder;
+import dev.attention4j.AttentionProblem;
 import dev.attention4j.DType;
 import dev.attention4j.Tensor;
+import dev.attention4j.conformance.problems.Inputs;
+import java.nio.FloatBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -37,6 +40,7 @@ final class ScoreCases {
         add(cases, "softcap/before-causal", Attention.builder().softcap(0.5).causal(Alignment.TOP_LEFT));
         add(cases, "softcap/before-mask", Attention.builder().softcap(0.5).mask(mask(1, BATCH, 1, QUERIES, KEYS)));
         add(cases, "softcap/before-bias", Attention.builder().softcap(2).bias(bias(2, true, HEADS, QUERIES, KEYS)));
+        add(cases, "softcap/largest", Attention.builder().softcap(AttentionBuilder.MAX_SOFTCAP));
         add(cases, "bias/keys", Attention.builder().bias(bias(3, false, KEYS)));
         add(cases, "bias/queries-keys", Attention.builder().bias(bias(4, false, QUERIES, KEYS)));
         add(cases, "bias/heads", Attention.builder().bias(bias(5, false, HEADS, 1, KEYS)));
@@ -51,6 +55,11 @@ final class ScoreCases {
                 cases,
                 "bias/permuted",
                 Attention.builder().bias(bias(10, false, KEYS, QUERIES).permute(1, 0)));
+        // A common stand-in for −∞, which it is not: where all keys have it, all are attended to.
+        add(cases, "bias/lowest-float", Attention.builder().bias(lowest(DType.FLOAT32)));
+        add(cases, "bias/lowest-bfloat16", Attention.builder().bias(lowest(DType.BFLOAT16)));
+        add(cases, "sinks/lowest-float", Attention.builder().sinks(filledWith(-Float.MAX_VALUE)));
+        cases.add(infiniteValue());
         add(cases, "mask/keys", Attention.builder().mask(mask(11, KEYS)));
         add(cases, "mask/queries-keys", Attention.builder().mask(mask(12, QUERIES, KEYS)));
         add(cases, "mask/heads", Attention.builder().mask(mask(13, HEADS, 1, KEYS)));
@@ -127,6 +136,30 @@ final class ScoreCases {
             mask[query * KEYS + (7 * query + 3) % KEYS] = true;
         }
         return Tensor.of(mask, QUERIES, KEYS);
+    }
+
+    /** 0 or the lowest finite number, which every third query has for all keys. */
+    private static Tensor lowest(DType dtype) {
+        Random random = new Random(21);
+        Tensor bias = Tensor.zeros(DType.FLOAT32, QUERIES, KEYS);
+        float lowest = dtype == DType.BFLOAT16 ? -0x1.FEp127f : -Float.MAX_VALUE;
+        for (int n = 0; n < QUERIES * KEYS; n++) {
+            bias.floats().put(n, n / KEYS % 3 == 0 || random.nextBoolean() ? lowest : 0);
+        }
+        return bias.to(dtype);
+    }
+
+    /** In the last of as many keys as no vector or tile divides, seen by a single query. */
+    private static SuiteCase infiniteValue() {
+        AttentionProblem problem = Shape.SMALL.withLengths(1, KEYS).problem(Attention.DEFAULT);
+        return ProblemCases.of("values/infinite-last", problem, () -> {
+            Inputs inputs = Inputs.of(problem);
+            FloatBuffer values = inputs.value().floats();
+            for (int n = 0; n < problem.valueDim(); n++) {
+                values.put((KEYS - 1) * problem.valueDim() + n, Float.POSITIVE_INFINITY);
+            }
+            return inputs;
+        });
     }
 
     /** Drawn from a seed; with −∞ in every fifth place if asked. */

@@ -11,9 +11,6 @@ import java.util.Optional;
 
 /** What all fused forward kernels have in common: the parameters of {@code opencl/fused/forward_call.clh}. */
 final class ForwardCall {
-    /** Log2(e): the kernels' scores are exponents of 2. */
-    private static final double LOG2E = 1.4426950408889634;
-
     // The bits of features, as forward_call.clh has them.
     private static final int HAS_SOFTCAP = 1;
     private static final int HAS_MASK = 2;
@@ -48,7 +45,6 @@ final class ForwardCall {
         call.query().asRows(arguments);
         call.key().asRows(arguments);
         call.value().asRows(arguments);
-        boolean softcap = attention.softcap().isPresent();
         arguments
                 .buffer(call.output())
                 .buffer(call.logSumExp() == null ? unused : call.logSumExp())
@@ -60,7 +56,7 @@ final class ForwardCall {
                 .integer(problem.keyLength())
                 .integer(problem.headDim())
                 .integer(problem.valueDim())
-                .real((float) (softcap ? problem.scale() : problem.scale() * LOG2E))
+                .real((float) problem.scale())
                 .real((float) attention.softcap().orElse(0));
         KeyRanges.set(arguments, call, unused);
         KeyRanges.setAlibi(arguments, call, unused);

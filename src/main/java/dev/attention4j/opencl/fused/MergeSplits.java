@@ -30,8 +30,8 @@ final class MergeSplits {
      * What the splits compute and leave for the merge.
      *
      * @param output [splits, rows, valueDim] floats, normalised within each split
-     * @param sums [splits, rows] pairs of floats: the maximum of the scores in units of log2(e), and the sum of
-     *     2^(score − maximum); a sum of 0 where a split had no key for the row, whose output is then not looked at
+     * @param sums [splits, rows] pairs of floats: the maximum of the scores, and the sum of e^(score −
+     *     maximum); a sum of 0 where a split had no key for the row, whose output is then not looked at
      * @param splits parts that the keys were split into, in whose order they are added up
      * @param rows batch · queryHeads · queryLength
      * @param valueDim width of a row of output

@@ -126,8 +126,7 @@ final class PlanEngine extends HostEngine {
     }
 
     @Override
-    public void close() {
+    protected void release() {
         context.close();
-        super.close();
     }
 }
