@@ -112,7 +112,7 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void project_rows(PROJEC
     }
 
     int depth;
-    for (int firstInput = 0; firstInput == 0 || firstInput < inputs; firstInput += depth) {
+    for (int firstInput = 0; firstInput == 0 || firstInput < inputs; firstInput += DEPTH) {
         depth = min(DEPTH, inputs - firstInput);
         for (int row = 0; row < rowsHere && depth > 0; row++) {
             const long at = position_at(firstRow + row, inputHeads, length, inputWidth);

@@ -187,4 +187,21 @@ class DeviceProjectorTest {
                 .isThrownBy(() -> projector.prepare(Tensor.random(2, 12, 3, 5), null))
                 .withMessageContaining("is closed");
     }
+
+    @ParameterizedTest
+    @MethodSource("devices")
+    void ofNoInputsIsTheBias(EngineInfo info) {
+        try (OpenClEngine engine = open(info)) {
+            Tensor bias = Tensor.random(3, 1, 8);
+            Projector projector = engine.projector();
+            try (Projection projection = projector.prepare(Tensor.zeros(DType.FLOAT32, 0, 1, 8), bias)) {
+                Tensor result = projector
+                        .split(Tensor.zeros(DType.FLOAT32, 1, 2, 0), List.of(projection))
+                        .get(0);
+                float[] once = bias.toFloatArray();
+                assertThat(result.slice(2, 0, 1).toFloatArray()).containsExactly(once);
+                assertThat(result.slice(2, 1, 2).toFloatArray()).containsExactly(once);
+            }
+        }
+    }
 }
