@@ -1,5 +1,6 @@
 package dev.attention4j.opencl;
 
+import dev.attention4j.Attention;
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.DType;
 import dev.attention4j.EngineOptions;
@@ -49,8 +50,10 @@ final class Planner {
             int valueDim,
             DType dtype,
             boolean causal,
+            boolean masked,
             boolean wantsWeights) {
         static Question of(AttentionProblem problem) {
+            Attention attention = problem.attention();
             return new Question(
                     problem.batch(),
                     problem.queryHeads(),
@@ -60,8 +63,9 @@ final class Planner {
                     problem.headDim(),
                     problem.valueDim(),
                     problem.dtype(),
-                    problem.attention().isCausal(),
-                    problem.attention().wantsWeights());
+                    attention.isCausal(),
+                    attention.mask().isPresent() || attention.bias().isPresent(),
+                    attention.wantsWeights());
         }
 
         /** The record's own would be made at run time, which takes a hundredth of a second of a first call. */

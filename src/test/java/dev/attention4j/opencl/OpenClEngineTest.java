@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 import dev.attention4j.Alignment;
 import dev.attention4j.Attention;
 import dev.attention4j.AttentionEngine;
+import dev.attention4j.AttentionProblem;
 import dev.attention4j.AttentionResult;
 import dev.attention4j.DType;
 import dev.attention4j.EngineInfo;
@@ -223,6 +224,24 @@ class OpenClEngineTest {
                     .extracting(ClEvent::command)
                     .containsExactly("scores", "scale_mask", "softmax", "weighted_sum");
             events.forEach(ClEvent::close);
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("devices")
+    void whichPlanACallGetsDoesNotDependOnTheCallsBefore(EngineInfo info) {
+        Tensor query = Tensor.random(1, 1, 1, 12, 8);
+        Tensor key = Tensor.random(2, 1, 1, 600, 8);
+        Attention masked =
+                Attention.builder().mask(Tensor.zeros(DType.BOOL, 1, 600)).build();
+        AttentionProblem plainProblem = AttentionProblem.of(query, key, key, Attention.DEFAULT);
+        AttentionProblem maskedProblem = AttentionProblem.of(query, key, key, masked);
+        try (AttentionEngine one = TestEngines.open(info);
+                AttentionEngine other = TestEngines.open(info)) {
+            String first = one.explain(maskedProblem);
+            String plain = other.explain(plainProblem);
+            assertThat(other.explain(maskedProblem)).isEqualTo(first);
+            assertThat(one.explain(plainProblem)).isEqualTo(plain);
         }
     }
 }

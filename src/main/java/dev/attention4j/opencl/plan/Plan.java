@@ -6,7 +6,7 @@ import java.util.Optional;
 
 /**
  * A way to compute attention with kernels. What it says of a problem depends on its shapes, storage, whether it is
- * causal and whether weights are wanted, and on nothing else: the planner asks once.
+ * causal, whether it has a mask or a bias and whether weights are wanted, and on nothing else: the planner asks once.
  */
 public interface Plan {
     /**
