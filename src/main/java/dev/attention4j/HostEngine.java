@@ -3,11 +3,16 @@ package dev.attention4j;
 import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.ReentrantLock;
 
 /** What engines that compute in Java have in common; they read and write host memory. */
 public abstract class HostEngine implements AttentionEngine {
     private final EngineInfo info;
     private final String plan;
+    private final ReentrantLock lock = new ReentrantLock();
+    private final Condition idle = lock.newCondition();
+    private int underWay;
     private volatile boolean closed;
 
     /**
@@ -54,14 +59,42 @@ public abstract class HostEngine implements AttentionEngine {
 
     @Override
     public final AttentionResult attend(Tensor query, Tensor key, Tensor value, Attention attention) {
-        return compute(check(query, key, value, attention), query, key, value);
+        AttentionProblem problem = begin(query, key, value, attention);
+        return end(problem, query, key, value);
     }
 
     @Override
     public final CompletableFuture<AttentionResult> attendAsync(
             Tensor query, Tensor key, Tensor value, Attention attention) {
+        AttentionProblem problem = begin(query, key, value, attention);
+        return CompletableFuture.supplyAsync(() -> end(problem, query, key, value));
+    }
+
+    /** Accepts a call, which {@link #close()} waits for from now on. */
+    private AttentionProblem begin(Tensor query, Tensor key, Tensor value, Attention attention) {
         AttentionProblem problem = check(query, key, value, attention);
-        return CompletableFuture.supplyAsync(() -> compute(problem, query, key, value));
+        lock.lock();
+        try {
+            checkOpen();
+            underWay++;
+            return problem;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private AttentionResult end(AttentionProblem problem, Tensor query, Tensor key, Tensor value) {
+        try {
+            return compute(problem, query, key, value);
+        } finally {
+            lock.lock();
+            try {
+                underWay--;
+                idle.signalAll();
+            } finally {
+                lock.unlock();
+            }
+        }
     }
 
     private AttentionProblem check(Tensor query, Tensor key, Tensor value, Attention attention) {
@@ -112,8 +145,26 @@ public abstract class HostEngine implements AttentionEngine {
         return closed;
     }
 
+    /** Refuses new calls and waits for those that were accepted; closing again does nothing. */
     @Override
-    public void close() {
-        closed = true;
+    public final void close() {
+        lock.lock();
+        try {
+            boolean first = !closed;
+            closed = true;
+            while (underWay > 0) {
+                idle.awaitUninterruptibly();
+            }
+            if (first) {
+                release();
+            }
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Gives back what the engine holds, once: nobody computes any more, or will. */
+    protected void release() {
+        // Most hold nothing.
     }
 }

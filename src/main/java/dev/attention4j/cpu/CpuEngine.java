@@ -11,8 +11,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
-import java.util.concurrent.locks.ReadWriteLock;
-import java.util.concurrent.locks.ReentrantReadWriteLock;
 import java.util.stream.Stream;
 
 /**
@@ -32,8 +30,6 @@ public final class CpuEngine extends HostEngine {
     private static final int LEAST_VECTOR_LANES = 16;
 
     private final WorkerPool pool;
-    /** Calls share it; closing waits for them to leave. */
-    private final ReadWriteLock open = new ReentrantReadWriteLock();
 
     /**
      * Opens the engine and its threads.
@@ -54,46 +50,31 @@ public final class CpuEngine extends HostEngine {
 
     @Override
     protected AttentionResult compute(AttentionProblem problem, Tensor query, Tensor key, Tensor value) {
-        open.readLock().lock();
-        try {
-            if (isClosed()) {
-                throw new IllegalStateException("the engine " + info().id() + " is closed");
-            }
-            Results results = new Results(problem);
-            Addends addends = new Addends(problem);
-            Split split = new Split(problem);
-            int blocks = split.blocks();
-            pool.run(blocks, () -> {
-                // Made when first needed: nearly always a call needs only one of them, and each has scratch memory.
-                BlockKernel[] kernels = new BlockKernel[2];
-                return task -> {
-                    // The last first: under a causal mask the last rows of a head have the most to do.
-                    QueryBlock block = split.block(blocks - 1 - task);
-                    int kind = block.count < LEAST_VECTOR_LANES ? 0 : 1;
-                    if (kernels[kind] == null) {
-                        kernels[kind] = kind == 0
-                                ? new RowKernel(problem, query, key, value, addends, results)
-                                : new LaneKernel(problem, query, key, value, addends, results);
-                    }
-                    kernels[kind].run(block);
-                };
-            });
-            return results.toResult(PLAN);
-        } finally {
-            open.readLock().unlock();
-        }
+        Results results = new Results(problem);
+        Addends addends = new Addends(problem);
+        Split split = new Split(problem);
+        int blocks = split.blocks();
+        pool.run(blocks, () -> {
+            // Made when first needed: nearly always a call needs only one of them, and each has scratch memory.
+            BlockKernel[] kernels = new BlockKernel[2];
+            return task -> {
+                // The last first: under a causal mask the last rows of a head have the most to do.
+                QueryBlock block = split.block(blocks - 1 - task);
+                int kind = block.count < LEAST_VECTOR_LANES ? 0 : 1;
+                if (kernels[kind] == null) {
+                    kernels[kind] = kind == 0
+                            ? new RowKernel(problem, query, key, value, addends, results)
+                            : new LaneKernel(problem, query, key, value, addends, results);
+                }
+                kernels[kind].run(block);
+            };
+        });
+        return results.toResult(PLAN);
     }
 
-    /** Refuses new calls, waits for those under way, then ends the threads; closing again does nothing. */
     @Override
-    public void close() {
-        super.close();
-        open.writeLock().lock();
-        try {
-            pool.close();
-        } finally {
-            open.writeLock().unlock();
-        }
+    protected void release() {
+        pool.close();
     }
 
     private static EngineInfo info(EngineOptions options) {

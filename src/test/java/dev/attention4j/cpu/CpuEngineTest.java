@@ -18,6 +18,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
 import java.util.concurrent.Callable;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
@@ -283,5 +284,20 @@ class CpuEngineTest {
         assertThatThrownBy(() -> inputs.attend(closed, Attention.builder()))
                 .isInstanceOf(IllegalStateException.class)
                 .hasMessageContaining("closed");
+    }
+
+    @Test
+    void closingWaitsForWhatWasAccepted() {
+        Tensor tensor = Tensor.random(1, 1, 2, 40, 16);
+        for (int round = 0; round < 20; round++) {
+            List<CompletableFuture<AttentionResult>> futures = new ArrayList<>();
+            try (AttentionEngine closing = AttentionEngine.open("cpu")) {
+                for (int n = 0; n < 20; n++) {
+                    futures.add(closing.attendAsync(tensor, tensor, tensor, Attention.DEFAULT));
+                }
+            }
+            futures.forEach(future ->
+                    assertThat(future.join().output().get(0, 1, 39, 15)).isFinite());
+        }
     }
 }
