@@ -83,13 +83,19 @@ public enum DType {
         switch (this) {
             case FLOAT64 -> bytesOfTensor.putDouble(at, element);
             case FLOAT32 -> bytesOfTensor.putFloat(at, (float) element);
-            case FLOAT16 -> bytesOfTensor.putShort(at, Float16.fromFloat((float) element));
-            case BFLOAT16 -> bytesOfTensor.putShort(at, Float16.bfloatFromFloat((float) element));
-            case INT64 -> bytesOfTensor.putLong(at, (long) element);
-            case INT32 -> bytesOfTensor.putInt(at, (int) element);
-            case INT16 -> bytesOfTensor.putShort(at, (short) element);
-            case INT8, UINT8 -> bytesOfTensor.put(at, (byte) (int) element);
+            case FLOAT16 -> bytesOfTensor.putShort(at, Float16.fromDouble(element));
+            case BFLOAT16 -> bytesOfTensor.putShort(at, Float16.bfloatFromDouble(element));
+            case INT64 -> bytesOfTensor.putLong(at, (long) Math.rint(element));
+            case INT32 -> bytesOfTensor.putInt(at, (int) Math.rint(element));
+            case INT16 -> bytesOfTensor.putShort(at, (short) nearest(element, Short.MIN_VALUE, Short.MAX_VALUE));
+            case INT8 -> bytesOfTensor.put(at, (byte) nearest(element, Byte.MIN_VALUE, Byte.MAX_VALUE));
+            case UINT8 -> bytesOfTensor.put(at, (byte) nearest(element, 0, 255));
             case BOOL -> bytesOfTensor.put(at, (byte) (element != 0 ? 1 : 0));
         }
+    }
+
+    /** As a cast to int does it, 0 for NaN. */
+    private static int nearest(double element, int least, int most) {
+        return (int) Math.max(least, Math.min(most, Math.rint(element)));
     }
 }

@@ -54,6 +54,46 @@ final class ElementRuns {
     }
 
     /**
+     * Copies a run as it is stored, one element behind the other.
+     *
+     * @param elementBytes 1, 2, 4 or 8
+     * @param from the tensor's memory
+     * @param first the byte at which the first element lies
+     * @param step bytes from one element to the next
+     * @param to where to
+     * @param at the byte at which the first element is put
+     * @param count how many
+     */
+    static void copy(int elementBytes, ByteBuffer from, int first, int step, ByteBuffer to, int at, int count) {
+        switch (elementBytes) {
+            case 8 -> {
+                for (int n = 0; n < count; n++) {
+                    to.putLong(at + 8 * n, from.getLong(first + n * step));
+                }
+            }
+            case 4 -> copyInts(from, first, step, to, at, count);
+            case 2 -> copyShorts(from, first, step, to, at, count);
+            default -> {
+                for (int n = 0; n < count; n++) {
+                    to.put(at + n, from.get(first + n * step));
+                }
+            }
+        }
+    }
+
+    private static void copyInts(ByteBuffer from, int first, int step, ByteBuffer to, int at, int count) {
+        for (int n = 0; n < count; n++) {
+            to.putInt(at + Integer.BYTES * n, from.getInt(first + n * step));
+        }
+    }
+
+    private static void copyShorts(ByteBuffer from, int first, int step, ByteBuffer to, int at, int count) {
+        for (int n = 0; n < count; n++) {
+            to.putShort(at + Short.BYTES * n, from.getShort(first + n * step));
+        }
+    }
+
+    /**
      * Writes a run, one element behind the other, each rounded to the nearest of its type.
      *
      * @param dtype how it is stored
@@ -83,13 +123,13 @@ final class ElementRuns {
 
     private static void writeHalves(ByteBuffer memory, int first, double[] elements, int count) {
         for (int n = 0; n < count; n++) {
-            memory.putShort(first + Short.BYTES * n, Float16.fromFloat((float) elements[n]));
+            memory.putShort(first + Short.BYTES * n, Float16.fromDouble(elements[n]));
         }
     }
 
     private static void writeBfloats(ByteBuffer memory, int first, double[] elements, int count) {
         for (int n = 0; n < count; n++) {
-            memory.putShort(first + Short.BYTES * n, Float16.bfloatFromFloat((float) elements[n]));
+            memory.putShort(first + Short.BYTES * n, Float16.bfloatFromDouble(elements[n]));
         }
     }
 }

@@ -55,6 +55,39 @@ public final class Float16 {
     }
 
     /**
+     * Rounds to binary16, once: not to a float first, whose rounding could make a tie of what is none.
+     *
+     * @param number any double
+     * @return the bits of the nearest binary16
+     */
+    public static short fromDouble(double number) {
+        return fromFloat(toOdd(number));
+    }
+
+    /**
+     * Rounds to bfloat16, once.
+     *
+     * @param number any double
+     * @return the bits of the nearest bfloat16
+     */
+    public static short bfloatFromDouble(double number) {
+        return bfloatFromFloat(toOdd(number));
+    }
+
+    /**
+     * Rounds to odd: what is no float becomes the one beside it whose last bit is set, which is on neither side's tie when
+     * it is rounded again (Boldo and Melquiond, "Emulation of FMA and correctly rounded sums", 2008).
+     */
+    private static float toOdd(double number) {
+        float nearest = (float) number;
+        int bits = Float.floatToRawIntBits(nearest);
+        if (nearest == number || Float.isNaN(nearest) || (bits & 1) != 0) {
+            return nearest;
+        }
+        return Float.intBitsToFloat(Math.abs(nearest) < Math.abs(number) ? bits + 1 : bits - 1);
+    }
+
+    /**
      * Widens a bfloat16; exact.
      *
      * @param bfloat the bits of a bfloat16

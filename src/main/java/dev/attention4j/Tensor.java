@@ -313,7 +313,8 @@ public final class Tensor implements AutoCloseable {
     }
 
     /**
-     * This tensor if it has the type already, else a copy whose elements are rounded to nearest.
+     * This tensor if it has the type already, else a copy whose elements are rounded to nearest, ties to even; what an
+     * integer type cannot hold becomes its least or largest number, and NaN 0.
      *
      * @param newType the type wanted
      * @return a tensor of the same shape; a copy is in host memory

@@ -76,6 +76,11 @@ record TensorElements(DType dtype, TensorLayout layout, ByteBuffer bytes) {
                 target.put(position[0], bytes, byteOf(start), rowBytes);
                 position[0] += rowBytes;
             });
+        } else if (type == dtype) {
+            forEachPlace((first, step, count) -> {
+                ElementRuns.copy(dtype.bytes(), bytes, first, step, target, position[0], count);
+                position[0] += count * dtype.bytes();
+            });
         } else {
             forEachRun((run, count) -> {
                 ElementRuns.write(type, target, position[0], run, count);
@@ -91,9 +96,15 @@ record TensorElements(DType dtype, TensorLayout layout, ByteBuffer bytes) {
     /** Visits all elements in row-major order, as many at a time as lie along the last axis, but no more than a run. */
     private void forEachRun(Run visitor) {
         double[] run = new double[(int) Math.min(MOST_OF_A_RUN, Math.max(1, layout.elementCount()))];
+        forEachPlace((first, step, count) -> {
+            ElementRuns.read(dtype, bytes, first, step, run, count);
+            visitor.visit(run, count);
+        });
+    }
+
+    private void forEachPlace(Place visitor) {
         if (layout.rank() == 0) {
-            run[0] = dtype.read(bytes, byteOf(layout.offset));
-            visitor.visit(run, 1);
+            visitor.visit(byteOf(layout.offset), 0, 1);
             return;
         }
         int size = (int) Math.min(layout.shape[layout.rank() - 1], count());
@@ -102,9 +113,7 @@ record TensorElements(DType dtype, TensorLayout layout, ByteBuffer bytes) {
         int step = (int) (stride * dtype.bytes());
         layout.forEachRow(start -> {
             for (int first = 0; first < size; first += MOST_OF_A_RUN) {
-                int count = Math.min(MOST_OF_A_RUN, size - first);
-                ElementRuns.read(dtype, bytes, byteOf(start + first * stride), step, run, count);
-                visitor.visit(run, count);
+                visitor.visit(byteOf(start + first * stride), step, Math.min(MOST_OF_A_RUN, size - first));
             }
         });
     }
@@ -112,6 +121,11 @@ record TensorElements(DType dtype, TensorLayout layout, ByteBuffer bytes) {
     /** Gets some elements, from the array's start on. */
     private interface Run {
         void visit(double[] elements, int count);
+    }
+
+    /** Gets the byte at which some elements begin, and how many bytes they are apart. */
+    private interface Place {
+        void visit(int first, int step, int count);
     }
 
     private int byteOf(long at) {

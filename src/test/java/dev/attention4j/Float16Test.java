@@ -78,4 +78,18 @@ class Float16Test {
             }
         }
     }
+
+    @Test
+    void doublesAreRoundedOnce() {
+        // Halfway between two of them but for the last bit, which a float does not have.
+        assertThat(Float16.toFloat(Float16.fromDouble(1 + 0x1p-11 + 0x1p-40))).isEqualTo(1 + 0x1p-10f);
+        assertThat(Float16.toFloat(Float16.fromDouble(1 + 0x3p-11 - 0x1p-40))).isEqualTo(1 + 0x1p-10f);
+        assertThat(Float16.toFloat(Float16.fromDouble(-1 - 0x1p-11 - 0x1p-40))).isEqualTo(-1 - 0x1p-10f);
+        assertThat(Float16.bfloatToFloat(Float16.bfloatFromDouble(1 + 0x1p-8 + 0x1p-40)))
+                .isEqualTo(1 + 0x1p-7f);
+        assertThat(Float16.toFloat(Float16.fromDouble(0x1p-25 + 0x1p-60))).isEqualTo(0x1p-24f);
+        assertThat(Float16.toFloat(Float16.fromDouble(1e300))).isInfinite();
+        assertThat(Float16.toFloat(Float16.fromDouble(-1e-300))).isZero();
+        assertThat(Float16.toFloat(Float16.fromDouble(Double.NaN))).isNaN();
+    }
 }

@@ -90,4 +90,25 @@ class TensorElementsTest {
     private static ByteBuffer bytes(int count) {
         return ByteBuffer.allocateDirect(count).order(ByteOrder.nativeOrder());
     }
+
+    @Test
+    void integersThatNoDoubleHoldsAreCopiedToTheLastBit() {
+        long[] numbers = {(1L << 53) + 1, -(1L << 53) - 1, Long.MAX_VALUE, Long.MIN_VALUE};
+        Tensor tensor = Tensor.zeros(DType.INT64, 2, 2);
+        tensor.bytes().asLongBuffer().put(numbers);
+        Tensor turned = tensor.permute(1, 0).contiguous();
+        long[] found = new long[4];
+        turned.bytes().asLongBuffer().get(found);
+        assertThat(found).containsExactly(numbers[0], numbers[2], numbers[1], numbers[3]);
+    }
+
+    @Test
+    void integersAreRoundedToNearestAndEndWhereTheirTypeDoes() {
+        Tensor numbers = Tensor.of(new float[] {2.7f, -2.5f, 70_000, -1e20f, Float.NaN, 300}, 6);
+        assertThat(numbers.to(DType.INT64).toDoubleArray()).containsExactly(3, -2, 70_000, -0x1p63, 0, 300);
+        assertThat(numbers.to(DType.INT32).toDoubleArray()).containsExactly(3, -2, 70_000, -0x1p31, 0, 300);
+        assertThat(numbers.to(DType.INT16).toDoubleArray()).containsExactly(3, -2, 32_767, -32_768, 0, 300);
+        assertThat(numbers.to(DType.INT8).toDoubleArray()).containsExactly(3, -2, 127, -128, 0, 127);
+        assertThat(numbers.to(DType.UINT8).toDoubleArray()).containsExactly(3, 0, 255, 0, 0, 255);
+    }
 }

@@ -172,7 +172,7 @@ public final class OpenClEngine implements ProjectingEngine {
                             result.close();
                         }
                     });
-        } catch (RuntimeException e) {
+        } catch (RuntimeException | Error e) {
             future.completeExceptionally(e);
         } finally {
             callEnded();
@@ -377,12 +377,12 @@ public final class OpenClEngine implements ProjectingEngine {
             while (underWay > 0) {
                 idle.awaitUninterruptibly();
             }
+            completer.shutdown();
             tensors.close();
             context.close();
         } finally {
             lock.unlock();
         }
-        completer.shutdown();
         try {
             completer.awaitTermination(10, TimeUnit.SECONDS);
         } catch (InterruptedException e) {

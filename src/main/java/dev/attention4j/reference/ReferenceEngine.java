@@ -7,7 +7,6 @@ import dev.attention4j.EngineInfo;
 import dev.attention4j.EngineOptions;
 import dev.attention4j.HostEngine;
 import dev.attention4j.Tensor;
-import java.nio.FloatBuffer;
 import java.util.Map;
 
 /** The oracle as an engine: double precision by plain loops on one thread, rounded once at the end. */
@@ -48,11 +47,8 @@ public final class ReferenceEngine extends HostEngine {
     }
 
     private static Tensor rounded(double[] elements, DType dtype, long... shape) {
-        Tensor tensor = Tensor.zeros(DType.FLOAT32, shape);
-        FloatBuffer floats = tensor.floats();
-        for (double element : elements) {
-            floats.put((float) element);
-        }
+        Tensor tensor = Tensor.zeros(DType.FLOAT64, shape);
+        tensor.bytes().asDoubleBuffer().put(elements);
         return tensor.to(dtype);
     }
 }

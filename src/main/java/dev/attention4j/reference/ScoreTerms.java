@@ -11,7 +11,7 @@ final class ScoreTerms {
     private final AttentionProblem problem;
     private final boolean[] mask;
     private final long[] maskStrides;
-    private final double[] bias;
+    private final float[] bias;
     private final long[] biasStrides;
 
     ScoreTerms(AttentionProblem problem) {
@@ -20,7 +20,7 @@ final class ScoreTerms {
         mask = maskTensor == null ? null : maskTensor.toBooleanArray();
         maskStrides = maskTensor == null ? null : broadcastStrides(maskTensor.shape());
         Tensor biasTensor = problem.attention().bias().orElse(null);
-        bias = biasTensor == null ? null : biasTensor.toDoubleArray();
+        bias = biasTensor == null ? null : biasTensor.toFloatArray();
         biasStrides = biasTensor == null ? null : broadcastStrides(biasTensor.shape());
     }
 
