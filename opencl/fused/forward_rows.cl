@@ -11,7 +11,8 @@
 //   softcap, bias and masks on S, where the operation has them and, for key ranges, where the block meets the end of one
 //   m' = max(m, max S), P = e^(S - m'), l = l * e^(m - m') + sum P
 //   O[dim][row] = O * e^(m - m') + V^T P   in register tiles of DIM_TILE dims x ROW_VECTORS
-// and at the end O / l. Keys outside of every row's key range are not visited; wholly masked rows keep m = -infinity and l = 0 and give 0.
+// and at the end O / l. Keys outside of every row's key range are not visited; wholly masked rows keep m = -infinity and l = 0
+// and give 0.
 //
 // Registers for float16 vectors and 3 x 8 tiles: 24 sums, 3 rows, 1 element of 32. Memory of a work-group, in floats:
 // (headDim + valueDim + KEY_BLOCK + 11) * ROWS, and with 16-bit keys KEY_BLOCK * max(headDim, valueDim) more; the host gives

@@ -60,14 +60,14 @@ public abstract class HostEngine implements AttentionEngine {
     @Override
     public final AttentionResult attend(Tensor query, Tensor key, Tensor value, Attention attention) {
         AttentionProblem problem = begin(query, key, value, attention);
-        return end(problem, query, key, value);
+        return finish(problem, query, key, value);
     }
 
     @Override
     public final CompletableFuture<AttentionResult> attendAsync(
             Tensor query, Tensor key, Tensor value, Attention attention) {
         AttentionProblem problem = begin(query, key, value, attention);
-        return CompletableFuture.supplyAsync(() -> end(problem, query, key, value));
+        return CompletableFuture.supplyAsync(() -> finish(problem, query, key, value));
     }
 
     /** Accepts a call, which {@link #close()} waits for from now on. */
@@ -83,7 +83,7 @@ public abstract class HostEngine implements AttentionEngine {
         }
     }
 
-    private AttentionResult end(AttentionProblem problem, Tensor query, Tensor key, Tensor value) {
+    private AttentionResult finish(AttentionProblem problem, Tensor query, Tensor key, Tensor value) {
         try {
             return compute(problem, query, key, value);
         } finally {

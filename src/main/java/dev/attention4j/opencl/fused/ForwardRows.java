@@ -66,7 +66,7 @@ public final class ForwardRows implements Plan {
 
     @Override
     public Optional<String> malformed(Tunables tunables) {
-        return ForwardRowsTiling.malformed(tunables);
+        return tunables.refusalBy(ForwardRowsTiling::of);
     }
 
     @Override

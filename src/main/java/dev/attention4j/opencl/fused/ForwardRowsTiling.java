@@ -159,19 +159,9 @@ record ForwardRowsTiling(int vectorWidth, int rowVectors, int keyTile, int dimTi
         return tiling;
     }
 
-    /** Why these macros make no tiling, for whatever problem. */
-    static Optional<String> malformed(Tunables tunables) {
-        try {
-            of(tunables);
-            return Optional.empty();
-        } catch (IllegalArgumentException e) {
-            return Optional.of(e.getMessage());
-        }
-    }
-
     /** Why a problem cannot be computed with these macros, whoever gave them. */
     static Optional<String> misfit(ClDevice device, AttentionProblem problem, Tunables tunables) {
-        return malformed(tunables).or(() -> {
+        return tunables.refusalBy(ForwardRowsTiling::of).or(() -> {
             long bytes = of(tunables).localBytes(problem);
             return bytes <= device.localMemoryBytes()
                     ? Optional.empty()

@@ -93,7 +93,7 @@ public final class ForwardTiles implements Plan {
 
     @Override
     public Optional<String> malformed(Tunables tunables) {
-        return ForwardTilesTiling.malformed(tunables);
+        return tunables.refusalBy(ForwardTilesTiling::of);
     }
 
     @Override

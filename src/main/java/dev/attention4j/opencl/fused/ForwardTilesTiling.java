@@ -221,19 +221,9 @@ record ForwardTilesTiling(int rowItems, int columnItems, int microRows, int micr
         return value >= of && value <= most && value % of == 0;
     }
 
-    /** Why these macros make no tiling, for whatever problem. */
-    static Optional<String> malformed(Tunables tunables) {
-        try {
-            of(tunables);
-            return Optional.empty();
-        } catch (IllegalArgumentException e) {
-            return Optional.of(e.getMessage());
-        }
-    }
-
     /** Why a problem cannot be computed with these macros, whoever gave them. */
     static Optional<String> misfit(ClDevice device, AttentionProblem problem, Tunables tunables) {
-        return malformed(tunables).or(() -> {
+        return tunables.refusalBy(ForwardTilesTiling::of).or(() -> {
             ForwardTilesTiling tiling = of(tunables);
             if (tiling.fits(device.maxWorkGroupSize(), device.localMemoryBytes(), problem.valueDim())) {
                 return Optional.empty();

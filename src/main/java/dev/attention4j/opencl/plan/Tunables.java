@@ -3,7 +3,9 @@ package dev.attention4j.opencl.plan;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
+import java.util.function.Function;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
@@ -89,6 +91,21 @@ public record Tunables(Map<String, Integer> values) {
         if (!names().equals(wanted)) {
             throw new IllegalArgumentException("tunables: " + this + ", must be all of "
                     + wanted.stream().sorted().map(name -> name + "=…").collect(Collectors.joining(",")));
+        }
+    }
+
+    /**
+     * Why a tiling cannot be read from these.
+     *
+     * @param reader throws an {@link IllegalArgumentException} where it cannot
+     * @return its message; empty if it can
+     */
+    public Optional<String> refusalBy(Function<Tunables, ?> reader) {
+        try {
+            Object unused = reader.apply(this);
+            return Optional.empty();
+        } catch (IllegalArgumentException e) {
+            return Optional.of(e.getMessage());
         }
     }
 
