@@ -22,7 +22,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 /** Where keys and values of 16 bits become floats: for all rows at once, or in each work-group where memory is short. */
 class ForwardRowsTest {
     /** As many as 16 work-groups of the widest vectors own, and one more. */
-    private static final int MANY = 16 * 48 + 1;
+    private static final int MANY = 16 * 64 + 1;
 
     private static final Attention CAUSAL =
             Attention.builder().causal(Alignment.BOTTOM_RIGHT).logSumExp(true).build();
