@@ -1,5 +1,6 @@
 package dev.attention4j.cli;
 
+import dev.attention4j.opencl.runtime.PoclThreads;
 import dev.attention4j.opencl.runtime.SignalHandlers;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -14,7 +15,8 @@ import java.util.concurrent.TimeUnit;
 
 /**
  * Starts a program once more, on Linux, in a JVM that keeps its signal handlers beside PoCL's compiler: with the JDK's
- * libjsig preloaded. Why is told in {@link SignalHandlers}. A {@code main} begins with it:
+ * libjsig preloaded. Why is told in {@link SignalHandlers}. The other JVM also has PoCL's threads on cores of their own, see
+ * {@link PoclThreads}. A {@code main} begins with it:
  *
  * <pre>{@code
  * OptionalInt code = SignalChaining.runAgain();
@@ -48,6 +50,7 @@ public final class SignalChaining {
             }
             ProcessBuilder builder = new ProcessBuilder(command).inheritIO();
             builder.environment().put(SignalHandlers.PRELOAD, preload.get());
+            PoclThreads.affinity().ifPresent(value -> builder.environment().put(PoclThreads.AFFINITY, value));
             Process process = builder.start();
             Runtime.getRuntime().addShutdownHook(new Thread(() -> stop(process)));
             return OptionalInt.of(process.waitFor());

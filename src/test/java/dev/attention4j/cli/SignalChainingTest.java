@@ -3,6 +3,7 @@ package dev.attention4j.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.attention4j.AttentionEngine;
+import dev.attention4j.opencl.runtime.PoclThreads;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -34,6 +35,7 @@ class SignalChainingTest {
         builder.command().addAll(List.of(arguments));
         // As a user has it: the tests themselves run with libjsig.
         builder.environment().remove("LD_PRELOAD");
+        builder.environment().remove(PoclThreads.AFFINITY);
         builder.environment().put("OCL_ICD_VENDORS", POCL.toString());
         return builder.redirectError(directory.resolve("err").toFile()).start();
     }
@@ -49,7 +51,8 @@ class SignalChainingTest {
                 .containsExactly(
                         "[opencl:0, a b, , \"$'] of the first JVM",
                         "java.lang.ArithmeticException: / by zero",
-                        "libjsig is there");
+                        "libjsig is there",
+                        "threads " + PoclThreads.affinity().orElse(null));
         assertThat(read(directory.resolve("err"))).doesNotContain("libjsig");
     }
 
@@ -132,6 +135,7 @@ class SignalChainingTest {
             if (Files.readString(Path.of("/proc/self/maps")).contains("libjsig.so")) {
                 System.out.println("libjsig is there");
             }
+            System.out.println("threads " + System.getenv(PoclThreads.AFFINITY));
             System.exit(7);
         }
     }
