@@ -23,6 +23,21 @@ public record PlainFloatAttention(float[] output, float[] weights, float[] logSu
      * @return output, weights and log-sum-exp, whether or not the operation asks for them
      */
     public static PlainFloatAttention compute(AttentionProblem problem, Tensor query, Tensor key, Tensor value) {
+        return compute(problem, query, key, value, 0);
+    }
+
+    /**
+     * The same with other roundings: the sums over the head dims begin at another dim, and go round.
+     *
+     * @param problem agrees with the tensors
+     * @param query [batch, queryHeads, queryLength, headDim]
+     * @param key [batch, keyValueHeads, keyLength, headDim]
+     * @param value [batch, keyValueHeads, keyLength, valueDim]
+     * @param firstDim 0 to headDim
+     * @return output, weights and log-sum-exp, whether or not the operation asks for them
+     */
+    public static PlainFloatAttention compute(
+            AttentionProblem problem, Tensor query, Tensor key, Tensor value, int firstDim) {
         float[] q = query.toFloatArray();
         float[] k = key.toFloatArray();
         float[] v = value.toFloatArray();
@@ -52,7 +67,10 @@ public record PlainFloatAttention(float[] output, float[] weights, float[] logSu
                     continue;
                 }
                 float dot = 0;
-                for (int d = 0; d < dim; d++) {
+                for (int d = firstDim; d < dim; d++) {
+                    dot += q[row * dim + d] * k[(slice * lk + j) * dim + d];
+                }
+                for (int d = 0; d < firstDim; d++) {
                     dot += q[row * dim + d] * k[(slice * lk + j) * dim + d];
                 }
                 float score = scale * dot;

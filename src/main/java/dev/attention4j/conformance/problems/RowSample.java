@@ -17,12 +17,18 @@ import java.util.function.ToDoubleFunction;
 
 /**
  * The rule of {@link dev.attention4j.reference.Yardstick} on chosen query rows, where all of them would take the oracle
- * too long. All other rows must be finite and agree with the first result that was right.
+ * too long. All other rows must be finite and agree with the first result that was right. Of few rows plain float code is
+ * computed in several orders of its sums, and its largest error counts.
  *
  * <p>Any operation but a packed one: a block of rows of one head is a problem of its own, with the same positions.
  */
 public final class RowSample {
     private static final int BLOCK_ROWS = 8;
+
+    /** Of fewer rows the largest error of plain float code is a matter of luck. */
+    private static final int MANY_ROWS = 64;
+
+    private static final int ORDERS = 4;
 
     /** Rows from {@code firstRow} on of [batch, queryHeads, queryLength], and what they must be. */
     @SuppressWarnings("ArrayRecordComponent") // Nobody compares two of them.
@@ -62,15 +68,19 @@ public final class RowSample {
         Tensor value = part(inputs.value(), batch, problem.keyValueHead(head));
         AttentionProblem part = AttentionProblem.of(query, key, value, operation(batch, head, from, to));
         ReferenceAttention oracle = ReferenceAttention.compute(part, query, key, value);
-        PlainFloatAttention plain = PlainFloatAttention.compute(part, query, key, value);
-        // What plain code stores in 16 bits is rounded as well.
-        Tensor stored = Tensor.of(plain.output(), part.outputShape()).to(problem.dtype());
-        return new Block(
-                slice * problem.queryLength() + from,
-                oracle.output(),
-                largestError(stored.toFloatArray(), oracle.output(), 0),
-                oracle.logSumExp(),
-                largestError(plain.logSumExp(), oracle.logSumExp(), 0));
+        double outputError = 0;
+        double logSumExpError = 0;
+        int orders = problem.batch() * problem.queryHeads() * problem.queryLength() < MANY_ROWS ? ORDERS : 1;
+        for (int order = 0; order < orders; order++) {
+            int firstDim = order * problem.headDim() / orders;
+            PlainFloatAttention plain = PlainFloatAttention.compute(part, query, key, value, firstDim);
+            // What plain code stores in 16 bits is rounded as well.
+            Tensor stored = Tensor.of(plain.output(), part.outputShape()).to(problem.dtype());
+            outputError = Math.max(outputError, largestError(stored.toFloatArray(), oracle.output(), 0));
+            logSumExpError = Math.max(logSumExpError, largestError(plain.logSumExp(), oracle.logSumExp(), 0));
+        }
+        int firstRow = slice * problem.queryLength() + from;
+        return new Block(firstRow, oracle.output(), outputError, oracle.logSumExp(), logSumExpError);
     }
 
     private static Tensor part(Tensor tensor, int batch, int head) {

@@ -10,6 +10,11 @@ import dev.attention4j.AttentionProblem;
 import dev.attention4j.AttentionResult;
 import dev.attention4j.DType;
 import dev.attention4j.Tensor;
+import dev.attention4j.reference.Deviation;
+import dev.attention4j.reference.PlainFloatAttention;
+import dev.attention4j.reference.ReferenceAttention;
+import java.util.HashSet;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -44,6 +49,31 @@ class RowSampleTest {
                 assertThat(sample.objection(result(right))).isEmpty();
             }
         }
+    }
+
+    /** Which order has the largest error is chance, so each may. */
+    @Test
+    void plainCodeOfFewRowsIsComputedInFourOrders() {
+        Inputs inputs = Inputs.of(new AttentionProblem(1, 2, 2, 3, 90, 64, 16, DType.FLOAT32, Attention.DEFAULT));
+        AttentionProblem problem = inputs.problem();
+        double[] oracle = ReferenceAttention.compute(problem, inputs.query(), inputs.key(), inputs.value())
+                .output();
+        double largest = 0;
+        Set<Double> errors = new HashSet<>();
+        for (int firstDim = 0; firstDim < 64; firstDim += 16) {
+            float[] plain = PlainFloatAttention.compute(problem, inputs.query(), inputs.key(), inputs.value(), firstDim)
+                    .output();
+            double error = Deviation.of("output", Tensor.of(plain, problem.outputShape()), oracle, plain)
+                    .error();
+            errors.add(error);
+            largest = Math.max(largest, error);
+        }
+        assertThat(errors).hasSizeGreaterThan(1);
+        assertThat(new RowSample(inputs, ALL)
+                        .measure(result(right(inputs)))
+                        .get(0)
+                        .plainError())
+                .isEqualTo(largest);
     }
 
     @Test
