@@ -73,6 +73,9 @@ final class EveryKernel {
     /** So many rows that the plan rows widens their 16-bit keys and values once for all of them. */
     private static final Shape MANY_ROWS = new Shape(1, 2, 1, 385, 9, 5, 6);
 
+    /** The tiles of AVX-512, which no simulator's device has. */
+    private static final String WIDEST_ROWS = "rows:VECTOR_WIDTH=16,ROW_VECTORS=4,KEY_TILE=6,DIM_TILE=6,KEY_BLOCK=24";
+
     /** Blocks of keys that are seen wholly, in part and not at all. */
     private static final Attention EDGES = Attention.builder()
             .causal(Alignment.BOTTOM_RIGHT)
@@ -105,12 +108,10 @@ final class EveryKernel {
                     variants = builds(engine.variants(SMALL.problem(DType.FLOAT32, EDGES)));
                 }
                 for (Variant variant : variants) {
-                    try (OpenClEngine engine = open(info, variant.toString())) {
-                        run(engine, variant.toString(), SMALL, DType.FLOAT32, EDGES);
-                        builds.addAll(engine.context().builds());
-                    }
+                    runForced(info, variant.toString(), builds);
                 }
             }
+            runForced(info, WIDEST_ROWS, builds);
         }
         for (ClDevice device : Devices.find().devices()) {
             for (Quirk quirk : List.of(Quirk.MULTIPLY_ADD_IS_MAD, Quirk.MULTIPLY_ADD_IS_PLAIN)) {
@@ -125,6 +126,13 @@ final class EveryKernel {
         }
         kernels.forEach(System.out::println);
         builds.forEach(build -> System.out.println(BUILD + build));
+    }
+
+    private static void runForced(EngineInfo info, String plan, Set<String> builds) {
+        try (OpenClEngine engine = open(info, plan)) {
+            run(engine, plan, SMALL, DType.FLOAT32, EDGES);
+            builds.addAll(engine.context().builds());
+        }
     }
 
     /** One of those that differ in the length of a loop over blocks alone: a simulator takes seconds for each build. */
