@@ -14,7 +14,7 @@
 // and at the end O / l. Keys outside of every row's key range are not visited; wholly masked rows keep m = -infinity and l = 0
 // and give 0.
 //
-// Registers for float16 vectors and 3 x 8 tiles: 24 sums, 3 rows, 1 element of 32. Memory of a work-group, in floats:
+// Registers for float16 vectors and 4 x 6 tiles: 24 sums, 4 rows, 1 element of 32. Memory of a work-group, in floats:
 // (headDim + valueDim + KEY_BLOCK + 11) * ROWS, and with 16-bit keys KEY_BLOCK * max(headDim, valueDim) more; the host gives
 // it as arguments.
 //
