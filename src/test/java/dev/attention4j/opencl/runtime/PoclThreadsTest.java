@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -13,25 +14,38 @@ class PoclThreadsTest {
     @TempDir
     private Path folder;
 
-    private boolean mayUseAllCores(String allowed, String online) throws IOException {
+    private boolean mayPin(String allowed, String online) throws IOException {
         Path status = Files.writeString(
                 folder.resolve("status"),
                 "Name:\tjava\nCpus_allowed:\tff\nCpus_allowed_list:\t" + allowed + "\nMems_allowed_list:\t0\n");
-        return PoclThreads.mayUseAllCores(status, Files.writeString(folder.resolve("online"), online + "\n"));
+        return PoclThreads.mayPin(Map.of(), status, Files.writeString(folder.resolve("online"), online + "\n"));
     }
 
     @Test
     void coresThatAreNotOursAreSeen() throws IOException {
-        assertThat(mayUseAllCores("0-7", "0-7")).isTrue();
-        assertThat(mayUseAllCores("0", "0")).isTrue();
-        assertThat(mayUseAllCores("4-7", "0-7")).isFalse();
-        assertThat(mayUseAllCores("0-3", "0-7")).isFalse();
-        assertThat(mayUseAllCores("0-7", "0-3,5-8")).isFalse();
+        assertThat(mayPin("0-7", "0-7")).isTrue();
+        assertThat(mayPin("0", "0")).isTrue();
+        assertThat(mayPin("4-7", "0-7")).isFalse();
+        assertThat(mayPin("0-3", "0-7")).isFalse();
+        assertThat(mayPin("0-7", "0-3,5-8")).isFalse();
+        // PoCL would ask for core 4.
+        assertThat(mayPin("0-3,5-8", "0-3,5-8")).isFalse();
+    }
+
+    @Test
+    void whatTheUserHasSetStays() throws IOException {
+        Path status = Files.writeString(folder.resolve("status"), "Cpus_allowed_list:\t0-7\n");
+        Path online = Files.writeString(folder.resolve("online"), "0-7\n");
+        assertThat(PoclThreads.mayPin(Map.of("PATH", "/bin"), status, online)).isTrue();
+        assertThat(PoclThreads.mayPin(Map.of("POCL_AFFINITY", "0"), status, online))
+                .isFalse();
+        assertThat(PoclThreads.mayPin(Map.of("POCL_MAX_PTHREAD_COUNT", "16"), status, online))
+                .isFalse();
     }
 
     @Test
     void whereThatCannotBeReadThreadsAreLeftAlone() {
-        assertThat(PoclThreads.mayUseAllCores(folder.resolve("none"), folder.resolve("none")))
+        assertThat(PoclThreads.mayPin(Map.of(), folder.resolve("none"), folder.resolve("none")))
                 .isFalse();
     }
 }
