@@ -70,7 +70,7 @@ typedef STORED ELEMENT;
 #include "common/widen.clh"
 
 // A head's keys and values are read once for every ROWS rows, and where they do not fit a core's own caches the processor
-// does not look far enough ahead by itself: prefetching a tile of keys and a block of values ahead gave 10 to 15 % at 2 MiB
+// does not look far enough ahead by itself: prefetching a tile of keys and a block of values ahead took 8 to 12 % off at 2 MiB
 // of them (Xeon, AVX-512). With vectors of 8 it is one instruction too many for the inner loops: 12 % slower at 512 KiB.
 #if VECTOR_WIDTH == 16 && (STORAGE == 0 || WIDENED)
 #define PREFETCH_AHEAD(address) PREFETCH(address)

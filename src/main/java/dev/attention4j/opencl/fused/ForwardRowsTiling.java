@@ -50,12 +50,12 @@ record ForwardRowsTiling(int vectorWidth, int rowVectors, int keyTile, int dimTi
     }
 
     /** As many as the rows fill, up to what fills the registers with the sums of a tile. */
-    private static int rowVectors(int width, long rows) {
+    static int rowVectors(int width, long rows) {
         int filled = (int) Math.max(1, Math.min(4, (rows + width - 1) / width));
         if (width < 16) {
             return Math.min(3, filled);
         }
-        // 4 x 6 sums are 2 to 4 % faster than 3 x 8, which is lost if they leave more lanes without a row.
+        // 4 x 6 sums are about 2 % faster than 3 x 8, which is lost if they leave more lanes without a row.
         return filled == 4 && lanes(4L * width, rows) * 32 > lanes(3L * width, rows) * 33 ? 3 : filled;
     }
 
