@@ -78,6 +78,20 @@ typedef STORED ELEMENT;
 #define PREFETCH_AHEAD(address)
 #endif
 
+#define LINE_ELEMENTS (int)(64 / sizeof(STORED)) // of a cache line
+
+void prefetch_row(__global const STORED *row, int dims) {
+    for (int d = 0; d < dims; d += LINE_ELEMENTS) {
+        PREFETCH(row + d);
+    }
+}
+
+void prefetch_row_to_write(__global const STORED *row, int dims) {
+    for (int d = 0; d < dims; d += LINE_ELEMENTS) {
+        PREFETCH_TO_WRITE(row + d);
+    }
+}
+
 // S[key][row] of KEY_TILE keys from firstKey on, scaled after the sum: the products of 16-bit numbers are exact in float,
 // and scaling the query first would round them. Beyond the last key the last one is computed again, and not used.
 void score_tile(ELEMENT_SPACE const float *key, long rowStride, int firstKey, int keysHere,
@@ -168,6 +182,8 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_rows(
     const int firstRow = (get_num_groups(0) - 1 - get_group_id(0)) * ROWS;
     const int rowsHere = min(ROWS, unitHeads * queries - firstRow);
     query += queryOffset + batch * queryBatchStride;
+    // The rows of a unit lie one behind the other in the output.
+    const long rowsAt = ((long)batch * queryHeads + firstHead) * queries + firstRow;
     const long keyStart = keyOffset + batch * keyBatchStride + (firstHead / group) * keyHeadStride;
     const long valueStart = valueOffset + batch * valueBatchStride + (firstHead / group) * valueHeadStride;
 
@@ -215,6 +231,14 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_rows(
         sums[r] = select((VECTOR)(1.0f), (VECTOR)(0.0f), maxima[r] == -INFINITY);
     }
 
+    // What comes from memory after the last key is fetched a few rows with each block of keys: this work-group's output, and
+    // the queries of the one that this processor is likely to run next, the rows before these or the last of the next head.
+    const int nextRow = firstRow < ROWS ? (get_num_groups(0) - 1) * ROWS : firstRow - ROWS;
+    __global const STORED *nextQueries =
+        query + (firstHead + (firstRow < ROWS)) * queryHeadStride + nextRow * queryRowStride;
+    const int rowsAhead = ROWS * KEY_BLOCK / max(blockEnd - blockBegin, 1) + 1;
+    int rowAhead = 0;
+
     const bool maskAlike = features & HAS_MASK ? rows_alike(maskAt) : false;
 
     int keysHere;
@@ -244,6 +268,10 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_rows(
         const long valuesStride = valueDim;
         widen(keyRows, keyRowStride, keysHere, headDim, widened);
 #endif
+        for (int n = 0; n < rowsAhead && rowAhead < rowsHere; n++, rowAhead++) {
+            prefetch_row(nextQueries + rowAhead * queryRowStride, headDim);
+            prefetch_row_to_write(output + (rowsAt + rowAhead) * valueDim, valueDim);
+        }
         for (int k = 0; k < keysHere; k += KEY_TILE) {
             score_tile(keysStart, keysStride, k, keysHere, headDim, scale, queryRows, scores);
         }
@@ -353,10 +381,8 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_rows(
         }
         scores[r] = select(LOG_OF_SUM(VECTOR, maxima[r], sums[r]), (VECTOR)(-INFINITY), sums[r] == 0.0f);
     }
-    // The rows of a unit lie one behind the other.
-    const long at = ((long)batch * queryHeads + firstHead) * queries + firstRow;
-    unpack_output((__local float *)outputRows, rowsHere, valueDim, output + at * valueDim);
+    unpack_output((__local float *)outputRows, rowsHere, valueDim, output + rowsAt * valueDim);
     for (int lane = 0; lane < rowsHere && (features & HAS_LOG_SUM_EXP) != 0; lane++) {
-        logSumExp[at + lane] = lanes[lane];
+        logSumExp[rowsAt + lane] = lanes[lane];
     }
 }
