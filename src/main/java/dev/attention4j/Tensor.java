@@ -272,10 +272,11 @@ public final class Tensor implements AutoCloseable {
     /**
      * A part of one axis, without a copy.
      *
-     * @param axis which
+     * @param axis from 0, or from −1 backwards
      * @param from the first index
      * @param to one past the last index
      * @return a view whose axis has {@code to − from} elements
+     * @throws IndexOutOfBoundsException if there is no such axis
      * @throws IllegalArgumentException unless {@code 0 ≤ from ≤ to ≤ size(axis)}
      */
     public Tensor slice(int axis, long from, long to) {

@@ -30,12 +30,17 @@ final class TensorLayout {
 
     /** As {@link Tensor#size}. */
     long size(int axis) {
+        return shape[fromFront(axis)];
+    }
+
+    /** An axis that may be counted from the last one, as −1, by its number from 0. */
+    private int fromFront(int axis) {
         int fromFront = axis < 0 ? axis + shape.length : axis;
         if (fromFront < 0 || fromFront >= shape.length) {
             throw new IndexOutOfBoundsException("axis: " + axis + ", must be " + -shape.length + " to "
                     + (shape.length - 1) + " for the shape " + Shapes.text(shape));
         }
-        return shape[fromFront];
+        return fromFront;
     }
 
     long elementCount() {
@@ -71,17 +76,15 @@ final class TensorLayout {
 
     /** As {@link Tensor#slice}. */
     TensorLayout slice(int axis, long from, long to) {
-        if (axis < 0 || axis >= shape.length) {
-            throw new IllegalArgumentException("axis: " + axis + ", must be 0 to " + (shape.length - 1));
-        }
-        if (from < 0 || from > to || to > shape[axis]) {
+        int at = fromFront(axis);
+        if (from < 0 || from > to || to > shape[at]) {
             throw new IllegalArgumentException("from, to: " + from + ", " + to + ", must be in order and within 0 to "
-                    + shape[axis] + " on axis " + axis);
+                    + shape[at] + " on axis " + axis);
         }
         long[] newShape = shape.clone();
-        newShape[axis] = to - from;
+        newShape[at] = to - from;
         // A view of nothing starts where this does: two empty ends added up could lie beyond the memory.
-        long start = Shapes.elementCount(newShape) == 0 ? offset : offset + from * strides[axis];
+        long start = Shapes.elementCount(newShape) == 0 ? offset : offset + from * strides[at];
         return new TensorLayout(newShape, strides, start);
     }
 

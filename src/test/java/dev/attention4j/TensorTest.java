@@ -180,6 +180,10 @@ class TensorTest {
         assertThatThrownBy(() -> tensor.size(-3))
                 .isInstanceOf(IndexOutOfBoundsException.class)
                 .hasMessageStartingWith("axis: -3, must be");
+        assertThat(tensor.slice(-1, 1, 3).toFloatArray()).containsExactly(1, 2, 4, 5);
+        assertThatThrownBy(() -> tensor.slice(2, 0, 1))
+                .isInstanceOf(IndexOutOfBoundsException.class)
+                .hasMessage("axis: 2, must be -2 to 1 for the shape [2, 3]");
     }
 
     /** Prints what a tensor that is too large for this JVM says. */

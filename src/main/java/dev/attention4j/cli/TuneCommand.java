@@ -33,7 +33,8 @@ import picocli.CommandLine.Spec;
                     + " faster than the default for this user's later calls.",
             "A shape stands for its class: the storage type, the range that its head width is in, decode (up to 16"
                     + " queries), short (up to 512) or long, causal or not. Projections are one class: weights are packed for"
-                    + " one tiling."
+                    + " one tiling.",
+            "Only OpenCL devices have tiles to tune: --device cpu or oracle is refused."
         })
 final class TuneCommand implements Callable<Integer> {
     @Spec
