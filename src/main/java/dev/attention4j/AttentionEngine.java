@@ -9,6 +9,9 @@ import java.util.concurrent.CompletableFuture;
  *
  * <p>An engine is opened once, used for many calls, from many threads, and closed; closing it closes the tensors it
  * holds on its device. The same call on the same engine gives the same bits each time.
+ *
+ * <p>OpenCL devices may take numbers below 1.18e-38, floats that are subnormal, as 0, in tensors and in between; float16's
+ * smaller numbers are far above and are kept.
  */
 public interface AttentionEngine extends AutoCloseable {
     /**

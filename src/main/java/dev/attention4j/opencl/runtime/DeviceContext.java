@@ -18,6 +18,12 @@ import org.jocl.cl_device_id;
  * <p>Closing it waits for the queue and frees everything. Kernels and pool are guarded by the engine's lock.
  */
 public final class DeviceContext implements AutoCloseable {
+    /**
+     * Subnormal numbers may be 0: a CPU takes a hundred times as long to multiply them, and the softmax of scores that lie
+     * far apart is full of them; a GPU needs several instructions instead of one for a power of 2 that may be one.
+     */
+    private static final String BUILD_OPTIONS = "-cl-std=CL1.2 -cl-denorms-are-zero";
+
     private final ClDevice device;
     private final cl_context context;
     private final Handles receipt = Handles.created(Handles.Kind.CONTEXT);
@@ -158,7 +164,8 @@ public final class DeviceContext implements AutoCloseable {
 
     /** Sorted, so that the same options are the same text and so the same cache entry. */
     private String options(Map<String, ?> defines) {
-        StringBuilder options = new StringBuilder("-cl-std=CL1.2 -DMULTIPLY_ADD_MODE=")
+        StringBuilder options = new StringBuilder(BUILD_OPTIONS)
+                .append(" -DMULTIPLY_ADD_MODE=")
                 .append(device.quirks().multiplyAddMode());
         new TreeMap<String, Object>(defines)
                 .forEach((macro, value) ->
