@@ -76,6 +76,30 @@ class RowSampleTest {
                 .isEqualTo(largest);
     }
 
+    /** Plain code's worst row may not be among the chosen. */
+    @Test
+    void anErrorThatPlainCodeMakesInOtherRowsIsAllowed() {
+        AttentionProblem problem = new AttentionProblem(2, 4, 2, 70, 50, 64, 5, DType.FLOAT32, Attention.DEFAULT);
+        Inputs inputs = Inputs.of(problem);
+        Tensor right = right(inputs);
+        double few = new RowSample(inputs, 0).measure(result(right)).get(0).limit();
+        double all = new RowSample(inputs, ALL).measure(result(right)).get(0).limit();
+        assertThat(all).isGreaterThan(1.1 * few);
+
+        // Exact in the first element but for the error that is put there.
+        double exact = ReferenceAttention.compute(problem, inputs.query(), inputs.key(), inputs.value())
+                .output()[0];
+        float[] output = right.toFloatArray();
+        output[0] = (float) (exact + (few + all) / 2);
+        Tensor between = Tensor.of(output, right.shape());
+        assertThat(new RowSample(inputs, 0).objection(result(between))).isPresent();
+        assertThat(new RowSample(inputs, problem.flops() / 10).objection(result(between)))
+                .isEmpty();
+        output[0] = (float) (exact + 1.1 * all);
+        assertThat(new RowSample(inputs, problem.flops() / 10).objection(result(Tensor.of(output, right.shape()))))
+                .isPresent();
+    }
+
     @Test
     void packedSequencesWhoseRowsItCannotCutOutAreRefused() {
         Attention packed = Attention.builder()
