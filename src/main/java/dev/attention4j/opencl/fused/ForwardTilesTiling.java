@@ -24,8 +24,8 @@ import java.util.Set;
  * @param microRows query rows of a work-item, a multiple of 4
  * @param microKeys keys of a work-item, a multiple of 4
  * @param dimSlice dims of queries and keys staged at a time, a multiple of 4
- * @param sliceKeys keys of each column of work-items whose weights and values are staged at a time, a divisor of
- *     microKeys
+ * @param sliceKeys keys of each column of work-items whose weights and values are staged at a time: 1, 2 or
+ *     4
  */
 record ForwardTilesTiling(int rowItems, int columnItems, int microRows, int microKeys, int dimSlice, int sliceKeys) {
     /** From the most work per float of local memory to the least. */
@@ -54,10 +54,10 @@ record ForwardTilesTiling(int rowItems, int columnItems, int microRows, int micr
             new ForwardTilesTiling(8, 8, 8, 8, 16, 2),
             new ForwardTilesTiling(4, 16, 4, 4, 32, 1));
 
-    /** For devices that cannot take more, behind all others. */
     private static final Set<String> NAMES =
             Set.of("ROW_ITEMS", "COLUMN_ITEMS", "MICRO_ROWS", "MICRO_KEYS", "DIM_SLICE", "SLICE_KEYS");
 
+    /** For devices that cannot take more, behind all others. */
     private static final ForwardTilesTiling LEAST = new ForwardTilesTiling(4, 8, 4, 4, 16, 1);
 
     /**
@@ -203,15 +203,14 @@ record ForwardTilesTiling(int rowItems, int columnItems, int microRows, int micr
                 tunables.get("SLICE_KEYS"));
         boolean group = multiple(tiling.rowItems, 4, 64) && multiple(tiling.columnItems, 8, 64);
         boolean tiles = multiple(tiling.microRows, 4, 16) && multiple(tiling.microKeys, 4, 16);
-        boolean slices =
-                multiple(tiling.dimSlice, 4, 64) && tiling.sliceKeys >= 1 && tiling.microKeys % tiling.sliceKeys == 0;
+        boolean slices = multiple(tiling.dimSlice, 4, 64) && tiling.sliceKeys >= 1 && 4 % tiling.sliceKeys == 0;
         boolean even = tiling.microRows * tiling.dimSlice % (4 * tiling.columnItems) == 0
                 && tiling.microKeys * tiling.dimSlice % (4 * tiling.rowItems) == 0
                 && tiling.columnItems * tiling.sliceKeys % tiling.rowItems == 0;
         if (!group || !tiles || !slices || !even) {
             throw new IllegalArgumentException("tunables: " + tunables
                     + ", must be ROW_ITEMS, a multiple of 4, and COLUMN_ITEMS, one of 8, up to 64, MICRO_ROWS and MICRO_KEYS,"
-                    + " multiples of 4 up to 16, DIM_SLICE, one up to 64, and SLICE_KEYS, a divisor of MICRO_KEYS,"
+                    + " multiples of 4 up to 16, DIM_SLICE, one up to 64, and SLICE_KEYS, 1, 2 or 4,"
                     + " which share out each slice evenly");
         }
         return tiling;

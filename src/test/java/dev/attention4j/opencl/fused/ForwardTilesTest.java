@@ -1,6 +1,7 @@
 package dev.attention4j.opencl.fused;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
 import dev.attention4j.Alignment;
 import dev.attention4j.Attention;
@@ -12,6 +13,7 @@ import dev.attention4j.EngineInfo;
 import dev.attention4j.Tensor;
 import dev.attention4j.TestEngines;
 import dev.attention4j.YardstickCheck;
+import dev.attention4j.opencl.plan.Tunables;
 import dev.attention4j.opencl.runtime.ClDevice;
 import dev.attention4j.opencl.runtime.DeviceContext;
 import dev.attention4j.opencl.runtime.Devices;
@@ -210,6 +212,18 @@ class ForwardTilesTest {
             assertThat(plan.refusal(problem(1 << 20, Attention.builder().build())))
                     .hasValueSatisfying(why -> assertThat(why).contains("1048576"));
             assertThat(plan.refusal(problem(256, Attention.builder().build()))).isEmpty();
+        }
+    }
+
+    /** Values are read in runs of four keys, of which a slice must be a part. */
+    @Test
+    void slicesOfKeysAreOneTwoOrFour() {
+        String tiles = "ROW_ITEMS=4,COLUMN_ITEMS=8,MICRO_ROWS=4,MICRO_KEYS=8,DIM_SLICE=16,SLICE_KEYS=";
+        assertThat(ForwardTilesTiling.of(Tunables.parse(tiles + 4)).sliceKeys()).isEqualTo(4);
+        for (int keys : new int[] {0, 3, 8}) {
+            assertThatIllegalArgumentException()
+                    .isThrownBy(() -> ForwardTilesTiling.of(Tunables.parse(tiles + keys)))
+                    .withMessageContaining("SLICE_KEYS, 1, 2 or 4");
         }
     }
 
