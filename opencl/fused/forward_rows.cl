@@ -168,7 +168,7 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_rows(
     __local VECTOR *scores, __local float *widened) {
     __local int rowBegin[ROWS];
     __local int rowEnd[ROWS];
-    __local float rowPosition[ROWS];
+    __local int rowPosition[ROWS];
     __local float rowSlope[ROWS];
     __local float rowSink[ROWS];
     __local long queryAt[ROWS];
@@ -284,7 +284,9 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_rows(
         if (features & HAS_ALIBI) {
             for (int k = 0; k < keysHere; k++) {
                 for (int r = 0; r < ROW_VECTORS; r++) {
-                    const VECTOR distance = fabs(LOAD_VECTOR(rowPosition + r * VECTOR_WIDTH) - (float)(firstKey + k));
+                    // From the block's first key: as floats, positions beyond 2^24 would be rounded.
+                    const INT_VECTOR position = LOAD_INT_VECTOR(rowPosition + r * VECTOR_WIDTH) - firstKey;
+                    const VECTOR distance = fabs(JOIN(convert_float, VECTOR_WIDTH)(position) - (float)k);
                     const VECTOR slope = LOAD_VECTOR(rowSlope + r * VECTOR_WIDTH);
                     scores[k * ROW_VECTORS + r] = MULTIPLY_ADD(slope, distance, scores[k * ROW_VECTORS + r]);
                 }

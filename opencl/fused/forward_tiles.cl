@@ -61,7 +61,7 @@ __kernel __attribute__((reqd_work_group_size(GROUP_ITEMS, 1, 1))) void forward_t
     __local int lastMoved;
     __local int lastNotFinite;
 #ifdef OPTIONS
-    __local float4 rowPosition[TILE_ROWS / 4];
+    __local int4 rowPosition[TILE_ROWS / 4];
     __local float4 rowSlope[TILE_ROWS / 4];
     __local long maskRows[TILE_ROWS];
     __local long biasRows[TILE_ROWS];
@@ -105,7 +105,7 @@ __kernel __attribute__((reqd_work_group_size(GROUP_ITEMS, 1, 1))) void forward_t
             (features & HAS_SINKS) != 0 && split == 0 ? sinks[head] : -INFINITY;
 #ifdef OPTIONS
         if (features & HAS_ALIBI) {
-            ((__local float *)rowPosition)[row] = range.position;
+            ((__local int *)rowPosition)[row] = range.position;
             ((__local float *)rowSlope)[row] = -alibiSlopes[range.sequence * slopeStride + head];
         }
         maskRows[row] = maskOffset + batch * maskBatchStride + head * maskHeadStride + queryRow * maskQueryStride;
