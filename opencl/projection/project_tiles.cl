@@ -45,13 +45,18 @@ __kernel __attribute__((reqd_work_group_size(LOCAL_COLUMNS, LOCAL_ROWS, 1))) voi
     const int inputs = inputHeads * inputWidth;
     const int outputs = heads * width;
     const int item = get_local_id(1) * LOCAL_COLUMNS + get_local_id(0);
-    const int firstRow = get_group_id(1) * TILE_ROWS;
+    // Both along the first axis, on which alone NVIDIA's drivers take more than 65,535 work-groups. Neighbours have the same
+    // rows: there may be more of those than a cache holds.
+    const int widest = max(max(heads0 * width0, heads1 * width1), max(heads2 * width2, heads3 * width3));
+    const int panels = (widest + PANEL - 1) / PANEL;
+    const int panelNumber = get_group_id(0) % panels;
+    const int firstRow = get_group_id(0) / panels * TILE_ROWS;
     const int rowsHere = min(TILE_ROWS, positions - firstRow);
-    const int firstColumn = get_group_id(0) * PANEL;
+    const int firstColumn = panelNumber * PANEL;
     if (firstColumn >= outputs) {
         return; // Another projection of the launch is wider: the whole work-group leaves.
     }
-    __global const float *panel = weights + (long)get_group_id(0) * (1 + inputs) * PANEL;
+    __global const float *panel = weights + (long)panelNumber * (1 + inputs) * PANEL;
 
     for (int row = item; row < TILE_ROWS; row += GROUP_ITEMS) {
         // Rows beyond the last repeat it, and are not stored.

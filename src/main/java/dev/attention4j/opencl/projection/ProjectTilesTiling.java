@@ -132,8 +132,10 @@ record ProjectTilesTiling(int localRows, int localColumns, int microRows, int mi
 
     long[] global(ProjectionCall call) {
         return new long[] {
-            (long) (call.widest() + panel() - 1) / panel() * localColumns,
-            (long) (call.positions() + tileRows() - 1) / tileRows() * localRows,
+            (long) ((call.widest() + panel() - 1) / panel())
+                    * ((call.positions() + tileRows() - 1) / tileRows())
+                    * localColumns,
+            localRows,
             call.targets().size()
         };
     }

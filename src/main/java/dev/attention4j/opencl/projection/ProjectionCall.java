@@ -114,7 +114,7 @@ public record ProjectionCall(
                 .integer(inputHeads)
                 .integer(inputWidth);
         for (int n = 0; n < MOST_TARGETS; n++) {
-            // A launch does as many as there are; what the other parameters are does not matter.
+            // A launch does as many as there are; the other parameters are the last's again, so that none is wider.
             Target target = targets.get(Math.min(n, targets.size() - 1));
             arguments
                     .buffer(target.weights())
