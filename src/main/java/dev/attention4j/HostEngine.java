@@ -54,6 +54,7 @@ public abstract class HostEngine implements AttentionEngine {
 
     @Override
     public String explain(AttentionProblem problem) {
+        checkExplainable(problem);
         return plan + ": the only plan of the engine " + info.id();
     }
 
@@ -67,7 +68,23 @@ public abstract class HostEngine implements AttentionEngine {
     public final CompletableFuture<AttentionResult> attendAsync(
             Tensor query, Tensor key, Tensor value, Attention attention) {
         AttentionProblem problem = begin(query, key, value, attention);
-        return CompletableFuture.supplyAsync(() -> finish(problem, query, key, value));
+        CompletableFuture<AttentionResult> future = new CompletableFuture<>();
+        // Not supplyAsync: of a future that its caller has cancelled it never runs the supplier, and the call never
+        // ends.
+        Runnable work = () -> {
+            try {
+                future.complete(finish(problem, query, key, value));
+            } catch (RuntimeException | Error e) {
+                future.completeExceptionally(e);
+            }
+        };
+        try {
+            CompletableFuture<Void> unused = CompletableFuture.runAsync(work);
+        } catch (RuntimeException | Error e) {
+            callEnded();
+            throw e;
+        }
+        return future;
     }
 
     /** Accepts a call, which {@link #close()} waits for from now on. */
@@ -87,13 +104,17 @@ public abstract class HostEngine implements AttentionEngine {
         try {
             return compute(problem, query, key, value);
         } finally {
-            lock.lock();
-            try {
-                underWay--;
-                idle.signalAll();
-            } finally {
-                lock.unlock();
-            }
+            callEnded();
+        }
+    }
+
+    private void callEnded() {
+        lock.lock();
+        try {
+            underWay--;
+            idle.signalAll();
+        } finally {
+            lock.unlock();
         }
     }
 
@@ -132,6 +153,17 @@ public abstract class HostEngine implements AttentionEngine {
         Tensor copy = Tensor.zeros(tensor.dtype(), tensor.shape());
         copy.bytes().put(tensor.contiguous().bytes());
         return copy;
+    }
+
+    /**
+     * What {@link #explain} refuses.
+     *
+     * @param problem not null
+     * @throws IllegalStateException if this engine is closed
+     */
+    protected final void checkExplainable(AttentionProblem problem) {
+        Objects.requireNonNull(problem, "problem");
+        checkOpen();
     }
 
     private void checkOpen() {

@@ -43,6 +43,7 @@ public final class CpuEngine extends HostEngine {
 
     @Override
     public String explain(AttentionProblem problem) {
+        checkExplainable(problem);
         Split split = new Split(problem);
         return PLAN + ": " + split.blocks() + " blocks of query rows on " + pool.threads()
                 + " threads; the only plan of the engine " + info().id();

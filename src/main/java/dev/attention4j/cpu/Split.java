@@ -39,6 +39,9 @@ final class Split {
     }
 
     int blocks() {
+        if (rowBlocks == 0) {
+            return 0;
+        }
         return Math.multiplyExact(
                 Math.multiplyExact(problem.batch(), problem.keyValueHeads()), Math.multiplyExact(headSets, rowBlocks));
     }

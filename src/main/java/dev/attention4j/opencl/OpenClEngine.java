@@ -164,8 +164,8 @@ public final class OpenClEngine implements ProjectingEngine {
     private void complete(PendingCall<AttentionResult> pending, CompletableFuture<AttentionResult> future) {
         try {
             AttentionResult result = pending.finish();
-            // On another thread: what the caller hangs on the future may wait for the next call, which this thread
-            // ends.
+            // On another thread, here and below: what the caller hangs on the future may wait for the next call, which
+            // this thread ends.
             CompletableFuture<AttentionResult> unused = future.completeAsync(() -> result)
                     .whenComplete((given, failure) -> {
                         if (given != result) {
@@ -173,7 +173,7 @@ public final class OpenClEngine implements ProjectingEngine {
                         }
                     });
         } catch (RuntimeException | Error e) {
-            future.completeExceptionally(e);
+            CompletableFuture<Void> unused = CompletableFuture.runAsync(() -> future.completeExceptionally(e));
         } finally {
             callEnded();
         }

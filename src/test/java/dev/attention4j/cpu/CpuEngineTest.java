@@ -22,9 +22,11 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -298,6 +300,44 @@ class CpuEngineTest {
             }
             futures.forEach(future ->
                     assertThat(future.join().output().get(0, 1, 39, 15)).isFinite());
+        }
+    }
+
+    /** Not even for those whose future was cancelled before they began. */
+    @Test
+    @Timeout(value = 2, unit = TimeUnit.MINUTES, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+    void closingDoesNotWaitForeverForWhatWasCancelled() {
+        Tensor tensor = Tensor.random(1, 1, 2, 512, 64);
+        try (AttentionEngine closing = AttentionEngine.open("cpu")) {
+            List<CompletableFuture<AttentionResult>> futures = new ArrayList<>();
+            for (int n = 0; n < 20; n++) {
+                futures.add(closing.attendAsync(tensor, tensor, tensor, Attention.DEFAULT));
+            }
+            futures.forEach(future -> future.cancel(true));
+            assertThat(futures).allMatch(CompletableFuture::isDone);
+        }
+    }
+
+    @Test
+    void aClosedEngineExplainsNothing() {
+        AttentionProblem problem = new AttentionProblem(1, 1, 1, 2, 2, 2, 2, DType.FLOAT32, Attention.DEFAULT);
+        for (String id : List.of("cpu", "oracle")) {
+            AttentionEngine closed = AttentionEngine.open(id);
+            assertThatThrownBy(() -> closed.explain(null)).hasMessage("problem");
+            closed.close();
+            assertThatThrownBy(() -> closed.explain(problem))
+                    .isInstanceOf(IllegalStateException.class)
+                    .hasMessageContaining("closed");
+        }
+    }
+
+    /** More blocks than an int counts, were there any rows. */
+    @Test
+    void manyBatchRowsWithoutQueriesAreNoProblem() {
+        Tensor query = Tensor.zeros(DType.FLOAT32, 1 << 29, 8, 0, 4);
+        Tensor key = Tensor.zeros(DType.FLOAT32, 1 << 29, 8, 0, 4);
+        try (AttentionEngine engine = AttentionEngine.open("cpu")) {
+            assertThat(engine.attend(query, key, key).output().shape()).containsExactly(1 << 29, 8, 0, 4);
         }
     }
 }

@@ -18,8 +18,10 @@ import java.io.ByteArrayOutputStream;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.CompletionException;
+import java.util.concurrent.TimeUnit;
 import java.util.function.Predicate;
 import java.util.function.Supplier;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
@@ -145,6 +147,34 @@ class InjectedFailuresTest {
                     return bytes(result.output(), result.logSumExp());
                 }
             });
+        }
+    }
+
+    /** What a caller hangs on the future of a call that fails runs beside the engine's threads. */
+    @ParameterizedTest
+    @MethodSource("devices")
+    @Timeout(value = 5, unit = TimeUnit.MINUTES, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+    void afterACallThatDoesNotWaitTheNextMayBeWaitedFor(EngineInfo info) {
+        try (OpenClEngine engine = open(info, plan("rows"))) {
+            byte[] expected = call(engine, everything);
+            try (FailingCalls failing = FailingCalls.nth(1, name -> name.equals("clWaitForEvents") && isLateEnough());
+                    AttentionResult again = engine.attendAsync(query, key, value, everything)
+                            .exceptionally(failure -> engine.attendAsync(query, key, value, everything)
+                                    .join())
+                            .join()) {
+                assertThat(failing.struck()).isEqualTo("clWaitForEvents");
+                assertThat(bytes(again.output(), again.logSumExp())).isEqualTo(expected);
+            }
+        }
+    }
+
+    /** Not before the caller has hung something on the future. */
+    private static boolean isLateEnough() {
+        try {
+            Thread.sleep(200);
+            return true;
+        } catch (InterruptedException e) {
+            throw new AssertionError(e);
         }
     }
 
