@@ -5,6 +5,7 @@ import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
 import java.util.Objects;
 import java.util.Random;
+import java.util.function.Function;
 
 /**
  * A block of numbers with a shape: query, key, value, mask, bias or result.
@@ -327,18 +328,28 @@ public final class Tensor implements AutoCloseable {
 
     private Tensor copyAs(DType newType) {
         Tensor copy = zeros(newType, layout.shape);
-        elements().copyTo(newType, copy.memory.toHost());
-        return copy;
+        return read(elements -> {
+            elements.copyTo(newType, copy.memory.toHost());
+            return copy;
+        });
     }
 
     // ---- read back
 
-    private TensorElements elements() {
-        return new TensorElements(dtype, layout, memory.toHost());
+    private <T> T read(Function<TensorElements, T> reader) {
+        long bytes = layout.span() * dtype.bytes();
+        if (bytes > Integer.MAX_VALUE) {
+            throw new IllegalArgumentException("the elements of " + this + " lie within " + bytes
+                    + " bytes, must be at most " + Integer.MAX_VALUE + " to be read at once: slice it");
+        }
+        return memory.read(
+                layout.offset * dtype.bytes(),
+                (int) bytes,
+                memoryOfThem -> reader.apply(new TensorElements(dtype, layout.atStart(), memoryOfThem)));
     }
 
     /**
-     * One element.
+     * One element; from a device it is copied alone, and many are better read at once.
      *
      * @param index one number per axis
      * @return the element, widened
@@ -346,7 +357,7 @@ public final class Tensor implements AutoCloseable {
      * @throws IllegalStateException if the tensor is closed
      */
     public double get(long... index) {
-        return elements().get(index);
+        return memory.read(layout.position(index) * dtype.bytes(), dtype.bytes(), bytes -> dtype.read(bytes, 0));
     }
 
     /**
@@ -356,7 +367,7 @@ public final class Tensor implements AutoCloseable {
      * @throws IllegalStateException if the tensor is closed
      */
     public float[] toFloatArray() {
-        return elements().toFloatArray();
+        return read(TensorElements::toFloatArray);
     }
 
     /**
@@ -366,7 +377,7 @@ public final class Tensor implements AutoCloseable {
      * @throws IllegalStateException if the tensor is closed
      */
     public double[] toDoubleArray() {
-        return elements().toDoubleArray();
+        return read(TensorElements::toDoubleArray);
     }
 
     /**
@@ -376,7 +387,7 @@ public final class Tensor implements AutoCloseable {
      * @throws IllegalStateException if the tensor is closed
      */
     public boolean[] toBooleanArray() {
-        return elements().toBooleanArray();
+        return read(TensorElements::toBooleanArray);
     }
 
     /**
@@ -412,7 +423,10 @@ public final class Tensor implements AutoCloseable {
         return bytes().asFloatBuffer();
     }
 
-    /** Gives the memory back, the views' as well; closing again does nothing. */
+    /**
+     * Gives the memory back, the views' as well; closing again does nothing. A device's is free at once, the host's for
+     * another result of its engine or for the garbage collector.
+     */
     @Override
     public void close() {
         memory.close();

@@ -14,11 +14,6 @@ record TensorElements(DType dtype, TensorLayout layout, ByteBuffer bytes) {
     /** Fits the nearest cache as doubles. */
     private static final int MOST_OF_A_RUN = 1024;
 
-    /** As {@link Tensor#get}. */
-    double get(long... index) {
-        return dtype.read(bytes, byteOf(layout.position(index)));
-    }
-
     /** As {@link Tensor#toFloatArray}. */
     float[] toFloatArray() {
         float[] elements = new float[count()];

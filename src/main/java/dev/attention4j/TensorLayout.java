@@ -47,6 +47,23 @@ final class TensorLayout {
         return Shapes.elementCount(shape);
     }
 
+    /** How many elements lie from the first to the last, gaps among them. */
+    long span() {
+        if (elementCount() == 0) {
+            return 0;
+        }
+        long span = 1;
+        for (int axis = 0; axis < shape.length; axis++) {
+            span += (shape[axis] - 1) * strides[axis];
+        }
+        return span;
+    }
+
+    /** The same in a memory that begins with the first element. */
+    TensorLayout atStart() {
+        return new TensorLayout(shape, strides, 0);
+    }
+
     boolean isRowMajor() {
         return Shapes.isRowMajor(shape, strides);
     }

@@ -1,6 +1,8 @@
 package dev.attention4j;
 
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.function.Function;
 
 /**
  * The memory under a {@link Tensor}: the host's, or a device's that an engine owns.
@@ -29,6 +31,21 @@ public interface TensorMemory extends AutoCloseable {
      * @throws IllegalStateException if the memory has been closed
      */
     ByteBuffer toHost();
+
+    /**
+     * Has some of the bytes read: of a device's no more are copied, and what lends out its memory may lend it again.
+     *
+     * @param <T> what the reader makes of them
+     * @param firstByte from the memory's start
+     * @param byteCount from there
+     * @param reader gets a buffer of that size in native order, which it may use until it returns
+     * @return what the reader returns
+     * @throws IllegalStateException if the memory has been closed
+     */
+    default <T> T read(long firstByte, int byteCount, Function<ByteBuffer, T> reader) {
+        return reader.apply(
+                toHost().slice(Math.toIntExact(firstByte), byteCount).order(ByteOrder.nativeOrder()));
+    }
 
     /**
      * Whether {@link #close()} has been called, here or by closing the engine.

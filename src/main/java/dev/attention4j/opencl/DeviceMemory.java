@@ -4,6 +4,7 @@ import dev.attention4j.AttentionEngine;
 import dev.attention4j.TensorMemory;
 import dev.attention4j.opencl.runtime.ClBuffer;
 import java.nio.ByteBuffer;
+import java.util.function.Function;
 
 /** A tensor's memory on the device of an engine, which takes it back when either is closed. */
 final class DeviceMemory implements TensorMemory {
@@ -43,7 +44,16 @@ final class DeviceMemory implements TensorMemory {
 
     @Override
     public ByteBuffer toHost() {
-        return engine.tensors().read(this);
+        if (byteSize > Integer.MAX_VALUE) {
+            throw new IllegalArgumentException("the tensor's memory has " + byteSize + " bytes, must have at most "
+                    + Integer.MAX_VALUE + " to be copied at once");
+        }
+        return engine.tensors().read(this, 0, (int) byteSize);
+    }
+
+    @Override
+    public <T> T read(long firstByte, int byteCount, Function<ByteBuffer, T> reader) {
+        return reader.apply(engine.tensors().read(this, firstByte, byteCount));
     }
 
     @Override

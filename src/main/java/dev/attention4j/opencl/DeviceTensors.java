@@ -111,13 +111,13 @@ final class DeviceTensors {
         return copy;
     }
 
-    ByteBuffer read(DeviceMemory memory) {
+    /** A copy of some of a tensor's bytes. */
+    ByteBuffer read(DeviceMemory memory, long firstByte, int byteCount) {
         lock.lock();
         try {
             engine.checkOpen();
-            ByteBuffer bytes = ByteBuffer.allocateDirect(Math.toIntExact(memory.byteSize()))
-                    .order(ByteOrder.nativeOrder());
-            context.queue().read(memory.buffer(), bytes);
+            ByteBuffer bytes = ByteBuffer.allocateDirect(byteCount).order(ByteOrder.nativeOrder());
+            context.queue().read(memory.buffer(), firstByte, bytes);
             waitFor(bytes);
             return bytes;
         } finally {

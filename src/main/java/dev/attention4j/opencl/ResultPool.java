@@ -4,12 +4,14 @@ import dev.attention4j.AttentionEngine;
 import dev.attention4j.DType;
 import dev.attention4j.Tensor;
 import dev.attention4j.TensorMemory;
+import java.lang.ref.WeakReference;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.ArrayDeque;
 import java.util.Deque;
-import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.function.Function;
 
 /**
  * Host memory for results, kept for the next call where a result was closed: new memory is cleared by the system page
@@ -17,14 +19,17 @@ import java.util.Map;
  *
  * <p>Only memory that nobody can still see is used again: once {@link TensorMemory#toHost()} gave it out, it is left to
  * the garbage collector. Not cleared: kernels write all of a result.
+ *
+ * <p>What is idle is referred to weakly: a JVM that is out of direct memory collects garbage before it gives up, and so finds
+ * it here.
  */
 final class ResultPool {
-    /** A cache line, and the strictest alignment of an OpenCL type (long16 is 128 bytes). */
-    private static final int ALIGNMENT = 128;
-
     private static final long MOST_IDLE_BYTES = 256L << 20;
 
-    private final Map<Integer, Deque<ByteBuffer>> idle = new HashMap<>();
+    /** By size, the one that was asked for longest ago first. */
+    private final Map<Integer, Deque<WeakReference<ByteBuffer>>> idle = new LinkedHashMap<>(16, 0.75f, true);
+
+    /** Of all in {@link #idle}, those among them that have been collected too. */
     private long idleBytes;
 
     /**
@@ -48,21 +53,44 @@ final class ResultPool {
         return tensor.memory() instanceof Memory memory ? memory.unseen() : tensor.bytes();
     }
 
-    private synchronized ByteBuffer take(int byteSize) {
-        Deque<ByteBuffer> free = idle.get(byteSize);
-        if (free != null && !free.isEmpty()) {
+    private ByteBuffer take(int byteSize) {
+        ByteBuffer bytes = idle(byteSize);
+        // A tensor's memory, because it is aligned and its lack is explained.
+        return bytes == null ? Tensor.zeros(DType.BOOL, byteSize).bytes() : bytes;
+    }
+
+    private synchronized ByteBuffer idle(int byteSize) {
+        Deque<WeakReference<ByteBuffer>> free = idle.get(byteSize);
+        ByteBuffer bytes = null;
+        while (bytes == null && free != null && !free.isEmpty()) {
             idleBytes -= byteSize;
-            return free.pop();
+            bytes = free.pop().get();
         }
-        ByteBuffer raw = ByteBuffer.allocateDirect(Math.addExact(byteSize, ALIGNMENT));
-        int misaligned = raw.alignmentOffset(0, ALIGNMENT);
-        return raw.slice(misaligned == 0 ? 0 : ALIGNMENT - misaligned, byteSize).order(ByteOrder.nativeOrder());
+        if (free != null && free.isEmpty()) {
+            idle.remove(byteSize);
+        }
+        return bytes;
     }
 
     private synchronized void release(ByteBuffer bytes) {
-        if (idleBytes + bytes.capacity() <= MOST_IDLE_BYTES) {
-            idleBytes += bytes.capacity();
-            idle.computeIfAbsent(bytes.capacity(), size -> new ArrayDeque<>()).push(bytes);
+        makeRoom(bytes.capacity());
+        idleBytes += bytes.capacity();
+        idle.computeIfAbsent(bytes.capacity(), size -> new ArrayDeque<>()).push(new WeakReference<>(bytes));
+    }
+
+    /** Sizes that nobody asks for any more, as where texts grow, make way for those in use. */
+    private void makeRoom(int byteSize) {
+        var oldest = idle.entrySet().iterator();
+        while (idleBytes + byteSize > MOST_IDLE_BYTES) {
+            Map.Entry<Integer, Deque<WeakReference<ByteBuffer>>> entry = oldest.next();
+            Deque<WeakReference<ByteBuffer>> free = entry.getValue();
+            while (!free.isEmpty() && idleBytes + byteSize > MOST_IDLE_BYTES) {
+                free.removeLast();
+                idleBytes -= entry.getKey();
+            }
+            if (free.isEmpty()) {
+                oldest.remove();
+            }
         }
     }
 
@@ -110,6 +138,15 @@ final class ResultPool {
             }
             seen = true;
             return bytes;
+        }
+
+        /** While it is read nobody else can close it, and it is seen no longer. */
+        @Override
+        public synchronized <T> T read(long firstByte, int byteCount, Function<ByteBuffer, T> reader) {
+            if (bytes == null) {
+                throw new IllegalStateException("the tensor is closed");
+            }
+            return reader.apply(bytes.slice((int) firstByte, byteCount).order(ByteOrder.nativeOrder()));
         }
 
         @Override

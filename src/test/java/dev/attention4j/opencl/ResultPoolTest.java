@@ -5,11 +5,16 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.attention4j.AttentionEngine;
 import dev.attention4j.AttentionResult;
+import dev.attention4j.ChildJvm;
 import dev.attention4j.DType;
 import dev.attention4j.Tensor;
 import dev.attention4j.TestEngines;
 import java.nio.ByteBuffer;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 /** Memory of closed results is used again, but never while somebody may still look at it. */
 class ResultPoolTest {
@@ -37,6 +42,60 @@ class ResultPoolTest {
         assertThatThrownBy(seen::bytes)
                 .isInstanceOf(IllegalStateException.class)
                 .hasMessageContaining("closed");
+    }
+
+    @Test
+    void memoryThatWasOnlyReadIsUsedAgain() {
+        Tensor read = pool.tensor(DType.FLOAT32, 2, 3);
+        ByteBuffer memory = ResultPool.forDevice(read);
+        memory.putFloat(4, 7);
+        assertThat(read.toFloatArray()[1]).isEqualTo(7);
+        assertThat(read.get(0, 1)).isEqualTo(7);
+        assertThat(read.slice(1, 1, 2).toDoubleArray()[0]).isEqualTo(7);
+        read.close();
+        assertThatThrownBy(read::toFloatArray)
+                .isInstanceOf(IllegalStateException.class)
+                .hasMessageContaining("closed");
+        assertThat(ResultPool.forDevice(pool.tensor(DType.FLOAT32, 3, 2))).isSameAs(memory);
+    }
+
+    @Test
+    void sizesThatAreNoLongerAskedForMakeWay() {
+        List<ByteBuffer> held = new ArrayList<>();
+        for (int mib = 1; mib <= 30; mib++) {
+            Tensor tensor = pool.tensor(DType.FLOAT32, mib, 1 << 18);
+            held.add(ResultPool.forDevice(tensor));
+            tensor.close();
+            assertThat(pool.idleBytes()).isPositive().isLessThanOrEqualTo(256L << 20);
+        }
+        assertThat(ResultPool.forDevice(pool.tensor(DType.FLOAT32, 30, 1 << 18)))
+                .isSameAs(held.get(29));
+        assertThat(ResultPool.forDevice(pool.tensor(DType.FLOAT32, 1, 1 << 18))).isNotSameAs(held.get(0));
+    }
+
+    /** In direct memory that holds a tenth of the results of all lengths. */
+    @Test
+    void resultsOfMoreAndMoreLengthsDoNotFillTheMemory(@TempDir Path directory) throws Exception {
+        String printed = new ChildJvm(Growing.class)
+                .options("-XX:MaxDirectMemorySize=16m", "-Dattention4j.programs=off")
+                .run(directory, TestEngines.quickOpenCl().get(0).id());
+        assertThat(printed).contains("300 lengths");
+    }
+
+    /** Attention of 1, 2, 3 … queries, each result closed. */
+    static final class Growing {
+        private Growing() {}
+
+        public static void main(String[] arguments) {
+            Tensor key = Tensor.random(2, 1, 4, 16, 64);
+            try (AttentionEngine engine = AttentionEngine.open(arguments[0])) {
+                for (int length = 1; length <= 300; length++) {
+                    engine.attend(Tensor.zeros(DType.FLOAT32, 1, 4, 4L * length, 64), key, key)
+                            .close();
+                }
+            }
+            System.out.println("300 lengths");
+        }
     }
 
     @Test

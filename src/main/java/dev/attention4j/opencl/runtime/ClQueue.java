@@ -89,6 +89,17 @@ public final class ClQueue implements AutoCloseable {
      * @param target direct
      */
     public void read(ClBuffer source, ByteBuffer target) {
+        read(source, 0, target);
+    }
+
+    /**
+     * As {@link #read(ClBuffer, ByteBuffer)} from any byte on.
+     *
+     * @param source as large as both together
+     * @param firstByte in the source
+     * @param target direct
+     */
+    public void read(ClBuffer source, long firstByte, ByteBuffer target) {
         ByteBuffer fromPosition = target.slice();
         if (fromPosition.capacity() == 0) {
             return;
@@ -97,7 +108,12 @@ public final class ClQueue implements AutoCloseable {
         ClException.run(
                 "clEnqueueReadBuffer",
                 () -> UnwatchedTransfers.read(
-                        queue, source.handle(), blockingTransfers, fromPosition.capacity(), Pointer.to(fromPosition)));
+                        queue,
+                        source.handle(),
+                        blockingTransfers,
+                        firstByte,
+                        fromPosition.capacity(),
+                        Pointer.to(fromPosition)));
     }
 
     /**

@@ -59,14 +59,15 @@ final class UnwatchedTransfers {
         }
     }
 
-    /** As {@link CL#clEnqueueReadBuffer} from a buffer's start, with no events. */
-    static int read(cl_command_queue queue, cl_mem source, boolean blocking, long byteSize, Pointer target) {
+    /** As {@link CL#clEnqueueReadBuffer}, with no events. */
+    static int read(
+            cl_command_queue queue, cl_mem source, boolean blocking, long firstByte, long byteSize, Pointer target) {
         if (READ == null) {
-            return CL.clEnqueueReadBuffer(queue, source, blocking, 0, byteSize, target, 0, null, null);
+            return CL.clEnqueueReadBuffer(queue, source, blocking, firstByte, byteSize, target, 0, null, null);
         }
         try {
             return (int) READ.invokeExact(
-                    queue, source, blocking, 0L, byteSize, target, 0, (cl_event[]) null, (cl_event) null);
+                    queue, source, blocking, firstByte, byteSize, target, 0, (cl_event[]) null, (cl_event) null);
         } catch (Throwable e) {
             throw unchecked(e);
         }
