@@ -22,6 +22,10 @@ public final class BufferPool implements AutoCloseable {
     private final TreeMap<Long, Deque<ClBuffer>> idle = new TreeMap<>();
     private long idleBytes;
     private long bytes;
+
+    /** Freed, but the device's until the commands before that are done. */
+    private long freedBytes;
+
     private long mostBytes;
 
     /**
@@ -63,6 +67,9 @@ public final class BufferPool implements AutoCloseable {
         if (bytes + size > capacity) {
             close();
         }
+        if (bytes + freedBytes + size > capacity) {
+            finish();
+        }
         try {
             return allocate(size);
         } catch (ClException e) {
@@ -74,17 +81,22 @@ public final class BufferPool implements AutoCloseable {
     }
 
     private ClBuffer allocateOnceMore(long byteSize, ClException first) {
-        if (idleBytes == 0) {
+        if (idleBytes + freedBytes == 0) {
             throw outOfMemory(byteSize, first);
         }
         close();
-        // What commands still use is only given back once they are done.
-        context.queue().finish();
+        finish();
         try {
             return allocate(byteSize);
         } catch (ClException e) {
             throw outOfMemory(byteSize, e);
         }
+    }
+
+    /** What commands still use is only given back once they are done. */
+    private void finish() {
+        context.queue().finish();
+        freedBytes = 0;
     }
 
     private DeviceException outOfMemory(long byteSize, ClException cause) {
@@ -168,6 +180,7 @@ public final class BufferPool implements AutoCloseable {
     public void release(ClBuffer buffer) {
         if (idleBytes + buffer.byteSize() > mostIdleBytes) {
             bytes -= buffer.byteSize();
+            freedBytes += buffer.byteSize();
             buffer.close();
             return;
         }
@@ -183,6 +196,7 @@ public final class BufferPool implements AutoCloseable {
         }
         idle.clear();
         bytes -= idleBytes;
+        freedBytes += idleBytes;
         idleBytes = 0;
     }
 
