@@ -96,7 +96,8 @@ public final class AttentionBuilder {
      *
      * @param offsets one for all batch rows (or packed sequences), or one for each; negative is legal
      * @return this
-     * @throws IllegalArgumentException if there is none, or one is beyond ±{@link AttentionProblem#MAX_LENGTH}
+     * @throws IllegalArgumentException if there is none, or one is less than −{@link
+     *     AttentionProblem#MAX_LENGTH} or more than twice it
      */
     public AttentionBuilder causalOffsets(int... offsets) {
         this.causal = true;
@@ -139,7 +140,8 @@ public final class AttentionBuilder {
      *
      * @param offsets one for all batch rows (or packed sequences), or one for each; negative is legal
      * @return this
-     * @throws IllegalArgumentException if there is none, or one is beyond ±{@link AttentionProblem#MAX_LENGTH}
+     * @throws IllegalArgumentException if there is none, or one is less than −{@link
+     *     AttentionProblem#MAX_LENGTH} or more than twice it
      */
     public AttentionBuilder alignOffsets(int... offsets) {
         Objects.requireNonNull(offsets, "offsets");
@@ -147,9 +149,9 @@ public final class AttentionBuilder {
             throw new IllegalArgumentException("offsets: none given, must be 1 or one per batch row");
         }
         for (int offset : offsets) {
-            if (Math.abs((long) offset) > AttentionProblem.MAX_LENGTH) {
-                throw new IllegalArgumentException(
-                        "offsets: " + offset + ", must be within ±" + AttentionProblem.MAX_LENGTH);
+            if (offset < -AttentionProblem.MAX_LENGTH || offset > 2 * (long) AttentionProblem.MAX_LENGTH) {
+                throw new IllegalArgumentException("offsets: " + offset + ", must be -" + AttentionProblem.MAX_LENGTH
+                        + " to " + 2 * (long) AttentionProblem.MAX_LENGTH);
             }
         }
         this.offsets = offsets.clone();

@@ -91,6 +91,13 @@ final class Positions {
             throw new IllegalArgumentException(
                     "offsets: " + offsets + " given, must be 1 or one for each of the " + each);
         }
+        for (int offset : attention.offsets()) {
+            // Positions must be integers of 32 bits, with packed keys before them.
+            if ((long) offset + queryLength > 2L * AttentionProblem.MAX_LENGTH) {
+                throw new IllegalArgumentException("offsets: " + offset + ", must be at most "
+                        + (2L * AttentionProblem.MAX_LENGTH - queryLength) + " for " + queryLength + " queries");
+            }
+        }
         int[] lengths = attention.keyLengths();
         if (lengths.length > 1 && lengths.length != batch) {
             throw new IllegalArgumentException(

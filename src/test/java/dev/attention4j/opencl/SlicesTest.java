@@ -1,6 +1,7 @@
 package dev.attention4j.opencl;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 
 import dev.attention4j.Alignment;
 import dev.attention4j.Attention;
@@ -313,6 +314,26 @@ class SlicesTest {
                     }
                 }
             }
+        }
+    }
+
+    /** A slice's offsets are its first query further on: never beyond what is legal. */
+    @Test
+    void theLargestOffsetsAreLegalInSlices() {
+        Attention attention = Attention.builder()
+                .causalOffsets(AttentionProblem.MAX_LENGTH)
+                .window(AttentionProblem.MAX_LENGTH, 0)
+                .build();
+        Tensor query = Tensor.random(1, 1, 1, 4096, 8);
+        Tensor key = Tensor.random(2, 1, 1, 41, 8);
+        EngineInfo info = TestEngines.quickOpenCl().get(0);
+        try (AttentionEngine whole = TestEngines.open(info);
+                AttentionEngine small =
+                        AttentionEngine.open(info.id(), TestEngines.options().withMaxDeviceBytes(100_000));
+                AttentionResult expected = whole.attend(query, key, key, attention);
+                AttentionResult result = small.attend(query, key, key, attention)) {
+            assertThat(result.output().toFloatArray())
+                    .containsExactly(expected.output().toFloatArray(), within(1e-6f));
         }
     }
 
