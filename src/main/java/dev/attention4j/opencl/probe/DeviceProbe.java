@@ -4,6 +4,7 @@ import dev.attention4j.DeviceException;
 import dev.attention4j.opencl.runtime.ClBuffer;
 import dev.attention4j.opencl.runtime.ClKernel;
 import dev.attention4j.opencl.runtime.DeviceContext;
+import dev.attention4j.opencl.runtime.Quirks.Quirk;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.LinkedHashMap;
@@ -21,17 +22,21 @@ public final class DeviceProbe {
     private static final int[] LOCAL_KIB = {16, 32, 48, 64, 96, 128};
 
     private enum Feature {
-        ARITHMETIC(0),
-        HALF(1),
-        DOUBLE(2),
-        SUB_GROUPS(3),
-        LOCAL_MEMORY(4);
+        ARITHMETIC(0, null),
+        HALF(1, "cl_khr_fp16"),
+        DOUBLE(2, "cl_khr_fp64"),
+        SUB_GROUPS(3, "cl_khr_subgroups"),
+        LOCAL_MEMORY(4, null);
 
         /** The kernel file's PROBE. */
         private final int macro;
 
-        Feature(int macro) {
+        /** Null for what every device has. */
+        private final String extension;
+
+        Feature(int macro, String extension) {
             this.macro = macro;
+            this.extension = extension;
         }
     }
 
@@ -71,6 +76,11 @@ public final class DeviceProbe {
     }
 
     private static boolean works(DeviceContext context, Feature feature, int localBytes) {
+        if (feature.extension != null
+                && context.device().quirks().has(Quirk.ERRORS_ON_SCREEN)
+                && !context.device().extensions().contains(feature.extension)) {
+            return false;
+        }
         try {
             run(context, feature, localBytes);
             return true;

@@ -41,7 +41,12 @@ public final class Quirks {
          * unrolled: llvmpipe (Mesa 22.3), to survive shaders that hang. Work-items must do little, and what they cannot
          * do is refused: see {@code LoopLimit}, which says how iterations are counted.
          */
-        LOOPS_END
+        LOOPS_END,
+        /**
+         * Errors of the compiler are counted on the user's screen ("4 errors generated."): PoCL 3.1. What needs an extension
+         * is built only where that is reported; elsewhere what is built says more than what is reported.
+         */
+        ERRORS_ON_SCREEN
     }
 
     private final Set<Quirk> quirks;
@@ -93,6 +98,9 @@ public final class Quirks {
         if (all.contains("llvmpipe")) {
             found.add(Quirk.EMULATOR);
             found.add(Quirk.LOOPS_END);
+        }
+        if (all.contains("portable computing language")) {
+            found.add(Quirk.ERRORS_ON_SCREEN);
         }
         if (all.contains("rusticl")) {
             found.add(Quirk.NO_HOST_POINTER);

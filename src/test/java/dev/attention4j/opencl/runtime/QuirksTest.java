@@ -8,12 +8,16 @@ import org.junit.jupiter.api.Test;
 /** Each quirk is found on the devices that it is for, by the names that their drivers give, and on no other. */
 class QuirksTest {
     @Test
-    void nvidiaAndPoclHaveNone() {
+    void nvidiaHasNone() {
         assertThat(Quirks.of("NVIDIA Corporation", "NVIDIA CUDA", "NVIDIA H200"))
                 .hasToString("[]");
-        assertThat(Quirks.of("GenuineIntel", "Portable Computing Language", "pthread-skylake")
-                        .multiplyAddMode())
-                .isZero();
+    }
+
+    @Test
+    void poclPrintsErrors() {
+        Quirks pocl = Quirks.of("GenuineIntel", "Portable Computing Language", "pthread-skylake");
+        assertThat(pocl.has(Quirk.ERRORS_ON_SCREEN)).isTrue();
+        assertThat(pocl.multiplyAddMode()).isZero();
     }
 
     @Test
