@@ -128,7 +128,7 @@ final class AttendCommand implements Callable<Integer> {
 
     /** Before anything long runs. */
     private void checkOutput() throws IOException {
-        OutputFile.check("--output", out);
+        OutputFile.checkReplaced("--output", out);
         if (out != null && Files.exists(out) && Files.isSameFile(out, in)) {
             throw new IllegalArgumentException("--output: " + out + ", must be another file than the input");
         }

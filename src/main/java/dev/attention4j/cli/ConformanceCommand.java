@@ -96,6 +96,7 @@ final class ConformanceCommand implements Callable<Integer> {
         OutputFile.check("--json", json);
         OutputFile.check("--junit", junit);
         OutputFile.check("--html", html);
+        OutputFile.checkDistinct(json, junit, html);
         ConformanceRecord found = cases == null ? builtIn() : fromFiles();
         PrintWriter out = spec.commandLine().getOut();
         Report report = found.report(Version.number());

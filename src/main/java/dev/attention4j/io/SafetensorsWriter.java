@@ -35,9 +35,16 @@ final class SafetensorsWriter {
     static void write(Path path, Map<String, Tensor> tensors, Map<String, String> metadata) throws IOException {
         Map<String, Tensor> ordered = inOrder(tensors);
         byte[] header = header(ordered, metadata);
-        Path target = path.toAbsolutePath();
+        // A link is followed: what it points to is written, not the link replaced.
+        Path target = Files.isSymbolicLink(path) && Files.exists(path) ? path.toRealPath() : path.toAbsolutePath();
         if (!Files.isDirectory(target.resolveSibling(""))) {
             throw new FileSystemException(path.toString(), null, "must be in a directory that exists");
+        }
+        if (Files.exists(target) && !Files.isRegularFile(target)) {
+            throw new FileSystemException(
+                    path.toString(),
+                    null,
+                    "must be a file, which a new one takes the place of; not a directory or device");
         }
         Path part = target.resolveSibling("." + target.getFileName() + "." + UUID.randomUUID() + ".part");
         try {
@@ -52,6 +59,12 @@ final class SafetensorsWriter {
                 channel.force(true);
             }
             Files.move(part, target, StandardCopyOption.ATOMIC_MOVE);
+        } catch (FileSystemException e) {
+            // Of the file beside it the caller knows nothing.
+            String reason = e.getReason() == null ? e.getClass().getSimpleName() : e.getReason();
+            FileSystemException named = new FileSystemException(path.toString(), null, "cannot be written: " + reason);
+            named.initCause(e);
+            throw named;
         } finally {
             Files.deleteIfExists(part);
         }

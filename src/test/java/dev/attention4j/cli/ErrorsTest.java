@@ -86,6 +86,7 @@ class ErrorsTest {
                 "attend in --device all | --device: all, must be one device",
                 "conformance --cases no/such/directory | no/such/directory: no such file or directory",
                 "conformance --device cpu --json no/such/a.json | --json: no/such/a.json, must be",
+                "conformance --device cpu --json a.x --html ./a.x | ./a.x: given for two outputs, must be another file",
                 "demo --picture no/such/a.png | --picture: no/such/a.png, must be",
                 "demo --picture picture.jpeg | must end in .png",
                 "devices --json no/such/a.json | --json: no/such/a.json, must be",
@@ -117,6 +118,15 @@ class ErrorsTest {
                 .contains("plan", "none");
         assertThat(assertRefused(Cli.run("conformance", "--device", "cpu", "--plan", "none"), 1))
                 .contains("plan", "none");
+    }
+
+    /** A new file takes the place of the output, which a device must not lose. */
+    @Test
+    void outputThatIsADeviceIsRefused() throws IOException {
+        Path file = problem(Tensor.random(1, 1, 2, 3, 4), Tensor.random(2, 1, 2, 5, 4), Tensor.random(3, 1, 2, 5, 4));
+
+        assertThat(assertRefused(Cli.run("attend", file, "--device", "cpu", "-o", "/dev/null"), 1))
+                .contains("--output: /dev/null, must be a file that may be written");
     }
 
     @Test

@@ -133,6 +133,20 @@ class SafetensorsRoundTripTest {
     }
 
     @Test
+    void aLinkIsFollowedAndWhatIsNoFileStays() throws IOException {
+        Path target = Files.writeString(folder.resolve("target"), "old");
+        Path link = Files.createSymbolicLink(folder.resolve("link.safetensors"), target);
+        Safetensors.write(link, Map.of("one", Tensor.zeros(DType.FLOAT32, 1)), Map.of());
+        assertThat(link).isSymbolicLink();
+        assertThat(Safetensors.read(target).tensors()).containsOnlyKeys("one");
+        assertThatThrownBy(() -> Safetensors.write(folder, Map.of(), Map.of()))
+                .isInstanceOf(IOException.class)
+                .hasMessageContaining(folder + ": must be a file");
+        assertThatThrownBy(() -> Safetensors.write(Path.of("/dev/null"), Map.of(), Map.of()))
+                .hasMessageContaining("/dev/null: must be a file");
+    }
+
+    @Test
     void aFailedWriteKeepsWhatWasThere() throws IOException {
         Path path = folder.resolve("kept.safetensors");
         Safetensors.write(path, Map.of("x", Tensor.zeros(DType.FLOAT32, 1)), Map.of());
