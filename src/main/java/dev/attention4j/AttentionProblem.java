@@ -47,10 +47,7 @@ public record AttentionProblem(
         checkSize("key length", keyLength, 0);
         checkSize("head dim", headDim, 1);
         checkSize("value dim", valueDim, 1);
-        if (!dtype.isAttentionStorage()) {
-            throw new IllegalArgumentException(
-                    "query: type " + dtype + ", must be FLOAT32, FLOAT16 or BFLOAT16 (Tensor.to converts)");
-        }
+        checkStorage(dtype);
         if (queryHeads % keyValueHeads != 0) {
             throw new IllegalArgumentException("query: " + queryHeads + " heads, must be a multiple of the "
                     + keyValueHeads + " heads of key and value; tensors are read as [batch, heads, length, width],"
@@ -80,6 +77,7 @@ public record AttentionProblem(
         Objects.requireNonNull(attention, "attention");
         attention.mask().ifPresent(mask -> checkOpen("mask", mask));
         attention.bias().ifPresent(bias -> checkOpen("bias", bias));
+        checkStorage(query.dtype());
         same("key", "type", key.dtype(), query.dtype(), "query", key);
         same("value", "type", value.dtype(), query.dtype(), "query", value);
         same("key", "batch", key.size(0), query.size(0), "query", key);
@@ -289,6 +287,13 @@ public record AttentionProblem(
             }
         }
         return pairs;
+    }
+
+    private static void checkStorage(DType dtype) {
+        if (!dtype.isAttentionStorage()) {
+            throw new IllegalArgumentException(
+                    "query: type " + dtype + ", must be FLOAT32, FLOAT16 or BFLOAT16 (Tensor.to converts)");
+        }
     }
 
     private static void checkTensor(String name, Tensor tensor) {

@@ -93,8 +93,7 @@ public final class Engines {
             if (index < engines.size()) {
                 return engines.get(index);
             }
-            throw new IllegalArgumentException(
-                    "device: " + device + ", must be 0 to " + (engines.size() - 1) + "\n" + table(engines));
+            // Or the number in a name: "4090".
         }
         String part = device.toLowerCase(Locale.ROOT);
         List<EngineInfo> matches = engines.stream()

@@ -33,6 +33,7 @@ class EnginesTest {
         assertThat(Engines.resolve("opencl:2", engines)).isEqualTo(PIPE);
         assertThat(Engines.resolve("1", engines)).isEqualTo(GPU);
         assertThat(Engines.resolve("h200", engines)).isEqualTo(GPU);
+        assertThat(Engines.resolve("200", engines)).isEqualTo(GPU);
     }
 
     @Test
@@ -40,7 +41,7 @@ class EnginesTest {
         List<EngineInfo> engines = List.of(POCL, GPU, PIPE, CPU, ORACLE);
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> Engines.resolve("9", engines))
-                .withMessageContaining("must be 0 to 4")
+                .withMessageContaining("names no engine")
                 .withMessageContaining("NVIDIA H200");
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> Engines.resolve("Xeon", engines))

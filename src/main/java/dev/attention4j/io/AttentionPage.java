@@ -25,9 +25,12 @@ public final class AttentionPage {
     /** Weights are shown with four digits after the point, and written as whole numbers of such steps. */
     private static final int STEPS = 10_000;
 
+    private static final double ROUNDING = 1e-3;
+
     private final String title;
     private final List<Text> texts = new ArrayList<>();
     private int head;
+    private int mostHeads;
 
     /** What one heat map's axes are, and the layers that have these. */
     private record Text(String name, List<String> queries, List<String> keys, List<Map<String, Object>> layers) {
@@ -101,12 +104,19 @@ public final class AttentionPage {
         List<int[]> heads = new ArrayList<>();
         for (int number = 0; number < weights.size(0); number++) {
             double[] elements = weights.slice(0, number, number + 1).toDoubleArray();
-            heads.add(Arrays.stream(elements)
-                    .mapToInt(weight -> Math.toIntExact(Math.round(weight * STEPS)))
-                    .toArray());
+            heads.add(Arrays.stream(elements).mapToInt(AttentionPage::steps).toArray());
         }
+        mostHeads = Math.max(mostHeads, heads.size());
         text.layers.add(Map.of("name", Objects.requireNonNull(name, "name"), "heads", heads));
         return this;
+    }
+
+    /** A weight as the page's data have it; rounding may have carried it a little beyond its bounds. */
+    private static int steps(double weight) {
+        if (!(weight > -ROUNDING && weight < 1 + ROUNDING)) {
+            throw new IllegalArgumentException("weights: " + weight + ", must be 0 to 1");
+        }
+        return (int) Math.round(Math.max(0, Math.min(1, weight)) * STEPS);
     }
 
     /**
@@ -114,8 +124,12 @@ public final class AttentionPage {
      *
      * @param number from 0
      * @return this
+     * @throws IllegalArgumentException if it is negative
      */
     public AttentionPage firstHead(int number) {
+        if (number < 0) {
+            throw new IllegalArgumentException("number: " + number + ", must be 0 or more");
+        }
         this.head = number;
         return this;
     }
@@ -124,12 +138,16 @@ public final class AttentionPage {
      * Writes the page; a file that is there already is replaced.
      *
      * @param file where to
-     * @throws IllegalStateException if there is no text, or one without a layer
+     * @throws IllegalStateException if there is no text, one without a layer, or no such head as is to be large at first
      * @throws IOException if it cannot be written
      */
     public void write(Path file) throws IOException {
         if (texts.isEmpty() || texts.stream().anyMatch(text -> text.layers.isEmpty())) {
             throw new IllegalStateException("layers: there are none, layer(...) adds one");
+        }
+        if (head >= mostHeads) {
+            throw new IllegalStateException(
+                    "firstHead: " + head + ", must be less than the " + mostHeads + " heads of the largest layer");
         }
         String json = JSON.std.asString(Map.of(
                 "title",

@@ -87,6 +87,7 @@ public abstract sealed class AttentionLayer implements AutoCloseable permits Mul
         Objects.requireNonNull(inputs, "inputs");
         AttendedAxes axes = Checks.axes(inputs.query(), options);
         Checks.inputs(inputs, axes);
+        Checks.owner(inputs, engine);
         Checks.band(inputs, axes, options);
         Attention attention = operation(inputs, axes);
         initialize(

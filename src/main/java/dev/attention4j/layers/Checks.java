@@ -1,5 +1,6 @@
 package dev.attention4j.layers;
 
+import dev.attention4j.AttentionEngine;
 import dev.attention4j.Tensor;
 import java.util.Arrays;
 
@@ -43,6 +44,20 @@ final class Checks {
         if (tensor.size(-1) == 0) {
             throw new IllegalArgumentException(
                     name + ": shape " + Arrays.toString(tensor.shape()) + ", must have at least one feature");
+        }
+    }
+
+    /** Checks that every input is on the host or the layer's engine. */
+    static void owner(AttentionInputs inputs, AttentionEngine engine) {
+        owner("query", inputs.query(), engine);
+        owner("value", inputs.value(), engine);
+        owner("key", inputs.key(), engine);
+    }
+
+    private static void owner(String name, Tensor tensor, AttentionEngine engine) {
+        if (!tensor.isOnHost() && tensor.memory().engine() != engine) {
+            throw new IllegalArgumentException(name + ": " + tensor + ", must be on the host or on the layer's engine "
+                    + engine.info().id());
         }
     }
 

@@ -100,6 +100,24 @@ class AttentionPageTest {
     }
 
     @Test
+    void weightsAndHeadsThatAreNoneAreRefused() {
+        AttentionPage page = new AttentionPage("t", List.of("a"), List.of("b", "c"));
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> page.layer("l", Tensor.of(new float[] {0.5f, Float.NaN}, 1, 1, 2)))
+                .withMessage("weights: NaN, must be 0 to 1");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> page.layer("l", Tensor.of(new float[] {0.5f, 1e10f}, 1, 1, 2)))
+                .withMessageContaining("must be 0 to 1");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> page.firstHead(-1))
+                .withMessageContaining("-1");
+        page.layer("l", Tensor.of(new float[] {0, 1}, 1, 1, 2)).firstHead(1);
+        assertThatIllegalStateException()
+                .isThrownBy(() -> page.write(folder.resolve("page.html")))
+                .withMessageContaining("firstHead: 1, must be less than the 1 heads");
+    }
+
+    @Test
     void whatDoesNotFitTheTokensIsRefused() {
         AttentionPage page = new AttentionPage("t", List.of("a", "b"), List.of("a", "b", "c"));
         assertThatIllegalArgumentException()

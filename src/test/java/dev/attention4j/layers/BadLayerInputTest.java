@@ -6,7 +6,9 @@ import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
 import dev.attention4j.AttentionEngine;
 import dev.attention4j.DType;
+import dev.attention4j.EngineInfo;
 import dev.attention4j.Tensor;
+import dev.attention4j.TestEngines;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -57,6 +59,22 @@ class BadLayerInputTest {
         refused(() -> grouped.keyValueHeads(0), "keyValueHeads: 0");
         refused(() -> grouped.keyValueHeads(2).queryHeads(5).build(engine), "queryHeads: 5", "multiple of", "is 2");
         refused(() -> grouped.queryHeads(4).build(engine), "headDim: not set");
+    }
+
+    @Test
+    void inputsOnAnotherEngine() {
+        Tensor input = tensor(2, 5, 6);
+        EngineInfo device = TestEngines.quickOpenCl().get(0);
+        try (MultiHeadAttention layer = layer();
+                AttentionEngine other = TestEngines.open(device);
+                AttentionEngine third = TestEngines.open(device);
+                MultiHeadAttention there =
+                        MultiHeadAttention.builder().heads(2).keyDim(4).build(third)) {
+            Tensor elsewhere = other.upload(input);
+            refused(() -> layer.call(elsewhere, input), "query: Tensor[2, 5, 6]", "must be on the host or on", "cpu");
+            refused(() -> there.call(input, elsewhere, input), "value: ", "must be on the host or on", device.id());
+            refused(() -> there.call(input, input, elsewhere), "key: ", "must be on the host or on", device.id());
+        }
     }
 
     @Test
