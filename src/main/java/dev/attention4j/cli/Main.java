@@ -72,16 +72,16 @@ public final class Main implements Callable<Integer> {
      * @param args the command and its options
      */
     public static void main(String[] args) {
+        // Before anything below has a logger: the logger reads these once. What the user sets with -D stays.
+        setUnlessSet("org.slf4j.simpleLogger.defaultLogLevel", "warn");
+        setUnlessSet("org.slf4j.simpleLogger.showThreadName", "false");
+        setUnlessSet("org.slf4j.simpleLogger.showShortLogName", "true");
         if (compiles(args)) {
             OptionalInt code = SignalChaining.runAgain();
             if (code.isPresent()) {
                 System.exit(code.getAsInt());
             }
         }
-        // Before anything below has a logger: the logger reads these once. What the user sets with -D stays.
-        setUnlessSet("org.slf4j.simpleLogger.defaultLogLevel", "warn");
-        setUnlessSet("org.slf4j.simpleLogger.showThreadName", "false");
-        setUnlessSet("org.slf4j.simpleLogger.showShortLogName", "true");
         // The demo draws a picture, but never on a screen.
         System.setProperty("java.awt.headless", "true");
         CommandLine commandLine = commandLine()

@@ -20,7 +20,7 @@ final class Text {
     static final int WIDTH = 80;
 
     /** Columns that tables, and lines as full as theirs, are wrapped to: narrower ones would be hard to read. */
-    static final int TABLE_WIDTH = WIDTH + 16;
+    static final int TABLE_WIDTH = WIDTH;
 
     private Text() {}
 
