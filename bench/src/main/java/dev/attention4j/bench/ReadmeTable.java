@@ -102,7 +102,12 @@ public final class ReadmeTable {
         section.append(report.get("dtype")).append(", medians of ").append(report.get("rounds"));
         section.append(" rounds, measured ").append(String.valueOf(report.get("date")), 0, 10);
         section.append(" with ").append(report.get("version")).append(".\n\n");
-        section.append("![Attention on ")
+        List<String> shapes = List.copyOf(rows.keySet());
+        section.append("![Bars for ")
+                .append(shapes.get(0))
+                .append(" to ")
+                .append(shapes.get(shapes.size() - 1))
+                .append(" on ")
                 .append(report.get("device"))
                 .append("](")
                 .append(chart)

@@ -73,7 +73,7 @@ public final class ResultChart {
         }
     }
 
-    private static CategoryChart draw(Map<String, Object> report) {
+    static CategoryChart draw(Map<String, Object> report) {
         List<Map<?, ?>> results = new ArrayList<>();
         ((List<?>) report.get("results")).forEach(result -> results.add((Map<?, ?>) result));
         // Relative to the best peer each shape is as tall as any other; in GFLOP/s a decoding step would not be seen.
@@ -85,16 +85,17 @@ public final class ResultChart {
             if (height instanceof Number number) {
                 String shape = ReadmeTable.shape(result);
                 shapes.add(shape);
+                // A peer may have two ways to compute a shape.
                 series.computeIfAbsent(ReadmeTable.contender(result), name -> new LinkedHashMap<>())
-                        .put(shape, number.doubleValue());
+                        .merge(shape, number.doubleValue(), Math::max);
             }
         }
         CategoryChart chart = new CategoryChartBuilder()
-                .width(Math.max(800, 260 + 62 * shapes.size()))
+                .width(Math.max(1100, 260 + 62 * shapes.size()))
                 .height(640)
                 .title("Attention on " + report.get("device") + ", " + report.get("dtype")
                         + (relative ? ": speed beside the best peer (higher is better)" : " (higher is better)"))
-                .xAxisTitle("batch.query heads.key/value heads.query length.key length.head width")
+                .xAxisTitle(xAxisTitle(shapes))
                 .yAxisTitle(relative ? "times as fast as the best peer" : "useful GFLOP/s")
                 .build();
         style(chart.getStyler());
@@ -111,6 +112,13 @@ public final class ResultChart {
             line.setMarker(SeriesMarkers.NONE).setLineColor(Color.DARK_GRAY);
         }
         return chart;
+    }
+
+    /** Of attention the dimensions, in their order; projections and layers carry the name of their own. */
+    private static String xAxisTitle(Set<String> shapes) {
+        return shapes.stream().anyMatch(shape -> shape.contains(":"))
+                ? "layer:batch.length.width.heads, gemm:rows.in.out"
+                : "batch.query heads.key/value heads.query length.key length.head width";
     }
 
     private static void style(CategoryStyler styler) {
