@@ -78,6 +78,7 @@ public final class ReadmeTable {
                     .replace('\\', '/');
             append(section, report, link);
         }
+        section.append('\n');
         Files.writeString(readme, text.substring(0, begin) + section + text.substring(end));
     }
 
@@ -137,7 +138,6 @@ public final class ReadmeTable {
                         number(summary, "min_ratio")));
             }
         });
-        section.append('\n');
     }
 
     /** What a contender is called in charts and tables. */

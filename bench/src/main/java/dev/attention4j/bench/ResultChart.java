@@ -39,6 +39,9 @@ public final class ResultChart {
         new Color(0x999999)
     };
 
+    /** More names do not fit beside each other. */
+    private static final int MOST_LEVEL_LABELS = 6;
+
     private ResultChart() {}
 
     /**
@@ -98,7 +101,7 @@ public final class ResultChart {
                 .xAxisTitle(xAxisTitle(shapes))
                 .yAxisTitle(relative ? "times as fast as the best peer" : "useful GFLOP/s")
                 .build();
-        style(chart.getStyler());
+        style(chart.getStyler(), shapes.size());
         List<String> labels = List.copyOf(shapes);
         int colour = 0;
         for (Map.Entry<String, Map<String, Double>> entry : series.entrySet()) {
@@ -121,10 +124,10 @@ public final class ResultChart {
                 : "batch.query heads.key/value heads.query length.key length.head width";
     }
 
-    private static void style(CategoryStyler styler) {
+    private static void style(CategoryStyler styler, int shapes) {
         styler.setLegendPosition(Styler.LegendPosition.OutsideS).setLegendLayout(Styler.LegendLayout.Horizontal);
         styler.setChartBackgroundColor(Color.WHITE);
-        styler.setXAxisLabelRotation(60);
+        styler.setXAxisLabelRotation(shapes <= MOST_LEVEL_LABELS ? 0 : 60);
         styler.setAvailableSpaceFill(0.85);
         styler.setPlotGridVerticalLinesVisible(false);
         styler.setYAxisMin(0.0);
