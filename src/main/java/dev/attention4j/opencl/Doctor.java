@@ -10,6 +10,8 @@ import dev.attention4j.opencl.runtime.DeviceContext;
 import dev.attention4j.opencl.runtime.Devices;
 import dev.attention4j.opencl.runtime.NativeLibrary;
 import dev.attention4j.opencl.runtime.SignalHandlers;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -25,6 +27,7 @@ public final class Doctor {
             + " (NVIDIA: libnvidia-opencl1 or the driver's .run file; AMD: rocm-opencl-icd; Intel: intel-opencl-icd), or"
             + " for the CPU `apt-get install pocl-opencl-icd`; each registers itself by a file in /etc/OpenCL/vendors"
             + " (or where OCL_ICD_VENDORS points)";
+    private static final String VENDORS = "OCL_ICD_VENDORS";
     private static final String MEND_DRIVER = "`ldd LIBRARY` names what a driver's library lacks: install that, or the"
             + " driver again; one that lacks nothing sees no hardware of its own (nvidia-smi, ls -l /dev/dri); or for the CPU"
             + " `apt-get install pocl-opencl-icd`";
@@ -191,12 +194,20 @@ public final class Doctor {
     static String fix(Devices.Search search) {
         return switch (search.status()) {
             case NO_LIBRARY -> fix(NativeLibrary.load().status());
-            case NO_DRIVER -> INSTALL_DRIVER;
-            case NO_PLATFORM -> MEND_DRIVER;
+            case NO_DRIVER -> fix(System.getenv(VENDORS), INSTALL_DRIVER);
+            case NO_PLATFORM -> fix(System.getenv(VENDORS), MEND_DRIVER);
             case NO_DEVICE -> ENABLE_DEVICE;
             case NO_POCL_CACHE -> CHOOSE_POCL_CACHE;
             case FOUND -> "";
         };
+    }
+
+    /** No other fix helps while the loader looks where nothing is. */
+    static String fix(String vendors, String usual) {
+        return vendors == null || Files.exists(Path.of(vendors))
+                ? usual
+                : VENDORS + "=" + vendors
+                        + " names nothing that exists: unset it, or let it name a folder of .icd files";
     }
 
     private static String fix(NativeLibrary.Status status) {

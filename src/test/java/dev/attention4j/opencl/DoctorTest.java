@@ -276,6 +276,14 @@ class DoctorTest {
     }
 
     @Test
+    void aVariableThatNamesNothingIsWhatToMend() {
+        assertThat(Doctor.fix(null, "install one")).isEqualTo("install one");
+        assertThat(Doctor.fix("/", "install one")).isEqualTo("install one");
+        assertThat(Doctor.fix("/no/such/folder", "install one"))
+                .startsWith("OCL_ICD_VENDORS=/no/such/folder names nothing that exists: unset it");
+    }
+
+    @Test
     void aDeviceThatDoesNotBuildOrRunKernels() {
         Doctor.Check check =
                 Doctor.failed("opencl:3", "Some Platform 1.2", new DeviceException("clBuildProgram: no\nlog"));
