@@ -30,7 +30,8 @@ import picocli.CommandLine.Spec;
                     + " files of cases with known results on one.",
             "Prints a line for each failure and the line that runs it again, a matrix of errors, and, last,"
                     + " 'N passed, N failed'."
-        })
+        },
+        footer = {"", "Exits 1 if a case failed or none was run."})
 final class ConformanceCommand implements Callable<Integer> {
     private static final int USUAL_LIMIT = 120;
 
@@ -48,8 +49,8 @@ final class ConformanceCommand implements Callable<Integer> {
 
     @Option(
             names = "--quick",
-            description = "Fewer random problems, and only the small ones of the peers' grids. Within a minute on a CPU"
-                    + " once its kernels are built; without it, ten.")
+            description = "Fewer random problems, and only the small ones of the peers' grids. On a CPU a"
+                    + " minute with kernels to build, half of that once they are built; without it, up to ten.")
     private boolean quick;
 
     @Option(

@@ -29,7 +29,8 @@ import picocli.CommandLine.Spec;
         description = {
             "Runs attention of a real sentence on the best device, shows who attends to whom, checks it against the"
                     + " model's own runtime and the oracle, and times the device against the CPU.",
-        })
+        },
+        footer = {"", "Exits 1 if the result differs from either by more than 1e-5."})
 final class DemoCommand implements Callable<Integer> {
     private static final String FROM = "station";
     private static final String TO = "train";

@@ -2,6 +2,8 @@ package dev.attention4j.cli;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
 
 /** Rows under headings, with columns as wide as they must be; what does not fit a screen is wrapped in its column. */
 final class Table {
@@ -44,26 +46,40 @@ final class Table {
 
     private int[] widths(int columns) {
         int[] widths = new int[headings.length];
-        int total = GAP.length() * (headings.length - 1);
+        int[] longestWords = new int[headings.length];
         for (int column = 0; column < widths.length; column++) {
-            widths[column] = headings[column].length();
-            for (String[] row : rows) {
-                widths[column] = Math.max(widths[column], row[column].length());
-            }
-            total += widths[column];
+            int n = column;
+            List<String> cells =
+                    new ArrayList<>(rows.stream().map(row -> row[n]).toList());
+            cells.add(headings[column]);
+            widths[column] = cells.stream().mapToInt(String::length).max().getAsInt();
+            longestWords[column] = cells.stream()
+                    .flatMap(cell -> Stream.of(cell.split("\\s+", -1)))
+                    .mapToInt(String::length)
+                    .max()
+                    .getAsInt();
         }
-        while (total > columns) {
-            int widest = 0;
-            for (int column = 1; column < widths.length; column++) {
-                widest = widths[column] > widths[widest] ? column : widest;
+        // Words are broken only where that is not enough.
+        narrow(widths, longestWords, columns);
+        narrow(widths, IntStream.of(widths).map(width -> NARROWEST).toArray(), columns);
+        return widths;
+    }
+
+    /** Takes from the widest column again and again until they fit, or all are as narrow as they may be. */
+    private static void narrow(int[] widths, int[] least, int columns) {
+        int excess = IntStream.of(widths).sum() + GAP.length() * (widths.length - 1) - columns;
+        for (; excess > 0; excess--) {
+            int widest = -1;
+            for (int column = 0; column < widths.length; column++) {
+                if (widths[column] > least[column] && (widest < 0 || widths[column] > widths[widest])) {
+                    widest = column;
+                }
             }
-            if (widths[widest] <= NARROWEST) {
-                break;
+            if (widest < 0) {
+                return;
             }
             widths[widest]--;
-            total--;
         }
-        return widths;
     }
 
     private static void append(StringBuilder text, int[] widths, String... cells) {

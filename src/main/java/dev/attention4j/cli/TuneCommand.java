@@ -35,7 +35,8 @@ import picocli.CommandLine.Spec;
                     + " queries), short (up to 512) or long, causal or not. Projections are one class: weights are packed for"
                     + " one tiling.",
             "Only OpenCL devices have tiles to tune: --device cpu or oracle is refused."
-        })
+        },
+        footer = {"", "Exits 1 if a plan or tiling computed wrong."})
 final class TuneCommand implements Callable<Integer> {
     @Spec
     private CommandSpec spec;

@@ -11,7 +11,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.stream.Collectors;
 
-/** What became of each variant of a shape, the fastest first, and who won. */
+/** What became of each variant of a shape, and who won: first those timed to the end, the fastest first. */
 final class TuningTable {
     private TuningTable() {}
 
@@ -30,6 +30,11 @@ final class TuningTable {
                     remark(trial, result));
         }
         out.println(table.text(Text.TABLE_WIDTH));
+        Text.wrap(
+                        "ratio: how many times as fast as the default in the same rounds. first look: timed briefly (its"
+                                + " least time, not the median), and too slow to go on with.",
+                        Text.TABLE_WIDTH)
+                .forEach(out::println);
         common.forEach((plan, tunables) -> {
             if (!tunables.values().isEmpty()) {
                 Text.wrap("The same in all of " + plan + ": " + spaced(tunables), Text.TABLE_WIDTH)
