@@ -6,7 +6,7 @@
 //   output           [rows, valueDim]           row-major, stored as STORAGE says
 //   logSumExp        [rows]                     natural logarithm; written if hasLogSumExp is not 0
 //
-// rows = batch * queryHeads * queryLength. A split's share of a row is sum * 2^(m - the largest m), and the output is the
+// rows = batch * queryHeads * queryLength. A split's share of a row is sum * e^(m - the largest m), and the output is the
 // mean of the splits' outputs by these shares ("Flash-Decoding for long-context inference", Dao et al., 2023). Not by their
 // log-sum-exps, which say the same in one number: where scores are large, rounding it would cost digits of the share. Sinks
 // are in the sums of split 0 and nowhere else.

@@ -15,6 +15,12 @@ import java.util.Optional;
  *
  * <p>Tensors are named {@code input.X}, {@code weight.X} and {@code output.X}. The metadata says {@code op} (which
  * {@link Operation} it is a case of) and {@code name}; the rest is the operation's.
+ *
+ * <p>The smallest case of {@code op} = {@code attention}: {@code input.query} [1, 1, 1, 1] = 1, {@code input.key} [1, 1, 2, 1] =
+ * 1, 1, {@code input.value} [1, 1, 2, 1] = 2, 4 and {@code output.output} [1, 1, 1, 1] = 3, which is the mean. Options are a
+ * JSON object in the metadata {@code attributes}: {@code scale}, {@code softcap}, {@code causal}, {@code window}, {@code
+ * alignment}, {@code offsets}, {@code keyLengths}, {@code cumulativeQueryLengths}, {@code cumulativeKeyLengths}, {@code
+ * alibiSlopes}, {@code sinks}. In float32 the output may be off by 1e-5 + 1e-4 · |expected|.
  */
 public final class ConformanceCase {
     private final SafetensorsFile file;

@@ -16,6 +16,7 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.function.UnaryOperator;
 
 /**
@@ -63,6 +64,10 @@ public final class LayerWeights {
     }
 
     private static Tensor asFloats(String name, Tensor tensor) {
+        Objects.requireNonNull(tensor, () -> "weights: \"" + name + "\" is null");
+        if (tensor.isClosed()) {
+            throw new IllegalStateException("weights: \"" + name + "\" is closed, must be open");
+        }
         if (!tensor.dtype().isFloat()) {
             throw new IllegalArgumentException(
                     "weights: \"" + name + "\" is " + tensor.dtype() + ", must be of a float type");
@@ -76,6 +81,7 @@ public final class LayerWeights {
      * @param tensors float types on the host, by Keras's names
      * @return those weights; float32 tensors are not copied
      * @throws IllegalArgumentException if one is not of a float type
+     * @throws IllegalStateException if one is closed
      */
     public static LayerWeights of(Map<String, Tensor> tensors) {
         return new LayerWeights("the map", tensors, name -> name, tensors.keySet());
@@ -156,7 +162,7 @@ public final class LayerWeights {
      * @throws IOException if it cannot be read
      */
     public static LayerWeights torch(Path path, String prefix, int heads) throws IOException {
-        return TorchWeights.read(path, prefix, LayerBuilder.positive("heads", heads));
+        return TorchWeights.read(path, Objects.requireNonNull(prefix, "prefix"), LayerBuilder.positive("heads", heads));
     }
 
     /**

@@ -63,7 +63,14 @@ public record OnnxAttentionInputs(
      * @return new inputs
      */
     public OnnxAttentionInputs withAttnMask(Tensor mask) {
-        return new OnnxAttentionInputs(query, key, value, Optional.of(mask), pastKey, pastValue, nonpadKvSeqlen);
+        return new OnnxAttentionInputs(
+                query,
+                key,
+                value,
+                Optional.of(Objects.requireNonNull(mask, "mask")),
+                pastKey,
+                pastValue,
+                nonpadKvSeqlen);
     }
 
     /**

@@ -9,8 +9,8 @@ import java.util.Optional;
  * <p>Closing it gives back the output and the scores. The presents are left alone: they are the caller's own key and
  * value where there was no past, and in host memory, which the garbage collector frees, where there was.
  *
- * @param output Y, in the query's type: [batch, queryHeads, queryLength, valueDim], where the query was, or [batch,
- *     queryLength, queryHeads · valueDim] on the host for inputs of 3 axes
+ * @param output Y, in the query's type: [batch, queryHeads, queryLength, valueDim], where the query was (on the host where
+ *     its type is not the value's), or [batch, queryLength, queryHeads · valueDim] on the host for inputs of 3 axes
  * @param presentKey past and new keys [batch, keyValueHeads, totalLength, headDim], in the key's type
  * @param presentValue past and new values [batch, keyValueHeads, totalLength, valueDim], in the value's type
  * @param qkMatmulOutput the scores [batch, queryHeads, queryLength, totalLength] in the query's type, if asked for

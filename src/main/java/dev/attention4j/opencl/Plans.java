@@ -19,8 +19,8 @@ final class Plans {
         Plan decode = new ForwardDecode(context);
         Plan tiles = new ForwardTiles(context);
         // A work-group of one work-item suits a CPU's vector units and would leave a GPU idle; many work-items that
-        // meet at
-        // barriers suit a GPU, and a CPU only as a test.
+        // meet
+        // at barriers suit a GPU, and a CPU only as a test.
         return isCpuClass(context) ? List.of(decode, rows, tiles, staged) : List.of(tiles, staged, rows, decode);
     }
 
