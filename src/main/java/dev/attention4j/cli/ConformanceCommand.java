@@ -154,13 +154,13 @@ final class ConformanceCommand implements Callable<Integer> {
         out.println(count + " on: " + String.join(", ", suite.runs()));
         try (ConformanceRecord found = new ConformanceRecord(count + " of " + cases, engines, out)) {
             found.expect(suite.size());
-            suite.run(outcome -> found.end(outcome(outcome, asked)));
+            suite.runEach((source, outcome) -> found.end(outcome(source, outcome, asked)));
             return found;
         }
     }
 
     /** A case from a file in the suite's terms: a row of the matrix of its own. */
-    private Outcome outcome(CaseOutcome outcome, String asked) {
+    private static Outcome outcome(CaseSource source, CaseOutcome outcome, String asked) {
         return new Outcome(
                 outcome.caseName(),
                 outcome.caseName(),
@@ -171,7 +171,7 @@ final class ConformanceCommand implements Callable<Integer> {
                 Double.NaN,
                 outcome.detail(),
                 0,
-                "conformance --cases " + cases + " --device " + outcome.engine() + " --plan "
+                "conformance --cases " + source.name() + " --device " + outcome.engine() + " --plan "
                         + (asked.equals(EngineOptions.AUTO) ? asked : outcome.plan()));
     }
 

@@ -84,7 +84,7 @@ final class TuneCommand implements Callable<Integer> {
             throw new IllegalArgumentException(
                     "--device: " + info.id() + " has one way to compute, must be an OpenCL device");
         }
-        out.println("device  " + info.id() + ", " + info.name() + ", driver " + info.driver());
+        out.println(Text.labelled("device", 8, info.id() + ", " + info.name() + ", driver " + info.driver()));
         UserTuning user = UserTuning.of(Tuning.DEFAULT);
         if (!dryRun) {
             user.prepare();
@@ -111,7 +111,7 @@ final class TuneCommand implements Callable<Integer> {
             out.println(user.file());
         }
         if (!right) {
-            out.println("WRONG results were found, see above: the device's compiler or a kernel is at fault.");
+            out.println("WRONG results, see above: the device's compiler or a kernel is at fault.");
         }
         return right ? Main.OK : Main.CHECK_FAILED;
     }
@@ -161,7 +161,7 @@ final class TuneCommand implements Callable<Integer> {
             return !dryRun;
         }
         if (!dryRun && user.removeReplacedBy(entry)) {
-            out.println("What was kept for it before is no longer better than the default, and is forgotten.");
+            out.println("What was kept for it before is forgotten: the default is as good now.");
         }
         return false;
     }

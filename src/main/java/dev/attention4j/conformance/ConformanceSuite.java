@@ -14,6 +14,7 @@ import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.BiConsumer;
 import java.util.function.BiFunction;
 import java.util.function.Consumer;
 import java.util.stream.Collectors;
@@ -163,10 +164,20 @@ public final class ConformanceSuite {
      * @return how many went how
      */
     public Totals run(Consumer<CaseOutcome> outcomes) {
+        return runEach((source, outcome) -> outcomes.accept(outcome));
+    }
+
+    /**
+     * As {@link #run(Consumer)}, saying of which source each outcome is.
+     *
+     * @param outcomes gets each outcome as soon as it is there
+     * @return how many went how
+     */
+    public Totals runEach(BiConsumer<CaseSource, CaseOutcome> outcomes) {
         Map<Status, Integer> counts = new EnumMap<>(Status.class);
-        Consumer<CaseOutcome> counted = outcome -> {
+        BiConsumer<CaseSource, CaseOutcome> counted = (source, outcome) -> {
             counts.merge(outcome.status(), 1, Integer::sum);
-            outcomes.accept(outcome);
+            outcomes.accept(source, outcome);
         };
         for (Run run : runs) {
             AttentionEngine opened;
@@ -175,6 +186,7 @@ public final class ConformanceSuite {
             } catch (RuntimeException e) {
                 for (CaseSource source : cases) {
                     counted.accept(
+                            source,
                             failure(source, run, "the engine could not be opened: " + ConformanceRunner.thrown(e)));
                 }
                 continue;
@@ -182,7 +194,7 @@ public final class ConformanceSuite {
             try (AttentionEngine engine = opened) {
                 ConformanceRunner runner = new ConformanceRunner(engine, run.plan());
                 for (CaseSource source : cases) {
-                    counted.accept(run(source, run, runner));
+                    counted.accept(source, run(source, run, runner));
                 }
             }
         }

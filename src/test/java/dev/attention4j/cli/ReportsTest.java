@@ -170,7 +170,9 @@ class ReportsTest {
 
         assertThat(cli.exitCode()).isEqualTo(1);
         assertThat(cli.out().lines().filter(line -> line.startsWith("FAILED"))).hasSize(1);
-        assertThat(cli.out()).contains("again: conformance --cases " + folder + " --device cpu --plan auto");
+        assertThat(cli.out())
+                .contains("again: conformance --cases " + folder.resolve("wrong.safetensors")
+                        + " --device cpu --plan auto");
         assertThat(cli.out())
                 .contains("FAILED wrong", "1 skipped on cpu ", ": op convolution is not known to this version");
         assertThat(cli.lastLine()).isEqualTo("1 passed, 1 failed");
