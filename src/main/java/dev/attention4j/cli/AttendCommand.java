@@ -234,6 +234,6 @@ final class AttendCommand implements Callable<Integer> {
     }
 
     private static void line(PrintWriter screen, String label, String text) {
-        screen.println(Text.labelled(label, LABEL, text, Text.TABLE_WIDTH));
+        screen.println(Text.labelled(label, LABEL, text));
     }
 }

@@ -52,7 +52,7 @@ final class ConformanceText {
             columns.forEach(column -> cells.add(matrix.cell(feature, column).toString()));
             table.row(cells.toArray(String[]::new));
         }
-        return table.text(Text.TABLE_WIDTH);
+        return table.text(Text.WIDTH);
     }
 
     /** One line for each reason. */

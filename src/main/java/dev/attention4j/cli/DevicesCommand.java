@@ -93,7 +93,7 @@ final class DevicesCommand implements Callable<Integer> {
                 table.note("");
             }
         }
-        return table.text(Text.TABLE_WIDTH);
+        return table.text(Text.WIDTH);
     }
 
     /** How a kind is called on screen. */

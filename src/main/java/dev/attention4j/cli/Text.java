@@ -19,9 +19,6 @@ final class Text {
     /** Columns that output is wrapped to. */
     static final int WIDTH = 80;
 
-    /** Columns that tables, and lines as full as theirs, are wrapped to: narrower ones would be hard to read. */
-    static final int TABLE_WIDTH = WIDTH;
-
     private Text() {}
 
     /** What the terminal (or file) that standard output goes to is encoded in. */

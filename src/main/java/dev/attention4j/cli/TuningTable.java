@@ -29,19 +29,19 @@ final class TuningTable {
                     timed ? String.format(Locale.ROOT, "%.2f", trial.ratio()) : "",
                     remark(trial, result));
         }
-        out.println(table.text(Text.TABLE_WIDTH));
+        out.println(table.text(Text.WIDTH));
         Text.wrap(
                         "ratio: how many times as fast as the default in the same rounds. first look: timed briefly (its"
                                 + " least time, not the median), and too slow to go on with.",
-                        Text.TABLE_WIDTH)
+                        Text.WIDTH)
                 .forEach(out::println);
         common.forEach((plan, tunables) -> {
             if (!tunables.values().isEmpty()) {
-                Text.wrap("The same in all of " + plan + ": " + spaced(tunables), Text.TABLE_WIDTH)
+                Text.wrap("The same in all of " + plan + ": " + spaced(tunables), Text.WIDTH)
                         .forEach(out::println);
             }
         });
-        result.fastest().ifPresent(fastest -> Text.wrap(verdict(fastest, result), Text.TABLE_WIDTH)
+        result.fastest().ifPresent(fastest -> Text.wrap(verdict(fastest, result), Text.WIDTH)
                 .forEach(out::println));
     }
 

@@ -81,7 +81,7 @@ class TuneCommandTest {
                 .containsPattern("rows +\\S.* +[\\d.]+ +[\\d.]+ +1\\.00 +default")
                 .doesNotContain("staged", "WRONG");
         assertThat(cli.out().lines()).filteredOn(line -> !line.startsWith("/")).allSatisfy(line -> assertThat(line)
-                .hasSizeLessThanOrEqualTo(Text.TABLE_WIDTH));
+                .hasSizeLessThanOrEqualTo(Text.WIDTH));
         assertThat(cli.out().replaceAll("\\s+", " ")).contains(device.name() + ", driver " + device.driver());
         boolean kept = cli.lastLine().equals(file.toString());
         if (kept) {

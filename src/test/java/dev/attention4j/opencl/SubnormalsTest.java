@@ -17,7 +17,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /**
  * Weights below the smallest normal float, about e^-87.3, are 0 in every kernel: multiplied as subnormal numbers they made
- * heads whose scores lie far apart 3 to 80 times as slow on a CPU.
+ * heads whose scores lie far apart 3 to 86 times as slow on a CPU.
  */
 class SubnormalsTest {
     private static final int ROWS = 5;
