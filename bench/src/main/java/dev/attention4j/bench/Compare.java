@@ -142,8 +142,8 @@ public final class Compare implements Callable<Integer> {
         int threads = Runtime.getRuntime().availableProcessors();
         List<EngineInfo> chosen = engines();
         LineUp lineUp = new LineUp(chosen, plan, peers, threads, this::note);
-        ClDevice memory = memoryDevice(chosen);
-        try (Field field = Field.open(cases, lineUp, new Field.Rules(rounds, 1e3 * slowest, memory))) {
+        ClDevice ceiling = ceilingDevice(chosen);
+        try (Field field = Field.open(cases, lineUp, new Field.Rules(rounds, 1e3 * slowest, ceiling))) {
             Report report = new Report(primary(chosen), storage, threads, rounds, chosen, rooflines(chosen));
             header(out, chosen, report, threads);
             compare(cases, storage, field, report, chosen, out);
@@ -154,7 +154,7 @@ public final class Compare implements Callable<Integer> {
     }
 
     /** The first OpenCL device compared. */
-    private static ClDevice memoryDevice(List<EngineInfo> chosen) {
+    private static ClDevice ceilingDevice(List<EngineInfo> chosen) {
         return chosen.stream()
                 .flatMap(engine -> Roofline.device(engine).stream())
                 .findFirst()

@@ -50,7 +50,7 @@ final class Contest<W extends Workload> {
      *
      * @param rounds how many
      * @param slowestMs a contender whose call takes longer is not timed
-     * @param device whose memory's speed decoding steps are set beside; null for none
+     * @param device that takes its turn with nothing but multiply-adds or reads, see {@link Ceiling}; null for none
      */
     Contest(List<Contender<W>> contenders, int rounds, double slowestMs, ClDevice device) {
         this.device = device;
@@ -71,7 +71,7 @@ final class Contest<W extends Workload> {
         progress.step();
         Map<Contender<W>, Measurement> measurements = new LinkedHashMap<>();
         Map<Contender<W>, Runner<W>> runners = new LinkedHashMap<>();
-        Optional<MemoryRead> memory = memoryRead(inputs);
+        Optional<Ceiling> ceiling = ceiling(inputs);
         try {
             for (Contender<W> contender : contenders) {
                 progress.say(inputs.shape() + " " + contender.name());
@@ -84,19 +84,17 @@ final class Contest<W extends Workload> {
                 for (Runner<W> runner : List.copyOf(runners.values())) {
                     turn(runner, measurements, runners);
                 }
-                memory.ifPresent(read -> {
+                ceiling.ifPresent(limit -> {
                     pause();
-                    read.turn();
+                    limit.turn();
                 });
                 progress.step();
             }
-            double readGbPerS =
-                    memory.map(read -> read.gbPerS().orElse(Double.NaN)).orElse(Double.NaN);
             for (Runner<W> runner : List.copyOf(runners.values())) {
-                finish(runner, readGbPerS, measurements);
+                finish(runner, ceiling, measurements);
             }
         } finally {
-            memory.ifPresent(MemoryRead::close);
+            ceiling.ifPresent(Ceiling::close);
             closeAll(runners.values());
         }
         List<Measurement> ordered = new ArrayList<>();
@@ -104,13 +102,16 @@ final class Contest<W extends Workload> {
         return ordered;
     }
 
-    /** Only a decoding step, which uses each key and value once, is bound by how fast they are read. */
-    private Optional<MemoryRead> memoryRead(W workload) {
-        return device != null
-                        && workload instanceof Inputs inputs
-                        && inputs.problem().queryLength() == 1
-                ? Optional.of(new MemoryRead(device, keyValueBytes(inputs.problem())))
-                : Optional.empty();
+    private Optional<Ceiling> ceiling(W workload) {
+        if (device == null) {
+            return Optional.empty();
+        }
+        // Only a decoding step, which uses each key and value once, is bound by how fast they are read.
+        boolean decodes = workload instanceof Inputs inputs && inputs.problem().queryLength() == 1;
+        return Optional.of(
+                decodes
+                        ? Ceiling.ofReading(device, keyValueBytes(((Inputs) workload).problem()))
+                        : Ceiling.ofMultiplyAdds(device));
     }
 
     /** What every call must read at least. */
@@ -178,11 +179,11 @@ final class Contest<W extends Workload> {
     }
 
     /** The last result is checked as the first was: a race shows late. */
-    private void finish(Runner<W> runner, double readGbPerS, Map<Contender<W>, Measurement> measurements) {
+    private void finish(Runner<W> runner, Optional<Ceiling> ceiling, Map<Contender<W>, Measurement> measurements) {
         Entry<W> entry = runner.entry;
         try {
             runner.check();
-            measurements.put(entry.contender, runner.measurement(readGbPerS));
+            measurements.put(entry.contender, runner.measurement(ceiling));
             bestRates.merge(entry.contender, entry.inputs.flops() / runner.fastest, Math::max);
         } catch (RuntimeException e) {
             measurements.put(entry.contender, entry.without(Measurement.Outcome.FAILED, message(e)));
@@ -240,6 +241,7 @@ final class Contest<W extends Workload> {
                     false,
                     outcome,
                     reason,
+                    Double.NaN,
                     Double.NaN,
                     Double.NaN,
                     Double.NaN,
@@ -305,7 +307,7 @@ final class Contest<W extends Workload> {
             error = Math.max(error, entry.truth.check(entry.contender.name(), call.output()));
         }
 
-        Measurement measurement(double readGbPerS) {
+        Measurement measurement(Optional<Ceiling> ceiling) {
             double[] sorted =
                     turns.stream().mapToDouble(Double::doubleValue).sorted().toArray();
             double median = Median.of(sorted);
@@ -322,7 +324,8 @@ final class Contest<W extends Workload> {
                     sorted[sorted.length - 1],
                     entry.inputs.flops() / median / 1e6,
                     error,
-                    readGbPerS,
+                    ceiling.map(Ceiling::readGbPerS).orElse(Double.NaN),
+                    ceiling.map(Ceiling::multiplyAddGflops).orElse(Double.NaN),
                     entry.truth.against());
         }
     }

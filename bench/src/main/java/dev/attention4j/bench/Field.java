@@ -21,7 +21,7 @@ final class Field implements AutoCloseable {
     private record Heat<W extends Workload>(List<Contender<W>> contenders, Contest<W> contest) {
         static <W extends Workload> Heat<W> open(boolean wanted, Supplier<List<Contender<W>>> open, Rules rules) {
             List<Contender<W>> contenders = wanted ? open.get() : List.of();
-            return new Heat<>(contenders, new Contest<>(contenders, rules.rounds, rules.slowestMs, rules.memoryDevice));
+            return new Heat<>(contenders, new Contest<>(contenders, rules.rounds, rules.slowestMs, rules.device));
         }
 
         void close() {
@@ -30,7 +30,7 @@ final class Field implements AutoCloseable {
     }
 
     /** What all contests have in common, as {@link Contest} says it; the device may be null. */
-    record Rules(int rounds, double slowestMs, ClDevice memoryDevice) {}
+    record Rules(int rounds, double slowestMs, ClDevice device) {}
 
     /** Opens the contenders of the kinds that there are. */
     static Field open(List<Shape> shapes, LineUp lineUp, Rules rules) {

@@ -17,6 +17,8 @@ package dev.attention4j.bench;
  * @param maxError the largest error against {@link #checkedAgainst}
  * @param readGbPerS how fast the device reads as many bytes as keys and values are, in turns with the contenders, 10⁹ a
  *     second; NaN unless the shape is a decoding step
+ * @param multiplyAddGflops what the device reaches with multiply-adds alone, in turns with the contenders, GFLOP/s; NaN if
+ *     the shape is a decoding step
  * @param checkedAgainst see {@link Truth#against}
  */
 record Measurement(
@@ -33,6 +35,7 @@ record Measurement(
         double gflops,
         double maxError,
         double readGbPerS,
+        double multiplyAddGflops,
         String checkedAgainst) {
     /** Whether there are figures, and if not, whose doing that is. */
     enum Outcome {

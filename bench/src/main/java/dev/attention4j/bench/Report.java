@@ -99,6 +99,15 @@ final class Report {
         return OptionalDouble.of(bytes / measurement.medianMs() / 1e6 / measurement.readGbPerS());
     }
 
+    /** An engine's share of what its device reaches with multiply-adds alone in the same rounds. */
+    OptionalDouble fractionOfMultiplyAdds(Measurement measurement) {
+        return measurement.isTimed()
+                        && measurement.contender().equals(device.id())
+                        && !Double.isNaN(measurement.multiplyAddGflops())
+                ? OptionalDouble.of(measurement.gflops() / measurement.multiplyAddGflops())
+                : OptionalDouble.empty();
+    }
+
     private Roofline roofline(Measurement measurement) {
         return rooflines.getOrDefault(measurement.contender(), rooflines.get(""));
     }
@@ -188,6 +197,8 @@ final class Report {
         map.put("ratio_to_best_peer", rounded(ratio(measurement)));
         map.put("fraction_of_peak", rounded(fractionOfPeak(measurement)));
         map.put("fraction_of_roofline", rounded(fractionOfRoofline(measurement)));
+        map.put("multiply_add_gflops", Figures.rounded(measurement.multiplyAddGflops()));
+        map.put("fraction_of_multiply_adds", rounded(fractionOfMultiplyAdds(measurement)));
         map.put("read_gb_per_s", Figures.rounded(measurement.readGbPerS()));
         map.put("fraction_of_read", rounded(fractionOfRead(measurement)));
         map.put("max_error", Figures.rounded(measurement.maxError()));

@@ -43,6 +43,13 @@ final class ResultTable {
                             percent(report.fractionOfRead(measurement)),
                             digits(measurement.readGbPerS()));
                 }
+                if (report.fractionOfMultiplyAdds(measurement).isPresent()) {
+                    out.printf(
+                            Locale.ROOT,
+                            "    %s of the %s GFLOP/s of multiply-adds alone in the same rounds%n",
+                            percent(report.fractionOfMultiplyAdds(measurement)),
+                            digits(measurement.multiplyAddGflops()));
+                }
             } else {
                 String mark =
                         switch (measurement.outcome()) {

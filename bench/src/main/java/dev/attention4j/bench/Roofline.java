@@ -23,7 +23,9 @@ public record Roofline(double multiplyAddGflops, double copyGbPerS, double readG
     private static final String FILE = "roofline/roofline.cl";
     private static final int RUNS = 5;
     private static final double LEAST_MS = 20;
+    private static final int FEWEST_STEPS = 1 << 11;
     private static final int MOST_STEPS = 1 << 24;
+    private static final int WIDEST = 16;
     private static final long LARGE_BYTES = 256L << 20;
 
     /** Width, chains: what runs best differs with registers and instructions. */
@@ -82,39 +84,12 @@ public record Roofline(double multiplyAddGflops, double copyGbPerS, double readG
     }
 
     private static double multiplyAdd(DeviceContext context) {
-        double best = 0;
-        int items = isCpu(context) ? 1 : 256;
-        long groups = context.device().computeUnits() * (isCpu(context) ? 8L : 16L);
-        for (int[] candidate : isCpu(context) ? CPU_CANDIDATES : GPU_CANDIDATES) {
-            int width = candidate[0];
-            int chains = candidate[1];
-            ClKernel kernel = kernel(context, "multiply_add", width, chains);
-            int group = Math.min(items, kernel.largestGroup());
-            long global = groups * group;
-            ClBuffer out = context.pool().acquire(global * width * Float.BYTES);
-            try {
-                int steps = 1024;
-                double ms = 0;
-                while (ms < LEAST_MS && steps < MOST_STEPS) {
-                    steps *= 2;
-                    ms = multiplyAdd(context, kernel, out, steps, global, group);
-                }
-                for (int run = 0; run < RUNS; run++) {
-                    ms = Math.min(ms, multiplyAdd(context, kernel, out, steps, global, group));
-                }
-                best = Math.max(best, 2.0 * width * chains * steps * global / ms / 1e6);
-            } finally {
-                context.pool().release(out);
-            }
+        MultiplyAdds fastest = MultiplyAdds.prepare(context);
+        try {
+            return fastest.gflops();
+        } finally {
+            fastest.release();
         }
-        return best;
-    }
-
-    private static double multiplyAdd(
-            DeviceContext context, ClKernel kernel, ClBuffer out, int steps, long global, int group) {
-        // The chains stay near 2, whatever they start from: 0.5 x + 1.
-        kernel.arguments().buffer(out).real(0.5f).real(1).integer(steps);
-        return time(context, kernel, global, group);
     }
 
     private static double bandwidth(DeviceContext context, String name) {
@@ -129,7 +104,86 @@ public record Roofline(double multiplyAddGflops, double copyGbPerS, double readG
             }
             return (name.equals("copy") ? 2.0 : 1.0) * run.bytes / ms / 1e6;
         } finally {
-            run.buffers.forEach(context.pool()::release);
+            run.release();
+        }
+    }
+
+    /** Something that a device is made to do at its best, again and again. */
+    interface Load {
+        /** Runs it once, and gives the milliseconds. */
+        double run();
+
+        /** Bytes or floating-point operations of a run. */
+        double amount();
+
+        /** Gives its buffers back to the context's pool. */
+        void release();
+    }
+
+    /**
+     * Multiply-adds in registers, ready to be run.
+     *
+     * @param context the device's
+     * @param kernel of {@code roofline/roofline.cl}
+     * @param out given back to the context's pool by {@link #release}
+     * @param steps of a work-item: as many as take {@link #LEAST_MS}
+     * @param global work-items
+     * @param group work-items of a work-group
+     * @param lanes sums of a work-item
+     */
+    record MultiplyAdds(
+            DeviceContext context, ClKernel kernel, ClBuffer out, int steps, long global, int group, int lanes)
+            implements Load {
+        /** The fastest of the candidates. */
+        static MultiplyAdds prepare(DeviceContext context) {
+            int items = isCpu(context) ? 1 : 256;
+            long groups = context.device().computeUnits() * (isCpu(context) ? 8L : 16L);
+            ClBuffer out = context.pool().acquire(groups * items * WIDEST * Float.BYTES);
+            MultiplyAdds fastest = null;
+            double best = 0;
+            for (int[] candidate : isCpu(context) ? CPU_CANDIDATES : GPU_CANDIDATES) {
+                int lanes = candidate[0] * candidate[1];
+                ClKernel kernel = Roofline.kernel(context, "multiply_add", candidate[0], candidate[1]);
+                int group = Math.min(items, kernel.largestGroup());
+                int steps = FEWEST_STEPS;
+                MultiplyAdds adds = new MultiplyAdds(context, kernel, out, steps, groups * group, group, lanes);
+                while (adds.run() < LEAST_MS && steps < MOST_STEPS) {
+                    steps *= 2;
+                    adds = new MultiplyAdds(context, kernel, out, steps, groups * group, group, lanes);
+                }
+                double gflops = adds.gflops();
+                if (gflops > best) {
+                    best = gflops;
+                    fastest = adds;
+                }
+            }
+            return fastest;
+        }
+
+        @Override
+        public double run() {
+            // The chains stay near 2, whatever they start from: 0.5 x + 1.
+            kernel.arguments().buffer(out).real(0.5f).real(1).integer(steps);
+            return time(context, kernel, global, group);
+        }
+
+        @Override
+        public double amount() {
+            return 2.0 * lanes * steps * global;
+        }
+
+        /** The best of several runs. */
+        private double gflops() {
+            double ms = Double.MAX_VALUE;
+            for (int run = 0; run < RUNS; run++) {
+                ms = Math.min(ms, run());
+            }
+            return amount() / ms / 1e6;
+        }
+
+        @Override
+        public void release() {
+            context.pool().release(out);
         }
     }
 
@@ -138,7 +192,7 @@ public record Roofline(double multiplyAddGflops, double copyGbPerS, double readG
      *
      * @param context the device's
      * @param kernel of {@code roofline/roofline.cl}
-     * @param buffers from and to; given back to the context's pool by whoever prepared it
+     * @param buffers from and to; given back to the context's pool by {@link #release}
      * @param global work-items
      * @param group work-items of a work-group
      * @param each vectors of a work-item
@@ -151,7 +205,8 @@ public record Roofline(double multiplyAddGflops, double copyGbPerS, double readG
             long global,
             int group,
             int each,
-            long bytes) {
+            long bytes)
+            implements Load {
         /** A read of about that many bytes. */
         static Read prepare(DeviceContext context, long bytes) {
             return prepare(context, "read", bytes);
@@ -173,10 +228,20 @@ public record Roofline(double multiplyAddGflops, double copyGbPerS, double readG
             return new Read(context, kernel, List.of(in, out), global, group, each, bytes);
         }
 
-        /** Runs it once, and gives the milliseconds. */
-        double run() {
+        @Override
+        public double run() {
             kernel.arguments().buffer(buffers.get(0)).buffer(buffers.get(1)).integer(each);
             return time(context, kernel, global, group);
+        }
+
+        @Override
+        public double amount() {
+            return bytes;
+        }
+
+        @Override
+        public void release() {
+            buffers.forEach(context.pool()::release);
         }
     }
 

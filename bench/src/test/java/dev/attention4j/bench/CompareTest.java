@@ -65,6 +65,15 @@ class CompareTest {
             }
             assertThat(((Number) result.get("max_error")).doubleValue()).isLessThan(1e-5);
             assertThat(((Number) result.get("fraction_of_peak")).doubleValue()).isLessThan(1.5);
+            // A decoding step is set beside a read, anything else beside multiply-adds.
+            boolean decodes =
+                    ShapeCase.parse(result.get("shape").toString()).tensors().queryLength() == 1;
+            assertThat(result.get("multiply_add_gflops") == null)
+                    .as(result.toString())
+                    .isEqualTo(decodes);
+            assertThat(result.get("read_gb_per_s") == null)
+                    .as(result.toString())
+                    .isEqualTo(!decodes);
         }
         Map<?, ?> summary = (Map<?, ?>) report.get("summary");
         for (Object ofEngine : summary.values()) {

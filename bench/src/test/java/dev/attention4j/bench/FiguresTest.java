@@ -60,8 +60,13 @@ class FiguresTest {
             assertThat(result.get("gflops")).isEqualTo(1.0);
             assertThat(result.get("ratio_to_best_peer")).isEqualTo(2.0);
             assertThat(result.get("fraction_of_peak")).isEqualTo(0.01);
+            // Alone they reach 2 GFLOP/s.
+            assertThat(result.get("fraction_of_multiply_adds")).isEqualTo(0.5);
             assertThat(result.get("max_error")).isEqualTo(1e-7);
         });
+        // A peer does not run on the device.
+        assertThat(((Map<?, ?>) results.get(1)).get("fraction_of_multiply_adds"))
+                .isNull();
         List<?> missing = (List<?>) map.get("missing");
         assertThat(missing).hasSize(1);
         assertThat(((Map<?, ?>) missing.get(0)).get("reason")).isEqualTo("it broke");
@@ -123,6 +128,7 @@ class FiguresTest {
                 gflops,
                 1e-7,
                 read,
+                Double.isNaN(read) ? 2 : Double.NaN,
                 "oracle");
     }
 
@@ -134,6 +140,7 @@ class FiguresTest {
         Report report = report();
         report.add(decode, List.of(measurement));
         assertThat(report.fractionOfRead(measurement).orElseThrow()).isCloseTo(0.8192, within(1e-9));
+        assertThat(report.fractionOfMultiplyAdds(measurement)).isEmpty();
         Measurement other = measurement(ShapeCase.parse("2.4.4.2.1000.64"), "opencl:0", "rows", false, true, 0.25);
         assertThat(report.fractionOfRead(other)).isEmpty();
     }
@@ -142,6 +149,20 @@ class FiguresTest {
         double none = Double.NaN;
         Measurement.Outcome failed = Measurement.Outcome.FAILED;
         return new Measurement(
-                shape, "broken", "p", true, false, failed, "it broke", none, none, none, none, none, none, "oracle");
+                shape,
+                "broken",
+                "p",
+                true,
+                false,
+                failed,
+                "it broke",
+                none,
+                none,
+                none,
+                none,
+                none,
+                none,
+                none,
+                "oracle");
     }
 }
