@@ -6,6 +6,7 @@ import java.io.PrintWriter;
 import java.nio.charset.Charset;
 import java.util.List;
 import java.util.OptionalInt;
+import java.util.ServiceConfigurationError;
 import java.util.Set;
 import java.util.concurrent.Callable;
 import picocli.CommandLine;
@@ -114,7 +115,7 @@ public final class Main implements Callable<Integer> {
                     commandLine,
                     e,
                     "out of memory (" + e.getMessage() + "); java -Xmx8g -XX:MaxDirectMemorySize=8g gives more");
-        } catch (StackOverflowError | LinkageError | InternalError e) {
+        } catch (StackOverflowError | LinkageError | InternalError | ServiceConfigurationError e) {
             return report(commandLine, e, e.toString());
         }
     }

@@ -53,6 +53,9 @@ public final class Devices {
         if (library.status() != NativeLibrary.Status.READY) {
             return new Search(Status.NO_LIBRARY, List.of(), library.found());
         }
+        if (PoclCache.endsTheProcess(System.getenv())) {
+            return new Search(Status.NO_POCL_CACHE, List.of(), "PoCL ends the process while POCL_CACHE_DIR is empty");
+        }
         int[] count = new int[1];
         int code = ClException.codeOf("clGetPlatformIDs", () -> CL.clGetPlatformIDs(0, null, count));
         if (code != CL.CL_SUCCESS || count[0] == 0) {
@@ -60,30 +63,43 @@ public final class Devices {
                     "clGetPlatformIDs: " + (code == CL.CL_SUCCESS ? "0 platforms" : ClException.name(code)));
         }
         cl_platform_id[] platforms = new cl_platform_id[count[0]];
-        ClException.run("clGetPlatformIDs", () -> CL.clGetPlatformIDs(platforms.length, platforms, null));
+        code = ClException.codeOf("clGetPlatformIDs", () -> CL.clGetPlatformIDs(platforms.length, platforms, null));
+        if (code != CL.CL_SUCCESS) {
+            return withoutPlatform("clGetPlatformIDs: " + ClException.name(code));
+        }
         List<ClDevice> devices = new ArrayList<>();
-        String leftOut = "";
+        // One driver's fault must not take away what the others have.
+        List<String> leftOut = new ArrayList<>();
+        boolean poclLeftOut = false;
         for (cl_platform_id platform : platforms) {
-            Optional<String> complaint =
-                    PoclCache.isUsedBy(ClDevice.platformName(platform)) ? PoclCache.complaint() : Optional.empty();
-            if (complaint.isPresent()) {
-                leftOut = complaint.get();
-            } else {
-                addDevices(platform, devices);
+            try {
+                Optional<String> complaint =
+                        PoclCache.isUsedBy(ClDevice.platformName(platform)) ? PoclCache.complaint() : Optional.empty();
+                if (complaint.isPresent()) {
+                    poclLeftOut = true;
+                    leftOut.add(complaint.get());
+                } else {
+                    addDevices(platform, devices, leftOut);
+                }
+            } catch (ClException e) {
+                leftOut.add("a platform that fails: " + e.getMessage());
             }
         }
+        String reasons = String.join("; ", leftOut);
+        if (devices.isEmpty() && poclLeftOut) {
+            return new Search(Status.NO_POCL_CACHE, List.of(), reasons);
+        }
         if (devices.isEmpty()) {
-            return leftOut.isEmpty()
-                    ? new Search(
-                            Status.NO_DEVICE,
-                            List.of(),
-                            platforms.length + " OpenCL platform(s), but none has a device")
-                    : new Search(Status.NO_POCL_CACHE, List.of(), leftOut);
+            return new Search(
+                    Status.NO_DEVICE,
+                    List.of(),
+                    platforms.length + " OpenCL platform(s), but none has a device"
+                            + (reasons.isEmpty() ? "" : " that works: " + reasons));
         }
         return new Search(
                 Status.FOUND,
                 devices,
-                devices.size() + " OpenCL device(s)" + (leftOut.isEmpty() ? "" : ", and PoCL left out: " + leftOut));
+                devices.size() + " OpenCL device(s)" + (reasons.isEmpty() ? "" : ", and left out: " + reasons));
     }
 
     private static Search withoutPlatform(String answer) {
@@ -101,7 +117,7 @@ public final class Devices {
                         + "): " + drivers.stream().map(Object::toString).collect(Collectors.joining(", ")));
     }
 
-    private static void addDevices(cl_platform_id platform, List<ClDevice> devices) {
+    private static void addDevices(cl_platform_id platform, List<ClDevice> devices, List<String> leftOut) {
         int[] count = new int[1];
         int code = ClException.codeOf("clGetDeviceIDs", () -> CL.clGetDeviceIDs(platform, ALL_TYPES, 0, null, count));
         // A platform without a device is normal: Mesa's Clover beside Rusticl is one.
@@ -111,7 +127,11 @@ public final class Devices {
         cl_device_id[] ids = new cl_device_id[count[0]];
         ClException.run("clGetDeviceIDs", () -> CL.clGetDeviceIDs(platform, ALL_TYPES, ids.length, ids, null));
         for (cl_device_id id : ids) {
-            devices.add(new ClDevice(platform, id, devices.size()));
+            try {
+                devices.add(new ClDevice(platform, id, devices.size()));
+            } catch (ClException e) {
+                leftOut.add("a device of " + ClDevice.platformName(platform) + " that fails: " + e.getMessage());
+            }
         }
     }
 }

@@ -3,6 +3,7 @@ package dev.attention4j.opencl.runtime;
 import java.io.IOException;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermission;
 import java.util.Map;
@@ -14,6 +15,7 @@ import java.util.Optional;
  * is run: so it is looked at before PoCL is used.
  */
 final class PoclCache {
+    private static final String DIRECTORY = "POCL_CACHE_DIR";
     private static final String PLATFORM = "Portable Computing Language";
 
     private PoclCache() {}
@@ -22,13 +24,25 @@ final class PoclCache {
         return platformName.equals(PLATFORM);
     }
 
+    /** Whether PoCL would end the process as soon as anybody asks for platforms: 3.1 does so at an empty name. */
+    static boolean endsTheProcess(Map<String, String> environment) {
+        return "".equals(environment.get(DIRECTORY))
+                && RegisteredDrivers.find(environment).stream().anyMatch(RegisteredDrivers.Driver::isPocl);
+    }
+
     /** What is wrong with it, one clause; empty if nothing is. */
     static Optional<String> complaint() {
         return complaint(System.getenv());
     }
 
     static Optional<String> complaint(Map<String, String> environment) {
-        Path directory = directory(environment);
+        Path directory;
+        try {
+            directory = directory(environment);
+        } catch (InvalidPathException e) {
+            return Optional.of("PoCL's cache lies where Java cannot look in this locale, LC_ALL=C.UTF-8 lets it: "
+                    + e.getMessage());
+        }
         try {
             Files.createDirectories(directory);
             Path probe = Files.createTempFile(directory, "attention4j", ".probe");
@@ -58,7 +72,7 @@ final class PoclCache {
 
     /** As {@code pocl_cache_init_topdir} finds it. */
     static Path directory(Map<String, String> environment) {
-        String chosen = environment.get("POCL_CACHE_DIR");
+        String chosen = environment.get(DIRECTORY);
         if (chosen != null) {
             return Path.of(chosen);
         }

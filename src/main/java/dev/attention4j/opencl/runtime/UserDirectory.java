@@ -5,6 +5,7 @@ import java.nio.file.AccessDeniedException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -24,8 +25,20 @@ final class UserDirectory {
 
     private UserDirectory() {}
 
-    /** Where this platform keeps a user's caches; {@code attention4j.cache.dir} overrides it. */
+    /**
+     * Where this platform keeps a user's caches; {@code attention4j.cache.dir} overrides it. Of a home that Java cannot
+     * name, such as one with letters beyond ASCII if the locale is C, it lies among the temporary files.
+     */
     static Path cache() {
+        try {
+            return usual();
+        } catch (InvalidPathException e) {
+            String user = System.getProperty("user.name").replaceAll("[^A-Za-z0-9._-]", "_");
+            return Path.of(System.getProperty("java.io.tmpdir"), "attention4j-" + user);
+        }
+    }
+
+    private static Path usual() {
         String chosen = System.getProperty(PROPERTY);
         if (chosen != null && !chosen.isBlank()) {
             return Path.of(chosen).toAbsolutePath();

@@ -41,6 +41,23 @@ class PoclCacheTest {
                         assertThat(complaint).startsWith("PoCL cannot keep what it compiles in " + file + ": "));
     }
 
+    @Test
+    void anEmptyNameIsNamedBeforePoclSeesIt() {
+        assertThat(PoclCache.endsTheProcess(Map.of("POCL_CACHE_DIR", "", "OCL_ICD_VENDORS", "libpocl.so.2")))
+                .isTrue();
+        assertThat(PoclCache.endsTheProcess(Map.of("POCL_CACHE_DIR", "", "OCL_ICD_VENDORS", "libother.so")))
+                .isFalse();
+        assertThat(PoclCache.endsTheProcess(Map.of("OCL_ICD_VENDORS", "libpocl.so.2")))
+                .isFalse();
+    }
+
+    /** As letters beyond ASCII are in the locale C. */
+    @Test
+    void aNameThatJavaCannotReadIsNamed() {
+        assertThat(PoclCache.complaint(Map.of("POCL_CACHE_DIR", "a\0b")))
+                .hasValueSatisfying(complaint -> assertThat(complaint).contains("where Java cannot look"));
+    }
+
     /** What PoCL finds there it runs. */
     @Test
     void whatOthersCanPlantIsNamed() throws IOException {

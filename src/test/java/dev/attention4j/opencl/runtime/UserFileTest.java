@@ -32,6 +32,24 @@ class UserFileTest {
                 .isDirectoryNotContaining("glob:**.part");
     }
 
+    /** As letters beyond ASCII are in the locale C. */
+    @Test
+    void ifTheCacheCannotBeNamedItLiesAmongTheTemporaryFiles() throws IOException {
+        String before = System.getProperty(UserDirectory.PROPERTY);
+        System.setProperty(UserDirectory.PROPERTY, "a\0b");
+        try {
+            assertThat(UserFile.inCache("file").path())
+                    .startsWithRaw(Path.of(System.getProperty("java.io.tmpdir")).toAbsolutePath())
+                    .hasFileName("file");
+        } finally {
+            if (before == null) {
+                System.clearProperty(UserDirectory.PROPERTY);
+            } else {
+                System.setProperty(UserDirectory.PROPERTY, before);
+            }
+        }
+    }
+
     @Test
     void whatAnotherUserWroteIsRefused() throws IOException {
         file().write(CONTENT);
