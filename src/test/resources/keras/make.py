@@ -10,6 +10,7 @@ import os
 import zipfile
 
 import h5py
+import ml_dtypes
 import numpy as np
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -61,6 +62,14 @@ with h5py.File(os.path.join(HERE, "gated.weights.h5"), "w") as out:
 
 with h5py.File(os.path.join(HERE, "half.weights.h5"), "w") as out:
     model(out, lambda file: multi_head_attention(file, "layers/multi_head_attention", dtype="float16"))
+
+# HDF5 has no type for these numbers: they are written as two bytes each of which nothing is known.
+with h5py.File(os.path.join(HERE, "brain_floats.weights.h5"), "w") as out:
+    model(
+        out,
+        lambda file: multi_head_attention(file, "layers/multi_head_attention"),
+        lambda file: multi_head_attention(file, "layers/multi_head_attention_1", dtype=ml_dtypes.bfloat16),
+    )
 
 inner = io.BytesIO()
 with h5py.File(inner, "w") as out:

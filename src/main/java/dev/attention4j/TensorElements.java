@@ -62,6 +62,10 @@ record TensorElements(DType dtype, TensorLayout layout, ByteBuffer bytes) {
      * @param target room for all
      */
     void copyTo(DType type, ByteBuffer target) {
+        if (layout.elementCount() == 0) {
+            // Its other axes may be longer than any array.
+            return;
+        }
         int[] position = {0};
         int last = layout.rank() - 1;
         if (type == dtype && last >= 0 && layout.strides[last] == 1) {
@@ -76,12 +80,32 @@ record TensorElements(DType dtype, TensorLayout layout, ByteBuffer bytes) {
                 ElementRuns.copy(dtype.bytes(), bytes, first, step, target, position[0], count);
                 position[0] += count * dtype.bytes();
             });
+        } else if (dtype == DType.INT64 && type.isAttentionStorage()) {
+            forEachPlace((first, step, count) -> {
+                for (int n = 0; n < count; n++) {
+                    type.write(target, position[0], roundedToOdd(bytes.getLong(first + n * step)));
+                    position[0] += type.bytes();
+                }
+            });
         } else {
             forEachRun((run, count) -> {
                 ElementRuns.write(type, target, position[0], run, count);
                 position[0] += count * type.bytes();
             });
         }
+    }
+
+    /**
+     * A double whose last bit says that it is not exact: rounded once more, to fewer bits, it is what the integer itself
+     * rounds to (Boldo and Melquiond, "Emulation of FMA and correctly rounded sums", 2008).
+     */
+    static double roundedToOdd(long integer) {
+        double nearest = integer;
+        long back = (long) nearest;
+        if (back == integer || (Double.doubleToRawLongBits(nearest) & 1) == 1) {
+            return nearest;
+        }
+        return integer > back ? Math.nextUp(nearest) : Math.nextDown(nearest);
     }
 
     private int count() {

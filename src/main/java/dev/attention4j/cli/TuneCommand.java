@@ -16,8 +16,10 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.time.LocalDate;
 import java.time.ZoneOffset;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -78,6 +80,7 @@ final class TuneCommand implements Callable<Integer> {
         // Before the first is tuned, which may take minutes.
         list.forEach(shape -> Tuner.checkPlan(plan, shape));
         DType storage = StorageName.parse("--dtype", dtype);
+        checkClasses(list, storage);
         EngineInfo info = device.choose();
         device.explainFallback(info, spec.commandLine().getErr());
         if (!info.isOpenCl()) {
@@ -114,6 +117,18 @@ final class TuneCommand implements Callable<Integer> {
             out.println("WRONG results, see above: the device's compiler or a kernel is at fault.");
         }
         return right ? Main.OK : Main.CHECK_FAILED;
+    }
+
+    /** What is found for one shape of a class is kept instead of what was found for another: there must be but one. */
+    private static void checkClasses(List<TuningShape> shapes, DType storage) {
+        Map<ProblemClass, TuningShape> seen = new HashMap<>();
+        for (TuningShape shape : shapes) {
+            TuningShape other = seen.put(shape.problems(storage), shape);
+            if (other != null) {
+                throw new IllegalArgumentException("--shapes: " + other + " and " + shape + " stand for one class, "
+                        + shape.problems(storage) + ": the second's result would replace the first's");
+            }
+        }
     }
 
     /** Projections have no plans. */

@@ -17,6 +17,7 @@ import io.jhdf.btree.BTreeV1;
 import io.jhdf.dataset.DatasetLoader;
 import io.jhdf.dataset.NoParent;
 import io.jhdf.exceptions.HdfException;
+import io.jhdf.object.datatype.OpaqueDataType;
 import io.jhdf.object.message.AttributeInfoMessage;
 import io.jhdf.object.message.DataLayout;
 import io.jhdf.object.message.DataLayoutMessage;
@@ -29,6 +30,7 @@ import java.nio.ByteBuffer;
 import java.nio.FloatBuffer;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.Map;
 import java.util.Set;
 
@@ -52,6 +54,7 @@ final class Hdf5Reader {
     private final String name;
     private final Hdf5Storage file;
     private final Map<String, Tensor> tensors = new LinkedHashMap<>();
+    private final Set<String> opaque = new LinkedHashSet<>();
 
     /** Of the file's bytes, those that no data set has had yet. */
     private long bytesLeft;
@@ -62,11 +65,19 @@ final class Hdf5Reader {
         bytesLeft = file.size();
     }
 
-    static Map<String, Tensor> read(byte[] hdf5, String name) throws FileFormatException {
+    /**
+     * What is in a file.
+     *
+     * @param tensors its data sets of numbers with a fraction, by path
+     * @param opaque the paths of data sets of a type that HDF5 knows nothing of
+     */
+    record Content(Map<String, Tensor> tensors, Set<String> opaque) {}
+
+    static Content read(byte[] hdf5, String name) throws FileFormatException {
         try {
             Hdf5Reader reader = new Hdf5Reader(name, Hdf5Storage.of(hdf5));
             reader.readGroup(reader.root(), "", 0);
-            return reader.tensors;
+            return new Content(reader.tensors, reader.opaque);
         } catch (RuntimeException | StackOverflowError e) {
             // What jHDF throws for a damaged file is what its parsers happened to trip over: bounds, casts, depth.
             throw new FileFormatException(name, "is damaged, cannot be read as HDF5: " + reason(e), e);
@@ -139,12 +150,32 @@ final class Hdf5Reader {
     private void readMember(long address, String path, int depth) throws FileFormatException {
         // Names may lie one in another; so a file can hold longer paths than it has bytes.
         file.spend(path.length());
-        ObjectHeader member = header(address);
+        ObjectHeader member;
+        try {
+            member = header(address);
+        } catch (RuntimeException e) {
+            if (isOpaque(e)) {
+                opaque.add(path);
+                return;
+            }
+            throw e;
+        }
         if (member.hasMessageOfType(DataSpaceMessage.class)) {
             readDataset(member, path);
         } else if (!member.hasMessageOfType(DataTypeMessage.class)) {
             readGroup(member, path + "/", depth + 1);
         }
+    }
+
+    /** jHDF 0.11 cannot read opaque types without a name, and h5py gives them none. */
+    private static boolean isOpaque(RuntimeException thrown) {
+        Throwable cause = thrown;
+        while (cause.getCause() != null) {
+            cause = cause.getCause();
+        }
+        return cause instanceof IllegalArgumentException
+                && Arrays.stream(cause.getStackTrace())
+                        .anyMatch(frame -> frame.getClassName().equals(OpaqueDataType.class.getName()));
     }
 
     private void readDataset(ObjectHeader header, String path) throws FileFormatException {
@@ -202,7 +233,7 @@ final class Hdf5Reader {
         }
     }
 
-    /** Keras writes what HDF5 has no type for, bfloat16 say, as whole numbers with a note; others are no weights. */
+    /** Whole numbers are no weights, but those that a note says to be the bits of others. */
     private void refuseOtherFloats(Dataset dataset, ObjectHeader header, String path) throws FileFormatException {
         boolean indexed = header.hasMessageOfType(AttributeInfoMessage.class)
                 && header.getMessageOfType(AttributeInfoMessage.class).getAttributeNameBTreeAddress() != UNDEFINED;

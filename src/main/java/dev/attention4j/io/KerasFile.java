@@ -11,7 +11,9 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.Map;
+import java.util.Set;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipException;
 import java.util.zip.ZipFile;
@@ -42,10 +44,12 @@ public final class KerasFile {
 
     private final String name;
     private final Map<String, Tensor> tensors;
+    private final Set<String> unreadable;
 
-    private KerasFile(String name, Map<String, Tensor> tensors) {
+    private KerasFile(String name, Map<String, Tensor> tensors, Set<String> unreadable) {
         this.name = name;
         this.tensors = Collections.unmodifiableMap(new LinkedHashMap<>(tensors));
+        this.unreadable = Collections.unmodifiableSet(new LinkedHashSet<>(unreadable));
     }
 
     /**
@@ -72,10 +76,10 @@ public final class KerasFile {
             if (Files.size(path) > MAX_BYTES) {
                 throw new FileFormatException(name, "is larger than 2 GiB");
             }
-            return new KerasFile(name, tensors(Files.readAllBytes(path), name));
+            return of(Files.readAllBytes(path), name);
         }
         if (Arrays.equals(Arrays.copyOf(start, ZIP.length), ZIP)) {
-            return new KerasFile(name, tensors(unzipped(path), name));
+            return of(unzipped(path), name);
         }
         throw new FileFormatException(
                 name,
@@ -109,9 +113,10 @@ public final class KerasFile {
         }
     }
 
-    private static Map<String, Tensor> tensors(byte[] hdf5, String name) throws IOException {
+    private static KerasFile of(byte[] hdf5, String name) throws IOException {
         try {
-            return Hdf5Reader.read(hdf5, name);
+            Hdf5Reader.Content content = Hdf5Reader.read(hdf5, name);
+            return new KerasFile(name, content.tensors(), content.opaque());
         } catch (NoClassDefFoundError e) {
             throw new IllegalStateException(
                     name + ": reading Keras's files needs " + DEPENDENCY
@@ -137,6 +142,16 @@ public final class KerasFile {
      */
     public Map<String, Tensor> tensors() {
         return tensors;
+    }
+
+    /**
+     * The data sets of a type that HDF5 has no numbers for. Keras's bfloat16 is one: to be read it must be saved as
+     * float32, float64 or float16.
+     *
+     * @return unmodifiable, their paths
+     */
+    public Set<String> unreadable() {
+        return unreadable;
     }
 
     @Override

@@ -12,6 +12,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.function.Predicate;
 
 /**
  * Reads and writes safetensors files: 8 bytes with the length of the header, a JSON header, then the tensors' elements,
@@ -36,6 +37,21 @@ public final class Safetensors {
      * @throws IOException if it cannot be read
      */
     public static SafetensorsFile read(Path path) throws IOException {
+        return read(path, name -> true);
+    }
+
+    /**
+     * Reads some of a file's tensors: a layer of a model, say. Of the others only the place is looked at: they may be of
+     * types that this library has not, and of any size.
+     *
+     * @param path a regular file
+     * @param wanted says by a tensor's name whether it is read
+     * @return those tensors, in host memory, the names of all, and the metadata
+     * @throws FileFormatException if the file is not as the format demands; says what was wrong and what was expected
+     * @throws java.nio.file.NoSuchFileException if there is no such file
+     * @throws IOException if it cannot be read
+     */
+    public static SafetensorsFile read(Path path, Predicate<String> wanted) throws IOException {
         String name = path.toString();
         if (Files.exists(path) && !Files.isRegularFile(path)) {
             throw new FileFormatException(name, "is a directory or a device, must be a regular file");
@@ -49,16 +65,20 @@ public final class Safetensors {
             }
             byte[] json =
                     readFully(channel, ByteBuffer.allocate(headerBytes), name).array();
-            SafetensorsHeader header = SafetensorsHeaderReader.read(json, name);
+            SafetensorsHeader header = SafetensorsHeaderReader.read(json, name, wanted);
             checkDataBytes(name, header, size - LENGTH_BYTES - headerBytes);
             checkTensorSizes(name, header);
             Map<String, Tensor> tensors = new LinkedHashMap<>();
             for (Entry entry : header.entries()) {
+                if (!entry.isWanted()) {
+                    continue;
+                }
+                channel.position(LENGTH_BYTES + headerBytes + entry.begin());
                 Tensor tensor = Tensor.zeros(entry.dtype(), entry.shape());
                 readFully(channel, tensor.bytes(), name);
                 tensors.put(entry.name(), fromLittleEndian(tensor));
             }
-            return new SafetensorsFile(name, tensors, header.metadata());
+            return new SafetensorsFile(name, header.names(), tensors, header.metadata());
         }
     }
 
@@ -79,7 +99,7 @@ public final class Safetensors {
         if (json.length < headerBytes) {
             throw truncatedHeader(name, headerBytes, json.length);
         }
-        SafetensorsHeader header = SafetensorsHeaderReader.read(json, name);
+        SafetensorsHeader header = SafetensorsHeaderReader.read(json, name, any -> true);
         checkTensorSizes(name, header);
         Map<String, Tensor> tensors = new LinkedHashMap<>();
         for (Entry entry : header.entries()) {
@@ -96,7 +116,7 @@ public final class Safetensors {
             throw new FileFormatException(
                     name, "goes on after its last tensor, must end there (" + header.dataBytes() + " bytes of data)");
         }
-        return new SafetensorsFile(name, tensors, header.metadata());
+        return new SafetensorsFile(name, header.names(), tensors, header.metadata());
     }
 
     /**
@@ -157,7 +177,7 @@ public final class Safetensors {
 
     private static void checkTensorSizes(String name, SafetensorsHeader header) throws FileFormatException {
         for (Entry entry : header.entries()) {
-            if (entry.bytes() > SafetensorsHeader.MAX_TENSOR_BYTES) {
+            if (entry.isWanted() && entry.bytes() > SafetensorsHeader.MAX_TENSOR_BYTES) {
                 throw new FileFormatException(
                         name,
                         "tensor " + FileFormatException.quoted(entry.name()) + " has " + entry.bytes()

@@ -3,6 +3,7 @@ package dev.attention4j.io;
 import dev.attention4j.Tensor;
 import java.util.Collections;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
@@ -12,11 +13,13 @@ import java.util.Optional;
  */
 public final class SafetensorsFile {
     private final String name;
+    private final List<String> names;
     private final Map<String, Tensor> tensors;
     private final Map<String, String> metadata;
 
-    SafetensorsFile(String name, Map<String, Tensor> tensors, Map<String, String> metadata) {
+    SafetensorsFile(String name, List<String> names, Map<String, Tensor> tensors, Map<String, String> metadata) {
         this.name = name;
+        this.names = List.copyOf(names);
         this.tensors = Collections.unmodifiableMap(new LinkedHashMap<>(tensors));
         this.metadata = Collections.unmodifiableMap(new LinkedHashMap<>(metadata));
     }
@@ -31,7 +34,16 @@ public final class SafetensorsFile {
     }
 
     /**
-     * Every tensor.
+     * What the file holds, read or not.
+     *
+     * @return unmodifiable, in the order in which the tensors' data lies in the file
+     */
+    public List<String> names() {
+        return names;
+    }
+
+    /**
+     * Every tensor that was read.
      *
      * @return unmodifiable, in the order in which their data lies in the file
      */
@@ -53,7 +65,7 @@ public final class SafetensorsFile {
      *
      * @param tensorName its name
      * @return the tensor
-     * @throws FileFormatException if the file has none of that name; lists what the file holds
+     * @throws FileFormatException if none of that name was read; lists what the file holds
      */
     public Tensor tensor(String tensorName) throws FileFormatException {
         Tensor tensor = tensors.get(tensorName);
@@ -61,7 +73,7 @@ public final class SafetensorsFile {
             throw new FileFormatException(
                     name,
                     "has no tensor " + FileFormatException.quoted(tensorName) + "; it holds "
-                            + FileFormatException.listed(tensors.keySet()));
+                            + FileFormatException.listed(names));
         }
         return tensor;
     }

@@ -43,17 +43,29 @@ record SafetensorsHeader(List<Entry> entries, Map<String, String> metadata) {
 
     private static final List<String> DTYPE_NAMES = List.copyOf(DTYPES.keySet());
 
-    /** A tensor's place: bytes begin to end, counted from the end of the header. */
+    /**
+     * A tensor's place: bytes begin to end, counted from the end of the header. The dtype is null if the tensor is not
+     * wanted.
+     */
     @SuppressWarnings("ArrayRecordComponent") // Nobody compares two entries.
     record Entry(String name, DType dtype, long[] shape, long begin, long end) {
         long bytes() {
             return end - begin;
+        }
+
+        boolean isWanted() {
+            return dtype != null;
         }
     }
 
     /** Where the last tensor ends, counted from the end of the header. */
     long dataBytes() {
         return entries.isEmpty() ? 0 : entries.get(entries.size() - 1).end();
+    }
+
+    /** The names of all tensors, in the order of their data. */
+    List<String> names() {
+        return entries.stream().map(Entry::name).toList();
     }
 
     static List<String> dtypeNames() {

@@ -21,6 +21,7 @@ import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Predicate;
 
 /** Parses and checks one header, token by token; nothing in it is trusted. */
 final class SafetensorsHeaderReader {
@@ -38,15 +39,18 @@ final class SafetensorsHeaderReader {
 
     private final String file;
     private final JsonParser parser;
+    private final Predicate<String> wanted;
     private final List<Entry> entries = new ArrayList<>();
     private final Map<String, String> metadata = new LinkedHashMap<>();
 
-    private SafetensorsHeaderReader(String file, JsonParser parser) {
+    private SafetensorsHeaderReader(String file, JsonParser parser, Predicate<String> wanted) {
         this.file = file;
         this.parser = parser;
+        this.wanted = wanted;
     }
 
-    static SafetensorsHeader read(byte[] bytes, String file) throws FileFormatException {
+    /** Of tensors that are not wanted only the place is looked at: their types may be none that there is here. */
+    static SafetensorsHeader read(byte[] bytes, String file, Predicate<String> wanted) throws FileFormatException {
         String text;
         try {
             text = StandardCharsets.UTF_8
@@ -63,7 +67,7 @@ final class SafetensorsHeaderReader {
                             + ", must be a JSON object that begins with {");
         }
         try (JsonParser parser = JSON.createParser(text)) {
-            SafetensorsHeaderReader reader = new SafetensorsHeaderReader(file, parser);
+            SafetensorsHeaderReader reader = new SafetensorsHeaderReader(file, parser, wanted);
             reader.readObject();
             return new SafetensorsHeader(reader.entriesInOrder(), reader.metadata);
         } catch (JsonProcessingException e) {
@@ -129,6 +133,8 @@ final class SafetensorsHeaderReader {
         if (parser.currentToken() != JsonToken.START_OBJECT) {
             throw refused(name, "is " + shown() + ", must be an object with dtype, shape and data_offsets");
         }
+        boolean isWanted = wanted.test(name);
+        boolean hasType = false;
         DType dtype = null;
         long[] shape = null;
         long[] offsets = null;
@@ -136,15 +142,18 @@ final class SafetensorsHeaderReader {
             String field = parser.currentName();
             parser.nextToken();
             switch (field) {
-                case "dtype" -> dtype = readDType(name);
+                case "dtype" -> {
+                    hasType = true;
+                    dtype = isWanted ? readDType(name) : null;
+                }
                 case "shape" -> shape = readNumbers(name, "shape", SafetensorsHeader.MAX_AXES);
                 case "data_offsets" -> offsets = readNumbers(name, "data_offsets", 2);
                 // As the reference implementation does: later versions of the format may add fields.
                 default -> parser.skipChildren();
             }
         }
-        if (dtype == null || shape == null || offsets == null) {
-            String missing = dtype == null ? "dtype" : shape == null ? "shape" : "data_offsets";
+        if (!hasType || shape == null || offsets == null) {
+            String missing = !hasType ? "dtype" : shape == null ? "shape" : "data_offsets";
             throw refused(name, "has no " + missing + ", must have dtype, shape and data_offsets");
         }
         if (offsets.length != 2) {
@@ -189,6 +198,9 @@ final class SafetensorsHeaderReader {
             throw refused(
                     entry.name(),
                     "data_offsets are [" + entry.begin() + ", " + entry.end() + "], begin must not be beyond end");
+        }
+        if (entry.dtype() == null) {
+            return entry;
         }
         long needed;
         try {

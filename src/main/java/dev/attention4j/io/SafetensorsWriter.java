@@ -24,9 +24,12 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.UUID;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** Lays out and writes one file. */
 final class SafetensorsWriter {
+    private static final Logger LOG = LoggerFactory.getLogger(SafetensorsWriter.class);
     private static final JsonFactory JSON = new JsonFactory();
     private static final int ALIGNMENT = 8;
 
@@ -35,8 +38,7 @@ final class SafetensorsWriter {
     static void write(Path path, Map<String, Tensor> tensors, Map<String, String> metadata) throws IOException {
         Map<String, Tensor> ordered = inOrder(tensors);
         byte[] header = header(ordered, metadata);
-        // A link is followed: what it points to is written, not the link replaced.
-        Path target = Files.isSymbolicLink(path) && Files.exists(path) ? path.toRealPath() : path.toAbsolutePath();
+        Path target = followed(path);
         if (!Files.isDirectory(target.resolveSibling(""))) {
             throw new FileSystemException(path.toString(), null, "must be in a directory that exists");
         }
@@ -46,7 +48,7 @@ final class SafetensorsWriter {
                     null,
                     "must be a file, which a new one takes the place of; not a directory or device");
         }
-        Path part = target.resolveSibling("." + target.getFileName() + "." + UUID.randomUUID() + ".part");
+        Path part = target.resolveSibling(".attention4j-" + UUID.randomUUID() + ".part");
         try {
             try (FileChannel channel =
                     FileChannel.open(part, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
@@ -66,7 +68,26 @@ final class SafetensorsWriter {
             named.initCause(e);
             throw named;
         } finally {
+            delete(part);
+        }
+    }
+
+    /** A link is followed: what it points to is written, be it there yet or not, not the link replaced. */
+    private static Path followed(Path path) throws IOException {
+        if (!Files.isSymbolicLink(path)) {
+            return path.toAbsolutePath();
+        }
+        return Files.exists(path)
+                ? path.toRealPath()
+                : path.toAbsolutePath().resolveSibling(Files.readSymbolicLink(path));
+    }
+
+    /** What fails here has failed before, and that error says more. */
+    private static void delete(Path part) {
+        try {
             Files.deleteIfExists(part);
+        } catch (IOException e) {
+            LOG.debug("{} stays", part, e);
         }
     }
 

@@ -9,6 +9,7 @@ import dev.attention4j.DType;
 import dev.attention4j.Tensor;
 import dev.attention4j.layers.LayerOptions.Widths;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -123,6 +124,7 @@ public abstract sealed class AttentionLayer implements AutoCloseable permits Mul
         Tensor query = inputs.query();
         List<Tensor> passing = new ArrayList<>();
         Tensor scores = null;
+        Tensor merged = null;
         try {
             Map<String, Tensor> heads = now.projections().split(inputs, axes::flatten);
             passing.addAll(heads.values());
@@ -136,15 +138,17 @@ public abstract sealed class AttentionLayer implements AutoCloseable permits Mul
                 scores = where(query, attended.weights(), passing)
                         .reshape(axes.scoresShape(query, inputs.key(), options.queryHeads()));
             }
-            Tensor merged = now.projections().merge(attended.output(), heads.get(LayerOptions.GATE));
+            merged = now.projections().merge(attended.output(), heads.get(LayerOptions.GATE));
             Tensor output = axes.unflatten(merged, query, options.outputAxes(now.widths()));
             if (output.memory() != merged.memory()) {
                 passing.add(merged);
             }
             return new LayerResult(where(query, output, passing), scores, attended.plan());
         } catch (RuntimeException | Error e) {
-            if (scores != null) {
-                scores.close();
+            for (Tensor made : Arrays.asList(scores, merged)) {
+                if (made != null) {
+                    made.close();
+                }
             }
             throw e;
         } finally {
@@ -163,15 +167,25 @@ public abstract sealed class AttentionLayer implements AutoCloseable permits Mul
 
     // ---- weights
 
+    private static void checkWidth(String name, long features) {
+        if (features < 1) {
+            throw new IllegalArgumentException(name + ": " + features + ", must be 1 or more");
+        }
+    }
+
     /**
      * Makes the weights from the seed for inputs of these widths, if there are none yet; the first call does it too.
      *
      * @param queryFeatures the query's last axis
      * @param valueFeatures the value's last axis
      * @param keyFeatures the key's last axis
+     * @throws IllegalArgumentException if a width is below 1
      * @throws IllegalStateException if the layer is closed
      */
     public final void initialize(long queryFeatures, long valueFeatures, long keyFeatures) {
+        checkWidth("queryFeatures", queryFeatures);
+        checkWidth("valueFeatures", valueFeatures);
+        checkWidth("keyFeatures", keyFeatures);
         if (hasWeights()) {
             return;
         }

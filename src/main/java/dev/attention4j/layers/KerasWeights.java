@@ -19,7 +19,8 @@ import java.util.regex.Pattern;
  * GroupQueryAttention's, and the gate) keep their leading underscore.
  */
 final class KerasWeights {
-    private static final Pattern WEIGHT = Pattern.compile("(.*?)/?(_?)(query|key|value|gate|output)_dense/vars/([01])");
+    private static final Pattern WEIGHT =
+            Pattern.compile("(?:(.*)/)?(_?)(query|key|value|gate|output)_dense/vars/([01])");
 
     /** Keras has these beside the weights where dropout is set; they say nothing about inference. */
     private static final String RANDOM_STATE = "seed_generator/";
@@ -28,15 +29,26 @@ final class KerasWeights {
 
     static LayerWeights read(Path path, String layer) throws IOException {
         KerasFile file = KerasFile.read(path);
-        Set<String> layers = layers(file.tensors().keySet());
-        String chosen = choose(layer, layers, file);
+        Set<String> paths = new LinkedHashSet<>(file.tensors().keySet());
+        paths.addAll(file.unreadable());
+        String chosen = choose(layer, layers(paths), file);
         String within = chosen.isEmpty() ? "" : chosen + "/";
+        for (String there : file.unreadable()) {
+            Matcher weight = WEIGHT.matcher(there);
+            if (weight.matches() && layer(weight).equals(chosen)) {
+                throw new FileFormatException(
+                        file.name(),
+                        "data set " + FileFormatException.quoted(there)
+                                + " is of a type that HDF5 has no numbers for (bfloat16 is kept so), must be float32,"
+                                + " float64 or float16: save the model in one of those");
+            }
+        }
         Map<String, Tensor> tensors = new LinkedHashMap<>();
         Map<String, String> names = new LinkedHashMap<>();
         file.tensors().forEach((there, tensor) -> {
             if (there.startsWith(within) && !there.contains(RANDOM_STATE)) {
                 Matcher weight = WEIGHT.matcher(there);
-                boolean known = weight.matches() && weight.group(1).equals(chosen);
+                boolean known = weight.matches() && layer(weight).equals(chosen);
                 String name = known ? name(weight) : there.substring(within.length());
                 tensors.put(name, tensor);
                 names.put(name, there);
@@ -50,6 +62,11 @@ final class KerasWeights {
                 file.tensors().keySet());
     }
 
+    /** The group that a weight lies in; the file itself may be the layer. */
+    private static String layer(Matcher weight) {
+        return weight.group(1) == null ? "" : weight.group(1);
+    }
+
     /** The groups that hold a query's kernel. */
     private static Set<String> layers(Set<String> paths) {
         Set<String> layers = new LinkedHashSet<>();
@@ -58,7 +75,7 @@ final class KerasWeights {
             if (weight.matches()
                     && weight.group(3).equals(LayerOptions.QUERY)
                     && weight.group(4).equals("0")) {
-                layers.add(weight.group(1));
+                layers.add(layer(weight));
             }
         }
         return layers;

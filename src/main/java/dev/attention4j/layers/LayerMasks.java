@@ -97,10 +97,19 @@ final class LayerMasks {
         return Tensor.of(both, shape);
     }
 
+    private static int elements(long... shape) {
+        try {
+            return Math.toIntExact(Sizes.product(shape));
+        } catch (ArithmeticException e) {
+            throw new IllegalArgumentException(
+                    "masks: together they are " + Arrays.toString(shape) + ", must have less than 2^31 elements", e);
+        }
+    }
+
     /** Row-major elements of a mask spread to a shape of as many axes, in which its axes of 1 may be larger. */
     private static boolean[] broadcast(Tensor mask, long... shape) {
+        boolean[] target = new boolean[elements(shape)];
         boolean[] source = mask.toBooleanArray();
-        boolean[] target = new boolean[Math.toIntExact(Sizes.product(shape))];
         long[] index = new long[shape.length];
         for (int n = 0; n < target.length; n++) {
             int at = 0;

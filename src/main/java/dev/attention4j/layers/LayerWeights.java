@@ -7,6 +7,7 @@ import dev.attention4j.DType;
 import dev.attention4j.Tensor;
 import dev.attention4j.io.FileFormatException;
 import dev.attention4j.io.Safetensors;
+import dev.attention4j.io.SafetensorsFile;
 import dev.attention4j.layers.LayerOptions.Widths;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -110,14 +111,11 @@ public final class LayerWeights {
      * @throws IOException if it cannot be read
      */
     public static LayerWeights safetensors(Path path, String prefix) throws IOException {
-        Map<String, Tensor> all = Safetensors.read(path).tensors();
+        Objects.requireNonNull(prefix, "prefix: null, must be what the names begin with, or empty");
+        SafetensorsFile file = Safetensors.read(path, name -> name.startsWith(prefix));
         Map<String, Tensor> tensors = new LinkedHashMap<>();
-        all.forEach((name, tensor) -> {
-            if (name.startsWith(prefix)) {
-                tensors.put(name.substring(prefix.length()), tensor);
-            }
-        });
-        return ofFile(path.toString(), tensors, name -> prefix + name, all.keySet());
+        file.tensors().forEach((name, tensor) -> tensors.put(name.substring(prefix.length()), tensor));
+        return ofFile(path.toString(), tensors, name -> prefix + name, file.names());
     }
 
     /**

@@ -46,7 +46,7 @@ final class TorchWeights {
     }
 
     static LayerWeights read(Path path, String prefix, int heads) throws IOException {
-        return new TorchWeights(Safetensors.read(path), prefix, heads).read();
+        return new TorchWeights(Safetensors.read(path, name -> name.startsWith(prefix)), prefix, heads).read();
     }
 
     private LayerWeights read() throws FileFormatException {
@@ -66,7 +66,7 @@ final class TorchWeights {
                     file.name(),
                     "the projection of the query is not there, must be: " + name(STACKED) + ", or "
                             + name(SEPARATE.get(LayerOptions.QUERY)) + " and so on; the file holds "
-                            + FileFormatException.listed(file.tensors().keySet()));
+                            + FileFormatException.listed(file.names()));
         }
         checkNoOther(stacked, biased);
         Map<String, Tensor> weights = new LinkedHashMap<>();
@@ -74,7 +74,10 @@ final class TorchWeights {
             String input = INPUTS.get(n);
             long from = n * embedding;
             Tensor kernel = stacked ? rows(STACKED, from, embedding) : matrix(SEPARATE.get(input));
-            expect(stacked ? STACKED : SEPARATE.get(input), kernel, embedding, kernel.size(1));
+            // Of key and value alone the features may be others than the query's, and not where one matrix holds all
+            // three.
+            boolean free = !stacked && !input.equals(LayerOptions.QUERY);
+            expect(stacked ? STACKED : SEPARATE.get(input), kernel, embedding, free ? kernel.size(1) : embedding);
             weights.put(input + KERNEL, toHeads(kernel, embedding));
             if (biased) {
                 Tensor bias = vector(STACKED_BIAS, 3 * embedding).slice(0, from, from + embedding);
@@ -87,11 +90,7 @@ final class TorchWeights {
         if (biased) {
             weights.put(LayerOptions.OUTPUT + BIAS, vector(OUT_BIAS, embedding));
         }
-        return LayerWeights.ofFile(
-                file.name(),
-                weights,
-                name -> prefix + inTorch(name, stacked),
-                file.tensors().keySet());
+        return LayerWeights.ofFile(file.name(), weights, name -> prefix + inTorch(name, stacked), file.names());
     }
 
     /** [outputs of all heads, features] → [features, heads, outputs of one]. */
@@ -101,7 +100,7 @@ final class TorchWeights {
 
     private Tensor rows(String name, long from, long count) throws FileFormatException {
         Tensor all = matrix(name);
-        expect(name, all, 3 * count, all.size(1));
+        expect(name, all, 3 * count, count);
         return all.slice(0, from, from + count);
     }
 
@@ -132,7 +131,7 @@ final class TorchWeights {
                 file.name(),
                 name(name) + " has the shape " + Arrays.toString(tensor.shape()) + ", must have " + mustBe
                         + "; the file holds "
-                        + FileFormatException.listed(file.tensors().keySet()));
+                        + FileFormatException.listed(file.names()));
     }
 
     /** What the module may have besides (bias_k and bias_v, keys of its own) would change the result. */
@@ -142,14 +141,14 @@ final class TorchWeights {
         if (biased) {
             known.addAll(Set.of(STACKED_BIAS, OUT_BIAS));
         }
-        for (String there : file.tensors().keySet()) {
+        for (String there : file.names()) {
             if (there.startsWith(prefix) && !known.contains(there.substring(prefix.length()))) {
                 throw new FileFormatException(
                         file.name(),
                         FileFormatException.quoted(there) + " is not a weight of such a layer, must be one of " + known
                                 + (prefix.isEmpty() ? "" : " after " + FileFormatException.quoted(prefix))
                                 + "; the file holds "
-                                + FileFormatException.listed(file.tensors().keySet()));
+                                + FileFormatException.listed(file.names()));
             }
         }
     }

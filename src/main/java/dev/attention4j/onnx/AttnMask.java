@@ -45,14 +45,14 @@ final class AttnMask {
         long[] shape = attnMask.shape();
         shape[shape.length - 1] = keys;
         if (attnMask.dtype() == DType.BOOL) {
-            boolean[] mask = new boolean[Math.toIntExact(product(shape))];
+            boolean[] mask = new boolean[elements(shape)];
             boolean[] rows = attnMask.toBooleanArray();
             for (int row = 0; row < mask.length / keys; row++) {
                 System.arraycopy(rows, row * given, mask, row * keys, given);
             }
             return Tensor.of(mask, shape);
         }
-        float[] bias = new float[Math.toIntExact(product(shape))];
+        float[] bias = new float[elements(shape)];
         Arrays.fill(bias, Float.NEGATIVE_INFINITY);
         float[] rows = attnMask.toFloatArray();
         for (int row = 0; row < bias.length / keys; row++) {
@@ -61,7 +61,13 @@ final class AttnMask {
         return Tensor.of(bias, shape);
     }
 
-    private static long product(long... shape) {
-        return Arrays.stream(shape).reduce(1, Math::multiplyExact);
+    private static int elements(long... shape) {
+        try {
+            return Math.toIntExact(Arrays.stream(shape).reduce(1, Math::multiplyExact));
+        } catch (ArithmeticException e) {
+            throw new IllegalArgumentException(
+                    "attnMask: over all keys it is " + Arrays.toString(shape) + ", must have less than 2^31 elements",
+                    e);
+        }
     }
 }

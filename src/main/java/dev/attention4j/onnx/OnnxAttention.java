@@ -9,6 +9,7 @@ import dev.attention4j.AttentionResult;
 import dev.attention4j.DType;
 import dev.attention4j.Tensor;
 import java.util.Arrays;
+import java.util.Objects;
 import java.util.Optional;
 
 /**
@@ -83,6 +84,7 @@ public final class OnnxAttention {
      * @throws dev.attention4j.DeviceException if the device fails
      */
     public OnnxAttentionResult run(AttentionEngine engine, OnnxAttentionInputs inputs) {
+        Objects.requireNonNull(engine, "engine: null, must be one that is open");
         Tensor query = Heads.split("query", inputs.query(), "qNumHeads", qNumHeads);
         Tensor key = Heads.split("key", inputs.key(), "kvNumHeads", kvNumHeads);
         Tensor value = Heads.split("value", inputs.value(), "kvNumHeads", kvNumHeads);
@@ -107,15 +109,21 @@ public final class OnnxAttention {
             scores = Scores.compute(problem, computedQuery, computedKey, qkMatmulOutput);
         }
         AttentionResult result = engine.attend(computedQuery, computedKey, computedValue, attention);
-        if (attention.wantsWeights()) {
-            scores = result.weights();
+        try {
+            if (attention.wantsWeights()) {
+                scores = result.weights();
+            }
+            Tensor output = stored(result.output(), query.dtype());
+            Optional<Tensor> storedScores = Optional.ofNullable(scores).map(tensor -> stored(tensor, query.dtype()));
+            if (inputs.query().rank() == 3) {
+                output = Heads.join(output);
+            }
+            return new OnnxAttentionResult(output, cache.key(), cache.value(), storedScores, result.plan());
+        } catch (RuntimeException | Error e) {
+            // Nobody else has it yet.
+            result.close();
+            throw e;
         }
-        Tensor output = stored(result.output(), query.dtype());
-        Optional<Tensor> storedScores = Optional.ofNullable(scores).map(tensor -> stored(tensor, query.dtype()));
-        if (inputs.query().rank() == 3) {
-            output = Heads.join(output);
-        }
-        return new OnnxAttentionResult(output, cache.key(), cache.value(), storedScores, result.plan());
     }
 
     /** The tensor in another type; the one given is closed if that takes a copy. */
@@ -150,6 +158,7 @@ public final class OnnxAttention {
     }
 
     private static int[] keyLengths(Tensor lengths, AttentionProblem shapes) {
+        Checks.open("nonpadKvSeqlen", lengths);
         if (lengths.dtype() != DType.INT64 || lengths.rank() != 1 || lengths.size(0) != shapes.batch()) {
             throw new IllegalArgumentException("nonpadKvSeqlen: type " + lengths.dtype() + ", shape "
                     + Arrays.toString(lengths.shape()) + ", must be INT64 and one number for each of the "

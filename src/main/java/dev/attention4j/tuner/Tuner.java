@@ -99,9 +99,14 @@ public final class Tuner {
      *
      * @param plan a plan's name, or {@link EngineOptions#AUTO} for all
      * @param shape attention or a projection
-     * @throws IllegalArgumentException if the plan is one and the shape a projection
+     * @throws IllegalArgumentException if the plan is one and the shape a projection, or tiles are given with it
      */
     public static void checkPlan(String plan, TuningShape shape) {
+        Variant asked = Variant.parse(plan);
+        if (!asked.tunables().isEmpty()) {
+            throw new IllegalArgumentException(
+                    "plan: \"" + plan + "\", must be \"" + asked.plan() + "\" alone: its tiles are what is looked for");
+        }
         if (shape instanceof ProjectionShape && !plan.equals(EngineOptions.AUTO)) {
             throw new IllegalArgumentException(
                     "plan: \"" + plan + "\", must be auto for " + shape + ": plans are ways to compute attention");

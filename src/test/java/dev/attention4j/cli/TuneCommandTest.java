@@ -123,6 +123,16 @@ class TuneCommandTest {
     }
 
     @Test
+    void whatWouldBeLostAtTheEndIsRefusedAtTheBeginning() {
+        Cli tiles = Cli.run("tune", "--shapes", SHAPE, "--plan", "rows:KEY_TILE=4", "--device", device.id());
+        assertThat(tiles.exitCode()).isEqualTo(2);
+        assertThat(tiles.err()).contains("must be \"rows\" alone");
+        Cli twice = Cli.run("tune", "--shapes", "gemm:64.64.64,gemm:32.64.64", "--device", device.id());
+        assertThat(twice.exitCode()).isEqualTo(2);
+        assertThat(twice.err()).contains("gemm:64.64.64 and gemm:32.64.64 stand for one class");
+    }
+
+    @Test
     void aDryRunKeepsNothing() {
         Cli cli = Cli.run("tune", "--device", device.id(), "--plan", "rows", "--shapes", SHAPE, "--dry-run");
 

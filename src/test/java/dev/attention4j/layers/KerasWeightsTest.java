@@ -64,6 +64,18 @@ class KerasWeightsTest {
         assertThat(tensors).hasSize(8);
     }
 
+    /** A layer of bfloat16 cannot be read, those beside it can. */
+    @Test
+    void aFileWithBrainFloats() throws IOException {
+        Path file = FOLDER.resolve("brain_floats.weights.h5");
+        counted(LayerWeights.keras(file, "layers/multi_head_attention").tensors(), "query.bias", 10, 3, 4);
+        assertThatThrownBy(() -> LayerWeights.keras(file, "layers/multi_head_attention_1"))
+                .isInstanceOf(FileFormatException.class)
+                .hasMessageContaining("\"layers/multi_head_attention_1/")
+                .hasMessageContaining("bfloat16")
+                .hasMessageContaining("must be float32");
+    }
+
     @Test
     void oneOfSeveralLayersOfAModel() throws IOException {
         counted(LayerWeights.keras(THREE, "layers/multi_head_attention").tensors(), "query.kernel", 0, 6, 3, 4);

@@ -97,9 +97,11 @@ record ForwardTilesTiling(int rowItems, int columnItems, int microRows, int micr
     }
 
     boolean fits(int largestGroup, long localMemoryBytes, int valueDim) {
-        return groupItems() <= largestGroup
-                && localBytes(valueDim) <= localMemoryBytes
-                && microRows * (microKeys + microDims(valueDim)) <= MOST_SUMS;
+        return groupItems() <= largestGroup && localBytes(valueDim) <= localMemoryBytes && sums(valueDim) <= MOST_SUMS;
+    }
+
+    private int sums(int valueDim) {
+        return microRows * (microKeys + microDims(valueDim));
     }
 
     int tileRows() {
@@ -226,6 +228,10 @@ record ForwardTilesTiling(int rowItems, int columnItems, int microRows, int micr
             ForwardTilesTiling tiling = of(tunables);
             if (tiling.fits(device.maxWorkGroupSize(), device.localMemoryBytes(), problem.valueDim())) {
                 return Optional.empty();
+            }
+            int sums = tiling.sums(problem.valueDim());
+            if (sums > MOST_SUMS) {
+                return Optional.of(sums + " scores and outputs of a work-item, of which registers hold " + MOST_SUMS);
             }
             return Optional.of("work-groups of " + tiling.groupItems() + ", " + tiling.localBytes(problem.valueDim())
                     + " bytes of local memory and " + tiling.microDims(problem.valueDim())

@@ -1,15 +1,20 @@
 package dev.attention4j.opencl.runtime;
 
 import java.io.IOException;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
 import java.util.Optional;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** A small file of this user's, in a directory that only this user can write; it is replaced whole or not at all. */
 public final class UserFile {
+    private static final Logger LOG = LoggerFactory.getLogger(UserFile.class);
     private static final long MOST_BYTES = 4L << 20;
 
     private final Path path;
@@ -87,6 +92,44 @@ public final class UserFile {
     public void write(byte[] content) throws IOException {
         prepare();
         UserDirectory.replace(path, content);
+    }
+
+    /** Reads and writes a file. */
+    @FunctionalInterface
+    public interface Change {
+        /**
+         * Reads it, and writes it if it must.
+         *
+         * @throws IOException if it cannot
+         */
+        void run() throws IOException;
+    }
+
+    /**
+     * Changes what is in it: of all that do so, in this process and in others, one after another, so that none writes
+     * over what another has added.
+     *
+     * @param change reads and writes
+     * @throws IOException what the change throws, or if nothing can be written there
+     */
+    public void change(Change change) throws IOException {
+        prepare();
+        Path lock = path.resolveSibling(path.getFileName() + ".lock");
+        synchronized (UserFile.class) {
+            try (FileChannel channel = FileChannel.open(lock, StandardOpenOption.CREATE, StandardOpenOption.WRITE)) {
+                lockUntilClosed(channel);
+                change.run();
+            }
+        }
+    }
+
+    private static void lockUntilClosed(FileChannel channel) {
+        try {
+            channel.lock();
+        } catch (IOException e) {
+            // A file system without locks: what was found must be kept all the same.
+            LOG.debug("no lock", e);
+        }
     }
 
     /**

@@ -93,7 +93,7 @@ public final class TuningDatabase {
 
     private static List<TuningEntry> entries(byte[] file) {
         try {
-            return TuningJson.read(file, "the library's " + SHIPPED);
+            return TuningJson.read(file, "the library's " + SHIPPED).entries();
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }

@@ -20,13 +20,23 @@ final class TuningJson {
     private TuningJson() {}
 
     /**
+     * What is in a file.
+     *
+     * @param entries that can be used
+     * @param others that cannot, as they were read: another version of this library may have written them
+     */
+    record Content(List<TuningEntry> entries, List<?> others) {
+        static final Content NONE = new Content(List.of(), List.of());
+    }
+
+    /**
      * Reads entries; one that is no good is left out with a warning, for the others may be.
      *
      * @param content of a file
      * @param where it is from, for warnings
      * @throws IOException if it is no JSON, or JSON of another kind
      */
-    static List<TuningEntry> read(byte[] content, String where) throws IOException {
+    static Content read(byte[] content, String where) throws IOException {
         Map<String, Object> all = JSON.std.mapFrom(new String(content, StandardCharsets.UTF_8));
         if (!FORMAT.equals(all.get("format"))) {
             throw new IOException("its format is " + all.get("format") + ", must be \"" + FORMAT + "\"");
@@ -35,6 +45,7 @@ final class TuningJson {
             throw new IOException("it has no list of entries");
         }
         List<TuningEntry> entries = new ArrayList<>();
+        List<Object> others = new ArrayList<>();
         int number = 0;
         for (Object element : list) {
             number++;
@@ -45,15 +56,19 @@ final class TuningJson {
                 entries.add(TuningEntry.of(map));
             } catch (IllegalArgumentException e) {
                 LOG.warn("{}: entry {} is ignored: {}", where, number, e.getMessage());
+                others.add(element);
             }
         }
-        return entries;
+        return new Content(entries, others);
     }
 
-    static byte[] write(List<TuningEntry> entries) {
+    static byte[] write(Content content) {
         Map<String, Object> all = new LinkedHashMap<>();
         all.put("format", FORMAT);
-        all.put("entries", entries.stream().map(TuningEntry::toMap).toList());
+        List<Object> entries = new ArrayList<>();
+        content.entries().forEach(entry -> entries.add(entry.toMap()));
+        entries.addAll(content.others());
+        all.put("entries", entries);
         try {
             return (JSON.std.with(JSON.Feature.PRETTY_PRINT_OUTPUT).asString(all) + "\n")
                     .getBytes(StandardCharsets.UTF_8);

@@ -4,10 +4,11 @@ import dev.attention4j.Tuning;
 import dev.attention4j.opencl.runtime.UserFile;
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -73,10 +74,10 @@ public final class UserTuning {
      * @throws IOException if the file cannot be written
      */
     public void put(TuningEntry entry) throws IOException {
-        List<TuningEntry> entries = readToChange();
-        entries.removeIf(entry::replaces);
-        entries.add(entry);
-        write(entries);
+        file.change(() -> {
+            TuningJson.Content before = readToChange();
+            write(before, Stream.concat(without(before, entry), Stream.of(entry)));
+        });
     }
 
     /**
@@ -87,33 +88,40 @@ public final class UserTuning {
      * @throws IOException if the file cannot be written
      */
     public boolean removeReplacedBy(TuningEntry entry) throws IOException {
-        List<TuningEntry> entries = readToChange();
-        boolean removed = entries.removeIf(entry::replaces);
-        if (removed) {
-            write(entries);
-        }
-        return removed;
+        AtomicBoolean removed = new AtomicBoolean();
+        file.change(() -> {
+            TuningJson.Content before = readToChange();
+            removed.set(before.entries().stream().anyMatch(entry::replaces));
+            if (removed.get()) {
+                write(before, without(before, entry));
+            }
+        });
+        return removed.get();
+    }
+
+    private static Stream<TuningEntry> without(TuningJson.Content before, TuningEntry entry) {
+        return before.entries().stream().filter(old -> !entry.replaces(old));
     }
 
     private List<TuningEntry> readOrThrow() throws IOException {
         Optional<byte[]> content = file.read();
-        return content.isEmpty() ? List.of() : parse(content.get());
+        return content.isEmpty() ? List.of() : parse(content.get()).entries();
     }
 
-    private List<TuningEntry> readToChange() throws IOException {
+    private TuningJson.Content readToChange() throws IOException {
         Optional<byte[]> content = file.read();
         if (content.isEmpty()) {
-            return new ArrayList<>();
+            return TuningJson.Content.NONE;
         }
         try {
-            return new ArrayList<>(parse(content.get()));
+            return parse(content.get());
         } catch (IOException e) {
             LOG.warn("{}; it is kept as {}", e.getMessage(), file.setAside());
-            return new ArrayList<>();
+            return TuningJson.Content.NONE;
         }
     }
 
-    private List<TuningEntry> parse(byte[] content) throws IOException {
+    private TuningJson.Content parse(byte[] content) throws IOException {
         try {
             return TuningJson.read(content, file.path().toString());
         } catch (IOException e) {
@@ -123,11 +131,11 @@ public final class UserTuning {
     }
 
     /** In an order that does not depend on what was tuned first. */
-    private void write(List<TuningEntry> entries) throws IOException {
-        List<TuningEntry> sorted = new ArrayList<>(entries);
-        sorted.sort(Comparator.comparing(TuningEntry::device)
-                .thenComparing(TuningEntry::asked)
-                .thenComparing(entry -> entry.problems().toString()));
-        file.write(TuningJson.write(sorted));
+    private void write(TuningJson.Content before, Stream<TuningEntry> entries) throws IOException {
+        List<TuningEntry> sorted = entries.sorted(Comparator.comparing(TuningEntry::device)
+                        .thenComparing(TuningEntry::asked)
+                        .thenComparing(entry -> entry.problems().toString()))
+                .toList();
+        file.write(TuningJson.write(new TuningJson.Content(sorted, before.others())));
     }
 }

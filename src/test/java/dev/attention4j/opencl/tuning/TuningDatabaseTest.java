@@ -165,7 +165,7 @@ class TuningDatabaseTest {
         assertThat(user.removeReplacedBy(first)).isFalse();
         assertThat(user.read()).containsExactly(plan);
         try (Stream<Path> files = Files.list(file.getParent())) {
-            assertThat(files).containsExactly(file);
+            assertThat(files).containsExactlyInAnyOrder(file, file.resolveSibling("tuning.json.lock"));
         }
         assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(file.getParent())))
                 .isEqualTo("rwx------");
@@ -259,7 +259,7 @@ class TuningDatabaseTest {
                     one.shape(),
                     one.milliseconds(),
                     one.gain());
-            byte[] file = TuningJson.write(List.of(named));
+            byte[] file = TuningJson.write(new TuningJson.Content(List.of(named), List.of()));
             assertThat(TuningDatabase.entries(file, name)).as(name).containsExactly(named);
         }
         byte[] damaged = "{ for this device".getBytes(StandardCharsets.UTF_8);

@@ -1,0 +1,85 @@
+package dev.attention4j.opencl.tuning;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.attention4j.DType;
+import dev.attention4j.Tuning;
+import dev.attention4j.opencl.plan.Variant;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.LocalDate;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** What is kept is not lost by what is kept after it. */
+class UserTuningTest {
+    private static final int WRITERS = 4;
+    private static final int ENTRIES = 20;
+
+    @TempDir
+    private Path root;
+
+    private Path file;
+
+    @BeforeEach
+    void inADirectoryOfItsOwn() {
+        file = root.resolve("private").resolve("tuning.json");
+    }
+
+    private static TuningEntry entry(String device) {
+        return new TuningEntry(
+                device,
+                "1.0",
+                LocalDate.parse("2026-11-02"),
+                "auto",
+                new ProblemClass(DType.FLOAT32, "33-64", "long", false),
+                Variant.parse("tiles:TILE=1"),
+                "1.8.8.1024.1024.64",
+                1.25,
+                1.1);
+    }
+
+    @Test
+    void whatOthersKeepMeanwhileIsNotLost() throws Exception {
+        List<Thread> threads = new ArrayList<>();
+        for (int writer = 0; writer < WRITERS; writer++) {
+            String name = "writer " + writer;
+            // A process of its own has an object of its own.
+            UserTuning user = UserTuning.of(Tuning.in(file));
+            threads.add(new Thread(() -> {
+                for (int n = 0; n < ENTRIES; n++) {
+                    try {
+                        user.put(entry(name + " entry " + n));
+                    } catch (IOException e) {
+                        throw new IllegalStateException(e);
+                    }
+                }
+            }));
+        }
+        threads.forEach(Thread::start);
+        for (Thread thread : threads) {
+            thread.join();
+        }
+        assertThat(UserTuning.of(Tuning.in(file)).read()).hasSize(WRITERS * ENTRIES);
+    }
+
+    @Test
+    void whatCannotBeReadIsKept() throws IOException {
+        UserTuning user = UserTuning.of(Tuning.in(file));
+        user.put(entry("a device"));
+        String newer = Files.readString(file).replace("float32", "float8");
+        Files.writeString(file, newer);
+        assertThat(user.read()).isEmpty();
+        user.put(entry("another"));
+        assertThat(user.read()).containsExactly(entry("another"));
+        assertThat(Files.readString(file)).contains("float8", "a device", "another");
+        assertThat(user.removeReplacedBy(entry("another"))).isTrue();
+        assertThat(user.removeReplacedBy(entry("another"))).isFalse();
+        assertThat(user.read()).isEmpty();
+        assertThat(Files.readString(file)).contains("float8");
+    }
+}
