@@ -102,6 +102,32 @@ class TensorElementsTest {
     }
 
     @Test
+    void integersAreRoundedOnce() {
+        long[] numbers = {
+            (1L << 54) + (1L << 30) + 1,
+            -(1L << 54) - (1L << 30) - 1,
+            (1L << 54) + (1L << 46) + 1,
+            Long.MAX_VALUE,
+            1 << 20
+        };
+        Tensor tensor = Tensor.zeros(DType.INT64, numbers.length);
+        tensor.bytes().asLongBuffer().put(numbers);
+        float[] floats = tensor.to(DType.FLOAT32).toFloatArray();
+        for (int n = 0; n < numbers.length; n++) {
+            assertThat(floats[n]).as("%d", numbers[n]).isEqualTo((float) numbers[n]);
+        }
+        assertThat(tensor.to(DType.BFLOAT16).get(2)).isEqualTo(0x1p54 + 0x1p47);
+    }
+
+    /** Whose other axes are longer than any array. */
+    @Test
+    void ofNothingNothingIsCopied() {
+        Tensor nothing = Tensor.zeros(DType.FLOAT32, 2, 3, 1L << 31, 0).permute(3, 1, 0, 2);
+        assertThat(nothing.contiguous().shape()).isEqualTo(nothing.shape());
+        assertThat(nothing.to(DType.FLOAT16).elementCount()).isZero();
+    }
+
+    @Test
     void integersAreRoundedToNearestAndEndWhereTheirTypeDoes() {
         Tensor numbers = Tensor.of(new float[] {2.7f, -2.5f, 70_000, -1e20f, Float.NaN, 300}, 6);
         assertThat(numbers.to(DType.INT64).toDoubleArray()).containsExactly(3, -2, 70_000, -0x1p63, 0, 300);

@@ -171,7 +171,7 @@ final class ConformanceCommand implements Callable<Integer> {
                 Double.NaN,
                 outcome.detail(),
                 0,
-                "conformance --cases " + source.name() + " --device " + outcome.engine() + " --plan "
+                "conformance --cases " + Text.word(source.name()) + " --device " + outcome.engine() + " --plan "
                         + (asked.equals(EngineOptions.AUTO) ? asked : outcome.plan()));
     }
 

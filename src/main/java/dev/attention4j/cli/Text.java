@@ -67,6 +67,11 @@ final class Text {
         return "█".repeat(eighths / 8) + partial;
     }
 
+    /** A text as one word of a shell's command line. */
+    static String word(String text) {
+        return text.matches("[\\w./:@%+=,-]+") ? text : "'" + text.replace("'", "'\\''") + "'";
+    }
+
     /** A shape as {@code 2 x 12 x 22 x 32}. */
     static String shape(long... shape) {
         return shape.length == 0

@@ -30,7 +30,8 @@ import java.util.Optional;
  * the standard says since opset 24.
  *
  * <p>Where value has another type than query and key, all is computed as float32. The oracle excepted, engines compute
- * in float32 whatever {@code softmax_precision} says.
+ * in float32 whatever {@code softmax_precision} says. They scale the product of query and key, not both before it as the
+ * standard does: a product beyond 3.4·10³⁸ is infinite however small the scale.
  */
 public final class OnnxAttention {
     final boolean causal;

@@ -215,6 +215,23 @@ class SafetensorsRoundTripTest {
     }
 
     @Test
+    void namesMayBeAsLongAsTheSystemTakesThem() throws IOException {
+        Path path = folder.resolve("n".repeat(250) + ".st");
+        Safetensors.write(path, Map.of("one", Tensor.zeros(DType.FLOAT32, 1)), Map.of());
+        Safetensors.write(path, Map.of("two", Tensor.zeros(DType.FLOAT32, 1)), Map.of());
+        assertThat(Safetensors.read(path).names()).containsExactly("two");
+    }
+
+    @Test
+    void aLinkToWhatIsNotThereYetIsFollowed() throws IOException {
+        Path target = folder.resolve("target.safetensors");
+        Path link = Files.createSymbolicLink(folder.resolve("link"), Path.of("target.safetensors"));
+        Safetensors.write(link, Map.of("one", Tensor.zeros(DType.FLOAT32, 1)), Map.of());
+        assertThat(link).isSymbolicLink();
+        assertThat(Safetensors.read(target).names()).containsExactly("one");
+    }
+
+    @Test
     void theOtherByteOrderIsTurnedRoundElementByElement() {
         for (int width : new int[] {1, 2, 4, 8}) {
             ByteBuffer bytes = ByteBuffer.allocate(16).order(ByteOrder.LITTLE_ENDIAN);

@@ -173,6 +173,32 @@ class BadLayerInputTest {
     }
 
     @Test
+    void weightsOfNoWidth() {
+        try (MultiHeadAttention layer = layer()) {
+            refused(() -> layer.initialize(0, 7, 8), "queryFeatures: 0, must be 1 or more");
+            refused(() -> layer.initialize(6, -1, 8), "valueFeatures: -1, must be 1 or more");
+            refused(() -> layer.initialize(6, 7, 0), "keyFeatures: 0, must be 1 or more");
+            layer.initialize(6, 7, 8);
+            assertThat(layer.call(tensor(2, 5, 6), tensor(2, 4, 7), tensor(2, 4, 8))
+                            .shape())
+                    .containsExactly(2, 5, 6);
+        }
+    }
+
+    /** Each is small, but not for all pairs of positions. */
+    @Test
+    void masksThatAreTooLargeTogether() {
+        try (MultiHeadAttention layer = layer()) {
+            int length = 1 << 15;
+            AttentionInputs inputs = inputs(tensor(2, length, 6), tensor(2, length, 7))
+                    .queryMask(Tensor.of(new boolean[2 * length], 2, length))
+                    .valueMask(Tensor.of(new boolean[2 * length], 2, length))
+                    .build();
+            refused(() -> layer.call(inputs), "masks: together they are [2, 1, 32768, 32768]", "less than 2^31");
+        }
+    }
+
+    @Test
     void whatIsClosedOrNotThereYet() {
         MultiHeadAttention layer = layer();
         Tensor input = tensor(2, 5, 6);

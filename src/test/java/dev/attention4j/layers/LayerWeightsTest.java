@@ -10,6 +10,10 @@ import dev.attention4j.Tensor;
 import dev.attention4j.io.FileFormatException;
 import dev.attention4j.io.Safetensors;
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -170,7 +174,6 @@ class LayerWeightsTest {
         return file;
     }
 
-    /** PyTorch's: y = W · x + b with W [outputs, features]; here that of one element is written out. */
     @Test
     void whatIsOfNoFloatTypeInAFileIsTheFilesFault() throws IOException {
         Path file = folder.resolve("layer.safetensors");
@@ -180,6 +183,29 @@ class LayerWeightsTest {
                 .hasMessage(file + ": \"a.query.kernel\" is INT32, a weight must be of a float type");
     }
 
+    /** A layer of a quantised model: beside it lies what this library has no type for. */
+    @Test
+    void whatLiesBesideALayerIsLeftAlone() throws IOException {
+        Path file = folder.resolve("model.safetensors");
+        String header = "{\"ids\":{\"dtype\":\"U32\",\"shape\":[2],\"data_offsets\":[0,8]},"
+                + "\"a.query.bias\":{\"dtype\":\"F32\",\"shape\":[1,1],\"data_offsets\":[8,12]},"
+                + "\"more\":{\"dtype\":\"F4\",\"shape\":[3],\"data_offsets\":[12,14]}}";
+        ByteBuffer bytes = ByteBuffer.allocate(8 + header.length() + 14).order(ByteOrder.LITTLE_ENDIAN);
+        bytes.putLong(header.length()).put(header.getBytes(StandardCharsets.US_ASCII));
+        bytes.putLong(-1).putFloat(2.5f).putShort((short) -1);
+        Files.write(file, bytes.array());
+        LayerWeights weights = LayerWeights.safetensors(file, "a.");
+        assertThat(weights.tensors()).containsOnlyKeys("query.bias");
+        assertThat(weights.tensors().get("query.bias").get(0, 0)).isEqualTo(2.5);
+        assertThatThrownBy(() -> LayerWeights.torch(file, "b.", HEADS))
+                .isInstanceOf(FileFormatException.class)
+                .hasMessageContaining("it holds \"ids\", \"a.query.bias\", \"more\"");
+        assertThatThrownBy(() -> Safetensors.read(file))
+                .isInstanceOf(FileFormatException.class)
+                .hasMessageContaining("dtype is \"U32\"");
+    }
+
+    /** PyTorch's: y = W · x + b with W [outputs, features]; here that of one element is written out. */
     @Test
     void torchWeightsAreTurnedRound() throws IOException {
         Map<String, Tensor> module = torch("encoder.self_attn.");
@@ -245,6 +271,10 @@ class LayerWeightsTest {
         torchRefused("in_proj_weight", null, "is not there, must be: \"in_proj_weight\", or \"q_proj_weight\"");
         torchRefused(
                 "in_proj_weight", Tensor.random(1, 17, 6), "\"in_proj_weight\" has the shape [17, 6], must have [18");
+        torchRefused(
+                "in_proj_weight",
+                Tensor.random(1, 18, 5),
+                "\"in_proj_weight\" has the shape [18, 5], must have [18, 6]");
         torchRefused("in_proj_weight", Tensor.random(1, 18), "[18], must have 2 axes");
         torchRefused("in_proj_bias", Tensor.random(1, 6), "\"in_proj_bias\" has the shape [6], must have [18]");
         torchRefused("out_proj.weight", Tensor.random(1, 6, 5), "\"out_proj.weight\" has the shape [6, 5]");

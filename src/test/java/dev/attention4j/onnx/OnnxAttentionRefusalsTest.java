@@ -141,6 +141,16 @@ class OnnxAttentionRefusalsTest {
         }
     }
 
+    /** Small, but shorter than the keys, so that it is wanted whole. */
+    @Test
+    void aMaskThatIsTooLargeOverAllKeys() {
+        int length = 1 << 16;
+        Tensor long1 = Tensor.zeros(DType.FLOAT32, 1, 1, length, 1);
+        OnnxAttentionInputs inputs = OnnxAttentionInputs.of(long1, long1, long1);
+        refused(PLAIN, inputs.withAttnMask(Tensor.of(new boolean[length], length, 1)), "attnMask: over all keys it is");
+        refused(PLAIN, inputs.withAttnMask(Tensor.zeros(DType.FLOAT32, length, 1)), "attnMask: over all keys it is");
+    }
+
     @Test
     void attributes() {
         OnnxAttentionBuilder builder = OnnxAttention.builder();

@@ -12,6 +12,10 @@ import dev.attention4j.EngineOptions;
 import dev.attention4j.Tensor;
 import dev.attention4j.TestEngines;
 import dev.attention4j.layers.MultiHeadAttention;
+import dev.attention4j.onnx.OnnxAttention;
+import dev.attention4j.onnx.OnnxAttentionInputs;
+import dev.attention4j.onnx.OnnxAttentionResult;
+import dev.attention4j.onnx.QkMatmulOutput;
 import dev.attention4j.opencl.runtime.FailingCalls;
 import dev.attention4j.opencl.runtime.Handles;
 import java.io.ByteArrayOutputStream;
@@ -208,6 +212,56 @@ class InjectedFailuresTest {
                 }
             });
         }
+    }
+
+    /** Whose axes come back in another order, by way of the host. */
+    @ParameterizedTest
+    @MethodSource("devices")
+    void aLayersCallAlongAnotherAxis(EngineInfo info) {
+        Tensor input = Tensor.random(7, 2, 5, 3, 12);
+        try (OpenClEngine engine = open(info, plan("rows"));
+                MultiHeadAttention layer = MultiHeadAttention.builder()
+                        .heads(2)
+                        .keyDim(16)
+                        .attentionAxes(1)
+                        .seed(1)
+                        .build(engine)) {
+            failEachOnce(engine, () -> {
+                try (Tensor there = engine.upload(input);
+                        Tensor result = layer.call(there, there, there);
+                        Tensor output = engine.download(result)) {
+                    return bytes(output);
+                }
+            });
+        }
+    }
+
+    /** Whose heads are joined on the host, after the call. */
+    @ParameterizedTest
+    @MethodSource("devices")
+    void anOnnxNode(EngineInfo info) {
+        OnnxAttention node = OnnxAttention.builder()
+                .qNumHeads(4)
+                .kvNumHeads(2)
+                .qkMatmulOutput(QkMatmulOutput.WEIGHTS)
+                .build();
+        Tensor queries = Tensor.random(8, 2, 9, 64);
+        Tensor keys = Tensor.random(9, 2, 21, 32);
+        try (OpenClEngine engine = open(info, plan("staged"))) {
+            failEachOnce(engine, () -> {
+                try (Tensor queryThere = engine.upload(queries);
+                        Tensor keyThere = engine.upload(keys);
+                        OnnxAttentionResult result =
+                                node.run(engine, OnnxAttentionInputs.of(queryThere, keyThere, keyThere));
+                        Tensor weights = there(engine, result.qkMatmulOutput().orElseThrow())) {
+                    return bytes(result.output(), weights);
+                }
+            });
+        }
+    }
+
+    private static Tensor there(AttentionEngine engine, Tensor tensor) {
+        return tensor.isOnHost() ? tensor : engine.download(tensor);
     }
 
     /** While kernels are built, for which an engine must be new each time; a build fails alike for all plans. */

@@ -90,7 +90,7 @@ public record Tunables(Map<String, Integer> values) {
     public void checkNames(Set<String> wanted) {
         if (!names().equals(wanted)) {
             throw new IllegalArgumentException("tunables: " + this + ", must be all of "
-                    + wanted.stream().sorted().map(name -> name + "=…").collect(Collectors.joining(",")));
+                    + wanted.stream().sorted().map(name -> name + "=...").collect(Collectors.joining(",")));
         }
     }
 

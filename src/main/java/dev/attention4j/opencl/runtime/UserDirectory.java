@@ -93,7 +93,7 @@ final class UserDirectory {
             }
         }
         if (!Files.isDirectory(directory, LinkOption.NOFOLLOW_LINKS)) {
-            throw new IOException(directory + " is not a directory");
+            throw new IOException(directory + (Files.isSymbolicLink(directory) ? " is a link" : " is not a directory"));
         }
         if (posix) {
             Path probe = Files.createTempFile(directory, "owner", ".probe");
