@@ -52,6 +52,10 @@ final class Checks {
         owner("query", inputs.query(), engine);
         owner("value", inputs.value(), engine);
         owner("key", inputs.key(), engine);
+        inputs.queryMask().ifPresent(mask -> owner("queryMask", mask, engine));
+        inputs.valueMask().ifPresent(mask -> owner("valueMask", mask, engine));
+        inputs.keyMask().ifPresent(mask -> owner("keyMask", mask, engine));
+        inputs.attentionMask().ifPresent(mask -> owner("attentionMask", mask, engine));
     }
 
     private static void owner(String name, Tensor tensor, AttentionEngine engine) {

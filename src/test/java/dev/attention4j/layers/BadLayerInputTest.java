@@ -173,6 +173,19 @@ class BadLayerInputTest {
     }
 
     @Test
+    void whatIsOnAnotherEngine() {
+        Tensor input = tensor(2, 5, 6);
+        try (AttentionEngine device = TestEngines.open(TestEngines.quickOpenCl().get(0));
+                MultiHeadAttention layer = layer();
+                Tensor there = device.upload(input);
+                Tensor mask = device.upload(Tensor.of(new boolean[10], 2, 5))) {
+            refused(() -> layer.call(input, there), "value: ", "must be on the host or on the layer's engine cpu");
+            AttentionInputs masked = inputs(input, input).keyMask(mask).build();
+            refused(() -> layer.call(masked), "keyMask: ", "must be on the host or on the layer's engine cpu");
+        }
+    }
+
+    @Test
     void weightsOfNoWidth() {
         try (MultiHeadAttention layer = layer()) {
             refused(() -> layer.initialize(0, 7, 8), "queryFeatures: 0, must be 1 or more");
