@@ -29,13 +29,27 @@ if [ $# -ne 1 ] || [ -z "$1" ]; then
 fi
 begin=$(date +%s)
 seconds=${KIT_SECONDS:-450}
+# As it is to be written: a shell may take a leading zero for octal, and knows no number of twenty digits.
 case $seconds in
-*[!0-9]* | '') seconds=0 ;;
+*[!0-9]* | 0* | ????*) seconds=0 ;;
 esac
 if [ "$seconds" -lt 20 ] || [ "$seconds" -gt 470 ]; then
     echo "run.sh: KIT_SECONDS: ${KIT_SECONDS:-}, must be 20 to 470" >&2
     exit 2
 fi
+known="devices doctor roofline resident torch conformance compare-float32 compare-float16 suite tune resident-others"
+asked=
+set -f
+for name in ${KIT_STEPS:-}; do
+    case " $known " in
+    *" $name "*) asked="$asked $name" ;;
+    *)
+        echo "run.sh: KIT_STEPS: \"$name\", must be of: $known (blanks between them)" >&2
+        exit 2
+        ;;
+    esac
+done
+set +f
 # What is left then is for a step to be killed and for the last merge.
 deadline=$((begin + seconds - 10))
 if ! mkdir -p "$1/steps" || [ ! -w "$1/steps" ]; then
@@ -125,7 +139,7 @@ left() { # BUDGET
 run() { # NAME BUDGET WHAT COMMAND...
     step=$1
     what=$3
-    case " ${KIT_STEPS:-$step} " in
+    case "${asked:- $step} " in
     *" $step "*) ;;
     *)
         record "$step" "not asked for" "" 0 "$what"
