@@ -5,7 +5,8 @@
 #   sh run.sh OUTDIR
 #
 # leaves OUTDIR/results.json, OUTDIR/chart.svg and what each step said in OUTDIR/steps/. Both are written anew after each
-# step: whoever stops it has what there was. It ends by itself within 8 minutes.
+# step: whoever stops it has what there was. It ends by itself within 8 minutes. OUTDIR is a new folder or one of an
+# earlier run, whose results are replaced: what somebody else may have put there is refused, not overwritten.
 #
 # Exit code 0: nothing failed (a step may have run out of time: its outcome says so); 1: something failed or was wrong (a
 # step's line says so); 2: it cannot run here; 130, 143: stopped. A machine without an OpenCL driver is no failure: the CPU
@@ -18,7 +19,8 @@
 #   KIT_GRID        another list of shapes (default: grid.txt)
 #   KIT_STEPS       the steps to be run, by name, with blanks between them (default: all that there is time for)
 #   KIT_TUNE        the shapes to be tuned for, as the command line's 'tune --shapes' takes them
-#   KIT_KEEP_BUILDS if set, what the drivers made of the kernels is kept in OUTDIR/cache/programs
+#   KIT_KEEP_BUILDS if set, what the drivers made of the kernels is kept in OUTDIR/steps/cache, with what was
+#                   tuned, for the next run as well
 #   OCL_ICD_VENDORS, LD_LIBRARY_PATH, KIT_FORCE_LOADER: see drivers.sh
 set -u
 unset CDPATH
@@ -50,19 +52,35 @@ for name in ${KIT_STEPS:-}; do
     esac
 done
 set +f
-# What is left then is for a step to be killed and for the last merge.
-deadline=$((begin + seconds - 10))
+# Each run has begun with steps.tsv: without it nothing in the folder is the kit's.
+if [ ! -f "$1/steps/steps.tsv" ]; then
+    for file in "$1"/steps/* "$1"/steps/.[!.]* "$1/results.json" "$1/chart.svg" "$1/tuning.json" "$1/suite.html"; do
+        if [ -e "$file" ] || [ -L "$file" ]; then
+            echo "run.sh: OUTDIR: $1, has ${file#"$1"/}, which no run of the kit has left: must be another folder" >&2
+            exit 2
+        fi
+    done
+fi
 if ! mkdir -p "$1/steps" || [ ! -w "$1/steps" ]; then
     echo "run.sh: OUTDIR: $1, must be a folder that can be made and written" >&2
     exit 2
 fi
+# What is left then is for a step to be killed and for the last merge.
+deadline=$((begin + seconds - 10))
 out=$(cd "$1" && pwd)
 steps=$out/steps
-rm -f "$steps"/* "$out/results.json" "$out/chart.svg" "$out/tuning.json" "$out/suite.html" 2>/dev/null
-: >"$steps/steps.tsv"
+cache=$steps/cache
+: >"$steps/steps.tsv" || exit 2
+# By name: whatever else lies there is somebody's.
+for file in "$out/results.json" "$out/chart.svg" "$out/tuning.json" "$out/suite.html" "$steps/drivers.txt" "$steps/env.sh"; do
+    rm -f "$file" "$file.part"
+done
+for name in $known; do
+    rm -f "$steps/$name.log" "$steps/$name.json" "$steps/$name.json.part"
+done
 grid=${KIT_GRID:-$kit/grid.txt}
 device=${KIT_DEVICE:-best}
-cache=$out/cache
+[ -n "${KIT_KEEP_BUILDS:-}" ] || rm -rf "$cache"
 mkdir -p "$cache" && chmod 700 "$cache" || exit 2
 export POCL_CACHE_DIR="$cache"
 
