@@ -15,6 +15,7 @@
 #   KIT_LDCONFIG      the command that lists the dynamic linker's cache (default: ldconfig)
 #   KIT_LOADER_DIR    the folder with the bundled libOpenCL.so.1 (default: lib beside this script)
 #   KIT_FORCE_LOADER  1: the bundled loader even where the system has one
+#   KIT_WITHOUT_POCL  1: PoCL is left out, registered or not
 set -u
 unset CDPATH
 here=$(cd "$(dirname "$0")" && pwd)
@@ -155,6 +156,10 @@ else
         [ -f "$icd" ] || continue
         library=$(sed -n '/[^[:space:]]/{s/^[[:space:]]*//;s/[[:space:]]*$//;p;q;}' "$icd")
         kind=$(family "$library")
+        if [ "$kind" = pocl ] && [ "${KIT_WITHOUT_POCL:-0}" = 1 ]; then
+            echo "registered: $icd: $library: left out"
+            continue
+        fi
         case $library in
         '')
             echo "registered: $icd, which is empty: left out"
@@ -192,6 +197,11 @@ else
         case $registered in
         *:"$kind":*) continue ;;
         esac
+        # PoCL computes on the CPU and needs a compiler's parts, without which it may end the process that asks it: what
+        # nobody has registered does not stand beside a driver that works.
+        if [ "$kind" = pocl ] && { [ "$drivers" -gt 0 ] || [ "${KIT_WITHOUT_POCL:-0}" = 1 ]; }; then
+            continue
+        fi
         if found=$(find_library "$library"); then
             echo "found, not registered: $found: registered for this run"
             use "kit-$kind.icd" "$found"

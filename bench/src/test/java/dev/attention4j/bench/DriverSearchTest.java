@@ -185,6 +185,36 @@ class DriverSearchTest {
         assertThat(search().said()).contains("an NVIDIA driver is here, but not its OpenCL library");
     }
 
+    @Test
+    void aPoclThatNobodyRegisteredDoesNotStandBesideAnotherDriver() throws Exception {
+        Path pocl = library("usr/lib/x86_64-linux-gnu/libpocl.so.2", ELF_64);
+
+        assertThat(search().vendors()).containsExactly(Map.entry("kit-pocl.icd", pocl.toString()));
+
+        Path nvidia = library("usr/local/nvidia/lib64/libnvidia-opencl.so.1", ELF_64);
+        Found beside = search();
+        assertThat(beside.vendors()).containsExactly(Map.entry("kit-nvidia.icd", nvidia.toString()));
+        assertThat(beside.set()).containsEntry("KIT_DRIVERS", "1");
+
+        Files.delete(nvidia);
+        register("other.icd", library("opt/other/libother.so", ELF_64) + "\n");
+        assertThat(search().vendors()).containsOnlyKeys("other.icd");
+    }
+
+    @Test
+    void poclIsLeftOutWhereThatIsAsked() throws Exception {
+        register("pocl.icd", library("usr/lib/x86_64-linux-gnu/libpocl.so.2", ELF_64) + "\n");
+        register("other.icd", library("opt/other/libother.so", ELF_64) + "\n");
+
+        assertThat(search().vendors()).containsOnlyKeys("pocl.icd", "other.icd");
+
+        environment.put("KIT_WITHOUT_POCL", "1");
+        Found without = search();
+        assertThat(without.said()).contains("libpocl.so.2: left out");
+        assertThat(without.vendors()).containsOnlyKeys("other.icd");
+        assertThat(without.set()).containsEntry("KIT_DRIVERS", "1");
+    }
+
     private Path library(String path, byte... content) throws IOException {
         Path file = machine.resolve(path);
         Files.createDirectories(file.getParent());
