@@ -17,11 +17,12 @@
 #   KIT_PYTHON      the python3 that has PyTorch (default: python3)
 #   KIT_DEVICE      the engine to be timed, as 'devices' names it (default: best)
 #   KIT_GRID        another list of shapes (default: grid.txt)
-#   KIT_STEPS       the steps to be run, by name, with blanks between them (default: all that there is time for)
+#   KIT_STEPS       the steps to be run, by name, with blanks between them (default: all that there is time for); the
+#                   search for drivers and 'devices', by which it is judged, are always run
 #   KIT_TUNE        the shapes to be tuned for, as the command line's 'tune --shapes' takes them
 #   KIT_KEEP_BUILDS if set, what the drivers made of the kernels is kept in OUTDIR/steps/cache, with what was
 #                   tuned, for the next run as well
-#   OCL_ICD_VENDORS, LD_LIBRARY_PATH, KIT_FORCE_LOADER: see drivers.sh
+#   OCL_ICD_VENDORS, LD_LIBRARY_PATH, KIT_FORCE_LOADER, KIT_WITHOUT_POCL: see drivers.sh
 set -u
 unset CDPATH
 kit=$(cd "$(dirname "$0")" && pwd)
@@ -75,7 +76,7 @@ cache=$steps/cache
 for file in "$out/results.json" "$out/chart.svg" "$out/tuning.json" "$out/suite.html" "$steps/drivers.txt" "$steps/env.sh"; do
     rm -f "$file" "$file.part"
 done
-for name in $known; do
+for name in $known devices-without-pocl devices-kit-loader; do
     rm -f "$steps/$name.log" "$steps/$name.json" "$steps/$name.json.part"
 done
 grid=${KIT_GRID:-$kit/grid.txt}
@@ -157,7 +158,7 @@ left() { # BUDGET
 run() { # NAME BUDGET WHAT COMMAND...
     step=$1
     what=$3
-    case "${asked:- $step} " in
+    case "${asked:- $step} devices devices-without-pocl devices-kit-loader " in
     *" $step "*) ;;
     *)
         record "$step" "not asked for" "" 0 "$what"
@@ -173,6 +174,7 @@ run() { # NAME BUDGET WHAT COMMAND...
     if [ "$left" -lt 5 ]; then
         record "$step" "no time left" "" 0 "$what"
         say "-- $step: $what: no time left"
+        outcome="no time left"
         code=124
         return
     fi
@@ -202,11 +204,10 @@ show() { # the last lines of a step's log, or the first where it says what faile
 # ---- the drivers
 
 find_drivers() {
-    (
-        # As it was when the kit was started, not as a first search left it.
-        if [ -n "$given_vendors" ]; then export OCL_ICD_VENDORS="$given_vendors"; else unset OCL_ICD_VENDORS; fi
-        LD_LIBRARY_PATH=$given_path sh "$kit/drivers.sh" "$steps"
-    ) >"$steps/drivers.txt" 2>&1
+    # As it was when the kit was started, not as an earlier search left it.
+    if [ -n "$given_vendors" ]; then export OCL_ICD_VENDORS="$given_vendors"; else unset OCL_ICD_VENDORS; fi
+    if [ -n "$given_path" ]; then export LD_LIBRARY_PATH="$given_path"; else unset LD_LIBRARY_PATH; fi
+    sh "$kit/drivers.sh" "$steps" >"$steps/drivers.txt" 2>&1
     sed 's/^/   /' "$steps/drivers.txt"
     # shellcheck disable=SC1091
     . "$steps/env.sh"
@@ -230,29 +231,70 @@ bench() { # NAME BUDGET WHAT CLASS ARGUMENTS...
     run "$name" "$budget" "$text" env LD_PRELOAD="$preload" "$java" $(jvm) -Dattention4j.cache.dir="$cache" \
         -cp "$kit/benchmarks.jar" "dev.attention4j.bench.$class" "$@"
 }
-opencl_devices() {
-    grep -c '"id" *: *"opencl:' "$steps/devices.json" 2>/dev/null
+list_devices() { # NAME-OF-THE-STEP WHAT
+    command_line "$1" 40 "$2" devices --json "$steps/$1.json"
+    found=$(opencl_devices "$1")
+}
+opencl_devices() { # NAME-OF-THE-STEP: how many it has listed, -1 if it has left no list
+    if [ -s "$steps/$1.json" ]; then grep -c '"id" *: *"opencl:' "$steps/$1.json"; else echo -1; fi
+}
+adopt() { # NAME-OF-THE-STEP: its list is the one that counts
+    cp "$steps/$1.json" "$steps/devices.json"
+    listed=$1
+    opencl=$found
 }
 
 # ---- the steps, the most informative first
 
-command_line devices 40 "what can compute here" devices --json "$steps/devices.json"
-if [ "${KIT_DRIVERS:-0}" -gt 0 ] && [ "${KIT_LOADER:-}" = system ] && [ "$(opencl_devices)" = 0 ]; then
-    say "   a driver, but no device by the system's loader (an old one reads no private registrations): the kit's now"
-    KIT_FORCE_LOADER=1
-    export KIT_FORCE_LOADER
+list_devices devices "what can compute here"
+listed=devices
+opencl=$found
+if [ "$opencl" -lt 0 ] && grep -qs 'libpocl\.so' "$steps"/vendors/*.icd; then
+    show 3
+    say "   no list; PoCL may end the process that asks it, and the other drivers with it: now without it"
+    export KIT_WITHOUT_POCL=1
     find_drivers
-    command_line devices 40 "what can compute here, by the kit's loader" devices --json "$steps/devices.json"
+    list_devices devices-without-pocl "what can compute here, without PoCL"
+    if [ "$found" -ge 0 ]; then
+        adopt devices-without-pocl
+    else
+        unset KIT_WITHOUT_POCL
+        find_drivers >/dev/null
+    fi
 fi
-devices=$(opencl_devices)
-say "   OpenCL devices: ${devices:-0}"
+# An old loader reads no private registrations, but lists what it knows: none, or one that is not the GPU. A driver may
+# have several devices or none, so that fewer devices than drivers are no fault yet: the loader that lists more is kept.
+if [ "${KIT_LOADER:-}" = system ] && [ "$opencl" -lt "${KIT_DRIVERS:-0}" ]; then
+    say "   fewer devices by the system's loader than there are drivers ($KIT_DRIVERS): the kit's now"
+    forced=${KIT_FORCE_LOADER:-0}
+    export KIT_FORCE_LOADER=1
+    find_drivers
+    list_devices devices-kit-loader "what can compute here, by the kit's loader"
+    if [ "$found" -gt "$opencl" ]; then
+        adopt devices-kit-loader
+    else
+        say "   no more by the kit's loader: the system's"
+        export KIT_FORCE_LOADER="$forced"
+        find_drivers >/dev/null
+    fi
+fi
+if [ "$opencl" -ge 0 ]; then
+    say "   OpenCL devices: $opencl"
+else
+    show 3
+    say "   The OpenCL devices could not be listed"
+fi
 
-if [ "${devices:-0}" = 0 ]; then
+if [ "$opencl" = 0 ]; then
     say "   No OpenCL device: the CPU engine alone is checked and measured. Why:"
     absent=1
 fi
 command_line doctor 60 "whether OpenCL works here" doctor
-sed 's/^/   /' "$steps/doctor.log"
+if [ -f "$steps/doctor.log" ]; then
+    sed 's/^/   /' "$steps/doctor.log"
+elif [ "$opencl" = 0 ]; then
+    sed -n '/^Not available here/,/^Written to /{/^  /s/^/   /p;}' "$steps/$listed.log"
+fi
 absent=3
 
 bench roofline 45 "what the devices can do at most" KitGrid --json "$steps/roofline.json"
