@@ -38,7 +38,8 @@ def read_grid(path):
 def write(path, report):
     part = path + ".part"
     with open(part, "w", encoding="utf-8") as out:
-        json.dump(report, out, indent=1)
+        # JSON has no NaN and no infinity: what Python would write for them, other readers refuse.
+        json.dump(report, out, indent=1, allow_nan=False)
     os.replace(part, path)
 
 
@@ -125,18 +126,22 @@ def main():
         import torch
         from torch.nn.functional import scaled_dot_product_attention
         from torch.nn.attention import sdpa_kernel
-    except ImportError as error:
+    except Exception as error:  # A package that is half there, or whose libraries do not load, raises many kinds.
         return absent("this python3 (%s) has none that can be used: %s" % (sys.executable, first_line(error)))
     report["version"] = torch.__version__
-    if not torch.cuda.is_available():
-        return absent("PyTorch %s sees no GPU" % torch.__version__)
+    try:
+        if not torch.cuda.is_available():
+            return absent("PyTorch %s sees no GPU" % torch.__version__)
+        device = torch.cuda.get_device_name(0)
+    except Exception as error:
+        return absent("PyTorch %s cannot use its GPU: %s" % (torch.__version__, first_line(error)))
 
     torch.backends.cuda.matmul.allow_tf32 = False
     torch.backends.cudnn.allow_tf32 = False
     torch.set_float32_matmul_precision("highest")
     report.update(
         status="stopped",
-        device=torch.cuda.get_device_name(0),
+        device=device,
         cuda=torch.version.cuda or torch.version.hip,
         cudnn=torch.backends.cudnn.version(),
         tf32=False,
@@ -177,7 +182,7 @@ def main():
                         median, least, most, rounds = time_calls(torch, call, min(CASE_SECONDS / 4, left))
                     entry.update(median_ms=round(median, 6), min_ms=round(least, 6), max_ms=round(most, 6),
                                  rounds=rounds, gflops=round(useful_flops(sizes, causal) / median / 1e6, 3),
-                                 max_error=error if error == error else None)
+                                 max_error=error if math.isfinite(error) else None)
                     report["results"].append(entry)
                     print("%-8s %-28s %-9s %9.3f ms %10.1f GFLOP/s" % (
                         dtype, shape + (":causal" if causal else ""), name, median, entry["gflops"]), flush=True)

@@ -1,6 +1,7 @@
 """As much of PyTorch as torch_sdpa.py uses, in plain Python, with a GPU whose clock is known.
 
-STUB_TORCH=absent: it cannot be imported; no-gpu: it sees none. A call takes COST of its backend in milliseconds.
+STUB_TORCH=absent, broken: it cannot be imported; no-gpu: it sees none; no-driver, lost: asking for one fails; infinite: its
+flash backend computes infinities. A call takes COST of its backend in milliseconds.
 """
 import contextlib
 import math
@@ -10,6 +11,9 @@ import types
 
 if os.environ.get("STUB_TORCH") == "absent":
     raise ImportError("libcudart.so.12: cannot open shared object file\nand more lines")
+
+if os.environ.get("STUB_TORCH") == "broken":
+    raise OSError("libcublas.so.12: cannot open shared object file: No such file or directory\nand more lines")
 
 __version__ = "2.7.1+stub"
 float32, float16, bfloat16 = "float32", "float16", "bfloat16"
@@ -130,9 +134,21 @@ class Event:
         return end.at - self.at
 
 
+def is_available():
+    if os.environ.get("STUB_TORCH") == "no-driver":
+        raise RuntimeError("The NVIDIA driver on your system is too old\nand more lines")
+    return os.environ.get("STUB_TORCH") != "no-gpu"
+
+
+def get_device_name(index):
+    if os.environ.get("STUB_TORCH") == "lost":
+        raise RuntimeError("CUDA error: all CUDA-capable devices are busy or unavailable\nand more lines")
+    return "Stub GPU"
+
+
 cuda = types.SimpleNamespace(
-    is_available=lambda: os.environ.get("STUB_TORCH") != "no-gpu",
-    get_device_name=lambda index: "Stub GPU",
+    is_available=is_available,
+    get_device_name=get_device_name,
     synchronize=lambda: None,
     empty_cache=lambda: None,
     Event=Event)

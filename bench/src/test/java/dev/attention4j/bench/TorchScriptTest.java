@@ -132,4 +132,32 @@ class TorchScriptTest {
         assertThat(run("no-gpu", "float32 1.1.1.8.8.4\n")).isEqualTo(3);
         assertThat(report()).containsEntry("reason", "PyTorch 2.7.1+stub sees no GPU");
     }
+
+    @Test
+    void aPyTorchWhoseLibrariesDoNotLoadOrWhoseGpuCannotBeUsedIsNoFailure() throws Exception {
+        assertThat(run("broken", "float32 1.1.1.8.8.4\n")).as(() -> said).isEqualTo(3);
+        assertThat(report()).containsEntry("status", "absent");
+        assertThat(report().get("reason").toString())
+                .contains("has none that can be used: libcublas.so.12: cannot open shared object file")
+                .doesNotContain("\n");
+        assertThat(run("no-driver", "float32 1.1.1.8.8.4\n")).as(() -> said).isEqualTo(3);
+        assertThat(report())
+                .containsEntry("status", "absent")
+                .containsEntry(
+                        "reason", "PyTorch 2.7.1+stub cannot use its GPU: The NVIDIA driver on your system is too old");
+        assertThat(run("lost", "float32 1.1.1.8.8.4\n")).as(() -> said).isEqualTo(3);
+        assertThat(report().get("reason").toString()).endsWith("all CUDA-capable devices are busy or unavailable");
+    }
+
+    @Test
+    void anInfiniteErrorLeavesAFileThatIsJson() throws Exception {
+        assertThat(run("infinite", "float32 1.1.1.8.8.4\n")).as(() -> said).isZero();
+        // What Python calls JSON by itself is none: the reader here refuses it as the report's does.
+        assertThat(report()).containsEntry("status", "complete");
+        Map<?, ?> flash = listed("results").get("1.1.1.8.8.4 flash");
+        assertThat(flash.containsKey("max_error")).isTrue();
+        assertThat(flash.get("max_error")).isNull();
+        assertThat(number(listed("results").get("1.1.1.8.8.4 math"), "max_error"))
+                .isLessThan(1e-12);
+    }
 }

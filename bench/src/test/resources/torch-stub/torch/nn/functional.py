@@ -1,4 +1,5 @@
 import math
+import os
 
 import torch
 from torch.nn.attention import SDPBackend, allowed
@@ -23,6 +24,10 @@ def scaled_dot_product_attention(query, key, value, is_causal=False, enable_gqa=
         is_causal = False
     torch.clock_ms += COST[backend]
     known = (query, is_causal)
+    if backend is SDPBackend.FLASH_ATTENTION and os.environ.get("STUB_TORCH") == "infinite":
+        output = attention(query, key, value, is_causal)
+        output[0, 0].rows[0][0] = math.inf
+        return output
     if known not in outputs:
         outputs[known] = attention(query, key, value, is_causal)
     return outputs[known]
