@@ -20,6 +20,7 @@
 #   KIT_STEPS       the steps to be run, by name, with blanks between them (default: all that there is time for); the
 #                   search for drivers and 'devices', by which it is judged, are always run
 #   KIT_TUNE        the shapes to be tuned for, as the command line's 'tune --shapes' takes them
+#   KIT_TUNE_PLAN   the plan to be tuned, as 'tune --plan' takes it (default: tiles on a GPU, auto elsewhere)
 #   KIT_KEEP_BUILDS if set, what the drivers made of the kernels is kept in OUTDIR/steps/cache, with what was
 #                   tuned, for the next run as well
 #   OCL_ICD_VENDORS, LD_LIBRARY_PATH, KIT_FORCE_LOADER, KIT_WITHOUT_POCL: see drivers.sh
@@ -73,7 +74,8 @@ steps=$out/steps
 cache=$steps/cache
 : >"$steps/steps.tsv" || exit 2
 # By name: whatever else lies there is somebody's.
-for file in "$out/results.json" "$out/chart.svg" "$out/tuning.json" "$out/suite.html" "$steps/drivers.txt" "$steps/env.sh"; do
+for file in "$out/results.json" "$out/chart.svg" "$out/tuning.json" "$out/suite.html" "$steps/drivers.txt" \
+    "$steps/env.sh"; do
     rm -f "$file" "$file.part"
 done
 for name in $known devices-without-pocl devices-kit-loader; do
@@ -238,6 +240,45 @@ list_devices() { # NAME-OF-THE-STEP WHAT
 opencl_devices() { # NAME-OF-THE-STEP: how many it has listed, -1 if it has left no list
     if [ -s "$steps/$1.json" ]; then grep -c '"id" *: *"opencl:' "$steps/$1.json"; else echo -1; fi
 }
+lower() {
+    printf %s "$1" | tr '[:upper:]' '[:lower:]'
+}
+engine_kind() { # what kind of engine $device names, by the list of devices; nothing if that cannot be told
+    if [ "$(lower "$device")" = best ]; then
+        for kind in gpu accelerator opencl_cpu cpu; do
+            if grep -q "\"kind\" *: *\"$kind\"" "$steps/devices.json" 2>/dev/null; then
+                echo "$kind"
+                return
+            fi
+        done
+        return
+    fi
+    # Each engine's are in this order. Its index or id goes before a part of another's name.
+    matches=$(
+        index='' id='' kind='' wanted=$(lower "$device")
+        sed -n 's/^ *"\(index\|id\|kind\|name\)" *: *"\{0,1\}\([^"]*[^",]\)"\{0,1\},\{0,1\}$/\1 \2/p' \
+            "$steps/devices.json" 2>/dev/null |
+            while read -r key value; do
+                value=$(lower "$value")
+                case $key in
+                index) index=$value ;;
+                id) id=$value ;;
+                kind) kind=$value ;;
+                name)
+                    case $wanted in
+                    "$index" | "$id") echo "1 $kind" ;;
+                    esac
+                    case $value in
+                    *"$wanted"*) echo "2 $kind" ;;
+                    esac
+                    ;;
+                esac
+            done
+    )
+    for order in 1 2; do
+        printf '%s\n' "$matches" | sed -n "s/^$order //p"
+    done | head -n 1
+}
 adopt() { # NAME-OF-THE-STEP: its list is the one that counts
     cp "$steps/$1.json" "$steps/devices.json"
     listed=$1
@@ -334,8 +375,24 @@ command_line suite 120 "the built-in suite, quick, every plan of the device" con
 show 3
 
 tune=${KIT_TUNE:-2.16.16.4096.4096.128,2.32.32.4096.4096.64,8.32.32.1.4096.128,2.16.16.4096.4096.128:causal}
-command_line tune 120 "the fastest tiles, each checked first" tune --device "$device" --shapes "$tune"
-show 12
+# On a GPU the 'rows' plan, one work-item to a group, takes seconds for a call and would have the whole step: there tiles
+# alone are tuned. An engine that chooses its plan itself takes their tilings as well, wherever its own choice is tiles,
+# which a GPU's is first of all; what such tuning cannot find is that another plan is faster: resident-others shows that.
+kind=$(engine_kind)
+case $kind:$tune in
+cpu:* | oracle:*) plan= ;;
+*:*gemm:*) plan=auto ;; # projections have no plans
+gpu:* | accelerator:*) plan=tiles ;;
+*) plan=auto ;;
+esac
+if [ -n "$plan" ]; then
+    command_line tune 120 "the fastest tiles, each checked first" \
+        tune --device "$device" --shapes "$tune" --plan "${KIT_TUNE_PLAN:-$plan}"
+    show 12
+else
+    record tune "not here" "" 0 "no OpenCL device to be tuned"
+    say "-- tune: no OpenCL device to be tuned"
+fi
 
 left 200
 bench resident-others 200 "calls with tensors on the device, the other plans" KitGrid --grid "$grid" \
