@@ -67,7 +67,8 @@ final class TuneCommand implements Callable<Integer> {
             names = "--plan",
             paramLabel = "P",
             defaultValue = EngineOptions.AUTO,
-            description = "Tunes one plan, for calls that ask for it. Default: auto, all plans against each other.")
+            description = "Tunes one plan, for calls that ask for it or take it by themselves."
+                    + " Default: auto, all plans against each other.")
     private String plan;
 
     @Option(names = "--dry-run", description = "Keeps nothing.")
