@@ -52,7 +52,9 @@ public final class Tensor implements AutoCloseable {
      * @throws IllegalArgumentException if the number of elements is not the shape's
      */
     public static Tensor of(FloatBuffer elements, long... shape) {
-        Tensor tensor = zeros(DType.FLOAT32, Shapes.checkedFor(elements.remaining(), shape));
+        Tensor tensor = zeros(
+                DType.FLOAT32,
+                Shapes.checkedFor(Objects.requireNonNull(elements, "elements").remaining(), shape));
         tensor.floats().put(elements.duplicate());
         return tensor;
     }
@@ -66,7 +68,8 @@ public final class Tensor implements AutoCloseable {
      * @throws IllegalArgumentException if the number of elements is not the shape's
      */
     public static Tensor of(boolean[] elements, long... shape) {
-        Tensor tensor = zeros(DType.BOOL, Shapes.checkedFor(elements.length, shape));
+        Tensor tensor =
+                zeros(DType.BOOL, Shapes.checkedFor(Objects.requireNonNull(elements, "elements").length, shape));
         ByteBuffer bytes = tensor.memory.toHost();
         for (int n = 0; n < elements.length; n++) {
             bytes.put(n, (byte) (elements[n] ? 1 : 0));
@@ -85,7 +88,8 @@ public final class Tensor implements AutoCloseable {
      *     shape
      */
     public static Tensor wrap(ByteBuffer bytes, DType dtype, long... shape) {
-        HostMemory.checkUsable(bytes);
+        HostMemory.checkUsable(Objects.requireNonNull(bytes, "bytes"));
+        Objects.requireNonNull(dtype, "dtype");
         long[] checked = Shapes.checked(shape);
         int expected = Shapes.hostBytes(dtype, checked);
         if (bytes.remaining() != expected) {

@@ -3,6 +3,7 @@ package dev.attention4j;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
+import static org.assertj.core.api.Assertions.assertThatNullPointerException;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.nio.ByteBuffer;
@@ -19,6 +20,25 @@ class TensorTest {
             elements[n] = n;
         }
         return Tensor.of(elements, shape);
+    }
+
+    @Test
+    void whatIsNullIsNamed() {
+        assertThatNullPointerException()
+                .isThrownBy(() -> Tensor.of((float[]) null, 1))
+                .withMessage("elements");
+        assertThatNullPointerException()
+                .isThrownBy(() -> Tensor.of((boolean[]) null, 1))
+                .withMessage("elements");
+        assertThatNullPointerException()
+                .isThrownBy(() -> Tensor.of((FloatBuffer) null, 1))
+                .withMessage("elements");
+        assertThatNullPointerException()
+                .isThrownBy(() -> Tensor.wrap(null, DType.FLOAT32, 1))
+                .withMessage("bytes");
+        assertThatNullPointerException()
+                .isThrownBy(() -> Tensor.wrap(ByteBuffer.allocateDirect(4).order(ByteOrder.nativeOrder()), null, 1))
+                .withMessage("dtype");
     }
 
     @Test

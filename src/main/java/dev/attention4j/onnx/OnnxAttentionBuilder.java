@@ -128,7 +128,7 @@ public final class OnnxAttentionBuilder {
      * @throws IllegalArgumentException if it is no float type
      */
     public OnnxAttentionBuilder softmaxPrecision(DType precision) {
-        if (!precision.isFloat()) {
+        if (!Objects.requireNonNull(precision, "softmaxPrecision").isFloat()) {
             throw new IllegalArgumentException("softmaxPrecision: " + precision + ", must be a float type");
         }
         return this;
