@@ -3,6 +3,7 @@ package dev.attention4j.cli;
 import dev.attention4j.opencl.plan.Tunables;
 import dev.attention4j.opencl.plan.Variant;
 import dev.attention4j.tuner.Trial;
+import dev.attention4j.tuner.Tuner;
 import dev.attention4j.tuner.TuningResult;
 import java.io.PrintWriter;
 import java.util.LinkedHashMap;
@@ -32,7 +33,8 @@ final class TuningTable {
         out.println(table.text(Text.WIDTH));
         Text.wrap(
                         "ratio: how many times as fast as the default in the same rounds. first look: timed briefly (its"
-                                + " least time, not the median), and too slow to go on with.",
+                                + " least time, not the median), and too slow to go on with. not tried: what its plan takes"
+                                + " by itself is more than " + Tuner.HOPELESS + " times as slow as another plan.",
                         Text.WIDTH)
                 .forEach(out::println);
         common.forEach((plan, tunables) -> {
@@ -69,6 +71,7 @@ final class TuningTable {
                 switch (trial.outcome()) {
                     case TIMED -> "";
                     case SLOW -> "first look";
+                    case NOT_TRIED -> "not tried";
                     case FAILED -> "failed: " + trial.detail();
                     case WRONG -> "WRONG: " + trial.detail();
                 };

@@ -19,6 +19,8 @@ public record Trial(Variant variant, Outcome outcome, double milliseconds, doubl
         TIMED,
         /** It is right, but a first look showed that it is far from the fastest. */
         SLOW,
+        /** It was left out: what its plan takes by itself is many times as slow as another plan. */
+        NOT_TRIED,
         /** It did not compute: it does not build, or the device refuses it. */
         FAILED,
         /** It computed something else than the oracle. */

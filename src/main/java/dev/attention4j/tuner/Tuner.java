@@ -8,6 +8,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.Comparator;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -20,7 +21,8 @@ import java.util.function.LongSupplier;
  * Finds the fastest variant for a problem.
  *
  * <p>First each is checked against the oracle: what is wrong cannot win. Then each is called once without the clock,
- * since that builds kernels. All timing is by turns (A B C, A B C, …), so that a machine that grows slower meanwhile
+ * since that builds kernels. What each plan takes by itself comes before all others: where that is many times as slow as
+ * another plan, as one work-item to a group is on a GPU, the plan's other tilings are left out. All timing is by turns (A B C, A B C, …), so that a machine that grows slower meanwhile
  * does so for all alike: a few first looks, after which what is far from the fastest goes no further, then the rounds.
  * Since the fastest of many is so partly by luck, it is then timed anew by turns with what the engine picks untuned,
  * and that ratio counts; and since a race between work-items shows late, it is checked once more.
@@ -29,6 +31,9 @@ public final class Tuner {
     private static final int LOOKS = 3;
     private static final int ROUNDS = 7;
     private static final int DUEL_ROUNDS = 11;
+
+    /** How many times as slow as another a plan's own choice is for its other tilings not to be tried. */
+    public static final int HOPELESS = 10;
 
     /** How many times as slow as the fastest at first sight is not worth a second. */
     private static final double FAR = 2;
@@ -117,18 +122,17 @@ public final class Tuner {
         List<Variant> variants = bench.variants();
         Variant untuned = variants.get(0);
         listener.begin(2 * variants.size() + LOOKS + ROUNDS + DUEL_ROUNDS);
+        Map<Variant, Double> own = ownChoices(variants);
         List<Variant> right = new ArrayList<>();
         for (Variant variant : variants) {
-            listener.step("checking");
-            if (check(variant)) {
+            if (own.containsKey(variant) || (!trials.containsKey(variant) && isTried(variant, own) && works(variant))) {
                 right.add(variant);
             }
         }
-        right.removeIf(variant -> !warmUp(variant));
         if (!right.contains(untuned)) {
             return TuningResult.of(ordered(), untuned, Optional.empty());
         }
-        Map<Variant, double[]> times = rounds(finalists(right, untuned), ROUNDS, "round");
+        Map<Variant, double[]> times = rounds(finalists(right, untuned, own), ROUNDS, "round");
         times.forEach((variant, each) -> trials.put(
                 variant,
                 new Trial(
@@ -148,6 +152,36 @@ public final class Tuner {
             }
         }
         return TuningResult.of(ordered(), untuned, Optional.of(ordered().get(0)));
+    }
+
+    /** The first look at what each plan takes by itself, milliseconds; without those that fail or are wrong. */
+    private Map<Variant, Double> ownChoices(List<Variant> variants) {
+        Map<Variant, Double> own = new LinkedHashMap<>();
+        Set<String> plans = new HashSet<>();
+        for (Variant variant : variants) {
+            if (plans.add(variant.plan()) && works(variant)) {
+                own.put(variant, turn(variant));
+            }
+        }
+        return own;
+    }
+
+    private boolean isTried(Variant variant, Map<Variant, Double> own) {
+        double least =
+                own.values().stream().mapToDouble(Double::doubleValue).min().orElse(Double.NaN);
+        boolean hopeless = own.entrySet().stream()
+                .anyMatch(choice ->
+                        choice.getKey().plan().equals(variant.plan()) && choice.getValue() > HOPELESS * least);
+        if (hopeless) {
+            drop(variant, Trial.Outcome.NOT_TRIED, "");
+        }
+        return !hopeless;
+    }
+
+    /** Whether it is right, and runs at full size. */
+    private boolean works(Variant variant) {
+        listener.step("checking");
+        return check(variant) && warmUp(variant);
     }
 
     private boolean check(Variant variant) {
@@ -173,9 +207,11 @@ public final class Tuner {
     }
 
     /** The untuned one in any case, and the fastest of a few looks; what is far off is looked at but once. */
-    private List<Variant> finalists(List<Variant> right, Variant untuned) {
-        Map<Variant, Double> looks = new LinkedHashMap<>();
+    private List<Variant> finalists(List<Variant> right, Variant untuned, Map<Variant, Double> own) {
+        Map<Variant, Double> looks = new LinkedHashMap<>(own);
+        double leastOwn = Collections.min(own.values());
         List<Variant> near = new ArrayList<>(right);
+        near.removeIf(variant -> own.getOrDefault(variant, 0.0) > FAR * leastOwn && !variant.equals(untuned));
         for (int look = 0; look < LOOKS; look++) {
             listener.step("a first look");
             near.forEach(variant -> looks.merge(variant, turn(variant), Math::min));

@@ -84,6 +84,35 @@ class TunerTest {
     }
 
     @Test
+    void ofAPlanThatIsHopelesslySlowNothingElseIsTried() {
+        bench.add("tiles:TILE=1", 20)
+                .add("tiles:TILE=2", 16)
+                .add("rows:TILE=1", 2000)
+                .add("rows:TILE=2", 1)
+                .add("staged", 190)
+                .add("staged:TILE=2", 15);
+
+        TuningResult result = tune();
+
+        assertThat(fastest(result)).isEqualTo("staged:TILE=2");
+        assertThat(trial(result, "rows:TILE=1").outcome()).isEqualTo(Trial.Outcome.SLOW);
+        assertThat(trial(result, "rows:TILE=2").outcome()).isEqualTo(Trial.Outcome.NOT_TRIED);
+        assertThat(trial(result, "staged").outcome()).isEqualTo(Trial.Outcome.SLOW);
+        assertThat(bench.calls).doesNotContainKey(Variant.parse("rows:TILE=2"));
+        assertThat(bench.calls.get(Variant.parse("rows:TILE=1"))).isEqualTo(2);
+        assertThat(result.trials()).hasSize(6);
+        assertThat(result.allRight()).isTrue();
+    }
+
+    @Test
+    void ofAPlanWhoseOwnChoiceFailsTheOthersAreTried() {
+        bench.add("tiles:TILE=1", 20).add("rows:TILE=1", 10).add("rows:TILE=2", 10);
+        bench.failing.add(Variant.parse("rows:TILE=1"));
+
+        assertThat(fastest(tune())).isEqualTo("rows:TILE=2");
+    }
+
+    @Test
     void theFastestWinsByHowMuchItIsFaster() {
         bench.add("rows:TILE=1", 20)
                 .add("rows:TILE=2", 16)
