@@ -51,6 +51,19 @@ class RowSampleTest {
         }
     }
 
+    /** Nothing shows it until another result is there; then the oracle is asked about both. */
+    @Test
+    void aFirstResultThatIsWrongInOtherRowsIsFoundByTheSecond() {
+        Inputs inputs = Inputs.of(new AttentionProblem(1, 2, 2, 70, 50, 8, 5, DType.FLOAT32, Attention.DEFAULT));
+        Tensor right = right(inputs);
+        float[] wrong = right.toFloatArray();
+        wrong[35 * 5] += 0.5f;
+        RowSample sample = new RowSample(inputs, 0);
+        assertThat(sample.objection(result(Tensor.of(wrong, right.shape())))).isEmpty();
+        assertThat(sample.objection(result(right)))
+                .hasValueSatisfying(objection -> assertThat(objection).contains(" at 175, another engine or plan has"));
+    }
+
     /** Which order has the largest error is chance, so each may. */
     @Test
     void plainCodeOfFewRowsIsComputedInFourOrders() {
