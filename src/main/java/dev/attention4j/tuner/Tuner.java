@@ -22,8 +22,9 @@ import java.util.function.LongSupplier;
  *
  * <p>First each is checked against the oracle: what is wrong cannot win. Then each is called once without the clock,
  * since that builds kernels. What each plan takes by itself comes before all others: where that is many times as slow as
- * another plan, as one work-item to a group is on a GPU, the plan's other tilings are left out. All timing is by turns (A B C, A B C, …), so that a machine that grows slower meanwhile
- * does so for all alike: a few first looks, after which what is far from the fastest goes no further, then the rounds.
+ * another plan, as one work-item to a group is on a GPU, the plan's other tilings are left out. All timing is by turns
+ * (A B C, A B C, …), so that a machine that grows slower meanwhile does so for all alike: a few first looks, after which
+ * what is far from the fastest goes no further, then the rounds.
  * Since the fastest of many is so partly by luck, it is then timed anew by turns with what the engine picks untuned,
  * and that ratio counts; and since a race between work-items shows late, it is checked once more.
  */
