@@ -96,7 +96,7 @@ public final class Compare implements Callable<Integer> {
     @Option(names = "--json", paramLabel = "FILE", description = "Write everything there.")
     private Path json;
 
-    @Option(names = "--chart", paramLabel = "FILE", description = "Draw it there: .svg or .png.")
+    @Option(names = "--chart", paramLabel = "FILE", description = "Draw it there: .svg.")
     private Path chart;
 
     @Option(

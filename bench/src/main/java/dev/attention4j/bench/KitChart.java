@@ -1,5 +1,6 @@
 package dev.attention4j.bench;
 
+import dev.attention4j.bench.ContenderStyle.Theme;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
@@ -22,7 +23,7 @@ final class KitChart {
     /** Colours that can be told apart by those who see few; the first is this project's. */
     private static final Map<String, String> COLOURS = colours();
 
-    private final StringBuilder svg = new StringBuilder();
+    private final Svg svg = new Svg();
     private int y = 30;
 
     private KitChart() {}
@@ -34,17 +35,14 @@ final class KitChart {
     static String svg(Map<String, Object> report) {
         KitChart chart = new KitChart();
         chart.draw(report);
-        return "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"" + WIDTH + "\" height=\"" + (chart.y + 20)
-                + "\" viewBox=\"0 0 " + WIDTH + " " + (chart.y + 20)
-                + "\" font-family=\"DejaVu Sans, Helvetica, Arial, sans-serif\" font-size=\"12\">\n"
-                + "<rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n" + chart.svg + "</svg>\n";
+        return chart.svg.document(WIDTH, chart.y + 20, 12, Theme.LIGHT.paper, "Attention on " + device(report));
     }
 
     private void draw(Map<String, Object> report) {
         Map<String, List<Bar>> cases = bars(report);
-        text(20, y, "Attention on " + device(report), "font-size=\"17\" font-weight=\"bold\"");
+        svg.text(20, y, "Attention on " + device(report), "font-size=\"17\" font-weight=\"bold\"");
         y += 20;
-        text(
+        svg.text(
                 20,
                 y,
                 "useful GFLOP/s (longer is better) and milliseconds by the device's clock, tensors in device memory; "
@@ -52,7 +50,7 @@ final class KitChart {
                 "fill=\"#555555\"");
         y += 20;
         if (cases.isEmpty()) {
-            text(20, y + 10, "No case was timed: results.json says why.", "");
+            svg.text(20, y + 10, "No case was timed: results.json says why.", "");
             y += 20;
             return;
         }
@@ -137,8 +135,8 @@ final class KitChart {
             boolean there = cases.values().stream().flatMap(List::stream).anyMatch(bar -> bar.who()
                     .equals(colour.getKey()));
             if (there) {
-                rectangle(x, y - 10, 12, 12, colour.getValue());
-                text(x + 17, y, colour.getKey(), "");
+                svg.rectangle(x, y - 10, 12, 12, colour.getValue());
+                svg.text(x + 17, y, colour.getKey(), "");
                 x += 40 + 8 * colour.getKey().length();
             }
         }
@@ -147,9 +145,9 @@ final class KitChart {
 
     private void heading(String type, Map<String, Double> peaks) {
         y += 30;
-        text(20, y, type, "font-size=\"15\" font-weight=\"bold\"");
+        svg.text(20, y, type, "font-size=\"15\" font-weight=\"bold\"");
         if (peaks.containsKey("float32")) {
-            text(
+            svg.text(
                     LEFT,
                     y,
                     String.format(
@@ -163,36 +161,14 @@ final class KitChart {
     }
 
     private void bars(String name, List<Bar> bars, double most) {
-        text(LEFT - 8, y + bars.size() * BAR / 2 + 4, name.replace(":causal", " causal"), "text-anchor=\"end\"");
+        svg.text(LEFT - 8, y + bars.size() * BAR / 2 + 4, name.replace(":causal", " causal"), "text-anchor=\"end\"");
         for (Bar bar : bars) {
             int width = (int) Math.max(1, (WIDTH - LEFT - RIGHT - 60) * bar.gflops() / most);
-            rectangle(LEFT, y, width, BAR - 2, COLOURS.getOrDefault(bar.who(), "#888888"));
-            text(LEFT + width + 5, y + BAR - 3, bar.label(), "font-size=\"10\"");
+            svg.rectangle(LEFT, y, width, BAR - 2, COLOURS.getOrDefault(bar.who(), "#888888"));
+            svg.text(LEFT + width + 5, y + BAR - 3, bar.label(), "font-size=\"10\"");
             y += BAR;
         }
         y += GAP;
-    }
-
-    private void rectangle(int x, int top, int width, int height, String colour) {
-        svg.append(String.format(
-                Locale.ROOT,
-                "<rect x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\" fill=\"%s\"/>%n",
-                x,
-                top,
-                width,
-                height,
-                colour));
-    }
-
-    private void text(int x, int base, String words, String attributes) {
-        svg.append("<text x=\"" + x + "\" y=\"" + base + "\" " + attributes + ">" + escaped(words) + "</text>\n");
-    }
-
-    private static String escaped(String words) {
-        return words.replace("&", "&amp;")
-                .replace("<", "&lt;")
-                .replace(">", "&gt;")
-                .replaceAll("\\p{Cntrl}", " ");
     }
 
     private static String label(double gflops, double ms) {
@@ -208,7 +184,7 @@ final class KitChart {
 
     private static Map<String, String> colours() {
         Map<String, String> colours = new LinkedHashMap<>();
-        colours.put(OWN, "#0072b2");
+        colours.put(OWN, ContenderStyle.colour("opencl:0", Theme.LIGHT));
         colours.put("PyTorch flash", "#e69f00");
         colours.put("PyTorch cudnn", "#d55e00");
         colours.put("PyTorch efficient", "#cc79a7");

@@ -37,7 +37,6 @@ final class Launch {
         }
         // DJL says once for each look that there is no CUDA, which nobody asked for.
         System.setProperty("org.slf4j.simpleLogger.log.ai.djl", "error");
-        System.setProperty("java.awt.headless", "true");
         PrintWriter out = new PrintWriter(new FileOutputStream(FileDescriptor.out), true, StandardCharsets.UTF_8);
         PrintWriter err = new PrintWriter(new FileOutputStream(FileDescriptor.err), true, StandardCharsets.UTF_8);
         System.exit(run(command, out, err, args));

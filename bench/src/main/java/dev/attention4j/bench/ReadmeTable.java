@@ -1,6 +1,6 @@
 package dev.attention4j.bench;
 
-import com.fasterxml.jackson.jr.ob.JSON;
+import dev.attention4j.bench.ContenderStyle.Theme;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -11,15 +11,26 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
-import java.util.stream.Stream;
 
 /**
- * Puts the results of {@code bench/results/} into a README, between two comments, and draws a chart beside each: no
- * figure there is typed by hand.
+ * Puts the results of {@code bench/results/} into a README, between two comments: for each device a chart of a few shapes,
+ * drawn in light and in dark colours, and a line of figures for each engine. The table of all shapes is written beside the
+ * results. No figure there is typed by hand.
  */
 public final class ReadmeTable {
     static final String BEGIN = "<!-- benchmarks:begin -->";
     static final String END = "<!-- benchmarks:end -->";
+
+    /** The shapes in the chart, as far as they were timed: one of each kind, whoever is faster. */
+    private static final List<String> CHARTED = List.of(
+            "1.12.12.128.128.32",
+            "8.12.12.512.512.64",
+            "4.8.8.1024.1024.64",
+            "4.8.8.1024.1024.64:causal",
+            "1.8.8.4096.4096.64",
+            "1.32.8.2048.2048.128:causal",
+            "8.8.8.1.4096.64",
+            "layer:8.512.512.8");
 
     private ReadmeTable() {}
 
@@ -34,7 +45,6 @@ public final class ReadmeTable {
             System.err.println("ReadmeTable: " + args.length + " arguments, must be README.md and bench/results");
             System.exit(2);
         }
-        System.setProperty("java.awt.headless", "true");
         try {
             rewrite(Path.of(args[0]), Path.of(args[1]));
         } catch (IllegalArgumentException e) {
@@ -44,7 +54,7 @@ public final class ReadmeTable {
     }
 
     /**
-     * Rewrites the README and draws the charts.
+     * Rewrites the README, and writes charts and tables.
      *
      * @param readme has both comments
      * @param results holds {@code <device>.json} files as {@link Compare} writes them
@@ -56,115 +66,134 @@ public final class ReadmeTable {
         int begin = text.indexOf(BEGIN);
         int end = text.indexOf(END);
         if (begin < 0 || end < begin) {
-            throw new IllegalArgumentException(readme + ": must have a line " + BEGIN + " and behind it a line " + END);
+            throw new IllegalArgumentException(readme + ": must have a line " + BEGIN + " and after it a line " + END);
         }
-        List<Path> files;
-        try (Stream<Path> listed = Files.list(results)) {
-            files = listed.filter(file -> file.toString().endsWith(".json"))
-                    .sorted()
-                    .toList();
-        }
-        if (files.isEmpty()) {
-            throw new IllegalArgumentException(results + ": must hold at least one .json file of Compare");
-        }
+        Path folder = readme.toAbsolutePath().normalize().getParent();
+        String link = folder.relativize(results.toAbsolutePath().normalize())
+                        .toString()
+                        .replace('\\', '/') + "/";
         StringBuilder section = new StringBuilder(BEGIN).append('\n');
-        for (Path file : files) {
-            Map<String, Object> report = JSON.std.mapFrom(Files.readString(file));
-            Path chart = file.resolveSibling(file.getFileName().toString().replaceAll("\\.json$", ".svg"));
-            ResultChart.write(report, chart);
-            Path folder = readme.toAbsolutePath().normalize().getParent();
-            String link = folder.relativize(chart.toAbsolutePath().normalize())
-                    .toString()
-                    .replace('\\', '/');
-            append(section, report, link);
+        for (DeviceResults device : DeviceResults.read(results)) {
+            List<Result> charted = charted(device);
+            if (!charted.isEmpty()) {
+                String subtitle = device.fact("device") + ", " + device.fact("dtype");
+                for (Theme theme : Theme.values()) {
+                    WholeFile.write(results.resolve(chart(device, theme)), ResultChart.svg(subtitle, charted, theme));
+                }
+                picture(device, link, charted, section);
+            }
+            WholeFile.write(results.resolve(table(device)), fullTable(device));
+            figures(device, link, section);
         }
         section.append('\n');
-        Files.writeString(readme, text.substring(0, begin) + section + text.substring(end));
+        WholeFile.write(readme, text.substring(0, begin) + section + text.substring(end));
     }
 
-    private static void append(StringBuilder section, Map<String, Object> report, String chart) {
-        List<Map<?, ?>> results = new ArrayList<>();
-        ((List<?>) report.get("results")).forEach(result -> results.add((Map<?, ?>) result));
-        Set<String> engines = new LinkedHashSet<>();
-        Set<String> peers = new LinkedHashSet<>();
-        Map<String, Map<String, Map<?, ?>>> rows = new LinkedHashMap<>();
-        for (Map<?, ?> result : results) {
-            String who = contender(result);
-            (result.get("peer").equals(true) ? peers : engines).add(who);
+    private static String chart(DeviceResults device, Theme theme) {
+        return device.name() + (theme == Theme.DARK ? "-dark" : "") + ".svg";
+    }
+
+    private static String table(DeviceResults device) {
+        return device.name() + ".md";
+    }
+
+    /** Of each shape what the first device takes by itself, and the best peer. */
+    private static List<Result> charted(DeviceResults device) {
+        List<Result> charted = new ArrayList<>();
+        List<Result> own = device.engines().stream()
+                .filter(engine -> engine.startsWith("opencl:"))
+                .findFirst()
+                .map(device::ownChoices)
+                .orElse(List.of());
+        for (String shape : CHARTED) {
+            own.stream().filter(result -> result.name().equals(shape)).forEach(result -> {
+                charted.add(result);
+                charted.add(device.bestPeer(shape));
+            });
+        }
+        return charted;
+    }
+
+    private static void picture(DeviceResults device, String link, List<Result> charted, StringBuilder section) {
+        List<String> bars = charted.stream()
+                .filter(result -> !result.peer())
+                .map(result -> String.format(Locale.ROOT, "%s: %.2f", result.words(), result.ratio()))
+                .toList();
+        section.append("\n<picture>\n<source media=\"(prefers-color-scheme: dark)\" srcset=\"")
+                .append(link)
+                .append(chart(device, Theme.DARK))
+                .append("\">\n<img src=\"")
+                .append(link)
+                .append(chart(device, Theme.LIGHT))
+                .append("\" width=\"800\" alt=\"Times as fast as the best peer. ")
+                .append(String.join("; ", bars))
+                .append("\">\n</picture>\n");
+    }
+
+    private static void figures(DeviceResults device, String link, StringBuilder section) {
+        section.append('\n');
+        for (String engine : device.engines()) {
+            section.append(String.format(
+                    Locale.ROOT,
+                    "- `%s` (%s): %.2f times as fast as the best peer in the geometric mean of %d shapes, at least %.2f times"
+                            + " ([all figures](%s))%n",
+                    engine,
+                    engine.startsWith("opencl:")
+                            ? device.fact("device") + ", driver " + device.fact("driver")
+                            : "plain Java on the same machine",
+                    device.meanRatio(engine).orElseThrow(),
+                    device.ownChoices(engine).size(),
+                    device.leastRatio(engine).orElseThrow(),
+                    link + table(device)));
+        }
+    }
+
+    private static String fullTable(DeviceResults device) {
+        Set<String> columns = new LinkedHashSet<>();
+        device.results().stream().filter(result -> !result.peer()).forEach(result -> columns.add(contender(result)));
+        device.results().stream().filter(Result::peer).forEach(result -> columns.add(contender(result)));
+        Map<String, Map<String, Result>> rows = new LinkedHashMap<>();
+        for (Result result : device.results()) {
             // A peer may have several ways to compute the same: its fastest counts.
-            rows.computeIfAbsent(shape(result), name -> new LinkedHashMap<>())
-                    .merge(who, result, (a, b) -> number(a, "median_ms") <= number(b, "median_ms") ? a : b);
+            rows.computeIfAbsent(result.name(), name -> new LinkedHashMap<>())
+                    .merge(contender(result), result, (a, b) -> a.ms() <= b.ms() ? a : b);
         }
-        section.append("\n**")
-                .append(report.get("device"))
-                .append("** (driver ")
-                .append(report.get("driver"));
-        section.append("), ").append(report.get("threads")).append(" threads on the host, ");
-        section.append(report.get("dtype")).append(", medians of ").append(report.get("rounds"));
-        section.append(" rounds, measured ").append(String.valueOf(report.get("date")), 0, 10);
-        section.append(" with ").append(report.get("version")).append(".\n\n");
-        List<String> shapes = List.copyOf(rows.keySet());
-        section.append("![Bars for ")
-                .append(shapes.get(0))
-                .append(" to ")
-                .append(shapes.get(shapes.size() - 1))
-                .append(" on ")
-                .append(report.get("device"))
-                .append("](")
-                .append(chart)
-                .append(")\n\n");
-        List<String> columns = new ArrayList<>(engines);
-        columns.addAll(peers);
-        section.append("Milliseconds, and in brackets how many times as fast as the best peer:\n\n");
-        section.append("| shape | ").append(String.join(" | ", columns)).append(" |\n");
-        section.append("|---|").append("--:|".repeat(columns.size())).append('\n');
+        StringBuilder table = new StringBuilder();
+        table.append("# ")
+                .append(device.fact("device"))
+                .append("\n\nMade by `bench/readme.sh` from the `.json` files.");
+        table.append(" Driver ").append(device.fact("driver"));
+        table.append(", ").append(device.range("threads", " to ")).append(" threads on the host, ");
+        table.append(device.fact("dtype"));
+        table.append(", medians of ").append(device.range("rounds", " to ")).append(" rounds, measured ");
+        table.append(String.valueOf(device.fact("date")), 0, 10);
+        table.append(" with ").append(device.fact("version")).append(".\n\n");
+        table.append("Milliseconds, and in brackets how many times as fast as the best peer:\n\n");
+        table.append("| shape | in words | ")
+                .append(String.join(" | ", columns))
+                .append(" |\n");
+        table.append("|---|---|").append("--:|".repeat(columns.size())).append('\n');
         rows.forEach((shape, cells) -> {
-            section.append("| ").append(shape).append(" |");
+            Result any = cells.values().iterator().next();
+            table.append("| ").append(shape).append(" | ").append(any.words()).append(" |");
             for (String column : columns) {
-                section.append(' ').append(cell(cells.get(column))).append(" |");
+                table.append(' ').append(cell(cells.get(column))).append(" |");
             }
-            section.append('\n');
+            table.append('\n');
         });
-        section.append('\n');
-        ((Map<?, ?>) report.get("summary")).forEach((engine, figures) -> {
-            Map<?, ?> summary = (Map<?, ?>) figures;
-            if (summary.get("geomean_ratio") != null) {
-                section.append(String.format(
-                        Locale.ROOT,
-                        "- `%s`: %.2f times as fast as the best peer in the geometric mean of %s shapes, at least %.2f times%n",
-                        engine,
-                        number(summary, "geomean_ratio"),
-                        summary.get("shapes"),
-                        number(summary, "min_ratio")));
-            }
-        });
+        return table.toString();
     }
 
-    /** What a contender is called in charts and tables. */
-    static String contender(Map<?, ?> result) {
-        return Boolean.TRUE.equals(result.get("peer"))
-                ? String.valueOf(result.get("engine"))
-                : result.get("engine") + " " + result.get("plan");
+    /** What a contender is called in the table. */
+    private static String contender(Result result) {
+        return result.peer() ? result.engine() : result.engine() + " " + result.plan();
     }
 
-    /** What a shape is called in charts and tables. */
-    static String shape(Map<?, ?> result) {
-        return result.get("shape")
-                + (Boolean.TRUE.equals(result.get("causal")) ? " causal" : "")
-                + (Boolean.TRUE.equals(result.get("mask")) ? " mask" : "");
-    }
-
-    private static String cell(Map<?, ?> result) {
+    private static String cell(Result result) {
         if (result == null) {
             return "–";
         }
-        String ms = ResultTable.digits(number(result, "median_ms"));
-        return Boolean.TRUE.equals(result.get("peer")) || result.get("ratio_to_best_peer") == null
-                ? ms
-                : ms + String.format(Locale.ROOT, " (%.2f)", number(result, "ratio_to_best_peer"));
-    }
-
-    private static double number(Map<?, ?> map, String name) {
-        return ((Number) map.get(name)).doubleValue();
+        String ms = ResultTable.digits(result.ms());
+        return result.peer() || !result.hasRatio() ? ms : ms + String.format(Locale.ROOT, " (%.2f)", result.ratio());
     }
 }

@@ -1,147 +1,163 @@
 package dev.attention4j.bench;
 
-import java.awt.Color;
+import dev.attention4j.bench.ContenderStyle.Theme;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Collections;
-import java.util.LinkedHashMap;
+import java.util.Comparator;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
-import org.knowm.xchart.BitmapEncoder;
-import org.knowm.xchart.CategoryChart;
-import org.knowm.xchart.CategoryChartBuilder;
-import org.knowm.xchart.CategorySeries;
-import org.knowm.xchart.VectorGraphicsEncoder;
-import org.knowm.xchart.style.CategoryStyler;
-import org.knowm.xchart.style.Styler;
-import org.knowm.xchart.style.markers.SeriesMarkers;
 
-/** Draws a report as it lies in its file: a group of bars for each shape, a bar for each contender. */
-public final class ResultChart {
-    private static final Pattern LONG_NUMBER = Pattern.compile("-?\\d+\\.\\d{2,}");
+/**
+ * Draws how many times as fast as the best peer contenders are: the shape in words, below it a bar for each contender, and
+ * a line at 1. Where no peer was timed the bars are useful GFLOP/s. Letters are large enough to be
+ * read where 800 pixels are shrunk to a phone's 400.
+ */
+final class ResultChart {
+    private static final int WIDTH = 800;
+    private static final int MARGIN = 16;
+    private static final int TITLE = 30;
+    private static final int LABEL = 21;
+    private static final int SMALL = 18;
+    private static final int BAR = 26;
+    private static final int GAP = 20;
+    /** Space for the figures after the longest bar. */
+    private static final int FIGURES = 190;
 
-    /** Told apart by those who see no red or green, too (Okabe and Ito). */
-    private static final Color[] COLOURS = {
-        new Color(0xD55E00),
-        new Color(0xE69F00),
-        new Color(0xF0E442),
-        new Color(0x0072B2),
-        new Color(0x56B4E9),
-        new Color(0x009E73),
-        new Color(0xCC79A7),
-        new Color(0x999999)
-    };
+    private final Theme theme;
+    private final Svg svg = new Svg();
+    private double y = MARGIN;
 
-    /** More names do not fit beside each other. */
-    private static final int MOST_LEVEL_LABELS = 6;
+    private ResultChart(Theme theme) {
+        this.theme = theme;
+    }
 
-    private ResultChart() {}
-
-    /**
-     * Refuses a file that is neither of the formats.
-     *
-     * @param file to be drawn into
-     * @throws IllegalArgumentException unless it ends in .svg or .png
-     */
+    /** Throws unless a file's name ends in .svg. */
     static void checkName(Path file) {
-        String name = file.toString().toLowerCase(Locale.ROOT);
-        if (!name.endsWith(".svg") && !name.endsWith(".png")) {
-            throw new IllegalArgumentException("--chart: " + file + ", must end in .svg or .png");
+        if (!file.toString().toLowerCase(Locale.ROOT).endsWith(".svg")) {
+            throw new IllegalArgumentException("--chart: " + file + ", must end in .svg");
         }
+    }
+
+    /** Writes the chart of everything that was timed in a report, as {@code --json} writes it. */
+    static void write(Map<String, Object> report, Path file) throws IOException {
+        checkName(file);
+        List<Result> results = Result.list(report);
+        WholeFile.write(file, svg(String.valueOf(report.get("device")), results, Theme.LIGHT));
     }
 
     /**
-     * Draws how all that was timed compares with the best peer, or, where there was none, useful GFLOP/s.
+     * Returns the chart as an SVG document.
      *
-     * @param report as {@code --json} writes it
-     * @param file ends in .svg or .png
-     * @throws IOException if it cannot be written
+     * @param subtitle the device, and what else holds for all figures
+     * @param results of all shapes to be drawn; a contender that has several of a shape is shown with its fastest
      */
-    public static void write(Map<String, Object> report, Path file) throws IOException {
-        checkName(file);
-        CategoryChart chart = draw(report);
-        String name = file.toString();
-        if (name.toLowerCase(Locale.ROOT).endsWith(".svg")) {
-            VectorGraphicsEncoder.saveVectorGraphic(chart, name, VectorGraphicsEncoder.VectorGraphicsFormat.SVG);
-            shorten(file);
-        } else {
-            BitmapEncoder.saveBitmap(chart, name, BitmapEncoder.BitmapFormat.PNG);
-        }
+    static String svg(String subtitle, List<Result> results, Theme theme) {
+        return new ResultChart(theme).draw(subtitle, results);
     }
 
-    static CategoryChart draw(Map<String, Object> report) {
-        List<Map<?, ?>> results = new ArrayList<>();
-        ((List<?>) report.get("results")).forEach(result -> results.add((Map<?, ?>) result));
-        // Relative to the best peer each shape is as tall as any other; in GFLOP/s a decoding step would not be seen.
-        boolean relative = results.stream().anyMatch(result -> result.get("ratio_to_best_peer") != null);
-        Set<String> shapes = new LinkedHashSet<>();
-        Map<String, Map<String, Double>> series = new LinkedHashMap<>();
-        for (Map<?, ?> result : results) {
-            Object height = result.get(relative ? "ratio_to_best_peer" : "gflops");
-            if (height instanceof Number number) {
-                String shape = ReadmeTable.shape(result);
-                shapes.add(shape);
-                // A peer may have two ways to compute a shape.
-                series.computeIfAbsent(ReadmeTable.contender(result), name -> new LinkedHashMap<>())
-                        .merge(shape, number.doubleValue(), Math::max);
-            }
+    private String draw(String subtitle, List<Result> results) {
+        boolean relative = results.stream().anyMatch(Result::hasRatio);
+        String title = relative ? "Times as fast as the best peer" : "Useful GFLOP/s";
+        List<Result> drawn = results.stream()
+                .filter(result -> !relative || result.hasRatio())
+                .toList();
+        y += TITLE - 4;
+        svg.text(MARGIN, y, title, attributes(TITLE, theme.ink) + " font-weight=\"bold\"");
+        y += SMALL + 10;
+        svg.text(MARGIN, y, subtitle, attributes(SMALL, theme.faint));
+        legend(drawn);
+        double longest = drawn.stream()
+                .mapToDouble(result -> length(result, relative))
+                .max()
+                .orElse(1);
+        double scale = (WIDTH - 2 * MARGIN - FIGURES) / longest;
+        if (relative) {
+            y += SMALL + 6;
+            svg.text(MARGIN + scale, y, "best peer = 1", attributes(SMALL, theme.ink) + " text-anchor=\"middle\"");
         }
-        CategoryChart chart = new CategoryChartBuilder()
-                .width(Math.max(1100, 260 + 62 * shapes.size()))
-                .height(640)
-                .title("Attention on " + report.get("device") + ", " + report.get("dtype")
-                        + (relative ? ": speed beside the best peer (higher is better)" : " (higher is better)"))
-                .xAxisTitle(xAxisTitle(shapes))
-                .yAxisTitle(relative ? "times as fast as the best peer" : "useful GFLOP/s")
-                .build();
-        style(chart.getStyler(), shapes.size());
-        List<String> labels = List.copyOf(shapes);
-        int colour = 0;
-        for (Map.Entry<String, Map<String, Double>> entry : series.entrySet()) {
-            List<Double> heights = new ArrayList<>();
-            labels.forEach(label -> heights.add(entry.getValue().getOrDefault(label, 0.0)));
-            chart.addSeries(entry.getKey(), labels, heights).setFillColor(COLOURS[colour++ % COLOURS.length]);
+        Set<String> shapes = new LinkedHashSet<>();
+        drawn.forEach(result -> shapes.add(result.name()));
+        for (String shape : shapes) {
+            row(drawn.stream().filter(result -> result.name().equals(shape)).toList(), relative, scale);
+        }
+        return svg.document(WIDTH, (int) Math.ceil(y), LABEL, theme.paper, title + ": " + subtitle);
+    }
+
+    private void legend(List<Result> results) {
+        y += SMALL + 12;
+        double x = MARGIN;
+        Set<String> engines = new LinkedHashSet<>();
+        results.stream().sorted(Comparator.comparing(Result::peer)).forEach(result -> engines.add(result.engine()));
+        for (String engine : engines) {
+            String name = ContenderStyle.name(engine);
+            double width = SMALL + 8 + 0.54 * SMALL * name.length() + 20;
+            if (x + width > WIDTH && x > MARGIN) {
+                x = MARGIN;
+                y += SMALL + 8;
+            }
+            svg.rectangle(x, y - SMALL + 3, SMALL, SMALL, ContenderStyle.colour(engine, theme));
+            svg.text(x + SMALL + 8, y, name, attributes(SMALL, theme.ink));
+            x += width;
+        }
+        y += 8;
+    }
+
+    private void row(List<Result> ofShape, boolean relative, double scale) {
+        y += LABEL + 2;
+        svg.text(MARGIN, y, ofShape.get(0).words(), attributes(LABEL, theme.ink));
+        y += 8;
+        double top = y;
+        for (Result result : fastest(ofShape)) {
+            double height = result.peer() ? BAR - 6 : BAR;
+            double width = Math.max(1, scale * length(result, relative));
+            svg.rectangle(MARGIN, y, width, height, ContenderStyle.colour(result.engine(), theme));
+            String figure =
+                    relative ? String.format(Locale.ROOT, "%.2f", result.ratio()) : ResultTable.digits(result.gflops());
+            double base = y + height - (height - SMALL + 4) / 2;
+            double x = MARGIN + width + 8;
+            if (result.peer()) {
+                svg.text(x, base, ms(result), attributes(SMALL, theme.faint));
+            } else {
+                svg.text(x, base, figure, attributes(LABEL, theme.ink) + " font-weight=\"bold\"");
+                svg.text(x + 0.75 * LABEL * figure.length(), base, ms(result), attributes(SMALL, theme.faint));
+            }
+            y += height + 3;
         }
         if (relative) {
-            CategorySeries line = chart.addSeries("best peer = 1", labels, Collections.nCopies(labels.size(), 1.0));
-            line.setChartCategorySeriesRenderStyle(CategorySeries.CategorySeriesRenderStyle.Line);
-            line.setMarker(SeriesMarkers.NONE).setLineColor(Color.DARK_GRAY);
+            svg.vertical(MARGIN + scale, top - 4, y + 2, theme.ink);
         }
-        return chart;
+        y += GAP;
     }
 
-    /** Of attention the dimensions, in their order; projections and layers carry the name of their own. */
-    private static String xAxisTitle(Set<String> shapes) {
-        return shapes.stream().anyMatch(shape -> shape.contains(":"))
-                ? "layer:batch.length.width.heads, gemm:rows.in.out"
-                : "batch.query heads.key/value heads.query length.key length.head width";
-    }
-
-    private static void style(CategoryStyler styler, int shapes) {
-        styler.setLegendPosition(Styler.LegendPosition.OutsideS).setLegendLayout(Styler.LegendLayout.Horizontal);
-        styler.setChartBackgroundColor(Color.WHITE);
-        styler.setXAxisLabelRotation(shapes <= MOST_LEVEL_LABELS ? 0 : 60);
-        styler.setAvailableSpaceFill(0.85);
-        styler.setPlotGridVerticalLinesVisible(false);
-        styler.setYAxisMin(0.0);
-        styler.setYAxisDecimalPattern("#,##0.##");
-    }
-
-    /** The encoder writes letters as outlines with a dozen digits a point: a tenth of a pixel is enough. */
-    private static void shorten(Path svg) throws IOException {
-        String text = Files.readString(svg);
-        StringBuilder shorter = new StringBuilder();
-        Matcher number = LONG_NUMBER.matcher(text);
-        while (number.find()) {
-            number.appendReplacement(shorter, String.format(Locale.ROOT, "%.1f", Double.parseDouble(number.group())));
+    /** Own contenders first, in the order of the report; a peer that has two ways to compute a shape once. */
+    private static List<Result> fastest(List<Result> ofShape) {
+        List<Result> fastest = new ArrayList<>();
+        Set<String> engines = new LinkedHashSet<>();
+        ofShape.stream().sorted(Comparator.comparing(Result::peer)).forEach(result -> engines.add(result.engine()));
+        for (String engine : engines) {
+            ofShape.stream()
+                    .filter(result -> result.engine().equals(engine))
+                    .min(Comparator.comparingDouble(Result::ms))
+                    .ifPresent(fastest::add);
         }
-        Files.writeString(svg, number.appendTail(shorter));
+        return fastest;
+    }
+
+    private static double length(Result result, boolean relative) {
+        return relative ? result.ratio() : result.gflops();
+    }
+
+    private static String ms(Result result) {
+        double ms = result.ms();
+        return String.format(
+                Locale.ROOT, ms >= 100 ? "%.0f ms" : ms >= 10 ? "%.1f ms" : ms >= 1 ? "%.2f ms" : "%.3f ms", ms);
+    }
+
+    private static String attributes(int size, String colour) {
+        return "font-size=\"" + size + "\" fill=\"" + colour + "\"";
     }
 }
