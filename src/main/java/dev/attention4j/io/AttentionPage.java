@@ -84,31 +84,50 @@ public final class AttentionPage {
      * Adds a layer below those of the text that was begun last.
      *
      * @param name what the page calls it
-     * @param weights [heads, queries, keys], each 0 to 1, on the host
+     * @param weights as {@link dev.attention4j.AttentionResult#weights()} gives them, [1, heads, queries, keys]; or
+     *     [heads, queries, keys], or one head's [queries, keys]; each 0 to 1, on the host or on a device
      * @return this
-     * @throws IllegalArgumentException if the shape is not that of the tokens
+     * @throws IllegalArgumentException if the shape is not that of the tokens, or a weight is not 0 to 1
      * @throws IllegalStateException if no text was begun
      */
     public AttentionPage layer(String name, Tensor weights) {
         if (texts.isEmpty()) {
             throw new IllegalStateException("texts: there are none, text(...) begins one");
         }
+        Objects.requireNonNull(name, "name");
         Text text = texts.get(texts.size() - 1);
-        if (weights.rank() != 3
-                || weights.size(0) == 0
-                || weights.size(1) != text.queries.size()
-                || weights.size(2) != text.keys.size()) {
-            throw new IllegalArgumentException("weights: shape " + Arrays.toString(weights.shape())
-                    + ", must be [heads, " + text.queries.size() + ", " + text.keys.size() + "] for these tokens");
-        }
+        checkShape(weights, text);
+        int headAxis = weights.rank() - 3;
+        long count = headAxis < 0 ? 1 : weights.size(headAxis);
         List<int[]> heads = new ArrayList<>();
-        for (int number = 0; number < weights.size(0); number++) {
-            double[] elements = weights.slice(0, number, number + 1).toDoubleArray();
-            heads.add(Arrays.stream(elements).mapToInt(AttentionPage::steps).toArray());
+        for (long number = 0; number < count; number++) {
+            Tensor one = headAxis < 0 ? weights : weights.slice(headAxis, number, number + 1);
+            heads.add(Arrays.stream(one.toDoubleArray())
+                    .mapToInt(AttentionPage::steps)
+                    .toArray());
         }
         mostHeads = Math.max(mostHeads, heads.size());
-        text.layers.add(Map.of("name", Objects.requireNonNull(name, "name"), "heads", heads));
+        text.layers.add(Map.of("name", name, "heads", heads));
         return this;
+    }
+
+    private static void checkShape(Tensor weights, Text text) {
+        int rank = weights.rank();
+        String wanted = "[1, heads, " + text.queries.size() + ", " + text.keys.size() + "], [heads, "
+                + text.queries.size() + ", " + text.keys.size() + "] or [" + text.queries.size() + ", "
+                + text.keys.size() + "] for these tokens";
+        if (rank < 2
+                || rank > 4
+                || weights.size(-2) != text.queries.size()
+                || weights.size(-1) != text.keys.size()
+                || weights.elementCount() == 0) {
+            throw new IllegalArgumentException(
+                    "weights: shape " + Arrays.toString(weights.shape()) + ", must be " + wanted);
+        }
+        if (rank == 4 && weights.size(0) != 1) {
+            throw new IllegalArgumentException("weights: shape " + Arrays.toString(weights.shape()) + ", must be "
+                    + wanted + "; weights.slice(0, n, n + 1) is the batch row n");
+        }
     }
 
     /** A weight as the page's data have it; rounding may have carried it a little beyond its bounds. */

@@ -5,10 +5,19 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
 import com.fasterxml.jackson.jr.ob.JSON;
+import dev.attention4j.Attention;
+import dev.attention4j.AttentionEngine;
+import dev.attention4j.AttentionResult;
+import dev.attention4j.DType;
+import dev.attention4j.EngineInfo;
+import dev.attention4j.EngineOptions;
+import dev.attention4j.Engines;
 import dev.attention4j.Tensor;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.regex.Matcher;
@@ -95,6 +104,58 @@ class AttentionPageTest {
                                         List.of(layer("only", List.of(List.of(0, 10_000)))))));
     }
 
+    /** The rows of softmax(q · k / √d) of two heads, computed here in doubles, come out of every engine's weights. */
+    @Test
+    void takesWeightsAsEnginesGiveThemFromHostAndDevice() throws IOException {
+        Tensor query = Tensor.of(new float[] {1, 0, 0, 2, 3, 0}, 1, 2, 3, 1);
+        double[] queries = query.toDoubleArray();
+        List<List<Integer>> expected = new ArrayList<>();
+        for (int head = 0; head < 2; head++) {
+            List<Integer> steps = new ArrayList<>();
+            for (int from = 0; from < 3; from++) {
+                double sum = 0;
+                for (int to = 0; to < 3; to++) {
+                    sum += Math.exp(queries[3 * head + from] * queries[3 * head + to]);
+                }
+                for (int to = 0; to < 3; to++) {
+                    steps.add(
+                            (int) Math.round(1e4 * Math.exp(queries[3 * head + from] * queries[3 * head + to]) / sum));
+                }
+            }
+            expected.add(steps);
+        }
+        List<String> tokens = List.of("a", "b", "c");
+        Attention wanted = Attention.builder().weights(true).build();
+        for (EngineInfo info : Engines.list()) {
+            try (AttentionEngine engine = Engines.open(info.id(), EngineOptions.DEFAULT);
+                    Tensor onDevice = engine.upload(query);
+                    AttentionResult result = engine.attend(onDevice, onDevice, onDevice, wanted)) {
+                Path file = folder.resolve("page.html");
+                new AttentionPage("t", tokens, tokens)
+                        .layer("four axes", result.weights())
+                        .layer("three", Tensor.of(result.weights().toFloatArray(), 2, 3, 3))
+                        .layer("two", Tensor.of(result.weights().slice(1, 1, 2).toFloatArray(), 3, 3))
+                        .write(file);
+                Matcher matcher = DATA.matcher(Files.readString(file));
+                assertThat(matcher.find()).isTrue();
+                assertThat(JSON.std.mapFrom(matcher.group(1)).get("texts"))
+                        .as(info.id())
+                        .isEqualTo(List.of(Map.of(
+                                "name",
+                                "t",
+                                "queries",
+                                tokens,
+                                "keys",
+                                tokens,
+                                "layers",
+                                List.of(
+                                        layer("four axes", expected),
+                                        layer("three", expected),
+                                        layer("two", expected.subList(1, 2))))));
+            }
+        }
+    }
+
     private static Map<String, Object> layer(String name, List<List<Integer>> heads) {
         return Map.of("name", name, "heads", heads);
     }
@@ -122,7 +183,16 @@ class AttentionPageTest {
         AttentionPage page = new AttentionPage("t", List.of("a", "b"), List.of("a", "b", "c"));
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> page.layer("l", Tensor.random(1, 4, 3, 2)))
-                .withMessage("weights: shape [4, 3, 2], must be [heads, 2, 3] for these tokens");
+                .withMessage(
+                        "weights: shape [4, 3, 2], must be [1, heads, 2, 3], [heads, 2, 3] or [2, 3] for these tokens");
+        for (long[] shape : new long[][] {{6}, {1, 1, 1, 2, 3}, {3, 2}, {0, 2, 3}, {1, 0, 2, 3}}) {
+            assertThatIllegalArgumentException()
+                    .isThrownBy(() -> page.layer("l", Tensor.zeros(DType.FLOAT32, shape)))
+                    .withMessageStartingWith("weights: shape " + Arrays.toString(shape) + ", must be [1, heads, 2, 3]");
+        }
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> page.layer("l", Tensor.zeros(DType.FLOAT32, 2, 4, 2, 3)))
+                .withMessageEndingWith("; weights.slice(0, n, n + 1) is the batch row n");
         assertThatIllegalStateException().isThrownBy(() -> page.write(folder.resolve("none.html")));
         AttentionPage empty = new AttentionPage("t");
         assertThatIllegalStateException().isThrownBy(() -> empty.write(folder.resolve("none.html")));
