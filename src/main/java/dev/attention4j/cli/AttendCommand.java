@@ -7,19 +7,12 @@ import dev.attention4j.AttentionProblem;
 import dev.attention4j.AttentionResult;
 import dev.attention4j.EngineInfo;
 import dev.attention4j.EngineOptions;
-import dev.attention4j.Engines;
 import dev.attention4j.Tensor;
 import dev.attention4j.io.Safetensors;
-import dev.attention4j.io.SafetensorsFile;
-import dev.attention4j.opencl.tuning.StorageName;
-import dev.attention4j.reference.Deviation;
 import java.io.IOException;
 import java.io.PrintWriter;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
-import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -34,12 +27,10 @@ import picocli.CommandLine.Spec;
         name = "attend",
         description = {
             "Runs attention on the tensors query, key and value (and mask, bias) of a safetensors file.",
-            "query is [batch, heads, length, head dim]; key and value may have fewer heads; mask is BOOL,"
-                    + " true = attend; bias is added to the scores."
+            "query is [batch, heads, length, head dim]; key and value may have fewer heads; mask is BOOL or whole"
+                    + " numbers, 1 = attend, 0 = masked; bias is added to the scores."
         })
 final class AttendCommand implements Callable<Integer> {
-    private static final int LABEL = 9;
-    private static final List<String> INPUTS = List.of("query", "key", "value", "mask", "bias");
     private static final long TIMING_NANOS = 1_000_000_000L;
     /** A first call that took longer is not repeated at all. */
     private static final long SLOW_NANOS = 10_000_000_000L;
@@ -78,70 +69,54 @@ final class AttendCommand implements Callable<Integer> {
             description = "Compares with the oracle in double precision; exit code 1 if the result is wrong.")
     private boolean verify;
 
+    @Mixin
+    private JsonOption json;
+
     @Override
     public Integer call() throws IOException {
-        PrintWriter screen = spec.commandLine().getOut();
+        AttendRecord found = new AttendRecord(json.screen(spec));
         AttentionBuilder builder = options.builder();
+        OutputFile.checkReplaced("--output", out);
+        json.check();
+        Map<String, Path> files = new LinkedHashMap<>();
+        files.put("the input", in);
+        files.put("--output", out);
+        files.put("--json", json.file());
+        OutputFile.checkDistinct(files);
         EngineInfo info = device.choose();
-        SafetensorsFile file = Safetensors.read(in);
-        checkOutput();
-        for (String name : file.tensors().keySet()) {
-            // Left out without a word, a misspelt mask would be a wrong result.
-            if (!INPUTS.contains(name)) {
-                spec.commandLine()
-                        .getErr()
-                        .println("attention4j: the tensor \"" + name + "\" of " + in + " is not used; used are "
-                                + String.join(", ", INPUTS));
-            }
-        }
-        Tensor query = file.tensor("query");
-        Tensor key = file.tensor("key");
-        Tensor value = file.tensor("value");
-        options.complete(builder, query);
-        file.find("mask").ifPresent(builder::mask);
-        file.find("bias").ifPresent(builder::bias);
-        Attention attention = builder.build();
-        AttentionProblem problem = AttentionProblem.of(query, key, value, attention);
+        AttendInputs inputs = AttendInputs.read(in);
+        PrintWriter err = spec.commandLine().getErr();
+        inputs.unused().ifPresent(unused -> err.println("attention4j: " + unused));
+        Tensor query = inputs.tensor("query");
+        Tensor key = inputs.tensor("key");
+        Tensor value = inputs.tensor("value");
+        Attention attention = options.complete(builder, inputs);
+        AttentionProblem problem =
+                AttentionOptions.inOptionsTerms(() -> AttentionProblem.of(query, key, value, attention));
 
-        device.explainFallback(info, spec.commandLine().getErr());
-        for (String name : INPUTS) {
-            file.find(name).ifPresent(tensor -> line(screen, name, describe(tensor)));
-        }
-        line(screen, "options", attention.toString());
-        try (AttentionEngine engine = Engines.open(info.id(), EngineOptions.DEFAULT.withPlan(plan))) {
-            line(screen, "engine", info.id() + ", " + info.name() + ", " + DevicesCommand.kind(info));
-            line(screen, "plan", engine.explain(problem));
-            try (AttentionResult result = timed(engine, problem, query, key, value, screen)) {
-                summarise(result.output(), "output", screen);
-                if (attention.wantsWeights()) {
-                    summarise(result.weights(), "weights", screen);
-                }
-                if (attention.wantsLogSumExp()) {
-                    summarise(result.logSumExp(), "lse", screen);
-                }
-                boolean right = !verify || verified(problem, query, key, value, result, screen);
-                write(result, info, attention, screen);
+        device.explainFallback(info, err);
+        found.inputs(in, inputs, attention);
+        try (AttentionEngine engine = device.open(info, plan)) {
+            found.engine(info, engine.explain(problem));
+            try (AttentionResult result = timed(engine, problem, query, key, value, found)) {
+                Map<String, Tensor> results = results(result, attention);
+                results.forEach(found::result);
+                boolean right = !verify || found.verified(Verification.of(problem, query, key, value, result));
+                write(results, result.plan(), info, attention, found);
+                json.write(found.fields(), spec);
                 return right ? Main.OK : Main.CHECK_FAILED;
             }
         }
     }
 
-    /** Before anything long runs. */
-    private void checkOutput() throws IOException {
-        OutputFile.checkReplaced("--output", out);
-        if (out != null && Files.exists(out) && Files.isSameFile(out, in)) {
-            throw new IllegalArgumentException("--output: " + out + ", must be another file than the input");
-        }
-    }
-
-    /** Calls once, then again for about a second, and prints the first time and the median of the others. */
+    /** Calls once, then again for about a second. */
     private static AttentionResult timed(
             AttentionEngine engine,
             AttentionProblem problem,
             Tensor query,
             Tensor key,
             Tensor value,
-            PrintWriter screen) {
+            AttendRecord found) {
         long start = System.nanoTime();
         AttentionResult result = engine.attend(query, key, value, problem.attention());
         Stopwatch again = new Stopwatch();
@@ -153,87 +128,34 @@ final class AttendCommand implements Callable<Integer> {
             again.time(
                     () -> engine.attend(query, key, value, problem.attention()).close());
         }
-        String text = Text.milliseconds(first / 1e6) + (again.count() > 0 ? "" : " (one call)");
-        if (again.count() > 0) {
-            text = Text.milliseconds(again.median())
-                    + String.format(
-                            Locale.ROOT,
-                            " (%.3g GFLOP/s), median of %d %s, after a first of %s",
-                            problem.flops() / again.median() / 1e6,
-                            again.count(),
-                            again.count() == 1 ? "call" : "calls",
-                            text);
-        }
-        line(screen, "time", text);
+        found.time(first / 1e6, again, problem.flops());
         return result;
     }
 
-    private static boolean verified(
-            AttentionProblem problem,
-            Tensor query,
-            Tensor key,
-            Tensor value,
-            AttentionResult result,
-            PrintWriter screen) {
-        boolean right = true;
-        for (Deviation deviation : Verification.of(problem, query, key, value, result)) {
-            line(screen, "verify", deviation.toString());
-            right &= deviation.isAllowed();
+    /** All that was asked for, by the names in the file. */
+    private static Map<String, Tensor> results(AttentionResult result, Attention attention) {
+        Map<String, Tensor> results = new LinkedHashMap<>();
+        results.put("output", result.output());
+        if (attention.wantsWeights()) {
+            results.put("weights", result.weights());
         }
-        return right;
+        if (attention.wantsLogSumExp()) {
+            results.put("log_sum_exp", result.logSumExp());
+        }
+        return results;
     }
 
-    private void write(AttentionResult result, EngineInfo info, Attention attention, PrintWriter screen)
+    private void write(
+            Map<String, Tensor> results, String usedPlan, EngineInfo info, Attention attention, AttendRecord found)
             throws IOException {
         if (out == null) {
             return;
         }
-        Map<String, Tensor> tensors = new LinkedHashMap<>();
-        tensors.put("output", result.output());
-        if (attention.wantsWeights()) {
-            tensors.put("weights", result.weights());
-        }
-        if (attention.wantsLogSumExp()) {
-            tensors.put("log_sum_exp", result.logSumExp());
-        }
         Map<String, String> metadata = new LinkedHashMap<>();
         metadata.put("engine", info.id() + " " + info.name());
-        metadata.put("plan", result.plan());
+        metadata.put("plan", usedPlan);
         metadata.put("attention", attention.toString());
-        Safetensors.write(out, tensors, metadata);
-        line(screen, "written", out + " (" + String.join(", ", tensors.keySet()) + ")");
-    }
-
-    private static void summarise(Tensor tensor, String name, PrintWriter screen) {
-        double sum = 0;
-        double least = Double.POSITIVE_INFINITY;
-        double largest = Double.NEGATIVE_INFINITY;
-        long strange = 0;
-        double[] elements = tensor.toDoubleArray();
-        for (double element : elements) {
-            if (!Double.isFinite(element)) {
-                strange++;
-                continue;
-            }
-            sum += element;
-            least = Math.min(least, element);
-            largest = Math.max(largest, element);
-        }
-        String numbers = elements.length == strange
-                ? "no finite number"
-                : String.format(
-                        Locale.ROOT, "%.4g to %.4g, mean %.4g", least, largest, sum / (elements.length - strange));
-        line(
-                screen,
-                name,
-                describe(tensor) + ": " + numbers + (strange > 0 ? ", " + strange + " NaN or infinite" : ""));
-    }
-
-    private static String describe(Tensor tensor) {
-        return Text.shape(tensor.shape()) + " " + StorageName.of(tensor.dtype());
-    }
-
-    private static void line(PrintWriter screen, String label, String text) {
-        screen.println(Text.labelled(label, LABEL, text));
+        OutputFile.write(out, file -> Safetensors.write(file, results, metadata));
+        found.written(out, results.keySet());
     }
 }

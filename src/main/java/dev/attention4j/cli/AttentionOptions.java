@@ -5,14 +5,35 @@ import dev.attention4j.Alignment;
 import dev.attention4j.Attention;
 import dev.attention4j.AttentionBuilder;
 import dev.attention4j.Tensor;
+import java.util.Map;
+import java.util.function.Supplier;
 import picocli.CommandLine.Option;
 
 /** The options of {@link Attention} but for mask and bias, which come from the file. */
 final class AttentionOptions {
+    /** What the library calls them, and what they are called here. */
+    private static final Map<String, String> OPTIONS = Map.of(
+            "scale",
+            "--scale",
+            "softcap",
+            "--softcap",
+            "window",
+            "--window",
+            "causalOffsets",
+            "--offsets",
+            "keyLengths",
+            "--key-lengths",
+            "cumulativeLengths",
+            "--cumulative-lengths",
+            "alibiSlopes",
+            "--alibi",
+            "sinks",
+            "--sinks");
+
     @Option(
             names = "--scale",
             paramLabel = "S",
-            description = "What query . key is multiplied with. Default: 1 / sqrt(head dim).")
+            description = "The factor of query . key. Default: 1 / sqrt(head dim).")
     private Double scale;
 
     @Option(
@@ -25,7 +46,7 @@ final class AttentionOptions {
             names = "--causal",
             paramLabel = "ALIGN",
             converter = OptionValues.AlignmentConverter.class,
-            description = "Masks keys beyond each query's position; ALIGN says which key a query stands at:"
+            description = "Masks keys after each query's position; ALIGN says which key a query is aligned to:"
                     + " top-left (query 0 at key 0) or bottom-right (last query at last key).")
     private Alignment causal;
 
@@ -41,29 +62,31 @@ final class AttentionOptions {
             names = "--window",
             paramLabel = "L,R",
             converter = OptionValues.WindowConverter.class,
-            description = "Sees L keys before and R beyond each query's position; -1 is all.")
+            description = "Attends to L keys before and R after each query's position; -1 is all.")
     private OptionValues.Window window;
 
     @Option(
             names = "--align",
             paramLabel = "ALIGN",
             converter = OptionValues.AlignmentConverter.class,
-            description = "Where queries stand for a --window or --alibi that is not causal. Default: top-left.")
+            description =
+                    "Which key a query is aligned to for a --window or --alibi that is not causal. Default: top-left.")
     private Alignment align;
 
     @Option(
             names = "--key-lengths",
             paramLabel = "N",
             split = ",",
-            description = "How many keys there are, those behind them being padding; one N, or one for each batch row.")
+            description = "How many keys are real, the rest being padding; one N, or one for each batch row.")
     private int[] keyLengths;
 
     @Option(
             names = "--cumulative-lengths",
             paramLabel = "Q[:K]",
             converter = OptionValues.CumulativeConverter.class,
-            description = "Sequences of unequal length are packed into the one batch row: where each begins, and behind"
-                    + " the last where it ends, for queries and for keys (if they differ): 0,3,7:0,5,9.")
+            description =
+                    "Sequences of unequal length are packed into one batch row: the start of each and, at the end,"
+                            + " the end of the last, for queries and for keys (if they differ): 0,3,7:0,5,9.")
     private OptionValues.Cumulative cumulative;
 
     @Option(
@@ -81,7 +104,7 @@ final class AttentionOptions {
             description = "A logit for each query head that joins its softmax's denominator; -inf for a head without.")
     private OptionValues.Numbers sinks;
 
-    @Option(names = "--weights", description = "Also computes the weights: who attends to whom.")
+    @Option(names = "--weights", description = "Also computes the weights: which key each query attends to.")
     private boolean weights;
 
     @Option(names = "--lse", description = "Also computes the log-sum-exp of each row's scores.")
@@ -94,6 +117,10 @@ final class AttentionOptions {
      * @throws IllegalArgumentException naming the option that does not fit
      */
     AttentionBuilder builder() {
+        return inOptionsTerms(this::given);
+    }
+
+    private AttentionBuilder given() {
         AttentionBuilder builder = Attention.builder().weights(weights).logSumExp(logSumExp);
         if (causal != null && offsets != null) {
             throw new IllegalArgumentException(
@@ -102,7 +129,7 @@ final class AttentionOptions {
         if (align != null && ((window == null && alibi == null) || causal != null || offsets != null)) {
             throw new IllegalArgumentException(
                     "--align: must be given with --window or --alibi and without --causal and --offsets,"
-                            + " which say where queries stand themselves");
+                            + " which align queries themselves");
         }
         if (keyLengths != null && cumulative != null) {
             throw new IllegalArgumentException("--key-lengths: given with --cumulative-lengths, must be given alone:"
@@ -141,10 +168,28 @@ final class AttentionOptions {
         return builder;
     }
 
-    /** Sets what depends on the tensors: slopes for as many heads as the query has. */
-    void complete(AttentionBuilder builder, Tensor query) {
-        if (alibi != null && alibi.geometric() && query.rank() == 4) {
-            builder.alibiSlopes(AlibiSlopes.geometric(Math.toIntExact(query.size(1))));
+    /** The whole operation: with what depends on the tensors, and with mask and bias. */
+    Attention complete(AttentionBuilder builder, AttendInputs inputs) {
+        return inOptionsTerms(() -> {
+            Tensor query = inputs.tensor("query");
+            if (alibi != null && alibi.geometric() && query.rank() == 4) {
+                builder.alibiSlopes(AlibiSlopes.geometric(Math.toIntExact(query.size(1))));
+            }
+            inputs.find("mask").ifPresent(builder::mask);
+            inputs.find("bias").ifPresent(builder::bias);
+            return builder.build();
+        });
+    }
+
+    /** Does something whose errors begin with the name of a parameter, and puts the name of its option there. */
+    static <T> T inOptionsTerms(Supplier<T> work) {
+        try {
+            return work.get();
+        } catch (IllegalArgumentException e) {
+            String message = String.valueOf(e.getMessage());
+            int colon = message.indexOf(':');
+            String option = colon < 0 ? null : OPTIONS.get(message.substring(0, colon));
+            throw option == null ? e : new IllegalArgumentException(option + message.substring(colon), e);
         }
     }
 }

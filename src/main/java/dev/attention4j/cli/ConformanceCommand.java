@@ -14,10 +14,13 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
@@ -80,8 +83,8 @@ final class ConformanceCommand implements Callable<Integer> {
                     + " with --cases.")
     private String plan;
 
-    @Option(names = "--json", paramLabel = "FILE", description = "Also write every outcome to FILE as JSON.")
-    private Path json;
+    @Mixin
+    private JsonOption json;
 
     @Option(names = "--junit", paramLabel = "FILE", description = "Also write every outcome to FILE as JUnit's XML.")
     private Path junit;
@@ -94,15 +97,20 @@ final class ConformanceCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
-        OutputFile.check("--json", json);
+        json.check();
         OutputFile.check("--junit", junit);
         OutputFile.check("--html", html);
-        OutputFile.checkDistinct(json, junit, html);
+        Map<String, Path> files = new LinkedHashMap<>();
+        files.put("--json", json.file());
+        files.put("--junit", junit);
+        files.put("--html", html);
+        OutputFile.checkDistinct(files);
         ConformanceRecord found = cases == null ? builtIn() : fromFiles();
-        PrintWriter out = spec.commandLine().getOut();
+        PrintWriter out = json.screen(spec);
         Report report = found.report(Version.number());
         ConformanceText.print(report, cases == null && only == null, out);
-        ConformanceText.write(report, json, junit, html, out);
+        json.write(ConformanceText.all(report), spec);
+        ConformanceText.write(report, junit, html, out);
         if (report.outcomes().stream().allMatch(outcome -> outcome.status() == Outcome.Status.SKIPPED)) {
             out.println(
                     cases == null
@@ -125,7 +133,7 @@ final class ConformanceCommand implements Callable<Integer> {
         String title = only == null
                 ? "The built-in suite" + (quick ? ", quick" : "") + ", seed " + drawn
                 : "The case " + only + " of the built-in suite";
-        PrintWriter out = spec.commandLine().getOut();
+        PrintWriter out = json.screen(spec);
         out.println(title);
         try (ConformanceRecord found = new ConformanceRecord(title, engines, out)) {
             run.run(engines, found);
@@ -149,7 +157,7 @@ final class ConformanceCommand implements Callable<Integer> {
         List<EngineInfo> engines = engines(Engines.BEST);
         List<CaseSource> sources = ConformanceSuite.find(cases);
         ConformanceSuite suite = ConformanceSuite.of(sources, engines, asked, EngineOptions.DEFAULT);
-        PrintWriter out = spec.commandLine().getOut();
+        PrintWriter out = json.screen(spec);
         String count = sources.size() + (sources.size() == 1 ? " case" : " cases");
         out.println(count + " on: " + String.join(", ", suite.runs()));
         try (ConformanceRecord found = new ConformanceRecord(count + " of " + cases, engines, out)) {
@@ -184,7 +192,7 @@ final class ConformanceCommand implements Callable<Integer> {
         if (named.equals(DeviceOption.ALL)) {
             return Engines.list();
         }
-        EngineInfo info = Engines.resolve(named);
+        EngineInfo info = DeviceOption.resolve(named);
         DeviceOption.explainFallback(named, info, spec.commandLine().getErr());
         return List.of(info);
     }

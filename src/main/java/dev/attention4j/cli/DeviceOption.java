@@ -1,9 +1,12 @@
 package dev.attention4j.cli;
 
+import dev.attention4j.AttentionEngine;
 import dev.attention4j.EngineInfo;
+import dev.attention4j.EngineOptions;
 import dev.attention4j.EngineProvider;
 import dev.attention4j.Engines;
 import java.io.PrintWriter;
+import java.util.ArrayList;
 import java.util.List;
 import picocli.CommandLine.Option;
 
@@ -29,7 +32,40 @@ final class DeviceOption {
         if (device.equals(ALL)) {
             throw new IllegalArgumentException("--device: all, must be one device; only 'conformance' takes all");
         }
-        return Engines.resolve(device);
+        return resolve(device);
+    }
+
+    /** The engine that a text names. */
+    static EngineInfo resolve(String device) {
+        try {
+            return Engines.resolve(device);
+        } catch (IllegalArgumentException e) {
+            List<String> names = new ArrayList<>(List.of(Engines.BEST));
+            Engines.list().forEach(info -> names.add(info.id()));
+            String meant = Suggestion.nearest(device, names)
+                    .map(name -> "\nDid you mean " + name + "?")
+                    .orElse("");
+            throw new IllegalArgumentException("--" + e.getMessage() + meant, e);
+        }
+    }
+
+    /**
+     * Opens an engine that is to compute by a plan.
+     *
+     * @throws IllegalArgumentException if it has no such plan
+     */
+    AttentionEngine open(EngineInfo info, String plan) {
+        try {
+            return Engines.open(info.id(), EngineOptions.DEFAULT.withPlan(plan));
+        } catch (IllegalArgumentException e) {
+            if (!String.valueOf(e.getMessage()).startsWith("plan: ")) {
+                throw e;
+            }
+            try (AttentionEngine engine = Engines.open(info.id(), EngineOptions.DEFAULT)) {
+                throw new IllegalArgumentException(
+                        "--" + e.getMessage() + Suggestion.question(plan, engine.plans()), e);
+            }
+        }
     }
 
     /** As {@link #explainFallback(String, EngineInfo, PrintWriter)}. */

@@ -7,7 +7,6 @@ import dev.attention4j.EngineProvider;
 import dev.attention4j.Engines;
 import java.io.IOException;
 import java.io.PrintWriter;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.LinkedHashMap;
@@ -18,8 +17,8 @@ import java.util.Objects;
 import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
-import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
 /** {@code devices}: what can compute here. */
@@ -33,13 +32,13 @@ final class DevicesCommand implements Callable<Integer> {
     @Spec
     private CommandSpec spec;
 
-    @Option(names = "--json", paramLabel = "FILE", description = "Also write all of it to FILE as JSON.")
-    private Path json;
+    @Mixin
+    private JsonOption json;
 
     @Override
     public Integer call() throws IOException {
-        PrintWriter out = spec.commandLine().getOut();
-        OutputFile.check("--json", json);
+        PrintWriter out = json.screen(spec);
+        json.check();
         List<EngineInfo> engines =
                 Engines.list().stream().map(DevicesCommand::probed).toList();
         List<EngineProvider.Absence> absences = Engines.absences();
@@ -49,11 +48,7 @@ final class DevicesCommand implements Callable<Integer> {
             out.println("Not available here:");
             DeviceOption.explain(absences, out);
         }
-        if (json != null) {
-            JsonFile.write(json, all(engines, absences));
-            out.println();
-            out.println("Written to " + json);
-        }
+        json.write(all(engines, absences), spec);
         return Main.OK;
     }
 
@@ -137,7 +132,6 @@ final class DevicesCommand implements Callable<Integer> {
         List<Object> missing = new ArrayList<>();
         absences.forEach(absence -> missing.add(Map.of("cause", absence.cause(), "fix", absence.fix())));
         Map<String, Object> all = new LinkedHashMap<>();
-        all.put("version", Version.number());
         all.put("engines", list);
         all.put("absences", missing);
         return all;

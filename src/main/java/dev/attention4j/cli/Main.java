@@ -1,14 +1,15 @@
 package dev.attention4j.cli;
 
 import java.io.FileDescriptor;
-import java.io.FileOutputStream;
 import java.io.PrintWriter;
-import java.nio.charset.Charset;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.ServiceConfigurationError;
 import java.util.Set;
 import java.util.concurrent.Callable;
+import java.util.function.Function;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -33,11 +34,18 @@ import picocli.CommandLine.Spec;
         },
         versionProvider = Version.class,
         exitCodeListHeading = "%nExit codes:%n",
-        exitCodeList = {"0:success", "1:what was checked failed", "2:bad usage or input"})
+        exitCodeList = {
+            "0:success",
+            "1:what was checked failed",
+            "2:bad usage or input",
+            "74:standard output could not be written, a disk is full for instance"
+        })
 public final class Main implements Callable<Integer> {
     static final int OK = 0;
     static final int CHECK_FAILED = 1;
     static final int BAD_INPUT = 2;
+    /** As sysexits.h has it. */
+    static final int OUTPUT_LOST = 74;
 
     private static final Set<String> HELP = Set.of("-h", "--help", "-V", "--version");
 
@@ -85,10 +93,25 @@ public final class Main implements Callable<Integer> {
         }
         // The demo draws a picture, but never on a screen.
         System.setProperty("java.awt.headless", "true");
-        CommandLine commandLine = commandLine()
-                .setOut(writer(FileDescriptor.out, Text.outputCharset()))
-                .setErr(writer(FileDescriptor.err, Text.outputCharset()));
-        System.exit(run(commandLine, args));
+        System.setErr(PlainWriter.stream(FileDescriptor.err, Text.outputCharset()));
+        PlainWriter out = PlainWriter.to(FileDescriptor.out, Text.outputCharset());
+        PlainWriter err = PlainWriter.to(FileDescriptor.err, Text.outputCharset());
+        CommandLine commandLine =
+                commandLine().setOut(new PrintWriter(out, true)).setErr(new PrintWriter(err, true));
+        System.exit(finished(run(commandLine, args), commandLine, out));
+    }
+
+    /** The exit code, which tells if what was printed is lost. */
+    static int finished(int exitCode, CommandLine commandLine, PlainWriter out) {
+        commandLine.getOut().flush();
+        if (out.failure().isEmpty()) {
+            return exitCode;
+        }
+        commandLine
+                .getErr()
+                .println("attention4j: standard output cannot be written: "
+                        + out.failure().get().getMessage());
+        return OUTPUT_LOST;
     }
 
     /** Whether an OpenCL compiler may run: who asks for help waits for one JVM, not for two. */
@@ -101,9 +124,27 @@ public final class Main implements Callable<Integer> {
         return new CommandLine(new Main())
                 .setUsageHelpAutoWidth(false)
                 .setUsageHelpWidth(Text.WIDTH)
+                // No colours: an escape in what is printed is a file's, never ours.
+                .setColorScheme(CommandLine.Help.defaultColorScheme(CommandLine.Help.Ansi.OFF))
                 .setAbbreviatedOptionsAllowed(false)
+                .registerConverter(int.class, Main::wholeNumber)
+                .registerConverter(Integer.class, Main::wholeNumber)
+                .registerConverter(Long.class, text -> number(text, "a whole number", Long::parseLong))
+                .registerConverter(Double.class, text -> number(text, "a number", Double::parseDouble))
                 .setParameterExceptionHandler(Main::misused)
                 .setExecutionExceptionHandler(Main::failed);
+    }
+
+    private static Integer wholeNumber(String text) {
+        return number(text, "a whole number", Integer::parseInt);
+    }
+
+    private static <T> T number(String text, String kind, Function<String, T> parse) {
+        try {
+            return parse.apply(text.strip());
+        } catch (NumberFormatException e) {
+            throw new CommandLine.TypeConversionException("\"" + text + "\" is not " + kind);
+        }
     }
 
     /** As {@link CommandLine#execute}, with errors of the JVM (memory, native libraries) turned into one line too. */
@@ -115,8 +156,14 @@ public final class Main implements Callable<Integer> {
                     commandLine,
                     e,
                     "out of memory (" + e.getMessage() + "); java -Xmx8g -XX:MaxDirectMemorySize=8g gives more");
-        } catch (StackOverflowError | LinkageError | InternalError | ServiceConfigurationError e) {
-            return report(commandLine, e, e.toString());
+        } catch (StackOverflowError e) {
+            return report(commandLine, e, "a thread's stack is full; java -Xss8m gives more");
+        } catch (LinkageError | InternalError | ServiceConfigurationError e) {
+            return report(
+                    commandLine,
+                    e,
+                    "a part of this program cannot be loaded (" + e.getMessage()
+                            + "); is the file of the program whole, and as it was built? (--debug shows more)");
         }
     }
 
@@ -128,21 +175,37 @@ public final class Main implements Callable<Integer> {
 
     private static int misused(CommandLine.ParameterException e, String[] args) {
         CommandLine command = e.getCommandLine();
-        if (e instanceof CommandLine.UnmatchedArgumentException unmatched
-                && command.getParent() == null
-                && !unmatched.isUnknownOption()) {
+        List<String> unmatched = command.getUnmatchedArguments();
+        Optional<String> unknown =
+                unmatched.stream().filter(text -> text.startsWith("-")).findFirst();
+        if (unknown.isPresent()) {
+            // picocli names a missing argument before an option that is misspelt, which may be why it is missing.
+            List<String> options = new ArrayList<>();
+            command.getCommandSpec().options().forEach(option -> options.addAll(List.of(option.names())));
             return report(
-                    command, e, noCommand(command, unmatched.getUnmatched().get(0)));
+                    command,
+                    e,
+                    "option: \"" + unknown.get() + "\" is not known" + Suggestion.question(unknown.get(), options)
+                            + help(command));
         }
-        return report(
-                command,
-                e,
-                e.getMessage().strip() + " (" + command.getCommandSpec().qualifiedName() + " --help)");
+        if (e instanceof CommandLine.UnmatchedArgumentException && command.getParent() == null) {
+            return report(command, e, noCommand(command, unmatched.get(0)));
+        }
+        if (e instanceof CommandLine.UnmatchedArgumentException) {
+            return report(
+                    command, e, "argument: \"" + String.join(" ", unmatched) + "\" is one too many" + help(command));
+        }
+        return report(command, e, e.getMessage().strip() + help(command));
+    }
+
+    private static String help(CommandLine command) {
+        return " (" + command.getCommandSpec().qualifiedName() + " --help)";
     }
 
     static String noCommand(CommandLine all, String given) {
         return "command: \"" + given + "\", must be one of "
-                + String.join(", ", all.getSubcommands().keySet());
+                + String.join(", ", all.getSubcommands().keySet())
+                + Suggestion.question(given, all.getSubcommands().keySet());
     }
 
     private static int failed(Exception e, CommandLine command, ParseResult parsed) {
@@ -163,9 +226,5 @@ public final class Main implements Callable<Integer> {
         if (System.getProperty(property) == null) {
             System.setProperty(property, value);
         }
-    }
-
-    private static PrintWriter writer(FileDescriptor descriptor, Charset charset) {
-        return new PrintWriter(new FileOutputStream(descriptor), true, charset);
     }
 }

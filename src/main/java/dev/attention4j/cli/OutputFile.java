@@ -1,12 +1,19 @@
 package dev.attention4j.cli;
 
+import java.io.IOException;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.HashSet;
-import java.util.Set;
+import java.util.LinkedHashMap;
+import java.util.Map;
 
 /** Refuses a file that cannot be written before anything long runs. */
 final class OutputFile {
+    /** Writes one file. */
+    interface Writing {
+        void to(Path file) throws IOException;
+    }
+
     private OutputFile() {}
 
     /**
@@ -30,17 +37,56 @@ final class OutputFile {
     }
 
     /**
-     * Refuses files of which a later one would overwrite an earlier one.
+     * Refuses files of which a later one would overwrite an earlier one, under whatever names.
      *
-     * @param files null for none
+     * @param files by option; null for none
+     * @throws IOException if a file cannot be looked at
      * @throws IllegalArgumentException if two are the same
      */
-    static void checkDistinct(Path... files) {
-        Set<Path> seen = new HashSet<>();
-        for (Path file : files) {
-            if (file != null && !seen.add(file.toAbsolutePath().normalize())) {
-                throw new IllegalArgumentException(file + ": given for two outputs, must be another file for each");
+    static void checkDistinct(Map<String, Path> files) throws IOException {
+        Map<String, Path> seen = new LinkedHashMap<>();
+        for (Map.Entry<String, Path> file : files.entrySet()) {
+            if (file.getValue() == null) {
+                continue;
             }
+            for (Map.Entry<String, Path> other : seen.entrySet()) {
+                if (isSame(file.getValue(), other.getValue())) {
+                    throw new IllegalArgumentException(file.getKey() + ": " + file.getValue()
+                            + ", must be another file than that of " + other.getKey());
+                }
+            }
+            seen.put(file.getKey(), file.getValue());
+        }
+    }
+
+    /** Links are followed: to the file if it is there, else to its folder. */
+    private static boolean isSame(Path one, Path other) throws IOException {
+        if (Files.exists(one) && Files.exists(other)) {
+            return Files.isSameFile(one, other);
+        }
+        Path folder = one.toAbsolutePath().normalize().getParent();
+        Path otherFolder = other.toAbsolutePath().normalize().getParent();
+        return one.getFileName().equals(other.getFileName())
+                && folder != null
+                && otherFolder != null
+                && (folder.equals(otherFolder)
+                        || (Files.exists(folder)
+                                && Files.exists(otherFolder)
+                                && Files.isSameFile(folder, otherFolder)));
+    }
+
+    /**
+     * Writes a file.
+     *
+     * @throws IOException that names the file, as that of a full disk does not
+     */
+    static void write(Path file, Writing writing) throws IOException {
+        try {
+            writing.to(file);
+        } catch (FileSystemException e) {
+            throw e;
+        } catch (IOException e) {
+            throw new IOException(file + ": cannot be written: " + e.getMessage(), e);
         }
     }
 

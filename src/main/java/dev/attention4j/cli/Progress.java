@@ -1,87 +1,148 @@
 package dev.attention4j.cli;
 
-import java.io.IOException;
+import java.io.FileDescriptor;
+import java.io.FileOutputStream;
 import java.io.PrintStream;
-import java.nio.file.Files;
-import java.nio.file.Path;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
+import java.util.function.LongSupplier;
 import me.tongfei.progressbar.ConsoleProgressBarConsumer;
 import me.tongfei.progressbar.ProgressBar;
 import me.tongfei.progressbar.ProgressBarBuilder;
 import me.tongfei.progressbar.ProgressBarStyle;
 
-/** A bar on standard error while something long runs; nothing at all where standard error is no terminal. */
-final class Progress implements AutoCloseable {
-    private static final Path STANDARD_ERROR = Path.of("/proc/self/fd/2");
+/**
+ * How far something long is: a bar on standard error or, where that is no terminal, a line each ten seconds, for the reader
+ * of a log.
+ */
+abstract class Progress implements AutoCloseable {
+    private String task = "";
 
-    private final ProgressBar bar;
-
-    private Progress(ProgressBar bar) {
-        this.bar = bar;
-    }
-
-    /** A bar with so many steps. */
+    /** Begins with so many steps. */
     static Progress start(String task, long steps) {
-        if (!onTerminal()) {
-            return new Progress(null);
-        }
-        PrintStream standardError = System.err;
-        return new Progress(new ProgressBarBuilder()
-                .setTaskName(task)
-                .setInitialMax(steps)
-                .setStyle(ProgressBarStyle.ASCII)
-                .setUpdateIntervalMillis(100)
-                .setConsumer(new ConsoleProgressBarConsumer(standardError, Text.WIDTH - 1) {
-                    @Override
-                    public void close() {
-                        // The bar was cleared: no line break, which would leave an empty line where it was.
-                        standardError.flush();
-                    }
-                })
-                .clearDisplayOnFinish()
-                .build());
+        Progress progress =
+                Terminal.drawsBars() ? new Bar(task, steps) : new Lines(System.err::println, System::nanoTime);
+        progress.task = task;
+        progress.max(steps);
+        return progress;
     }
 
-    /** Whether a bar is drawn, so that other lines should wait until it is closed. */
-    boolean isShown() {
-        return bar != null;
-    }
+    /** Returns whether a bar is drawn, so that other lines should wait until it is closed. */
+    abstract boolean isShown();
 
     /** There are so many steps, as far as is known by now. */
-    void max(long steps) {
-        if (bar != null) {
-            bar.maxHint(steps);
-        }
-    }
+    abstract void max(long steps);
 
     /** One step done. */
-    void step() {
-        if (bar != null) {
-            bar.step();
-        }
-    }
+    abstract void step();
 
     /** A word beside the bar. */
-    void say(String word) {
-        if (bar != null) {
-            bar.setExtraMessage(" " + word);
-        }
+    abstract void say(String word);
+
+    String task() {
+        return task;
     }
 
     @Override
-    public void close() {
-        if (bar != null) {
+    public abstract void close();
+
+    private static final class Bar extends Progress {
+        private final ProgressBar bar;
+
+        Bar(String task, long steps) {
+            // Not System.err, in which a carriage return is escaped.
+            PrintStream standardError =
+                    new PrintStream(new FileOutputStream(FileDescriptor.err), true, Text.outputCharset());
+            bar = new ProgressBarBuilder()
+                    .setTaskName(task)
+                    .setInitialMax(steps)
+                    .setStyle(ProgressBarStyle.ASCII)
+                    .setUpdateIntervalMillis(100)
+                    .setConsumer(new ConsoleProgressBarConsumer(standardError, Text.WIDTH - 1) {
+                        @Override
+                        public void close() {
+                            // The bar was cleared: no line break, which would leave an empty line where it was.
+                            standardError.flush();
+                        }
+                    })
+                    .clearDisplayOnFinish()
+                    .build();
+        }
+
+        @Override
+        boolean isShown() {
+            return true;
+        }
+
+        @Override
+        void max(long steps) {
+            bar.maxHint(steps);
+        }
+
+        @Override
+        void step() {
+            bar.step();
+        }
+
+        @Override
+        void say(String word) {
+            bar.setExtraMessage(" " + Text.printable(word));
+        }
+
+        @Override
+        public void close() {
             bar.close();
         }
     }
 
-    private static boolean onTerminal() {
-        try {
-            String target = Files.readSymbolicLink(STANDARD_ERROR).toString();
-            return target.startsWith("/dev/pts/") || target.startsWith("/dev/tty") || target.equals("/dev/console");
-        } catch (IOException | UnsupportedOperationException e) {
-            // No /proc on macOS and Windows, and Java does not tell what standard error is: rather no bar than a log
-            // full of them.
+    /** Prints at most one line each ten seconds, when a step is done. */
+    static final class Lines extends Progress {
+        private static final long INTERVAL = TimeUnit.SECONDS.toNanos(10);
+
+        private final Consumer<String> out;
+        private final LongSupplier nanos;
+        private final long start;
+        private long printed;
+        private long steps;
+        private long max;
+        private String word = "";
+
+        Lines(Consumer<String> out, LongSupplier nanos) {
+            this.out = out;
+            this.nanos = nanos;
+            start = nanos.getAsLong();
+            printed = start;
+        }
+
+        @Override
+        boolean isShown() {
             return false;
+        }
+
+        @Override
+        void max(long most) {
+            max = most;
+        }
+
+        @Override
+        void step() {
+            steps++;
+            long now = nanos.getAsLong();
+            if (now - printed >= INTERVAL) {
+                printed = now;
+                out.accept((task().isEmpty() ? "" : task() + ": ") + steps + " of " + Math.max(steps, max) + " after "
+                        + TimeUnit.NANOSECONDS.toSeconds(now - start) + " s" + (word.isEmpty() ? "" : ", " + word));
+            }
+        }
+
+        @Override
+        void say(String now) {
+            word = now;
+        }
+
+        @Override
+        public void close() {
+            // Nothing was drawn.
         }
     }
 }

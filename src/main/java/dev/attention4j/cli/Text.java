@@ -1,8 +1,11 @@
 package dev.attention4j.cli;
 
+import dev.attention4j.io.FileFormatException;
+import java.io.File;
 import java.io.IOException;
 import java.nio.charset.Charset;
 import java.nio.charset.IllegalCharsetNameException;
+import java.nio.charset.StandardCharsets;
 import java.nio.charset.UnsupportedCharsetException;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.FileAlreadyExistsException;
@@ -17,7 +20,7 @@ import java.util.stream.Collectors;
 /** Words and numbers for a person at a terminal. */
 final class Text {
     /** Columns that output is wrapped to. */
-    static final int WIDTH = 80;
+    static final int WIDTH = Terminal.columns();
 
     private Text() {}
 
@@ -35,6 +38,11 @@ final class Text {
         return Charset.defaultCharset();
     }
 
+    /** What a file or a driver says, in one line. */
+    static String printable(String text) {
+        return FileFormatException.printable(text);
+    }
+
     /** What went wrong, as one line where the message below is one; never empty. */
     static String message(Throwable e) {
         String message = e.getMessage();
@@ -48,12 +56,22 @@ final class Text {
             return message + ": a file of that name is in the way";
         }
         if (e instanceof FileSystemException || e instanceof IOException || e instanceof IllegalArgumentException) {
-            return message == null ? e.toString() : message.strip();
+            return message == null ? "failed without a reason (--debug shows where)" : message.strip();
         }
-        if (message == null || e instanceof NullPointerException || e instanceof IndexOutOfBoundsException) {
-            return "internal error: " + e + " (--debug shows where)";
+        if (message == null || isMistakeOfOurs(e)) {
+            return "internal error, please report it with what --debug prints"
+                    + (message == null ? "" : ": " + message);
         }
         return message.strip();
+    }
+
+    /** Such a thing is thrown by no check of input. */
+    private static boolean isMistakeOfOurs(Throwable e) {
+        return e instanceof NullPointerException
+                || e instanceof IndexOutOfBoundsException
+                || e instanceof ClassCastException
+                || e instanceof ArithmeticException
+                || e instanceof NegativeArraySizeException;
     }
 
     /** A bar whose full length is {@code columns}; of blocks where the terminal has them, else of {@code #}. */
@@ -67,9 +85,34 @@ final class Text {
         return "█".repeat(eighths / 8) + partial;
     }
 
-    /** A text as one word of a shell's command line. */
+    /** A text as one word of a shell's command line, to be pasted from a terminal. */
     static String word(String text) {
-        return text.matches("[\\w./:@%+=,-]+") ? text : "'" + text.replace("'", "'\\''") + "'";
+        if (text.matches("[\\w./:@%+=,-]+")) {
+            return text;
+        }
+        if (text.equals(FileFormatException.printableLines(text))
+                && text.lines().count() <= 1
+                && !text.contains("\t")) {
+            return "'" + text.replace("'", "'\\''") + "'";
+        }
+        StringBuilder word = new StringBuilder("$'");
+        for (byte b : text.getBytes(StandardCharsets.UTF_8)) {
+            if (b < ' ' || b == 127) {
+                word.append(String.format("\\%03o", b & 0xFF));
+            } else {
+                word.append(b == '\'' || b == '\\' ? "\\" : "").append((char) b);
+            }
+        }
+        return word.append('\'').toString();
+    }
+
+    /** The command line of this program up to the command, for lines that a user may paste to run a case again. */
+    static String program() {
+        String classPath = System.getProperty("java.class.path", "");
+        String started = System.getProperty("sun.java.command", "");
+        return classPath.endsWith(".jar") && !classPath.contains(File.pathSeparator) && started.startsWith(classPath)
+                ? "java -jar " + word(classPath)
+                : "java -cp " + word(classPath) + " " + Main.class.getName();
     }
 
     /** A shape as {@code 2 x 12 x 22 x 32}. */

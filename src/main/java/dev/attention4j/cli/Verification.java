@@ -24,9 +24,9 @@ final class Verification {
     }
 
     /**
-     * The largest difference of two rows of numbers; equal infinities differ by 0.
+     * The largest difference of two rows of numbers, by {@link Deviation#difference}.
      *
-     * @return NaN if a number on either side is NaN
+     * @return NaN if only one of two numbers is NaN
      * @throws IllegalArgumentException if they are not equally many
      */
     static double difference(double[] got, double[] want) {
@@ -35,8 +35,7 @@ final class Verification {
         }
         double largest = 0;
         for (int n = 0; n < got.length; n++) {
-            // Infinity - infinity is NaN, though the two are equal; a NaN is equal to nothing and stays.
-            largest = Math.max(largest, got[n] == want[n] ? 0 : Math.abs(got[n] - want[n]));
+            largest = Math.max(largest, Deviation.difference(got[n], want[n]));
         }
         return largest;
     }

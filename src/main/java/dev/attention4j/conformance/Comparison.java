@@ -2,6 +2,7 @@ package dev.attention4j.conformance;
 
 import dev.attention4j.Tensor;
 import dev.attention4j.conformance.Operation.Expected;
+import dev.attention4j.reference.Deviation;
 import java.util.Arrays;
 import java.util.Locale;
 
@@ -55,7 +56,7 @@ record Comparison(boolean passed, double maxError, String detail) {
                 output,
                 wrong,
                 gotElements.length,
-                Arrays.toString(index(worst, got.shape())),
+                Arrays.toString(Deviation.index(worst, got.shape())),
                 shown(gotElements[worst], got),
                 shown(wantElements[worst], want),
                 tolerance.absolute(),
@@ -72,15 +73,5 @@ record Comparison(boolean passed, double maxError, String detail) {
 
     private static String shown(double element, Tensor tensor) {
         return tensor.dtype().bytes() == Double.BYTES ? Double.toString(element) : Float.toString((float) element);
-    }
-
-    private static long[] index(int flat, long... shape) {
-        long[] index = new long[shape.length];
-        long rest = flat;
-        for (int axis = shape.length - 1; axis >= 0; axis--) {
-            index[axis] = rest % shape[axis];
-            rest /= shape[axis];
-        }
-        return index;
     }
 }

@@ -69,14 +69,40 @@ public class FileFormatException extends IOException {
      * @return one line
      */
     public static String printable(String text) {
-        StringBuilder line = new StringBuilder();
-        text.codePoints().limit(MAX_QUOTED).forEach(c -> {
-            if (Character.isISOControl(c) || Character.getType(c) == Character.FORMAT) {
-                line.append(String.format("\\u%04x", c));
+        int end = text.codePointCount(0, text.length()) > MAX_QUOTED ? text.offsetByCodePoints(0, MAX_QUOTED) : -1;
+        return end < 0 ? escaped(text, "") : escaped(text.substring(0, end), "") + "...";
+    }
+
+    /**
+     * Text of any length, lines and all, fit to be printed: what would steer a terminal is escaped as in Java and JSON.
+     *
+     * @param text whatever a file or a driver says
+     * @return the same with every control character escaped but line breaks and tabs
+     */
+    public static String printableLines(String text) {
+        return escaped(text, "\n\t");
+    }
+
+    private static String escaped(String text, String kept) {
+        StringBuilder printable = new StringBuilder(text.length());
+        text.codePoints().forEach(c -> {
+            if (!steers(c) || kept.indexOf(c) >= 0) {
+                printable.appendCodePoint(c);
             } else {
-                line.appendCodePoint(c);
+                for (char unit : Character.toChars(c)) {
+                    printable.append(String.format("\\u%04x", (int) unit));
+                }
             }
         });
-        return line + (text.codePointCount(0, text.length()) > MAX_QUOTED ? "..." : "");
+        return printable.toString();
+    }
+
+    /** Control characters, and those that turn or break a line unseen. */
+    private static boolean steers(int c) {
+        int type = Character.getType(c);
+        return type == Character.CONTROL
+                || type == Character.FORMAT
+                || type == Character.LINE_SEPARATOR
+                || type == Character.PARAGRAPH_SEPARATOR;
     }
 }

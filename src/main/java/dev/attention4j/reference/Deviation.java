@@ -9,7 +9,7 @@ import java.util.Locale;
  *
  * @param what output, weights or log-sum-exp
  * @param error the largest |got − oracle|; infinite where only one of the two is infinite or a row that sees no key is
- *     not what it must be; NaN if a number is NaN
+ *     not what it must be; NaN where only one of the two is NaN
  * @param plainError the same of {@link PlainFloatAttention}, stored in the same type
  * @param worst where it is largest, for people; empty if that is not known
  */
@@ -61,7 +61,7 @@ public record Deviation(String what, double error, double plainError, String wor
     }
 
     /**
-     * Compares element by element. Where the oracle is infinite, what was got must be equal.
+     * Compares element by element. Where the oracle is infinite or NaN, what was got must be the same.
      *
      * @param what for people
      * @param got of an engine
@@ -84,7 +84,7 @@ public record Deviation(String what, double error, double plainError, String wor
             if (Double.isFinite(oracle[n]) && Double.isFinite(stored[n])) {
                 plainError = Math.max(plainError, Math.abs(stored[n] - oracle[n]));
             }
-            double here = elements[n] == oracle[n] ? 0 : Math.abs(elements[n] - oracle[n]);
+            double here = difference(elements[n], oracle[n]);
             if (!(here <= error) && !Double.isNaN(error)) {
                 error = here;
                 worst = n;
@@ -100,7 +100,27 @@ public record Deviation(String what, double error, double plainError, String wor
                                 + ", oracle " + (float) oracle[worst]);
     }
 
-    private static long[] index(int flat, long... shape) {
+    /**
+     * The distance of two numbers: 0 for equal infinities and for two NaN.
+     *
+     * @param got of an engine
+     * @param oracle right
+     * @return NaN if only one of the two is NaN
+     */
+    public static double difference(double got, double oracle) {
+        // Infinity - infinity is NaN, though the two are equal.
+        boolean same = got == oracle || (Double.isNaN(got) && Double.isNaN(oracle));
+        return same ? 0 : Math.abs(got - oracle);
+    }
+
+    /**
+     * Finds an element by its place in row-major order.
+     *
+     * @param flat how many elements are before it
+     * @param shape of the tensor
+     * @return its index on each axis
+     */
+    public static long[] index(int flat, long... shape) {
         long[] index = new long[shape.length];
         long rest = flat;
         for (int axis = shape.length - 1; axis >= 0; axis--) {

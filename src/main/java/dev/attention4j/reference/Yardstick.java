@@ -11,8 +11,8 @@ import java.util.List;
 
 /**
  * The rule by which any engine is right: its largest error against the oracle is at most twice that of plain float code
- * on the same problem, plus 10⁻⁶; NaN never passes, infinities must be where the oracle has them, and a query that sees
- * no key gives nothing but 0.
+ * on the same problem, plus 10⁻⁶; NaN and infinities must be where the oracle has them and nowhere else, and a query that
+ * sees no key gives nothing but 0.
  *
  * <p>Computes oracle and plain float code once, for the results of any number of engines. Both keep all weights.
  */

@@ -86,7 +86,7 @@ final class ProjectionOracle {
             int first = block.firstRow() * outputs;
             for (int n = 0; n < block.expected().length; n++) {
                 // Math.max gives NaN if either is.
-                error = Math.max(error, Math.abs(output[first + n] - block.expected()[n]));
+                error = Math.max(error, Deviation.difference(output[first + n], block.expected()[n]));
             }
         }
         Deviation deviation = new Deviation("output", error, plainError, "");
@@ -95,8 +95,8 @@ final class ProjectionOracle {
         }
         double difference = 0;
         for (int n = 0; n < elements; n++) {
-            difference =
-                    Math.max(difference, Math.abs((double) output[n] - (firstRight == null ? output : firstRight)[n]));
+            difference = Math.max(
+                    difference, Deviation.difference(output[n], (firstRight == null ? output : firstRight)[n]));
         }
         if (!(difference <= 2 * deviation.limit())) {
             return Optional.of(String.format(

@@ -64,8 +64,10 @@ class DemoCommandTest {
                 .isEqualTo(0.5);
         assertThat(Verification.difference(new double[] {0, Double.NaN, 3}, new double[] {0, 1, 3}))
                 .isNaN();
-        assertThat(Verification.difference(new double[] {Double.NaN}, new double[] {Double.NaN}))
+        assertThat(Verification.difference(new double[] {0, 1, 3}, new double[] {0, Double.NaN, 3}))
                 .isNaN();
+        assertThat(Verification.difference(new double[] {Double.NaN}, new double[] {Double.NaN}))
+                .isZero();
         assertThat(Verification.difference(new double[] {1}, new double[] {Double.NEGATIVE_INFINITY}))
                 .isInfinite();
     }

@@ -15,7 +15,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Bad usage and bad input: exit code 2, one line that says what to mend, no stack trace. */
+/** Bad usage and bad input: exit code 2, one line that says what to fix, no stack trace. */
 class ErrorsTest {
     @TempDir
     private Path folder;
@@ -57,36 +57,46 @@ class ErrorsTest {
     @CsvSource(
             delimiter = '|',
             value = {
-                "devices --no-such-option | --no-such-option",
+                "devices --no-such-option | option: \"--no-such-option\" is not known (attention4j devices --help)",
                 "help attnd | command: \"attnd\", must be one of",
                 "attnd | command: \"attnd\", must be one of demo, devices, doctor, attend, conformance, tune, help",
                 "attend | IN.safetensors",
-                "attend in --scale much | 'much' is not a double",
-                "attend in --softcap -1 | softcap: -1.0, must be",
-                "attend in --scale NaN | scale: NaN, must be",
+                "attend in --scale much | '--scale': \"much\" is not a number",
+                "attend in --softcap -1 | attention4j: --softcap: -1.0, must be",
+                "attend in --scale NaN | attention4j: --scale: NaN, must be",
                 "attend in --causal middle | \"middle\" is no alignment, must be top-left or bottom-right",
                 "attend in --window 3 | \"3\" is no window, must be",
                 "attend in --window 3,x | \"3,x\" is no window, must be",
-                "attend in --window -2,0 | window: left -2",
-                "attend in --offsets 1,x | 'x' is not an int",
+                "attend in --window -2,0 | attention4j: --window: left -2",
+                "attend in --offsets 1,x | \"x\" is not a whole number",
                 "attend in --causal top-left --offsets 1 | --offsets: given with --causal",
                 "attend in --align top-left | --align: must be given with --window or --alibi",
-                "attend in --key-lengths -3 | keyLengths: -3, must be 0 or more",
-                "attend in --key-lengths 3,x | 'x' is not an int",
+                "attend in --key-lengths -3 | attention4j: --key-lengths: -3, must be 0 or more",
+                "attend in --key-lengths 3,x | \"x\" is not a whole number",
                 "attend in --key-lengths 3 --cumulative-lengths 0,3 | --key-lengths: given with --cumulative-lengths",
                 "attend in --cumulative-lengths 0,3:0,4:0,5 | \"0,3:0,4:0,5\" are no cumulative lengths, must be",
                 "attend in --cumulative-lengths 0,,3 | \"0,,3\" are no cumulative lengths, must be",
-                "attend in --cumulative-lengths 1,3 | cumulativeLengths: queries [1, 3], must be sequences + 1",
-                "attend in --cumulative-lengths 0,3:0,4,5 | cumulativeLengths: 2 numbers for queries and 3 for keys",
+                "attend in --cumulative-lengths 1,3 | attention4j: --cumulative-lengths: queries [1, 3], must be sequences + 1",
+                "attend in --cumulative-lengths 0,3:0,4,5 | attention4j: --cumulative-lengths: 2 numbers for queries and 3 for keys",
                 "attend in --alibi steep | \"steep\" are no slopes, must be geometric or numbers",
-                "attend in --alibi -inf | alibiSlopes: -Infinity, must be finite",
+                "attend in --alibi -inf | attention4j: --alibi: -Infinity, must be finite",
                 "attend in --sinks 1,much | \"1,much\" are no logits, must be numbers (or -inf)",
-                "attend in --sinks NaN | sinks: NaN, must be finite or -infinity",
+                "attend in --sinks NaN | attention4j: --sinks: NaN, must be finite or -infinity",
                 "attend no/such/file.safetensors --device cpu | no/such/file.safetensors: no such file",
                 "attend in --device all | --device: all, must be one device",
                 "conformance --cases no/such/directory | no/such/directory: no such file or directory",
                 "conformance --device cpu --json no/such/a.json | --json: no/such/a.json, must be",
-                "conformance --device cpu --json a.x --html ./a.x | ./a.x: given for two outputs, must be another file",
+                "conformance --device cpu --json a.x --html ./a.x | --html: ./a.x, must be another file than that of --json",
+                "demo --picture a.png --page ../x/../a.png | --page: ../x/../a.png, must be in a directory",
+                "demo --picture a.png --page ./a.png | --page: ./a.png, must be another file than that of --picture",
+                "attend in -o a.x --json ./a.x | --json: ./a.x, must be another file than that of --output",
+                "attend ./in -o in | --output: in, must be another file than that of the input",
+                "attend --verfy in | option: \"--verfy\" is not known; did you mean \"--verify\"? (attention4j attend",
+                "attend --msk x.safetensors | option: \"--msk\" is not known (",
+                "attend --no-such-option | option: \"--no-such-option\" is not known",
+                "attend a b c | argument: \"b c\" is one too many (attention4j attend --help)",
+                "attnd | did you mean \"attend\"?",
+                "conformance --seed x | \"x\" is not a whole number",
                 "demo --picture no/such/a.png | --picture: no/such/a.png, must be",
                 "demo --picture picture.jpeg | must end in .png",
                 "devices --json no/such/a.json | --json: no/such/a.json, must be",
@@ -105,9 +115,35 @@ class ErrorsTest {
 
         assertThat(cli.exitCode()).isEqualTo(2);
         assertThat(cli.err())
-                .startsWith("attention4j: device: \"no-such-device\" names no engine")
+                .startsWith("attention4j: --device: \"no-such-device\" names no engine")
                 .contains("cpu", "oracle");
         assertThat(cli.err().lines()).noneMatch(line -> line.strip().startsWith("at "));
+    }
+
+    @Test
+    void aMisspeltDeviceOrPlanIsGuessed() throws IOException {
+        Path file = problem(Tensor.random(1, 1, 2, 3, 4), Tensor.random(2, 1, 2, 5, 4), Tensor.random(3, 1, 2, 5, 4));
+
+        assertThat(Cli.run("attend", file, "--device", "orcale").err()).endsWith("Did you mean oracle?\n");
+        assertThat(Cli.run("conformance", "--device", "openl:0").err()).endsWith("Did you mean opencl:0?\n");
+        assertThat(Cli.run("attend", file, "--device", "cpu", "--plan", "bloked")
+                        .err())
+                .startsWith("attention4j: --plan: \"bloked\", must be")
+                .endsWith("; did you mean \"blocked\"?\n");
+    }
+
+    @Test
+    void anOutputUnderAnotherNameOfTheSameFileIsRefused() throws IOException {
+        Path real = Files.createDirectory(folder.resolve("real"));
+        Path link = Files.createSymbolicLink(folder.resolve("link"), real);
+
+        Cli missing = Cli.run(
+                "conformance", "--device", "cpu", "--json", real.resolve("a.x"), "--junit", link.resolve("a.x"));
+        assertThat(assertRefused(missing, 1)).contains("--junit: ", "must be another file than that of --json");
+
+        Path hard = Files.createLink(folder.resolve("hard"), Files.createFile(real.resolve("a.x")));
+        Cli linked = Cli.run("conformance", "--device", "cpu", "--html", hard, "--junit", link.resolve("a.x"));
+        assertThat(assertRefused(linked, 1)).contains("--html: ", "must be another file than that of --junit");
     }
 
     @Test

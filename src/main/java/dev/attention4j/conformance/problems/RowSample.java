@@ -251,7 +251,7 @@ public final class RowSample {
         int most = -1;
         double largest = 0;
         for (int n = 0; n < output.length; n++) {
-            double difference = Math.abs(output[n] - first[n]);
+            double difference = Deviation.difference(output[n], first[n]);
             if (!(difference <= 2 * limit + unit * Math.abs(first[n])) && !(difference <= largest)) {
                 most = n;
                 largest = Double.isNaN(difference) ? Double.POSITIVE_INFINITY : difference;
@@ -260,12 +260,11 @@ public final class RowSample {
         return most;
     }
 
-    /** NaN if any is; infinite unless infinities are where the oracle has them. */
+    /** NaN or infinite unless NaN and infinities are where the oracle has them. */
     private static double largestError(float[] got, double[] oracle, int first) {
         double largest = 0;
         for (int n = 0; n < oracle.length; n++) {
-            double error = got[first + n] == oracle[n] ? 0 : Math.abs(got[first + n] - oracle[n]);
-            largest = Math.max(largest, error);
+            largest = Math.max(largest, Deviation.difference(got[first + n], oracle[n]));
         }
         return largest;
     }

@@ -41,7 +41,8 @@ public final class JunitReport {
             xml.writeEndDocument();
             xml.close();
         } catch (XMLStreamException e) {
-            throw new IOException(file + ": " + e.getMessage(), e);
+            // What could not be written is inside.
+            throw e.getNestedException() instanceof IOException cause ? cause : new IOException(e.getMessage(), e);
         }
     }
 

@@ -1,0 +1,96 @@
+package dev.attention4j.cli;
+
+import com.fasterxml.jackson.jr.ob.JSON;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+
+/** {@code --json}: writes what a command found for a program to read. */
+final class JsonOption {
+    private static final Path STANDARD_OUTPUT = Path.of("-");
+
+    @Option(
+            names = "--json",
+            paramLabel = "FILE",
+            description = "Also write all of it to FILE as JSON; - is standard output, and the text goes to standard"
+                    + " error.")
+    private Path file;
+
+    /** The file, for {@link OutputFile#checkDistinct}; null if there is none. */
+    Path file() {
+        return isStandardOutput() ? null : file;
+    }
+
+    /** Refuses a file that cannot be written. */
+    void check() {
+        OutputFile.check("--json", file());
+    }
+
+    private boolean isStandardOutput() {
+        return STANDARD_OUTPUT.equals(file);
+    }
+
+    /** Where the text for people goes. */
+    PrintWriter screen(CommandSpec spec) {
+        return isStandardOutput()
+                ? spec.commandLine().getErr()
+                : spec.commandLine().getOut();
+    }
+
+    /**
+     * Writes version, date and what was found, if it was asked for: maps, lists, texts, numbers and booleans, indented;
+     * anything else as its text, and numbers that JSON has not (NaN, infinities) as null.
+     *
+     * @throws IOException if the file cannot be written
+     */
+    void write(Map<String, ?> found, CommandSpec spec) throws IOException {
+        if (file == null) {
+            return;
+        }
+        Map<String, Object> all = new LinkedHashMap<>();
+        all.put("version", Version.number());
+        all.put("date", Instant.now().truncatedTo(ChronoUnit.SECONDS));
+        all.putAll(found);
+        String json = JSON.std
+                        .with(JSON.Feature.PRETTY_PRINT_OUTPUT)
+                        .with(JSON.Feature.WRITE_NULL_PROPERTIES)
+                        .asString(plain(all))
+                + "\n";
+        if (isStandardOutput()) {
+            PrintWriter out = spec.commandLine().getOut();
+            out.print(json);
+            out.flush();
+            return;
+        }
+        OutputFile.write(file, target -> Files.write(target, json.getBytes(StandardCharsets.UTF_8)));
+        spec.commandLine().getOut().println("Written to " + file);
+    }
+
+    private static Object plain(Object found) {
+        if (found instanceof Map<?, ?> map) {
+            Map<String, Object> plain = new LinkedHashMap<>();
+            map.forEach((key, value) -> plain.put(String.valueOf(key), plain(value)));
+            return plain;
+        }
+        if (found instanceof Collection<?> collection) {
+            List<Object> plain = new ArrayList<>();
+            collection.forEach(element -> plain.add(plain(element)));
+            return plain;
+        }
+        if (found instanceof Number number && !Double.isFinite(number.doubleValue())) {
+            return null;
+        }
+        return found == null || found instanceof Number || found instanceof Boolean ? found : found.toString();
+    }
+}
