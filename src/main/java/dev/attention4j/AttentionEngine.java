@@ -113,6 +113,9 @@ public interface AttentionEngine extends AutoCloseable {
      * Computes attention without waiting. Bad arguments are refused by this call; what the device finds fails the
      * future. Inputs must stay open and unchanged until the future is done; cancelling it does not stop the device.
      *
+     * <p>Futures complete on daemon threads of this library, not on the common pool, or on
+     * {@link EngineOptions#withCompletionExecutor}. Where no thread can be started this call waits for the device.
+     *
      * @param query [batch, queryHeads, queryLength, headDim]
      * @param key [batch, keyValueHeads, keyLength, headDim]
      * @param value [batch, keyValueHeads, keyLength, valueDim]

@@ -3,6 +3,7 @@ package dev.attention4j;
 import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 
@@ -10,6 +11,8 @@ import java.util.concurrent.locks.ReentrantLock;
 public abstract class HostEngine implements AttentionEngine {
     private final EngineInfo info;
     private final String plan;
+    private final EngineOptions options;
+    private final ThreadPoolExecutor callers;
     private final ReentrantLock lock = new ReentrantLock();
     private final Condition idle = lock.newCondition();
     private int underWay;
@@ -25,6 +28,9 @@ public abstract class HostEngine implements AttentionEngine {
     protected HostEngine(EngineInfo info, String plan, EngineOptions options) {
         this.info = Objects.requireNonNull(info, "info");
         this.plan = plan;
+        this.options = options;
+        // As many calls at a time as there are processors; each of them runs on its caller's thread otherwise.
+        callers = Completion.threads(Runtime.getRuntime().availableProcessors(), "attention4j " + info.id());
         if (!options.plan().equals(EngineOptions.AUTO) && !options.plan().equals(plan)) {
             throw new IllegalArgumentException("plan: \"" + options.plan() + "\", must be \"" + EngineOptions.AUTO
                     + "\" or \"" + plan + "\" on the engine " + info.id());
@@ -71,19 +77,13 @@ public abstract class HostEngine implements AttentionEngine {
         CompletableFuture<AttentionResult> future = new CompletableFuture<>();
         // Not supplyAsync: of a future that its caller has cancelled it never runs the supplier, and the call never
         // ends.
-        Runnable work = () -> {
+        Completion.run(callers, () -> {
             try {
-                future.complete(finish(problem, query, key, value));
+                Completion.complete(options, future, finish(problem, query, key, value));
             } catch (RuntimeException | Error e) {
-                future.completeExceptionally(e);
+                Completion.fail(options, future, e);
             }
-        };
-        try {
-            CompletableFuture<Void> unused = CompletableFuture.runAsync(work);
-        } catch (RuntimeException | Error e) {
-            callEnded();
-            throw e;
-        }
+        });
         return future;
     }
 
@@ -188,6 +188,7 @@ public abstract class HostEngine implements AttentionEngine {
                 idle.awaitUninterruptibly();
             }
             if (first) {
+                callers.shutdown();
                 release();
             }
         } finally {

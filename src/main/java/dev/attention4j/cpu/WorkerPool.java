@@ -45,7 +45,12 @@ final class WorkerPool implements AutoCloseable {
     void run(int count, Supplier<IntConsumer> worker) {
         Job job = new Job(count, worker);
         for (int helper = 1; helper < Math.min(threads, count); helper++) {
-            helpers.execute(job);
+            try {
+                helpers.execute(job);
+            } catch (OutOfMemoryError e) {
+                // No thread can be started: those that there are do it, this one at the least.
+                break;
+            }
         }
         job.run();
         job.await();

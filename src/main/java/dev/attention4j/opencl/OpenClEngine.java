@@ -4,6 +4,7 @@ import dev.attention4j.Attention;
 import dev.attention4j.AttentionEngine;
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.AttentionResult;
+import dev.attention4j.Completion;
 import dev.attention4j.EngineInfo;
 import dev.attention4j.EngineOptions;
 import dev.attention4j.ProjectingEngine;
@@ -24,9 +25,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
-import java.util.concurrent.TimeUnit;
+import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Function;
@@ -50,7 +49,7 @@ public final class OpenClEngine implements ProjectingEngine {
     private final Condition idle = lock.newCondition();
     private final DeviceTensors tensors;
     private final DeviceProjector projector;
-    private final ExecutorService completer;
+    private final ThreadPoolExecutor completer;
     private int underWay;
     private volatile boolean closed;
 
@@ -76,11 +75,7 @@ public final class OpenClEngine implements ProjectingEngine {
             context.close();
             throw e;
         }
-        completer = Executors.newSingleThreadExecutor(task -> {
-            Thread thread = new Thread(task, "attention4j " + info.id());
-            thread.setDaemon(true);
-            return thread;
-        });
+        completer = Completion.threads(1, "attention4j " + info.id());
     }
 
     @Override
@@ -157,26 +152,21 @@ public final class OpenClEngine implements ProjectingEngine {
     public CompletableFuture<AttentionResult> attendAsync(Tensor query, Tensor key, Tensor value, Attention attention) {
         PendingCall<AttentionResult> pending = enqueue(query, key, value, attention, planner::choose);
         CompletableFuture<AttentionResult> future = new CompletableFuture<>();
-        completer.execute(() -> complete(pending, future));
+        // Where no thread can be started this one waits for the device, and the future is complete.
+        Completion.run(completer, () -> complete(pending, future));
         return future;
     }
 
     private void complete(PendingCall<AttentionResult> pending, CompletableFuture<AttentionResult> future) {
+        AttentionResult result;
         try {
-            AttentionResult result = pending.finish();
-            // On another thread, here and below: what the caller hangs on the future may wait for the next call, which
-            // this thread ends.
-            CompletableFuture<AttentionResult> unused = future.completeAsync(() -> result)
-                    .whenComplete((given, failure) -> {
-                        if (given != result) {
-                            result.close();
-                        }
-                    });
+            // The call has ended before its future completes, since what is attached to that may close the engine.
+            result = finish(pending);
         } catch (RuntimeException | Error e) {
-            CompletableFuture<Void> unused = CompletableFuture.runAsync(() -> future.completeExceptionally(e));
-        } finally {
-            callEnded();
+            Completion.fail(options, future, e);
+            return;
         }
+        Completion.complete(options, future, result);
     }
 
     private PendingCall<AttentionResult> enqueue(
@@ -273,8 +263,10 @@ public final class OpenClEngine implements ProjectingEngine {
      * @param variant one of {@link #projectionVariants}
      * @return used as {@link #projector()}
      * @throws IllegalArgumentException if it is another device class's, or does not fit the device
+     * @throws IllegalStateException if the engine is closed
      */
     public Projector projector(Variant variant) {
+        checkOpen();
         return new DeviceProjector(this, ProjectionKernel.of(context, variant));
     }
 
@@ -287,10 +279,12 @@ public final class OpenClEngine implements ProjectingEngine {
      * Collects an event for each kernel that calls from now on launch, for benchmarks of single kernels.
      *
      * @param events where to; the caller closes them; null to stop
+     * @throws IllegalStateException if the engine is closed
      */
     public void profileInto(List<ClEvent> events) {
         lock.lock();
         try {
+            checkOpen();
             context.queue().profileInto(events);
         } finally {
             lock.unlock();
@@ -382,11 +376,6 @@ public final class OpenClEngine implements ProjectingEngine {
             context.close();
         } finally {
             lock.unlock();
-        }
-        try {
-            completer.awaitTermination(10, TimeUnit.SECONDS);
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
         }
     }
 }

@@ -3,8 +3,10 @@ package dev.attention4j.cpu;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.lang.reflect.Field;
 import java.util.concurrent.BrokenBarrierException;
 import java.util.concurrent.CyclicBarrier;
+import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicIntegerArray;
@@ -61,6 +63,23 @@ class WorkerPoolTest {
             AtomicIntegerArray runs = new AtomicIntegerArray(4);
             pool.run(4, () -> runs::incrementAndGet);
             assertThat(runs.toString()).isEqualTo("[1, 1, 1, 1]");
+        }
+    }
+
+    /** As where a container's limit is reached: what did not start is not waited for, and nothing runs on afterwards. */
+    @Test
+    void withoutThreadsTheCallerDoesAll() throws ReflectiveOperationException {
+        try (WorkerPool pool = new WorkerPool(3)) {
+            Field helpers = WorkerPool.class.getDeclaredField("helpers");
+            helpers.setAccessible(true);
+            ((ThreadPoolExecutor) helpers.get(pool)).setThreadFactory(task -> {
+                throw new OutOfMemoryError("unable to create native thread");
+            });
+            AtomicIntegerArray runs = new AtomicIntegerArray(50);
+            pool.run(50, () -> runs::incrementAndGet);
+            for (int task = 0; task < 50; task++) {
+                assertThat(runs.get(task)).isEqualTo(1);
+            }
         }
     }
 

@@ -127,6 +127,9 @@ final class ClProgram implements AutoCloseable {
     }
 
     cl_program handle() {
+        if (receipt.isReleased()) {
+            throw new IllegalStateException("the program is closed");
+        }
         return program;
     }
 

@@ -20,7 +20,9 @@ public final class ClQueue implements AutoCloseable {
     private final DeviceContext context;
     private final Handles receipt = Handles.created(Handles.Kind.QUEUE);
     private final boolean blockingTransfers;
+    /** Given to OpenCL through {@link #handle()} alone: a driver crashes on one that was released. */
     private cl_command_queue queue;
+
     private boolean keepsTimes;
     private List<ClEvent> profile;
     private long writes;
@@ -45,17 +47,26 @@ public final class ClQueue implements AutoCloseable {
                         context.handle(), context.device().id(), properties, code));
     }
 
+    private cl_command_queue handle() {
+        if (receipt.isReleased()) {
+            throw new IllegalStateException("the queue is closed");
+        }
+        return queue;
+    }
+
     /**
      * Collects an event for each kernel launched from now on.
      *
      * @param events where to; the caller closes them; null to stop
+     * @throws IllegalStateException if the queue is closed
      */
     public void profileInto(List<ClEvent> events) {
+        cl_command_queue before = handle();
         if (events != null && !keepsTimes) {
             // Not from the start: a driver that notes times for each command takes longer for small ones.
             finish();
             cl_command_queue timed = create(context, CL.CL_QUEUE_PROFILING_ENABLE);
-            CL.clReleaseCommandQueue(queue);
+            CL.clReleaseCommandQueue(before);
             queue = timed;
             keepsTimes = true;
         }
@@ -74,11 +85,12 @@ public final class ClQueue implements AutoCloseable {
         if (fromPosition.capacity() == 0) {
             return;
         }
+        cl_command_queue handle = handle();
         writes++;
         ClException.run(
                 "clEnqueueWriteBuffer",
                 () -> UnwatchedTransfers.write(
-                        queue, target.handle(), blockingTransfers, fromPosition.capacity(), Pointer.to(fromPosition)));
+                        handle, target.handle(), blockingTransfers, fromPosition.capacity(), Pointer.to(fromPosition)));
     }
 
     /**
@@ -104,11 +116,12 @@ public final class ClQueue implements AutoCloseable {
         if (fromPosition.capacity() == 0) {
             return;
         }
+        cl_command_queue handle = handle();
         reads++;
         ClException.run(
                 "clEnqueueReadBuffer",
                 () -> UnwatchedTransfers.read(
-                        queue,
+                        handle,
                         source.handle(),
                         blockingTransfers,
                         firstByte,
@@ -140,11 +153,12 @@ public final class ClQueue implements AutoCloseable {
      * @param buffer shares the host's memory
      */
     public void syncShared(ClBuffer buffer) {
+        cl_command_queue handle = handle();
         ByteBuffer mapped = ClException.create(
                 "clEnqueueMapBuffer",
                 code -> CL.clEnqueueMapBuffer(
-                        queue, buffer.handle(), false, CL.CL_MAP_READ, 0, buffer.byteSize(), 0, null, null, code));
-        ClException.run("clEnqueueUnmapMemObject", () -> UnwatchedTransfers.unmap(queue, buffer.handle(), mapped));
+                        handle, buffer.handle(), false, CL.CL_MAP_READ, 0, buffer.byteSize(), 0, null, null, code));
+        ClException.run("clEnqueueUnmapMemObject", () -> UnwatchedTransfers.unmap(handle, buffer.handle(), mapped));
     }
 
     /**
@@ -153,11 +167,12 @@ public final class ClQueue implements AutoCloseable {
      * @param buffer any
      */
     public void poison(ClBuffer buffer) {
+        cl_command_queue handle = handle();
         long whole = buffer.byteSize() / 4 * 4;
         ClException.run(
                 "clEnqueueFillBuffer",
                 () -> CL.clEnqueueFillBuffer(
-                        queue, buffer.handle(), Pointer.to(new int[] {POISON}), 4, 0, whole, 0, null, null));
+                        handle, buffer.handle(), Pointer.to(new int[] {POISON}), 4, 0, whole, 0, null, null));
     }
 
     /**
@@ -168,11 +183,12 @@ public final class ClQueue implements AutoCloseable {
      * @param group work-items of a work-group along each axis
      */
     public void launch(ClKernel kernel, long[] global, long[] group) {
+        cl_command_queue handle = handle();
         cl_event event = profile == null ? null : new cl_event();
         int code = ClException.codeOf(
                 "clEnqueueNDRangeKernel",
                 () -> CL.clEnqueueNDRangeKernel(
-                        queue, kernel.handle(), global.length, null, global, group, 0, null, event));
+                        handle, kernel.handle(), global.length, null, global, group, 0, null, event));
         if (code != CL.CL_SUCCESS) {
             throw new ClException(
                     "clEnqueueNDRangeKernel",
@@ -191,11 +207,12 @@ public final class ClQueue implements AutoCloseable {
      * @return to be closed by the caller
      */
     public ClEvent marker(String what) {
+        cl_command_queue handle = handle();
         cl_event event = new cl_event();
-        ClException.run("clEnqueueMarkerWithWaitList", () -> CL.clEnqueueMarkerWithWaitList(queue, 0, null, event));
+        ClException.run("clEnqueueMarkerWithWaitList", () -> CL.clEnqueueMarkerWithWaitList(handle, 0, null, event));
         ClEvent marker = new ClEvent(event, what);
         try {
-            ClException.run("clFlush", () -> CL.clFlush(queue));
+            ClException.run("clFlush", () -> CL.clFlush(handle));
         } catch (RuntimeException e) {
             marker.close();
             throw e;

@@ -135,8 +135,10 @@ public final class DeviceContext implements AutoCloseable {
      * @param defines macro → value
      * @return owned by this context
      * @throws ClException with the build log, if it does not build
+     * @throws IllegalStateException if this context is closed
      */
     public ClKernel kernel(String file, String name, Map<String, ?> defines) {
+        handle();
         String options = options(defines);
         return kernels.computeIfAbsent(file + " " + name + " " + options, key -> {
             ClProgram program =
@@ -175,6 +177,9 @@ public final class DeviceContext implements AutoCloseable {
     }
 
     cl_context handle() {
+        if (receipt.isReleased()) {
+            throw new IllegalStateException("the device " + device + " is closed");
+        }
         return context;
     }
 

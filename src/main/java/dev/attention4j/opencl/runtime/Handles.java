@@ -34,7 +34,8 @@ public final class Handles {
     private static final Map<Handles, Throwable> STACKS = new ConcurrentHashMap<>();
 
     private final Kind kind;
-    private boolean released;
+    /** Read before each use of a handle, without the lock that {@link #release} takes. */
+    private volatile boolean released;
 
     private Handles(Kind kind) {
         this.kind = kind;
@@ -65,7 +66,7 @@ public final class Handles {
         return true;
     }
 
-    synchronized boolean isReleased() {
+    boolean isReleased() {
         return released;
     }
 

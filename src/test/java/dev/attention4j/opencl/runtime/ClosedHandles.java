@@ -1,0 +1,64 @@
+package dev.attention4j.opencl.runtime;
+
+import dev.attention4j.PublicMethods;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+
+/** Closes a device with all that it made, and calls all that is public of them. */
+final class ClosedHandles {
+    private ClosedHandles() {}
+
+    /**
+     * The program.
+     *
+     * @param arguments a directory for built programs
+     */
+    public static void main(String[] arguments) {
+        ClDevice device = Devices.find().devices().get(0);
+        ByteBuffer memory = ByteBuffer.allocateDirect(1024).order(ByteOrder.nativeOrder());
+        DeviceContext context = DeviceContext.open(device, Path.of(arguments[0], "programs"));
+        List<ClEvent> events = new ArrayList<>();
+        Map<String, Integer> defines = Map.of("PROBE", 0, "GROUP_ITEMS", 16, "LOCAL_BYTES", 1024);
+        ClKernel kernel = context.kernel("probe/device_probe.cl", "device_probe", defines);
+        ClBuffer buffer = context.pool().acquire(1024);
+        kernel.arguments().buffer(buffer);
+        context.queue().profileInto(events);
+        context.queue().launch(kernel, new long[] {16}, new long[] {16});
+        context.queue().finish();
+        events.forEach(ClEvent::close);
+        context.pool().release(buffer);
+        ClBuffer shared = context.share(memory);
+        shared.close();
+        ClProgram program = ClProgram.build(context, "probe/device_probe.cl", "");
+        program.close();
+        ClKernel.Arguments half = kernel.arguments();
+        context.close();
+
+        PublicMethods methods = new PublicMethods()
+                .with(List.class, ArrayList::new)
+                .with(ByteBuffer.class, () -> memory)
+                .with(ClBuffer.class, () -> buffer)
+                .with(ClKernel.class, () -> kernel)
+                .with(Map.class, () -> defines)
+                .with(long[].class, () -> new long[] {16})
+                .with(long.class, () -> 0L)
+                .with(int.class, () -> 7)
+                .with(float.class, () -> 7f)
+                .with(String.class, () -> "probe/device_probe.cl");
+        methods.call("context", context);
+        methods.call("queue", context.queue());
+        methods.call("pool", context.pool());
+        methods.call("kernel", kernel);
+        methods.call("arguments", half);
+        methods.call("event", events.get(0));
+        methods.call("program", program);
+        methods.with(long.class, () -> 1L << 20).call("pool", context.pool());
+        methods.call("buffer", buffer);
+        methods.call("shared", shared);
+        System.out.println(Handles.live() + " handles");
+    }
+}
