@@ -206,10 +206,14 @@ record ForwardTilesTiling(int rowItems, int columnItems, int microRows, int micr
         boolean group = multiple(tiling.rowItems, 4, 64) && multiple(tiling.columnItems, 8, 64);
         boolean tiles = multiple(tiling.microRows, 4, 16) && multiple(tiling.microKeys, 4, 16);
         boolean slices = multiple(tiling.dimSlice, 4, 64) && tiling.sliceKeys >= 1 && 4 % tiling.sliceKeys == 0;
-        boolean even = tiling.microRows * tiling.dimSlice % (4 * tiling.columnItems) == 0
+        // Divides by what was checked before.
+        boolean even = group
+                && tiles
+                && slices
+                && tiling.microRows * tiling.dimSlice % (4 * tiling.columnItems) == 0
                 && tiling.microKeys * tiling.dimSlice % (4 * tiling.rowItems) == 0
                 && tiling.columnItems * tiling.sliceKeys % tiling.rowItems == 0;
-        if (!group || !tiles || !slices || !even) {
+        if (!even) {
             throw new IllegalArgumentException("tunables: " + tunables
                     + ", must be ROW_ITEMS, a multiple of 4, and COLUMN_ITEMS, one of 8, up to 64, MICRO_ROWS and MICRO_KEYS,"
                     + " multiples of 4 up to 16, DIM_SLICE, one up to 64, and SLICE_KEYS, 1, 2 or 4,"

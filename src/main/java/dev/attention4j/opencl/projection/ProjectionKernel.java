@@ -4,6 +4,7 @@ import dev.attention4j.opencl.plan.Tunables;
 import dev.attention4j.opencl.plan.Variant;
 import dev.attention4j.opencl.runtime.ClDevice;
 import dev.attention4j.opencl.runtime.DeviceContext;
+import dev.attention4j.opencl.runtime.Warnings;
 import dev.attention4j.opencl.tuning.TuningDatabase;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -28,7 +29,7 @@ public interface ProjectionKernel {
                 return of(context, tuned.get().entry().variant());
             } catch (IllegalArgumentException e) {
                 Logger log = LoggerFactory.getLogger(ProjectionKernel.class);
-                log.warn("Projections: what was {} is not used: {}", tuned.get(), e.getMessage());
+                Warnings.once(log, "Projections: what was " + tuned.get() + " is not used: " + e.getMessage());
             }
         }
         return untuned(context);

@@ -1,7 +1,11 @@
 package dev.attention4j.opencl.runtime;
 
 import java.io.IOException;
+import java.nio.channels.ClosedByInterruptException;
 import java.nio.channels.FileChannel;
+import java.nio.channels.FileLock;
+import java.nio.channels.FileLockInterruptionException;
+import java.nio.channels.OverlappingFileLockException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
@@ -9,6 +13,8 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.Optional;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -116,19 +122,48 @@ public final class UserFile {
         prepare();
         Path lock = path.resolveSibling(path.getFileName() + ".lock");
         synchronized (UserFile.class) {
-            try (FileChannel channel = FileChannel.open(lock, StandardOpenOption.CREATE, StandardOpenOption.WRITE)) {
-                lockUntilClosed(channel);
-                change.run();
+            // An interrupt closes a channel, and what follows would run without the lock: it waits for the end.
+            boolean interrupted = Thread.interrupted();
+            try {
+                while (!changeLocked(lock, change)) {
+                    interrupted |= Thread.interrupted();
+                }
+            } finally {
+                if (interrupted) {
+                    Thread.currentThread().interrupt();
+                }
             }
         }
     }
 
-    private static void lockUntilClosed(FileChannel channel) {
-        try {
-            channel.lock();
-        } catch (IOException e) {
-            // A file system without locks: what was found must be kept all the same.
-            LOG.debug("no lock", e);
+    /** Returns false if an interrupt came before the lock did. */
+    private static boolean changeLocked(Path lock, Change change) throws IOException {
+        try (FileChannel channel = FileChannel.open(lock, StandardOpenOption.CREATE, StandardOpenOption.WRITE)) {
+            try {
+                lockUntilClosed(channel);
+            } catch (ClosedByInterruptException | FileLockInterruptionException e) {
+                return false;
+            }
+            change.run();
+            return true;
+        }
+    }
+
+    private static void lockUntilClosed(FileChannel channel) throws IOException {
+        while (true) {
+            try {
+                FileLock unused = channel.lock();
+                return;
+            } catch (ClosedByInterruptException | FileLockInterruptionException e) {
+                throw e;
+            } catch (OverlappingFileLockException e) {
+                // This library in another class loader of this JVM, which the monitor does not keep out.
+                LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(1));
+            } catch (IOException e) {
+                // A file system without locks: what was found must be kept all the same.
+                LOG.debug("no lock", e);
+                return;
+            }
         }
     }
 

@@ -1,6 +1,7 @@
 package dev.attention4j.opencl.tuning;
 
 import com.fasterxml.jackson.jr.ob.JSON;
+import dev.attention4j.opencl.runtime.Warnings;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
@@ -37,7 +38,7 @@ final class TuningJson {
      * @throws IOException if it is no JSON, or JSON of another kind
      */
     static Content read(byte[] content, String where) throws IOException {
-        Map<String, Object> all = JSON.std.mapFrom(new String(content, StandardCharsets.UTF_8));
+        Map<String, Object> all = parse(content);
         if (!FORMAT.equals(all.get("format"))) {
             throw new IOException("its format is " + all.get("format") + ", must be \"" + FORMAT + "\"");
         }
@@ -55,11 +56,24 @@ final class TuningJson {
                 }
                 entries.add(TuningEntry.of(map));
             } catch (IllegalArgumentException e) {
-                LOG.warn("{}: entry {} is ignored: {}", where, number, e.getMessage());
+                Warnings.once(LOG, where + ": entry " + number + " is ignored: " + e.getMessage());
                 others.add(element);
             }
         }
         return new Content(entries, others);
+    }
+
+    private static Map<String, Object> parse(byte[] content) throws IOException {
+        Map<String, Object> all;
+        try {
+            all = JSON.std.mapFrom(new String(content, StandardCharsets.UTF_8));
+        } catch (RuntimeException e) {
+            throw new IOException("it is no JSON object: " + e, e);
+        }
+        if (all == null) {
+            throw new IOException("it is null, must be a JSON object");
+        }
+        return all;
     }
 
     static byte[] write(Content content) {

@@ -2,6 +2,7 @@ package dev.attention4j.opencl.tuning;
 
 import dev.attention4j.Tuning;
 import dev.attention4j.opencl.runtime.UserFile;
+import dev.attention4j.opencl.runtime.Warnings;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Comparator;
@@ -62,7 +63,7 @@ public final class UserTuning {
         try {
             return readOrThrow();
         } catch (IOException e) {
-            LOG.warn("What this user has tuned is ignored: {}", e.getMessage());
+            Warnings.once(LOG, "What this user has tuned is ignored: " + e.getMessage());
             return List.of();
         }
     }

@@ -2,18 +2,26 @@ package dev.attention4j.opencl.tuning;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.attention4j.ChildJvm;
 import dev.attention4j.DType;
 import dev.attention4j.Tuning;
 import dev.attention4j.opencl.plan.Variant;
 import java.io.IOException;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.time.LocalDate;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** What is kept is not lost by what is kept after it. */
 class UserTuningTest {
@@ -65,6 +73,56 @@ class UserTuningTest {
             thread.join();
         }
         assertThat(UserTuning.of(Tuning.in(file)).read()).hasSize(WRITERS * ENTRIES);
+    }
+
+    /** An interrupted thread must not write without the lock, over what other processes have added. */
+    @Test
+    void whatInterruptedProcessesKeepIsNotLost() throws Exception {
+        int processes = 3;
+        ExecutorService starters = Executors.newFixedThreadPool(processes);
+        try {
+            List<Future<String>> printed = new ArrayList<>();
+            for (int process = 0; process < processes; process++) {
+                String name = "process " + process;
+                printed.add(starters.submit(() -> new ChildJvm(TuningWriter.class)
+                        .options("-XX:TieredStopAtLevel=1", "-Xshare:auto")
+                        .run(root, file.toString(), name, "40")));
+            }
+            for (Future<String> one : printed) {
+                assertThat(one.get()).contains("kept");
+            }
+        } finally {
+            starters.shutdownNow();
+        }
+        assertThat(UserTuning.of(Tuning.in(file)).read()).hasSize(processes * 40);
+    }
+
+    /** As held by this library in another class loader of this JVM, and on a thread that is interrupted. */
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void aLockHeldElsewhereIsWaitedFor(boolean interrupted) throws Exception {
+        UserTuning user = UserTuning.of(Tuning.in(file));
+        user.put(entry("a device"));
+        Path lock = file.resolveSibling("tuning.json.lock");
+        Thread writer = new Thread(() -> {
+            if (interrupted) {
+                Thread.currentThread().interrupt();
+            }
+            try {
+                user.put(entry("another"));
+            } catch (IOException e) {
+                throw new IllegalStateException(e);
+            }
+        });
+        try (FileChannel channel = FileChannel.open(lock, StandardOpenOption.WRITE)) {
+            channel.lock();
+            writer.start();
+            writer.join(200);
+            assertThat(writer.isAlive()).isTrue();
+            assertThat(user.read()).containsExactly(entry("a device"));
+        }
+        writer.join(60_000);
+        assertThat(user.read()).containsExactly(entry("a device"), entry("another"));
     }
 
     @Test
