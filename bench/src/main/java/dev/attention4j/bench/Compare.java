@@ -56,7 +56,8 @@ public final class Compare implements Callable<Integer> {
     @Option(
             names = "--peers",
             paramLabel = "LIST",
-            description = "pytorch, onnxruntime, plain-java, comma-separated, or none. Default: all that load.")
+            description =
+                    "pytorch-2.10, pytorch-2.7, onnxruntime, plain-java, comma-separated, or none. Default: all that load.")
     private String peers;
 
     @Option(
@@ -144,7 +145,8 @@ public final class Compare implements Callable<Integer> {
         LineUp lineUp = new LineUp(chosen, plan, peers, threads, this::note);
         ClDevice ceiling = ceilingDevice(chosen);
         try (Field field = Field.open(cases, lineUp, new Field.Rules(rounds, 1e3 * slowest, ceiling))) {
-            Report report = new Report(primary(chosen), storage, threads, rounds, chosen, rooflines(chosen));
+            Report report =
+                    new Report(primary(chosen), storage, threads, rounds, chosen, field.peers(), rooflines(chosen));
             header(out, chosen, report, threads);
             compare(cases, storage, field, report, chosen, out);
             boolean failed =
@@ -272,6 +274,7 @@ public final class Compare implements Callable<Integer> {
         for (EngineInfo engine : chosen) {
             out.println(engine.id() + "  " + engine.name() + ", " + engine.driver());
         }
+        report.peers().forEach((peer, builtWith) -> out.println(peer + "  " + builtWith));
         printRooflines(report, out);
         out.println(threads + " threads each, " + rounds + " rounds, " + dtype);
         out.flush();

@@ -1,5 +1,6 @@
 package dev.attention4j.bench;
 
+import java.util.Arrays;
 import java.util.Optional;
 
 /**
@@ -29,6 +30,15 @@ public interface Contender<W extends Workload> extends AutoCloseable {
      * @return false for this project's own engines
      */
     boolean isPeer();
+
+    /**
+     * The version of a peer and the libraries it was built with, as far as it says them.
+     *
+     * @return one line; empty for what was built with this project
+     */
+    default String builtWith() {
+        return "";
+    }
 
     /**
      * Why it cannot compute a problem, if that is known beforehand.
@@ -65,6 +75,27 @@ public interface Contender<W extends Workload> extends AutoCloseable {
          * Computes once, from host memory into host memory; the result of the call before is given up. This is timed.
          */
         void run();
+
+        /**
+         * Computes until a time has passed, at least once.
+         *
+         * @param leastMs milliseconds that all calls together take at least
+         * @return the milliseconds of each call
+         */
+        default double[] times(double leastMs) {
+            double[] times = new double[1];
+            int calls = 0;
+            for (double total = 0; calls == 0 || total < leastMs; calls++) {
+                if (calls == times.length) {
+                    times = Arrays.copyOf(times, 2 * calls);
+                }
+                long start = System.nanoTime();
+                run();
+                times[calls] = (System.nanoTime() - start) / 1e6;
+                total += times[calls];
+            }
+            return Arrays.copyOf(times, calls);
+        }
 
         /**
          * The result of the last run.

@@ -5,6 +5,7 @@ import dev.attention4j.UnsupportedPlanException;
 import dev.attention4j.opencl.runtime.ClDevice;
 import dev.attention4j.tuner.Median;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
@@ -28,11 +29,13 @@ final class Contest<W extends Workload> {
     private static final int LEAST_WARM_UP_CALLS = 2;
 
     /**
-     * Calls shorter than this are at the mercy of the JVM's compiler, which is not done before some thousands of them.
+     * Calls shorter than this are at the mercy of the JVM's compiler, which is not done before some thousands of them:
+     * they are warmed up for longer, or for that many calls.
      */
     private static final double SHORT_CALL_MS = 6;
 
     private static final double SHORT_CALL_WARM_UP_MS = 6000;
+    private static final int SHORT_CALL_WARM_UP_CALLS = 10_000;
 
     /** Long enough for the threads of whoever had the turn before to stop spinning: OpenMP's do for 5 ms or more. */
     private static final long PAUSE_MS = 15;
@@ -268,10 +271,13 @@ final class Contest<W extends Workload> {
         /** Gives the time of the fastest call. */
         double warmUp(double slowestMs) {
             double total = 0;
+            int calls = 0;
             double before = Double.POSITIVE_INFINITY;
-            for (int n = 0; n < LEAST_WARM_UP_CALLS || total < warmUpMs() || before > slowestMs; n++) {
-                double last = once();
-                total += last;
+            for (int n = 0; n < LEAST_WARM_UP_CALLS || total < warmUpMs(calls) || before > slowestMs; n++) {
+                double[] times = times(n < LEAST_WARM_UP_CALLS ? 0 : TURN_MS);
+                double last = times[times.length - 1];
+                total += Arrays.stream(times).sum();
+                calls += times.length;
                 // The first call may compile kernels, and the JIT may take several: too slow is what grows no faster.
                 if (n > 0 && last > slowestMs && last > before / 1.5) {
                     break;
@@ -281,26 +287,18 @@ final class Contest<W extends Workload> {
             return fastest;
         }
 
-        private double warmUpMs() {
-            return fastest < SHORT_CALL_MS ? SHORT_CALL_WARM_UP_MS : WARM_UP_MS;
+        private double warmUpMs(int calls) {
+            return fastest < SHORT_CALL_MS && calls < SHORT_CALL_WARM_UP_CALLS ? SHORT_CALL_WARM_UP_MS : WARM_UP_MS;
         }
 
         void turn() {
-            double total = 0;
-            int calls = 0;
-            while (total < TURN_MS) {
-                total += once();
-                calls++;
-            }
-            turns.add(total / calls);
+            turns.add(Arrays.stream(times(TURN_MS)).average().orElseThrow());
         }
 
-        private double once() {
-            long start = System.nanoTime();
-            call.run();
-            double milliseconds = (System.nanoTime() - start) / 1e6;
-            fastest = Math.min(fastest, milliseconds);
-            return milliseconds;
+        private double[] times(double leastMs) {
+            double[] times = call.times(leastMs);
+            fastest = Math.min(fastest, Arrays.stream(times).min().orElseThrow());
+            return times;
         }
 
         void check() {

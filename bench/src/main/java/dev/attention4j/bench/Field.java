@@ -2,8 +2,11 @@ package dev.attention4j.bench;
 
 import dev.attention4j.DType;
 import dev.attention4j.opencl.runtime.ClDevice;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.function.Supplier;
+import java.util.stream.Stream;
 
 /** Who takes part in each kind of shape that is asked for: attention, layers, projections. */
 final class Field implements AutoCloseable {
@@ -59,6 +62,19 @@ final class Field implements AutoCloseable {
 
     private Heat<?> heat(Shape shape) {
         return shape instanceof LayerShape ? layer : shape instanceof GemmShape ? gemm : attention;
+    }
+
+    /** What each peer is built with, by name. */
+    Map<String, String> peers() {
+        Map<String, String> peers = new LinkedHashMap<>();
+        Stream.of(attention, layer, gemm)
+                .flatMap(heat -> heat.contenders.stream())
+                .filter(contender -> !contender.builtWith().isEmpty())
+                .forEach(contender -> peers.merge(
+                        contender.name(),
+                        contender.builtWith(),
+                        (one, other) -> one.equals(other) ? one : one + " | " + other));
+        return peers;
     }
 
     /** Runs all rounds of a shape. */

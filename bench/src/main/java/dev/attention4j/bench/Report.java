@@ -21,6 +21,7 @@ final class Report {
     private final int threads;
     private final int rounds;
     private final List<EngineInfo> engines;
+    private final Map<String, String> peers;
     private final Map<String, Roofline> rooflines;
     private final Map<Shape, List<Measurement>> measurements = new LinkedHashMap<>();
 
@@ -28,6 +29,7 @@ final class Report {
      * A report with no figures yet.
      *
      * @param device the engine that the report is about
+     * @param peers what each is built with, by name
      * @param rooflines by engine id; of the host's processor also for {@code cpu} and the peers, under {@code ""}
      */
     Report(
@@ -36,13 +38,19 @@ final class Report {
             int threads,
             int rounds,
             List<EngineInfo> engines,
+            Map<String, String> peers,
             Map<String, Roofline> rooflines) {
         this.device = device;
         this.dtype = dtype;
         this.threads = threads;
         this.rounds = rounds;
         this.engines = List.copyOf(engines);
+        this.peers = peers;
         this.rooflines = new LinkedHashMap<>(rooflines);
+    }
+
+    Map<String, String> peers() {
+        return peers;
     }
 
     Map<String, Roofline> rooflines() {
@@ -163,6 +171,7 @@ final class Report {
         map.put("threads", threads);
         map.put("rounds", rounds);
         map.put("engines", engines.stream().map(Report::engine).toList());
+        map.put("peers", peers);
         Map<String, Object> roofs = new LinkedHashMap<>();
         rooflines.forEach((id, roofline) -> roofs.put(id.isEmpty() ? "host" : id, roofline(roofline)));
         map.put("roofline", roofs);

@@ -131,7 +131,15 @@ public record ShapeCase(AttentionSizes tensors, Restriction restriction) impleme
             grid.add(parse(both + ":causal"));
         }
         for (String one : List.of(
-                "1.32.8.2048.2048.128:causal", "8.8.8.1.4096.64", "1.32.32.1.16384.128", "4.8.8.1024.1024.64:mask")) {
+                "1.32.8.2048.2048.128:causal",
+                "8.8.8.1.4096.64",
+                "1.32.32.1.16384.128",
+                "4.8.8.1024.1024.64:mask",
+                "1.4.4.4096.4096.512",
+                "1.1.1.1.1.64",
+                "1.8.8.16.16.64",
+                "1.2.2.64.64.64",
+                "1.16.16.77.77.64")) {
             grid.add(parse(one));
         }
         return List.copyOf(grid);

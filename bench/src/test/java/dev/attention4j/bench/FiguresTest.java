@@ -86,8 +86,8 @@ class FiguresTest {
     }
 
     private static Report report() {
-        Report report =
-                new Report(DEVICE, DType.FLOAT32, 2, 7, List.of(DEVICE), Map.of("opencl:0", new Roofline(100, 10, 10)));
+        Report report = new Report(
+                DEVICE, DType.FLOAT32, 2, 7, List.of(DEVICE), Map.of(), Map.of("opencl:0", new Roofline(100, 10, 10)));
         report.add(
                 FIRST,
                 List.of(timed(FIRST, "opencl:0", "fast", false, 2), timed(FIRST, "peer", "p", true, 4), failed(FIRST)));

@@ -43,14 +43,19 @@ class ShapeCaseTest {
     @Test
     void theGridHasEveryShapeThatFiguresArePublishedFor() {
         assertThat(ShapeCase.GRID)
-                .hasSize(20)
+                .hasSize(25)
                 .extracting(ShapeCase::toString)
                 .contains(
                         "1.8.8.3001.3001.80:causal",
                         "1.32.8.2048.2048.128:causal",
                         "8.8.8.1.4096.64",
                         "1.32.32.1.16384.128",
-                        "4.8.8.1024.1024.64:mask");
+                        "4.8.8.1024.1024.64:mask",
+                        "1.4.4.4096.4096.512",
+                        "1.1.1.1.1.64",
+                        "1.8.8.16.16.64",
+                        "1.2.2.64.64.64",
+                        "1.16.16.77.77.64");
     }
 
     @ParameterizedTest

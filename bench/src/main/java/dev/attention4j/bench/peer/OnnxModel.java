@@ -7,8 +7,8 @@ import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 
 /**
- * Writes ONNX models of one {@code com.microsoft.MultiHeadAttention} node, or of a layer: the few messages of {@code
- * onnx.proto} that they take, in Protocol Buffers' wire format.
+ * Writes ONNX models of one {@code com.microsoft.MultiHeadAttention} or {@code GroupQueryAttention} node, or of a layer:
+ * the few messages of {@code onnx.proto} that they take, in Protocol Buffers' wire format.
  */
 final class OnnxModel {
     private static final int IR_VERSION = 8;
@@ -16,6 +16,9 @@ final class OnnxModel {
 
     /** TensorProto.DataType.FLOAT. */
     private static final int FLOAT = 1;
+
+    /** TensorProto.DataType.INT32. */
+    private static final int INT32 = 6;
 
     /** AttributeProto.AttributeType.INT. */
     private static final int INT_ATTRIBUTE = 2;
@@ -53,6 +56,49 @@ final class OnnxModel {
         }
         graph.message(12, tensor("output", 3));
         return model(graph);
+    }
+
+    /**
+     * A model whose attention is causal: inputs {@code query}, {@code key}, {@code value}, {@code seqlens_k} [batch] and
+     * {@code total_sequence_length} [1] (int32), and perhaps {@code past_key} and {@code past_value}; outputs {@code
+     * output}, {@code present_key}, {@code present_value}.
+     *
+     * @param heads its {@code num_heads}
+     * @param keyValueHeads its {@code kv_num_heads}
+     * @param past whether there is a past [batch, keyValueHeads, keyLength, headDim]
+     * @return the bytes of an .onnx file
+     */
+    static byte[] groupQueryAttention(int heads, int keyValueHeads, boolean past) {
+        Message node = new Message()
+                .text(1, "query")
+                .text(1, "key")
+                .text(1, "value")
+                .text(1, past ? "past_key" : "")
+                .text(1, past ? "past_value" : "")
+                .text(1, "seqlens_k")
+                .text(1, "total_sequence_length")
+                .text(2, "output")
+                .text(2, "present_key")
+                .text(2, "present_value")
+                .text(3, "attention")
+                .text(4, "GroupQueryAttention")
+                .text(7, "com.microsoft")
+                .message(5, attribute("num_heads", heads))
+                .message(5, attribute("kv_num_heads", keyValueHeads));
+        Message graph = new Message()
+                .message(1, node)
+                .text(2, "attention")
+                .message(11, tensor("query", 3))
+                .message(11, tensor("key", 3))
+                .message(11, tensor("value", 3));
+        if (past) {
+            graph.message(11, tensor("past_key", 4)).message(11, tensor("past_value", 4));
+        }
+        return model(graph.message(11, tensor("seqlens_k", INT32, 1))
+                .message(11, tensor("total_sequence_length", INT32, 1))
+                .message(12, tensor("output", 3))
+                .message(12, tensor("present_key", 4))
+                .message(12, tensor("present_value", 4)));
     }
 
     /**
@@ -126,11 +172,16 @@ final class OnnxModel {
 
     /** A ValueInfoProto with named, so unknown, sizes. */
     private static Message tensor(String name, int rank) {
+        return tensor(name, FLOAT, rank);
+    }
+
+    private static Message tensor(String name, int elements, int rank) {
         Message shape = new Message();
         for (int axis = 0; axis < rank; axis++) {
             shape.message(1, new Message().text(2, name + "_" + axis));
         }
-        Message type = new Message().message(1, new Message().number(1, FLOAT).message(2, shape));
+        Message type =
+                new Message().message(1, new Message().number(1, elements).message(2, shape));
         return new Message().text(1, name).message(2, type);
     }
 

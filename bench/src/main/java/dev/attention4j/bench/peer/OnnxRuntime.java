@@ -5,12 +5,14 @@ import ai.onnxruntime.OrtEnvironment;
 import ai.onnxruntime.OrtException;
 import ai.onnxruntime.OrtLoggingLevel;
 import ai.onnxruntime.OrtSession;
+import dev.attention4j.DType;
 import dev.attention4j.Tensor;
 import dev.attention4j.bench.Contender;
 import dev.attention4j.bench.Workload;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 
 /**
  * ONNX Runtime on the CPU, with a model of a few nodes.
@@ -18,6 +20,8 @@ import java.util.Optional;
  * @param <W> what it computes
  */
 abstract class OnnxRuntime<W extends Workload> implements Contender<W> {
+    private static final Set<String> OUTPUT = Set.of("output");
+
     private final OrtEnvironment environment =
             OrtEnvironment.getEnvironment(OrtLoggingLevel.ORT_LOGGING_LEVEL_ERROR, "attention4j-bench");
     private final int threads;
@@ -37,8 +41,13 @@ abstract class OnnxRuntime<W extends Workload> implements Contender<W> {
     /** The bytes of an .onnx file. */
     abstract byte[] model(W inputs);
 
-    /** The model's inputs by name, float32 and row-major. */
+    /** The model's inputs by name, float32 or int32, row-major. */
     abstract Map<String, Tensor> tensors(W inputs);
+
+    /** Further outputs of the model, each with the input whose memory it is written to. */
+    Map<String, String> shared(W inputs) {
+        return Map.of();
+    }
 
     /** The model's output as {@link Contender.Call#output} has it. */
     float[] result(W inputs, float[] output) {
@@ -53,6 +62,12 @@ abstract class OnnxRuntime<W extends Workload> implements Contender<W> {
     @Override
     public final String plan() {
         return nodes;
+    }
+
+    @Override
+    public final String builtWith() {
+        return "ONNX Runtime " + environment.getVersion() + " with " + OrtEnvironment.getAvailableProviders() + ", "
+                + threads + " threads; its matrix products are its own";
     }
 
     @Override
@@ -82,6 +97,7 @@ abstract class OnnxRuntime<W extends Workload> implements Contender<W> {
         private final W workload;
         private final OrtSession session;
         private final Map<String, OnnxTensor> inputs = new LinkedHashMap<>();
+        private final Map<String, OnnxTensor> shared = new LinkedHashMap<>();
         private OrtSession.Result output;
 
         SessionCall(W workload) throws OrtException {
@@ -94,10 +110,16 @@ abstract class OnnxRuntime<W extends Workload> implements Contender<W> {
                 session = environment.createSession(model(workload), options);
             }
             for (Map.Entry<String, Tensor> entry : tensors(workload).entrySet()) {
-                Tensor tensor = entry.getValue();
-                // A direct buffer is used as it lies.
-                inputs.put(entry.getKey(), OnnxTensor.createTensor(environment, tensor.floats(), tensor.shape()));
+                inputs.put(entry.getKey(), onnxTensor(entry.getValue()));
             }
+            shared(workload).forEach((output, input) -> shared.put(output, inputs.get(input)));
+        }
+
+        /** A direct buffer is used as it lies. */
+        private OnnxTensor onnxTensor(Tensor tensor) throws OrtException {
+            return tensor.dtype() == DType.INT32
+                    ? OnnxTensor.createTensor(environment, tensor.bytes().asIntBuffer(), tensor.shape())
+                    : OnnxTensor.createTensor(environment, tensor.floats(), tensor.shape());
         }
 
         @Override
@@ -106,7 +128,7 @@ abstract class OnnxRuntime<W extends Workload> implements Contender<W> {
                 if (output != null) {
                     output.close();
                 }
-                output = session.run(inputs);
+                output = session.run(inputs, OUTPUT, shared);
             } catch (OrtException e) {
                 throw new IllegalStateException(e.getMessage(), e);
             }
@@ -114,7 +136,7 @@ abstract class OnnxRuntime<W extends Workload> implements Contender<W> {
 
         @Override
         public float[] output() {
-            OnnxTensor tensor = (OnnxTensor) output.get(0);
+            OnnxTensor tensor = (OnnxTensor) output.get("output").orElseThrow();
             float[] numbers = new float[(int) tensor.getInfo().getNumElements()];
             tensor.getFloatBuffer().get(numbers);
             return result(workload, numbers);

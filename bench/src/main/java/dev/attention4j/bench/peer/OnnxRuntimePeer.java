@@ -55,14 +55,18 @@ final class OnnxRuntimePeer extends OnnxRuntime<Inputs> {
 
     @Override
     float[] result(Inputs inputs, float[] output) {
-        AttentionProblem problem = inputs.problem();
+        return headsOutside(inputs.problem(), output);
+    }
+
+    /** The operator's output as [batch, heads, length, dim]. */
+    static float[] headsOutside(AttentionProblem problem, float... output) {
         return Tensor.of(output, problem.batch(), problem.queryLength(), problem.queryHeads(), problem.valueDim())
                 .permute(0, 2, 1, 3)
                 .toFloatArray();
     }
 
     /** [batch, heads, length, dim] as [batch, length, heads · dim]. */
-    private static Tensor headsInside(Tensor tensor) {
+    static Tensor headsInside(Tensor tensor) {
         return tensor.permute(0, 2, 1, 3)
                 .contiguous()
                 .reshape(tensor.size(0), tensor.size(2), tensor.size(1) * tensor.size(3));

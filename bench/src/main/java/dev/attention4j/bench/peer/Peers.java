@@ -9,11 +9,14 @@ import dev.attention4j.bench.Workload;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.IntFunction;
 import java.util.function.Supplier;
+import java.util.stream.IntStream;
 
 /** The peers by name. Their libraries may be missing: then only the peer concerned cannot be opened. */
 public final class Peers {
-    static final String PYTORCH = "pytorch";
+    static final String PYTORCH_2_10 = "pytorch-2.10";
+    static final String PYTORCH_2_7 = "pytorch-2.7";
     static final String ONNX_RUNTIME = "onnxruntime";
     private static final String PLAIN_JAVA = "plain-java";
 
@@ -25,11 +28,11 @@ public final class Peers {
      * @return in the order of the tables
      */
     public static List<String> names() {
-        return List.of(PYTORCH, ONNX_RUNTIME, PLAIN_JAVA);
+        return List.of(PYTORCH_2_10, PYTORCH_2_7, ONNX_RUNTIME, PLAIN_JAVA);
     }
 
     /**
-     * Opens a peer for attention.
+     * Opens a peer for attention, with each of its operations.
      *
      * @param name one of {@link #names()}
      * @param threads how many it may use
@@ -42,8 +45,9 @@ public final class Peers {
         return open(
                 name,
                 Map.of(
-                        PYTORCH, () -> List.of(new PyTorchPeer(threads)),
-                        ONNX_RUNTIME, () -> List.of(new OnnxRuntimePeer(threads)),
+                        PYTORCH_2_10, () -> List.of(new ChildPeer<>(PeerServer.Kind.ATTENTION, 0, threads)),
+                        PYTORCH_2_7, () -> List.of(new PyTorchPeer(new DjlTorch(threads))),
+                        ONNX_RUNTIME, () -> List.of(new OnnxRuntimePeer(threads), new OnnxRuntimeGroupQuery(threads)),
                         PLAIN_JAVA, () -> List.of(new PlainJavaPeer(threads))));
     }
 
@@ -58,7 +62,8 @@ public final class Peers {
         return open(
                 name,
                 Map.of(
-                        PYTORCH, () -> PyTorchLayer.both(threads),
+                        PYTORCH_2_10, () -> ways(way -> new ChildPeer<>(PeerServer.Kind.LAYER, way, threads)),
+                        PYTORCH_2_7, () -> ways(way -> PyTorchLayer.of(way, new DjlTorch(threads))),
                         ONNX_RUNTIME, () -> List.of(new OnnxRuntimeLayer(threads)),
                         PLAIN_JAVA, () -> List.of(new PlainJavaLayer(threads))));
     }
@@ -74,9 +79,18 @@ public final class Peers {
         return open(
                 name,
                 Map.of(
-                        PYTORCH, () -> List.of(new PyTorchGemm(threads)),
-                        ONNX_RUNTIME, List::of,
-                        PLAIN_JAVA, List::of));
+                        PYTORCH_2_10,
+                        () -> List.of(new ChildPeer<>(PeerServer.Kind.GEMM, 0, threads)),
+                        PYTORCH_2_7,
+                        () -> List.of(new PyTorchGemm(new DjlTorch(threads))),
+                        ONNX_RUNTIME,
+                        List::of,
+                        PLAIN_JAVA,
+                        List::of));
+    }
+
+    private static List<Contender<LayerInputs>> ways(IntFunction<Contender<LayerInputs>> open) {
+        return IntStream.range(0, PyTorchLayer.WAYS).mapToObj(open).toList();
     }
 
     /** Why peers whose tensors are float32 alone cannot compute a workload. */
@@ -99,7 +113,8 @@ public final class Peers {
         }
     }
 
-    private static String cause(Throwable e) {
+    /** The reason behind a failure, in one line. */
+    static String cause(Throwable e) {
         Throwable root = e;
         while (root.getCause() != null && root.getCause() != root) {
             root = root.getCause();

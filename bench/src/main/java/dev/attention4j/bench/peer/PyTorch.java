@@ -8,28 +8,27 @@ import java.util.Optional;
 import java.util.function.Supplier;
 
 /**
- * PyTorch on the CPU, through DJL, with a scripted module. The tensors are the same host memory that every contender
- * gets; nothing is copied on the way in.
+ * PyTorch on the CPU, with a scripted module. The tensors are the same host memory that every contender gets; nothing
+ * is copied on the way in.
  *
  * @param <W> what it computes
  */
 abstract class PyTorch<W extends Workload> implements Contender<W> {
-    private final Torch torch;
+    private final TorchRuntime torch;
     private final String plan;
 
     /**
-     * Loads PyTorch.
+     * A contender that closes its runtime.
      *
-     * @param threads how many one call may use; once per JVM, later numbers are not heeded
+     * @param torch a version of PyTorch
      * @param plan what PyTorch calls the operation
-     * @throws IllegalStateException if PyTorch does not load
      */
-    PyTorch(int threads, String plan) {
-        torch = new Torch(threads);
+    PyTorch(TorchRuntime torch, String plan) {
+        this.torch = torch;
         this.plan = plan;
     }
 
-    /** As {@link Torch#call}. */
+    /** As {@link TorchRuntime#call}. */
     final Call call(String name, Supplier<byte[]> module, List<Tensor> inputs) {
         return torch.call(name, module, inputs);
     }
@@ -41,12 +40,17 @@ abstract class PyTorch<W extends Workload> implements Contender<W> {
 
     @Override
     public final String name() {
-        return Peers.PYTORCH;
+        return torch.name();
     }
 
     @Override
     public final String plan() {
         return plan;
+    }
+
+    @Override
+    public final String builtWith() {
+        return torch.builtWith();
     }
 
     @Override

@@ -5,8 +5,8 @@ import java.util.List;
 
 /** PyTorch's {@code linear} on the CPU. */
 final class PyTorchGemm extends PyTorch<GemmInputs> {
-    PyTorchGemm(int threads) {
-        super(threads, "linear");
+    PyTorchGemm(TorchRuntime torch) {
+        super(torch, "linear");
     }
 
     @Override

@@ -12,16 +12,19 @@ import java.util.function.IntFunction;
 final class PyTorchLayer extends PyTorch<LayerInputs> {
     private final IntFunction<byte[]> module;
 
-    private PyTorchLayer(int threads, String plan, IntFunction<byte[]> module) {
-        super(threads, plan);
+    private PyTorchLayer(TorchRuntime torch, String plan, IntFunction<byte[]> module) {
+        super(torch, plan);
         this.module = module;
     }
 
-    /** Both ways: which one is faster depends on the shape. */
-    static List<Contender<LayerInputs>> both(int threads) {
-        return List.of(
-                new PyTorchLayer(threads, "multi_head_attention_forward", TorchModule::multiHeadAttention),
-                new PyTorchLayer(threads, "native_multi_head_attention", TorchModule::nativeMultiHeadAttention));
+    /** How many ways there are: which one is faster depends on the shape. */
+    static final int WAYS = 2;
+
+    /** One of the ways. */
+    static Contender<LayerInputs> of(int way, TorchRuntime torch) {
+        return way == 0
+                ? new PyTorchLayer(torch, "multi_head_attention_forward", TorchModule::multiHeadAttention)
+                : new PyTorchLayer(torch, "native_multi_head_attention", TorchModule::nativeMultiHeadAttention);
     }
 
     @Override

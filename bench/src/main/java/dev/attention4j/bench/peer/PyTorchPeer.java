@@ -8,8 +8,8 @@ import java.util.List;
 
 /** PyTorch's {@code scaled_dot_product_attention} on the CPU. */
 final class PyTorchPeer extends PyTorch<Inputs> {
-    PyTorchPeer(int threads) {
-        super(threads, "scaled_dot_product_attention");
+    PyTorchPeer(TorchRuntime torch) {
+        super(torch, "scaled_dot_product_attention");
     }
 
     @Override

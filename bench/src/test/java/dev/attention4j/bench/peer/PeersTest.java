@@ -12,24 +12,36 @@ import dev.attention4j.bench.LayerInputs;
 import dev.attention4j.bench.LayerShape;
 import dev.attention4j.bench.ShapeCase;
 import dev.attention4j.bench.Truth;
+import dev.attention4j.bench.Workload;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class PeersTest {
     @ParameterizedTest
     @CsvSource({
-        "pytorch, 2.3.3.40.40.16",
-        "pytorch, 2.3.3.40.50.16",
-        "pytorch, 2.3.3.40.40.16:causal",
-        "pytorch, 2.3.3.40.50.16:causal",
-        "pytorch, 2.3.3.40.50.16:mask",
-        "pytorch, 2.6.2.40.50.16",
-        "pytorch, 2.6.2.40.40.16:causal",
-        "pytorch, 2.6.2.40.50.16:mask",
-        "pytorch, 2.3.3.40.50.16.24",
-        "pytorch, 2.3.3.1.50.16",
+        "pytorch-2.7, 2.3.3.40.40.16",
+        "pytorch-2.10, 2.3.3.40.40.16",
+        "pytorch-2.7, 2.3.3.40.50.16",
+        "pytorch-2.10, 2.3.3.40.50.16",
+        "pytorch-2.7, 2.3.3.40.40.16:causal",
+        "pytorch-2.10, 2.3.3.40.40.16:causal",
+        "pytorch-2.7, 2.3.3.40.50.16:causal",
+        "pytorch-2.10, 2.3.3.40.50.16:causal",
+        "pytorch-2.7, 2.3.3.40.50.16:mask",
+        "pytorch-2.10, 2.3.3.40.50.16:mask",
+        "pytorch-2.7, 2.6.2.40.50.16",
+        "pytorch-2.10, 2.6.2.40.50.16",
+        "pytorch-2.7, 2.6.2.40.40.16:causal",
+        "pytorch-2.10, 2.6.2.40.40.16:causal",
+        "pytorch-2.7, 2.6.2.40.50.16:mask",
+        "pytorch-2.10, 2.6.2.40.50.16:mask",
+        "pytorch-2.7, 2.3.3.40.50.16.24",
+        "pytorch-2.10, 2.3.3.40.50.16.24",
+        "pytorch-2.7, 2.3.3.1.50.16",
+        "pytorch-2.10, 2.3.3.1.50.16",
         "onnxruntime, 2.3.3.40.40.16",
         "onnxruntime, 2.3.3.40.50.16",
         "onnxruntime, 2.3.3.40.40.16:causal",
@@ -63,7 +75,8 @@ class PeersTest {
         "onnxruntime, 2.6.2.40.40.16, FLOAT32, grouped heads",
         "onnxruntime, 2.3.3.40.50.16:causal, FLOAT32, top-left",
         "onnxruntime, 2.3.3.40.40.16, FLOAT16, float32",
-        "pytorch, 2.3.3.40.40.16, BFLOAT16, float32",
+        "pytorch-2.7, 2.3.3.40.40.16, BFLOAT16, float32",
+        "pytorch-2.10, 2.3.3.40.40.16, BFLOAT16, float32",
         "plain-java, 2.3.3.40.40.16, FLOAT16, float32"
     })
     void saysWhatItCannotDo(String peer, String shape, DType dtype, String why) {
@@ -75,7 +88,7 @@ class PeersTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"pytorch, 2", "onnxruntime, 1", "plain-java, 1"})
+    @CsvSource({"pytorch-2.7, 2", "pytorch-2.10, 2", "onnxruntime, 1", "plain-java, 1"})
     void layersAgreeWithTheOracle(String peer, int ways) {
         LayerInputs inputs = LayerInputs.of(LayerShape.parse("layer:3.40.24.3"), DType.FLOAT32);
         Truth truth = inputs.truth();
@@ -97,22 +110,86 @@ class PeersTest {
         }
     }
 
-    @Test
-    void aProjectionAgreesWithTheOracle() {
+    @ParameterizedTest
+    @ValueSource(strings = {"pytorch-2.7", "pytorch-2.10"})
+    void aProjectionAgreesWithTheOracle(String peer) {
         GemmInputs inputs = GemmInputs.of(GemmShape.parse("gemm:37.20.50"), DType.FLOAT32);
         Truth truth = inputs.truth();
-        try (Contender<GemmInputs> contender = Peers.openGemm("pytorch", 2).get(0);
+        try (Contender<GemmInputs> contender = Peers.openGemm(peer, 2).get(0);
                 Contender.Call call = contender.prepare(inputs)) {
             call.run();
-            assertThat(truth.check("pytorch", call.output())).isLessThan(5e-6);
+            assertThat(truth.check(peer, call.output())).isLessThan(5e-6);
         }
         assertThat(Peers.openGemm("plain-java", 2)).isEmpty();
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"2.3.3.40.40.16:causal", "2.6.2.40.40.16:causal", "2.6.2.1.50.16", "2.3.3.1.50.16"})
+    void onnxRuntimesGroupedHeadsAgreeWithTheOracle(String shape) {
+        Inputs inputs = Inputs.of(ShapeCase.parse(shape), DType.FLOAT32);
+        float[] key = inputs.key().toFloatArray();
+        try (Contender<Inputs> contender = groupQueryAttention()) {
+            assertThat(contender.refusal(inputs)).isEmpty();
+            try (Contender.Call call = contender.prepare(inputs)) {
+                for (int n = 0; n < 3; n++) {
+                    call.run();
+                    assertThat(Truth.of(inputs).check(shape, call.output())).isLessThan(2e-6);
+                }
+            }
+        }
+        // A decoding step writes into its cache, which must not be the inputs that others read.
+        assertThat(inputs.key().toFloatArray()).isEqualTo(key);
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "2.6.2.40.40.16, always causal",
+        "2.6.2.40.50.16:causal, always causal",
+        "2.3.3.40.40.16:mask, mask",
+        "2.3.3.1.50.16.24, one width"
+    })
+    void onnxRuntimesGroupedHeadsSayWhatTheyCannotDo(String shape, String why) {
+        try (Contender<Inputs> contender = groupQueryAttention()) {
+            assertThat(contender.refusal(Inputs.of(ShapeCase.parse(shape), DType.FLOAT32)))
+                    .hasValueSatisfying(reason -> assertThat(reason).contains(why));
+        }
+    }
+
+    private static Contender<Inputs> groupQueryAttention() {
+        return Peers.openAttention("onnxruntime", 2).stream()
+                .filter(contender -> contender.plan().equals("GroupQueryAttention"))
+                .findFirst()
+                .orElseThrow();
+    }
+
+    @ParameterizedTest
+    @CsvSource({"pytorch-2.10, OpenBLAS kernel", "pytorch-2.7, MKL", "onnxruntime, ONNX Runtime 1."})
+    void saysWhatItIsBuiltWith(String peer, String library) {
+        try (Contender<Inputs> contender = Peers.openAttention(peer, 2).get(0)) {
+            assertThat(contender.builtWith()).contains(library, "threads").doesNotContain("\n");
+        }
+    }
+
+    @Test
+    void aFailureInTheOtherJvmIsToldAndItsNextCallSucceeds() {
+        try (ChildPeer<Workload> peer = new ChildPeer<>(PeerServer.Kind.ATTENTION, 0, 2)) {
+            LayerInputs layer = LayerInputs.of(LayerShape.parse("layer:3.40.24.3"), DType.FLOAT32);
+            assertThatThrownBy(() -> peer.prepare(layer))
+                    .isInstanceOf(IllegalStateException.class)
+                    .hasMessageContaining("LayerInputs cannot be cast");
+            Inputs inputs = Inputs.of(ShapeCase.parse("2.3.3.40.50.16"), DType.FLOAT32);
+            try (Contender.Call call = peer.prepare(inputs)) {
+                assertThat(call.times(1)).isNotEmpty().doesNotContain(0.0);
+                assertThat(Truth.of(inputs).check("child", call.output())).isLessThan(2e-6);
+            }
+        }
     }
 
     @Test
     void anUnknownPeerIsRefusedByName() {
         assertThatThrownBy(() -> Peers.openAttention("cudnn", 2))
                 .isInstanceOf(IllegalArgumentException.class)
-                .hasMessageContaining("peer: \"cudnn\", must be one of pytorch, onnxruntime, plain-java");
+                .hasMessageContaining(
+                        "peer: \"cudnn\", must be one of pytorch-2.10, pytorch-2.7, onnxruntime, plain-java");
     }
 }

@@ -10,6 +10,7 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Block;
+import ai.djl.pytorch.jni.JniUtils;
 import ai.djl.training.ParameterStore;
 import dev.attention4j.DType;
 import dev.attention4j.Tensor;
@@ -20,13 +21,15 @@ import java.io.UncheckedIOException;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeSet;
 import java.util.function.Supplier;
 
-/** PyTorch on the CPU, through DJL: loads modules and calls them on host memory as it lies. */
-final class Torch implements AutoCloseable {
+/** PyTorch 2.7 through DJL: PyTorch's own build, with MKL. */
+final class DjlTorch implements TorchRuntime {
     private static final String ENGINE = "PyTorch";
 
     private final Map<String, Model> models = new HashMap<>();
+    private final Engine engine;
     private final NDManager manager;
 
     /**
@@ -35,24 +38,29 @@ final class Torch implements AutoCloseable {
      * @param threads how many one call may use; once per JVM, later numbers are not heeded
      * @throws IllegalStateException if PyTorch does not load
      */
-    Torch(int threads) {
+    DjlTorch(int threads) {
         // Read once, when the engine is loaded. Nothing is ever fetched: everything is on the class path.
         System.setProperty("ai.djl.offline", "true");
         System.setProperty("OPT_OUT_TRACKING", "true");
         System.setProperty("ai.djl.pytorch.num_threads", Integer.toString(threads));
         System.setProperty("ai.djl.pytorch.num_interop_threads", "1");
-        Engine engine = Engine.getEngine(ENGINE);
+        engine = Engine.getEngine(ENGINE);
         manager = engine.newBaseManager(Device.cpu());
     }
 
-    /**
-     * Prepares a call.
-     *
-     * @param name of the module, under which it is loaded once
-     * @param module makes the bytes of a .pt file whose {@code forward} gives one tensor
-     * @param inputs of {@code forward}; stay as they are until the call is closed
-     */
-    Contender.Call call(String name, Supplier<byte[]> module, List<Tensor> inputs) {
+    @Override
+    public String name() {
+        return Peers.PYTORCH_2_7;
+    }
+
+    @Override
+    public String builtWith() {
+        return "PyTorch " + engine.getVersion() + " with " + String.join(", ", new TreeSet<>(JniUtils.getFeatures()))
+                + "; " + JniUtils.getNumThreads() + " threads";
+    }
+
+    @Override
+    public Contender.Call call(String name, Supplier<byte[]> module, List<Tensor> inputs) {
         Model model = models.computeIfAbsent(name, absent -> load(module.get()));
         return new ModuleCall(model, manager.newSubManager(), inputs);
     }
