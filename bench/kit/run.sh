@@ -107,14 +107,6 @@ fi
 jvm() { # the options of every JVM, as words
     echo "-XX:MaxRAMPercentage=40 -XX:+UseParallelGC -Xshare:auto -Djava.awt.headless=true"
 }
-# A driver's compiler may replace the JVM's signal handlers, which can end it; libjsig chains them. The dynamic linker
-# takes spaces and colons for separators.
-preload=${LD_PRELOAD:-}
-case $kit in
-*[:\ ]*) ;;
-*) preload=$kit/runtime/lib/libjsig.so${preload:+:$preload} ;;
-esac
-
 failed=0
 absent=3 # the exit code by which a step says that what it is for is not here
 child=
@@ -223,14 +215,14 @@ command_line() { # NAME BUDGET WHAT ARGUMENTS-OF-THE-CLI...
     name=$1 budget=$2 text=$3
     shift 3
     # shellcheck disable=SC2046
-    run "$name" "$budget" "$text" env LD_PRELOAD="$preload" "$java" $(jvm) -Dattention4j.cache.dir="$cache" \
+    run "$name" "$budget" "$text" "$java" $(jvm) -Dattention4j.cache.dir="$cache" \
         -jar "$kit/attention4j-cli.jar" "$@"
 }
 bench() { # NAME BUDGET WHAT CLASS ARGUMENTS...
     name=$1 budget=$2 text=$3 class=$4
     shift 4
     # shellcheck disable=SC2046
-    run "$name" "$budget" "$text" env LD_PRELOAD="$preload" "$java" $(jvm) -Dattention4j.cache.dir="$cache" \
+    run "$name" "$budget" "$text" "$java" $(jvm) -Dattention4j.cache.dir="$cache" \
         -cp "$kit/benchmarks.jar" "dev.attention4j.bench.$class" "$@"
 }
 list_devices() { # NAME-OF-THE-STEP WHAT

@@ -5,6 +5,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.ServiceLoader;
 import java.util.stream.Collectors;
 import org.slf4j.Logger;
@@ -26,7 +27,7 @@ public final class Engines {
      * @return never empty
      */
     public static List<EngineInfo> list() {
-        return infos(find());
+        return infos(find(providers()));
     }
 
     /**
@@ -50,7 +51,9 @@ public final class Engines {
      * @throws IllegalArgumentException if nothing, or more than one device, is named by it
      */
     public static EngineInfo resolve(String device) {
-        return resolve(device, list());
+        Objects.requireNonNull(device, "device");
+        List<EngineProvider> providers = providers();
+        return byId(device, providers).map(Found::info).orElseGet(() -> resolve(device, infos(find(providers))));
     }
 
     /**
@@ -62,8 +65,14 @@ public final class Engines {
      * @throws IllegalArgumentException if nothing, or more than one device, is named, or the engine has no such plan
      */
     public static AttentionEngine open(String device, EngineOptions options) {
+        Objects.requireNonNull(device, "device");
         Objects.requireNonNull(options, "options");
-        List<Found> found = find();
+        List<EngineProvider> providers = providers();
+        Optional<Found> named = byId(device, providers);
+        if (named.isPresent()) {
+            return named.get().provider.open(named.get().info, options);
+        }
+        List<Found> found = find(providers);
         EngineInfo info = resolve(device, infos(found));
         if (device.equalsIgnoreCase(BEST) && !info.isOpenCl()) {
             for (EngineProvider.Absence absence : absences()) {
@@ -129,14 +138,29 @@ public final class Engines {
     /** Not a map: a record's hash code is made at run time, a tenth of the time of opening an engine. */
     private record Found(EngineInfo info, EngineProvider provider) {}
 
-    private static List<Found> find() {
+    private static List<Found> find(List<EngineProvider> providers) {
         List<Found> found = new ArrayList<>();
-        for (EngineProvider provider : providers()) {
+        for (EngineProvider provider : providers) {
             for (EngineInfo info : provider.engines()) {
                 found.add(new Found(info, provider));
             }
         }
         return found;
+    }
+
+    /**
+     * The engine of an id. The families are asked from the last to the first, OpenCL, and only until one has it: an engine
+     * in plain Java is opened without loading a driver.
+     */
+    private static Optional<Found> byId(String device, List<EngineProvider> providers) {
+        for (int n = providers.size() - 1; n >= 0; n--) {
+            for (EngineInfo info : providers.get(n).engines()) {
+                if (info.id().equalsIgnoreCase(device)) {
+                    return Optional.of(new Found(info, providers.get(n)));
+                }
+            }
+        }
+        return Optional.empty();
     }
 
     private static List<EngineInfo> infos(List<Found> found) {

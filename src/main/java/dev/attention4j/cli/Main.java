@@ -5,9 +5,7 @@ import java.io.PrintWriter;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.OptionalInt;
 import java.util.ServiceConfigurationError;
-import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.function.Function;
 import picocli.CommandLine;
@@ -47,8 +45,6 @@ public final class Main implements Callable<Integer> {
     /** As sysexits.h has it. */
     static final int OUTPUT_LOST = 74;
 
-    private static final Set<String> HELP = Set.of("-h", "--help", "-V", "--version");
-
     @Spec
     private CommandSpec spec;
 
@@ -85,12 +81,6 @@ public final class Main implements Callable<Integer> {
         setUnlessSet("org.slf4j.simpleLogger.defaultLogLevel", "warn");
         setUnlessSet("org.slf4j.simpleLogger.showThreadName", "false");
         setUnlessSet("org.slf4j.simpleLogger.showShortLogName", "true");
-        if (compiles(args)) {
-            OptionalInt code = SignalChaining.runAgain();
-            if (code.isPresent()) {
-                System.exit(code.getAsInt());
-            }
-        }
         // The demo draws a picture, but never on a screen.
         System.setProperty("java.awt.headless", "true");
         System.setErr(PlainWriter.stream(FileDescriptor.err, Text.outputCharset()));
@@ -112,11 +102,6 @@ public final class Main implements Callable<Integer> {
                 .println("attention4j: standard output cannot be written: "
                         + out.failure().get().getMessage());
         return OUTPUT_LOST;
-    }
-
-    /** Whether an OpenCL compiler may run: who asks for help waits for one JVM, not for two. */
-    private static boolean compiles(String[] args) {
-        return args.length > 0 && List.of(args).stream().noneMatch(HELP::contains);
     }
 
     /** The commands, with errors turned into one line and an exit code. */

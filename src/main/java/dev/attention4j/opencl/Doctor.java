@@ -15,6 +15,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * Finds out why OpenCL does not work on this machine: examines, from the ground up, what must be there, and stops where
@@ -114,32 +115,27 @@ public final class Doctor {
         if (!usable) {
             return new Examination(machine, List.of());
         }
-        machine.add(signalHandlers(SignalHandlers.areReplaced(), SignalHandlers.areChained()));
+        machine.add(signalHandlers(SignalHandlers.areAtRisk(), SignalHandlers.whyNotKept()));
         return new Examination(
                 machine, search.devices().stream().map(Doctor::examine).toList());
     }
 
     /** A danger to the JVM, which stands in nothing's way. */
-    static Check signalHandlers(boolean replaced, boolean chained) {
+    static Check signalHandlers(boolean atRisk, Optional<String> whyNotKept) {
         String what = "the JVM keeps its signal handlers beside the drivers' compilers";
-        if (!replaced || chained) {
-            return new Check(
-                    what,
-                    true,
-                    (replaced ? "PoCL replaces them" : "no driver is known to replace them")
-                            + (chained ? ", libjsig is preloaded" : ""),
-                    "");
-        }
-        return new Check(
-                what,
-                false,
-                "PoCL replaces them when it compiles, and libjsig is not preloaded: 7 / 0 may be 7 then, and very rarely"
-                        + " the JVM ends by a segmentation fault",
-                SignalHandlers.preload()
-                        .map(value -> "start Java with " + SignalHandlers.PRELOAD + "=" + value)
-                        .orElse(
-                                "use a JDK with lib/libjsig.so in a directory without spaces and colons, and start Java with "
-                                        + SignalHandlers.PRELOAD + "=JDK/lib/libjsig.so"));
+        return whyNotKept
+                .map(reason -> new Check(
+                        what,
+                        false,
+                        "PoCL replaces them, and they cannot be put back (" + reason
+                                + "): 7 / 0 may be 7 then, Ctrl-C may"
+                                + " not run shutdown hooks, and very rarely the JVM crashes",
+                        SignalHandlers.fix()))
+                .orElse(new Check(
+                        what,
+                        true,
+                        atRisk ? "PoCL replaces them, and they are put back" : "no driver is known to replace them",
+                        ""));
     }
 
     private static Check examine(ClDevice device) {

@@ -19,7 +19,6 @@ import dev.attention4j.opencl.runtime.ClDevice;
 import dev.attention4j.opencl.runtime.ClEvent;
 import dev.attention4j.opencl.runtime.DeviceContext;
 import dev.attention4j.opencl.runtime.Quirks;
-import dev.attention4j.opencl.runtime.SignalHandlers;
 import dev.attention4j.opencl.tuning.TuningDatabase;
 import java.util.List;
 import java.util.Map;
@@ -64,7 +63,6 @@ public final class OpenClEngine implements ProjectingEngine {
                     info.id(),
                     device);
         }
-        SignalHandlers.warnOnce();
         try {
             TuningDatabase tuning = TuningDatabase.open(options.tuning(), device.name(), device.driverVersion());
             planner = new Planner(

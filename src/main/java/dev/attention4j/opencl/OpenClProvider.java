@@ -14,16 +14,24 @@ import java.util.Optional;
 
 /** Offers an engine for each OpenCL device. */
 public final class OpenClProvider implements EngineProvider {
-    private final Devices.Search search = Devices.find();
+    private Devices.Search search;
+
+    /** Not before somebody asks: who wants another engine by its name must not get drivers into the process. */
+    private synchronized Devices.Search search() {
+        if (search == null) {
+            search = Devices.find();
+        }
+        return search;
+    }
 
     @Override
     public List<EngineInfo> engines() {
-        return search.devices().stream().map(OpenClProvider::info).toList();
+        return search().devices().stream().map(OpenClProvider::info).toList();
     }
 
     @Override
     public AttentionEngine open(EngineInfo info, EngineOptions options) {
-        for (ClDevice device : search.devices()) {
+        for (ClDevice device : search().devices()) {
             if (id(device).equals(info.id())) {
                 return new OpenClEngine(info, device, options);
             }
@@ -33,9 +41,10 @@ public final class OpenClProvider implements EngineProvider {
 
     @Override
     public Optional<Absence> absence() {
-        return search.status() == Devices.Status.FOUND
+        Devices.Search made = search();
+        return made.status() == Devices.Status.FOUND
                 ? Optional.empty()
-                : Optional.of(new Absence("OpenCL cannot be used: " + search.found() + ".", Doctor.fix(search)));
+                : Optional.of(new Absence("OpenCL cannot be used: " + made.found() + ".", Doctor.fix(made)));
     }
 
     static String id(ClDevice device) {

@@ -14,6 +14,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
@@ -255,24 +256,29 @@ class DoctorTest {
 
     @Test
     @EnabledOnOs(OS.LINUX)
-    void withoutLibjsigTheJvmIsInDanger() throws Exception {
-        Findings findings = examine(pocl("LD_PRELOAD", Path.of("")));
+    void withoutJnaTheJvmIsInDanger() throws Exception {
+        Path file = Files.writeString(temporary.resolve("file"), "a file where a directory should be");
+        Findings findings = examine(pocl("LD_PRELOAD", Path.of("")), "-Djna.tmpdir=" + file.resolve("jna"));
         assertThat(findings.lines()).hasSize(7);
         assertThat(findings.lines().get(5))
                 .startsWith("FAIL|the JVM keeps its signal handlers")
-                .contains("|start Java with LD_PRELOAD=" + System.getProperty("java.home") + "/lib/libjsig.so");
+                .contains("JNA does not load", "or start Java with LD_PRELOAD=" + System.getProperty("java.home"));
         assertThat(findings.lines().get(6)).startsWith("ok|opencl:0 ");
+        assertThat(findings.log().lines().filter(line -> line.contains("signal handlers")))
+                .as("said once")
+                .singleElement()
+                .asString()
+                .contains("JNA does not load");
     }
 
     @Test
-    void whoReplacesTheSignalHandlersAndWhatChainsThem() {
-        assertThat(Doctor.signalHandlers(false, false).ok()).isTrue();
-        assertThat(Doctor.signalHandlers(true, true))
+    void whoReplacesTheSignalHandlersAndWhetherTheyArePutBack() {
+        assertThat(Doctor.signalHandlers(false, Optional.empty()).ok()).isTrue();
+        assertThat(Doctor.signalHandlers(true, Optional.empty()))
                 .matches(Doctor.Check::ok)
                 .extracting(Doctor.Check::found)
-                .isEqualTo("PoCL replaces them, libjsig is preloaded");
-        // The tests run with libjsig, so there is no more to preload.
-        assertThat(Doctor.signalHandlers(true, false).fix()).contains("use a JDK with lib/libjsig.so");
+                .isEqualTo("PoCL replaces them, and they are put back");
+        assertThat(Doctor.signalHandlers(true, Optional.of("no JNA")).found()).contains("(no JNA): 7 / 0 may be 7");
     }
 
     @Test

@@ -14,7 +14,6 @@ public final class Benchmarks {
      * @throws IOException if JMH cannot write its results
      */
     public static void main(String[] args) throws IOException {
-        Launch.besideDrivers();
         Main.main(args);
     }
 }

@@ -1,11 +1,9 @@
 package dev.attention4j.bench;
 
-import dev.attention4j.cli.SignalChaining;
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
-import java.util.OptionalInt;
 import java.util.concurrent.Callable;
 import picocli.CommandLine;
 
@@ -16,14 +14,6 @@ final class Launch {
 
     private Launch() {}
 
-    /** Starts the JVM anew where a driver would replace its signal handlers; ends it after that. */
-    static void besideDrivers() {
-        OptionalInt code = SignalChaining.runAgain();
-        if (code.isPresent()) {
-            System.exit(code.getAsInt());
-        }
-    }
-
     /**
      * Runs a command and ends the JVM with its exit code.
      *
@@ -31,7 +21,6 @@ final class Launch {
      * @param args its arguments
      */
     static void main(Callable<Integer> command, String... args) {
-        besideDrivers();
         if (System.getProperty("org.slf4j.simpleLogger.defaultLogLevel") == null) {
             System.setProperty("org.slf4j.simpleLogger.defaultLogLevel", "warn");
         }

@@ -18,7 +18,6 @@ public final class RooflineCommand {
      * @param args devices, as {@code --device} of the command line takes them; none for all but emulators
      */
     public static void main(String[] args) {
-        Launch.besideDrivers();
         Set<EngineInfo> devices = new LinkedHashSet<>();
         try {
             for (String device : args) {

@@ -1,6 +1,5 @@
 package dev.attention4j.conformance.suite;
 
-import dev.attention4j.opencl.runtime.SignalHandlers;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -34,10 +33,9 @@ final class ChildProcess implements AutoCloseable {
 
     ChildProcess(String classPath, List<String> arguments) throws IOException {
         folder = Files.createTempDirectory("attention4j-suite");
-        ProcessBuilder builder = new ProcessBuilder(command(classPath, arguments))
-                .redirectError(folder.resolve("log").toFile());
-        SignalHandlers.preload().ifPresent(value -> builder.environment().put(SignalHandlers.PRELOAD, value));
-        process = builder.start();
+        process = new ProcessBuilder(command(classPath, arguments))
+                .redirectError(folder.resolve("log").toFile())
+                .start();
         Thread reader = new Thread(this::listen, "conformance suite's child");
         reader.setDaemon(true);
         reader.start();

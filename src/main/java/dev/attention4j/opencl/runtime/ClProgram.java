@@ -81,7 +81,9 @@ final class ClProgram implements AutoCloseable {
     /** Also needed after a binary was loaded: Apple's driver finds no kernel in it otherwise. */
     private void build(ClDevice device, String file, String options) {
         cl_device_id[] ids = {device.id()};
-        int code = ClException.codeOf("clBuildProgram", () -> CL.clBuildProgram(program, 1, ids, options, null, null));
+        int code = ClException.codeOf(
+                "clBuildProgram",
+                () -> SignalHandlers.keep(() -> CL.clBuildProgram(program, 1, ids, options, null, null)));
         if (code != CL.CL_SUCCESS) {
             try {
                 throw new ClException(

@@ -41,7 +41,8 @@ public final class DeviceContext implements AutoCloseable {
         try {
             context = ClException.create(
                     "clCreateContext on " + device,
-                    code -> CL.clCreateContext(properties, 1, new cl_device_id[] {device.id()}, null, null, code));
+                    code -> SignalHandlers.keep(() ->
+                            CL.clCreateContext(properties, 1, new cl_device_id[] {device.id()}, null, null, code)));
         } catch (RuntimeException e) {
             receipt.release();
             throw e;

@@ -49,6 +49,14 @@ public final class Devices {
      * @return never throws: what is missing is in the status
      */
     public static Search find() {
+        Search search = SignalHandlers.keepWhileLoading(() -> PoclThreads.pinned(Devices::search));
+        if (search.status() == Status.FOUND) {
+            SignalHandlers.warnOnce();
+        }
+        return search;
+    }
+
+    private static Search search() {
         NativeLibrary.Outcome library = NativeLibrary.load();
         if (library.status() != NativeLibrary.Status.READY) {
             return new Search(Status.NO_LIBRARY, List.of(), library.found());
@@ -58,6 +66,7 @@ public final class Devices {
         }
         int[] count = new int[1];
         int code = ClException.codeOf("clGetPlatformIDs", () -> CL.clGetPlatformIDs(0, null, count));
+        SignalHandlers.settleCompilers();
         if (code != CL.CL_SUCCESS || count[0] == 0) {
             return withoutPlatform(
                     "clGetPlatformIDs: " + (code == CL.CL_SUCCESS ? "0 platforms" : ClException.name(code)));

@@ -43,7 +43,7 @@ public final class NativeLibrary {
 
     private static final Logger LOG = LoggerFactory.getLogger(NativeLibrary.class);
 
-    private static Outcome outcome;
+    private static volatile Outcome outcome;
 
     private NativeLibrary() {}
 
@@ -52,7 +52,13 @@ public final class NativeLibrary {
      *
      * @return the same outcome each time
      */
-    public static synchronized Outcome load() {
+    public static Outcome load() {
+        Outcome known = outcome;
+        return known != null ? known : SignalHandlers.keepWhileLoading(NativeLibrary::loadOnce);
+    }
+
+    /** Run by one thread at a time. */
+    private static Outcome loadOnce() {
         if (outcome == null) {
             outcome = tryLoad();
         }

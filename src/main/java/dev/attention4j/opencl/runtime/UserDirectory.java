@@ -11,8 +11,11 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.PosixFilePermission;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.util.ArrayList;
 import java.util.EnumSet;
+import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.Set;
 
 /** Directories that only this user can write: what is loaded or run from there cannot be planted by another. */
@@ -26,34 +29,96 @@ final class UserDirectory {
     private UserDirectory() {}
 
     /**
-     * Where this platform keeps a user's caches; {@code attention4j.cache.dir} overrides it. Of a home that Java cannot
-     * name, such as one with letters beyond ASCII if the locale is C, it lies among the temporary files.
+     * Where this user's caches lie: the first of {@link #caches} that is there and can be written, or that can be made.
      */
     static Path cache() {
+        List<Path> candidates = caches();
+        return candidates.stream()
+                .filter(UserDirectory::canBeWritten)
+                .findFirst()
+                .orElse(candidates.get(0));
+    }
+
+    /**
+     * Where this user's caches may lie, the usual place of this platform first; if {@code attention4j.cache.dir} names a
+     * directory, that alone. The last lies among the temporary files.
+     *
+     * @return absolute, whatever the environment says: a container's user without an entry in its list of users has the
+     *     home "?"; without those that Java cannot name, such as one with letters beyond ASCII if the locale is C
+     */
+    static List<Path> caches() {
+        String user = System.getProperty("user.name", "").replaceAll("[^A-Za-z0-9._-]", "_");
+        Path last = Path.of(System.getProperty("java.io.tmpdir"), "attention4j-" + user)
+                .toAbsolutePath();
+        String chosen = System.getProperty(PROPERTY);
+        if (chosen != null && !chosen.isBlank()) {
+            return List.of(path(chosen).map(Path::toAbsolutePath).orElse(last));
+        }
+        List<Path> candidates = new ArrayList<>();
+        String os = System.getProperty("os.name").toLowerCase(Locale.ROOT);
+        if (os.contains("win")) {
+            addAbsolute(candidates, System.getenv("LOCALAPPDATA"), "attention4j", "cache");
+        }
+        String[] inHome = os.contains("mac")
+                ? new String[] {"Library", "Caches", "attention4j"}
+                : new String[] {".cache", "attention4j"};
+        if (!os.contains("win") && !os.contains("mac")) {
+            addAbsolute(candidates, System.getenv("XDG_CACHE_HOME"), "attention4j");
+        }
+        addAbsolute(candidates, System.getProperty("user.home"), inHome);
+        addAbsolute(candidates, System.getenv("HOME"), inHome);
+        candidates.add(last);
+        return candidates.stream().distinct().toList();
+    }
+
+    private static void addAbsolute(List<Path> candidates, String directory, String... below) {
+        path(directory).filter(Path::isAbsolute).ifPresent(path -> {
+            Path candidate = path;
+            for (String name : below) {
+                candidate = candidate.resolve(name);
+            }
+            candidates.add(candidate);
+        });
+    }
+
+    private static Optional<Path> path(String name) {
         try {
-            return usual();
+            return name == null || name.isEmpty() ? Optional.empty() : Optional.of(Path.of(name));
         } catch (InvalidPathException e) {
-            String user = System.getProperty("user.name").replaceAll("[^A-Za-z0-9._-]", "_");
-            return Path.of(System.getProperty("java.io.tmpdir"), "attention4j-" + user);
+            return Optional.empty();
         }
     }
 
-    private static Path usual() {
-        String chosen = System.getProperty(PROPERTY);
-        if (chosen != null && !chosen.isBlank()) {
-            return Path.of(chosen).toAbsolutePath();
+    private static boolean canBeWritten(Path directory) {
+        Path there = directory;
+        while (there != null && !Files.exists(there, LinkOption.NOFOLLOW_LINKS)) {
+            there = there.getParent();
         }
-        String home = System.getProperty("user.home");
-        String os = System.getProperty("os.name").toLowerCase(Locale.ROOT);
-        String xdg = System.getenv("XDG_CACHE_HOME");
-        String local = System.getenv("LOCALAPPDATA");
-        if (os.contains("win") && local != null) {
-            return Path.of(local, "attention4j", "cache");
+        return there != null && Files.isDirectory(there) && Files.isWritable(there);
+    }
+
+    /** Where native libraries can be unpacked and loaded from; empty if nowhere among the caches. */
+    static Optional<Path> natives() {
+        for (Path cache : caches()) {
+            try {
+                Path directory = natives(cache);
+                Path probe = Files.createTempFile(directory, "library", ".probe");
+                try {
+                    makeExecutable(probe);
+                    return Optional.of(directory);
+                } finally {
+                    Files.delete(probe);
+                }
+            } catch (IOException e) {
+                // The next may do.
+            }
         }
-        if (os.contains("mac")) {
-            return Path.of(home, "Library", "Caches", "attention4j");
-        }
-        return xdg != null && !xdg.isEmpty() ? Path.of(xdg, "attention4j") : Path.of(home, ".cache", "attention4j");
+        return Optional.empty();
+    }
+
+    /** A cache's directory of native libraries, made if it is not there. */
+    static Path natives(Path cache) throws IOException {
+        return ensure(ensure(cache).resolve("native"));
     }
 
     /**

@@ -1,12 +1,17 @@
 package dev.attention4j.opencl.runtime;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import dev.attention4j.ChildJvm;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Threads are pinned only where PoCL can have every core that it will ask for. */
@@ -47,5 +52,34 @@ class PoclThreadsTest {
     void whereThatCannotBeReadThreadsAreLeftAlone() {
         assertThat(PoclThreads.mayPin(Map.of(), folder.resolve("none"), folder.resolve("none")))
                 .isFalse();
+    }
+
+    /** PoCL's threads; and what the program and its children see of the variable. */
+    @Test
+    @EnabledOnOs(OS.LINUX)
+    void eachThreadGetsACoreAndNobodyElseSeesHow() throws Exception {
+        assumeTrue(PoclThreads.mayPin(
+                System.getenv(), Path.of("/proc/self/status"), Path.of("/sys/devices/system/cpu/online")));
+        String printed = new ChildJvm(Lists.class)
+                .options("-Xmx256m", "-Dattention4j.cache.dir=" + folder.resolve("cache"))
+                .environment("OCL_ICD_VENDORS", "/etc/OpenCL/vendors/pocl.icd")
+                .run(folder);
+        int cores = Runtime.getRuntime().availableProcessors();
+        assertThat(printed.lines().toList())
+                .containsExactly("pinned before: 0", "pinned: " + cores, "in Java: null", "in a child: ");
+    }
+
+    /** Looks for devices. */
+    static final class Lists {
+        private Lists() {}
+
+        public static void main(String[] args) throws Exception {
+            System.out.println("pinned before: " + PoclThreads.pinnedBeside(Set.of()));
+            Devices.find();
+            System.out.println("pinned: " + PoclThreads.pinnedBeside(Set.of()));
+            System.out.println("in Java: " + System.getenv("POCL_AFFINITY"));
+            Process child = new ProcessBuilder("sh", "-c", "echo $POCL_AFFINITY").start();
+            System.out.println("in a child: " + child.inputReader().readLine());
+        }
     }
 }
