@@ -1,10 +1,12 @@
 package dev.attention4j.cli;
 
+import dev.attention4j.io.WeightColours;
 import java.awt.Color;
 import java.awt.Font;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import java.util.Locale;
@@ -16,8 +18,8 @@ import org.knowm.xchart.style.HeatMapStyler;
 
 /** Draws who attends to whom as a PNG: a row for each token that looks, a column for each that is looked at. */
 final class HeatMap {
-    /** Light enough throughout that black numbers are read on it. */
-    private static final Color[] COLORS = {new Color(0xFFFFFF), new Color(0xF58A1F)};
+    /** Steps of the colour scale, between which the chart interpolates. */
+    private static final int COLORS = 256;
 
     private static final Color INK = new Color(0x222222);
     private static final int CELL = 72;
@@ -29,9 +31,9 @@ final class HeatMap {
     private HeatMap() {}
 
     /**
-     * Writes the picture.
+     * Writes the picture, in the colours of {@link WeightColours}.
      *
-     * @param weights [from][to], each 0 to 1
+     * @param weights [from][to], each 0 to 1, one of them above 0
      * @param file ends in {@code .png}
      * @throws IOException if it cannot be written
      */
@@ -57,16 +59,18 @@ final class HeatMap {
             }
         }
         chart.addSeries("weight", tokens, upwards, cells);
+        double largest =
+                Arrays.stream(weights).flatMapToDouble(Arrays::stream).max().orElse(1);
         HeatMapStyler styler = chart.getStyler();
         styler.setMin(0)
-                .setMax(1)
-                .setRangeColors(COLORS)
+                .setMax(largest)
+                .setRangeColors(colors())
                 .setGradientColorColumnWeight(22)
                 .setGradientColorColumnHeight(CELL * 4)
                 .setShowValue(true)
                 .setValueFont(font(Font.PLAIN, 15))
                 .setValueFontColor(INK)
-                .setHeatMapValueDecimalPattern("0.00");
+                .setHeatMapDecimalValueFormatter(weight -> String.format(Locale.ROOT, "%.2f", weight));
         styler.setLocale(Locale.ROOT)
                 .setPlotGridLinesVisible(false)
                 .setPlotMargin(0)
@@ -89,6 +93,14 @@ final class HeatMap {
                 .setChartTitlePadding(14)
                 .setChartTitleFont(font(Font.BOLD, 19));
         return chart;
+    }
+
+    private static Color[] colors() {
+        Color[] colors = new Color[COLORS];
+        for (int n = 0; n < COLORS; n++) {
+            colors[n] = new Color(WeightColours.rgb(n, COLORS - 1));
+        }
+        return colors;
     }
 
     private static Font font(int style, int size) {

@@ -15,12 +15,15 @@ import java.util.Map;
 import java.util.Objects;
 
 /**
- * Who attends to whom, as one HTML file for a browser: a heat map for each head of each layer, tokens along both axes.
- * The page may show several texts, one at a time. The file needs no other and loads nothing from anywhere.
+ * Who attends to whom, as one HTML file for a browser: a heat map for each head of each layer, tokens along both axes,
+ * and the weights of one token as arcs over the text. The page may show several texts, one at a time. Colours go up to the
+ * largest weight of each head. The file needs no other and loads nothing from anywhere.
  */
 public final class AttentionPage {
     private static final String TEMPLATE = "attention_page.html";
     private static final String DATA = "/*DATA*/";
+    private static final String SCRIPT_FILE = "attention_page.js";
+    private static final String SCRIPT = "/*SCRIPT*/";
 
     /** Weights are shown with four digits after the point, and written as whole numbers of such steps. */
     private static final int STEPS = 10_000;
@@ -176,15 +179,19 @@ public final class AttentionPage {
                 "texts",
                 texts.stream().map(Text::toMap).toList(),
                 "head",
-                head));
+                head,
+                "scale",
+                WeightColours.scale()));
         // No token may close the element that the data lie in, or begin a comment there.
-        Files.writeString(file, template().replace(DATA, json.replace("<", "\\u003c")));
+        Files.writeString(
+                file,
+                resource(TEMPLATE).replace(SCRIPT, resource(SCRIPT_FILE)).replace(DATA, json.replace("<", "\\u003c")));
     }
 
-    private static String template() throws IOException {
-        try (InputStream in = AttentionPage.class.getResourceAsStream(TEMPLATE)) {
+    private static String resource(String name) throws IOException {
+        try (InputStream in = AttentionPage.class.getResourceAsStream(name)) {
             if (in == null) {
-                throw new FileNotFoundException(TEMPLATE + ": not in this jar; build it again with mvn package");
+                throw new FileNotFoundException(name + ": not in this jar; build it again with mvn package");
             }
             return new String(in.readAllBytes(), StandardCharsets.UTF_8);
         }

@@ -41,6 +41,9 @@ class DemoCommandTest {
         assertThat(image.getWidth()).isGreaterThan(1000);
         assertThat(image.getHeight()).isGreaterThan(1000);
         assertThat(orange(image)).isGreaterThan(1000);
+        // The head's largest weight, of "station" to "train", has the strongest colour of the page.
+        assertThat(Files.readString(page)).contains("\"light\":[\"#ffffff\",\"#f58a1f\"]");
+        assertThat(count(image, 0xF58A1F)).isGreaterThan(60 * 60);
     }
 
     @Test
@@ -70,6 +73,16 @@ class DemoCommandTest {
                 .isZero();
         assertThat(Verification.difference(new double[] {1}, new double[] {Double.NEGATIVE_INFINITY}))
                 .isInfinite();
+    }
+
+    private static int count(BufferedImage image, int rgb) {
+        int count = 0;
+        for (int y = 0; y < image.getHeight(); y++) {
+            for (int x = 0; x < image.getWidth(); x++) {
+                count += (image.getRGB(x, y) & 0xFFFFFF) == rgb ? 1 : 0;
+            }
+        }
+        return count;
     }
 
     /** How many pixels are of the strong colour of a large weight. */

@@ -50,6 +50,15 @@ class AttentionPageTest {
                 .containsEntry("steps", 10_000)
                 .containsEntry("head", 2)
                 .containsEntry(
+                        "scale",
+                        Map.of(
+                                "exponent",
+                                0.5,
+                                "light",
+                                List.of("#ffffff", "#f58a1f"),
+                                "dark",
+                                List.of("#16181c", "#ffa24d")))
+                .containsEntry(
                         "texts",
                         List.of(Map.of(
                                 "name",
@@ -67,6 +76,44 @@ class AttentionPageTest {
         assertThat(page)
                 .doesNotContain("http://", "https://", "src=", "url(", "@import")
                 .contains("default-src 'none'");
+    }
+
+    /** What screen readers and keyboards meet; how the script fills it is checked in a browser. */
+    @Test
+    void theMapIsAGridWithNamedAxesAndTheArcsARadioGroup() throws IOException {
+        Path file = folder.resolve("page.html");
+        new AttentionPage("t", List.of("a"), List.of("a"))
+                .layer("l", Tensor.of(new float[] {1}, 1, 1))
+                .write(file);
+        String page = Files.readString(file);
+        assertThat(page)
+                .contains("<html lang=\"en\">", "name=\"viewport\"", "name=\"color-scheme\" content=\"light dark\"")
+                .containsPattern("id=\"map\" aria-hidden=\"true\"")
+                .containsPattern("id=\"grid\" role=\"grid\" aria-readonly=\"true\" aria-describedby=\"help\"")
+                .containsPattern("id=\"askers\"[^>]*role=\"radiogroup\" aria-label=\"query: the token that looks\"")
+                .containsPattern("id=\"strongest\" role=\"status\"")
+                .containsPattern("id=\"ramp\" role=\"img\"")
+                .contains("role: \"row\"", "role: \"gridcell\"", "role: \"radio\"", "aria-rowcount", "aria-colcount")
+                .contains("query ${queries[row]} looks at key ${keys[column]}: ")
+                .contains("key: the token that is looked at", "query: the token that looks", "<noscript>")
+                .contains("one token in ${every} is named");
+        for (String key :
+                List.of("ArrowUp", "ArrowDown", "ArrowLeft", "ArrowRight", "Home", "End", "PageUp", "PageDown")) {
+            assertThat(page).contains("case \"" + key + "\"");
+        }
+        // Each element that the script asks for by its id is there, once.
+        Matcher asked = Pattern.compile("byId\\(\"(\\w+)\"\\)").matcher(page);
+        while (asked.find()) {
+            assertThat(page.split("id=\"" + asked.group(1) + "\"", -1))
+                    .as(asked.group(1))
+                    .hasSize(2);
+        }
+        // Labels that refer to elements, too.
+        Matcher referred =
+                Pattern.compile("aria-(?:labelledby|describedby)=\"(\\w+)\"").matcher(page);
+        while (referred.find()) {
+            assertThat(page).contains("id=\"" + referred.group(1) + "\"");
+        }
     }
 
     @Test
