@@ -62,10 +62,10 @@ __kernel __attribute__((reqd_work_group_size(LOCAL_KEYS, LOCAL_QUERIES, 1))) voi
     // A tile that no query may see runs no iteration: the trip count stays the same for the whole work-group, as the
     // barriers need it.
     const int firstRow = firstQuery + tileQuery;
-    const int begin =
-        key_range(keyRanges, KEY_RANGES, batch, firstRow, queryLength, offset, left, right, keys).begin;
-    const int end =
-        key_range(keyRanges, KEY_RANGES, batch, firstRow + rowsHere - 1, queryLength, offset, left, right, keys).end;
+    const KeyRange seen = key_range_of_rows(keyRanges, KEY_RANGES, batch, firstRow, rowsHere, queryLength, offset, left,
+                                            right, keys);
+    const int begin = seen.begin;
+    const int end = seen.end;
     const int dims = tileKey < end && tileKey + keysHere > begin ? headDim : 0;
 
     VECTOR sums[MICRO_QUERIES][MICRO_VECTORS];

@@ -56,10 +56,10 @@ __kernel __attribute__((reqd_work_group_size(LOCAL_DIMS, LOCAL_QUERIES, 1))) voi
     const int dimsHere = min(TILE_DIMS, valueDim - tileDim);
 
     const int firstRow = firstQuery + tileQuery;
-    const int begin =
-        key_range(keyRanges, KEY_RANGES, batch, firstRow, queryLength, offset, left, right, keys).begin;
-    const int end =
-        key_range(keyRanges, KEY_RANGES, batch, firstRow + rowsHere - 1, queryLength, offset, left, right, keys).end;
+    const KeyRange seen = key_range_of_rows(keyRanges, KEY_RANGES, batch, firstRow, rowsHere, queryLength, offset, left,
+                                            right, keys);
+    const int begin = seen.begin;
+    const int end = seen.end;
 
     weights += weightsOffset + ((long)get_group_id(2) * queries + tileQuery) * keys;
     value += valueOffset + batch * valueBatchStride + (head / group) * valueHeadStride + tileDim;

@@ -11,8 +11,8 @@ import java.util.StringJoiner;
  * <p>For each query row: scores = scale · query · keyᵀ, then softcap, then + bias, then masks, then softmax over the
  * keys, then the sum of the values by those weights (Vaswani et al., "Attention Is All You Need", 2017, section 3.2.1;
  * softcap as in Gemma 2, 2024). ALiBi adds its own bias, and a sink one more term to the softmax's denominator. What
- * may be attended to is the conjunction of causal, window, key lengths, packing and boolean mask; a bias of −∞ masks
- * too. A row with no key to attend to gives output 0, weights 0 and log-sum-exp −∞ (its sink's logit if it has one);
+ * may be attended to is the conjunction of causal, window, key lengths, packing, boolean mask and query mask; a bias of
+ * −∞ masks too. A row with no key to attend to gives output 0, weights 0 and log-sum-exp −∞ (its sink's logit if it has one);
  * what a masked key, value or bias holds, NaN included, never shows in a result.
  *
  * <p>Causal, window and ALiBi go by positions: query i stands at key i + offset, where the offset is 0 ({@link
@@ -33,6 +33,10 @@ public final class Attention {
     private final int windowRight;
     private final Tensor mask;
     private final Tensor bias;
+    private final Tensor queryMask;
+    /** The elements of the query mask, row-major; empty for none. */
+    private final boolean[] attendingQueries;
+
     private final int[] keyLengths;
     private final int[] cumulativeQueryLengths;
     private final int[] cumulativeKeyLengths;
@@ -51,6 +55,8 @@ public final class Attention {
         windowRight = builder.windowRight;
         mask = builder.mask;
         bias = builder.bias;
+        attendingQueries = builder.queryMask == null ? new boolean[0] : builder.queryMask.toBooleanArray();
+        queryMask = builder.queryMask == null ? null : Tensor.of(attendingQueries, builder.queryMask.shape());
         keyLengths = builder.keyLengths;
         cumulativeQueryLengths = builder.cumulativeQueryLengths;
         cumulativeKeyLengths = builder.cumulativeKeyLengths;
@@ -152,12 +158,12 @@ public final class Attention {
     }
 
     /**
-     * Whether anything but mask and bias keeps a query from some keys: a band, key lengths or packing.
+     * Whether anything but mask and bias keeps a query from some keys: a band, key lengths, packing or a query mask.
      *
      * @return false if every query may see every key
      */
     public boolean limitsKeys() {
-        return isBanded() || keyLengths.length > 0 || isPacked();
+        return isBanded() || keyLengths.length > 0 || isPacked() || queryMask != null;
     }
 
     /**
@@ -176,6 +182,15 @@ public final class Attention {
      */
     public Optional<Tensor> bias() {
         return Optional.ofNullable(bias);
+    }
+
+    /**
+     * Which queries attend at all, true = attends.
+     *
+     * @return a copy [batch, queryLength] on the host; empty for all
+     */
+    public Optional<Tensor> queryMask() {
+        return Optional.ofNullable(queryMask);
     }
 
     /**
@@ -264,6 +279,11 @@ public final class Attention {
         return keyLengths.length == 0 ? keyLength : keyLengths[keyLengths.length == 1 ? 0 : batchRow];
     }
 
+    /** Returns whether the query mask lets a query attend; the mask must fit the query length. */
+    boolean attends(int batchRow, int query, int queryLength) {
+        return queryMask == null || attendingQueries[batchRow * queryLength + query];
+    }
+
     /** The ALiBi slopes, uncopied. */
     float[] slopes() {
         return alibiSlopes;
@@ -309,6 +329,7 @@ public final class Attention {
         }
         mask().ifPresent(m -> text.add("mask=" + Shapes.text(m.shape())));
         bias().ifPresent(b -> text.add("bias=" + Shapes.text(b.shape())));
+        queryMask().ifPresent(m -> text.add("queryMask=" + Shapes.text(m.shape())));
         if (keyLengths.length > 0) {
             text.add("keyLengths=" + Arrays.toString(keyLengths));
         }

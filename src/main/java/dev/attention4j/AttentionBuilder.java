@@ -20,6 +20,7 @@ public final class AttentionBuilder {
     int windowRight = -1;
     Tensor mask;
     Tensor bias;
+    Tensor queryMask;
     int[] keyLengths = {};
     int[] cumulativeQueryLengths = {};
     int[] cumulativeKeyLengths = {};
@@ -40,6 +41,7 @@ public final class AttentionBuilder {
         windowRight = attention.windowRight();
         mask = attention.mask().orElse(null);
         bias = attention.bias().orElse(null);
+        queryMask = attention.queryMask().orElse(null);
         keyLengths = attention.keyLengths();
         cumulativeQueryLengths = attention.cumulativeQueryLengths();
         cumulativeKeyLengths = attention.cumulativeKeyLengths();
@@ -193,6 +195,24 @@ public final class AttentionBuilder {
     }
 
     /**
+     * Sets which queries attend at all, true = attends; each of the others gives output 0, as one with no key to attend
+     * to. The result is that of a mask [batch, 1, queryLength, 1], at no cost for each key: queries that are padding are
+     * skipped where all of a tile are. Its elements are copied by {@link #build()}.
+     *
+     * @param mask BOOL [batch, queryLength]; null for all
+     * @return this
+     * @throws IllegalArgumentException if it is not BOOL or has not 2 axes
+     */
+    public AttentionBuilder queryMask(Tensor mask) {
+        if (mask != null && (mask.dtype() != DType.BOOL || mask.rank() != 2)) {
+            throw new IllegalArgumentException("queryMask: type " + mask.dtype() + " of shape "
+                    + Shapes.text(mask.shape()) + ", must be BOOL (true = attends) of 2 axes [batch, queryLength]");
+        }
+        this.queryMask = mask;
+        return this;
+    }
+
+    /**
      * Says how many keys of each batch row there are: the keys and values behind them are padding and attended by none.
      * {@link Alignment#BOTTOM_RIGHT} then puts a batch row's last query at the last of these keys.
      *
@@ -304,6 +324,7 @@ public final class AttentionBuilder {
      * The operation as set so far.
      *
      * @return immutable; its mask and bias are the very tensors given
+     * @throws IllegalStateException if the query mask is closed
      */
     public Attention build() {
         return new Attention(this);

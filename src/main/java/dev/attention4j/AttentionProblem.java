@@ -185,18 +185,20 @@ public record AttentionProblem(
     }
 
     /**
-     * The first key that causal, window and packing let a query see.
+     * The first key that causal, window, packing and the query mask let a query see.
      *
      * @param batchRow from 0
      * @param query from 0
      * @return 0 to keyLength
      */
     public int firstKey(int batchRow, int query) {
-        return Positions.firstKey(this, sequence(batchRow, query), query);
+        return attention.attends(batchRow, query, queryLength)
+                ? Positions.firstKey(this, sequence(batchRow, query), query)
+                : keyLength;
     }
 
     /**
-     * One past the last key that causal, window, key lengths and packing let a query see; not above {@link #firstKey}
+     * One past the last key that causal, window, key lengths, packing and the query mask let a query see; not above {@link #firstKey}
      * if there is none.
      *
      * @param batchRow from 0
@@ -204,7 +206,9 @@ public record AttentionProblem(
      * @return 0 to keyLength
      */
     public int endKey(int batchRow, int query) {
-        return Positions.endKey(this, sequence(batchRow, query), query);
+        return attention.attends(batchRow, query, queryLength)
+                ? Positions.endKey(this, sequence(batchRow, query), query)
+                : 0;
     }
 
     /**
@@ -276,7 +280,9 @@ public record AttentionProblem(
             return all;
         }
         boolean square = queryLength == keyLength && !attention.hasOffsets();
-        boolean whole = attention.keyLengths().length == 0 && !attention.isPacked();
+        boolean whole = attention.keyLengths().length == 0
+                && !attention.isPacked()
+                && attention.queryMask().isEmpty();
         if (square && whole && attention.isCausal() && attention.windowLeft() < 0) {
             return all / 2;
         }

@@ -98,6 +98,12 @@ final class Positions {
                         + (2L * AttentionProblem.MAX_LENGTH - queryLength) + " for " + queryLength + " queries");
             }
         }
+        attention.queryMask().ifPresent(mask -> {
+            if (mask.size(0) != batch || mask.size(1) != queryLength) {
+                throw new IllegalArgumentException("queryMask: shape " + Shapes.text(mask.shape())
+                        + ", must be [batch, queryLength] = [" + batch + ", " + queryLength + "]");
+            }
+        });
         int[] lengths = attention.keyLengths();
         if (lengths.length > 1 && lengths.length != batch) {
             throw new IllegalArgumentException(

@@ -107,9 +107,8 @@ public abstract sealed class AttentionLayer implements AutoCloseable permits Mul
     }
 
     private Attention operation(AttentionInputs inputs, AttendedAxes axes) {
-        AttentionBuilder attention = Attention.builder()
-                .mask(LayerMasks.of(inputs, axes, options.queryHeads()).orElse(null))
-                .weights(inputs.wantsScores());
+        AttentionBuilder attention = Attention.builder().weights(inputs.wantsScores());
+        LayerMasks.set(attention, inputs, axes, options.queryHeads());
         if (inputs.isCausal()) {
             attention.causal(Alignment.TOP_LEFT);
         }

@@ -1,33 +1,46 @@
 package dev.attention4j.layers;
 
+import dev.attention4j.AttentionBuilder;
+import dev.attention4j.DType;
 import dev.attention4j.Tensor;
-import java.util.ArrayList;
+import java.nio.ByteBuffer;
 import java.util.Arrays;
-import java.util.List;
-import java.util.Optional;
 
-/** A call's masks as one that an engine reads: {@code [batch, heads, queryLength, keyLength]}, with 1 for "all". */
+/**
+ * A call's masks as options of attention, none of which is larger than the masks that were given: the query mask as the
+ * query mask, and what is left of the others as one mask, or as a mask and a bias of −∞.
+ */
 final class LayerMasks {
     private LayerMasks() {}
 
     /**
-     * And-s a call's masks; causal and window are not among them, they cost an engine less than a mask.
+     * Sets a call's masks; causal and window are not among them, they cost an engine less than a mask.
      *
      * @throws IllegalArgumentException if one has not the rank or the sizes that the inputs want; names it
      */
-    static Optional<Tensor> of(AttentionInputs inputs, AttendedAxes axes, int heads) {
-        List<Tensor> masks = new ArrayList<>();
+    static void set(AttentionBuilder attention, AttentionInputs inputs, AttendedAxes axes, int heads) {
         inputs.queryMask()
                 .map(mask -> positions("queryMask", mask, "query", inputs.query(), axes))
-                .ifPresent(flat -> masks.add(flat.reshape(flat.size(0), 1, flat.size(1), 1)));
-        inputs.valueMask()
+                .ifPresent(attention::queryMask);
+        Tensor values = inputs.valueMask()
                 .map(mask -> positions("valueMask", mask, "value", inputs.value(), axes))
-                .ifPresent(flat -> masks.add(flat.reshape(flat.size(0), 1, 1, flat.size(1))));
-        inputs.keyMask()
+                .orElse(null);
+        Tensor keys = inputs.keyMask()
                 .map(mask -> positions("keyMask", mask, "key", inputs.key(), axes))
-                .ifPresent(flat -> masks.add(flat.reshape(flat.size(0), 1, 1, flat.size(1))));
-        inputs.attentionMask().ifPresent(mask -> masks.add(pairs(mask, inputs, axes, heads)));
-        return masks.stream().reduce(LayerMasks::and);
+                .orElse(null);
+        Tensor pairs = inputs.attentionMask()
+                .map(mask -> pairs(mask, inputs, axes, heads))
+                .orElse(null);
+        Tensor seen = values == null ? keys : keys == null ? values : and(values.shape(), values, keys);
+        Tensor seenByAll = seen == null ? null : seen.reshape(seen.size(0), 1, 1, seen.size(1));
+        if (pairs == null || seenByAll == null) {
+            attention.mask(pairs == null ? seenByAll : pairs);
+        } else if (pairs.size(0) == seen.size(0) && pairs.size(3) == seen.size(1)) {
+            attention.mask(and(pairs.shape(), pairs, seenByAll));
+        } else {
+            // Together they would have an element for each pair of each batch row, which neither has.
+            attention.mask(pairs).bias(minusInfinityWhereFalse(seenByAll));
+        }
     }
 
     private static Tensor positions(String name, Tensor mask, String of, Tensor input, AttendedAxes axes) {
@@ -80,47 +93,60 @@ final class LayerMasks {
             }
             result[group] = Sizes.product(Arrays.copyOfRange(spread, groups[group], groups[group + 1]));
         }
-        boolean[] elements = Arrays.equals(spread, mask.shape()) ? null : broadcast(mask, spread);
-        return elements == null ? mask.reshape(result) : Tensor.of(elements, result);
+        if (Arrays.equals(spread, mask.shape())) {
+            return mask.reshape(result);
+        }
+        return and(spread, mask).reshape(result);
     }
 
-    private static Tensor and(Tensor first, Tensor second) {
-        long[] shape = new long[first.rank()];
-        for (int axis = 0; axis < shape.length; axis++) {
-            shape[axis] = first.size(axis) == 1 ? second.size(axis) : first.size(axis);
+    private static Tensor minusInfinityWhereFalse(Tensor mask) {
+        boolean[] attends = mask.toBooleanArray();
+        float[] bias = new float[attends.length];
+        for (int n = 0; n < bias.length; n++) {
+            bias[n] = attends[n] ? 0 : Float.NEGATIVE_INFINITY;
         }
-        boolean[] both = broadcast(first, shape);
-        boolean[] other = broadcast(second, shape);
-        for (int n = 0; n < both.length; n++) {
-            both[n] &= other[n];
-        }
-        return Tensor.of(both, shape);
+        return Tensor.of(bias, mask.shape());
     }
 
-    private static int elements(long... shape) {
-        try {
-            return Math.toIntExact(Sizes.product(shape));
-        } catch (ArithmeticException e) {
-            throw new IllegalArgumentException(
-                    "masks: together they are " + Arrays.toString(shape) + ", must have less than 2^31 elements", e);
+    /** And-s masks that broadcast to a shape of as many axes, row by row. */
+    private static Tensor and(long[] shape, Tensor... masks) {
+        Tensor all = Tensor.zeros(DType.BOOL, shape);
+        if (all.elementCount() == 0) {
+            return all;
         }
-    }
-
-    /** Row-major elements of a mask spread to a shape of as many axes, in which its axes of 1 may be larger. */
-    private static boolean[] broadcast(Tensor mask, long... shape) {
-        boolean[] target = new boolean[elements(shape)];
-        boolean[] source = mask.toBooleanArray();
-        long[] index = new long[shape.length];
-        for (int n = 0; n < target.length; n++) {
-            int at = 0;
-            for (int axis = 0; axis < shape.length; axis++) {
-                at = at * (int) mask.size(axis) + (mask.size(axis) == 1 ? 0 : (int) index[axis]);
+        ByteBuffer target = all.bytes();
+        ByteBuffer[] sources =
+                Arrays.stream(masks).map(mask -> mask.contiguous().bytes()).toArray(ByteBuffer[]::new);
+        byte[] row = new byte[(int) shape[shape.length - 1]];
+        byte[] other = new byte[row.length];
+        long[] index = new long[shape.length - 1];
+        while (target.hasRemaining()) {
+            Arrays.fill(row, (byte) 1);
+            for (int n = 0; n < masks.length; n++) {
+                int at = firstOfRow(masks[n], index);
+                if (masks[n].size(-1) == 1) {
+                    Arrays.fill(other, sources[n].get(at));
+                } else {
+                    sources[n].get(at, other);
+                }
+                for (int key = 0; key < row.length; key++) {
+                    row[key] &= (byte) (other[key] == 0 ? 0 : 1);
+                }
             }
-            target[n] = source[at];
-            for (int axis = shape.length - 1; axis >= 0 && ++index[axis] == shape[axis]; axis--) {
+            target.put(row);
+            for (int axis = index.length - 1; axis >= 0 && ++index[axis] == shape[axis]; axis--) {
                 index[axis] = 0;
             }
         }
-        return target;
+        return all;
+    }
+
+    /** Where the row of these indices begins in a mask whose axes of 1 are repeated. */
+    private static int firstOfRow(Tensor mask, long... index) {
+        int at = 0;
+        for (int axis = 0; axis < index.length; axis++) {
+            at = at * (int) mask.size(axis) + (mask.size(axis) == 1 ? 0 : (int) index[axis]);
+        }
+        return at * (int) mask.size(-1);
     }
 }

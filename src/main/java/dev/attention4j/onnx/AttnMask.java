@@ -4,6 +4,7 @@ import dev.attention4j.AttentionBuilder;
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.DType;
 import dev.attention4j.Tensor;
+import java.nio.ByteBuffer;
 import java.util.Arrays;
 
 /** The input {@code attn_mask} as a mask or a bias over all keys. */
@@ -44,30 +45,42 @@ final class AttnMask {
         }
         long[] shape = attnMask.shape();
         shape[shape.length - 1] = keys;
-        if (attnMask.dtype() == DType.BOOL) {
-            boolean[] mask = new boolean[elements(shape)];
-            boolean[] rows = attnMask.toBooleanArray();
-            for (int row = 0; row < mask.length / keys; row++) {
-                System.arraycopy(rows, row * given, mask, row * keys, given);
-            }
-            return Tensor.of(mask, shape);
+        Tensor padded = Tensor.zeros(attnMask.dtype(), checked(shape));
+        int unit = attnMask.dtype().bytes();
+        ByteBuffer target = padded.bytes();
+        ByteBuffer source = attnMask.contiguous().bytes();
+        ByteBuffer missing = beyond(attnMask.dtype(), keys - given);
+        while (target.hasRemaining()) {
+            target.put(source.slice(source.position(), given * unit));
+            source.position(source.position() + given * unit);
+            target.put(missing.duplicate());
         }
-        float[] bias = new float[elements(shape)];
-        Arrays.fill(bias, Float.NEGATIVE_INFINITY);
-        float[] rows = attnMask.toFloatArray();
-        for (int row = 0; row < bias.length / keys; row++) {
-            System.arraycopy(rows, row * given, bias, row * keys, given);
-        }
-        return Tensor.of(bias, shape);
+        return padded;
     }
 
-    private static int elements(long... shape) {
-        try {
-            return Math.toIntExact(Arrays.stream(shape).reduce(1, Math::multiplyExact));
-        } catch (ArithmeticException e) {
-            throw new IllegalArgumentException(
-                    "attnMask: over all keys it is " + Arrays.toString(shape) + ", must have less than 2^31 elements",
-                    e);
+    /** What stands for keys that may not be attended to: false, or −∞. */
+    private static ByteBuffer beyond(DType dtype, int count) {
+        Tensor tensor = dtype == DType.BOOL
+                ? Tensor.zeros(DType.BOOL, count)
+                : Tensor.of(filled(count), count).to(dtype);
+        return tensor.bytes();
+    }
+
+    private static float[] filled(int count) {
+        float[] infinities = new float[count];
+        Arrays.fill(infinities, Float.NEGATIVE_INFINITY);
+        return infinities;
+    }
+
+    private static long[] checked(long... shape) {
+        long elements = 1;
+        for (long size : shape) {
+            elements = Math.multiplyExact(elements, size);
         }
+        if (elements > Integer.MAX_VALUE) {
+            throw new IllegalArgumentException(
+                    "attnMask: over all keys it is " + Arrays.toString(shape) + ", must have less than 2^31 elements");
+        }
+        return shape;
     }
 }

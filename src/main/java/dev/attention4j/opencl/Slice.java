@@ -63,6 +63,9 @@ record Slice(int firstBatchRow, int batchRows, int firstHead, int heads, int fir
         AttentionBuilder part = attention.toBuilder()
                 .mask(attention.mask().map(this::ofScores).orElse(null))
                 .bias(attention.bias().map(this::ofScores).orElse(null));
+        attention
+                .queryMask()
+                .ifPresent(mask -> part.queryMask(batchRowsOf(mask).slice(1, firstQuery, firstQuery + queries)));
         if (attention.keyLengths().length > 1) {
             part.keyLengths(batchRowsOf(attention.keyLengths()));
         }

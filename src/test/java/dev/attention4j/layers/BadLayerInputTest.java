@@ -198,19 +198,6 @@ class BadLayerInputTest {
         }
     }
 
-    /** Each is small, but not for all pairs of positions. */
-    @Test
-    void masksThatAreTooLargeTogether() {
-        try (MultiHeadAttention layer = layer()) {
-            int length = 1 << 15;
-            AttentionInputs inputs = inputs(tensor(2, length, 6), tensor(2, length, 7))
-                    .queryMask(Tensor.of(new boolean[2 * length], 2, length))
-                    .valueMask(Tensor.of(new boolean[2 * length], 2, length))
-                    .build();
-            refused(() -> layer.call(inputs), "masks: together they are [2, 1, 32768, 32768]", "less than 2^31");
-        }
-    }
-
     @Test
     void whatIsClosedOrNotThereYet() {
         MultiHeadAttention layer = layer();

@@ -158,11 +158,70 @@ class MultiHeadAttentionTest {
         check(
                 info,
                 small(),
+                cross().attentionMask(Tensor.of(Arrays.copyOf(pairs, 7 * 11), 7, 11))
+                        .queryMask(queryMask)
+                        .valueMask(valueMask)
+                        .build(),
+                ONE_AXIS,
+                (q, k, head) -> pairs[q[1] * 11 + k[1]] && byValue.attends(q, k, head) && query[q[0] * 7 + q[1]]);
+        check(
+                info,
+                small(),
+                cross().attentionMask(Tensor.of(Arrays.copyOf(pairs, 2 * 7), 2, 7, 1))
+                        .keyMask(keyMask)
+                        .build(),
+                ONE_AXIS,
+                (q, k, head) -> pairs[q[0] * 7 + q[1]] && key[k[0] * 11 + k[1]]);
+        check(
+                info,
+                small(),
                 cross().attentionMask(Tensor.of(heads, 1, 3, 7, 11))
                         .valueMask(valueMask)
                         .build(),
                 ONE_AXIS,
                 (q, k, head) -> heads[(head * 7 + q[1]) * 11 + k[1]] && byValue.attends(q, k, head));
+    }
+
+    /** For what is too long for emulators and the oracle. */
+    static List<EngineInfo> quickEngines() {
+        return engines().stream()
+                .filter(info -> info.kind() != EngineInfo.Kind.EMULATOR && info.kind() != EngineInfo.Kind.ORACLE)
+                .toList();
+    }
+
+    /** All pairs of two masks of this length would be 2.4 times what a Java array holds. */
+    @ParameterizedTest
+    @MethodSource("quickEngines")
+    void masksOfQueriesAndKeysAreNotSpreadOverAllPairs(EngineInfo info) {
+        int length = 72_000;
+        int token = 71_234;
+        boolean[] tokens = new boolean[length];
+        tokens[token] = true;
+        Tensor mask = Tensor.of(tokens, 1, length);
+        Tensor input = Tensor.random(1, 1, length, 4);
+        AttentionInputs inputs = AttentionInputs.builder()
+                .query(input)
+                .value(input)
+                .queryMask(mask)
+                .valueMask(mask)
+                .build();
+        try (AttentionEngine engine = TestEngines.open(info);
+                MultiHeadAttention layer =
+                        MultiHeadAttention.builder().heads(1).keyDim(2).seed(1).build(engine);
+                LayerResult result = layer.call(inputs);
+                // The one query that attends has the one key that may be attended to.
+                LayerResult alone = layer.call(AttentionInputs.builder()
+                        .query(input.slice(1, token, token + 1).contiguous())
+                        .value(input.slice(1, token, token + 1).contiguous())
+                        .build())) {
+            float[] output = result.output().toFloatArray();
+            for (int n = 0; n < output.length; n++) {
+                double expected = n / 4 == token ? alone.output().get(0, 0, n % 4) : 0;
+                assertThat(Math.abs(output[n] - expected) < 1e-6)
+                        .as("element " + n)
+                        .isTrue();
+            }
+        }
     }
 
     @ParameterizedTest

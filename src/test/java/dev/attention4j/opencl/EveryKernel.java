@@ -251,6 +251,9 @@ final class EveryKernel {
         options.put("window", Attention.builder().window(1, 2).align(Alignment.BOTTOM_RIGHT));
         options.put("offsets", Attention.builder().causalOffsets(-1, 9));
         options.put("key lengths", Attention.builder().keyLengths(0, 5).logSumExp(true));
+        options.put("query mask", Attention.builder().queryMask(queries()));
+        options.put(
+                "query mask, weights", Attention.builder().queryMask(queries()).weights(true));
         options.put("mask", Attention.builder().mask(mask));
         options.put("bias", Attention.builder().bias(bias));
         options.put("alibi", Attention.builder().alibiSlopes(0.5f, 0.25f));
@@ -261,6 +264,10 @@ final class EveryKernel {
         options.put("all, weights", all(mask, bias).weights(true));
         options.put("all, key lengths", all(mask, bias).keyLengths(7, 4));
         return options;
+    }
+
+    private static Tensor queries() {
+        return Tensor.of(new boolean[] {false, true, true, true, false, true}, 2, 3);
     }
 
     private static AttentionBuilder all(Tensor mask, Tensor bias) {

@@ -144,6 +144,17 @@ class SlicesTest {
                 options().mask(maskOf(SHAPE.of(3))).build());
         each.put("a mask of queries", options().mask(maskOf(SHAPE.of(2))).build());
         each.put("a mask of keys", options().mask(maskOf(SHAPE.of(1))).build());
+        each.put(
+                "a query mask",
+                options()
+                        .queryMask(Tensor.of(mask(new long[] {3, 70}, 5), 3, 70))
+                        .build());
+        each.put(
+                "a query mask and last at last",
+                options()
+                        .queryMask(Tensor.of(mask(new long[] {3, 70}, 5), 3, 70))
+                        .causal(Alignment.BOTTOM_RIGHT)
+                        .build());
         each.put("a whole bias", options().bias(Tensor.random(6, SHAPE.of(4))).build());
         each.put(
                 "a half bias of heads",

@@ -32,6 +32,7 @@ public record RandomProblem(Tensor query, Tensor key, Tensor value, Attention at
     private static final int ALIBI = 9;
     private static final int SINKS = 10;
     private static final int PACKED = 11;
+    private static final int QUERY_MASK = 12;
 
     private static final int[] LENGTHS = {1, 2, 3, 4, 5, 7, 8, 13, 15, 16, 17, 31, 33, 40, 64, 65, 70, 100};
     private static final int[] WIDTHS = {1, 2, 3, 4, 5, 8, 13, 16, 17, 20, 32, 33, 40, 64, 65, 80};
@@ -59,8 +60,8 @@ public record RandomProblem(Tensor query, Tensor key, Tensor value, Attention at
      * Draws a problem with one option alone, or a random combination.
      *
      * @param seed the same seed gives the same problem
-     * @param only 0 to 11: scale, softcap, causal, window, offsets, mask, bias, none, key lengths, ALiBi, sinks, packed
-     *     sequences; −1 for a combination
+     * @param only 0 to 12: scale, softcap, causal, window, offsets, mask, bias, none, key lengths, ALiBi, sinks, packed
+     *     sequences, query mask; −1 for a combination
      * @return a problem
      */
     public static RandomProblem draw(long seed, int only) {
@@ -123,6 +124,11 @@ public record RandomProblem(Tensor query, Tensor key, Tensor value, Attention at
         }
         if (on(random, only, SINKS)) {
             builder.sinks(sinks(random, heads));
+        }
+        // Of its own stream, so that all else of a seed is as it was before there was this option.
+        Random more = new Random(~seed);
+        if (on(more, only, QUERY_MASK)) {
+            builder.queryMask(mask(more, batch, queryLength));
         }
         Attention attention = builder.build();
         String reproduce = "RandomProblem.draw(" + seed + "L, " + only + "): " + dtype + " batch " + batch + " heads "

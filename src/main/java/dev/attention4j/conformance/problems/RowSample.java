@@ -112,6 +112,9 @@ public final class RowSample {
                 .bias(whole.bias()
                         .map(bias -> rows(bias, batch, head, from, to))
                         .orElse(null));
+        whole.queryMask()
+                .ifPresent(
+                        mask -> part.queryMask(mask.slice(0, batch, batch + 1).slice(1, from, to)));
         int[] lengths = whole.keyLengths();
         if (lengths.length > 0) {
             part.keyLengths(lengths[lengths.length == 1 ? 0 : batch]);

@@ -1,12 +1,16 @@
 package dev.attention4j.conformance.suite;
 
+import static dev.attention4j.conformance.suite.Shape.BATCH;
+import static dev.attention4j.conformance.suite.Shape.QUERIES;
+
 import dev.attention4j.Alignment;
 import dev.attention4j.Attention;
 import dev.attention4j.AttentionBuilder;
+import dev.attention4j.Tensor;
 import java.util.ArrayList;
 import java.util.List;
 
-/** Which keys a query may see by its position: causal, windows, offsets, key lengths and packed sequences. */
+/** Which keys a query may see by its position: causal, windows, offsets, key lengths, query masks and packed sequences. */
 final class PositionCases {
     private PositionCases() {}
 
@@ -15,6 +19,7 @@ final class PositionCases {
         causal(cases);
         window(cases);
         lengths(cases);
+        queryMask(cases);
         packed(cases);
         return cases;
     }
@@ -100,6 +105,37 @@ final class PositionCases {
                 "key-lengths/window",
                 Shape.SMALL,
                 Attention.builder().keyLengths(30, 8).window(5, 5));
+    }
+
+    private static void queryMask(List<SuiteCase> cases) {
+        add(cases, "query-mask/plain", Shape.SMALL, Attention.builder().queryMask(every(3, BATCH, QUERIES)));
+        add(
+                cases,
+                "query-mask/window",
+                Shape.SMALL,
+                Attention.builder().queryMask(every(2, BATCH, QUERIES)).window(3, 4));
+        add(
+                cases,
+                "query-mask/key-lengths-and-sinks",
+                Shape.SMALL,
+                Attention.builder()
+                        .queryMask(every(3, BATCH, QUERIES))
+                        .keyLengths(30, 8)
+                        .sinks(0.5f, 1, -1, 2));
+        add(
+                cases,
+                "query-mask/one-query",
+                Shape.SMALL.withLengths(1, 70),
+                Attention.builder().queryMask(every(2, BATCH, 1)));
+    }
+
+    /** True but for every n-th query. */
+    private static Tensor every(int n, int batch, int queries) {
+        boolean[] attends = new boolean[batch * queries];
+        for (int query = 0; query < attends.length; query++) {
+            attends[query] = query % n != n - 1;
+        }
+        return Tensor.of(attends, batch, queries);
     }
 
     private static void packed(List<SuiteCase> cases) {

@@ -13,13 +13,16 @@ public final class KeyRanges {
     private KeyRanges() {}
 
     /**
-     * Whether offset, left and right cannot say it all, because batch rows differ or sequences are packed.
+     * Whether offset, left and right cannot say it all, because batch rows differ, sequences are packed or some queries are masked.
      *
      * @param attention the operation
      * @return true if kernels need the {@link #table}
      */
     public static boolean areNeeded(Attention attention) {
-        return attention.offsets().length > 1 || attention.keyLengths().length > 0 || attention.isPacked();
+        return attention.offsets().length > 1
+                || attention.keyLengths().length > 0
+                || attention.isPacked()
+                || attention.queryMask().isPresent();
     }
 
     /**
