@@ -21,10 +21,18 @@ final class HeatMap {
     /** Steps of the colour scale, between which the chart interpolates. */
     private static final int COLORS = 256;
 
+    private static final double ROUNDED = 1e4;
+    /** The most pixels along a side: a larger picture takes too much memory. */
+    private static final int MOST_PIXELS = 2400;
+    /** A smaller cell holds no number. */
+    private static final int NUMBERS_FROM = 56;
+
     private static final Color INK = new Color(0x222222);
     private static final int CELL = 72;
     private static final int LABELS_AND_LEGEND = 240;
     private static final int TITLES = 160;
+    /** Of few tokens, the space that title and legend need. */
+    private static final int LEAST = 6 * CELL;
     /** Twice the usual, so that it stays sharp on a fine screen. */
     private static final int DOTS_PER_INCH = 144;
 
@@ -42,10 +50,19 @@ final class HeatMap {
                 chart(title, tokens, weights), file.toString(), BitmapEncoder.BitmapFormat.PNG, DOTS_PER_INCH);
     }
 
+    /** The head's largest weight in four digits, as the legend writes it. */
+    private static double largest(double[][] weights) {
+        double largest =
+                Arrays.stream(weights).flatMapToDouble(Arrays::stream).max().orElse(1);
+        return Math.max(1, Math.round(largest * ROUNDED)) / ROUNDED;
+    }
+
     private static HeatMapChart chart(String title, List<String> tokens, double[][] weights) {
+        int cell = Math.max(1, Math.min(CELL, MOST_PIXELS / tokens.size()));
+        double largest = largest(weights);
         HeatMapChart chart = new HeatMapChartBuilder()
-                .width(CELL * tokens.size() + LABELS_AND_LEGEND)
-                .height(CELL * tokens.size() + TITLES)
+                .width(Math.max(LEAST, cell * tokens.size()) + LABELS_AND_LEGEND)
+                .height(Math.max(LEAST, cell * tokens.size()) + TITLES)
                 .title(title)
                 .xAxisTitle("key: the token that is looked at (each row sums to 1)")
                 .yAxisTitle("query: the token that looks")
@@ -55,22 +72,20 @@ final class HeatMap {
         List<Number[]> cells = new ArrayList<>();
         for (int from = 0; from < weights.length; from++) {
             for (int to = 0; to < weights.length; to++) {
-                cells.add(new Number[] {to, weights.length - 1 - from, weights[from][to]});
+                cells.add(new Number[] {to, weights.length - 1 - from, Math.min(weights[from][to], largest)});
             }
         }
         chart.addSeries("weight", tokens, upwards, cells);
-        double largest =
-                Arrays.stream(weights).flatMapToDouble(Arrays::stream).max().orElse(1);
         HeatMapStyler styler = chart.getStyler();
         styler.setMin(0)
                 .setMax(largest)
                 .setRangeColors(colors())
                 .setGradientColorColumnWeight(22)
                 .setGradientColorColumnHeight(CELL * 4)
-                .setShowValue(true)
+                .setShowValue(cell >= NUMBERS_FROM)
                 .setValueFont(font(Font.PLAIN, 15))
                 .setValueFontColor(INK)
-                .setHeatMapDecimalValueFormatter(weight -> String.format(Locale.ROOT, "%.2f", weight));
+                .setHeatMapValueDecimalPattern("0.00");
         styler.setLocale(Locale.ROOT)
                 .setPlotGridLinesVisible(false)
                 .setPlotMargin(0)
@@ -78,9 +93,10 @@ final class HeatMap {
                 .setAxisTicksMarksVisible(false)
                 .setAxisTickPadding(8)
                 .setAxisTitlePadding(14)
-                .setAxisTickLabelsFont(font(Font.BOLD, 15))
+                .setAxisTickLabelsFont(font(Font.BOLD, Math.max(6, Math.min(15, cell - 3))))
                 .setAxisTickLabelsColor(INK)
                 .setAxisTitleFont(font(Font.PLAIN, 15))
+                .setXAxisLabelRotation(cell >= NUMBERS_FROM ? 0 : 90)
                 .setXAxisLabelAlignmentVertical(AxesChartStyler.TextAlignment.Left)
                 .setYAxisLabelAlignment(AxesChartStyler.TextAlignment.Right);
         styler.setPlotContentSize(1)

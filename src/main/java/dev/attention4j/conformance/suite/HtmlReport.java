@@ -21,6 +21,9 @@ import java.util.stream.Collectors;
 public final class HtmlReport {
     private static final String TEMPLATE = "report.html";
 
+    /** Where in a cell the limit is drawn; the style sheet has the same. */
+    private static final double LIMIT_PERCENT = 80;
+
     private final Report report;
     private final StringBuilder html = new StringBuilder();
 
@@ -73,29 +76,47 @@ public final class HtmlReport {
         Map<String, Long> plans = matrix.columns().stream()
                 .collect(Collectors.groupingBy(Matrix.Column::engine, LinkedHashMap::new, Collectors.counting()));
         html.append(
-                        "<h2>Matrix</h2>\n<p>The largest error in units of the yardstick: error ÷ the error of plain float code")
-                .append(" on the same problem. An engine is right up to ")
+                        "<h2>Matrix</h2>\n<p>Each number is the largest error of a row's cases relative to plain float code's error on")
+                .append(" the same problems. The limit is ")
                 .append((int) Deviation.MOST_UNITS)
                 .append("; <em>ok</em> is right where nothing is measured, – is nothing run.</p>\n");
+        scale();
         html.append(
-                "<div class=\"scroll\"><table class=\"matrix\">\n<thead><tr><th rowspan=\"2\" scope=\"col\">feature</th>");
-        plans.forEach((engine, count) -> html.append("<th scope=\"colgroup\" colspan=\"")
+                        "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"matrix\"><table class=\"matrix\" role=\"table\"")
+                .append(" style=\"--columns:")
+                .append(matrix.columns().size())
+                .append("\">\n<thead role=\"rowgroup\"><tr role=\"row\"><th rowspan=\"2\" scope=\"col\"")
+                .append(" role=\"columnheader\">feature</th>");
+        plans.forEach((engine, count) -> html.append("<th scope=\"colgroup\" role=\"columnheader\" colspan=\"")
+                .append(count)
+                .append("\" style=\"--span:")
                 .append(count)
                 .append("\">")
                 .append(escaped(engine))
-                .append("<small>")
+                .append("<small title=\"")
+                .append(escaped(name(engine)))
+                .append("\">")
                 .append(escaped(name(engine)))
                 .append("</small></th>"));
-        html.append("</tr>\n<tr>");
+        html.append("</tr>\n<tr role=\"row\">");
         String before = "";
         for (Matrix.Column column : matrix.columns()) {
-            html.append("<th scope=\"col\"").append(first(column, before)).append('>');
+            html.append("<th scope=\"col\" role=\"columnheader\"")
+                    .append(first(column, before))
+                    .append('>');
             html.append(escaped(column.plan())).append("</th>");
             before = column.engine();
         }
-        html.append("</tr></thead>\n<tbody>\n");
+        html.append("</tr></thead>\n<tbody role=\"rowgroup\">\n");
         for (String feature : matrix.features()) {
-            html.append("<tr><th scope=\"row\">").append(escaped(feature)).append("</th>");
+            html.append("<tr role=\"row\"><th scope=\"row\" role=\"rowheader\">")
+                    .append(escaped(feature));
+            if (!FeatureWords.of(feature).isEmpty()) {
+                html.append(" <small>")
+                        .append(escaped(FeatureWords.of(feature)))
+                        .append("</small>");
+            }
+            html.append("</th>");
             before = "";
             for (Matrix.Column column : matrix.columns()) {
                 cell(matrix.cell(feature, column), first(column, before));
@@ -104,6 +125,24 @@ public final class HtmlReport {
             html.append("</tr>\n");
         }
         html.append("</tbody></table></div>\n");
+    }
+
+    /** Shows how long the bars of cells are: for readers, what 1 and the limit mean. */
+    private void scale() {
+        html.append(String.format(
+                Locale.ROOT,
+                "<div class=\"scale\"><div class=\"bar\" style=\"--used:%s\"></div><span>0</span>"
+                        + "<span style=\"left:%s\">1: as plain float code</span>"
+                        + "<span style=\"left:%s\">%d: the limit</span></div>\n",
+                used(1),
+                used(1),
+                used(Deviation.MOST_UNITS),
+                (int) Deviation.MOST_UNITS));
+    }
+
+    /** The length of a bar in its cell, in which the limit stands at four fifths. */
+    private static String used(double units) {
+        return String.format(Locale.ROOT, "%.0f%%", Math.min(100, LIMIT_PERCENT * units / Deviation.MOST_UNITS));
     }
 
     /** For those who do not know engines by their ids. */
@@ -122,16 +161,14 @@ public final class HtmlReport {
 
     private void cell(Matrix.Cell cell, String first) {
         String kind = cell.failures() > 0 ? "bad" : cell.passed() == 0 ? "none" : "good";
-        html.append("<td class=\"").append(kind).append('"').append(first);
+        html.append("<td role=\"cell\" class=\"").append(kind).append('"').append(first);
         html.append(" title=\"")
                 .append(cell.passed())
                 .append(" passed, ")
                 .append(cell.failures())
                 .append(" failed\"");
         if (kind.equals("good") && !Double.isNaN(cell.units())) {
-            // How much of what is allowed is used: a bar behind the number.
-            html.append(String.format(
-                    Locale.ROOT, " style=\"--used:%.0f%%\"", 100 * Math.min(1, cell.units() / Deviation.MOST_UNITS)));
+            html.append(" style=\"--used:").append(used(cell.units())).append('"');
         }
         html.append('>')
                 .append(kind.equals("none") ? "–" : escaped(cell.toString()))

@@ -2,11 +2,13 @@ package dev.attention4j.conformance.suite;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.attention4j.EngineInfo;
 import dev.attention4j.conformance.suite.Outcome.Status;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 import javax.xml.parsers.DocumentBuilderFactory;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -88,6 +90,38 @@ class ReportFilesTest {
                 .contains("conformance --case scale/given --device faulty --plan faulty")
                 .contains("&lt;b&gt;", "it has &lt;none&gt;", "&lt;none&gt;")
                 .doesNotContain("<b>", "<script", "http:", "https:", "src=", "<!--");
+    }
+
+    /** Bars and the limit have one scale: 2 stands at four fifths of a cell, 1.25 is half a cell. */
+    @Test
+    void thePageDrawsEachErrorBesideTheLimitAndSaysWhatARowTests() throws IOException {
+        Path file = folder.resolve("report.html");
+        HtmlReport.write(report, file);
+
+        String page = Files.readString(file);
+        assertThat(page)
+                .contains("style=\"--used:50%\">1.25</td>")
+                .contains(
+                        "<span style=\"left:80%\">2: the limit</span>",
+                        "<span style=\"left:40%\">1: as plain float code")
+                .contains("80% 0 / 1px 100% no-repeat", "table-layout: fixed", "style=\"--columns:2\"")
+                .contains("<th scope=\"row\" role=\"rowheader\">scale <small>the factor of query · key")
+                .contains("prefers-color-scheme: dark", "@media (max-width: 45rem)");
+        assertThat(page.split("role=\"cell\"", -1)).hasSize(3 * 2 + 1);
+    }
+
+    @Test
+    void eachFeatureOfTheSuiteIsSaidInWords() {
+        List<String> features =
+                BuiltInSuite.cases(new Selection(true, 1, Optional.empty()), EngineInfo.Kind.CPU).stream()
+                        .map(one -> SuiteCase.feature(one.name()))
+                        .distinct()
+                        .toList();
+        assertThat(features).contains("real", "random", "ggml").hasSizeGreaterThan(30);
+        assertThat(features)
+                .allSatisfy(feature ->
+                        assertThat(FeatureWords.of(feature)).as(feature).isNotEmpty());
+        assertThat(FeatureWords.of("a-case-of-the-users-own")).isEmpty();
     }
 
     @Test
