@@ -4,6 +4,7 @@
 // Arguments and shapes: fused/forward_call.clh, with unitHeads = group, and
 //   partialOutput [splits, batch, queryHeads, queries, valueDim]  float, the weighted mean over a split's keys
 //   partialSums   [splits, batch, queryHeads, queries]            float2, the split's maximum and sum
+//                                                                 of e^(score - maximum)
 //                 both for merge_splits; with one split output and logSumExp are written instead
 //
 // A work-group is one work-item and takes blockRows rows of those of all heads that share a key/value head - all of them,
@@ -12,7 +13,8 @@
 // single row fills them:
 //   scores: SCORE_ROWS rows x STREAMS keys of vectors along headDim, summed across at the end of each
 //   softmax: lanes are keys; m' = max(m, max S), P = e^(S - m'), l = l * e^(m - m') + sum P
-//   output: a vector along valueDim of ROW_TILE rows is in registers while STREAMS values are added
+//   output: a vector along valueDim of ROW_TILE rows is in registers while STREAMS values are added; each block is summed from
+//     0 and then folded into the total (common/running_total.clh)
 // One query row's work per key is two loads and two multiply-adds for each vector of headDim and valueDim, and a sum
 // across: several times faster than memory delivers keys. merge_splits puts the splits together.
 //
@@ -20,7 +22,7 @@
 // fetches ahead for every run that it recognises, but none beyond the end of a page, so that one run alone waits at each
 // page. Measured on two cores of an AMD EPYC: 64 to 512 MiB at 1.1 to 1.3 times the rate of one run.
 //
-// Memory of a work-group, in floats: blockRows * (headDim + valueDim + KEY_BLOCK + 2), given by the host.
+// Memory of a work-group, in floats: blockRows * (headDim + 3 * valueDim + KEY_BLOCK + 3), given by the host.
 //
 // Row r of a unit is query r % queries of head firstHead + r / queries. A block of keys stays in a
 // core's own cache while ROW_TILE rows after ROW_TILE rows use it.
@@ -29,6 +31,7 @@
 #include "common/key_range.clh"
 #include "common/log_sum_exp.clh"
 #include "common/multiply_add.clh"
+#include "common/running_total.clh"
 #include "common/vector.clh"
 #include "common/not_finite.clh"
 #include "fused/forward_call.clh"
@@ -41,6 +44,7 @@
 #endif
 
 #define STREAMS 4 // runs of keys, or of values, that are read side by side
+#define TAIL_KEYS 32 // keys that are summed one after another, of what lies behind the whole vectors of a width
 #define SCORE_ROWS (ROW_TILE < 2 ? 1 : 2) // query rows that use a key while it is in registers
 
 // Where in a block key n of the scores is: the runs' first keys, their second ones, ..., and what is over of STREAMS runs.
@@ -100,25 +104,45 @@ void score_tile(__global const STORED *const *from, __local const float *queryRo
 }
 
 // O[row] += P V of ROW_TILE rows and the values at from[t], in whole vectors along valueDim. With `masked`, what has
-// weight 0 is left out: 0 * NaN would be NaN.
+// weight -0 is left out: 0 * NaN would be NaN. A weight of +0 is that of a key which counts, and has underflowed.
+#define IS_MASKED(weight) (as_int(weight) == INT_MIN)
 #define OUTPUT_TILE(masked)                                                                                            \
     _Pragma("unroll 2") for (int d = 0; d + VECTOR_WIDTH <= valueDim; d += VECTOR_WIDTH) {                             \
         VECTOR sums[ROW_TILE];                                                                                         \
-        _Pragma("unroll") for (int r = 0; r < ROW_TILE; r++) { sums[r] = LOAD_VECTOR(outputOf[r] + d); }               \
+        _Pragma("unroll") for (int r = 0; r < ROW_TILE; r++) { sums[r] = (VECTOR)(0.0f); }                             \
         _Pragma("unroll") for (int t = 0; t < STREAMS; t++) {                                                          \
             const VECTOR element = load_stored_vector(from[t], d);                                                     \
             _Pragma("unroll") for (int r = 0; r < ROW_TILE; r++) {                                                     \
                 const VECTOR added = MULTIPLY_ADD((VECTOR)(weight[r][t]), element, sums[r]);                           \
-                sums[r] = masked && weight[r][t] == 0.0f ? sums[r] : added;                                            \
+                sums[r] = masked && IS_MASKED(weight[r][t]) ? sums[r] : added;                                         \
             }                                                                                                          \
         }                                                                                                              \
-        _Pragma("unroll") for (int r = 0; r < ROW_TILE; r++) { STORE_VECTOR(sums[r], outputOf[r] + d); }               \
+        _Pragma("unroll") for (int r = 0; r < ROW_TILE; r++) {                                                         \
+            STORE_VECTOR(LOAD_VECTOR(outputOf[r] + d) + sums[r], outputOf[r] + d);                                     \
+        }                                                                                                              \
     }
+
+// A block's outputs of a row join its total.
+void fold(__local float *totals, __local float *lost, float rescale, __local const float *sums, int valueDim) {
+    int d = 0;
+    for (; d + VECTOR_WIDTH <= valueDim; d += VECTOR_WIDTH) {
+        VECTOR total = LOAD_VECTOR(totals + d);
+        VECTOR rest = LOAD_VECTOR(lost + d);
+        ADD_TO_TOTAL(VECTOR, total, rest, rescale, LOAD_VECTOR(sums + d))
+        STORE_VECTOR(total, totals + d);
+        STORE_VECTOR(rest, lost + d);
+    }
+    for (; d < valueDim; d++) {
+        ADD_TO_TOTAL(float, totals[d], lost[d], rescale, sums[d])
+    }
+}
 
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_decode(
     FORWARD_PARAMETERS, __global float *partialOutput, __global float2 *partialSums,
-    int splitKeys, int blockRows, __local float *queryRows, __local float *outputRows, __local float *scores,
-    __local float *maxima, __local float *sums) {
+    int splitKeys, int blockRows, __local float *queryRows, __local float *outputRows, __local float *lostRows,
+    __local float *blockOutputs, __local float *scores, __local float *maxima, __local float *sums,
+    __local float *lostSums) {
+    const int halvings = weight_halvings(keys);
     const int units = queryHeads / group;
     const int split = get_group_id(0);
     const int batch = get_group_id(1) / units;
@@ -140,11 +164,13 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_decode(
         }
         for (int d = 0; d < valueDim; d++) {
             outputRows[row * valueDim + d] = 0.0f;
+            lostRows[row * valueDim + d] = 0.0f;
         }
         // A sink is a first key with a value of 0: the first split's.
         const float sink = (features & HAS_SINKS) && split == 0 ? sinks[head] : -INFINITY;
         maxima[row] = sink;
-        sums[row] = sink == -INFINITY ? 0.0f : 1.0f;
+        sums[row] = sink == -INFINITY ? 0.0f : as_float((127 - halvings) << 23);
+        lostSums[row] = 0.0f;
         const KeyRange range = key_range(keyRanges, (features & HAS_KEY_RANGES) != 0, batch, queryRow, queries, offset,
                                          left, right, keys);
         begin = min(begin, range.begin);
@@ -237,11 +263,12 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_decode(
                 maxima[row] = newMax;
                 VECTOR blockSums = (VECTOR)(0.0f);
                 for (int k = 0; k < keysHere; k += VECTOR_WIDTH) {
-                    const VECTOR weight = exp_softmax(LOAD_VECTOR(rowScores + k) - shift);
-                    STORE_VECTOR(weight, rowScores + k);
+                    const VECTOR score = LOAD_VECTOR(rowScores + k);
+                    const VECTOR weight = exp_softmax(score - shift, halvings);
+                    STORE_VECTOR(select(weight, (VECTOR)(-0.0f), score == -INFINITY), rowScores + k);
                     blockSums += weight;
                 }
-                sums[row] = MULTIPLY_ADD(sums[row], rescale[r], SUM_LANES(blockSums));
+                ADD_TO_TOTAL(float, sums[row], lostSums[row], rescale[r], SUM_LANES(blockSums))
             }
 
 #if ROW_TILE == 4
@@ -252,16 +279,13 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_decode(
                 masked = notFinite != 0;
             }
 #endif
-            for (int r = 0; r < ROW_TILE && firstRow + r < rows; r++) {
-                __local float *outputRow = outputRows + (firstRow + r) * valueDim;
-                for (int d = 0; d < valueDim; d++) {
-                    outputRow[d] *= rescale[r];
-                }
+            for (int d = 0; d < ROW_TILE * valueDim; d++) {
+                blockOutputs[d] = 0.0f;
             }
             __local float *outputOf[ROW_TILE];
 #pragma unroll
             for (int r = 0; r < ROW_TILE; r++) {
-                outputOf[r] = outputRows + min(firstRow + r, rows - 1) * valueDim;
+                outputOf[r] = blockOutputs + r * valueDim;
             }
             for (int k = 0; k < steps; k++) {
                 __global const STORED *from[STREAMS];
@@ -280,14 +304,23 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_decode(
             }
             for (int d = valueDim / VECTOR_WIDTH * VECTOR_WIDTH; d < valueDim; d++) {
                 for (int r = 0; r < ROW_TILE && firstRow + r < rows; r++) {
-                    float sum = outputOf[r][d];
-                    for (int k = 0; k < keysHere; k++) {
-                        const float weight = weights[r][k];
-                        const float element = load_stored(valueRows, key_of_score(k, run) * valueRowStride + d);
-                        sum = masked && weight == 0.0f ? sum : MULTIPLY_ADD(weight, element, sum);
+                    float sum = 0.0f;
+                    for (int first = 0; first < keysHere; first += TAIL_KEYS) {
+                        float part = 0.0f;
+                        for (int k = first; k < min(first + TAIL_KEYS, keysHere); k++) {
+                            const float weight = weights[r][k];
+                            const float element = load_stored(valueRows, key_of_score(k, run) * valueRowStride + d);
+                            part = masked && IS_MASKED(weight) ? part : MULTIPLY_ADD(weight, element, part);
+                        }
+                        sum += part;
                     }
                     outputOf[r][d] = sum;
                 }
+            }
+            for (int r = 0; r < ROW_TILE && firstRow + r < rows; r++) {
+                __local float *totals = outputRows + (firstRow + r) * valueDim;
+                __local float *lost = lostRows + (firstRow + r) * valueDim;
+                fold(totals, lost, rescale[r], outputOf[r], valueDim);
             }
         }
     }
@@ -297,9 +330,10 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_decode(
     const bool whole = get_num_groups(0) == 1;
     for (int row = 0; row < rows; row++) {
         const long at = firstAt + row;
-        const float factor = sums[row] == 0.0f ? 0.0f : 1.0f / sums[row];
+        const float sum = sums[row] + lostSums[row];
+        const float factor = sum == 0.0f ? 0.0f : 1.0f / sum;
         for (int d = 0; d < valueDim; d++) {
-            const float mean = outputRows[row * valueDim + d] * factor;
+            const float mean = (outputRows[row * valueDim + d] + lostRows[row * valueDim + d]) * factor;
             if (whole) {
                 store_stored(mean, output, at * valueDim + d);
             } else {
@@ -307,9 +341,10 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_decode(
             }
         }
         if (!whole) {
-            partialSums[splitAt + at] = (float2)(maxima[row], sums[row]);
+            partialSums[splitAt + at] = (float2)(maxima[row], SUM_OF_EXPONENTIALS(sum, halvings));
         } else if (features & HAS_LOG_SUM_EXP) {
-            logSumExp[at] = sums[row] == 0.0f ? -INFINITY : LOG_OF_SUM(float, maxima[row], sums[row]);
+            const float exponentials = SUM_OF_EXPONENTIALS(sum, halvings);
+            logSumExp[at] = sum == 0.0f ? -INFINITY : LOG_OF_SUM(float, maxima[row], exponentials);
         }
     }
 }

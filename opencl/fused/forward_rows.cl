@@ -10,24 +10,26 @@
 //   S[key][row] = K Q^T   in register tiles of KEY_TILE keys x ROW_VECTORS
 //   softcap, bias and masks on S, where the operation has them and, for key ranges, where the block meets the end of one
 //   m' = max(m, max S), P = e^(S - m'), l = l * e^(m - m') + sum P
-//   O[dim][row] = O * e^(m - m') + V^T P   in register tiles of DIM_TILE dims x ROW_VECTORS
-// and at the end O / l. Keys outside of every row's key range are not visited; wholly masked rows keep m = -infinity and l = 0
-// and give 0.
+//   O[dim][row] = O * e^(m - m') + V^T P   in register tiles of DIM_TILE dims x ROW_VECTORS; each block is summed from 0
+// after every FOLDED_BLOCKS blocks O and l are folded into totals (common/running_total.clh), and at the end O / l. Keys outside
+// of every row's key range are not visited; wholly masked rows keep m = -infinity and l = 0 and give 0.
 //
 // Registers for float16 vectors and 4 x 6 tiles: 24 sums, 4 rows, 1 element of 32. Memory of a work-group, in floats:
-// (headDim + valueDim + KEY_BLOCK + 11) * ROWS, and with 16-bit keys KEY_BLOCK * max(headDim, valueDim) more; the host gives
-// it as arguments.
+// (headDim + valueDim + KEY_BLOCK + 11) * ROWS, with 16-bit keys KEY_BLOCK * max(headDim, valueDim) more, and where blocks are
+// folded (2 * valueDim + 3) * ROWS more; the host gives it as arguments.
 //
 // Widths are arguments, not macros: a compiler takes seconds for each variant that it need not build.
 //
 // A masked weight is 0, and 0 * NaN would be NaN: a block that masks anything looks for values that are not finite first,
-// and if it has any takes the slow way, which leaves out what has weight 0.
+// and if it has any takes the slow way, which writes masked weights as -0 and leaves these out. A weight of +0 is that of a key
+// which counts, and has underflowed.
 
 #include "common/exp.clh"
 #include "common/key_range.clh"
 #include "common/log_sum_exp.clh"
 #include "common/multiply_add.clh"
 #include "common/prefetch.clh"
+#include "common/running_total.clh"
 #include "common/vector.clh"
 #include "fused/forward_call.clh"
 
@@ -42,6 +44,9 @@
 #endif
 #ifndef KEY_BLOCK
 #define KEY_BLOCK 64 // keys between two rescales, a multiple of KEY_TILE
+#endif
+#ifndef FOLDED_BLOCKS
+#define FOLDED_BLOCKS 64 // blocks that are summed before they are folded into the totals
 #endif
 
 #define ROWS (ROW_VECTORS * VECTOR_WIDTH)
@@ -132,13 +137,29 @@ void score_tile(ELEMENT_SPACE const float *key, long rowStride, int firstKey, in
     }
 }
 
+// Scores of a block's row vector r become weights; returns their sum. With `marks` a masked one is -0.
+static __attribute__((always_inline)) VECTOR weigh(__local VECTOR *scores, int r, int keysHere, VECTOR shift,
+                                                   int halvings, bool marks) {
+    VECTOR sum = (VECTOR)(0.0f);
+    for (int k = 0; k < keysHere; k++) {
+        const VECTOR score = scores[k * ROW_VECTORS + r];
+        VECTOR weight = exp_softmax(score - shift, halvings);
+        if (marks) {
+            weight = select(weight, (VECTOR)(-0.0f), score == -INFINITY);
+        }
+        scores[k * ROW_VECTORS + r] = weight;
+        sum += weight;
+    }
+    return sum;
+}
+
 // O[dim][row] of DIMS dims from firstDim on: O * rescale + V^T P over the block's keys.
 #define OUTPUT_TILE(DIMS, firstDim)                                                                                    \
     {                                                                                                                  \
         VECTOR sums[DIMS][ROW_VECTORS];                                                                                \
         _Pragma("unroll") for (int t = 0; t < DIMS; t++) {                                                             \
             _Pragma("unroll") for (int r = 0; r < ROW_VECTORS; r++) {                                                  \
-                sums[t][r] = outputRows[((firstDim) + t) * ROW_VECTORS + r] * rescale[r];                              \
+                sums[t][r] = (VECTOR)(0.0f);                                                                           \
             }                                                                                                          \
         }                                                                                                              \
         ELEMENT_SPACE const float *elements = values + (firstDim);                                                     \
@@ -158,14 +179,48 @@ void score_tile(ELEMENT_SPACE const float *key, long rowStride, int firstKey, in
         }                                                                                                              \
         _Pragma("unroll") for (int t = 0; t < DIMS; t++) {                                                             \
             _Pragma("unroll") for (int r = 0; r < ROW_VECTORS; r++) {                                                  \
-                outputRows[((firstDim) + t) * ROW_VECTORS + r] = sums[t][r];                                           \
+                __local VECTOR *to = outputRows + ((firstDim) + t) * ROW_VECTORS + r;                                  \
+                *to = MULTIPLY_ADD(*to, rescale[r], sums[t][r]);                                                       \
             }                                                                                                          \
         }                                                                                                              \
     }
 
+// Where the totals of a work-group are: of outputs as outputRows, then of the sums; of both what rounding took from them; and
+// the maxima that they are relative to.
+#define TOTAL(at) totals[at]
+#define LOST(at) totals[(valueDim + 1) * ROW_VECTORS + (at)]
+#define TOTAL_MAXIMUM(r) totals[2 * (valueDim + 1) * ROW_VECTORS + (r)]
+
+VECTOR shift_of(VECTOR maximum) { return select(maximum, (VECTOR)(0.0f), maximum == -INFINITY); }
+
+// Outputs and sums go to the totals and begin at 0 again.
+void fold(__local VECTOR *outputRows, VECTOR *sums, const VECTOR *maxima, bool first, int valueDim,
+          __local VECTOR *totals) {
+    for (int r = 0; r < ROW_VECTORS; r++) {
+        VECTOR factor = (VECTOR)(0.0f);
+        if (first) {
+            for (int d = 0; d <= valueDim; d++) {
+                TOTAL(d * ROW_VECTORS + r) = (VECTOR)(0.0f);
+                LOST(d * ROW_VECTORS + r) = (VECTOR)(0.0f);
+            }
+        } else {
+            factor = exp_softmax(TOTAL_MAXIMUM(r) - shift_of(maxima[r]), 0);
+        }
+        TOTAL_MAXIMUM(r) = maxima[r];
+        for (int d = 0; d < valueDim; d++) {
+            const int at = d * ROW_VECTORS + r;
+            ADD_TO_TOTAL(VECTOR, TOTAL(at), LOST(at), factor, outputRows[at])
+            outputRows[at] = (VECTOR)(0.0f);
+        }
+        const int at = valueDim * ROW_VECTORS + r;
+        ADD_TO_TOTAL(VECTOR, TOTAL(at), LOST(at), factor, sums[r])
+        sums[r] = (VECTOR)(0.0f);
+    }
+}
+
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_rows(
     FORWARD_PARAMETERS, __local VECTOR *queryRows, __local VECTOR *outputRows,
-    __local VECTOR *scores, __local float *widened) {
+    __local VECTOR *scores, __local float *widened, __local VECTOR *totals) {
     __local int rowBegin[ROWS];
     __local int rowEnd[ROWS];
     __local int rowPosition[ROWS];
@@ -175,6 +230,7 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_rows(
     __local long maskAt[ROWS];
     __local long biasAt[ROWS];
 
+    const int halvings = weight_halvings(keys);
     const int units = queryHeads / unitHeads;
     const int batch = get_group_id(1) / units;
     const int firstHead = get_group_id(1) % units * unitHeads;
@@ -228,8 +284,10 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_rows(
     VECTOR sums[ROW_VECTORS];
     for (int r = 0; r < ROW_VECTORS; r++) {
         maxima[r] = LOAD_VECTOR(rowSink + r * VECTOR_WIDTH);
-        sums[r] = select((VECTOR)(1.0f), (VECTOR)(0.0f), maxima[r] == -INFINITY);
+        sums[r] = select((VECTOR)(as_float((127 - halvings) << 23)), (VECTOR)(0.0f), maxima[r] == -INFINITY);
     }
+    int blocks = 0; // since the last fold
+    bool folded = false;
 
     // What comes from memory after the last key is fetched a few rows with each block of keys: this work-group's output, and
     // the queries of the one that this processor is likely to run next, the rows before these or the last of the next head.
@@ -332,31 +390,32 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_rows(
             VECTOR newMax = LARGER(blockMax[0][r], blockMax[1][r]);
             newMax = LARGER(scores[(keysHere - 1) * ROW_VECTORS + r], newMax);
             // A row that has seen no key yet: -infinity - 0 instead of NaN.
-            shift[r] = select(newMax, (VECTOR)(0.0f), newMax == -INFINITY);
-            rescale[r] = exp_softmax(maxima[r] - shift[r]);
+            shift[r] = shift_of(newMax);
+            rescale[r] = exp_softmax(maxima[r] - shift[r], 0);
             maxima[r] = newMax;
-            VECTOR blockSum = (VECTOR)(0.0f);
-            for (int k = 0; k < keysHere; k++) {
-                const VECTOR weight = exp_softmax(scores[k * ROW_VECTORS + r] - shift[r]);
-                scores[k * ROW_VECTORS + r] = weight;
-                blockSum += weight;
-            }
-            sums[r] = MULTIPLY_ADD(sums[r], rescale[r], blockSum);
         }
-
 #if STORAGE != 0 && !WIDENED
         widen(valueRows, valueRowStride, keysHere, valueDim, widened);
 #endif
-        if (masked && any_not_finite(values, valuesStride, keysHere, valueDim)) {
+        const bool marks = masked && any_not_finite(values, valuesStride, keysHere, valueDim);
+#pragma unroll
+        for (int r = 0; r < ROW_VECTORS; r++) {
+            const VECTOR blockSum = marks ? weigh(scores, r, keysHere, shift[r], halvings, true)
+                                          : weigh(scores, r, keysHere, shift[r], halvings, false);
+            sums[r] = MULTIPLY_ADD(sums[r], rescale[r], blockSum);
+        }
+
+        if (marks) {
             for (int d = 0; d < valueDim; d++) {
                 for (int r = 0; r < ROW_VECTORS; r++) {
-                    VECTOR sum = outputRows[d * ROW_VECTORS + r] * rescale[r];
+                    VECTOR sum = (VECTOR)(0.0f);
                     for (int k = 0; k < keysHere; k++) {
                         const VECTOR weight = scores[k * ROW_VECTORS + r];
                         const VECTOR with = MULTIPLY_ADD((VECTOR)(values[k * valuesStride + d]), weight, sum);
-                        sum = select(with, sum, weight == 0.0f);
+                        sum = select(with, sum, AS_INT_VECTOR(weight) == INT_MIN);
                     }
-                    outputRows[d * ROW_VECTORS + r] = sum;
+                    __local VECTOR *to = outputRows + d * ROW_VECTORS + r;
+                    *to = MULTIPLY_ADD(*to, rescale[r], sum);
                 }
             }
         } else {
@@ -373,6 +432,21 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_rows(
                 OUTPUT_TILE(1, d)
             }
         }
+        blocks++;
+        if (blocks == FOLDED_BLOCKS) {
+            fold(outputRows, sums, maxima, !folded, valueDim, totals);
+            blocks = 0;
+            folded = true;
+        }
+    }
+    if (folded) {
+        fold(outputRows, sums, maxima, false, valueDim, totals);
+        for (int at = 0; at < valueDim * ROW_VECTORS; at++) {
+            outputRows[at] = TOTAL(at) + LOST(at);
+        }
+        for (int r = 0; r < ROW_VECTORS; r++) {
+            sums[r] = TOTAL(valueDim * ROW_VECTORS + r) + LOST(valueDim * ROW_VECTORS + r);
+        }
     }
 
     __local float *lanes = (__local float *)scores;
@@ -381,7 +455,8 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_rows(
         for (int d = 0; d < valueDim; d++) {
             outputRows[d * ROW_VECTORS + r] *= factor;
         }
-        scores[r] = select(LOG_OF_SUM(VECTOR, maxima[r], sums[r]), (VECTOR)(-INFINITY), sums[r] == 0.0f);
+        scores[r] = select(LOG_OF_SUM(VECTOR, maxima[r], SUM_OF_EXPONENTIALS(sums[r], halvings)), (VECTOR)(-INFINITY),
+                           sums[r] == 0.0f);
     }
     unpack_output((__local float *)outputRows, rowsHere, valueDim, output + rowsAt * valueDim);
     for (int lane = 0; lane < rowsHere && (features & HAS_LOG_SUM_EXP) != 0; lane++) {

@@ -2,7 +2,7 @@
 //
 // Arguments and shapes: fused/forward_call.clh, and partialOutput, partialSums, which are written instead of output and
 // logSumExp if splits > 1, as merge_splits.cl reads them; wideOutput is not 0 where rows of the output consist of whole,
-// aligned vectors of 4 elements.
+// aligned vectors of 4 elements; totals [work-groups, TOTAL_VECTORS, GROUP_ITEMS], where a row may have foldedTiles tiles of keys.
 //
 // A work-group owns TILE_ROWS query rows of unitHeads heads that share a key/value head (1 unless a head's own queries would
 // leave most of a tile empty, as in decoding with grouped heads): row r is query r % queries of the unit's head r / queries.
@@ -10,8 +10,9 @@
 //
 //   S = Q K^T     from slices of DIM_SLICE dims of both, transposed on their way into local memory
 //   softcap, ALiBi, bias and masks on S, where the operation has them and, for key ranges, where the tile meets the end of one
-//   m' = max(m, max S), P = e^(S - m'), l = l * e^(m - m') + sum P, O = O * e^(m - m') unless no m moved
-//   O += P V      from slices of KEY_SLICE keys of both
+//   m' = max(m, max S), P = e^(S - m'), l = l * e^(m - m') + sum P
+//   A = P V       from slices of KEY_SLICE keys of both, from 0
+//   O = O * e^(m - m') + A
 //
 // and at the end O / l (Dao, "FlashAttention-2", 2023). S, P and O stay in registers; P goes through local memory a slice at
 // a time beside the values. Slices pass from global to local memory through registers, loaded before the products of the
@@ -36,7 +37,10 @@
 // mask) is lighter. headDim is an argument: nothing is unrolled over it. valueDim is rounded up to MICRO_DIMS * COLUMN_ITEMS.
 //
 // A masked weight is 0, and 0 * NaN would be NaN: where a tile masks anything, slices of values are searched for what is not
-// finite on their way, and if there is any the slice goes the slow way, which leaves out what has weight 0.
+// finite on their way, and if there is any the slice goes the slow way, which leaves out what is masked.
+//
+// So that sums do not drift, however many keys there are, each tile is summed by itself, and after every foldedTiles tiles O and
+// l join running totals: in memory, since registers are full, of which each work-item reads and writes its own elements.
 
 #include "common/key_range.clh"
 #include "common/log_sum_exp.clh"
@@ -49,7 +53,8 @@
 #include "fused/tile_softmax.clh"
 
 __kernel __attribute__((reqd_work_group_size(GROUP_ITEMS, 1, 1))) void forward_tiles(
-    FORWARD_PARAMETERS, __global float *partialOutput, __global float2 *partialSums, int splits, int wideOutput) {
+    FORWARD_PARAMETERS, __global float *partialOutput, __global float2 *partialSums, int splits, int wideOutput,
+    __global float4 *totals, int foldedTiles) {
     __local float4 staging[STAGING_VECTORS];
     __local float4 rowMaximum[TILE_ROWS / 4];
     __local float4 rowShift[TILE_ROWS / 4];
@@ -57,8 +62,7 @@ __kernel __attribute__((reqd_work_group_size(GROUP_ITEMS, 1, 1))) void forward_t
     __local int4 rowBegin[TILE_ROWS / 4];
     __local int4 rowEnd[TILE_ROWS / 4];
     __local long queryRows[TILE_ROWS];
-    // The last tile in which a row's maximum moved, the last slice of values that are not all finite.
-    __local int lastMoved;
+    // The last slice of values that are not all finite.
     __local int lastNotFinite;
 #ifdef OPTIONS
     __local int4 rowPosition[TILE_ROWS / 4];
@@ -67,6 +71,7 @@ __kernel __attribute__((reqd_work_group_size(GROUP_ITEMS, 1, 1))) void forward_t
     __local long biasRows[TILE_ROWS];
 #endif
 
+    const int halvings = weight_halvings(keys);
     const int item = get_local_id(0);
     const int rowItem = row_item(item);
     const int columnItem = column_item(item);
@@ -113,7 +118,6 @@ __kernel __attribute__((reqd_work_group_size(GROUP_ITEMS, 1, 1))) void forward_t
 #endif
     }
     if (item == 0) {
-        lastMoved = -1;
         lastNotFinite = -1;
     }
     barrier(CLK_LOCAL_MEM_FENCE);
@@ -144,7 +148,7 @@ __kernel __attribute__((reqd_work_group_size(GROUP_ITEMS, 1, 1))) void forward_t
 #pragma unroll
     for (int r = 0; r < ROW_VECTORS; r++) {
         const float4 sink = rowMaximum[r * ROW_ITEMS + rowItem];
-        sums[r] = select((float4)(columnItem == 0 ? 1.0f : 0.0f), (float4)(0.0f), sink == -INFINITY);
+        sums[r] = select((float4)(columnItem == 0 ? as_float((127 - halvings) << 23) : 0.0f), (float4)(0.0f), sink == -INFINITY);
 #pragma unroll
         for (int n = 0; n < MICRO_DIMS; n++) {
             outputs[n][r] = (float4)(0.0f);
@@ -158,6 +162,9 @@ __kernel __attribute__((reqd_work_group_size(GROUP_ITEMS, 1, 1))) void forward_t
     float4 carriedQueries[QUERY_LOADS];
     float4 carriedKeys[KEY_LOADS];
     float4 carriedValues[VALUE_LOADS];
+    totals += (long)get_group_id(0) * TOTAL_VECTORS * GROUP_ITEMS + item;
+    int tilesSummed = 0; // since they joined the totals
+    bool folded = false;
     if (begin < end) {
         load_queries(carriedQueries, item, query, queryRows, 0, headDim);
         load_keys(carriedKeys, item, key, keyRowStride, begin, end, 0, headDim);
@@ -219,13 +226,22 @@ __kernel __attribute__((reqd_work_group_size(GROUP_ITEMS, 1, 1))) void forward_t
 
         store_maxima(scores, rowItem, columnItem, weightStaging);
         barrier(CLK_LOCAL_MEM_FENCE);
-        move_maxima(item, firstKey, weightStaging, (__local float *)rowMaximum, (__local float *)rowShift,
-                    (__local float *)rowRescale, &lastMoved);
+        move_maxima(item, weightStaging, (__local float *)rowMaximum, (__local float *)rowShift,
+                    (__local float *)rowRescale);
         barrier(CLK_LOCAL_MEM_FENCE);
-        if (lastMoved == firstKey) {
-            rescale(outputs, sums, rowItem, rowRescale);
+        if (masked) {
+            weigh(scores, sums, rowItem, rowShift, rowRescale, halvings, true);
+        } else {
+            weigh(scores, sums, rowItem, rowShift, rowRescale, halvings, false);
         }
-        weigh(scores, sums, rowItem, rowShift);
+        float4 added[MICRO_DIMS][ROW_VECTORS];
+#pragma unroll
+        for (int n = 0; n < MICRO_DIMS; n++) {
+#pragma unroll
+            for (int r = 0; r < ROW_VECTORS; r++) {
+                added[n][r] = (float4)(0.0f);
+            }
+        }
 
 #pragma unroll
         for (int first = 0; first < MICRO_KEYS; first += SLICE_KEYS) {
@@ -249,13 +265,23 @@ __kernel __attribute__((reqd_work_group_size(GROUP_ITEMS, 1, 1))) void forward_t
                 load_keys(carriedKeys, item, key, keyRowStride, firstKey + TILE_KEYS, end, 0, headDim);
             }
             if (lastNotFinite == firstKey + first) {
-                add_products_of_seen(outputs, weightStaging + rowItem, valueStaging + columnItem);
+                add_products_of_seen(added, weightStaging + rowItem, valueStaging + columnItem);
             } else {
-                add_products(outputs, MICRO_DIMS / 4, weightStaging + rowItem, WEIGHT_PITCH, valueStaging + columnItem,
+                add_products(added, MICRO_DIMS / 4, weightStaging + rowItem, WEIGHT_PITCH, valueStaging + columnItem,
                              VALUE_PITCH, KEY_SLICE);
             }
             barrier(CLK_LOCAL_MEM_FENCE);
         }
+        rescale_and_add(outputs, added, rowItem, rowRescale);
+        tilesSummed++;
+        if (tilesSummed == foldedTiles) {
+            fold(outputs, sums, rowItem, rowMaximum, totals, !folded, false);
+            tilesSummed = 0;
+            folded = true;
+        }
+    }
+    if (folded) {
+        fold(outputs, sums, rowItem, rowMaximum, totals, false, true);
     }
 
     store_sums(sums, rowItem, columnItem, weightStaging);
@@ -267,9 +293,9 @@ __kernel __attribute__((reqd_work_group_size(GROUP_ITEMS, 1, 1))) void forward_t
         ((__local float *)rowShift)[row] = sum == 0.0f ? 0.0f : 1.0f / sum;
         const float maximum = ((__local float *)rowMaximum)[row];
         if (row < rowsHere && splits > 1) {
-            partialSums[split * rowsOfAll + firstOutput + row] = (float2)(maximum, sum);
+            partialSums[split * rowsOfAll + firstOutput + row] = (float2)(maximum, SUM_OF_EXPONENTIALS(sum, halvings));
         } else if (row < rowsHere && (features & HAS_LOG_SUM_EXP) != 0) {
-            logSumExp[firstOutput + row] = sum == 0.0f ? -INFINITY : LOG_OF_SUM(float, maximum, sum);
+            logSumExp[firstOutput + row] = sum == 0.0f ? -INFINITY : LOG_OF_SUM(float, maximum, SUM_OF_EXPONENTIALS(sum, halvings));
         }
     }
     barrier(CLK_LOCAL_MEM_FENCE);

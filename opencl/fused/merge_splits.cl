@@ -12,13 +12,14 @@
 // are in the sums of split 0 and nowhere else.
 //
 // What a split without keys left in partialOutput may be anything, NaN too: it is passed over, not multiplied by 0. A row
-// without keys in any split gives 0 and -infinity. NaN in a sum stays NaN.
+// without keys in any split gives 0 and -infinity. NaN in a sum stays NaN. Shares are divided by their sum before the outputs
+// are added up, which may be so large that their sum would be infinite.
 //
 // One work-item for each VECTOR_WIDTH elements of a row, which adds the splits up in their order: the same bits each time.
-// Memory is read once, splits * rows * valueDim floats; the sums twice, from a cache.
+// Memory is read once, splits * rows * valueDim floats; the sums three times, from a cache.
 
 #include "common/log_sum_exp.clh"
-#include "common/multiply_add.clh"
+#include "common/running_total.clh"
 #include "common/storage.clh"
 #include "common/vector.clh"
 
@@ -45,28 +46,34 @@ __kernel __attribute__((reqd_work_group_size(GROUP_ITEMS, 1, 1))) void merge_spl
     // No key in any split: nothing below adds to the sums.
     const float shift = largest == -INFINITY ? 0.0f : largest;
     float total = 0.0f;
+    float lostTotal = 0.0f;
+    for (int split = 0; split < splits; split++) {
+        const float2 maximumAndSum = partialSums[split * rows + row];
+        ADD_TO_TOTAL(float, total, lostTotal, 1.0f, maximumAndSum.y * exp(maximumAndSum.x - shift))
+    }
+    total += lostTotal;
+    const float factor = total == 0.0f ? 0.0f : 1.0f / total;
     VECTOR sums = (VECTOR)(0.0f);
+    VECTOR lost = (VECTOR)(0.0f);
     float tail[VECTOR_WIDTH];
     for (int split = 0; split < splits; split++) {
         const float2 maximumAndSum = partialSums[split * rows + row];
-        const float share = maximumAndSum.y * exp(maximumAndSum.x - shift);
-        if (share == 0.0f) {
+        if (maximumAndSum.y == 0.0f) {
             continue;
         }
-        total += share;
+        const float share = maximumAndSum.y * exp(maximumAndSum.x - shift) * factor;
         __global const float *from = partialOutput + (split * rows + row) * valueDim + firstDim;
         if (whole) {
-            sums = MULTIPLY_ADD((VECTOR)(share), LOAD_VECTOR(from), sums);
+            ADD_TO_TOTAL(VECTOR, sums, lost, 1.0f, share * LOAD_VECTOR(from))
         } else {
             for (int n = 0; n < VECTOR_WIDTH; n++) {
                 tail[n] = firstDim + n < valueDim ? from[n] : 0.0f;
             }
-            sums = MULTIPLY_ADD((VECTOR)(share), LOAD_VECTOR(tail), sums);
+            ADD_TO_TOTAL(VECTOR, sums, lost, 1.0f, share * LOAD_VECTOR(tail))
         }
     }
-    sums *= total == 0.0f ? 0.0f : 1.0f / total;
 
-    STORE_VECTOR(sums, tail);
+    STORE_VECTOR(sums + lost, tail);
     for (int n = 0; n < VECTOR_WIDTH && firstDim + n < valueDim; n++) {
         store_stored(tail[n], output, row * valueDim + firstDim + n);
     }

@@ -7,7 +7,8 @@
 // another: MICRO_ROWS rows x PANEL_VECTORS vectors of columns, each element of a row broadcast. The panel, DEPTH * PANEL
 // floats, stays in the first-level cache while it serves all of the rows, the rows stay in the second.
 //
-// Sums of more than DEPTH inputs wait in local memory between two slices of inputs. Heads are put in place as sums are
+// Each SUMMED_INPUTS inputs are summed by themselves, so that sums do not drift however many inputs there are. Sums of more than
+// DEPTH inputs wait in local memory between two slices of inputs. Heads are put in place as sums are
 // stored: where a row and a column go is worked out once, not in the tile.
 //
 // Registers for float8 vectors and 6 x 2 tiles: 12 sums, 2 vectors of the panel, 1 element of 16.
@@ -30,6 +31,9 @@
 #endif
 #ifndef DEPTH
 #define DEPTH 512 // inputs that are brought into local memory at a time
+#endif
+#ifndef SUMMED_INPUTS
+#define SUMMED_INPUTS 128 // inputs whose products are summed before they are added to those before
 #endif
 
 #define PANEL (PANEL_VECTORS * VECTOR_WIDTH)
@@ -54,18 +58,19 @@ void bring_inputs(__global const STORED *input, long at, __global const STORED *
     }
 }
 
-// MICRO_ROWS x PANEL sums of depth products more: from start on, which is a row of the panel, the bias, or the sums so far.
-#define MULTIPLY_TILE(start, startStride)                                                                              \
+// MICRO_ROWS x PANEL sums of count products of inputs from first on, added to start, which is a row of the panel, the bias, or
+// the sums so far.
+#define MULTIPLY_TILE(start, startStride, first, count)                                                                \
     {                                                                                                                  \
         VECTOR tile[MICRO_ROWS][PANEL_VECTORS];                                                                        \
         _Pragma("unroll") for (int m = 0; m < MICRO_ROWS; m++) {                                                       \
             _Pragma("unroll") for (int v = 0; v < PANEL_VECTORS; v++) {                                                \
-                tile[m][v] = LOAD_VECTOR((start) + m * (startStride) + v * VECTOR_WIDTH);                              \
+                tile[m][v] = (VECTOR)(0.0f);                                                                           \
             }                                                                                                          \
         }                                                                                                              \
-        __global const float *columns = panel + (1 + firstInput) * PANEL;                                              \
-        __local const float *elements = rows + t * MICRO_ROWS * ROW_STRIDE;                                            \
-        _Pragma("unroll 2") for (int k = 0; k < depth; k++) {                                                          \
+        __global const float *columns = panel + (1 + firstInput + (first)) * PANEL;                                    \
+        __local const float *elements = rows + t * MICRO_ROWS * ROW_STRIDE + (first);                                  \
+        _Pragma("unroll 2") for (int k = 0; k < (count); k++) {                                                        \
             VECTOR vectors[PANEL_VECTORS];                                                                             \
             _Pragma("unroll") for (int v = 0; v < PANEL_VECTORS; v++) {                                                \
                 vectors[v] = LOAD_VECTOR(columns + v * VECTOR_WIDTH);                                                  \
@@ -81,7 +86,8 @@ void bring_inputs(__global const STORED *input, long at, __global const STORED *
         }                                                                                                              \
         _Pragma("unroll") for (int m = 0; m < MICRO_ROWS; m++) {                                                       \
             _Pragma("unroll") for (int v = 0; v < PANEL_VECTORS; v++) {                                                \
-                STORE_VECTOR(tile[m][v], tileSums + m * PANEL + v * VECTOR_WIDTH);                                     \
+                const VECTOR before = LOAD_VECTOR((start) + m * (startStride) + v * VECTOR_WIDTH);                     \
+                STORE_VECTOR(before + tile[m][v], tileSums + m * PANEL + v * VECTOR_WIDTH);                            \
             }                                                                                                          \
         }                                                                                                              \
     }
@@ -147,9 +153,10 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void project_rows(PROJEC
             for (int t = 0; t < tiles; t++) {
                 __local float *tileSums = sums + (p * TILES + t) * tileStride;
                 if (firstInput == 0) {
-                    MULTIPLY_TILE(panel, 0)
-                } else {
-                    MULTIPLY_TILE(tileSums, PANEL)
+                    MULTIPLY_TILE(panel, 0, 0, min(depth, SUMMED_INPUTS))
+                }
+                for (int first = firstInput == 0 ? SUMMED_INPUTS : 0; first < depth; first += SUMMED_INPUTS) {
+                    MULTIPLY_TILE(tileSums, PANEL, first, min(depth - first, SUMMED_INPUTS))
                 }
                 if (firstInput + depth < inputs) {
                     continue;

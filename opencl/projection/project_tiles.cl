@@ -5,7 +5,8 @@
 // A work-group computes a tile of LOCAL_ROWS * MICRO_ROWS rows x PANEL columns. It stages a slice of DEPTH inputs of its
 // rows, turned round, and of its panel in local memory; each work-item accumulates MICRO_ROWS rows x MICRO_VECTORS vectors
 // of columns in registers. Inputs are gated as they are staged, from whichever heads they lie in; heads are put in place
-// as sums are stored.
+// as sums are stored. Each SUMMED_SLICES slices are summed by themselves, so that sums do not drift however many inputs there
+// are.
 //
 // Local memory: DEPTH * (TILE_ROWS + PANEL) floats, and where each row is.
 
@@ -27,6 +28,9 @@
 #endif
 #ifndef DEPTH
 #define DEPTH 16 // inputs staged at a time
+#endif
+#ifndef SUMMED_SLICES
+#define SUMMED_SLICES 8 // slices that are summed before they are added to those before
 #endif
 
 #define TILE_ROWS (LOCAL_ROWS * MICRO_ROWS)
@@ -63,9 +67,11 @@ __kernel __attribute__((reqd_work_group_size(LOCAL_COLUMNS, LOCAL_ROWS, 1))) voi
         inputAt[row] = position_at(firstRow + min(row, rowsHere - 1), inputHeads, length, inputWidth);
     }
     VECTOR sums[MICRO_ROWS][MICRO_VECTORS];
+    VECTOR partial[MICRO_ROWS][MICRO_VECTORS];
     for (int m = 0; m < MICRO_ROWS; m++) {
         for (int v = 0; v < MICRO_VECTORS; v++) {
             sums[m][v] = LOAD_VECTOR(panel + (get_local_id(0) + v * LOCAL_COLUMNS) * VECTOR_WIDTH);
+            partial[m][v] = (VECTOR)(0.0f);
         }
     }
     panel += PANEL;
@@ -111,7 +117,15 @@ __kernel __attribute__((reqd_work_group_size(LOCAL_COLUMNS, LOCAL_ROWS, 1))) voi
             for (int m = 0; m < MICRO_ROWS; m++) {
                 const VECTOR element = (VECTOR)(elements[m]);
                 for (int v = 0; v < MICRO_VECTORS; v++) {
-                    sums[m][v] = MULTIPLY_ADD(element, vectors[v], sums[m][v]);
+                    partial[m][v] = MULTIPLY_ADD(element, vectors[v], partial[m][v]);
+                }
+            }
+        }
+        if (firstInput / DEPTH % SUMMED_SLICES == SUMMED_SLICES - 1 || firstInput + DEPTH >= inputs) {
+            for (int m = 0; m < MICRO_ROWS; m++) {
+                for (int v = 0; v < MICRO_VECTORS; v++) {
+                    sums[m][v] += partial[m][v];
+                    partial[m][v] = (VECTOR)(0.0f);
                 }
             }
         }

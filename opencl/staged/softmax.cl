@@ -6,15 +6,28 @@
 //
 // weight = exp(score - max) / sum, the maximum taken out so that exp stays within range. A row whose maximum is
 // -infinity has no key to attend to: weights 0, log-sum-exp -infinity. NaN in a score makes the whole row NaN: fmax
-// passes over it, the sum does not.
+// passes over it, the sum does not. With MARK_MASKED a masked key's weight is -0, which tells weighted_sum that it is not that
+// of a key which counts and whose weight has underflowed.
+//
+// Every SUMMED_VECTORS vectors are summed by themselves before they join the total (common/running_total.clh).
 //
 // One work-group of GROUP_ITEMS per row; each work-item takes every GROUP_ITEMS-th vector. Maximum and sum are reduced
 // by a tree in local memory, GROUP_ITEMS floats. On a CPU GROUP_ITEMS is 1 and the vectors do the work.
 
+#include "common/running_total.clh"
 #include "common/vector.clh"
 
 #ifndef GROUP_ITEMS
 #define GROUP_ITEMS 128 // work-items of a row, a power of two
+#endif
+#ifndef SUMMED_VECTORS
+#define SUMMED_VECTORS 64 // vectors of weights that are summed one after another
+#endif
+
+#ifdef MARK_MASKED
+#define MARKED_ZERO -0.0f
+#else
+#define MARKED_ZERO 0.0f
 #endif
 
 float group_max(float mine, __local float *shared) {
@@ -74,16 +87,23 @@ __kernel __attribute__((reqd_work_group_size(GROUP_ITEMS, 1, 1))) void softmax(
 
     // exp(-infinity - 0) is 0: a row without a key needs no branch, only a maximum that can be subtracted.
     const float shift = rowMax == -INFINITY ? 0.0f : rowMax;
-    VECTOR sums = (VECTOR)(0.0f);
-    for (int at = item * VECTOR_WIDTH; at < vectorKeys; at += GROUP_ITEMS * VECTOR_WIDTH) {
-        const VECTOR terms = exp(LOAD_VECTOR(scoreRow + at) - shift);
-        STORE_VECTOR(terms, scoreRow + at);
-        sums += terms;
+    VECTOR total = (VECTOR)(0.0f);
+    VECTOR lost = (VECTOR)(0.0f);
+    for (int at = item * VECTOR_WIDTH; at < vectorKeys;) {
+        VECTOR sums = (VECTOR)(0.0f);
+        for (int n = 0; n < SUMMED_VECTORS && at < vectorKeys; n++, at += GROUP_ITEMS * VECTOR_WIDTH) {
+            const VECTOR score = LOAD_VECTOR(scoreRow + at);
+            const VECTOR terms = exp(score - shift);
+            STORE_VECTOR(select(terms, (VECTOR)(MARKED_ZERO), score == -INFINITY), scoreRow + at);
+            sums += terms;
+        }
+        ADD_TO_TOTAL(VECTOR, total, lost, 1.0f, sums)
     }
-    float rowSum = SUM_LANES(sums);
+    float rowSum = SUM_LANES(total + lost);
     for (int at = vectorKeys + item; at < keys; at += GROUP_ITEMS) {
-        const float term = exp(scoreRow[at] - shift);
-        scoreRow[at] = term;
+        const float score = scoreRow[at];
+        const float term = exp(score - shift);
+        scoreRow[at] = score == -INFINITY ? MARKED_ZERO : term;
         rowSum += term;
     }
     rowSum = group_sum(rowSum, shared);

@@ -8,13 +8,17 @@
 // keys: their weights, transposed, and their values; each work-item accumulates
 // MICRO_QUERIES x (MICRO_VECTORS * VECTOR_WIDTH) outputs in registers. Keys that none of its queries may see are not visited.
 //
-// With SKIP_MASKED (anything in the operation masks) a weight of exactly 0 takes nothing from its value: 0 * NaN would
-// be NaN, and what a masked value holds must not show.
+// With SKIP_MASKED (anything in the operation masks) a weight of -0 takes nothing from its value: 0 * NaN would be NaN, and what
+// a masked value holds must not show. A weight of +0 is that of a key which counts, and has underflowed.
+//
+// Each slice of keys is summed by itself, FOLDED_SLICES of them are added up, and their sum joins the total
+// (common/running_total.clh).
 //
 // Local memory: KEY_SLICE * (TILE_QUERIES + TILE_DIMS) floats.
 
 #include "common/key_range.clh"
 #include "common/multiply_add.clh"
+#include "common/running_total.clh"
 #include "common/storage.clh"
 #include "common/vector.clh"
 
@@ -32,6 +36,9 @@
 #endif
 #ifndef KEY_SLICE
 #define KEY_SLICE 16 // keys staged at a time
+#endif
+#ifndef FOLDED_SLICES
+#define FOLDED_SLICES 64 // slices that are added up before they join the total
 #endif
 
 #define TILE_QUERIES (LOCAL_QUERIES * MICRO_QUERIES)
@@ -65,18 +72,23 @@ __kernel __attribute__((reqd_work_group_size(LOCAL_DIMS, LOCAL_QUERIES, 1))) voi
     value += valueOffset + batch * valueBatchStride + (head / group) * valueHeadStride + tileDim;
 
     VECTOR sums[MICRO_QUERIES][MICRO_VECTORS];
+    VECTOR totals[MICRO_QUERIES][MICRO_VECTORS];
+    VECTOR lost[MICRO_QUERIES][MICRO_VECTORS];
     for (int m = 0; m < MICRO_QUERIES; m++) {
         for (int n = 0; n < MICRO_VECTORS; n++) {
             sums[m][n] = (VECTOR)(0.0f);
+            totals[m][n] = (VECTOR)(0.0f);
+            lost[m][n] = (VECTOR)(0.0f);
         }
     }
 
+    int slices = 0; // since the last ones joined the total
     for (int firstKey = begin; firstKey < end; firstKey += KEY_SLICE) {
         for (int n = item; n < TILE_QUERIES * KEY_SLICE; n += GROUP_ITEMS) {
             const int row = n / KEY_SLICE;
             const int key = n % KEY_SLICE;
             const bool inside = row < rowsHere && firstKey + key < end;
-            weightTile[key * TILE_QUERIES + row] = inside ? weights[(long)row * keys + firstKey + key] : 0.0f;
+            weightTile[key * TILE_QUERIES + row] = inside ? weights[(long)row * keys + firstKey + key] : -0.0f;
         }
         for (int n = item; n < TILE_DIMS * KEY_SLICE; n += GROUP_ITEMS) {
             const int key = n / TILE_DIMS;
@@ -106,7 +118,7 @@ __kernel __attribute__((reqd_work_group_size(LOCAL_DIMS, LOCAL_QUERIES, 1))) voi
                 for (int n = 0; n < MICRO_VECTORS; n++) {
                     const VECTOR sum = MULTIPLY_ADD((VECTOR)(weight), valueVectors[n], partial[m][n]);
 #ifdef SKIP_MASKED
-                    partial[m][n] = weight == 0.0f ? partial[m][n] : sum;
+                    partial[m][n] = as_int(weight) == INT_MIN ? partial[m][n] : sum;
 #else
                     partial[m][n] = sum;
 #endif
@@ -116,6 +128,16 @@ __kernel __attribute__((reqd_work_group_size(LOCAL_DIMS, LOCAL_QUERIES, 1))) voi
         for (int m = 0; m < MICRO_QUERIES; m++) {
             for (int n = 0; n < MICRO_VECTORS; n++) {
                 sums[m][n] += partial[m][n];
+            }
+        }
+        slices++;
+        if (slices == FOLDED_SLICES || firstKey + KEY_SLICE >= end) {
+            slices = 0;
+            for (int m = 0; m < MICRO_QUERIES; m++) {
+                for (int n = 0; n < MICRO_VECTORS; n++) {
+                    ADD_TO_TOTAL(VECTOR, totals[m][n], lost[m][n], 1.0f, sums[m][n])
+                    sums[m][n] = (VECTOR)(0.0f);
+                }
             }
         }
         // Slower work-items may still read this slice when faster ones would write the next.
@@ -128,7 +150,7 @@ __kernel __attribute__((reqd_work_group_size(LOCAL_DIMS, LOCAL_QUERIES, 1))) voi
         for (int n = 0; n < MICRO_VECTORS; n++) {
             const int column = (get_local_id(0) + n * LOCAL_DIMS) * VECTOR_WIDTH;
             float lanes[VECTOR_WIDTH];
-            STORE_VECTOR(sums[m][n], lanes);
+            STORE_VECTOR(totals[m][n] + lost[m][n], lanes);
             for (int lane = 0; lane < VECTOR_WIDTH; lane++) {
                 if (row < rowsHere && column + lane < dimsHere) {
                     store_stored(lanes[lane], output, (long)row * valueDim + column + lane);

@@ -2,7 +2,9 @@ package dev.attention4j;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import org.assertj.core.data.Offset;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -39,6 +41,79 @@ class NotFiniteValuesTest {
                     }
                 }
             }
+        }
+    }
+
+    /**
+     * A key that counts shows its value, though its weight underflows, whatever else an operation masks; what a masked key
+     * holds does not. 0 · ∞ is NaN, as in PyTorch.
+     */
+    @ParameterizedTest
+    @MethodSource("ways")
+    void showThoughTheWeightUnderflows(Way way) {
+        boolean slow = way.info().kind() == EngineInfo.Kind.EMULATOR;
+        try (AttentionEngine engine = way.open()) {
+            for (DType dtype : slow ? List.of(DType.FLOAT32) : List.of(DType.FLOAT32, DType.FLOAT16, DType.BFLOAT16)) {
+                for (float score : new float[] {-200, -1000}) {
+                    for (int queries : new int[] {1, 20}) {
+                        checkUnderflow(engine, way, dtype, score, queries);
+                    }
+                }
+            }
+        }
+    }
+
+    private static void checkUnderflow(AttentionEngine engine, Way way, DType dtype, float score, int queries) {
+        int counts = 5;
+        int masked = 9;
+        boolean[] attends = new boolean[KEYS];
+        Arrays.fill(attends, true);
+        attends[masked] = false;
+        float[] biases = new float[KEYS];
+        float[] masking = biases.clone();
+        masking[masked] = Float.NEGATIVE_INFINITY;
+        Map<String, Attention> operations = Map.of(
+                "plain", Attention.builder().scale(1).build(),
+                "bias of zeros",
+                        Attention.builder().scale(1).bias(Tensor.of(biases, KEYS)).build(),
+                "mask",
+                        Attention.builder().scale(1).mask(Tensor.of(attends, KEYS)).build(),
+                "bias",
+                        Attention.builder().scale(1).bias(Tensor.of(masking, KEYS)).build(),
+                "key lengths", Attention.builder().scale(1).keyLengths(masked).build());
+        float[] ones = new float[queries];
+        Arrays.fill(ones, 1);
+        float[] scores = new float[KEYS];
+        scores[counts] = score;
+        for (float number : new float[] {Float.NaN, Float.POSITIVE_INFINITY}) {
+            operations.forEach((name, attention) -> {
+                boolean masks = !name.contains("zeros") && !name.equals("plain");
+                float[] values = new float[KEYS * VALUE_DIM];
+                Arrays.fill(values, 1);
+                values[counts * VALUE_DIM + 3] = number;
+                values[counts * VALUE_DIM + VALUE_DIM - 1] = number;
+                if (masks) {
+                    values[masked * VALUE_DIM + 1] = number;
+                    values[masked * VALUE_DIM + VALUE_DIM - 2] = number;
+                }
+                try (AttentionResult result = engine.attend(
+                        Tensor.of(ones, 1, 1, queries, 1).to(dtype),
+                        Tensor.of(scores, 1, 1, KEYS, 1).to(dtype),
+                        Tensor.of(values, 1, 1, KEYS, VALUE_DIM).to(dtype),
+                        attention)) {
+                    float[] output = result.output().toFloatArray();
+                    for (int n = 0; n < output.length; n++) {
+                        int dim = n % VALUE_DIM;
+                        String where = way + " " + dtype + ", " + name + ", " + number + " with a weight of e^" + score
+                                + ", row " + n / VALUE_DIM + " of " + queries + ", dim " + dim;
+                        if (dim == 3 || dim == VALUE_DIM - 1) {
+                            assertThat(output[n]).as(where).isNaN();
+                        } else {
+                            assertThat(output[n]).as(where).isCloseTo(1, Offset.offset(1e-6f));
+                        }
+                    }
+                }
+            });
         }
     }
 

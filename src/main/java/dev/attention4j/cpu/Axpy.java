@@ -54,10 +54,17 @@ final class Axpy {
         }
     }
 
-    /** s ·= factor, element by element. */
-    static void multiply(float[] s, float[] factor, int count) {
+    /** s = s · factor + added, element by element. */
+    static void multiplyAdd(float[] s, float[] factor, float[] added, int count) {
         for (int r = 0; r < count; r++) {
-            s[r] *= factor[r];
+            s[r] = Fma.of(s[r], factor[r], added[r]);
+        }
+    }
+
+    /** s = s · factor + added. */
+    static void multiplyAdd(float[] s, float factor, float[] added, int count) {
+        for (int r = 0; r < count; r++) {
+            s[r] = Fma.of(s[r], factor, added[r]);
         }
     }
 
@@ -72,6 +79,14 @@ final class Axpy {
     static void addFour(float[] sum, float[] s0, float[] s1, float[] s2, float[] s3, int from, int to) {
         for (int r = from; r < to; r++) {
             sum[r] += (s0[r] + s1[r]) + (s2[r] + s3[r]);
+        }
+    }
+
+    /** s += x, and x = 0. */
+    static void move(float[] x, float[] s, int from, int to) {
+        for (int r = from; r < to; r++) {
+            s[r] += x[r];
+            x[r] = 0;
         }
     }
 

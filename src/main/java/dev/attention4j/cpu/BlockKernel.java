@@ -9,6 +9,9 @@ import dev.attention4j.Tensor;
  * <p>Owns scratch memory, so each thread has its own.
  */
 abstract class BlockKernel {
+    /** Blocks of keys that are summed before they join the {@link RunningTotal}. */
+    private static final int FOLDED_BLOCKS = 32;
+
     final float scale;
     final float softcap;
     final int headDim;
@@ -20,13 +23,21 @@ abstract class BlockKernel {
     final float[] addend = new float[KeyBlock.MOST_KEYS];
     final float[] addendScratch = new float[KeyBlock.MOST_KEYS];
     final StridedRows queries;
+    /** Of {@link Exp#powers}: what a weight is multiplied by so that all keys' weights sum to less than 1. */
+    final float[] powers;
+
+    private final int halvings;
     private final KeyBlock keys;
     private final float[] outputRow;
 
     /** The greatest score of each lane so far. */
     float[] max = {};
-    /** The sum of e^(score − max) of each lane so far. */
+    /** The sum of the weights, 2^−halvings · e^(score − max), of each lane since the last fold. */
     float[] sum = {};
+
+    private final RunningTotal sumTotal = new RunningTotal();
+    private float[] totalMax = {};
+    private float[] factor = {};
 
     BlockKernel(AttentionProblem problem, Tensor query, Tensor key, Tensor value, Addends addends, Results results) {
         this.addends = addends;
@@ -37,6 +48,9 @@ abstract class BlockKernel {
         valueDim = problem.valueDim();
         paddedHeadDim = KeyBlock.paddedHeadDim(problem);
         paddedValueDim = KeyBlock.paddedValueDim(problem);
+        // However large values are, sums of them do not overflow where their mean does not.
+        halvings = Integer.SIZE - Integer.numberOfLeadingZeros(problem.keyLength());
+        powers = Exp.powers(halvings);
         queries = new StridedRows(query);
         keys = new KeyBlock(problem, key, value);
         outputRow = new float[paddedValueDim];
@@ -48,6 +62,17 @@ abstract class BlockKernel {
     /** Takes in some keys and values. */
     abstract void step(QueryBlock lanes, KeyBlock block);
 
+    /**
+     * Adds the sums of weighted values since the last fold to their totals, and makes them 0.
+     *
+     * @param first whether the totals begin with this
+     * @param factor of each lane, what its totals are multiplied by
+     */
+    abstract void fold(QueryBlock lanes, boolean first, float[] factor);
+
+    /** Makes the sums of weighted values what they were before any fold. */
+    abstract void unfold(QueryBlock lanes);
+
     /** Copies a lane's sum of weighted values, not yet divided by the sum of weights. */
     abstract void unscaledOutput(int lane, float[] target);
 
@@ -56,24 +81,49 @@ abstract class BlockKernel {
         if (max.length < lanes.count) {
             max = new float[lanes.count];
             sum = new float[lanes.count];
+            totalMax = new float[lanes.count];
+            factor = new float[lanes.count];
         }
         for (int lane = 0; lane < lanes.count; lane++) {
             // A sink is a first key with a value of 0.
             max[lane] = lanes.sink[lane];
-            sum[lane] = max[lane] == Float.NEGATIVE_INFINITY ? 0 : 1;
+            sum[lane] = max[lane] == Float.NEGATIVE_INFINITY ? 0 : Math.scalb(1f, -halvings);
         }
         begin(lanes);
+        boolean folded = false;
+        int blocks = 0;
         for (int start = lanes.start; start < lanes.end; start += KeyBlock.MOST_KEYS) {
             keys.load(lanes.batch, lanes.keyValueHead, start, Math.min(lanes.end, start + KeyBlock.MOST_KEYS));
             step(lanes, keys);
+            if (++blocks % FOLDED_BLOCKS == 0) {
+                foldAll(lanes, !folded);
+                folded = true;
+            }
+        }
+        if (folded) {
+            foldAll(lanes, false);
+            sumTotal.read(0, sum, lanes.count);
+            unfold(lanes);
         }
         for (int lane = 0; lane < lanes.count; lane++) {
             finish(lanes, lane);
         }
     }
 
+    private void foldAll(QueryBlock lanes, boolean first) {
+        if (first) {
+            sumTotal.begin(1, max.length);
+        }
+        for (int lane = 0; lane < lanes.count; lane++) {
+            factor[lane] = first ? 0 : Exp.of(totalMax[lane] - shift(max[lane]));
+            totalMax[lane] = max[lane];
+        }
+        sumTotal.add(0, factor, sum, lanes.count);
+        fold(lanes, first, factor);
+    }
+
     private void finish(QueryBlock lanes, int lane) {
-        float total = sum[lane];
+        float total = Math.scalb(sum[lane], halvings);
         results.logSumExp(lanes, lane, max[lane], total);
         if (results.wantsWeights()) {
             results.weights(lanes, lane, max[lane], total);
@@ -85,7 +135,7 @@ abstract class BlockKernel {
         unscaledOutput(lane, outputRow);
         for (int c = 0; c < valueDim; c++) {
             // Adding 0 makes +0 of −0: which of them a sum ends with may depend on what a masked value holds.
-            outputRow[c] = outputRow[c] / total + 0f;
+            outputRow[c] = outputRow[c] / sum[lane] + 0f;
         }
         results.output(lanes, lane, outputRow);
     }

@@ -9,6 +9,9 @@ final class DenseKernel implements Projector.Projection {
     /** Outputs are done this many at a time, so that four rows of sums stay in the first cache. */
     private static final int PANEL = 512;
 
+    /** Inputs whose products are summed before they are added to those before, so that sums do not drift. */
+    private static final int SUMMED_INPUTS = 128;
+
     final int inputs;
     final int heads;
     final int width;
@@ -60,27 +63,35 @@ final class DenseKernel implements Projector.Projection {
         for (int row = 0; row < factors.length; row++) {
             sums[row] = bias.clone();
         }
+        float[][] partial = new float[Axpy.SUMS][outputs()];
         for (int from = 0; from < outputs(); from += PANEL) {
             int to = Math.min(from + PANEL, outputs());
             for (int row = 0; row < factors.length; row += Axpy.SUMS) {
-                addPanel(sums, factors, row, kernel, from, to);
+                for (int input = 0; input < kernel.length; input += SUMMED_INPUTS) {
+                    int end = Math.min(input + SUMMED_INPUTS, kernel.length);
+                    addPanel(partial, factors, row, kernel, input, end, from, to);
+                    for (int n = 0; n < Axpy.SUMS; n++) {
+                        Axpy.move(partial[n], sums[row + n], from, to);
+                    }
+                }
             }
         }
         return sums;
     }
 
-    private void addPanel(float[][] sums, float[][] factors, int row, float[][] kernel, int from, int to) {
+    private void addPanel(
+            float[][] sums, float[][] factors, int row, float[][] kernel, int firstInput, int end, int from, int to) {
         float[] f0 = factors[row];
         float[] f1 = factors[row + 1];
         float[] f2 = factors[row + 2];
         float[] f3 = factors[row + 3];
-        for (int input = 0; input < kernel.length; input += Axpy.SOURCES) {
+        for (int input = firstInput; input < end; input += Axpy.SOURCES) {
             boolean pair = input + 1 < inputs;
             Axpy.fourByTwo(
-                    sums[row],
-                    sums[row + 1],
-                    sums[row + 2],
-                    sums[row + 3],
+                    sums[0],
+                    sums[1],
+                    sums[2],
+                    sums[3],
                     kernel[input],
                     kernel[input + 1],
                     from,

@@ -24,27 +24,32 @@ final class Exp {
      */
     private static final float ROUND = 12582912f;
 
-    /** 2^k at [k mod 128] for k of −127 to 0; 0 where a product with it would not be a normal number. */
-    private static final float[] POWERS = powers();
+    private static final float[] POWERS = powers(0);
 
     private Exp() {}
 
-    private static float[] powers() {
+    /**
+     * The table for {@link #shifted}: 2^(k − halvings) at [k mod 128] for k of −127 to 0; 0 where a product with it would
+     * not be a normal number.
+     */
+    static float[] powers(int halvings) {
         float[] powers = new float[128];
-        for (int k = -125; k <= 0; k++) {
-            powers[k & 127] = Math.scalb(1f, k);
+        for (int k = -125 + halvings; k <= 0; k++) {
+            powers[k & 127] = Math.scalb(1f, k - halvings);
         }
         return powers;
     }
 
     /**
-     * Makes e^(x − shift) of x in place, for x ≤ shift. −∞ gives exactly 0, 0 exactly 1; NaN stays NaN.
+     * Makes 2^−halvings · e^(x − shift) of x in place, for x ≤ shift. −∞ gives exactly 0, 0 exactly 2^−halvings; NaN stays
+     * NaN.
      *
      * @param x numbers from {@code from} to {@code to} − 1
      * @param shift as many, none of them −∞
      * @param k scratch memory, as many
+     * @param powers of {@link #powers}
      */
-    static void shifted(float[] x, float[] shift, float[] k, int from, int to) {
+    static void shifted(float[] x, float[] shift, float[] k, int from, int to, float[] powers) {
         for (int r = from; r < to; r++) {
             float power = Math.max(x[r] - shift[r], LEAST);
             float rounded = power * LOG2_E + ROUND;
@@ -52,8 +57,13 @@ final class Exp {
             x[r] = polynomial(remainder(power, rounded - ROUND));
         }
         for (int r = from; r < to; r++) {
-            x[r] *= power(k[r]);
+            x[r] *= power(k[r], powers);
         }
+    }
+
+    /** The same with 0 halvings. */
+    static void shifted(float[] x, float[] shift, float[] k, int from, int to) {
+        shifted(x, shift, k, from, to, POWERS);
     }
 
     private static float remainder(float power, float k) {
@@ -61,8 +71,8 @@ final class Exp {
     }
 
     /** 2^k of k + {@link #ROUND}. */
-    private static float power(float rounded) {
-        return POWERS[Float.floatToRawIntBits(rounded) & 127];
+    private static float power(float rounded, float[] powers) {
+        return powers[Float.floatToRawIntBits(rounded) & 127];
     }
 
     private static float polynomial(float f) {
@@ -78,7 +88,7 @@ final class Exp {
     static float of(float x) {
         float power = Math.max(x, LEAST);
         float rounded = power * LOG2_E + ROUND;
-        return polynomial(remainder(power, rounded - ROUND)) * power(rounded);
+        return polynomial(remainder(power, rounded - ROUND)) * power(rounded, POWERS);
     }
 
     /** The hyperbolic tangent, within 3 units in the last place; NaN stays NaN. */

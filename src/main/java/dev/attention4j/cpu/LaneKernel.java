@@ -17,6 +17,13 @@ final class LaneKernel extends BlockKernel {
     private float[] newMax = {};
     private float[] shift = {};
     private float[] rescale = {};
+    private float[] blockSum = {};
+    /** What a block of keys adds to four dims of the output. */
+    private float[][] blockOutput = {};
+    /** The masked scores of each value that was set aside. */
+    private float[][] setAsideScore = {};
+
+    private final RunningTotal totals = new RunningTotal();
     private float[] scratch = {};
     /** The lanes that see any of each group of four keys. */
     private final int[] from = new int[KeyBlock.MOST_KEYS / GROUP];
@@ -37,6 +44,8 @@ final class LaneKernel extends BlockKernel {
             newMax = new float[count];
             shift = new float[count];
             rescale = new float[count];
+            blockSum = new float[count];
+            blockOutput = new float[GROUP][count];
             scratch = new float[count];
         }
         float[] row = new float[headDim];
@@ -65,8 +74,12 @@ final class LaneKernel extends BlockKernel {
             keep(lanes, keys);
         }
         raiseMax(lanes, keys);
-        exponentials(keys);
-        addValues(keys);
+        setAsideScore = new float[keys.setAsideCount()][];
+        for (int n = 0; n < setAsideScore.length; n++) {
+            setAsideScore[n] = score[keys.setAsideRow(n)].clone();
+        }
+        exponentials(lanes, keys);
+        addValues(lanes, keys);
         addValuesSetAside(keys);
     }
 
@@ -166,26 +179,29 @@ final class LaneKernel extends BlockKernel {
         }
         if (raised) {
             Exp.shifted(rescale, shift, scratch, 0, count);
-            Axpy.multiply(sum, rescale, count);
-            for (float[] sums : output) {
-                Axpy.multiply(sums, rescale, count);
-            }
+        } else {
+            Arrays.fill(rescale, 1);
         }
     }
 
-    private void exponentials(KeyBlock keys) {
+    private void exponentials(QueryBlock lanes, KeyBlock keys) {
+        Arrays.fill(blockSum, 0);
         for (int j = 0; j < keys.count(); j += GROUP) {
             int lo = from[j / GROUP];
             int hi = to[j / GROUP];
             for (int n = j; n < j + GROUP; n++) {
-                Exp.shifted(score[n], shift, scratch, lo, hi);
+                Exp.shifted(score[n], shift, scratch, lo, hi, powers);
             }
-            Axpy.addFour(sum, score[j], score[j + 1], score[j + 2], score[j + 3], lo, hi);
+            Axpy.addFour(blockSum, score[j], score[j + 1], score[j + 2], score[j + 3], lo, hi);
         }
+        Axpy.multiplyAdd(sum, rescale, blockSum, lanes.count);
     }
 
-    private void addValues(KeyBlock keys) {
+    private void addValues(QueryBlock lanes, KeyBlock keys) {
         for (int c = 0; c < output.length; c += GROUP) {
+            for (float[] added : blockOutput) {
+                Arrays.fill(added, 0, lanes.count, 0);
+            }
             for (int j = 0; j < keys.count(); j += Axpy.SOURCES) {
                 int lo = from[j / GROUP];
                 int hi = to[j / GROUP];
@@ -193,15 +209,18 @@ final class LaneKernel extends BlockKernel {
                     addTwoValues(keys.value[j], keys.value[j + 1], score[j], score[j + 1], c, lo, hi);
                 }
             }
+            for (int n = 0; n < GROUP; n++) {
+                Axpy.multiplyAdd(output[c + n], rescale, blockOutput[n], lanes.count);
+            }
         }
     }
 
     private void addTwoValues(float[] v0, float[] v1, float[] p0, float[] p1, int c, int lo, int hi) {
         Axpy.fourByTwo(
-                output[c],
-                output[c + 1],
-                output[c + 2],
-                output[c + 3],
+                blockOutput[0],
+                blockOutput[1],
+                blockOutput[2],
+                blockOutput[3],
                 p0,
                 p1,
                 lo,
@@ -221,11 +240,28 @@ final class LaneKernel extends BlockKernel {
             int j = keys.setAsideRow(n);
             float[] value = keys.setAsideValue(n);
             for (int r = from[j / GROUP]; r < to[j / GROUP]; r++) {
-                float weight = score[j][r];
-                for (int c = 0; weight != 0 && c < value.length; c++) {
-                    output[c][r] = Fma.of(weight, value[c], output[c][r]);
+                boolean counts = setAsideScore[n][r] != Float.NEGATIVE_INFINITY;
+                for (int c = 0; counts && c < value.length; c++) {
+                    output[c][r] = Fma.of(score[j][r], value[c], output[c][r]);
                 }
             }
+        }
+    }
+
+    @Override
+    void fold(QueryBlock lanes, boolean first, float[] factor) {
+        if (first) {
+            totals.begin(output.length, scratch.length);
+        }
+        for (int c = 0; c < output.length; c++) {
+            totals.add(c, factor, output[c], lanes.count);
+        }
+    }
+
+    @Override
+    void unfold(QueryBlock lanes) {
+        for (int c = 0; c < output.length; c++) {
+            totals.read(c, output[c], lanes.count);
         }
     }
 

@@ -15,11 +15,19 @@ final class RowKernel extends BlockKernel {
     private final float[] shift = new float[KeyBlock.MOST_KEYS];
     private final float[] scratch = new float[KeyBlock.MOST_KEYS];
     private final float[] rescale = new float[1];
+    private final float[] setAsideScore = new float[KeyBlock.MOST_KEYS];
+    /** What a block of keys adds to the output of a row. */
+    private final float[] blockOutput;
+
+    private final float[] rowFactor;
+    private final RunningTotal totals = new RunningTotal();
     private float[][] query = {};
     private float[][] output = {};
 
     RowKernel(AttentionProblem problem, Tensor query, Tensor key, Tensor value, Addends addends, Results results) {
         super(problem, query, key, value, addends, results);
+        blockOutput = new float[paddedValueDim];
+        rowFactor = new float[paddedValueDim];
     }
 
     @Override
@@ -48,6 +56,9 @@ final class RowKernel extends BlockKernel {
             Arrays.fill(score, keys.count(), keys.paddedCount(), Float.NEGATIVE_INFINITY);
             if (results.wantsWeights()) {
                 results.scores(lanes, lane, keys, score);
+            }
+            for (int n = 0; n < keys.setAsideCount(); n++) {
+                setAsideScore[n] = score[keys.setAsideRow(n)];
             }
             exponentials(lane, keys);
             addValues(output[lane], keys);
@@ -100,25 +111,25 @@ final class RowKernel extends BlockKernel {
             newMax = Math.max(newMax, score[j]);
         }
         Arrays.fill(shift, shift(newMax));
+        rescale[0] = 1;
         if (newMax != max[lane]) {
             rescale[0] = max[lane];
             Exp.shifted(rescale, shift, scratch, 0, 1);
-            sum[lane] *= rescale[0];
-            Axpy.scale(output[lane], rescale[0], 0, paddedValueDim);
             max[lane] = newMax;
         }
-        Exp.shifted(score, shift, scratch, 0, keys.paddedCount());
+        Exp.shifted(score, shift, scratch, 0, keys.paddedCount(), powers);
         float added = 0;
         for (int j = 0; j < keys.count(); j++) {
             added += score[j];
         }
-        sum[lane] += added;
+        sum[lane] = Fma.of(sum[lane], rescale[0], added);
     }
 
     private void addValues(float[] sums, KeyBlock keys) {
+        Arrays.fill(blockOutput, 0);
         for (int j = 0; j < keys.count(); j += GROUP) {
             Axpy.oneByFour(
-                    sums,
+                    blockOutput,
                     keys.value[j],
                     keys.value[j + 1],
                     keys.value[j + 2],
@@ -128,12 +139,32 @@ final class RowKernel extends BlockKernel {
                     score[j + 2],
                     score[j + 3]);
         }
+        Axpy.multiplyAdd(sums, rescale[0], blockOutput, paddedValueDim);
         for (int n = 0; n < keys.setAsideCount(); n++) {
             float weight = score[keys.setAsideRow(n)];
             float[] value = keys.setAsideValue(n);
-            for (int c = 0; weight != 0 && c < value.length; c++) {
+            boolean counts = setAsideScore[n] != Float.NEGATIVE_INFINITY;
+            for (int c = 0; counts && c < value.length; c++) {
                 sums[c] = Fma.of(weight, value[c], sums[c]);
             }
+        }
+    }
+
+    @Override
+    void fold(QueryBlock lanes, boolean first, float[] factor) {
+        if (first) {
+            totals.begin(lanes.count, paddedValueDim);
+        }
+        for (int lane = 0; lane < lanes.count; lane++) {
+            Arrays.fill(rowFactor, factor[lane]);
+            totals.add(lane, rowFactor, output[lane], paddedValueDim);
+        }
+    }
+
+    @Override
+    void unfold(QueryBlock lanes) {
+        for (int lane = 0; lane < lanes.count; lane++) {
+            totals.read(lane, output[lane], paddedValueDim);
         }
     }
 

@@ -4,15 +4,18 @@ import dev.attention4j.AttentionProblem;
 import dev.attention4j.Tensor;
 
 /**
- * Plain float code: the loops of {@link ReferenceAttention} in float, as anyone would write them. How far they are from
+ * Plain float code: the loops of {@link ReferenceAttention} in float, as anyone would write them who knows that one running
+ * sum over many keys drifts: {@value #BLOCK} keys are summed one after another, and such sums pairwise. How far they are from
  * the oracle is how far a float kernel may reasonably be, and what the {@link Yardstick} measures by.
  *
  * @param output [batch, queryHeads, queryLength, valueDim], row-major
- * @param weights [batch, queryHeads, queryLength, keyLength], row-major
+ * @param weights [batch, queryHeads, queryLength, keyLength], row-major; empty where {@link ReferenceAttention}'s are
  * @param logSumExp [batch, queryHeads, queryLength], row-major
  */
 @SuppressWarnings("ArrayRecordComponent") // A bundle of three results; nobody compares two of them.
 public record PlainFloatAttention(float[] output, float[] weights, float[] logSumExp) {
+    private static final int BLOCK = 64;
+
     /**
      * Computes a problem.
      *
@@ -49,8 +52,9 @@ public record PlainFloatAttention(float[] output, float[] weights, float[] logSu
         int dim = problem.headDim();
         int valueDim = problem.valueDim();
         int rows = problem.batch() * problem.queryHeads() * lq;
-        float[] output = new float[Math.multiplyExact(rows, valueDim)];
-        float[] weights = new float[Math.multiplyExact(rows, lk)];
+        float[] output = new float[ReferenceAttention.length("output", rows, valueDim)];
+        boolean keepsWeights = ReferenceAttention.keepsWeights(problem);
+        float[] weights = new float[keepsWeights ? ReferenceAttention.length("weights", rows, lk) : 0];
         float[] logSumExp = new float[rows];
 
         for (int row = 0; row < rows; row++) {
@@ -58,12 +62,15 @@ public record PlainFloatAttention(float[] output, float[] weights, float[] logSu
             int head = row / lq % problem.queryHeads();
             int batch = row / lq / problem.queryHeads();
             int slice = batch * problem.keyValueHeads() + problem.keyValueHead(head);
-            float[] scores = new float[lk];
+            int first = problem.firstKey(batch, i);
+            int seen = Math.max(0, problem.endKey(batch, i) - first);
+            float[] scores = new float[seen];
             float sink = problem.sink(head);
             float max = sink;
-            for (int j = 0; j < lk; j++) {
+            for (int n = 0; n < seen; n++) {
+                int j = first + n;
                 if (!terms.allows(batch, head, i, j)) {
-                    scores[j] = Float.NEGATIVE_INFINITY;
+                    scores[n] = Float.NEGATIVE_INFINITY;
                     continue;
                 }
                 float dot = 0;
@@ -77,30 +84,61 @@ public record PlainFloatAttention(float[] output, float[] weights, float[] logSu
                 if (softcap > 0) {
                     score = softcap * (float) Math.tanh(score / softcap);
                 }
-                scores[j] = score + (float) terms.bias(batch, head, i, j);
-                max = Math.max(max, scores[j]);
+                scores[n] = score + (float) terms.bias(batch, head, i, j);
+                max = Math.max(max, scores[n]);
             }
             logSumExp[row] = Float.NEGATIVE_INFINITY;
             if (max == Float.NEGATIVE_INFINITY) {
                 continue;
             }
-            float sum = (float) Math.exp(sink - max);
-            for (int j = 0; j < lk; j++) {
-                scores[j] = (float) Math.exp(scores[j] - max);
-                sum += scores[j];
+            float[] weight = new float[seen];
+            for (int n = 0; n < seen; n++) {
+                weight[n] = (float) Math.exp(scores[n] - max);
             }
+            float sum = (float) Math.exp(sink - max) + sum(weight, 0, seen);
             logSumExp[row] = max + (float) Math.log(sum);
-            for (int j = 0; j < lk; j++) {
-                float weight = scores[j] / sum;
-                weights[row * lk + j] = weight;
-                if (weight == 0) {
-                    continue;
-                }
-                for (int d = 0; d < valueDim; d++) {
-                    output[row * valueDim + d] += weight * v[(slice * lk + j) * valueDim + d];
+            for (int n = 0; n < seen; n++) {
+                weight[n] /= sum;
+                if (keepsWeights) {
+                    weights[row * lk + first + n] = weight[n];
                 }
             }
+            float[] outputRow = new float[valueDim];
+            sumValues(scores, weight, v, (slice * lk + first) * valueDim, 0, seen, outputRow);
+            System.arraycopy(outputRow, 0, output, row * valueDim, valueDim);
         }
         return new PlainFloatAttention(output, weights, logSumExp);
+    }
+
+    private static float sum(float[] weight, int from, int to) {
+        if (to - from > BLOCK) {
+            int middle = (from + to) >>> 1;
+            return sum(weight, from, middle) + sum(weight, middle, to);
+        }
+        float sum = 0;
+        for (int n = from; n < to; n++) {
+            sum += weight[n];
+        }
+        return sum;
+    }
+
+    /** Adds up the values of some keys, but those of masked ones, whose score is −∞, by their weights. */
+    private static void sumValues(float[] scores, float[] weight, float[] v, int start, int from, int to, float[] sums) {
+        int valueDim = sums.length;
+        if (to - from > BLOCK) {
+            int middle = (from + to) >>> 1;
+            float[] others = new float[valueDim];
+            sumValues(scores, weight, v, start, from, middle, sums);
+            sumValues(scores, weight, v, start, middle, to, others);
+            for (int d = 0; d < valueDim; d++) {
+                sums[d] += others[d];
+            }
+            return;
+        }
+        for (int n = from; n < to; n++) {
+            for (int d = 0; d < valueDim && scores[n] != Float.NEGATIVE_INFINITY; d++) {
+                sums[d] += weight[n] * v[start + n * valueDim + d];
+            }
+        }
     }
 }

@@ -2,17 +2,26 @@ package dev.attention4j.reference;
 
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.Tensor;
+import java.util.Arrays;
 import java.util.OptionalDouble;
 
 /**
- * The whole operation in double precision: a loop over queries, one over keys, nothing else.
+ * The whole operation in double precision: a loop over queries, one over the keys that a query may see by position, nothing
+ * else.
+ *
+ * <p>NaN and infinity of values show as in float, whose weights underflow where those of double do not: e^(score −
+ * maximum) below the smallest normal float counts as 0 for an infinite value, and 0 · ∞ is NaN.
  *
  * @param output [batch, queryHeads, queryLength, valueDim], row-major
- * @param weights [batch, queryHeads, queryLength, keyLength], row-major
+ * @param weights [batch, queryHeads, queryLength, keyLength], row-major; empty where the operation does not ask for
+ *     them and they are more than {@link #MOST_UNASKED}
  * @param logSumExp [batch, queryHeads, queryLength], row-major
  */
 @SuppressWarnings("ArrayRecordComponent") // A bundle of three results; nobody compares two of them.
 public record ReferenceAttention(double[] output, double[] weights, double[] logSumExp) {
+    /** The most weights that are kept though the operation does not ask for them. */
+    static final int MOST_UNASKED = 1 << 24;
+
     /**
      * Computes a problem.
      *
@@ -21,6 +30,7 @@ public record ReferenceAttention(double[] output, double[] weights, double[] log
      * @param key [batch, keyValueHeads, keyLength, headDim]
      * @param value [batch, keyValueHeads, keyLength, valueDim]
      * @return output, weights and log-sum-exp, whether or not the operation asks for them
+     * @throws IllegalArgumentException if output or weights are more than an array holds
      */
     public static ReferenceAttention compute(AttentionProblem problem, Tensor query, Tensor key, Tensor value) {
         double[] q = query.toDoubleArray();
@@ -34,8 +44,9 @@ public record ReferenceAttention(double[] output, double[] weights, double[] log
         int dim = problem.headDim();
         int valueDim = problem.valueDim();
         int rows = problem.batch() * problem.queryHeads() * lq;
-        double[] output = new double[Math.multiplyExact(rows, valueDim)];
-        double[] weights = new double[Math.multiplyExact(rows, lk)];
+        double[] output = new double[length("output", rows, valueDim)];
+        boolean keepsWeights = keepsWeights(problem);
+        double[] weights = new double[keepsWeights ? length("weights", rows, lk) : 0];
         double[] logSumExp = new double[rows];
 
         for (int row = 0; row < rows; row++) {
@@ -43,12 +54,15 @@ public record ReferenceAttention(double[] output, double[] weights, double[] log
             int head = row / lq % problem.queryHeads();
             int batch = row / lq / problem.queryHeads();
             int slice = batch * problem.keyValueHeads() + problem.keyValueHead(head);
-            double[] scores = new double[lk];
+            int first = problem.firstKey(batch, i);
+            int seen = Math.max(0, problem.endKey(batch, i) - first);
+            double[] scores = new double[seen];
             double sink = problem.sink(head);
             double max = sink;
-            for (int j = 0; j < lk; j++) {
+            for (int n = 0; n < seen; n++) {
+                int j = first + n;
                 if (!terms.allows(batch, head, i, j)) {
-                    scores[j] = Double.NEGATIVE_INFINITY;
+                    scores[n] = Double.NEGATIVE_INFINITY;
                     continue;
                 }
                 double dot = 0;
@@ -59,30 +73,53 @@ public record ReferenceAttention(double[] output, double[] weights, double[] log
                 if (softcap.isPresent()) {
                     score = softcap.getAsDouble() * Math.tanh(score / softcap.getAsDouble());
                 }
-                scores[j] = score + terms.bias(batch, head, i, j);
-                max = Math.max(max, scores[j]);
+                scores[n] = score + terms.bias(batch, head, i, j);
+                max = Math.max(max, scores[n]);
             }
             logSumExp[row] = Double.NEGATIVE_INFINITY;
             if (max == Double.NEGATIVE_INFINITY) {
                 continue;
             }
             double sum = Math.exp(sink - max);
-            for (int j = 0; j < lk; j++) {
-                scores[j] = Math.exp(scores[j] - max);
-                sum += scores[j];
+            for (int n = 0; n < seen; n++) {
+                sum += Math.exp(scores[n] - max);
             }
             logSumExp[row] = max + Math.log(sum);
-            for (int j = 0; j < lk; j++) {
-                double weight = scores[j] / sum;
-                weights[row * lk + j] = weight;
-                if (weight == 0) {
+            if (keepsWeights && Double.isNaN(sum)) {
+                // As in the textbook's softmax, a NaN among the scores is in every weight of the row.
+                Arrays.fill(weights, row * lk, (row + 1) * lk, Double.NaN);
+            }
+            for (int n = 0; n < seen; n++) {
+                if (scores[n] == Double.NEGATIVE_INFINITY) {
                     continue;
                 }
+                int j = first + n;
+                double exponential = Math.exp(scores[n] - max);
+                double weight = exponential / sum;
+                if (keepsWeights) {
+                    weights[row * lk + j] = weight;
+                }
                 for (int d = 0; d < valueDim; d++) {
-                    output[row * valueDim + d] += weight * v[(slice * lk + j) * valueDim + d];
+                    double element = v[(slice * lk + j) * valueDim + d];
+                    boolean underflows = exponential < Float.MIN_NORMAL && Double.isInfinite(element);
+                    output[row * valueDim + d] += underflows ? Double.NaN : weight * element;
                 }
             }
         }
         return new ReferenceAttention(output, weights, logSumExp);
+    }
+
+    static boolean keepsWeights(AttentionProblem problem) {
+        long rows = (long) problem.batch() * problem.queryHeads() * problem.queryLength();
+        return problem.attention().wantsWeights() || rows * problem.keyLength() <= MOST_UNASKED;
+    }
+
+    static int length(String what, int rows, int width) {
+        long elements = (long) rows * width;
+        if (elements > Integer.MAX_VALUE) {
+            throw new IllegalArgumentException(what + ": is " + rows + " rows of " + width + ", must be at most "
+                    + Integer.MAX_VALUE + " elements; take fewer queries, or an engine other than the oracle");
+        }
+        return (int) elements;
     }
 }

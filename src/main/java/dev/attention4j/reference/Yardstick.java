@@ -14,7 +14,7 @@ import java.util.List;
  * on the same problem, plus 10⁻⁶; NaN and infinities must be where the oracle has them and nowhere else, and a query that
  * sees no key gives nothing but 0.
  *
- * <p>Computes oracle and plain float code once, for the results of any number of engines. Both keep all weights.
+ * <p>Computes oracle and plain float code once, for the results of any number of engines.
  */
 public final class Yardstick {
     private final AttentionProblem problem;
@@ -52,6 +52,10 @@ public final class Yardstick {
         List<Deviation> deviations = new ArrayList<>();
         deviations.add(measure(
                 "output", result.output(), problem.dtype(), oracle.output(), plain.output(), problem.outputShape()));
+        if (asked.wantsWeights() && !ReferenceAttention.keepsWeights(problem)) {
+            throw new IllegalArgumentException("asked: wants weights, must not: the problem was computed without them,"
+                    + " because they are more than " + ReferenceAttention.MOST_UNASKED);
+        }
         if (asked.wantsWeights()) {
             deviations.add(measure(
                     "weights",

@@ -49,6 +49,9 @@ public final class ForwardDecode implements Plan {
     /** The kernel's: runs of keys, or of values, that are read side by side. */
     private static final int STREAMS = 4;
 
+    /** The kernel's: keys that are summed one after another, of what lies behind the whole vectors of a width. */
+    private static final int TAIL_KEYS = 32;
+
     /** Loops of the output tile that is not taken, with or without a mask. */
     private static final int UNTAKEN_TILE = 2;
 
@@ -128,13 +131,13 @@ public final class ForwardDecode implements Plan {
                 + fixed(scoreRows, loop(problem.headDim() % width));
         // Softcap, ALiBi, bias, mask and key range; lanes behind the last key; largest and sum.
         long softmax = fixed(rowTile, loop(steps), loop(width), 2 * loop((keys + width - 1) / width));
-        long rescale = loop(rowTile, loop(valueDim)) + ofRows;
+        long fold = loop(rowTile * valueDim) + ofRows + loop(rowTile, loop(valueDim / width), loop(valueDim % width));
         long outputTile = fixed(STREAMS) + ofRows + loop(valueDim / width, 2 * ofRows + fixed(STREAMS, ofRows));
         long look = rowTile < 4 ? 0 : loop(keys, loop(valueDim / width), loop(valueDim % width));
         long all = look
-                + rescale
+                + fold
                 + loop(steps, outputTile, UNTAKEN_TILE)
-                + loop(valueDim % width, loop(rowTile, loop(keys)));
+                + loop(valueDim % width, loop(rowTile, loop(keys / TAIL_KEYS + 1, loop(TAIL_KEYS))));
         return loop(steps, fixed(STREAMS), fixed(rowTile / scoreRows, scoreTile)) + softmax + all + UNTAKEN;
     }
 
@@ -168,7 +171,10 @@ public final class ForwardDecode implements Plan {
                 .integer((int) blockRows)
                 .local(4 * blockRows * problem.headDim())
                 .local(4 * blockRows * problem.valueDim())
+                .local(4 * blockRows * problem.valueDim())
+                .local(blockOutputBytes(problem))
                 .local(4 * blockRows * keyBlock)
+                .local(4 * blockRows)
                 .local(4 * blockRows)
                 .local(4 * blockRows);
         long units = (long) problem.batch() * problem.keyValueHeads();
@@ -195,10 +201,15 @@ public final class ForwardDecode implements Plan {
         return rows(problem) >= 4 ? 4 : rows(problem) >= 2 ? 2 : 1;
     }
 
+    /** For what a block of keys adds to the outputs of a tile of rows. */
+    private static long blockOutputBytes(AttentionProblem problem) {
+        return 4L * rowTile(problem) * problem.valueDim();
+    }
+
     /** Rows of a work-group: all of them if local memory has room, else whole tiles; 0 if not even one fits. */
     private long blockRows(AttentionProblem problem) {
-        long rowBytes = 4 * ((long) problem.headDim() + problem.valueDim() + keyBlock + 2);
-        long room = context.device().localMemoryBytes() / rowBytes;
+        long rowBytes = 4 * ((long) problem.headDim() + 2L * problem.valueDim() + keyBlock + 3);
+        long room = Math.max(0, context.device().localMemoryBytes() - blockOutputBytes(problem)) / rowBytes;
         long rows = Math.max(1, rows(problem));
         int tile = rowTile(problem);
         if (loopsEnd) {

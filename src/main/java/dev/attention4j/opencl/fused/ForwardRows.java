@@ -104,7 +104,8 @@ public final class ForwardRows implements Plan {
                 .local(4L * problem.headDim() * tiling.rows())
                 .local(4L * problem.valueDim() * tiling.rows())
                 .local(4L * tiling.keyBlock() * tiling.rows())
-                .local(widened ? 4 : Math.max(4, 4 * tiling.widenedFloats(problem)));
+                .local(widened ? 4 : Math.max(4, 4 * tiling.widenedFloats(problem)))
+                .local(Math.max(4, 4 * tiling.totalFloats(problem)));
         long rows = (long) unitHeads * problem.queryLength();
         long units = (long) problem.batch() * problem.queryHeads() / unitHeads;
         long[] global = {(rows + tiling.rows() - 1) / tiling.rows(), units, 1};

@@ -26,6 +26,9 @@ import java.util.Set;
  * @param keyBlock keys between two rescales
  */
 record ForwardRowsTiling(int vectorWidth, int rowVectors, int keyTile, int dimTile, int keyBlock) {
+    /** The kernel's FOLDED_BLOCKS: blocks of keys that are summed before they are folded into the totals. */
+    private static final int FOLDED_BLOCKS = 64;
+
     private static final Set<String> NAMES = Set.of("VECTOR_WIDTH", "ROW_VECTORS", "KEY_TILE", "DIM_TILE", "KEY_BLOCK");
 
     /**
@@ -89,7 +92,17 @@ record ForwardRowsTiling(int vectorWidth, int rowVectors, int keyTile, int dimTi
 
     long localBytes(AttentionProblem problem) {
         long widths = (long) problem.headDim() + problem.valueDim();
-        return 4 * ((widths + keyBlock + 11) * rows() + widenedFloats(problem));
+        return 4 * ((widths + keyBlock + 11) * rows() + widenedFloats(problem) + totalFloats(problem));
+    }
+
+    /** For the totals that blocks are folded into; none where there are too few blocks for it. */
+    long totalFloats(AttentionProblem problem) {
+        return folds(problem) ? (2L * problem.valueDim() + 3) * rows() : 0;
+    }
+
+    /** Three runs of keys, of which each may end in a block that is not whole. */
+    private boolean folds(AttentionProblem problem) {
+        return problem.keyLength() / keyBlock + 3 >= FOLDED_BLOCKS;
     }
 
     /** For a block of keys, or of values, of 16 bits; those of 32 are read where they lie. */
@@ -104,7 +117,12 @@ record ForwardRowsTiling(int vectorWidth, int rowVectors, int keyTile, int dimTi
         long blocks = keys / keyBlock * blockIterations(problem, keyBlock)
                 + blockIterations(problem, keys % keyBlock)
                 + 2 * blockIterations(problem, keyTile);
+        long fold = folds(problem) ? loop(rowVectors, 2 * loop(problem.valueDim() + 1L)) : UNTAKEN;
+        long folds = 2 + keys / keyBlock / FOLDED_BLOCKS;
         return loop(rows())
+                + folds * fold
+                + loop((long) problem.valueDim() * rowVectors)
+                + loop(rowVectors)
                 + loop(rows(), loop(problem.headDim() + 8L))
                 + loop((long) problem.valueDim() * rowVectors)
                 + loop(rowVectors)
@@ -130,7 +148,7 @@ record ForwardRowsTiling(int vectorWidth, int rowVectors, int keyTile, int dimTi
                 + loop(rows(), loop(keys))
                 + loop(keys, loop(rows()))
                 + 2 * rowByRow;
-        long softmax = ofVectors + loop(keys, ofVectors) + fixed(rowVectors, loop(keys));
+        long softmax = 3 * ofVectors + loop(keys, ofVectors) + fixed(rowVectors, loop(keys), UNTAKEN);
         long seen = loop(keys, vectors(valueDim)) + loop(valueDim, fixed(rowVectors, loop(keys)));
         long all = loop(valueDim / dimTile, outputTile(keys, dimTile))
                 + loop(valueDim % dimTile / 2, outputTile(keys, 2))

@@ -9,6 +9,7 @@ import dev.attention4j.opencl.plan.DeviceCall;
 import dev.attention4j.opencl.plan.Operand;
 import dev.attention4j.opencl.plan.Plan;
 import dev.attention4j.opencl.plan.Tunables;
+import dev.attention4j.opencl.runtime.ClBuffer;
 import dev.attention4j.opencl.runtime.ClDevice;
 import dev.attention4j.opencl.runtime.ClKernel;
 import dev.attention4j.opencl.runtime.DeviceContext;
@@ -112,6 +113,16 @@ public final class ForwardTiles implements Plan {
         return Math.max(tiles, mergeSplits.loopIterations(splits(problem, wanted, 0)));
     }
 
+    /** Where keys are many, what work-groups keep of them in memory: without splits, which take their own room. */
+    @Override
+    public long leastScratchBytes(AttentionProblem problem) {
+        return tilings(problem).stream()
+                .filter(tiling -> tiling.folds(problem, 1))
+                .mapToLong(tiling -> groups(problem, tiling) * tiling.totalBytes(problem.valueDim()))
+                .max()
+                .orElse(0);
+    }
+
     @Override
     public String describe(AttentionProblem problem, Tunables tunables) {
         ForwardTilesTiling tiling = ForwardTilesTiling.of(tunables);
@@ -131,12 +142,18 @@ public final class ForwardTiles implements Plan {
         ForwardTilesTiling tiling = tiled.tiling();
         int splits = splits(problem, tiling, call.scratchBudget(usualScratch()));
         MergeSplits.Partial partial = MergeSplits.Partial.of(call, splits);
+        int foldedTiles = tiling.foldedTiles(problem);
+        ClBuffer totals = tiling.folds(problem, splits)
+                ? call.scratch().apply(groups(problem, tiling) * splits * tiling.totalBytes(problem.valueDim()))
+                : call.output();
         boolean wideOutput = problem.valueDim() % 4 == 0 && !call.output().isShared();
         ForwardCall.set(tiled.kernel(), call, unitHeads(problem))
                 .buffer(partial.output())
                 .buffer(partial.sums())
                 .integer(splits)
-                .integer(wideOutput ? 1 : 0);
+                .integer(wideOutput ? 1 : 0)
+                .buffer(totals)
+                .integer(foldedTiles);
         long groups = groups(problem, tiling) * splits;
         context.queue()
                 .launch(tiled.kernel(), new long[] {groups * tiling.groupItems()}, new long[] {tiling.groupItems()});

@@ -28,6 +28,9 @@ import java.util.Set;
  *     4
  */
 record ForwardTilesTiling(int rowItems, int columnItems, int microRows, int microKeys, int dimSlice, int sliceKeys) {
+    /** Fewer tiles are not worth it to keep totals. */
+    private static final int LEAST_FOLDED_TILES = 64;
+
     /** From the most work per float of local memory to the least. */
     static final List<ForwardTilesTiling> CANDIDATES = List.of(
             new ForwardTilesTiling(16, 16, 8, 8, 16, 2),
@@ -129,6 +132,25 @@ record ForwardTilesTiling(int rowItems, int columnItems, int microRows, int micr
         return 4 * ((valueDim + 4 * columnItems - 1) / (4 * columnItems));
     }
 
+    /** Tiles of keys that are summed before they join the totals: about as many as then join them. */
+    int foldedTiles(AttentionProblem problem) {
+        return (int) Math.max(LEAST_FOLDED_TILES, Math.ceil(Math.sqrt(keyTiles(problem))));
+    }
+
+    /** Whether a split of the keys has so many tiles. */
+    boolean folds(AttentionProblem problem, int splits) {
+        return (keyTiles(problem) + splits - 1) / splits >= foldedTiles(problem);
+    }
+
+    /** What a work-group keeps of its totals: of outputs, of sums, and maxima. */
+    long totalBytes(int valueDim) {
+        return 16L * (microDims(valueDim) + 2) * (microRows / 4) * groupItems();
+    }
+
+    private long keyTiles(AttentionProblem problem) {
+        return (problem.keyLength() + tileKeys() - 1L) / tileKeys();
+    }
+
     /** What the kernel declares, with OPTIONS. */
     long localBytes(int valueDim) {
         int weightPitch = tileRows() / 4 + 2;
@@ -161,11 +183,13 @@ record ForwardTilesTiling(int rowItems, int columnItems, int microRows, int micr
                 3 * valueLoads + queryLoads + keyLoads,
                 products((long) columnItems * sliceKeys, dimVectors) + UNTAKEN);
         // Scores at 0, scaled, four options, key ranges, the largest, weights.
-        long tile = 9 * scores + dimSlices + rowLoop + outputs + keySlices;
-        long tiles = (problem.keyLength() + tileKeys() - 1L) / tileKeys();
+        long tile = 9 * scores + dimSlices + rowLoop + 2 * outputs + 2 * fixed(rowVectors) + keySlices;
+        long tiles = keyTiles(problem);
+        long folds = (2 + tiles / foldedTiles(problem)) * (outputs + fixed(rowVectors));
         return 2 * rowLoop
                 + fixed(tileRows() / 4)
                 + 3 * outputs
+                + folds
                 + 2 * fixed(rowVectors)
                 + queryLoads
                 + keyLoads

@@ -118,7 +118,7 @@ final class MergeSplits {
     /** The loops of {@code merge_splits.cl}. */
     long loopIterations(int splits) {
         int width = CommonMacros.vectorWidth(context.device());
-        return loop(splits) + loop(splits, loop(width)) + loop(width);
+        return 2 * loop(splits) + loop(splits, loop(width)) + loop(width);
     }
 
     private ClKernel build(DType dtype, int width, int items) {

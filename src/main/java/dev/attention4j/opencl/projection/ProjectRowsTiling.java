@@ -28,6 +28,9 @@ record ProjectRowsTiling(int vectorWidth, int microRows, int panelVectors, int t
     /** A cache line between the rows in local memory, as in the kernel. */
     private static final int ROW_GAP = 16;
 
+    /** The kernel's: inputs whose products are summed before they are added to those before. */
+    private static final int SUMMED_INPUTS = 128;
+
     /** The best guess for a device, then ever smaller ones, for devices with little local memory. */
     static List<ProjectRowsTiling> defaults(ClDevice device) {
         if (device.quirks().has(Quirks.Quirk.LOOPS_END)) {
@@ -124,9 +127,9 @@ record ProjectRowsTiling(int vectorWidth, int microRows, int panelVectors, int t
         long heads = Math.min(here, here / width + 2L);
         long headLoops = loop(Math.min(here, width) / vectorWidth) + loop(Math.min(width, vectorWidth - 1));
         long sums = fixed(microRows, fixed(panelVectors));
-        long product = 2 * sums + loop(here, fixed(panelVectors), sums);
+        long summed = 2 * sums + loop(Math.min(here, SUMMED_INPUTS), fixed(panelVectors), sums);
+        long product = summed + loop(here / SUMMED_INPUTS, summed);
         long stored = loop(microRows, fixed(panelVectors, loop(vectorWidth)));
-        // From the bias on or from the sums so far.
         long tile = product + UNTAKEN + stored;
         long slice = loop(rows(), loop(heads, headLoops))
                 + loop(microRows - 1, loop(here))

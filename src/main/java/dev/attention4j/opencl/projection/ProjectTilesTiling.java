@@ -126,7 +126,7 @@ record ProjectTilesTiling(int localRows, int localColumns, int microRows, int mi
         long products = fixed(depth, fixed(microVectors), sums);
         return loop((tileRows() + groupItems() - 1) / groupItems())
                 + sums
-                + loop((inputs + depth - 1) / depth, rowLoads, panelLoads, products)
+                + loop((inputs + depth - 1) / depth, rowLoads, panelLoads, products, sums)
                 + loop(microRows, fixed(microVectors, loop(VECTOR_WIDTH)));
     }
 

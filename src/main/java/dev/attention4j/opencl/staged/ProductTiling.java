@@ -68,7 +68,7 @@ record ProductTiling(int localRows, int localColumns, int microRows, int microVe
                 + loop((slice * tileColumns() + groupItems() - 1) / groupItems());
         long products = fixed(slice, fixed(microVectors), sums);
         return sums
-                + loop((depth + slice - 1) / slice, staged, 2 * sums, products)
+                + loop((depth + slice - 1) / slice, staged, 3 * sums, products)
                 + fixed(microRows, fixed(microVectors, loop(vectorWidth)));
     }
 

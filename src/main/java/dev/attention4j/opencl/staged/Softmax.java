@@ -21,6 +21,9 @@ final class Softmax {
     private static final int SHORT_ROW_ITEMS = 32;
     private static final int EMULATOR_ITEMS = 4;
 
+    /** The kernel's: vectors of weights that are summed one after another. */
+    private static final int SUMMED_VECTORS = 64;
+
     private final DeviceContext context;
 
     Softmax(DeviceContext context) {
@@ -34,6 +37,9 @@ final class Softmax {
         defines.put("VECTOR_WIDTH", CommonMacros.vectorWidth(context.device()));
         if (logSumExp != null) {
             defines.put("LOG_SUM_EXP", 1);
+        }
+        if (WeightedSum.skipsMasked(call)) {
+            defines.put("MARK_MASKED", 1);
         }
         if (call.sinks() != null) {
             defines.put("SINKS", 1);
@@ -74,7 +80,12 @@ final class Softmax {
     /** The loops of {@code softmax.cl}, by one work-item for each row. */
     long loopIterations(int keys) {
         int width = CommonMacros.vectorWidth(context.device());
-        return 3 * (loop(keys / width) + loop(keys % width)) + 2 * loop(Integer.SIZE);
+        int vectors = keys / width;
+        return 2 * loop(vectors)
+                + loop(vectors / SUMMED_VECTORS, loop(SUMMED_VECTORS))
+                + loop(vectors % SUMMED_VECTORS)
+                + 3 * loop(keys % width)
+                + 2 * loop(Integer.SIZE);
     }
 
     private ClKernel build(Map<String, Object> defines, int items) {

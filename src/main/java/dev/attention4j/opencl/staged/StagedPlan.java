@@ -35,6 +35,7 @@ public final class StagedPlan implements Plan {
     private final ScaleMask scaleMask;
     private final Softmax softmax;
     private final WeightedSum weightedSum;
+    private final Unmark unmark;
 
     /**
      * The plan on one device.
@@ -47,6 +48,7 @@ public final class StagedPlan implements Plan {
         scaleMask = new ScaleMask(context);
         softmax = new Softmax(context);
         weightedSum = new WeightedSum(context);
+        unmark = new Unmark(context);
     }
 
     @Override
@@ -117,6 +119,9 @@ public final class StagedPlan implements Plan {
         scaleMask.enqueue(block);
         softmax.enqueue(block);
         weightedSum.enqueue(block);
+        if (block.call().weights() != null && WeightedSum.skipsMasked(block.call())) {
+            unmark.enqueue(block);
+        }
     }
 
     private static int blockQueries(long rowBytes, int queries, long budget) {

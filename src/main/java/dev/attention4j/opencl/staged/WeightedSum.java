@@ -14,11 +14,16 @@ final class WeightedSum {
         this.context = context;
     }
 
+    /** Whether the weights of masked keys are marked, and their values left out. */
+    static boolean skipsMasked(DeviceCall call) {
+        return call.problem().attention().limitsKeys() || call.mask() != null || call.bias() != null;
+    }
+
     void enqueue(Block block) {
         DeviceCall call = block.call();
         AttentionProblem problem = call.problem();
         Map<String, Object> defines = ProductKernel.defines(problem.dtype(), problem.attention());
-        if (problem.attention().limitsKeys() || call.mask() != null || call.bias() != null) {
+        if (skipsMasked(call)) {
             defines.put("SKIP_MASKED", 1);
         }
         ProductKernel product = ProductKernel.build(context, "weighted_sum", "DIMS", "KEY_SLICE", defines);

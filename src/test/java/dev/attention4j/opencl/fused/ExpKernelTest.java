@@ -38,16 +38,26 @@ class ExpKernelTest {
             x[n] = -86.9f * part * part * part;
         }
         for (int width : WIDTHS) {
-            float[] results = exp(device, width, x);
+            check(x, width, 0, exp(device, width, 0, x));
+        }
+        // As many as a million keys take; less is left of the exponent.
+        for (int n = 0; n < x.length; n++) {
+            x[n] *= 0.83f;
+        }
+        for (int width : WIDTHS) {
+            check(x, width, 20, exp(device, width, 20, x));
+        }
+    }
+
+    private static void check(float[] x, int width, int halvings, float... results) {
             for (int n = 0; n < x.length; n++) {
-                double exact = Math.exp(x[n]);
+                double exact = Math.scalb(Math.exp(x[n]), -halvings);
                 double units = Math.abs(results[n] - exact) / Math.ulp((float) exact);
                 if (!(units <= 1.5 - x[n] * (width == 16 ? 1.5 : 0.25))) {
-                    throw new AssertionError("e^" + x[n] + " in vectors of " + width + " is off by " + units
-                            + " units in the last place: " + results[n]);
+                    throw new AssertionError("2^-" + halvings + " e^" + x[n] + " in vectors of " + width + " is off by "
+                            + units + " units in the last place: " + results[n]);
                 }
             }
-        }
     }
 
     @ParameterizedTest
@@ -61,7 +71,8 @@ class ExpKernelTest {
         x[5] = Float.NaN;
         x[6] = -Float.MIN_VALUE;
         for (int width : WIDTHS) {
-            float[] results = exp(device, width, x);
+            assertThat(exp(device, width, 7, x)).as("vectors of %d", width).startsWith(0x1p-7f, 0x1p-7f, 0, 0, 0, Float.NaN);
+            float[] results = exp(device, width, 0, x);
             assertThat(results).as("vectors of %d", width).startsWith(1, 1, 0, 0, 0, Float.NaN);
             assertThat(results[6]).isBetween(1 - Math.ulp(1f), 1f);
         }
@@ -73,18 +84,20 @@ class ExpKernelTest {
     void noWeightIsSubnormal(ClDevice device) {
         float[] x = new float[1 << 16];
         for (int n = 0; n < x.length; n++) {
-            x[n] = -80 - 30f * n / x.length;
+            x[n] = -60 - 50f * n / x.length;
         }
-        for (int width : WIDTHS) {
-            for (float result : exp(device, width, x)) {
-                assertThat(result == 0 || result >= Float.MIN_NORMAL)
-                        .as("%s in vectors of %d", result, width)
-                        .isTrue();
+        for (int halvings : new int[] {0, 20}) {
+            for (int width : WIDTHS) {
+                for (float result : exp(device, width, halvings, x)) {
+                    assertThat(result == 0 || result >= Float.MIN_NORMAL)
+                            .as("%s in vectors of %d", result, width)
+                            .isTrue();
+                }
             }
         }
     }
 
-    private float[] exp(ClDevice device, int width, float[] x) {
+    private float[] exp(ClDevice device, int width, int halvings, float... x) {
         ByteBuffer memory = ByteBuffer.allocateDirect(4 * x.length).order(ByteOrder.nativeOrder());
         memory.asFloatBuffer().put(x);
         try (DeviceContext context = DeviceContext.open(device, temporary.resolve("programs"))) {
@@ -93,7 +106,7 @@ class ExpKernelTest {
             ClBuffer out = context.pool().acquire(4L * x.length);
             context.queue().poison(out);
             context.queue().write(in, memory);
-            kernel.arguments().buffer(in).buffer(out);
+            kernel.arguments().buffer(in).buffer(out).integer(halvings);
             context.queue().launch(kernel, new long[] {x.length / width}, new long[] {1});
             context.queue().read(out, memory);
             context.queue().finish();
