@@ -138,8 +138,7 @@ void score_tile(ELEMENT_SPACE const float *key, long rowStride, int firstKey, in
 }
 
 // Scores of a block's row vector r become weights; returns their sum. With `marks` a masked one is -0.
-static __attribute__((always_inline)) VECTOR weigh(__local VECTOR *scores, int r, int keysHere, VECTOR shift,
-                                                   int halvings, bool marks) {
+VECTOR weigh(__local VECTOR *scores, int r, int keysHere, VECTOR shift, int halvings, bool marks) {
     VECTOR sum = (VECTOR)(0.0f);
     for (int k = 0; k < keysHere; k++) {
         const VECTOR score = scores[k * ROW_VECTORS + r];
@@ -400,8 +399,7 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_rows(
         const bool marks = masked && any_not_finite(values, valuesStride, keysHere, valueDim);
 #pragma unroll
         for (int r = 0; r < ROW_VECTORS; r++) {
-            const VECTOR blockSum = marks ? weigh(scores, r, keysHere, shift[r], halvings, true)
-                                          : weigh(scores, r, keysHere, shift[r], halvings, false);
+            const VECTOR blockSum = weigh(scores, r, keysHere, shift[r], halvings, marks);
             sums[r] = MULTIPLY_ADD(sums[r], rescale[r], blockSum);
         }
 
@@ -440,12 +438,14 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_rows(
         }
     }
     if (folded) {
-        fold(outputRows, sums, maxima, false, valueDim, totals);
-        for (int at = 0; at < valueDim * ROW_VECTORS; at++) {
-            outputRows[at] = TOTAL(at) + LOST(at);
-        }
         for (int r = 0; r < ROW_VECTORS; r++) {
-            sums[r] = TOTAL(valueDim * ROW_VECTORS + r) + LOST(valueDim * ROW_VECTORS + r);
+            const VECTOR factor = exp_softmax(TOTAL_MAXIMUM(r) - shift_of(maxima[r]), 0);
+            for (int d = 0; d < valueDim; d++) {
+                const int at = d * ROW_VECTORS + r;
+                outputRows[at] = MULTIPLY_ADD(TOTAL(at), factor, MULTIPLY_ADD(LOST(at), factor, outputRows[at]));
+            }
+            const int at = valueDim * ROW_VECTORS + r;
+            sums[r] = MULTIPLY_ADD(TOTAL(at), factor, MULTIPLY_ADD(LOST(at), factor, sums[r]));
         }
     }
 

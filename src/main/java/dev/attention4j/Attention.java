@@ -15,6 +15,13 @@ import java.util.StringJoiner;
  * −∞ masks too. A row with no key to attend to gives output 0, weights 0 and log-sum-exp −∞ (its sink's logit if it has one);
  * what a masked key, value or bias holds, NaN included, never shows in a result.
  *
+ * <p>A key that is not masked always counts: if its value is NaN or infinite, so is the output, even where the weight
+ * underflows (0 · ∞ is NaN, as in PyTorch). A key whose score is −∞ counts as masked.
+ *
+ * <p>Query · key must itself stay below the largest float, 3.4 · 10³⁸, because the scale is applied to the product. Values
+ * may be as large as they like: the output is a mean of them, and finite where they are (a value within 0.001 % of the
+ * largest float may be rounded to infinity). Errors do not grow with the number of keys.
+ *
  * <p>Causal, window and ALiBi go by positions: query i stands at key i + offset, where the offset is 0 ({@link
  * Alignment#TOP_LEFT}), puts the last query at the last key ({@link Alignment#BOTTOM_RIGHT}), or is given. Where each
  * batch row has its own key length, the last key is the last of those; in packed sequences all of it is counted within

@@ -43,7 +43,8 @@ class LargeValuesTest {
         float[] zeros = new float[keys];
         Tensor value = Tensor.of(values, 1, 1, keys, dims).to(dtype);
         try (AttentionResult result = engine.attend(
-                Tensor.of(Arrays.copyOf(new float[] {1}, queries), 1, 1, queries, 1).to(dtype),
+                Tensor.of(Arrays.copyOf(new float[] {1}, queries), 1, 1, queries, 1)
+                        .to(dtype),
                 Tensor.of(zeros, 1, 1, keys, 1).to(dtype),
                 value,
                 Attention.builder().scale(1).logSumExp(true).build())) {

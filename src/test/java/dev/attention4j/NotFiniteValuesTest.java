@@ -75,11 +75,20 @@ class NotFiniteValuesTest {
         Map<String, Attention> operations = Map.of(
                 "plain", Attention.builder().scale(1).build(),
                 "bias of zeros",
-                        Attention.builder().scale(1).bias(Tensor.of(biases, KEYS)).build(),
+                        Attention.builder()
+                                .scale(1)
+                                .bias(Tensor.of(biases, KEYS))
+                                .build(),
                 "mask",
-                        Attention.builder().scale(1).mask(Tensor.of(attends, KEYS)).build(),
+                        Attention.builder()
+                                .scale(1)
+                                .mask(Tensor.of(attends, KEYS))
+                                .build(),
                 "bias",
-                        Attention.builder().scale(1).bias(Tensor.of(masking, KEYS)).build(),
+                        Attention.builder()
+                                .scale(1)
+                                .bias(Tensor.of(masking, KEYS))
+                                .build(),
                 "key lengths", Attention.builder().scale(1).keyLengths(masked).build());
         float[] ones = new float[queries];
         Arrays.fill(ones, 1);

@@ -123,7 +123,8 @@ public record PlainFloatAttention(float[] output, float[] weights, float[] logSu
     }
 
     /** Adds up the values of some keys, but those of masked ones, whose score is −∞, by their weights. */
-    private static void sumValues(float[] scores, float[] weight, float[] v, int start, int from, int to, float[] sums) {
+    private static void sumValues(
+            float[] scores, float[] weight, float[] v, int start, int from, int to, float[] sums) {
         int valueDim = sums.length;
         if (to - from > BLOCK) {
             int middle = (from + to) >>> 1;

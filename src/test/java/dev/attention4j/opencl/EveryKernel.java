@@ -76,6 +76,9 @@ final class EveryKernel {
     /** The tiles of AVX-512, which no simulator's device has. */
     private static final String WIDEST_ROWS = "rows:VECTOR_WIDTH=16,ROW_VECTORS=4,KEY_TILE=6,DIM_TILE=6,KEY_BLOCK=24";
 
+    /** Blocks so short that there are enough of them to be folded into totals. */
+    private static final String FOLDING_ROWS = "rows:VECTOR_WIDTH=4,ROW_VECTORS=1,KEY_TILE=1,DIM_TILE=3,KEY_BLOCK=1";
+
     /** Blocks of keys that are seen wholly, in part and not at all. */
     private static final Attention EDGES = Attention.builder()
             .causal(Alignment.BOTTOM_RIGHT)
@@ -112,6 +115,7 @@ final class EveryKernel {
                 }
             }
             runForced(info, WIDEST_ROWS, builds);
+            runForced(info, FOLDING_ROWS, builds);
         }
         for (ClDevice device : Devices.find().devices()) {
             for (Quirk quirk : List.of(Quirk.MULTIPLY_ADD_IS_MAD, Quirk.MULTIPLY_ADD_IS_PLAIN)) {

@@ -39,10 +39,30 @@ final class ShapeCases {
         for (int[] lengths : LENGTHS) {
             add(cases, "length/" + lengths[0] + "x" + lengths[1], Shape.SMALL.withLengths(lengths[0], lengths[1]), all);
         }
+        for (int keys : new int[] {100_000, 1_000_000}) {
+            cases.add(equalKeys(keys));
+        }
         layout(cases, all);
         storage(cases);
         nothing(cases);
         return cases;
+    }
+
+    /** The mean of equal values is that value, however many there are: one running sum would drift. */
+    private static SuiteCase equalKeys(int keys) {
+        Attention logSumExp = Attention.builder().logSumExp(true).build();
+        AttentionProblem problem = new AttentionProblem(1, 1, 1, 1, keys, 4, 4, DType.FLOAT32, logSumExp);
+        return ProblemCases.of("length/1x" + keys + "-equal-keys", problem, () -> {
+            float[] values = new float[4 * keys];
+            for (int n = 0; n < values.length; n++) {
+                values[n] = 0.1f * (1 + n % 4);
+            }
+            return new Inputs(
+                    Tensor.random(1, 1, 1, 1, 4),
+                    Tensor.zeros(DType.FLOAT32, 1, 1, keys, 4),
+                    Tensor.of(values, 1, 1, keys, 4),
+                    logSumExp);
+        });
     }
 
     private static void layout(List<SuiteCase> cases, Attention attention) {

@@ -50,14 +50,14 @@ class ExpKernelTest {
     }
 
     private static void check(float[] x, int width, int halvings, float... results) {
-            for (int n = 0; n < x.length; n++) {
-                double exact = Math.scalb(Math.exp(x[n]), -halvings);
-                double units = Math.abs(results[n] - exact) / Math.ulp((float) exact);
-                if (!(units <= 1.5 - x[n] * (width == 16 ? 1.5 : 0.25))) {
-                    throw new AssertionError("2^-" + halvings + " e^" + x[n] + " in vectors of " + width + " is off by "
-                            + units + " units in the last place: " + results[n]);
-                }
+        for (int n = 0; n < x.length; n++) {
+            double exact = Math.scalb(Math.exp(x[n]), -halvings);
+            double units = Math.abs(results[n] - exact) / Math.ulp((float) exact);
+            if (!(units <= 1.5 - x[n] * (width == 16 ? 1.5 : 0.25))) {
+                throw new AssertionError("2^-" + halvings + " e^" + x[n] + " in vectors of " + width + " is off by "
+                        + units + " units in the last place: " + results[n]);
             }
+        }
     }
 
     @ParameterizedTest
@@ -71,7 +71,9 @@ class ExpKernelTest {
         x[5] = Float.NaN;
         x[6] = -Float.MIN_VALUE;
         for (int width : WIDTHS) {
-            assertThat(exp(device, width, 7, x)).as("vectors of %d", width).startsWith(0x1p-7f, 0x1p-7f, 0, 0, 0, Float.NaN);
+            assertThat(exp(device, width, 7, x))
+                    .as("vectors of %d", width)
+                    .startsWith(0x1p-7f, 0x1p-7f, 0, 0, 0, Float.NaN);
             float[] results = exp(device, width, 0, x);
             assertThat(results).as("vectors of %d", width).startsWith(1, 1, 0, 0, 0, Float.NaN);
             assertThat(results[6]).isBetween(1 - Math.ulp(1f), 1f);
