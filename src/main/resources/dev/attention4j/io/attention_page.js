@@ -8,6 +8,7 @@ const EVERY_LABEL = 13; // A cell of so many pixels holds a letter.
 const LARGEST_CELL = 56;
 const LONGEST_SIDE = 4096; // Browsers draw no larger canvas everywhere.
 const MOST_CELLS = 4000; // Of more cells the grid holds the row of the focus alone.
+const LEAST_ARC = .01; // Of the largest weight: thinner arcs are a haze, and the numbers below the tokens tell them.
 const font = size => `${size}px system-ui, "DejaVu Sans", sans-serif`;
 
 let shown = { text: 0, layer: 0, head: 0, token: 0 };
@@ -322,7 +323,8 @@ function drawSentence() {
   [...lookedAt.children].forEach(keyed);
   const middle = node => node.offsetLeft + node.offsetWidth / 2;
   const from = middle(askers.children[shown.token]), ends = [...lookedAt.children].map(middle);
-  const tallest = same ? Math.max(40, Math.min(170, 20 + .4 * Math.max(...ends.map(to => Math.abs(to - from))))) : 110;
+  const drawn = ends.filter((_, column) => weight(shown.token, column) >= LEAST_ARC * largest);
+  const tallest = same ? Math.max(40, Math.min(170, 20 + .4 * Math.max(0, ...drawn.map(to => Math.abs(to - from))))) : 110;
   const strongest = data.scale[darkScheme.matches ? "dark" : "light"][1];
   arcs.setAttribute("width", Math.max(askers.offsetWidth, lookedAt.offsetWidth));
   arcs.setAttribute("height", tallest + 8);
@@ -330,8 +332,8 @@ function drawSentence() {
   arcs.replaceChildren();
   ends.forEach((to, column) => {
     const share = weight(shown.token, column) / largest;
-    if (share < .01) {
-      return; // Of a long text these would be a haze; the numbers below the tokens tell them.
+    if (share < LEAST_ARC) {
+      return;
     }
     const path = document.createElementNS(arcs.namespaceURI, "path");
     const rise = base - Math.min(tallest, 20 + .4 * Math.abs(to - from)) * 4 / 3;
@@ -412,7 +414,7 @@ function show(wanted) {
 function readAddress() {
   const address = new URLSearchParams(location.hash.slice(1));
   const number = name => address.has(name) ? Number(address.get(name)) : undefined;
-  show({ text: number("text"), layer: number("layer"), head: number("head") ?? data.head, token: number("token") });
+  show({ text: number("text"), layer: number("layer") ?? data.layer, head: number("head") ?? data.head, token: number("token") });
 }
 
 byId("frame").addEventListener("mousemove", event => point(cellAt(event)));

@@ -39,6 +39,7 @@ class AttentionPageTest {
         new AttentionPage("Two & one", List.of("</script><b>"), List.of("a", "β"))
                 .layer("first", weights)
                 .layer("second", weights.slice(0, 0, 1))
+                .firstLayer(1)
                 .firstHead(2)
                 .write(file);
         String page = Files.readString(file);
@@ -48,6 +49,7 @@ class AttentionPageTest {
         assertThat(data)
                 .containsEntry("title", "Two & one")
                 .containsEntry("steps", 10_000)
+                .containsEntry("layer", 1)
                 .containsEntry("head", 2)
                 .containsEntry(
                         "scale",
@@ -223,6 +225,10 @@ class AttentionPageTest {
         assertThatIllegalStateException()
                 .isThrownBy(() -> page.write(folder.resolve("page.html")))
                 .withMessageContaining("firstHead: 1, must be less than the 1 heads");
+        page.firstHead(0).firstLayer(1);
+        assertThatIllegalStateException()
+                .isThrownBy(() -> page.write(folder.resolve("page.html")))
+                .withMessageContaining("firstLayer: 1, must be less than the 1 layers");
     }
 
     @Test

@@ -1,6 +1,6 @@
 package dev.attention4j.bench;
 
-import dev.attention4j.bench.minilm.SentenceTokens;
+import dev.attention4j.cli.minilm.SentenceTokens;
 import java.io.PrintWriter;
 import java.util.List;
 import java.util.Locale;

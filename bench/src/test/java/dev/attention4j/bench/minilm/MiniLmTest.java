@@ -1,5 +1,7 @@
 package dev.attention4j.bench.minilm;
 
+import dev.attention4j.cli.minilm.SentenceTokens;
+import dev.attention4j.cli.minilm.MiniLm;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import ai.onnxruntime.OrtException;

@@ -1,5 +1,7 @@
 package dev.attention4j.bench.minilm;
 
+import dev.attention4j.cli.minilm.SentenceTokens;
+import dev.attention4j.cli.minilm.MiniLm;
 import ai.onnx.proto.OnnxMl.ModelProto;
 import ai.onnx.proto.OnnxMl.NodeProto;
 import ai.onnx.proto.OnnxMl.ValueInfoProto;

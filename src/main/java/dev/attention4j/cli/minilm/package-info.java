@@ -3,4 +3,4 @@
  * library's; what is around them is plain Java. (Wang et al., "MiniLM: Deep Self-Attention Distillation for
  * Task-Agnostic Compression of Pre-Trained Transformers", 2020; Reimers and Gurevych, "Sentence-BERT", 2019.)
  */
-package dev.attention4j.bench.minilm;
+package dev.attention4j.cli.minilm;

@@ -1,4 +1,4 @@
-package dev.attention4j.bench.minilm;
+package dev.attention4j.cli.minilm;
 
 import java.util.List;
 

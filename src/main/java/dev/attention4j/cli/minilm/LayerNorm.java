@@ -1,4 +1,4 @@
-package dev.attention4j.bench.minilm;
+package dev.attention4j.cli.minilm;
 
 /** Brings a row to mean 0 and variance 1, then scales and shifts it (Ba et al., "Layer Normalization", 2016). */
 final class LayerNorm {

@@ -1,4 +1,4 @@
-package dev.attention4j.bench.minilm;
+package dev.attention4j.cli.minilm;
 
 import dev.attention4j.AttentionEngine;
 import dev.attention4j.ProjectingEngine;
@@ -7,7 +7,6 @@ import dev.attention4j.Projector.Projection;
 import dev.attention4j.Tensor;
 import dev.attention4j.cpu.CpuProjector;
 import java.util.List;
-import org.apache.commons.numbers.gamma.Erf;
 
 /** The layer's second half: each position by itself is made four times wider, bent, and made narrow again. */
 final class FeedForward implements AutoCloseable {
