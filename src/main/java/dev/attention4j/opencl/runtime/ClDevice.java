@@ -5,6 +5,7 @@ import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Locale;
+import java.util.OptionalLong;
 import org.jocl.CL;
 import org.jocl.Pointer;
 import org.jocl.cl_device_id;
@@ -37,6 +38,7 @@ public final class ClDevice {
     private final int computeUnits;
     private final int clockMegahertz;
     private final long globalMemoryBytes;
+    private final long usableMemoryBytes;
     private final long localMemoryBytes;
     private final long largestAllocationBytes;
     private final int maxWorkGroupSize;
@@ -46,11 +48,11 @@ public final class ClDevice {
     private final Quirks quirks;
 
     ClDevice(cl_platform_id platform, cl_device_id id, int index) {
-        this(platform, id, index, null);
+        this(platform, id, index, null, ContainerMemory.limit());
     }
 
     @SuppressWarnings("deprecation") // CL_DEVICE_HOST_UNIFIED_MEMORY: what came after it is not in OpenCL 1.2.
-    private ClDevice(cl_platform_id platform, cl_device_id id, int index, Quirks.Quirk pretended) {
+    private ClDevice(cl_platform_id platform, cl_device_id id, int index, Quirks.Quirk pretended, OptionalLong container) {
         this.platform = platform;
         this.id = id;
         this.index = index;
@@ -68,12 +70,21 @@ public final class ClDevice {
                 : (bits & CL.CL_DEVICE_TYPE_CPU) != 0 ? Type.CPU : Type.ACCELERATOR;
         computeUnits = (int) number(CL.CL_DEVICE_MAX_COMPUTE_UNITS, 4);
         clockMegahertz = (int) number(CL.CL_DEVICE_MAX_CLOCK_FREQUENCY, 4);
-        globalMemoryBytes = number(CL.CL_DEVICE_GLOBAL_MEM_SIZE, 8);
         localMemoryBytes = number(CL.CL_DEVICE_LOCAL_MEM_SIZE, 8);
-        largestAllocationBytes = number(CL.CL_DEVICE_MAX_MEM_ALLOC_SIZE, 8);
         maxWorkGroupSize = (int) number(CL.CL_DEVICE_MAX_WORK_GROUP_SIZE, 8);
         nativeVectorWidth = (int) number(CL.CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT, 4);
         hostUnifiedMemory = number(CL.CL_DEVICE_HOST_UNIFIED_MEMORY, 4) != 0;
+        long reported = number(CL.CL_DEVICE_GLOBAL_MEM_SIZE, 8);
+        if ((type == Type.CPU || hostUnifiedMemory) && container.isPresent()) {
+            long limit = container.getAsLong();
+            globalMemoryBytes = Math.min(reported, limit);
+            usableMemoryBytes = Math.min(
+                    reported, ContainerMemory.forBuffers(limit, Runtime.getRuntime().maxMemory()));
+        } else {
+            globalMemoryBytes = reported;
+            usableMemoryBytes = reported;
+        }
+        largestAllocationBytes = Math.min(number(CL.CL_DEVICE_MAX_MEM_ALLOC_SIZE, 8), usableMemoryBytes);
         available = number(CL.CL_DEVICE_AVAILABLE, 4) != 0;
         Quirks own = Quirks.of(this);
         quirks = pretended == null ? own : own.with(pretended);
@@ -86,7 +97,12 @@ public final class ClDevice {
      * @return to be used in place of this
      */
     public ClDevice pretending(Quirks.Quirk quirk) {
-        return new ClDevice(platform, id, index, quirk);
+        return new ClDevice(platform, id, index, quirk, ContainerMemory.limit());
+    }
+
+    /** The same device as if this process were in a container with a memory limit. */
+    ClDevice inContainerOf(long bytes) {
+        return new ClDevice(platform, id, index, null, OptionalLong.of(bytes));
     }
 
     cl_device_id id() {
@@ -206,12 +222,21 @@ public final class ClDevice {
     }
 
     /**
-     * Its memory.
+     * Its memory: what the driver reports or, of memory that is the host's, what this process's container allows.
      *
      * @return bytes
      */
     public long globalMemoryBytes() {
         return globalMemoryBytes;
+    }
+
+    /**
+     * How much of its memory buffers may take: all but in a container, where the Java heap is counted as well.
+     *
+     * @return bytes
+     */
+    public long usableMemoryBytes() {
+        return usableMemoryBytes;
     }
 
     /**

@@ -55,7 +55,7 @@ public final class DeviceContext implements AutoCloseable {
         }
         pool = new BufferPool(
                 this,
-                maxDeviceBytes > 0 ? Math.min(maxDeviceBytes, device.globalMemoryBytes()) : device.globalMemoryBytes());
+                maxDeviceBytes > 0 ? Math.min(maxDeviceBytes, device.usableMemoryBytes()) : device.usableMemoryBytes());
         this.programCache = ProgramCache.open(programCache);
     }
 
