@@ -105,7 +105,11 @@ final class SafetensorsHeaderReader {
         }
     }
 
+    /** Null is the same as none, as the format's own library reads it. */
     private void readMetadata() throws IOException {
+        if (parser.currentToken() == JsonToken.VALUE_NULL) {
+            return;
+        }
         if (parser.currentToken() != JsonToken.START_OBJECT) {
             throw new FileFormatException(file, "__metadata__ is " + shown() + ", must be an object of strings");
         }

@@ -34,6 +34,18 @@ class SafetensorsRoundTripTest {
     @TempDir
     Path folder;
 
+    /** The format's own library reads it as none. */
+    @Test
+    void metadataOfNullAreNone() throws IOException {
+        Path path = folder.resolve("null.safetensors");
+        Files.write(
+                path,
+                RawFile.bytes("{\"__metadata__\":null,\"a\":{\"dtype\":\"F32\",\"shape\":[],\"data_offsets\":[0,4]}}", 4));
+        SafetensorsFile file = Safetensors.read(path);
+        assertThat(file.metadata()).isEmpty();
+        assertThat(file.tensors()).containsOnlyKeys("a");
+    }
+
     @Test
     void everyTypeAndShapeComesBackBitForBit() throws IOException {
         Map<String, Tensor> tensors = new LinkedHashMap<>();
