@@ -17,6 +17,7 @@ public final class ChildJvm {
     private final List<String> options = new ArrayList<>();
     private final Map<String, String> environment;
     private final ProcessBuilder builder = new ProcessBuilder();
+    private String limits = "";
 
     /**
      * A program that has not started yet.
@@ -52,6 +53,17 @@ public final class ChildJvm {
     }
 
     /**
+     * Sets limits of the process.
+     *
+     * @param options of the shell's {@code ulimit}, such as {@code -n 80}
+     * @return this
+     */
+    public ChildJvm limits(String options) {
+        limits = options;
+        return this;
+    }
+
+    /**
      * Runs it to its end, which must be a good one.
      *
      * @param directory where the log of its standard error goes
@@ -60,6 +72,9 @@ public final class ChildJvm {
      */
     public String run(Path directory, String... arguments) throws IOException, InterruptedException {
         List<String> command = new ArrayList<>();
+        if (!limits.isEmpty()) {
+            command.addAll(List.of("/bin/sh", "-c", "ulimit " + limits + " && exec \"$0\" \"$@\""));
+        }
         command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
         command.addAll(options);
         command.add("-cp");

@@ -5,6 +5,7 @@ import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -42,6 +43,8 @@ public final class NativeLibrary {
     public record Outcome(Status status, String found) {}
 
     private static final Logger LOG = LoggerFactory.getLogger(NativeLibrary.class);
+
+    private static final String TEMPORARY = "attention4j-native";
 
     private static volatile Outcome outcome;
 
@@ -107,7 +110,8 @@ public final class NativeLibrary {
 
     /** A directory for this user alone inside one that all users write, gone with what is in it when the JVM ends. */
     private static Path freshIn(Path shared, String file) throws IOException {
-        Path directory = Files.createTempDirectory(shared, "attention4j-native");
+        Path directory = Files.createTempDirectory(shared, TEMPORARY);
+        UserDirectory.sweep(shared, TEMPORARY + "*", Duration.ofDays(1), directory);
         directory.toFile().deleteOnExit();
         directory.resolve(file).toFile().deleteOnExit();
         return directory;

@@ -3,14 +3,22 @@ package dev.attention4j.opencl.runtime;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.DirectoryIteratorException;
+import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.HexFormat;
+import java.util.List;
 import java.util.Optional;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -20,7 +28,8 @@ import org.slf4j.LoggerFactory;
  *
  * <p>An entry's name is the hash of source, options, device, driver and platform; its content carries that hash and its
  * own. What is damaged, stale, of another key or another user's is deleted and built again, never given to the driver;
- * the directory must be this user's alone. Where no such directory can be had, nothing is cached.
+ * what cannot be read just now is built again and kept. The directory must be this user's alone. Where no such directory
+ * can be had, nothing is cached. What was not used for longest makes way where there is too much.
  */
 final class ProgramCache {
     private static final Logger LOG = LoggerFactory.getLogger(ProgramCache.class);
@@ -29,11 +38,28 @@ final class ProgramCache {
 
     private static final byte[] MAGIC = "attention4j program 1\n".getBytes(StandardCharsets.US_ASCII);
     private static final int HASH_BYTES = 32;
+    private static final String SUFFIX = ".program";
+
+    /** Some thousand builds. */
+    private static final long MOST_BYTES = 256L << 20;
+
+    /** Builds of drivers and versions of this library that are gone are never asked for again. */
+    private static final Duration UNUSED = Duration.ofDays(90);
+
+    /** Uses are noted no more often. */
+    private static final Duration NOTED = Duration.ofDays(1);
 
     private final Path directory;
+    private final long mostBytes;
 
     private ProgramCache(Path directory) {
+        this(directory, MOST_BYTES);
+    }
+
+    /** A cache in a directory that is there. */
+    ProgramCache(Path directory, long mostBytes) {
         this.directory = directory;
+        this.mostBytes = mostBytes;
     }
 
     /** The cache in a directory, or in the user's if that is null: none there if {@link #PROPERTY} says so. */
@@ -88,9 +114,13 @@ final class ProgramCache {
         } catch (NoSuchFileException e) {
             // Another process was quicker to delete it.
             return Optional.empty();
-        } catch (IOException e) {
+        } catch (UserDirectory.ForeignFileException e) {
             LOG.warn("A kept build of a kernel is not used, it is built again: {}", e.getMessage());
             drop(key);
+            return Optional.empty();
+        } catch (IOException e) {
+            // As where this process has too many files open: that says nothing about the build.
+            LOG.warn("A kept build of a kernel cannot be read now, it is built again: {}", e.toString());
             return Optional.empty();
         }
         int header = MAGIC.length + 2 * HASH_BYTES;
@@ -100,7 +130,19 @@ final class ProgramCache {
             drop(key);
             return Optional.empty();
         }
+        noteUse(file);
         return Optional.of(payload);
+    }
+
+    private static void noteUse(Path file) {
+        try {
+            Instant now = Instant.now();
+            if (Files.getLastModifiedTime(file).toInstant().isBefore(now.minus(NOTED))) {
+                Files.setLastModifiedTime(file, FileTime.from(now));
+            }
+        } catch (IOException e) {
+            LOG.debug("{} is taken to be older than it is", file, e);
+        }
     }
 
     void store(String key, byte[] payload) {
@@ -112,8 +154,39 @@ final class ProgramCache {
             byte[] content = Arrays.copyOf(header, header.length + payload.length);
             System.arraycopy(payload, 0, content, header.length, payload.length);
             UserDirectory.replace(file(key), content);
+            evict();
         } catch (IOException e) {
             LOG.warn("A built kernel cannot be kept for the next run: {}", e.toString());
+        }
+    }
+
+    private record Build(Path file, long bytes, Instant used) {}
+
+    /** Keeps what was used last: no more than the bound, and nothing that nobody has used for long. */
+    private void evict() throws IOException {
+        List<Build> builds = new ArrayList<>();
+        try (DirectoryStream<Path> files = Files.newDirectoryStream(directory, "*" + SUFFIX)) {
+            for (Path file : files) {
+                try {
+                    builds.add(new Build(
+                            file,
+                            Files.size(file),
+                            Files.getLastModifiedTime(file).toInstant()));
+                } catch (NoSuchFileException e) {
+                    LOG.debug("another process was quicker to delete it", e);
+                }
+            }
+        } catch (DirectoryIteratorException e) {
+            throw e.getCause();
+        }
+        builds.sort(Comparator.comparing(Build::used).reversed());
+        Instant oldest = Instant.now().minus(UNUSED);
+        long bytes = 0;
+        for (Build build : builds) {
+            bytes += build.bytes;
+            if (bytes > mostBytes || build.used.isBefore(oldest)) {
+                Files.deleteIfExists(build.file);
+            }
         }
     }
 
@@ -126,7 +199,7 @@ final class ProgramCache {
     }
 
     private Path file(String key) {
-        return directory.resolve(key + ".program");
+        return directory.resolve(key + SUFFIX);
     }
 
     private static byte[] header(String key, byte[] payload) {

@@ -2,6 +2,8 @@ package dev.attention4j.opencl.runtime;
 
 import java.io.IOException;
 import java.nio.file.AccessDeniedException;
+import java.nio.file.DirectoryIteratorException;
+import java.nio.file.DirectoryStream;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
@@ -11,17 +13,35 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.PosixFilePermission;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.Set;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** Directories that only this user can write: what is loaded or run from there cannot be planted by another. */
 final class UserDirectory {
+    /** Thrown where a file is not this user's alone: it must not be used, and may be deleted. */
+    static final class ForeignFileException extends IOException {
+        private static final long serialVersionUID = 1;
+
+        private ForeignFileException(String message) {
+            super(message);
+        }
+    }
+
     /** Moves the cache directory. */
     static final String PROPERTY = "attention4j.cache.dir";
+
+    /** From here on a temporary file's process is taken to be dead. */
+    private static final Duration ABANDONED = Duration.ofHours(1);
+
+    private static final Logger LOG = LoggerFactory.getLogger(UserDirectory.class);
 
     private static final Set<PosixFilePermission> OTHERS_WRITE =
             EnumSet.of(PosixFilePermission.GROUP_WRITE, PosixFilePermission.OTHERS_WRITE);
@@ -179,16 +199,17 @@ final class UserDirectory {
      * was open to others.
      *
      * @param file is there
-     * @throws IOException if it is a link or no regular file, is another's, or others may write it
+     * @throws ForeignFileException if it is a link or no regular file, is another's, or others may write it
+     * @throws IOException if that cannot be found out now
      */
     static void checkFile(Path file) throws IOException {
         if (!Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS)) {
-            throw new IOException(file + " is no regular file");
+            throw new ForeignFileException(file + " is no regular file");
         }
         if (isPosix(file)) {
             checkOwner(file, file.toAbsolutePath().getParent());
             if (othersWrite(file)) {
-                throw new IOException(file + " can be written by other users (chmod 600 it)");
+                throw new ForeignFileException(file + " can be written by other users (chmod 600 it)");
             }
         }
     }
@@ -209,14 +230,61 @@ final class UserDirectory {
         } finally {
             Files.deleteIfExists(temporary);
         }
+        sweep(file.getParent(), "*.{part,probe}", ABANDONED, file);
+    }
+
+    /**
+     * Deletes what processes that were killed have left behind: files, and directories of files. What cannot be deleted
+     * stays.
+     *
+     * @param directory is listed
+     * @param glob of the names
+     * @param age what is younger may be another process's that is still at it
+     * @param ofThisUser whose owner's files alone are deleted
+     */
+    static void sweep(Path directory, String glob, Duration age, Path ofThisUser) {
+        Instant before = Instant.now().minus(age);
+        try (DirectoryStream<Path> found = Files.newDirectoryStream(directory, glob)) {
+            boolean posix = isPosix(directory);
+            for (Path one : found) {
+                boolean isOld = Files.getLastModifiedTime(one, LinkOption.NOFOLLOW_LINKS)
+                        .toInstant()
+                        .isBefore(before);
+                if (isOld && (!posix || haveOneOwner(one, ofThisUser))) {
+                    delete(one);
+                }
+            }
+        } catch (IOException | DirectoryIteratorException e) {
+            LOG.debug("{} is not swept", directory, e);
+        }
+    }
+
+    private static void delete(Path file) {
+        try {
+            if (Files.isDirectory(file, LinkOption.NOFOLLOW_LINKS)) {
+                try (DirectoryStream<Path> inside = Files.newDirectoryStream(file)) {
+                    for (Path one : inside) {
+                        Files.deleteIfExists(one);
+                    }
+                }
+            }
+            Files.deleteIfExists(file);
+        } catch (IOException | DirectoryIteratorException e) {
+            // Another user's, or in use: Windows keeps what is loaded.
+            LOG.debug("{} stays", file, e);
+        }
     }
 
     /** That two files have one owner. */
     static void checkOwner(Path file, Path ofThisUser) throws IOException {
-        if (!Files.getOwner(file, LinkOption.NOFOLLOW_LINKS)
-                .equals(Files.getOwner(ofThisUser, LinkOption.NOFOLLOW_LINKS))) {
-            throw new IOException(file + " belongs to another user");
+        if (!haveOneOwner(file, ofThisUser)) {
+            throw new ForeignFileException(file + " belongs to another user");
         }
+    }
+
+    private static boolean haveOneOwner(Path file, Path other) throws IOException {
+        return Files.getOwner(file, LinkOption.NOFOLLOW_LINKS)
+                .equals(Files.getOwner(other, LinkOption.NOFOLLOW_LINKS));
     }
 
     static boolean isPosix(Path file) {

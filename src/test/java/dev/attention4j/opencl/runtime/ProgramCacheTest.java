@@ -2,9 +2,15 @@ package dev.attention4j.opencl.runtime;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.attention4j.ChildJvm;
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -75,6 +81,84 @@ class ProgramCacheTest {
             assertThat(cache.load(KEY)).as("cut to " + length).isEmpty();
             cache.store(KEY, PROGRAM);
         }
+    }
+
+    @Test
+    void whatCannotBeReadJustNowIsKept() throws Exception {
+        assertThat(new ChildJvm(WithoutDescriptors.class)
+                        .options("-XX:-MaxFDLimit", "-XX:TieredStopAtLevel=1")
+                        .limits("-n 80")
+                        .run(root, directory().toString()))
+                .contains("while none can be opened false, afterwards true");
+    }
+
+    private void age(String key, int days) throws IOException {
+        Files.setLastModifiedTime(
+                directory().resolve(key + ".program"), FileTime.from(Instant.now().minus(Duration.ofDays(days))));
+    }
+
+    @Test
+    void whatWasUsedLastIsKeptWithinABound() throws Exception {
+        ProgramCache.open(directory());
+        ProgramCache cache = new ProgramCache(directory(), 5000);
+        List<String> keys = new ArrayList<>();
+        for (int n = 0; n < 4; n++) {
+            keys.add(ProgramCache.key("build " + n));
+            cache.store(keys.get(n), new byte[1000]);
+            age(keys.get(n), 10 - n);
+        }
+        // The first is used: that makes it the youngest.
+        assertThat(cache.load(keys.get(0))).isPresent();
+        cache.store(KEY, new byte[1000]);
+        assertThat(cache.load(keys.get(1))).isEmpty();
+        assertThat(cache.load(keys.get(0))).isPresent();
+        assertThat(cache.load(keys.get(2))).isPresent();
+        assertThat(cache.load(keys.get(3))).isPresent();
+        assertThat(cache.load(KEY)).isPresent();
+    }
+
+    @Test
+    void whatNobodyHasUsedForLongIsDeleted() throws Exception {
+        ProgramCache cache = ProgramCache.open(directory());
+        String old = ProgramCache.key("of a driver that is gone");
+        cache.store(old, PROGRAM);
+        age(old, 100);
+        cache.store(KEY, PROGRAM);
+        assertThat(entries()).hasSize(1);
+        assertThat(cache.load(KEY)).isPresent();
+    }
+
+    /** A process that is killed while it writes leaves a part behind. */
+    @Test
+    void partsOfDeadProcessesAreDeleted() throws Exception {
+        ProgramCache cache = ProgramCache.open(directory());
+        Path old = Files.write(directory().resolve("a.program123.part"), PROGRAM);
+        Files.setLastModifiedTime(old, FileTime.from(Instant.now().minus(Duration.ofHours(2))));
+        Path young = Files.write(directory().resolve("b.program456.part"), PROGRAM);
+        cache.store(KEY, PROGRAM);
+        assertThat(old).doesNotExist();
+        assertThat(young).exists();
+    }
+
+    /** As those into which the native library is unpacked where the user's own directory cannot be used. */
+    @Test
+    void foldersOfDeadProcessesAreDeletedAndNoOtherUsers() throws Exception {
+        List<Path> folders = new ArrayList<>();
+        for (String name : List.of("temporary-old", "temporary-other", "temporary-young", "another")) {
+            Path folder = Files.createDirectory(root.resolve(name));
+            Files.write(folder.resolve("library"), PROGRAM);
+            folders.add(folder);
+        }
+        OtherUser.give(folders.get(1));
+        for (Path folder : folders) {
+            if (!folder.endsWith("temporary-young")) {
+                Files.setLastModifiedTime(folder, FileTime.from(Instant.now().minus(Duration.ofDays(2))));
+            }
+        }
+        UserDirectory.sweep(root, "temporary*", Duration.ofDays(1), folders.get(3));
+        assertThat(folders.get(0)).doesNotExist();
+        assertThat(folders.subList(1, 4)).allSatisfy(folder -> assertThat(folder.resolve("library"))
+                .exists());
     }
 
     @Test
