@@ -1,5 +1,6 @@
 package dev.attention4j;
 
+import java.lang.ref.WeakReference;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 
@@ -7,6 +8,13 @@ import java.nio.ByteOrder;
 final class HostMemory implements TensorMemory {
     /** A cache line, and the strictest alignment of an OpenCL type (long16 is 128 bytes). */
     private static final int ALIGNMENT = 128;
+
+    /** Far smaller than what collectors set apart from small objects. */
+    private static final int GARBAGE_BYTES = 16 << 10;
+
+    /** Written so that no compiler leaves an allocation out. */
+    @SuppressWarnings("UnusedVariable")
+    private static volatile byte[] garbage;
 
     private final long byteSize;
     private volatile ByteBuffer bytes;
@@ -38,12 +46,42 @@ final class HostMemory implements TensorMemory {
         try {
             return ByteBuffer.allocateDirect(byteSize);
         } catch (OutOfMemoryError e) {
+            if (provokeCollection()) {
+                try {
+                    return ByteBuffer.allocateDirect(byteSize);
+                } catch (OutOfMemoryError again) {
+                    e.addSuppressed(again);
+                }
+            }
             OutOfMemoryError named = new OutOfMemoryError("a tensor of " + byteSize
                     + " bytes does not fit this JVM's direct memory, which is as large as its heap unless"
                     + " -XX:MaxDirectMemorySize says otherwise: " + e.getMessage());
             named.initCause(e);
             throw named;
         }
+    }
+
+    /**
+     * Makes the garbage collector run where {@code -XX:+DisableExplicitGC} forbids to ask for it. Direct memory is freed
+     * by the collector alone, which the JDK calls when there is too little; where that does nothing, a program that
+     * closes all its tensors runs out of memory, since small objects on the heap hold large blocks beside it. So the
+     * heap is given something to collect.
+     *
+     * @return false if the collector runs when it is asked to: then what is in use is in use
+     */
+    private static boolean provokeCollection() {
+        WeakReference<Object> asked = new WeakReference<>(new Object());
+        System.gc();
+        if (asked.get() == null) {
+            return false;
+        }
+        WeakReference<Object> provoked = new WeakReference<>(new Object());
+        long most = 2 * Runtime.getRuntime().maxMemory();
+        for (long made = 0; made < most && provoked.get() != null; made += GARBAGE_BYTES) {
+            garbage = new byte[GARBAGE_BYTES];
+        }
+        garbage = null;
+        return provoked.get() == null;
     }
 
     @Override

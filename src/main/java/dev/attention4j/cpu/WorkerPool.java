@@ -1,8 +1,8 @@
 package dev.attention4j.cpu;
 
+import dev.attention4j.Completion;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.IntConsumer;
@@ -20,15 +20,8 @@ final class WorkerPool implements AutoCloseable {
     /** With that many threads for one call, the caller's among them. */
     WorkerPool(int threads) {
         this.threads = threads;
-        int pool = POOLS.incrementAndGet();
-        AtomicInteger number = new AtomicInteger();
-        helpers = threads == 1
-                ? null
-                : Executors.newFixedThreadPool(threads - 1, work -> {
-                    Thread thread = new Thread(work, "attention4j-cpu-" + pool + "-" + number.incrementAndGet());
-                    thread.setDaemon(true);
-                    return thread;
-                });
+        // They end when there is nothing to do, so that an engine that nobody closes leaves nothing behind.
+        helpers = threads == 1 ? null : Completion.threads(threads - 1, "attention4j cpu " + POOLS.incrementAndGet());
     }
 
     int threads() {

@@ -32,14 +32,22 @@ record AttentionCall(AttentionProblem problem, Tensor query, Tensor key, Tensor 
             // Results are where the query is: what is to be cut must be on the host.
             return enqueue(choice, transfers, List.of(Slice.whole(problem)));
         }
-        List<Slice> slices = Slices.of(
-                problem, slice -> footprint(slice.of(this), choice, transfers).fits());
+        List<Slice> slices = slices(choice, transfers);
+        if (slices.isEmpty() && transfers.context().pool().reclaim()) {
+            slices = slices(choice, transfers);
+        }
         if (slices.isEmpty()) {
             throw new DeviceException("attention of a single query of one head, with its " + problem.keyLength()
                     + " keys and values, "
                     + footprint(Slices.least().of(this), choice, transfers).shortage());
         }
         return enqueue(choice, transfers, slices);
+    }
+
+    /** What fits one after another; empty if not even a single query does. */
+    private List<Slice> slices(Planner.Choice choice, Transfers transfers) {
+        return Slices.of(
+                problem, slice -> footprint(slice.of(this), choice, transfers).fits());
     }
 
     /** Enqueues slices that are the whole, in the order of their results. */

@@ -3,33 +3,31 @@ package dev.attention4j.opencl;
 import dev.attention4j.AttentionEngine;
 import dev.attention4j.TensorMemory;
 import dev.attention4j.opencl.runtime.ClBuffer;
+import java.lang.ref.Cleaner;
 import java.nio.ByteBuffer;
 import java.util.function.Function;
 
-/** A tensor's memory on the device of an engine, which takes it back when either is closed. */
+/** A tensor's memory on the device of an engine, which takes it back when either is closed, or the tensor is forgotten. */
 final class DeviceMemory implements TensorMemory {
     private final OpenClEngine engine;
     private final long byteSize;
-    private ClBuffer buffer;
+    private final DeviceBuffers.Held held;
+    private final Cleaner.Cleanable watch;
 
-    DeviceMemory(OpenClEngine engine, ClBuffer buffer, long byteSize) {
+    /**
+     * Memory that is watched from now on.
+     *
+     * @param held of the engine's buffers
+     */
+    DeviceMemory(OpenClEngine engine, DeviceBuffers buffers, DeviceBuffers.Held held, long byteSize) {
         this.engine = engine;
-        this.buffer = buffer;
+        this.held = held;
         this.byteSize = byteSize;
+        watch = Forgotten.watch(this, () -> buffers.forget(held));
     }
 
-    synchronized ClBuffer buffer() {
-        if (buffer == null) {
-            throw new IllegalStateException("the tensor is closed");
-        }
-        return buffer;
-    }
-
-    /** Takes the buffer away: whoever gets it gives it back to the pool. */
-    synchronized ClBuffer take() {
-        ClBuffer taken = buffer;
-        buffer = null;
-        return taken;
+    ClBuffer buffer() {
+        return held.buffer();
     }
 
     @Override
@@ -57,12 +55,13 @@ final class DeviceMemory implements TensorMemory {
     }
 
     @Override
-    public synchronized boolean isClosed() {
-        return buffer == null;
+    public boolean isClosed() {
+        return held.isClosed();
     }
 
     @Override
     public void close() {
-        engine.tensors().free(this);
+        engine.tensors().free(held);
+        watch.clean();
     }
 }

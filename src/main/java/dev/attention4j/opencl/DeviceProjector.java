@@ -105,17 +105,18 @@ final class DeviceProjector implements Projector {
                     source.heads,
                     source.length,
                     source.width,
-                    targets(all, results)));
+                    targets(all, results, transfers)));
             return results;
         }));
     }
 
-    private static List<ProjectionCall.Target> targets(List<DeviceProjection> projections, List<Tensor> results) {
+    private static List<ProjectionCall.Target> targets(
+            List<DeviceProjection> projections, List<Tensor> results, Transfers transfers) {
         List<ProjectionCall.Target> targets = new ArrayList<>(projections.size());
         for (int n = 0; n < projections.size(); n++) {
             DeviceProjection one = projections.get(n);
-            ClBuffer weights = ((DeviceMemory) one.packed.memory()).buffer();
-            ClBuffer output = ((DeviceMemory) results.get(n).memory()).buffer();
+            ClBuffer weights = transfers.buffer(one.packed);
+            ClBuffer output = transfers.buffer(results.get(n));
             targets.add(new ProjectionCall.Target(weights, output, one.heads, one.width));
         }
         return targets;

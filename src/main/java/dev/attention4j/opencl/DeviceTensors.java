@@ -2,15 +2,10 @@ package dev.attention4j.opencl;
 
 import dev.attention4j.DType;
 import dev.attention4j.Tensor;
-import dev.attention4j.opencl.runtime.ClBuffer;
 import dev.attention4j.opencl.runtime.DeviceContext;
 import java.lang.ref.Reference;
 import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
-import java.util.List;
 import java.util.Objects;
-import java.util.Set;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.locks.Lock;
 
 /** The tensors in an engine's device memory, and the copies that callers ask for. */
@@ -20,18 +15,20 @@ final class DeviceTensors {
     private final Lock lock;
     private final boolean poison;
     private final ResultPool results = new ResultPool();
-    private final Set<DeviceMemory> open = ConcurrentHashMap.newKeySet();
+    private final DeviceBuffers buffers;
 
     /**
      * No tensors yet.
      *
      * @param lock the engine's, under which all commands are enqueued
+     * @param buffers of the tensors
      * @param poison whether new memory is filled with NaN
      */
-    DeviceTensors(OpenClEngine engine, DeviceContext context, Lock lock, boolean poison) {
+    DeviceTensors(OpenClEngine engine, DeviceContext context, Lock lock, DeviceBuffers buffers, boolean poison) {
         this.engine = engine;
         this.context = context;
         this.lock = lock;
+        this.buffers = buffers;
         this.poison = poison;
     }
 
@@ -46,11 +43,10 @@ final class DeviceTensors {
         for (long size : shape) {
             bytes = Math.multiplyExact(bytes, size);
         }
-        ClBuffer buffer = context.pool().acquire(Math.max(1, bytes));
-        DeviceMemory memory = new DeviceMemory(engine, buffer, bytes);
-        open.add(memory);
+        DeviceBuffers.Held held = buffers.allocate(bytes);
+        DeviceMemory memory = new DeviceMemory(engine, buffers, held, bytes);
         if (poison) {
-            orFree(memory, () -> context.queue().poison(buffer));
+            orFree(memory, () -> context.queue().poison(memory.buffer()));
         }
         return Tensor.inMemory(dtype, shape, memory);
     }
@@ -82,7 +78,7 @@ final class DeviceTensors {
         try {
             commands.run();
         } catch (RuntimeException e) {
-            free(memory);
+            memory.close();
             throw e;
         }
     }
@@ -116,7 +112,8 @@ final class DeviceTensors {
         lock.lock();
         try {
             engine.checkOpen();
-            ByteBuffer bytes = ByteBuffer.allocateDirect(byteCount).order(ByteOrder.nativeOrder());
+            // A tensor's memory, because its lack is dealt with.
+            ByteBuffer bytes = Tensor.zeros(DType.BOOL, byteCount).bytes();
             context.queue().read(memory.buffer(), firstByte, bytes);
             waitFor(bytes);
             return bytes;
@@ -125,27 +122,12 @@ final class DeviceTensors {
         }
     }
 
-    void free(DeviceMemory memory) {
-        lock.lock();
-        try {
-            open.remove(memory);
-            ClBuffer buffer = memory.take();
-            if (buffer != null) {
-                context.pool().release(buffer);
-            }
-        } finally {
-            lock.unlock();
-        }
+    void free(DeviceBuffers.Held held) {
+        buffers.free(held);
     }
 
     /** How many are open. */
     int count() {
-        return open.size();
-    }
-
-    /** Gives all memory back; called under the lock, before the context is closed. */
-    void close() {
-        List.copyOf(open).forEach(this::free);
-        results.clear();
+        return buffers.count();
     }
 }

@@ -20,6 +20,7 @@ import dev.attention4j.opencl.runtime.ClEvent;
 import dev.attention4j.opencl.runtime.DeviceContext;
 import dev.attention4j.opencl.runtime.Quirks;
 import dev.attention4j.opencl.tuning.TuningDatabase;
+import java.lang.ref.Cleaner;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -49,8 +50,57 @@ public final class OpenClEngine implements ProjectingEngine {
     private final DeviceTensors tensors;
     private final DeviceProjector projector;
     private final ThreadPoolExecutor completer;
+    private final Held held;
+    private final Cleaner.Cleanable watch;
     private int underWay;
     private volatile boolean closed;
+
+    /** What is freed when the engine is closed or forgotten. */
+    private static final class Held {
+        private final String name;
+        private final Throwable made = Forgotten.here();
+        private final DeviceContext context;
+        private final DeviceBuffers buffers;
+        private final ReentrantLock lock;
+        private final ThreadPoolExecutor completer;
+        private boolean freed;
+
+        private Held(
+                String name,
+                DeviceContext context,
+                DeviceBuffers buffers,
+                ReentrantLock lock,
+                ThreadPoolExecutor completer) {
+            this.name = name;
+            this.context = context;
+            this.buffers = buffers;
+            this.lock = lock;
+            this.completer = completer;
+        }
+
+        /** Called under the lock. */
+        private void free() {
+            freed = true;
+            completer.shutdown();
+            buffers.close();
+            context.close();
+        }
+
+        /** Called by the cleaner, for an engine that nobody can reach. */
+        private void forget() {
+            lock.lock();
+            try {
+                if (!freed) {
+                    Forgotten.warn(Forgotten.Kind.ENGINE, name, made);
+                    free();
+                }
+            } catch (RuntimeException e) {
+                LOG.warn("{}: {}", name, e.toString());
+            } finally {
+                lock.unlock();
+            }
+        }
+    }
 
     OpenClEngine(EngineInfo info, ClDevice device, EngineOptions options) {
         this.info = info;
@@ -63,17 +113,22 @@ public final class OpenClEngine implements ProjectingEngine {
                     info.id(),
                     device);
         }
+        DeviceBuffers buffers;
         try {
             TuningDatabase tuning = TuningDatabase.open(options.tuning(), device.name(), device.driverVersion());
             planner = new Planner(
                     Plans.of(context), Plans.deviceClass(context), options.plan(), tuning, LoopLimit.of(device));
-            tensors = new DeviceTensors(this, context, lock, options.poison());
+            buffers = new DeviceBuffers(context, lock);
+            tensors = new DeviceTensors(this, context, lock, buffers, options.poison());
             projector = new DeviceProjector(this, ProjectionKernel.of(context, tuning));
         } catch (RuntimeException e) {
             context.close();
             throw e;
         }
         completer = Completion.threads(1, "attention4j " + info.id());
+        Held freed = new Held(info.id() + " (" + info.name() + ")", context, buffers, lock, completer);
+        held = freed;
+        watch = Forgotten.watch(this, freed::forget);
     }
 
     @Override
@@ -195,6 +250,7 @@ public final class OpenClEngine implements ProjectingEngine {
         lock.lock();
         try {
             checkOpen();
+            held.buffers.freeForgotten();
             Transfers transfers = new Transfers(tensors, context, options.poison());
             PendingCall<T> pending;
             try {
@@ -369,11 +425,11 @@ public final class OpenClEngine implements ProjectingEngine {
             while (underWay > 0) {
                 idle.awaitUninterruptibly();
             }
-            completer.shutdown();
-            tensors.close();
-            context.close();
+            tensors.results().clear();
+            held.free();
         } finally {
             lock.unlock();
         }
+        watch.clean();
     }
 }

@@ -60,7 +60,7 @@ final class Transfers {
                         + tensor.strides()[tensor.rank() - 1]
                         + ", must be 1 there; upload it in the order in which it is to be read");
             }
-            return new Operand(((DeviceMemory) tensor.memory()).buffer(), tensor.offset(), tensor.strides());
+            return new Operand(buffer(tensor), tensor.offset(), tensor.strides());
         }
         boolean unitLast = tensor.size(-1) == 1 || tensor.strides()[tensor.rank() - 1] == 1;
         return fromHost(unitLast ? tensor : tensor.contiguous());
@@ -78,12 +78,19 @@ final class Transfers {
         }
         Operand operand = tensor.isOnHost() || tensor.elementCount() == 0
                 ? tensor.elementCount() == 0 ? rows("mask or bias", tensor) : fromHost(tensor)
-                : new Operand(((DeviceMemory) tensor.memory()).buffer(), tensor.offset(), tensor.strides());
+                : new Operand(buffer(tensor), tensor.offset(), tensor.strides());
         long[] strides = new long[4];
         for (int axis = 1; axis <= tensor.rank(); axis++) {
             strides[4 - axis] = tensor.size(-axis) == 1 ? 0 : operand.strides()[tensor.rank() - axis];
         }
         return new Operand(operand.buffer(), operand.offset(), strides);
+    }
+
+    /** The buffer of a tensor on the device, which is not taken to be forgotten before the call is enqueued. */
+    ClBuffer buffer(Tensor tensor) {
+        DeviceMemory memory = (DeviceMemory) tensor.memory();
+        alive.add(memory);
+        return memory.buffer();
     }
 
     private Operand fromHost(Tensor given) {
@@ -143,7 +150,7 @@ final class Transfers {
     /** The buffer in which kernels write some elements of a result; of one on the device, all. */
     ClBuffer target(Tensor result, long firstElement, long elements) {
         if (!result.isOnHost()) {
-            return ((DeviceMemory) result.memory()).buffer();
+            return buffer(result);
         }
         if (elements == 0) {
             return scratch(1);
@@ -168,7 +175,7 @@ final class Transfers {
 
     /** A copy, as a result on the host, of a tensor on the device that is row-major from its memory's start. */
     Tensor copyToHost(Tensor tensor) {
-        ClBuffer buffer = ((DeviceMemory) tensor.memory()).buffer();
+        ClBuffer buffer = buffer(tensor);
         Tensor copy = tensors.results().tensor(tensor.dtype(), tensor.shape());
         results.add(copy);
         ByteBuffer memory = ResultPool.forDevice(copy);

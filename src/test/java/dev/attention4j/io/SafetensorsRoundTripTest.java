@@ -40,7 +40,8 @@ class SafetensorsRoundTripTest {
         Path path = folder.resolve("null.safetensors");
         Files.write(
                 path,
-                RawFile.bytes("{\"__metadata__\":null,\"a\":{\"dtype\":\"F32\",\"shape\":[],\"data_offsets\":[0,4]}}", 4));
+                RawFile.bytes(
+                        "{\"__metadata__\":null,\"a\":{\"dtype\":\"F32\",\"shape\":[],\"data_offsets\":[0,4]}}", 4));
         SafetensorsFile file = Safetensors.read(path);
         assertThat(file.metadata()).isEmpty();
         assertThat(file.tensors()).containsOnlyKeys("a");

@@ -5,6 +5,7 @@ import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.function.BooleanSupplier;
 
 /**
  * Keeps buffers for the next call: allocating device memory takes longer than many a kernel.
@@ -28,6 +29,8 @@ public final class BufferPool implements AutoCloseable {
 
     private long mostBytes;
 
+    private BooleanSupplier onShortage = () -> false;
+
     /**
      * An empty pool.
      *
@@ -37,6 +40,24 @@ public final class BufferPool implements AutoCloseable {
         this.context = context;
         this.capacity = capacity;
         this.mostIdleBytes = capacity / 4;
+    }
+
+    /**
+     * Sets what is asked where buffers in use leave too little.
+     *
+     * @param reclaim releases buffers that nobody needs; returns whether there were any
+     */
+    public void onShortage(BooleanSupplier reclaim) {
+        onShortage = reclaim;
+    }
+
+    /**
+     * Looks for buffers in use that nobody needs; takes a moment.
+     *
+     * @return whether there were any
+     */
+    public boolean reclaim() {
+        return onShortage.getAsBoolean();
     }
 
     /**
@@ -58,6 +79,9 @@ public final class BufferPool implements AutoCloseable {
         if (free != null && !free.isEmpty()) {
             idleBytes -= rounded;
             return free.pop();
+        }
+        if (bytesInUse() + byteSize > capacity && reclaim()) {
+            return acquire(byteSize);
         }
         if (bytesInUse() + byteSize > capacity) {
             throw outOfMemory(byteSize, null);

@@ -52,7 +52,8 @@ public final class ClDevice {
     }
 
     @SuppressWarnings("deprecation") // CL_DEVICE_HOST_UNIFIED_MEMORY: what came after it is not in OpenCL 1.2.
-    private ClDevice(cl_platform_id platform, cl_device_id id, int index, Quirks.Quirk pretended, OptionalLong container) {
+    private ClDevice(
+            cl_platform_id platform, cl_device_id id, int index, Quirks.Quirk pretended, OptionalLong container) {
         this.platform = platform;
         this.id = id;
         this.index = index;
@@ -79,7 +80,8 @@ public final class ClDevice {
             long limit = container.getAsLong();
             globalMemoryBytes = Math.min(reported, limit);
             usableMemoryBytes = Math.min(
-                    reported, ContainerMemory.forBuffers(limit, Runtime.getRuntime().maxMemory()));
+                    reported,
+                    ContainerMemory.forBuffers(limit, Runtime.getRuntime().maxMemory()));
         } else {
             globalMemoryBytes = reported;
             usableMemoryBytes = reported;

@@ -29,7 +29,10 @@ public final class Handles {
         EVENT
     }
 
-    private static final boolean TRACE = Boolean.getBoolean("attention4j.handles.trace");
+    /** The system property that keeps stacks. */
+    public static final String TRACE_PROPERTY = "attention4j.handles.trace";
+
+    private static final boolean TRACE = Boolean.getBoolean(TRACE_PROPERTY);
     private static final Map<Kind, AtomicLong> LIVE = new ConcurrentHashMap<>();
     private static final Map<Handles, Throwable> STACKS = new ConcurrentHashMap<>();
 
@@ -64,6 +67,15 @@ public final class Handles {
         LIVE.get(kind).decrementAndGet();
         STACKS.remove(this);
         return true;
+    }
+
+    /**
+     * Whether it is kept where things are made.
+     *
+     * @return as the system property says
+     */
+    public static boolean areTraced() {
+        return TRACE;
     }
 
     boolean isReleased() {

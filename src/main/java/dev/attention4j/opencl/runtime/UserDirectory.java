@@ -283,8 +283,7 @@ final class UserDirectory {
     }
 
     private static boolean haveOneOwner(Path file, Path other) throws IOException {
-        return Files.getOwner(file, LinkOption.NOFOLLOW_LINKS)
-                .equals(Files.getOwner(other, LinkOption.NOFOLLOW_LINKS));
+        return Files.getOwner(file, LinkOption.NOFOLLOW_LINKS).equals(Files.getOwner(other, LinkOption.NOFOLLOW_LINKS));
     }
 
     static boolean isPosix(Path file) {

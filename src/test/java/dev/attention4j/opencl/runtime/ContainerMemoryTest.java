@@ -88,8 +88,7 @@ class ContainerMemoryTest {
             }
             assertThat(contained.globalMemoryBytes()).isLessThanOrEqualTo(limit);
             long usable = contained.usableMemoryBytes();
-            assertThat(usable)
-                    .isEqualTo(Math.min(device.globalMemoryBytes(), Math.max(limit / 8, 64 * MEBIBYTE)));
+            assertThat(usable).isEqualTo(Math.min(device.globalMemoryBytes(), Math.max(limit / 8, 64 * MEBIBYTE)));
             List<ClBuffer> taken = new ArrayList<>();
             try (DeviceContext context = DeviceContext.open(contained, root.resolve("programs"))) {
                 long part = Math.min(usable, contained.largestAllocationBytes()) / 4;

@@ -94,7 +94,8 @@ class ProgramCacheTest {
 
     private void age(String key, int days) throws IOException {
         Files.setLastModifiedTime(
-                directory().resolve(key + ".program"), FileTime.from(Instant.now().minus(Duration.ofDays(days))));
+                directory().resolve(key + ".program"),
+                FileTime.from(Instant.now().minus(Duration.ofDays(days))));
     }
 
     @Test
@@ -157,8 +158,8 @@ class ProgramCacheTest {
         }
         UserDirectory.sweep(root, "temporary*", Duration.ofDays(1), folders.get(3));
         assertThat(folders.get(0)).doesNotExist();
-        assertThat(folders.subList(1, 4)).allSatisfy(folder -> assertThat(folder.resolve("library"))
-                .exists());
+        assertThat(folders.subList(1, 4))
+                .allSatisfy(folder -> assertThat(folder.resolve("library")).exists());
     }
 
     @Test
