@@ -58,7 +58,7 @@ final class AttendCommand implements Callable<Integer> {
             defaultValue = EngineOptions.AUTO,
             description =
                     "How the engine computes: rows, decode, tiles or staged on an OpenCL device, blocked on the cpu, loops on"
-                            + " the oracle; tiles may follow, all of the plan's: rows:VECTOR_WIDTH=8,... Default: auto.")
+                            + " the oracle; tunables may follow, all of the plan's: rows:VECTOR_WIDTH=8,... Default: auto.")
     private String plan;
 
     @Mixin

@@ -17,7 +17,7 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * The tensors of a file that {@code attend} computes with. Nothing else of the file is read: what it holds besides may be
+ * The tensors of a file that {@code attend} computes with. Nothing else of the file is read: its other tensors may be
  * of any type and size.
  *
  * @param tensors those that the file has, in the order of {@link #NAMES}

@@ -31,15 +31,20 @@ import picocli.CommandLine.Spec;
         description = {
             "Checks engines: by the built-in suite on every device and plan, or by"
                     + " files of cases with known results on one.",
-            "Prints a line for each failure and the line that runs it again, a matrix of errors, and, last,"
-                    + " 'N passed, N failed'."
+            "Prints a line for each failure and the command that runs it again, a matrix of errors and, at the end,"
+                    + " 'N passed, N failed'. Stopped by Ctrl-C, it reports what it found until then."
         },
         footer = {"", "Exits 1 if a case failed or none was run."})
 final class ConformanceCommand implements Callable<Integer> {
     private static final int USUAL_LIMIT = 120;
 
+    private static final List<String> PLANS =
+            List.of("auto", "all", "rows", "decode", "tiles", "staged", "blocked", "loops");
+
     @Spec
     private CommandSpec spec;
+
+    private boolean isFinished;
 
     @Option(
             names = "--cases",
@@ -47,7 +52,7 @@ final class ConformanceCommand implements Callable<Integer> {
             description = "Every *.safetensors under DIR is a case. Default: the built-in suite.")
     private Path cases;
 
-    @Option(names = "--case", paramLabel = "NAME", description = "Run this case of the built-in suite alone.")
+    @Option(names = "--case", paramLabel = "NAME", description = "Runs this case of the built-in suite alone.")
     private String only;
 
     @Option(
@@ -66,7 +71,7 @@ final class ConformanceCommand implements Callable<Integer> {
     @Option(
             names = "--limit",
             paramLabel = "SECONDS",
-            description = "A case of the built-in suite that takes longer has hung. Default: " + USUAL_LIMIT + ".")
+            description = "A case of the built-in suite that takes longer counts as hung. Default: " + USUAL_LIMIT + ".")
     private Integer limit;
 
     @Option(
@@ -86,13 +91,13 @@ final class ConformanceCommand implements Callable<Integer> {
     @Mixin
     private JsonOption json;
 
-    @Option(names = "--junit", paramLabel = "FILE", description = "Also write every outcome to FILE as JUnit's XML.")
+    @Option(names = "--junit", paramLabel = "FILE", description = "Also writes every outcome to FILE as JUnit's XML.")
     private Path junit;
 
     @Option(
             names = "--html",
             paramLabel = "FILE",
-            description = "Also write devices, matrix and failures to FILE as a page for a browser.")
+            description = "Also writes devices, matrix and failures to FILE as a page for a browser.")
     private Path html;
 
     @Override
@@ -105,23 +110,43 @@ final class ConformanceCommand implements Callable<Integer> {
         files.put("--junit", junit);
         files.put("--html", html);
         OutputFile.checkDistinct(files);
-        ConformanceRecord found = cases == null ? builtIn() : fromFiles();
+        Job job = cases == null ? builtIn() : fromFiles();
+        try (Interruption interruption = new Interruption(job.stop(), () -> finish(job, true))) {
+            job.run().run();
+            interruption.endOfWork();
+            return finish(job, interruption.isAsked());
+        } finally {
+            job.found().close();
+        }
+    }
+
+    /** What is to be run, where its outcomes go, and what ends it early. */
+    private record Job(ConformanceRecord found, Runnable run, Runnable stop) {}
+
+    /** Prints and writes what was found; once, by whichever thread is first. */
+    private synchronized int finish(Job job, boolean isStopped) throws IOException {
+        if (isFinished) {
+            return Main.CHECK_FAILED;
+        }
+        isFinished = true;
         PrintWriter out = json.screen(spec);
-        Report report = found.report(Version.number());
-        ConformanceText.print(report, cases == null && only == null, out);
-        json.write(ConformanceText.all(report), spec);
+        job.found().close();
+        Report report = job.found().report(isStopped);
+        ConformanceText.print(report, cases == null && only == null && !report.outcomes().isEmpty(), out);
+        json.write(ConformanceText.all(report, isStopped), spec);
         ConformanceText.write(report, junit, html, out);
-        if (report.outcomes().stream().allMatch(outcome -> outcome.status() == Outcome.Status.SKIPPED)) {
+        if (report.outcomes().stream().allMatch(outcome -> outcome.status() == Outcome.Status.SKIPPED) && !isStopped) {
             out.println(
                     cases == null
                             ? "Nothing was checked: no plan that was asked for does this."
                             : "Nothing was checked: this version knows none of these cases.");
         }
-        out.println(ConformanceText.totals(report));
+        out.println(ConformanceText.totals(report) + (isStopped ? ", stopped before the end" : ""));
+        out.flush();
         return report.succeeded() ? Main.OK : Main.CHECK_FAILED;
     }
 
-    private ConformanceRecord builtIn() {
+    private Job builtIn() {
         int seconds = limit == null ? USUAL_LIMIT : limit;
         if (seconds < 1) {
             throw new IllegalArgumentException("--limit: " + limit + ", must be 1 or more seconds");
@@ -135,19 +160,25 @@ final class ConformanceCommand implements Callable<Integer> {
                 : "The case " + only + " of the built-in suite";
         PrintWriter out = json.screen(spec);
         out.println(title);
-        try (ConformanceRecord found = new ConformanceRecord(title, engines, out)) {
-            run.run(engines, found);
-            if (found.plans().isEmpty()) {
-                throw new IllegalArgumentException("--plan: \"" + plan + "\", must be auto, all or a plan of "
-                        + String.join(
-                                " or ", engines.stream().map(EngineInfo::id).toList()) + " (rows, decode, tiles and"
-                        + " staged on OpenCL devices, blocked on the cpu, loops on the oracle)");
-            }
-            return found;
-        }
+        ConformanceRecord found = new ConformanceRecord(title, engines, out);
+        return new Job(
+                found,
+                () -> {
+                    run.run(engines, found);
+                    if (found.plans().isEmpty() && !run.isStopped()) {
+                        throw new IllegalArgumentException("--plan: \"" + plan + "\", must be auto, all or a plan of "
+                                + String.join(
+                                        " or ",
+                                        engines.stream().map(EngineInfo::id).toList())
+                                + " (rows, decode, tiles and staged on OpenCL devices, blocked on the cpu, loops on the"
+                                + " oracle)"
+                                + Suggestion.question(plan, PLANS));
+                    }
+                },
+                run::stop);
     }
 
-    private ConformanceRecord fromFiles() throws IOException {
+    private Job fromFiles() throws IOException {
         if (only != null || quick || seed != null || limit != null) {
             throw new IllegalArgumentException("--cases: given with "
                     + (only != null ? "--case" : quick ? "--quick" : seed != null ? "--seed" : "--limit")
@@ -160,11 +191,13 @@ final class ConformanceCommand implements Callable<Integer> {
         PrintWriter out = json.screen(spec);
         String count = sources.size() + (sources.size() == 1 ? " case" : " cases");
         out.println(count + " on: " + String.join(", ", suite.runs()));
-        try (ConformanceRecord found = new ConformanceRecord(count + " of " + cases, engines, out)) {
-            found.expect(suite.size());
-            suite.runEach((source, outcome) -> found.end(outcome(source, outcome, asked)));
-            return found;
-        }
+        ConformanceRecord found = new ConformanceRecord(count + " of " + cases, engines, out);
+        found.expect(suite.size());
+        return new Job(
+                found,
+                () -> suite.runEach((source, outcome) -> found.end(outcome(source, outcome, asked))),
+                // The case that runs goes on until this process ends; what ended before it is reported.
+                () -> {});
     }
 
     /** A case from a file in the suite's terms: a row of the matrix of its own. */

@@ -5,11 +5,13 @@ import dev.attention4j.conformance.suite.Outcome;
 import dev.attention4j.conformance.suite.Report;
 import dev.attention4j.conformance.suite.SuiteRun;
 import java.io.PrintWriter;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Outcomes as they come in: a bar while they do, a line for each failure at once where there is no bar, else after it.
+ * Outcomes as they come in: a bar while they do, a line for each failure at once where there is no bar, else after it. May be
+ * reported by another thread while more come.
  */
 final class ConformanceRecord implements SuiteRun.Listener, AutoCloseable {
     private final String title;
@@ -30,23 +32,24 @@ final class ConformanceRecord implements SuiteRun.Listener, AutoCloseable {
     }
 
     /** So many outcomes more will come. */
-    void expect(long more) {
+    synchronized void expect(long more) {
         expected += more;
         progress.max(expected);
     }
 
     @Override
-    public void begin(EngineInfo engine, List<String> itsPlans, int trials) {
+    public synchronized void begin(EngineInfo engine, List<String> itsPlans, int trials) {
         begun++;
         itsPlans.forEach(plan -> plans.add(engine.id() + " " + plan));
         expect(trials);
-        // The engines to come have about as many, as far as anyone knows.
+        // An estimate: the engines to come have about as many.
         progress.max(expected + (long) trials * (engines.size() - begun));
         progress.say(engine.id());
     }
 
     @Override
-    public void end(Outcome outcome) {
+    public synchronized void end(Outcome ended) {
+        Outcome outcome = ended.withReproduce(Text.program() + " " + ended.reproduce());
         outcomes.add(outcome);
         if (outcome.status().isFailure()) {
             failures++;
@@ -56,7 +59,7 @@ final class ConformanceRecord implements SuiteRun.Listener, AutoCloseable {
             progress.say(outcome.engine() + ", " + failures + " failed");
         }
         progress.step();
-        // A line would tear the bar; without a bar nobody should wait for it.
+        // A line would break the bar; without a bar no reader should wait for it.
         if (!progress.isShown()) {
             printFailures();
         }
@@ -65,26 +68,28 @@ final class ConformanceRecord implements SuiteRun.Listener, AutoCloseable {
     private void printFailures() {
         for (Outcome failure : waiting) {
             out.println(failure.toString().replaceAll("\\R\\s*", " "));
-            out.println("  again: " + failure.reproduce());
+            out.println("  to run it again: " + failure.reproduce());
         }
         waiting.clear();
     }
 
     /** Engine and plan of all that were run. */
-    List<String> plans() {
-        return plans;
+    synchronized List<String> plans() {
+        return List.copyOf(plans);
     }
 
-    Report report(String version) {
+    /** All that has come so far. */
+    synchronized Report report(boolean isStopped) {
         List<EngineInfo> run = engines.stream()
                 .filter(engine ->
                         outcomes.stream().anyMatch(outcome -> outcome.engine().equals(engine.id())))
                 .toList();
-        return new Report(title, version, run, outcomes);
+        return new Report(
+                title + (isStopped ? ", stopped before its end" : ""), Instant.now(), Version.number(), run, outcomes);
     }
 
     @Override
-    public void close() {
+    public synchronized void close() {
         progress.close();
         printFailures();
     }

@@ -17,7 +17,7 @@ import java.util.Map;
 
 /** What {@code conformance} found: on the screen, and in files. */
 final class ConformanceText {
-    /** Columns of a matrix beside each other; a screen holds no more. */
+    /** The most columns of a matrix side by side; a screen holds no more. */
     private static final int COLUMNS = 7;
 
     private ConformanceText() {}
@@ -77,7 +77,7 @@ final class ConformanceText {
     }
 
     /** All of it, for JSON. */
-    static Map<String, Object> all(Report report) {
+    static Map<String, Object> all(Report report, boolean isStopped) {
         List<Object> engines = new ArrayList<>();
         for (EngineInfo engine : report.engines()) {
             Map<String, Object> entry = new LinkedHashMap<>();
@@ -105,6 +105,7 @@ final class ConformanceText {
         }
         Map<String, Object> all = new LinkedHashMap<>();
         all.put("title", report.title());
+        all.put("stopped", isStopped);
         all.put("passed", report.count(Status.PASSED));
         all.put("failed", report.failures().size());
         all.put("skipped", report.count(Status.SKIPPED));

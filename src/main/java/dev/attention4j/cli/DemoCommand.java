@@ -67,7 +67,7 @@ final class DemoCommand implements Callable<Integer> {
     @Option(
             names = "--page",
             paramLabel = "FILE",
-            description = "Also write FILE, an HTML page with a heat map of each head, to be opened in a browser.")
+            description = "Also writes FILE, an HTML page with a heat map of each head, to be opened in a browser.")
     private Path page;
 
     @Option(

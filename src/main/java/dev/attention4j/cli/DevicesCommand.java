@@ -52,7 +52,7 @@ final class DevicesCommand implements Callable<Integer> {
         return Main.OK;
     }
 
-    /** With what small kernels find out beside what the driver reports. */
+    /** Adds what small kernels find out to what the driver reports. */
     private static EngineInfo probed(EngineInfo info) {
         Map<String, Object> facts = new LinkedHashMap<>(info.facts());
         try (AttentionEngine engine = AttentionEngine.open(info.id())) {

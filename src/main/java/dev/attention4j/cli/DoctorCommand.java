@@ -1,25 +1,54 @@
 package dev.attention4j.cli;
 
 import dev.attention4j.opencl.Doctor;
+import java.io.IOException;
 import java.io.PrintWriter;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Spec;
 
 /** {@code doctor}: why OpenCL does not work here. */
 @Command(
         name = "doctor",
-        description = "Finds out why OpenCL does not work here and says how to mend it.",
+        description = "Finds out why OpenCL does not work here and says how to fix it.",
         footer = {"", "Exits 0 if at least one OpenCL device computes right, else 1."})
 final class DoctorCommand implements Callable<Integer> {
     @Spec
     private CommandSpec spec;
 
+    @Mixin
+    private JsonOption json;
+
     @Override
-    public Integer call() {
-        return report(Doctor.examine(), spec.commandLine().getOut());
+    public Integer call() throws IOException {
+        json.check();
+        Doctor.Examination examination = Doctor.examine();
+        int exitCode = report(examination, json.screen(spec));
+        Map<String, Object> found = new LinkedHashMap<>();
+        found.put("works", exitCode == Main.OK);
+        found.put("machine", checks(examination.machine()));
+        found.put("devices", checks(examination.devices()));
+        json.write(found, spec);
+        return exitCode;
+    }
+
+    private static List<Object> checks(List<Doctor.Check> checks) {
+        List<Object> list = new ArrayList<>();
+        for (Doctor.Check check : checks) {
+            Map<String, Object> entry = new LinkedHashMap<>();
+            entry.put("what", check.what());
+            entry.put("ok", check.ok());
+            entry.put("found", check.found());
+            entry.put("fix", check.fix());
+            list.add(entry);
+        }
+        return list;
     }
 
     /** Prints the checks and the verdict; gives the exit code. */
@@ -40,7 +69,8 @@ final class DoctorCommand implements Callable<Integer> {
 
     private static void print(List<Doctor.Check> checks, PrintWriter out) {
         for (Doctor.Check check : checks) {
-            out.println(Text.labelled(check.ok() ? "  ok" : "FAIL", 6, check.what() + ": " + check.found()));
+            String label = !check.ok() ? "FAIL" : check.fix().isBlank() ? "  ok" : "note";
+            out.println(Text.labelled(label, 6, check.what() + ": " + check.found()));
             if (!check.fix().isBlank()) {
                 out.println(Text.labelled("      fix", 11, check.fix()));
             }

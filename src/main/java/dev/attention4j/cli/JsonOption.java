@@ -23,7 +23,7 @@ final class JsonOption {
     @Option(
             names = "--json",
             paramLabel = "FILE",
-            description = "Also write all of it to FILE as JSON; - is standard output, and the text goes to standard"
+            description = "Also writes all of it to FILE as JSON; with - to standard output, and the text goes to standard"
                     + " error.")
     private Path file;
 

@@ -52,21 +52,21 @@ public final class Main implements Callable<Integer> {
             names = {"-h", "--help"},
             usageHelp = true,
             scope = ScopeType.INHERIT,
-            description = "Show this help and exit.")
+            description = "Shows this help and exits.")
     @SuppressWarnings("UnusedVariable") // picocli acts on it.
     private boolean help;
 
     @Option(
             names = {"-V", "--version"},
             versionHelp = true,
-            description = "Show the version and exit.")
+            description = "Shows the version and exits.")
     @SuppressWarnings("UnusedVariable") // picocli acts on it.
     private boolean version;
 
     @Option(
             names = "--debug",
             scope = ScopeType.INHERIT,
-            description = "Show where an error came from (so does ATTENTION4J_DEBUG=1).")
+            description = "Shows where an error came from (so does ATTENTION4J_DEBUG=1).")
     private boolean debug;
 
     private Main() {}

@@ -36,7 +36,7 @@ abstract class Progress implements AutoCloseable {
     /** One step done. */
     abstract void step();
 
-    /** A word beside the bar. */
+    /** A word after the bar. */
     abstract void say(String word);
 
     String task() {

@@ -16,7 +16,7 @@ final class Suggestion {
                 .min(Comparator.comparingInt(name -> distance(given, name)));
     }
 
-    /** A question to be put behind an error message; empty if no name is near. */
+    /** A question to be appended to an error message; empty if no name is near. */
     static String question(String given, Collection<String> names) {
         return nearest(given, names)
                 .map(name -> "; did you mean \"" + Text.printable(name) + "\"?")

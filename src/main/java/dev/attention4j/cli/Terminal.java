@@ -1,6 +1,7 @@
 package dev.attention4j.cli;
 
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
@@ -38,7 +39,12 @@ final class Terminal {
 
     /** True if standard error is a terminal on which a line can be drawn again and again. */
     static boolean drawsBars() {
-        return !"dumb".equals(System.getenv("TERM")) && isTerminal(STANDARD_ERROR);
+        return drawsBars(System.getenv(), isTerminal(STANDARD_ERROR));
+    }
+
+    /** As {@link #drawsBars()}. */
+    static boolean drawsBars(Map<String, String> environment, boolean isTerminal) {
+        return isTerminal && !"dumb".equals(environment.get("TERM"));
     }
 
     private static boolean isTerminal(Path stream) {
@@ -64,7 +70,7 @@ final class Terminal {
                 return Optional.empty();
             }
             return Optional.of(
-                    new String(stty.getInputStream().readAllBytes(), java.nio.charset.StandardCharsets.US_ASCII));
+                    new String(stty.getInputStream().readAllBytes(), StandardCharsets.US_ASCII));
         } catch (IOException e) {
             return Optional.empty();
         } catch (InterruptedException e) {

@@ -19,7 +19,7 @@ import java.util.stream.Collectors;
 
 /** Words and numbers for a person at a terminal. */
 final class Text {
-    /** Columns that output is wrapped to. */
+    /** Columns that output is wrapped to, see {@link Terminal}. */
     static final int WIDTH = Terminal.columns();
 
     private Text() {}
@@ -150,13 +150,24 @@ final class Text {
                 line.setLength(0);
             }
             while (rest.length() > width) {
-                lines.add(rest.substring(0, width));
-                rest = rest.substring(width);
+                int end = end(rest, width);
+                lines.add(rest.substring(0, end));
+                rest = rest.substring(end);
             }
             line.append(line.length() > 0 ? " " : "").append(rest);
         }
         lines.add(line.toString());
         return lines;
+    }
+
+    /** Where a word is cut: after a character that parts it, if there is one in the second half of the line. */
+    private static int end(String word, int width) {
+        for (int end = width; end > width / 2; end--) {
+            if ("-_/,;:.".indexOf(word.charAt(end - 1)) >= 0) {
+                return end;
+            }
+        }
+        return width;
     }
 
     /** Text under a label: the label before the first line, blanks before the others. */

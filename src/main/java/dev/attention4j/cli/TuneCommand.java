@@ -4,6 +4,7 @@ import dev.attention4j.DType;
 import dev.attention4j.EngineInfo;
 import dev.attention4j.EngineOptions;
 import dev.attention4j.Tuning;
+import dev.attention4j.opencl.plan.Variant;
 import dev.attention4j.opencl.tuning.ProblemClass;
 import dev.attention4j.opencl.tuning.StorageName;
 import dev.attention4j.opencl.tuning.TuningEntry;
@@ -16,7 +17,9 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.time.LocalDate;
 import java.time.ZoneOffset;
+import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -27,18 +30,18 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
-/** {@code tune}: finds the fastest tiles for this device and keeps them for this user. */
+/** {@code tune}: finds the fastest plan and tunables for this device and keeps them for this user. */
 @Command(
         name = "tune",
         description = {
-            "Times the plans and tilings of an OpenCL device, checks each against the oracle, and keeps what is clearly"
+            "Times the plans and tunables of an OpenCL device, checks each against the oracle, and keeps what is clearly"
                     + " faster than the default for this user's later calls.",
             "A shape stands for its class: the storage type, the range that its head width is in, decode (up to 16"
                     + " queries), short (up to 512) or long, causal or not. Projections are one class: weights are packed for"
-                    + " one tiling.",
-            "Only OpenCL devices have tiles to tune: --device cpu or oracle is refused."
+                    + " one set of tunables.",
+            "Only OpenCL devices have tunables: --device cpu or oracle is refused."
         },
-        footer = {"", "Exits 1 if a plan or tiling computed wrong."})
+        footer = {"", "Exits 1 if a result was wrong."})
 final class TuneCommand implements Callable<Integer> {
     @Spec
     private CommandSpec spec;
@@ -50,8 +53,8 @@ final class TuneCommand implements Callable<Integer> {
             names = "--shapes",
             paramLabel = "LIST",
             description =
-                    "What to tune for, B.Hq.Hkv.Lq.Lk.D[.Dv], with :causal behind it or not, or gemm:rows.in.out for"
-                            + " the projections of layers, separated by commas."
+                    "What to tune for: B.Hq.Hkv.Lq.Lk.D[.Dv], optionally followed by :causal, or gemm:rows.in.out for"
+                            + " the projections of layers; several are separated by commas."
                             + " Default: nine shapes of a few milliseconds to a tenth of a second each and, without"
                             + " --plan, a projection.")
     private String shapes;
@@ -74,9 +77,13 @@ final class TuneCommand implements Callable<Integer> {
     @Option(names = "--dry-run", description = "Keeps nothing.")
     private boolean dryRun;
 
+    @Mixin
+    private JsonOption json;
+
     @Override
     public Integer call() throws IOException {
-        PrintWriter out = spec.commandLine().getOut();
+        PrintWriter out = json.screen(spec);
+        json.check();
         List<TuningShape> list = TuningShape.parseList(shapes == null ? usualShapes(plan) : shapes);
         // Before the first is tuned, which may take minutes.
         list.forEach(shape -> Tuner.checkPlan(plan, shape));
@@ -95,6 +102,7 @@ final class TuneCommand implements Callable<Integer> {
         }
         boolean right = true;
         int kept = 0;
+        List<Object> results = new ArrayList<>();
         for (TuningShape shape : list) {
             ProblemClass problems = shape.problems(storage);
             out.println();
@@ -103,7 +111,9 @@ final class TuneCommand implements Callable<Integer> {
             TuningResult result = tune(info, shape, storage);
             TuningTable.print(result, shape.flops(), out);
             right &= result.allRight();
-            kept += keep(result, info, shape, problems, user, out) ? 1 : 0;
+            boolean keeps = keep(result, info, shape, problems, user, out);
+            kept += keeps ? 1 : 0;
+            results.add(fields(result, shape, problems, keeps));
         }
         out.println();
         if (dryRun) {
@@ -117,7 +127,49 @@ final class TuneCommand implements Callable<Integer> {
         if (!right) {
             out.println("WRONG results, see above: the device's compiler or a kernel is at fault.");
         }
+        Map<String, Object> found = new LinkedHashMap<>();
+        found.put("device", info.id());
+        found.put("name", info.name());
+        found.put("driver", info.driver());
+        found.put("type", StorageName.of(storage));
+        found.put("plan", plan);
+        found.put("shapes", results);
+        found.put("file", kept == 0 ? null : user.file());
+        json.write(found, spec);
         return right ? Main.OK : Main.CHECK_FAILED;
+    }
+
+    private static Map<String, Object> fields(
+            TuningResult result, TuningShape shape, ProblemClass problems, boolean isKept) {
+        Map<String, Object> fields = new LinkedHashMap<>();
+        fields.put("shape", shape);
+        fields.put("stands_for", problems);
+        fields.put("trials", result.trials().stream().map(TuneCommand::fields).toList());
+        fields.put("default", fields(result.untuned()));
+        fields.put(
+                "fastest",
+                result.fastest().map(fastest -> fields(fastest.variant())).orElse(null));
+        fields.put("gain", result.gain());
+        fields.put("turns_won", result.won());
+        fields.put("turns", result.turns());
+        fields.put("kept", isKept);
+        return fields;
+    }
+
+    private static Map<String, Object> fields(Trial trial) {
+        Map<String, Object> fields = fields(trial.variant());
+        fields.put("outcome", trial.outcome().name().toLowerCase(Locale.ROOT));
+        fields.put("milliseconds", trial.milliseconds());
+        fields.put("ratio", trial.ratio());
+        fields.put("detail", trial.detail());
+        return fields;
+    }
+
+    private static Map<String, Object> fields(Variant variant) {
+        Map<String, Object> fields = new LinkedHashMap<>();
+        fields.put("plan", variant.plan());
+        fields.put("tunables", variant.tunables().values());
+        return fields;
     }
 
     /** What is found for one shape of a class is kept instead of what was found for another: there must be but one. */
@@ -146,7 +198,7 @@ final class TuneCommand implements Callable<Integer> {
         }
     }
 
-    /** After each shape, so that who is stopped early keeps what was found. */
+    /** After each shape, so that a run that is stopped early keeps what it found. */
     private boolean keep(
             TuningResult result,
             EngineInfo info,

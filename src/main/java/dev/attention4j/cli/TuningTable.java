@@ -18,7 +18,7 @@ final class TuningTable {
 
     static void print(TuningResult result, double flops, PrintWriter out) {
         Map<String, Tunables> common = common(result.trials());
-        Table table = new Table("plan", "tiling", "ms", "GFLOP/s", "ratio", "");
+        Table table = new Table("plan", "tunables", "ms", "GFLOP/s", "ratio", "");
         for (Trial trial : result.trials()) {
             double ms = trial.milliseconds();
             boolean timed = !Double.isNaN(ms);

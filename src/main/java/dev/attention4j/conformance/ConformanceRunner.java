@@ -63,7 +63,7 @@ public final class ConformanceRunner {
         } catch (FileFormatException e) {
             tally.failures.add(e.getMessage());
         } catch (RuntimeException e) {
-            tally.failures.add(thrown(e));
+            tally.failures.add(Thrown.text(e));
         }
         return tally.outcome(name);
     }
@@ -77,17 +77,13 @@ public final class ConformanceRunner {
             }
         } catch (UnsupportedPlanException e) {
             if (plan.equals(EngineOptions.AUTO)) {
-                tally.failures.add(thrown(e));
+                tally.failures.add(Thrown.text(e));
             } else {
                 tally.unchecked.add(check.what() + " not checked: " + e.getMessage());
             }
         } catch (RuntimeException e) {
-            tally.failures.add(thrown(e));
+            tally.failures.add(Thrown.text(e));
         }
-    }
-
-    static String thrown(Throwable e) {
-        return e.getClass().getSimpleName() + (e.getMessage() == null ? "" : ": " + e.getMessage());
     }
 
     /** What the calls of one case gave, together. */

@@ -187,7 +187,7 @@ public final class ConformanceSuite {
                 for (CaseSource source : cases) {
                     counted.accept(
                             source,
-                            failure(source, run, "the engine could not be opened: " + ConformanceRunner.thrown(e)));
+                            failure(source, run, "the engine could not be opened: " + Thrown.text(e)));
                 }
                 continue;
             }
@@ -208,11 +208,10 @@ public final class ConformanceSuite {
         try {
             return runner.run(source.read());
         } catch (IOException e) {
-            return failure(
-                    source, run, e instanceof FileFormatException ? e.getMessage() : ConformanceRunner.thrown(e));
+            return failure(source, run, Thrown.text(e));
         } catch (OutOfMemoryError e) {
             // One large array did not fit; the next case may well.
-            return failure(source, run, ConformanceRunner.thrown(e));
+            return failure(source, run, Thrown.text(e));
         }
     }
 

@@ -9,6 +9,7 @@ import dev.attention4j.opencl.runtime.ClDevice;
 import dev.attention4j.opencl.runtime.DeviceContext;
 import dev.attention4j.opencl.runtime.Devices;
 import dev.attention4j.opencl.runtime.NativeLibrary;
+import dev.attention4j.opencl.runtime.Rusticl;
 import dev.attention4j.opencl.runtime.SignalHandlers;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -46,7 +47,7 @@ public final class Doctor {
      * @param what must be so
      * @param ok whether it is
      * @param found what was found
-     * @param fix what to do; empty if all is well
+     * @param fix what to do; empty if all is well; with ok, what would give more
      */
     public record Check(String what, boolean ok, String found, String fix) {}
 
@@ -115,6 +116,8 @@ public final class Doctor {
         if (!usable) {
             return new Examination(machine, List.of());
         }
+        Rusticl.absence(search.devices())
+                .ifPresent(cause -> machine.add(new Check("each driver has a device", true, cause, Rusticl.FIX)));
         machine.add(signalHandlers(SignalHandlers.areAtRisk(), SignalHandlers.whyNotKept()));
         return new Examination(
                 machine, search.devices().stream().map(Doctor::examine).toList());
@@ -192,7 +195,8 @@ public final class Doctor {
             case NO_LIBRARY -> fix(NativeLibrary.load().status());
             case NO_DRIVER -> fix(System.getenv(VENDORS), INSTALL_DRIVER);
             case NO_PLATFORM -> fix(System.getenv(VENDORS), MEND_DRIVER);
-            case NO_DEVICE -> ENABLE_DEVICE;
+            case NO_DEVICE ->
+                Rusticl.absence(search.devices()).isPresent() ? Rusticl.FIX + "; else " + ENABLE_DEVICE : ENABLE_DEVICE;
             case NO_POCL_CACHE -> CHOOSE_POCL_CACHE;
             case FOUND -> "";
         };

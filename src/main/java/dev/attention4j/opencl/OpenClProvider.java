@@ -7,6 +7,7 @@ import dev.attention4j.EngineProvider;
 import dev.attention4j.opencl.runtime.ClDevice;
 import dev.attention4j.opencl.runtime.Devices;
 import dev.attention4j.opencl.runtime.Quirks;
+import dev.attention4j.opencl.runtime.Rusticl;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -43,7 +44,7 @@ public final class OpenClProvider implements EngineProvider {
     public Optional<Absence> absence() {
         Devices.Search made = search();
         return made.status() == Devices.Status.FOUND
-                ? Optional.empty()
+                ? Rusticl.absence(made.devices()).map(cause -> new Absence(cause, Rusticl.FIX))
                 : Optional.of(new Absence("OpenCL cannot be used: " + made.found() + ".", Doctor.fix(made)));
     }
 

@@ -7,6 +7,7 @@ import dev.attention4j.AttentionEngine;
 import dev.attention4j.EngineInfo;
 import dev.attention4j.Engines;
 import dev.attention4j.Tensor;
+import dev.attention4j.TestEngines;
 import dev.attention4j.io.Safetensors;
 import dev.attention4j.opencl.Doctor;
 import java.io.IOException;
@@ -14,6 +15,7 @@ import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -44,6 +46,33 @@ class ReportsTest {
     }
 
     @Test
+    void doctorWritesJson() throws IOException {
+        Cli cli = Cli.run("doctor", "--json", "-");
+
+        Map<String, Object> found = JSON.std.mapFrom(cli.out());
+        assertThat(found).containsKeys("version", "date", "machine");
+        assertThat(found.get("works")).isEqualTo(cli.exitCode() == 0);
+        assertThat((List<?>) found.get("devices")).hasSize(TestEngines.openCl().size());
+        assertThat(cli.err()).contains("OpenCL works here");
+    }
+
+    /** NaN is no JSON, and as a text it is no number. */
+    @Test
+    void whatWasNotMeasuredIsNullInJson() throws IOException {
+        Cli cli = Cli.run("conformance", "--case", "refusal/axes", "--device", "cpu", "--json", "-");
+
+        assertThat(cli.exitCode()).as(cli.err()).isZero();
+        assertThat(cli.err()).endsWith("1 passed, 0 failed\n");
+        Map<String, Object> found = JSON.std.mapFrom(cli.out());
+        assertThat(Instant.parse(found.get("date").toString())).isBefore(Instant.now());
+        Map<?, ?> outcome = (Map<?, ?>) ((List<?>) found.get("outcomes")).get(0);
+        assertThat(outcome.containsKey("max_error")).isTrue();
+        assertThat(outcome.get("max_error")).isNull();
+        assertThat(outcome.get("units")).isNull();
+        assertThat(outcome.get("reproduce").toString()).startsWith(Text.program() + " conformance --case ");
+    }
+
+    @Test
     void longNamesAndFactsFitTheScreen() {
         List<String> many = new ArrayList<>();
         for (int n = 0; n < 60; n++) {
@@ -71,6 +100,7 @@ class ReportsTest {
     void doctorGivesTheFixForEachFailure() {
         List<Doctor.Check> machine = List.of(
                 new Doctor.Check("loader", true, "found", ""),
+                new Doctor.Check("more", true, "idle", "enable"),
                 new Doctor.Check("signals", false, "at risk", "preload"));
         List<Doctor.Check> devices = new ArrayList<>();
         PrintWriter out = new PrintWriter(new StringWriter());
@@ -87,7 +117,7 @@ class ReportsTest {
         assertThat(DoctorCommand.report(new Doctor.Examination(machine, devices), new PrintWriter(verdict)))
                 .isZero();
         assertThat(verdict.toString())
-                .contains("FAIL  signals: at risk", "fix  preload")
+                .contains("FAIL  signals: at risk", "fix  preload", "note  more: idle", "fix  enable")
                 .contains("FAIL  first device: does not build kernels", "fix  apt-get install a-driver")
                 .contains("ok  second device: computes right")
                 .contains("1 of 2 devices compute right");
@@ -171,7 +201,7 @@ class ReportsTest {
         assertThat(cli.exitCode()).isEqualTo(1);
         assertThat(cli.out().lines().filter(line -> line.startsWith("FAILED"))).hasSize(1);
         assertThat(cli.out())
-                .contains("again: conformance --cases " + folder.resolve("wrong.safetensors")
+                .contains("to run it again: " + Text.program() + " conformance --cases " + folder.resolve("wrong.safetensors")
                         + " --device cpu --plan auto");
         assertThat(cli.out())
                 .contains("FAILED wrong", "1 skipped on cpu ", ": op convolution is not known to this version");

@@ -136,6 +136,20 @@ class TerminalTest {
     }
 
     @Test
+    void aDumbTerminalAndAFileGetNoBar() {
+        assertThat(Terminal.drawsBars(Map.of("TERM", "xterm"), true)).isTrue();
+        assertThat(Terminal.drawsBars(Map.of("TERM", "dumb"), true)).isFalse();
+        assertThat(Terminal.drawsBars(Map.of("TERM", "xterm"), false)).isFalse();
+    }
+
+    @Test
+    void longNamesAreCutWhereTheirPartsEnd() {
+        assertThat(Text.wrap("pthread-skylake-avx512-Intel(R) Xeon(R) Processor", 30))
+                .containsExactly("pthread-skylake-avx512-", "Intel(R) Xeon(R) Processor");
+        assertThat(Text.wrap("x".repeat(12), 10)).containsExactly("x".repeat(10), "xx");
+    }
+
+    @Test
     void aLogGetsALineEachTenSeconds() {
         List<String> lines = new ArrayList<>();
         long[] seconds = {100};

@@ -2,6 +2,7 @@ package dev.attention4j.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.fasterxml.jackson.jr.ob.JSON;
 import dev.attention4j.Attention;
 import dev.attention4j.AttentionEngine;
 import dev.attention4j.AttentionProblem;
@@ -14,6 +15,8 @@ import dev.attention4j.tuner.TuningShape;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -77,7 +80,7 @@ class TuneCommandTest {
         assertThat(cli.exitCode()).isZero();
         assertThat(cli.out())
                 .contains(SHAPE + ", for float32, widths 1-32, decode")
-                .containsPattern("plan +tiling +ms +GFLOP/s +ratio")
+                .containsPattern("plan +tunables +ms +GFLOP/s +ratio")
                 .containsPattern("rows +\\S.* +[\\d.]+ +[\\d.]+ +1\\.00 +default")
                 .doesNotContain("staged", "WRONG");
         assertThat(cli.out().lines()).filteredOn(line -> !line.startsWith("/")).allSatisfy(line -> assertThat(line)
@@ -133,12 +136,23 @@ class TuneCommandTest {
     }
 
     @Test
-    void aDryRunKeepsNothing() {
-        Cli cli = Cli.run("tune", "--device", device.id(), "--plan", "rows", "--shapes", SHAPE, "--dry-run");
+    void aDryRunKeepsNothing() throws IOException {
+        Path json = root.resolve("found.json");
+
+        Cli cli = Cli.run(
+                "tune", "--device", device.id(), "--plan", "rows", "--shapes", SHAPE, "--dry-run", "--json", json);
 
         assertThat(cli.exitCode()).isZero();
-        assertThat(cli.lastLine()).isEqualTo("Nothing was kept (--dry-run).");
+        assertThat(cli.out()).contains("Nothing was kept (--dry-run).").endsWith("Written to " + json + "\n");
         assertThat(file).doesNotExist();
+        Map<String, Object> found = JSON.std.mapFrom(Files.readString(json));
+        assertThat(found).containsKeys("version", "date").containsEntry("device", device.id());
+        Map<?, ?> shape = (Map<?, ?>) ((List<?>) found.get("shapes")).get(0);
+        assertThat(shape.get("shape")).isEqualTo(SHAPE);
+        assertThat(shape.get("kept")).isEqualTo(false);
+        assertThat((List<?>) shape.get("trials"))
+                .isNotEmpty()
+                .allSatisfy(trial -> assertThat(((Map<?, ?>) trial).get("plan")).isEqualTo("rows"));
     }
 
     @Test

@@ -144,7 +144,7 @@ class ConformanceRunnerTest {
         });
         assertThat(outcome.status()).isEqualTo(Status.FAILED);
         assertThat(outcome.maxError()).isNaN();
-        assertThat(outcome.detail()).isEqualTo("DeviceException: CL_OUT_OF_RESOURCES");
+        assertThat(outcome.detail()).isEqualTo("CL_OUT_OF_RESOURCES");
     }
 
     @Test

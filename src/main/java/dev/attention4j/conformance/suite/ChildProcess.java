@@ -8,10 +8,10 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
@@ -27,15 +27,23 @@ final class ChildProcess implements AutoCloseable {
     /** The child has closed its output: it is at its end, good or bad. */
     record End() implements Events.Event {}
 
-    private final Path folder;
+    /** The exit codes of a JVM that was asked to end by SIGINT (Ctrl-C, which reaches children too) or SIGTERM. */
+    private static final Set<Integer> ASKED_TO_END = Set.of(130, 143);
+
+    private final ScratchFolder folder;
     private final Process process;
     private final BlockingQueue<Events.Event> events = new LinkedBlockingQueue<>();
 
     ChildProcess(String classPath, List<String> arguments) throws IOException {
-        folder = Files.createTempDirectory("attention4j-suite");
-        process = new ProcessBuilder(command(classPath, arguments))
-                .redirectError(folder.resolve("log").toFile())
-                .start();
+        folder = ScratchFolder.create();
+        try {
+            process = new ProcessBuilder(command(classPath, arguments))
+                    .redirectError(log().toFile())
+                    .start();
+        } catch (IOException e) {
+            folder.close();
+            throw e;
+        }
         Thread reader = new Thread(this::listen, "conformance suite's child");
         reader.setDaemon(true);
         reader.start();
@@ -67,7 +75,11 @@ final class ChildProcess implements AutoCloseable {
     }
 
     private Path crashLog() {
-        return folder.resolve("crash.log");
+        return folder.path().resolve("crash.log");
+    }
+
+    private Path log() {
+        return folder.path().resolve("log");
     }
 
     private void listen() {
@@ -94,6 +106,21 @@ final class ChildProcess implements AutoCloseable {
             Thread.currentThread().interrupt();
             throw new IllegalStateException("interrupted while a case ran", e);
         }
+    }
+
+    /** Returns whether it has ended because a user asked for it, and not by a fault of its own. */
+    boolean wasAskedToEnd() {
+        try {
+            return process.waitFor(10, TimeUnit.SECONDS) && ASKED_TO_END.contains(process.exitValue());
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            return true;
+        }
+    }
+
+    /** Ends it at once. */
+    void kill() {
+        process.destroyForcibly();
     }
 
     /** What is known of its end, which must be near: the exit code, and the function in which a crash happened. */
@@ -126,7 +153,7 @@ final class ChildProcess implements AutoCloseable {
     }
 
     private Optional<String> lastLogLine() {
-        try (Stream<String> lines = Files.lines(folder.resolve("log"), StandardCharsets.ISO_8859_1)) {
+        try (Stream<String> lines = Files.lines(log(), StandardCharsets.ISO_8859_1)) {
             return lines.filter(line -> !line.isBlank()).reduce((first, last) -> last);
         } catch (IOException | UncheckedIOException e) {
             return Optional.empty();
@@ -141,13 +168,6 @@ final class ChildProcess implements AutoCloseable {
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }
-        try (Stream<Path> files = Files.walk(folder)) {
-            for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
-                Files.deleteIfExists(file);
-            }
-        } catch (IOException e) {
-            // A log that is left in the temporary directory harms nobody.
-            folder.toFile().deleteOnExit();
-        }
+        folder.close();
     }
 }

@@ -1,6 +1,7 @@
 package dev.attention4j.conformance.suite;
 
 import dev.attention4j.EngineInfo;
+import dev.attention4j.io.FileFormatException;
 import dev.attention4j.reference.Deviation;
 import java.io.FileNotFoundException;
 import java.io.IOException;
@@ -8,6 +9,8 @@ import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.ZoneOffset;
+import java.time.format.DateTimeFormatter;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -23,6 +26,8 @@ public final class HtmlReport {
 
     /** Where in a cell the limit is drawn; the style sheet has the same. */
     private static final double LIMIT_PERCENT = 80;
+
+    private static final DateTimeFormatter DATE = DateTimeFormatter.ofPattern("uuuu-MM-dd HH:mm 'UTC'", Locale.ROOT);
 
     private final Report report;
     private final StringBuilder html = new StringBuilder();
@@ -61,7 +66,10 @@ public final class HtmlReport {
                 .append(" passed, ")
                 .append(failed)
                 .append(" failed</p>\n");
-        html.append("<p>attention4j ").append(escaped(report.version()));
+        html.append("<p>attention4j ")
+                .append(escaped(report.version()))
+                .append(", ")
+                .append(report.date().atOffset(ZoneOffset.UTC).format(DATE));
         double seconds =
                 report.outcomes().stream().mapToDouble(Outcome::seconds).sum();
         html.append(String.format(Locale.ROOT, ", %.0f s in cases", seconds));
@@ -241,7 +249,8 @@ public final class HtmlReport {
     }
 
     private static String escaped(String text) {
-        return text.replace("&", "&amp;")
+        return FileFormatException.printableLines(text)
+                .replace("&", "&amp;")
                 .replace("<", "&lt;")
                 .replace(">", "&gt;")
                 .replace("\"", "&quot;");

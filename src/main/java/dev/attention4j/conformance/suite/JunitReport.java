@@ -1,11 +1,13 @@
 package dev.attention4j.conformance.suite;
 
 import dev.attention4j.EngineInfo;
+import dev.attention4j.io.FileFormatException;
 import java.io.BufferedWriter;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.temporal.ChronoUnit;
 import java.util.List;
 import java.util.Locale;
 import javax.xml.stream.XMLOutputFactory;
@@ -54,6 +56,7 @@ public final class JunitReport {
         xml.writeCharacters("\n  ");
         xml.writeStartElement("testsuite");
         xml.writeAttribute("name", clean(column.engine() + " " + column.plan()));
+        xml.writeAttribute("timestamp", report.date().truncatedTo(ChronoUnit.SECONDS).toString());
         counts(xml, outcomes);
         xml.writeStartElement("properties");
         property(xml, "attention4j", report.version());
@@ -97,7 +100,7 @@ public final class JunitReport {
         xml.writeStartElement(element);
         xml.writeAttribute("type", outcome.status().toString());
         xml.writeAttribute("message", clean(outcome.detail()));
-        xml.writeCharacters(clean(outcome.detail() + "\nagain: " + outcome.reproduce()));
+        xml.writeCharacters(clean(outcome.detail() + "\nto run it again: " + outcome.reproduce()));
         xml.writeEndElement();
     }
 
@@ -131,16 +134,15 @@ public final class JunitReport {
         xml.writeEndElement();
     }
 
-    /** Without what XML 1.0 cannot hold, however it is written: drivers print such things. */
+    /** Without what XML 1.0 cannot hold, however it is written, and what steers the terminal of its reader. */
     private static String clean(String text) {
         StringBuilder clean = new StringBuilder();
-        text.codePoints().map(c -> isAllowed(c) ? c : 0xFFFD).forEach(clean::appendCodePoint);
+        FileFormatException.printableLines(text).codePoints().map(c -> isAllowed(c) ? c : 0xFFFD).forEach(clean::appendCodePoint);
         return clean.toString();
     }
 
     private static boolean isAllowed(int c) {
-        boolean control = c < ' ' && c != '\n' && c != '\t';
         boolean surrogate = c >= 0xD800 && c < 0xE000;
-        return !control && !surrogate && c != 0xFFFE && c != 0xFFFF;
+        return !surrogate && c != 0xFFFE && c != 0xFFFF;
     }
 }

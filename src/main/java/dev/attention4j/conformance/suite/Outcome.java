@@ -91,6 +91,16 @@ public record Outcome(
     }
 
     /**
+     * The same with another line that runs it again.
+     *
+     * @param line for a shell
+     * @return a copy
+     */
+    public Outcome withReproduce(String line) {
+        return new Outcome(feature, caseName, engine, plan, status, error, units, detail, seconds, line);
+    }
+
+    /**
      * One line: status, case, engine, plan and detail.
      *
      * @return for people

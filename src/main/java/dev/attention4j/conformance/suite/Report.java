@@ -1,6 +1,7 @@
 package dev.attention4j.conformance.suite;
 
 import dev.attention4j.EngineInfo;
+import java.time.Instant;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -10,14 +11,17 @@ import java.util.Objects;
  * What a run found, for the writers of files.
  *
  * @param title what was run, one line
+ * @param date when
  * @param version of the library
  * @param engines those that were run, with their facts
  * @param outcomes all, in order
  */
-public record Report(String title, String version, List<EngineInfo> engines, List<Outcome> outcomes) {
+public record Report(
+        String title, Instant date, String version, List<EngineInfo> engines, List<Outcome> outcomes) {
     /** Copies the lists. */
     public Report {
         Objects.requireNonNull(title, "title");
+        Objects.requireNonNull(date, "date");
         Objects.requireNonNull(version, "version");
         engines = List.copyOf(engines);
         outcomes = List.copyOf(outcomes);

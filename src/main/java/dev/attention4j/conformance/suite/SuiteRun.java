@@ -7,18 +7,21 @@ import java.io.UncheckedIOException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
 
 /**
  * Runs the built-in suite: each engine in child JVMs of its own. Where a case crashes it or does not end in time, that is
- * the case's outcome, and a new child goes on behind it.
+ * the case's outcome, and a new child goes on after it.
  *
  * <pre>{@code
  * Selection quick = new Selection(true, Selection.DEFAULT_SEED, Optional.empty());
@@ -39,6 +42,9 @@ public final class SuiteRun {
 
     /** The most time until a child has started and listed its devices: no case's, so never less than this. */
     private static final Duration START_LIMIT = Duration.ofMinutes(5);
+
+    /** How much later than a child this JVM may hear that both are to end. */
+    private static final Duration STOP_LIMIT = Duration.ofSeconds(3);
 
     /** The feature of what goes wrong outside all cases. */
     private static final String ENGINE = "engine";
@@ -66,6 +72,8 @@ public final class SuiteRun {
     private final String plan;
     private final Duration limit;
     private final String classPath;
+    private final Set<ChildProcess> children = new HashSet<>();
+    private boolean isStopped;
 
     /**
      * A run that has not begun.
@@ -100,8 +108,70 @@ public final class SuiteRun {
      * @throws UncheckedIOException if no child JVM can be started
      */
     public void run(List<EngineInfo> engines, Listener listener) {
+        ScratchFolder.sweep();
         for (EngineInfo engine : engines) {
-            new OneEngine(engine, listener).run();
+            if (!isStopped()) {
+                new OneEngine(engine, listener).run();
+            }
+        }
+    }
+
+    /** Ends all children. {@link #run} then returns soon, and of what ran no outcome is told. */
+    public void stop() {
+        synchronized (children) {
+            isStopped = true;
+            children.forEach(ChildProcess::kill);
+            children.notifyAll();
+        }
+    }
+
+    /**
+     * Tells whether {@link #stop} was called.
+     *
+     * @return true if the outcomes are but a part of all
+     */
+    public boolean isStopped() {
+        synchronized (children) {
+            return isStopped;
+        }
+    }
+
+    /** Starts a child; empty if no more are to be. */
+    private Optional<ChildProcess> start(Worker.Assignment assignment) throws IOException {
+        synchronized (children) {
+            if (isStopped) {
+                return Optional.empty();
+            }
+            ChildProcess child = new ChildProcess(classPath, assignment.arguments());
+            children.add(child);
+            return Optional.of(child);
+        }
+    }
+
+    private void end(ChildProcess child) {
+        synchronized (children) {
+            children.remove(child);
+        }
+        child.close();
+    }
+
+    /** Ctrl-C ends a child perhaps before this JVM hears of it: waits a moment for its own {@link #stop}. */
+    private boolean isStoppedSoon() {
+        synchronized (children) {
+            long end = System.nanoTime() + STOP_LIMIT.toNanos();
+            while (!isStopped) {
+                long left = TimeUnit.NANOSECONDS.toMillis(end - System.nanoTime());
+                if (left <= 0) {
+                    return false;
+                }
+                try {
+                    children.wait(left);
+                } catch (InterruptedException e) {
+                    Thread.currentThread().interrupt();
+                    return true;
+                }
+            }
+            return true;
         }
     }
 
@@ -229,10 +299,19 @@ public final class SuiteRun {
                 });
                 Worker.Assignment assignment =
                         new Worker.Assignment(all.engine.id(), plan, selection, lane, lanes, next, givenUp);
-                try (ChildProcess child = new ChildProcess(classPath, assignment.arguments())) {
-                    listen(child);
+                Optional<ChildProcess> child;
+                try {
+                    child = start(assignment);
                 } catch (IOException e) {
                     throw new UncheckedIOException("no JVM can be started for the cases: " + e.getMessage(), e);
+                }
+                if (child.isEmpty()) {
+                    return;
+                }
+                try {
+                    listen(child.get());
+                } finally {
+                    end(child.get());
                 }
             }
         }
@@ -250,6 +329,11 @@ public final class SuiteRun {
                 }
                 wait = limit;
                 if (event.get() instanceof Events.Done) {
+                    isDone = true;
+                    return;
+                }
+                if (event.get() instanceof ChildProcess.End
+                        && (isStopped() || (child.wasAskedToEnd() && isStoppedSoon()))) {
                     isDone = true;
                     return;
                 }

@@ -5,6 +5,7 @@ import dev.attention4j.EngineInfo;
 import dev.attention4j.EngineOptions;
 import dev.attention4j.Engines;
 import dev.attention4j.UnsupportedPlanException;
+import dev.attention4j.conformance.Thrown;
 import dev.attention4j.conformance.suite.Outcome.Status;
 import dev.attention4j.reference.Deviation;
 import java.io.FileDescriptor;
@@ -100,7 +101,7 @@ final class Worker {
                     undrawn = e;
                 }
                 if (undrawn != null) {
-                    end(trial, one, plan, Status.FAILED, "the case cannot be drawn: " + thrown(undrawn));
+                    end(trial, one, plan, Status.FAILED, "the case cannot be drawn: " + Thrown.text(undrawn));
                 } else {
                     run(trial, one, check, plan);
                 }
@@ -141,7 +142,7 @@ final class Worker {
             detail = e.getMessage();
         } catch (RuntimeException | OutOfMemoryError | LinkageError e) {
             status = Status.FAILED;
-            detail = thrown(e);
+            detail = Thrown.text(e);
         }
         double error = finding.worst().map(Deviation::error).orElse(Double.NaN);
         double units = finding.worst().map(Deviation::units).orElse(Double.NaN);
@@ -159,10 +160,6 @@ final class Worker {
                 plan,
                 fresh -> Engines.open(
                         info.id(), EngineOptions.DEFAULT.withPoison(true).withPlan(fresh)));
-    }
-
-    private static String thrown(Throwable e) {
-        return e.getClass().getSimpleName() + (e.getMessage() == null ? "" : ": " + e.getMessage());
     }
 
     /**

@@ -32,6 +32,11 @@ public final class RegisteredDrivers {
             return library.toLowerCase(Locale.ROOT).contains("pocl");
         }
 
+        /** Mesa's, which shows no device unless a variable names it. */
+        boolean isRusticl() {
+            return library.toLowerCase(Locale.ROOT).contains("rusticl");
+        }
+
         @Override
         public String toString() {
             boolean path = library.contains("/");

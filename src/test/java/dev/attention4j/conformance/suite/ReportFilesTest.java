@@ -7,6 +7,7 @@ import dev.attention4j.conformance.suite.Outcome.Status;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
 import javax.xml.parsers.DocumentBuilderFactory;
@@ -18,6 +19,8 @@ import org.w3c.dom.Element;
 
 /** The matrix, JUnit's XML and the page of a run in which everything happened. */
 class ReportFilesTest {
+    private static final Instant DATE = Instant.parse("2026-02-03T04:05:06.789Z");
+
     @TempDir
     private Path folder;
 
@@ -27,6 +30,7 @@ class ReportFilesTest {
     void report() {
         report = new Report(
                 "a run <of> \"tests\" & more",
+                DATE,
                 "1.2.3",
                 List.of(FaultyProvider.FAULTY),
                 List.of(
@@ -34,7 +38,7 @@ class ReportFilesTest {
                         outcome("scale/given", "right", Status.PASSED, 1.25, ""),
                         outcome("refusal/axes", "right", Status.PASSED, Double.NaN, ""),
                         outcome("weights/returned", "right", Status.SKIPPED, Double.NaN, "it has <none>"),
-                        outcome("scale/zero", "faulty", Status.FAILED, 70, "wrong & \u0001 <b>"),
+                        outcome("scale/zero", "faulty", Status.FAILED, 70, "wrong & \u0001 <b> \u001b[31m \u009b \ud800"),
                         outcome("scale/given", "faulty", Status.HUNG, Double.NaN, "no end"),
                         outcome("refusal/axes", "faulty", Status.CRASHED, Double.NaN, "exit code 134")));
     }
@@ -73,9 +77,11 @@ class ReportFilesTest {
         assertThat(xml.getElementsByTagName("testsuite").getLength()).isEqualTo(2);
         assertThat(xml.getElementsByTagName("testcase").getLength()).isEqualTo(7);
         Element failure = (Element) xml.getElementsByTagName("failure").item(0);
-        assertThat(failure.getAttribute("message")).isEqualTo("wrong & \ufffd <b>");
+        assertThat(failure.getAttribute("message")).isEqualTo("wrong & \\u0001 <b> \\u001b[31m \\u009b \ufffd");
+        assertThat(((Element) xml.getElementsByTagName("testsuite").item(0)).getAttribute("timestamp"))
+                .isEqualTo("2026-02-03T04:05:06Z");
         assertThat(failure.getTextContent())
-                .endsWith("again: conformance --case scale/zero --device faulty --plan faulty");
+                .endsWith("to run it again: conformance --case scale/zero --device faulty --plan faulty");
     }
 
     @Test
@@ -86,10 +92,10 @@ class ReportFilesTest {
         String page = Files.readString(file);
         assertThat(page)
                 .contains("<title>a run &lt;of&gt; &quot;tests&quot; &amp; more</title>")
-                .contains("3 passed, 3 failed")
+                .contains("3 passed, 3 failed", "attention4j 1.2.3, 2026-02-03 04:05 UTC", "\\u001b[31m")
                 .contains("conformance --case scale/given --device faulty --plan faulty")
                 .contains("&lt;b&gt;", "it has &lt;none&gt;", "&lt;none&gt;")
-                .doesNotContain("<b>", "<script", "http:", "https:", "src=", "<!--");
+                .doesNotContain("\u001b", "\u009b", "<b>", "<script", "http:", "https:", "src=", "<!--");
     }
 
     /** Bars and the limit have one scale: 2 stands at four fifths of a cell, 1.25 is half a cell. */
@@ -132,7 +138,7 @@ class ReportFilesTest {
                 outcome("width/400", "tiles", Status.SKIPPED, Double.NaN, "400 do not fit the 32,768 bytes"),
                 outcome("weights/returned", "rows", Status.SKIPPED, Double.NaN, "no weights"),
                 outcome("scale/zero", "rows", Status.PASSED, 0.5, "in part"));
-        assertThat(new Report("", "", List.of(), outcomes).reasons(Status.SKIPPED))
+        assertThat(new Report("", DATE, "", List.of(), outcomes).reasons(Status.SKIPPED))
                 .extracting(reason -> reason.count() + " on " + reason)
                 .containsExactly(
                         "2 on faulty rows: 300 do not fit the 32,768 bytes (and alike)",
@@ -143,9 +149,9 @@ class ReportFilesTest {
     @Test
     void nothingCheckedIsNoSuccess() {
         assertThat(report.succeeded()).isFalse();
-        assertThat(new Report("", "", List.of(), report.outcomes().subList(0, 4)).succeeded())
+        assertThat(new Report("", DATE, "", List.of(), report.outcomes().subList(0, 4)).succeeded())
                 .isTrue();
-        assertThat(new Report("", "", List.of(), report.outcomes().subList(3, 4)).succeeded())
+        assertThat(new Report("", DATE, "", List.of(), report.outcomes().subList(3, 4)).succeeded())
                 .isFalse();
     }
 }
