@@ -97,11 +97,12 @@ public class FileFormatException extends IOException {
         return printable.toString();
     }
 
-    /** Control characters, and those that turn or break a line unseen. */
+    /** Control characters, those that turn or break a line unseen, and halves of pairs, which no encoding can write. */
     private static boolean steers(int c) {
         int type = Character.getType(c);
         return type == Character.CONTROL
                 || type == Character.FORMAT
+                || type == Character.SURROGATE
                 || type == Character.LINE_SEPARATOR
                 || type == Character.PARAGRAPH_SEPARATOR;
     }
