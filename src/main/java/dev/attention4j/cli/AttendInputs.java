@@ -60,9 +60,9 @@ record AttendInputs(Map<String, Tensor> tensors, Optional<String> unused) {
                 .filter(question -> !question.isEmpty())
                 .findFirst()
                 .orElse("");
-        return Optional.of(in + ": not used " + (others.size() == 1 ? "is" : "are") + " the "
-                + (others.size() == 1 ? "tensor " : "tensors ") + FileFormatException.listed(others)
-                + "; used are " + String.join(", ", NAMES) + meant);
+        boolean one = others.size() == 1;
+        return Optional.of(in + ": the " + (one ? "tensor " : "tensors ") + FileFormatException.listed(others)
+                + (one ? " is" : " are") + " not used; used are " + String.join(", ", NAMES) + meant);
     }
 
     /** The mask as BOOL. Many exporters have no such type and write 0 and 1. */

@@ -39,10 +39,16 @@ final class AttendRecord {
             line(name, describe(tensor));
             tensors.put(name, shapeAndType(tensor));
         });
-        line("options", attention.toString());
+        line("options", options(attention));
         fields.put("file", in);
         fields.put("inputs", tensors);
-        fields.put("options", attention);
+        fields.put("options", options(attention));
+    }
+
+    /** Without the name of the type around them. */
+    private static String options(Attention attention) {
+        String options = attention.toString().replaceFirst("^\\w+\\[(.*)]$", "$1");
+        return options.isEmpty() ? "none" : options;
     }
 
     void engine(EngineInfo info, String plan) {

@@ -67,7 +67,7 @@ final class ConformanceRecord implements SuiteRun.Listener, AutoCloseable {
 
     private void printFailures() {
         for (Outcome failure : waiting) {
-            out.println(failure.toString().replaceAll("\\R\\s*", " "));
+            out.println(ConformanceText.oneLine(failure.toString()));
             out.println("  to run it again: " + failure.reproduce());
         }
         waiting.clear();

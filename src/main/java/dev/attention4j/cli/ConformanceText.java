@@ -57,7 +57,12 @@ final class ConformanceText {
 
     /** One line for each reason. */
     private static void summary(Report report, Status status, String called, PrintWriter out) {
-        report.reasons(status).forEach(reason -> out.println(reason.count() + " " + called + " on " + reason));
+        report.reasons(status).forEach(reason -> out.println(oneLine(reason.count() + " " + called + " on " + reason)));
+    }
+
+    /** Messages of drivers have lines. */
+    static String oneLine(String text) {
+        return text.replaceAll("\\R\\s*", " ");
     }
 
     static String totals(Report report) {

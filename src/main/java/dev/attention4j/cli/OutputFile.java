@@ -86,6 +86,9 @@ final class OutputFile {
         } catch (FileSystemException e) {
             throw e;
         } catch (IOException e) {
+            if (String.valueOf(e.getMessage()).startsWith(file.toString())) {
+                throw e;
+            }
             throw new IOException(file + ": cannot be written: " + e.getMessage(), e);
         }
     }

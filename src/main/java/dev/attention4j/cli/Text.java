@@ -1,7 +1,6 @@
 package dev.attention4j.cli;
 
 import dev.attention4j.io.FileFormatException;
-import java.io.File;
 import java.io.IOException;
 import java.nio.charset.Charset;
 import java.nio.charset.IllegalCharsetNameException;
@@ -21,6 +20,8 @@ import java.util.stream.Collectors;
 final class Text {
     /** Columns that output is wrapped to, see {@link Terminal}. */
     static final int WIDTH = Terminal.columns();
+
+    private static final int LONGEST_CLASS_PATH = 200;
 
     private Text() {}
 
@@ -108,10 +109,21 @@ final class Text {
 
     /** The command line of this program up to the command, for lines that a user may paste to run a case again. */
     static String program() {
-        String classPath = System.getProperty("java.class.path", "");
-        String started = System.getProperty("sun.java.command", "");
-        return classPath.endsWith(".jar") && !classPath.contains(File.pathSeparator) && started.startsWith(classPath)
-                ? "java -jar " + word(classPath)
+        return program(System.getProperty("java.class.path", ""), System.getProperty("sun.java.command", ""));
+    }
+
+    /**
+     * As {@link #program()}.
+     *
+     * @param started what the JVM was started with, the jar or the class and its arguments
+     */
+    static String program(String classPath, String started) {
+        if (classPath.endsWith(".jar") && started.startsWith(classPath)) {
+            return "java -jar " + word(classPath);
+        }
+        // A developer's class path of many jars would hide the case.
+        return classPath.length() > LONGEST_CLASS_PATH
+                ? "java -jar target/attention4j-cli.jar"
                 : "java -cp " + word(classPath) + " " + Main.class.getName();
     }
 

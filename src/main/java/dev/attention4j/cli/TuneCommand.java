@@ -96,6 +96,8 @@ final class TuneCommand implements Callable<Integer> {
                     "--device: " + info.id() + " has one way to compute, must be an OpenCL device");
         }
         out.println(Text.labelled("device", 8, info.id() + ", " + info.name() + ", driver " + info.driver()));
+        // A plan that the device has not is refused here, and not after the first shape.
+        device.open(info, plan).close();
         UserTuning user = UserTuning.of(Tuning.DEFAULT);
         if (!dryRun) {
             user.prepare();
@@ -121,7 +123,7 @@ final class TuneCommand implements Callable<Integer> {
         } else if (kept == 0) {
             out.println("Nothing to keep: nothing is clearly faster than the defaults.");
         } else {
-            out.println("Kept for engines that are opened from now on; delete the file to forget:");
+            out.println("Kept for engines opened from now on; delete this file to forget it:");
             out.println(user.file());
         }
         if (!right) {

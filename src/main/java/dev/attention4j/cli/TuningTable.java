@@ -31,12 +31,7 @@ final class TuningTable {
                     remark(trial, result));
         }
         out.println(table.text(Text.WIDTH));
-        Text.wrap(
-                        "ratio: how many times as fast as the default in the same rounds. first look: timed briefly (its"
-                                + " least time, not the median), and too slow to go on with. not tried: what its plan takes"
-                                + " by itself is more than " + Tuner.HOPELESS + " times as slow as another plan.",
-                        Text.WIDTH)
-                .forEach(out::println);
+        Text.wrap(legend(result.trials()), Text.WIDTH).forEach(out::println);
         common.forEach((plan, tunables) -> {
             if (!tunables.values().isEmpty()) {
                 Text.wrap("The same in all of " + plan + ": " + spaced(tunables), Text.WIDTH)
@@ -47,17 +42,30 @@ final class TuningTable {
                 .forEach(out::println));
     }
 
+    /** Explains what the table has. */
+    private static String legend(List<Trial> trials) {
+        String legend = "ratio: how many times as fast as the default in the same rounds.";
+        if (trials.stream().anyMatch(trial -> trial.outcome() == Trial.Outcome.SLOW)) {
+            legend += " first look: timed briefly (its least time, not the median), and too slow to go on with.";
+        }
+        if (trials.stream().anyMatch(trial -> trial.outcome() == Trial.Outcome.NOT_TRIED)) {
+            legend += " not tried: what its plan takes by itself is more than " + Tuner.HOPELESS
+                    + " times as slow as another plan.";
+        }
+        return legend;
+    }
+
     private static String verdict(Trial fastest, TuningResult result) {
         if (fastest.variant().equals(result.untuned())) {
             return "The default is the fastest.";
         }
         return String.format(
                 Locale.ROOT,
-                "The fastest was timed by turns with the default again: %.3f times as fast, faster in %d of %d turns%s.",
+                "The fastest was timed against the default again, by turns: %.3f times as fast, faster in %d of %d turns%s.",
                 result.gain(),
                 result.won(),
                 result.turns(),
-                result.isClearlyBetter() ? "" : ": not clearly better, the default stays");
+                result.isClearlyBetter() ? "" : "; not clearly better, so the default stays");
     }
 
     private static String remark(Trial trial, TuningResult result) {

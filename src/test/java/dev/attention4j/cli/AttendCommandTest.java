@@ -24,6 +24,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -60,7 +61,7 @@ class AttendCommandTest {
 
         assertThat(cli.err()).isEmpty();
         assertThat(cli.exitCode()).isZero();
-        assertThat(cli.out()).contains("2 x 4 x 7 x 16 float32", "cpu", "time", "output: error", "weights: error");
+        assertThat(cli.out()).contains("2 x 4 x 7 x 16 float32", "options  weights", "cpu", "time", "output: error", "weights: error");
         assertThat(cli.out().lines().filter(line -> line.startsWith("verify") && line.endsWith("ok")))
                 .hasSize(3);
         assertThat(Safetensors.read(out).tensors().keySet())
@@ -154,8 +155,8 @@ class AttendCommandTest {
         assertThat(cli.err())
                 .contains(
                         "\"masks\"",
-                        "not used is the tensor",
-                        "; used are query, key, value, mask, bias",
+                        "the tensor",
+                        " is not used; used are query, key, value, mask, bias",
                         "did you mean \"mask\"?");
     }
 
@@ -217,7 +218,7 @@ class AttendCommandTest {
         Cli cli = Cli.run("attend", in, "--device", "cpu", "--verify");
 
         assertThat(cli.exitCode()).as(cli.err()).isZero();
-        assertThat(cli.err()).contains("not used is the tensor \"ids\"");
+        assertThat(cli.err()).contains("the tensor \"ids\" is not used; used are");
     }
 
     /** Puts a tensor of a type that is not known here after all others. */
@@ -295,6 +296,28 @@ class AttendCommandTest {
         assertThat((List<?>) found.get("verify"))
                 .hasSize(2)
                 .allSatisfy(one -> assertThat(((Map<?, ?>) one).get("right")).isEqualTo(true));
+    }
+
+    /** JSON has neither NaN nor infinities, and a text is no number. */
+    @Test
+    void whatIsNoNumberIsNullInJson() throws IOException {
+        tensors.replaceAll((name, tensor) -> name.equals("value") ? Tensor.of(nans(), 2, 2, 9, 24) : tensor);
+        Safetensors.write(in, tensors, Map.of());
+
+        Map<String, Object> found = JSON.std.mapFrom(
+                Cli.run("attend", in, "--device", "cpu", "--json", "-").out());
+
+        Map<?, ?> output = (Map<?, ?>) ((Map<?, ?>) found.get("results")).get("output");
+        assertThat(output.containsKey("mean")).isTrue();
+        assertThat(output.get("mean")).isNull();
+        assertThat(output.get("least")).isNull();
+        assertThat(output.get("not_finite")).isEqualTo(2 * 4 * 7 * 24);
+    }
+
+    private static float[] nans() {
+        float[] nans = new float[2 * 2 * 9 * 24];
+        Arrays.fill(nans, Float.NaN);
+        return nans;
     }
 
     @Test

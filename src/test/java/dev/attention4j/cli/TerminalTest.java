@@ -181,6 +181,15 @@ class TerminalTest {
     }
 
     @Test
+    void theProgramIsCalledAsItWasStarted() {
+        assertThat(Text.program("my dir/a4j.jar", "my dir/a4j.jar devices")).isEqualTo("java -jar 'my dir/a4j.jar'");
+        assertThat(Text.program("a.jar:b", "dev.attention4j.cli.Main devices"))
+                .isEqualTo("java -cp a.jar:b dev.attention4j.cli.Main");
+        assertThat(Text.program("x".repeat(300), "dev.attention4j.cli.Main devices"))
+                .isEqualTo("java -jar target/attention4j-cli.jar");
+    }
+
+    @Test
     void onlyANearNameIsSuggested() {
         List<String> names = List.of("attend", "tune", "devices", "doctor");
 

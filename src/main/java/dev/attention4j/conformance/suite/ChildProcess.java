@@ -27,8 +27,8 @@ final class ChildProcess implements AutoCloseable {
     /** The child has closed its output: it is at its end, good or bad. */
     record End() implements Events.Event {}
 
-    /** The exit codes of a JVM that was asked to end by SIGINT (Ctrl-C, which reaches children too) or SIGTERM. */
-    private static final Set<Integer> ASKED_TO_END = Set.of(130, 143);
+    /** The exit codes of a JVM that was asked to end by SIGHUP, SIGINT (Ctrl-C, which reaches children too) or SIGTERM. */
+    private static final Set<Integer> ASKED_TO_END = Set.of(129, 130, 143);
 
     private final ScratchFolder folder;
     private final Process process;
@@ -127,9 +127,9 @@ final class ChildProcess implements AutoCloseable {
     String lastWords() {
         try {
             if (!process.waitFor(10, TimeUnit.SECONDS)) {
-                return "the JVM closed its output and did not end";
+                return "its process closed its output and did not end";
             }
-            String words = "the JVM ended with exit code " + process.exitValue();
+            String words = "its process ended with exit code " + process.exitValue();
             Optional<String> said = frame().or(this::lastLogLine);
             return said.map(text -> words + ": " + text).orElse(words);
         } catch (InterruptedException e) {

@@ -303,7 +303,7 @@ public final class SuiteRun {
                 try {
                     child = start(assignment);
                 } catch (IOException e) {
-                    throw new UncheckedIOException("no JVM can be started for the cases: " + e.getMessage(), e);
+                    throw new UncheckedIOException("no process can be started for the cases: " + e.getMessage(), e);
                 }
                 if (child.isEmpty()) {
                     return;

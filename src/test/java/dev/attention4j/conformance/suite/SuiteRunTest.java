@@ -88,7 +88,7 @@ class SuiteRunTest {
         assertThat(faults.get(0).detail()).startsWith("output: error 1.00e+03").contains("at [0, 0, 0, 3]: got 1000.0");
         assertThat(faults.get(0).reproduce()).isEqualTo("conformance --case scale/given --device faulty --plan faulty");
         assertThat(faults.get(1).detail()).isEqualTo("did not end within 40 s");
-        assertThat(faults.get(2).detail()).matches("the JVM ended with exit code \\d+: crashed in .+");
+        assertThat(faults.get(2).detail()).matches("its process ended with exit code \\d+: crashed in .+");
 
         // Three crashes are enough: the plan is not run any more.
         List<Outcome> doomed = of(FaultyEngine.DOOMED)
@@ -109,7 +109,7 @@ class SuiteRunTest {
         assertThat(outcomes).extracting(Outcome::engine).containsExactly("lost", "faulty", "faulty", "faulty");
         assertThat(outcomes.get(0).status()).isEqualTo(Status.CRASHED);
         assertThat(outcomes.get(0).detail())
-                .startsWith("the JVM ended with exit code " + FaultyProvider.LOST_EXIT_CODE);
+                .startsWith("its process ended with exit code " + FaultyProvider.LOST_EXIT_CODE);
         assertThat(outcomes.get(0).reproduce()).isEqualTo("conformance --device lost --plan all");
         assertThat(outcomes.subList(1, 4)).allMatch(outcome -> outcome.status() == Status.PASSED);
     }
