@@ -27,8 +27,9 @@ public interface AttentionEngine extends AutoCloseable {
     /**
      * Opens the engine that a text names.
      *
-     * @param device {@code best}, the id of an engine ({@code opencl:0}, {@code cpu}, {@code oracle}), its index in
-     *     {@link Engines#list()} as the command line prints it, or part of a device's name, upper or lower case
+     * @param device {@code best}; {@code gpu}, an OpenCL GPU and nothing else; the id of an engine ({@code opencl:0};
+     *     {@code cpu}, plain Java; {@code oracle}), its index in {@link Engines#list()} as the command line prints it,
+     *     or part of a device's name, upper or lower case
      * @return an open engine
      * @throws IllegalArgumentException if nothing, or more than one device, is named by it
      */
@@ -70,6 +71,42 @@ public interface AttentionEngine extends AutoCloseable {
      * @throws IllegalStateException if this engine is closed
      */
     String explain(AttentionProblem problem);
+
+    /**
+     * Says which plan a call would be given and why, without computing it.
+     *
+     * @param query [batch, queryHeads, queryLength, headDim]
+     * @param key [batch, keyValueHeads, keyLength, headDim]
+     * @param value [batch, keyValueHeads, keyLength, valueDim]
+     * @param attention the operation
+     * @return one line
+     * @throws IllegalArgumentException as {@link #attend(Tensor, Tensor, Tensor, Attention)}
+     * @throws IllegalStateException if this engine or a tensor is closed
+     */
+    default String explain(Tensor query, Tensor key, Tensor value, Attention attention) {
+        return explain(AttentionProblem.of(query, key, value, attention));
+    }
+
+    /**
+     * Computes a problem once, on zeros, so that the first real call of its kind does not wait: kernels are built, or
+     * read from the cache, memory is allocated, and Java's compiler has seen the engine's code. It takes as long as the
+     * first call would. Kernels serve all problems of a plan and storage type, or all of a few widths, so that one
+     * problem of each kind that a program computes is enough.
+     *
+     * @param problem shapes, storage type and operation
+     * @throws IllegalArgumentException if its tensors are too large for host memory
+     * @throws IllegalStateException if this engine is closed
+     * @throws DeviceException if the device fails
+     */
+    default void warmUp(AttentionProblem problem) {
+        Tensor query = Tensor.zeros(
+                problem.dtype(), problem.batch(), problem.queryHeads(), problem.queryLength(), problem.headDim());
+        Tensor key = Tensor.zeros(
+                problem.dtype(), problem.batch(), problem.keyValueHeads(), problem.keyLength(), problem.headDim());
+        Tensor value = Tensor.zeros(
+                problem.dtype(), problem.batch(), problem.keyValueHeads(), problem.keyLength(), problem.valueDim());
+        attend(query, key, value, problem.attention()).close();
+    }
 
     /**
      * Finds out what the device can do by running small kernels on it; takes a moment.

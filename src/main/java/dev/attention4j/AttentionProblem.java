@@ -32,6 +32,9 @@ public record AttentionProblem(
     /** The axes of query, key, value and output, as errors name them. */
     private static final String LAYOUT = "[batch, heads, length, headDim]";
 
+    private static final String READ_AS = "; tensors are read as [batch, heads, length, width],"
+            + " permute(0, 2, 1, 3) reads [batch, length, heads, width] so";
+
     /**
      * Checks each number on its own and the operation's mask, bias, positions, slopes and sinks against them.
      *
@@ -50,8 +53,7 @@ public record AttentionProblem(
         checkStorage(dtype);
         if (queryHeads % keyValueHeads != 0) {
             throw new IllegalArgumentException("query: " + queryHeads + " heads, must be a multiple of the "
-                    + keyValueHeads + " heads of key and value; tensors are read as [batch, heads, length, width],"
-                    + " permute(0, 2, 1, 3) reads [batch, length, heads, width] so");
+                    + keyValueHeads + " heads of key and value" + READ_AS);
         }
         Positions.check(attention, batch, queryHeads, queryLength, keyLength);
         long[] scores = {batch, queryHeads, queryLength, keyLength};
@@ -80,11 +82,16 @@ public record AttentionProblem(
         checkStorage(query.dtype());
         same("key", "type", key.dtype(), query.dtype(), "query", key);
         same("value", "type", value.dtype(), query.dtype(), "query", value);
-        same("key", "batch", key.size(0), query.size(0), "query", key);
-        same("value", "batch", value.size(0), query.size(0), "query", value);
-        same("value", "heads", value.size(1), key.size(1), "key", value);
-        same("value", "length", value.size(2), key.size(2), "key", value);
-        same("key", "headDim", key.size(3), query.size(3), "query", key);
+        sameSize("key", "batch", 0, key.size(0), query.size(0), "query", key);
+        sameSize("value", "batch", 0, value.size(0), query.size(0), "query", value);
+        sameSize("value", "heads", 1, value.size(1), key.size(1), "key", value);
+        sameSize("value", "length", 2, value.size(2), key.size(2), "key", value);
+        sameSize("key", "headDim", 3, key.size(3), query.size(3), "query", key);
+        if (key.size(1) > 0 && query.size(1) % key.size(1) != 0) {
+            throw new IllegalArgumentException("query: " + query.size(1) + " heads, must be a multiple of the "
+                    + key.size(1) + " heads of key and value; axis 1 of query's shape " + Shapes.text(query.shape())
+                    + " and of key's " + Shapes.text(key.shape()) + READ_AS);
+        }
         return new AttentionProblem(
                 toInt("batch", query.size(0)),
                 toInt("query heads", query.size(1)),
@@ -324,6 +331,14 @@ public record AttentionProblem(
         }
     }
 
+    private static void sameSize(String name, String what, int axis, long was, long mustBe, String of, Tensor tensor) {
+        if (was != mustBe) {
+            throw new IllegalArgumentException(name + ": " + what + " " + was + ", must be " + mustBe + " as " + of
+                    + " has; it is axis " + axis + " of " + name + "'s shape " + Shapes.text(tensor.shape())
+                    + ", read as " + LAYOUT);
+        }
+    }
+
     private static void checkSize(String name, int was, int least) {
         if (was < least) {
             throw new IllegalArgumentException(name + ": " + was + ", must be " + least + " or more");
@@ -346,7 +361,8 @@ public record AttentionProblem(
             if (size != 1 && size != target[target.length - axis]) {
                 throw new IllegalArgumentException(name + ": shape " + Shapes.text(tensor.shape())
                         + ", must broadcast, right-aligned, to [batch, heads, queryLength, keyLength] = "
-                        + Shapes.text(target) + reshaped(tensor, target));
+                        + Shapes.text(target) + ", but axis " + (tensor.rank() - axis) + " is " + size
+                        + reshaped(tensor, target));
             }
         }
     }

@@ -77,6 +77,13 @@ public final class AttentionResult implements AutoCloseable {
         }
     }
 
+    @Override
+    public String toString() {
+        return "AttentionResult[plan=" + plan + ", output=" + output
+                + (weights == null ? "" : ", weights=" + weights)
+                + (logSumExp == null ? "" : ", logSumExp=" + logSumExp) + "]";
+    }
+
     private static Tensor asked(Tensor tensor, String option) {
         if (tensor == null) {
             throw new IllegalStateException(

@@ -16,6 +16,9 @@ public final class Engines {
     /** Names the engine that {@link AttentionEngine#open()} opens. */
     public static final String BEST = "best";
 
+    /** Names the first OpenCL GPU, and nothing else: where there is none, opening it fails. */
+    public static final String GPU = "gpu";
+
     private static final Logger LOG = LoggerFactory.getLogger(Engines.class);
 
     private Engines() {}
@@ -92,6 +95,16 @@ public final class Engines {
         if (device.equalsIgnoreCase(BEST)) {
             return engines.stream().min(Comparator.comparing(EngineInfo::kind)).orElseThrow();
         }
+        if (device.equalsIgnoreCase(GPU)) {
+            return engines.stream()
+                    .filter(info -> info.kind() == EngineInfo.Kind.GPU)
+                    .findFirst()
+                    .orElseThrow(() -> new IllegalArgumentException("device: \"" + device + "\" names no engine: OpenCL"
+                            + " shows no GPU here. Its maker's driver brings it: NVIDIA's (libnvidia-opencl, in a"
+                            + " container with NVIDIA_DRIVER_CAPABILITIES=compute,utility), AMD's"
+                            + " (rocm-opencl-runtime) or Intel's (intel-opencl-icd); the command doctor says what is"
+                            + " missing. There are:\n" + table(engines)));
+        }
         for (EngineInfo info : engines) {
             if (info.id().equalsIgnoreCase(device)) {
                 return info;
@@ -114,7 +127,7 @@ public final class Engines {
         }
         throw new IllegalArgumentException("device: \"" + device + "\" names "
                 + (matches.isEmpty() ? "no engine" : matches.size() + " engines")
-                + ", must be " + BEST + ", an index, an id or a part of one name of\n" + table(engines));
+                + ", must be " + BEST + ", " + GPU + ", an index, an id or a part of one name of\n" + table(engines));
     }
 
     /** What there is, and why there is no more. */

@@ -196,6 +196,11 @@ public abstract class HostEngine implements AttentionEngine {
         }
     }
 
+    @Override
+    public final String toString() {
+        return info.id() + " (" + info.name() + ")" + (closed ? ", closed" : "");
+    }
+
     /** Gives back what the engine holds, once: nobody computes any more, or will. */
     protected void release() {
         // Most hold nothing.

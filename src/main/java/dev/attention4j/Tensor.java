@@ -343,7 +343,7 @@ public final class Tensor implements AutoCloseable {
     private <T> T read(Function<TensorElements, T> reader) {
         long bytes = layout.span() * dtype.bytes();
         if (bytes > Integer.MAX_VALUE) {
-            throw new IllegalArgumentException("the elements of " + this + " lie within " + bytes
+            throw new IllegalArgumentException("the elements of " + description() + " lie within " + bytes
                     + " bytes, must be at most " + Integer.MAX_VALUE + " to be read at once: slice it");
         }
         return memory.read(
@@ -436,8 +436,25 @@ public final class Tensor implements AutoCloseable {
         memory.close();
     }
 
+    /**
+     * Says shape, type and place, and the elements: all of a small tensor on the host, the first and last three of a
+     * larger one. What is on a device is not copied from there.
+     */
     @Override
     public String toString() {
+        if (isClosed() || !isOnHost()) {
+            return description();
+        }
+        try {
+            return description() + " " + TensorText.of(this);
+        } catch (IllegalStateException e) {
+            // Another thread has closed it in the meantime.
+            return description();
+        }
+    }
+
+    /** Shape, type and place. */
+    private String description() {
         return "Tensor" + Shapes.text(layout.shape) + " " + dtype
                 + (isOnHost() ? "" : " on " + memory.engine().info().name())
                 + (isClosed() ? " (closed)" : "");

@@ -51,6 +51,16 @@ final class AttendedAxes {
         return attended.length;
     }
 
+    /** The axes of an input that are not attended over. */
+    int[] freeAxes() {
+        return free.clone();
+    }
+
+    /** The axes of an input that are attended over. */
+    int[] attendedAxes() {
+        return attended.clone();
+    }
+
     /** The sizes of a tensor's axes that are not attended over. */
     long[] free(Tensor input) {
         return Arrays.stream(free).mapToLong(input::size).toArray();

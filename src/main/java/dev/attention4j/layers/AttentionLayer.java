@@ -46,6 +46,18 @@ public abstract sealed class AttentionLayer implements AutoCloseable permits Mul
     }
 
     /**
+     * Attends to itself: query, value and key are one tensor.
+     *
+     * @param inputs [batch, length, features]
+     * @return the output, as {@link LayerResult#output()}
+     * @throws IllegalArgumentException as {@link #call(AttentionInputs)}
+     * @throws IllegalStateException if the layer, its engine or a tensor is closed
+     */
+    public final Tensor call(Tensor inputs) {
+        return call(inputs, inputs);
+    }
+
+    /**
      * Attends to a value by itself.
      *
      * @param query [batch, queryLength, features]
@@ -59,17 +71,22 @@ public abstract sealed class AttentionLayer implements AutoCloseable permits Mul
     }
 
     /**
-     * Attends; mind the order, which is Keras's: <b>query, value, key</b>. {@link #call(AttentionInputs)} takes them by
-     * name.
+     * Attends, as {@code layer(inputs, inputs, inputs)} in Keras. Value and key must be the same tensor: Keras's order is
+     * query, value, key, others have query, key, value, and where both have the same shape nothing would show that they
+     * are swapped. {@link #call(AttentionInputs)} takes different ones by name.
      *
      * @param query [batch, queryLength, features]
      * @param value [batch, keyLength, features]
-     * @param key [batch, keyLength, features]
+     * @param key the value
      * @return the output, as {@link LayerResult#output()}
-     * @throws IllegalArgumentException as {@link #call(AttentionInputs)}
+     * @throws IllegalArgumentException if value and key are different tensors, and as {@link #call(AttentionInputs)}
      * @throws IllegalStateException if the layer, its engine or a tensor is closed
      */
     public final Tensor call(Tensor query, Tensor value, Tensor key) {
+        if (value != key) {
+            throw new IllegalArgumentException("value, key: different tensors by their place alone, must be named:"
+                    + " layer.call(AttentionInputs.builder().query(...).value(...).key(...).build()).output()");
+        }
         return call(AttentionInputs.builder().query(query).value(value).key(key).build())
                 .output();
     }
@@ -277,6 +294,18 @@ public abstract sealed class AttentionLayer implements AutoCloseable permits Mul
      */
     public final long seed() {
         return options.seed();
+    }
+
+    @Override
+    public final String toString() {
+        Lock shared = lock.readLock();
+        shared.lock();
+        try {
+            String weights = closed ? "closed" : built == null ? "no weights yet" : built.weights().toString();
+            return getClass().getSimpleName() + options.description() + " on " + engine + ", " + weights;
+        } finally {
+            shared.unlock();
+        }
     }
 
     private Built built() {

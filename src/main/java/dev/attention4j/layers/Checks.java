@@ -21,9 +21,9 @@ final class Checks {
         input("query", query, query);
         input("value", value, query);
         input("key", key, query);
-        sameAxes("value", axes.free(value), "query", axes.free(query), "not attended over (batch first)", value);
-        sameAxes("key", axes.free(key), "value", axes.free(value), "not attended over (batch first)", key);
-        sameAxes("key", axes.attended(key), "value", axes.attended(value), "attended over (positions)", key);
+        sameAxes("value", axes.free(value), "query", axes.free(query), "not attended over (batch first)", value, axes.freeAxes());
+        sameAxes("key", axes.free(key), "value", axes.free(value), "not attended over (batch first)", key, axes.freeAxes());
+        sameAxes("key", axes.attended(key), "value", axes.attended(value), "attended over (positions)", key, axes.attendedAxes());
     }
 
     /** Checks one input on its own, and its type and number of axes against the query's. */
@@ -60,8 +60,9 @@ final class Checks {
 
     private static void owner(String name, Tensor tensor, AttentionEngine engine) {
         if (!tensor.isOnHost() && tensor.memory().engine() != engine) {
-            throw new IllegalArgumentException(name + ": " + tensor + ", must be on the host or on the layer's engine "
-                    + engine.info().id());
+            throw new IllegalArgumentException(name + ": Tensor" + Arrays.toString(tensor.shape()) + " on "
+                    + tensor.memory().engine().info().name()
+                    + ", must be on the host or on the layer's engine " + engine.info().id());
         }
     }
 
@@ -93,7 +94,7 @@ final class Checks {
     static void features(String name, Tensor input, long wanted) {
         if (input.size(-1) != wanted) {
             throw new IllegalArgumentException(name + ": shape " + Arrays.toString(input.shape()) + ", must have "
-                    + wanted + " features (its last axis) as the weight " + name + LayerOptions.KERNEL + " has");
+                    + wanted + " features (axis " + (input.rank() - 1) + ", its last) as the weight " + name + LayerOptions.KERNEL + " has");
         }
     }
 
@@ -103,11 +104,12 @@ final class Checks {
         }
     }
 
-    private static void sameAxes(String name, long[] was, String of, long[] mustBe, String which, Tensor tensor) {
+    private static void sameAxes(String name, long[] was, String of, long[] mustBe, String which, Tensor tensor, int... axes) {
         if (!Arrays.equals(was, mustBe)) {
-            throw new IllegalArgumentException(
-                    name + ": shape " + Arrays.toString(tensor.shape()) + " has the axes " + Arrays.toString(was) + " "
-                            + which + ", must have " + Arrays.toString(mustBe) + " as " + of + " has");
+            int at = Arrays.mismatch(was, mustBe);
+            throw new IllegalArgumentException(name + ": shape " + Arrays.toString(tensor.shape()) + " has the axes "
+                    + Arrays.toString(was) + " " + which + ", must have " + Arrays.toString(mustBe) + " as " + of
+                    + " has: axis " + axes[at] + " is " + was[at] + ", must be " + mustBe[at]);
         }
     }
 }

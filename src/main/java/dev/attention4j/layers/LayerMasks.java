@@ -48,9 +48,18 @@ final class LayerMasks {
         long[] expected = Arrays.copyOf(input.shape(), input.rank() - 1);
         if (!Arrays.equals(mask.shape(), expected)) {
             throw new IllegalArgumentException(name + ": shape " + Arrays.toString(mask.shape()) + ", must be "
-                    + Arrays.toString(expected) + ", the shape of " + of + " without its features");
+                    + Arrays.toString(expected) + ", the shape of " + of + " without its features"
+                    + differs(mask, expected));
         }
         return axes.flattenMask(mask);
+    }
+
+    /** Names the first axis that is not as it must be, if there are as many. */
+    private static String differs(Tensor mask, long... expected) {
+        int axis = Arrays.mismatch(mask.shape(), expected);
+        return mask.rank() == expected.length
+                ? ": axis " + axis + " is " + mask.size(axis) + ", must be " + expected[axis]
+                : "";
     }
 
     /** The attention mask: its first axes are the scores' first, its last are the positions of query and key. */

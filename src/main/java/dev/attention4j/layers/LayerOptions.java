@@ -96,6 +96,17 @@ record LayerOptions(
                 : outputShape.stream().mapToLong(Integer::longValue).toArray();
     }
 
+    /** The options that are not the defaults. */
+    String description() {
+        return "[heads=" + queryHeads + (keyValueHeads == queryHeads ? "" : "/" + keyValueHeads) + ", keyDim=" + keyDim
+                + (valueDim == keyDim ? "" : ", valueDim=" + valueDim)
+                + (hasBias ? "" : ", no bias")
+                + (hasGate ? ", gate" : "")
+                + (outputShape.isEmpty() ? "" : ", outputShape=" + outputShape)
+                + (attentionAxes.isEmpty() ? "" : ", attentionAxes=" + attentionAxes)
+                + (slidingWindow == 0 ? "" : ", slidingWindow=" + slidingWindow) + "]";
+    }
+
     private static long[] axes(long... sizes) {
         return sizes;
     }

@@ -51,6 +51,11 @@ public final class LayerResult implements AutoCloseable {
     }
 
     @Override
+    public String toString() {
+        return "LayerResult[plan=" + plan + ", output=" + output + (scores == null ? "" : ", scores=" + scores) + "]";
+    }
+
+    @Override
     public void close() {
         output.close();
         if (scores != null) {

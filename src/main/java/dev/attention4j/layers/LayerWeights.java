@@ -18,6 +18,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.StringJoiner;
 import java.util.function.UnaryOperator;
 
 /**
@@ -164,6 +165,35 @@ public final class LayerWeights {
     }
 
     /**
+     * Weights of one attention layer from a safetensors file of a Transformers model: {@code q_proj}, {@code k_proj},
+     * {@code v_proj} and {@code o_proj} or {@code out_proj} (Llama, Mistral, Qwen2, BART, Whisper and others), or {@code
+     * self.query}, {@code self.key}, {@code self.value} and {@code output.dense} (BERT, RoBERTa). A bias that is missing
+     * beside others is 0. The layer to take them is a {@link GroupQueryAttention} where the model has fewer key/value heads, else
+     * either; it has no bias if the file has none.
+     *
+     * <p>These are the projections alone: a model that rotates query and key by their position (Llama does) is not the
+     * layer's result.
+     *
+     * @param path a file
+     * @param prefix what the names begin with: {@code model.layers.0.self_attn.} or {@code model.layers.0.}, {@code
+     *     bert.encoder.layer.0.attention.} or {@code bert.encoder.layer.0.}, say; empty for nothing
+     * @param heads the model's {@code num_attention_heads}, which its weights do not show
+     * @param keyValueHeads the model's {@code num_key_value_heads}; as many as heads where it has no such number
+     * @return the weights, copied into Keras's shapes
+     * @throws IllegalArgumentException if a number of heads is below 1
+     * @throws FileFormatException if it is damaged, or a weight is missing, unknown, wrongly shaped or of no float
+     *     type; names it
+     * @throws IOException if it cannot be read
+     */
+    public static LayerWeights huggingFace(Path path, String prefix, int heads, int keyValueHeads) throws IOException {
+        return HuggingFaceWeights.read(
+                path,
+                Objects.requireNonNull(prefix, "prefix"),
+                LayerBuilder.positive("heads", heads),
+                LayerBuilder.positive("keyValueHeads", keyValueHeads));
+    }
+
+    /**
      * Every weight.
      *
      * @return unmodifiable, by Keras's names, float32 on the host
@@ -251,6 +281,8 @@ public final class LayerWeights {
 
     @Override
     public String toString() {
-        return "LayerWeights from " + source + " " + tensors;
+        StringJoiner weights = new StringJoiner(", ", "{", "}");
+        tensors.forEach((name, tensor) -> weights.add(name + "=" + Arrays.toString(tensor.shape())));
+        return "LayerWeights from " + source + " " + weights;
     }
 }

@@ -51,8 +51,14 @@ record KeyValueCache(Tensor key, Tensor value, int pastLength) {
         if (!Arrays.equals(past.shape(), mustBe)) {
             throw new IllegalArgumentException(name + ": shape " + Arrays.toString(past.shape()) + ", must be "
                     + Arrays.toString(tensor.shape()) + " as " + like
-                    + " is, [batch, heads, length, headDim], but for the length");
+                    + " is, [batch, heads, length, headDim], but for the length"
+                    + (past.rank() == mustBe.length ? differs(past, mustBe) : ""));
         }
+    }
+
+    private static String differs(Tensor past, long... mustBe) {
+        int axis = Arrays.mismatch(past.shape(), mustBe);
+        return ": axis " + axis + " is " + past.size(axis) + ", must be " + mustBe[axis];
     }
 
     private static Tensor append(Tensor past, Tensor added) {

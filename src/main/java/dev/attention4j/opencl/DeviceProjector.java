@@ -135,7 +135,8 @@ final class DeviceProjector implements Projector {
         }
         if (own.inputs != inputs) {
             throw new IllegalArgumentException(
-                    "projection: has " + own.inputs + " inputs, must have " + inputs + " for " + tensor);
+                    "projection: has " + own.inputs + " inputs, must have " + inputs + " for the shape "
+                            + Arrays.toString(tensor.shape()));
         }
         return own;
     }

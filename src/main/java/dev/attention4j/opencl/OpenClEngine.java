@@ -345,6 +345,11 @@ public final class OpenClEngine implements ProjectingEngine {
         }
     }
 
+    @Override
+    public String toString() {
+        return info.id() + " (" + info.name() + ")" + (isClosed() ? ", closed" : "");
+    }
+
     // ---- tensors on the device
 
     @Override

@@ -72,8 +72,8 @@ class BadLayerInputTest {
                         MultiHeadAttention.builder().heads(2).keyDim(4).build(third)) {
             Tensor elsewhere = other.upload(input);
             refused(() -> layer.call(elsewhere, input), "query: Tensor[2, 5, 6]", "must be on the host or on", "cpu");
-            refused(() -> there.call(input, elsewhere, input), "value: ", "must be on the host or on", device.id());
-            refused(() -> there.call(input, input, elsewhere), "key: ", "must be on the host or on", device.id());
+            refused(() -> LayerCheck.call(there, input, elsewhere, input), "value: ", "must be on the host or on", device.id());
+            refused(() -> LayerCheck.call(there, input, input, elsewhere), "key: ", "must be on the host or on", device.id());
         }
     }
 
@@ -87,7 +87,7 @@ class BadLayerInputTest {
             refused(() -> layer.call(query, tensor(2, 3, 5, 6)), "value: shape [2, 3, 5, 6]", "3 axes");
             refused(() -> layer.call(query, tensor(1, 5, 6)), "value: shape [1, 5, 6]", "[1]", "must have [2]");
             refused(
-                    () -> layer.call(query, tensor(2, 7, 6), tensor(2, 8, 6)),
+                    () -> LayerCheck.call(layer, query, tensor(2, 7, 6), tensor(2, 8, 6)),
                     "key: shape [2, 8, 6]",
                     "[8]",
                     "must have [7] as value has");
@@ -165,9 +165,9 @@ class BadLayerInputTest {
             Tensor query = tensor(2, 5, 6);
             Tensor value = tensor(2, 4, 7);
             Tensor key = tensor(2, 4, 8);
-            assertThat(layer.call(query, value, key).shape()).containsExactly(2, 5, 6);
-            refused(() -> layer.call(value, value, key), "query: shape [2, 4, 7]", "6 features", "query.kernel");
-            refused(() -> layer.call(query, key, value), "value: shape [2, 4, 8]", "7 features", "value.kernel");
+            assertThat(LayerCheck.call(layer, query, value, key).shape()).containsExactly(2, 5, 6);
+            refused(() -> LayerCheck.call(layer, value, value, key), "query: shape [2, 4, 7]", "6 features", "query.kernel");
+            refused(() -> LayerCheck.call(layer, query, key, value), "value: shape [2, 4, 8]", "7 features", "value.kernel");
             refused(() -> layer.call(query, value), "key: shape [2, 4, 7]", "8 features", "key.kernel");
         }
     }
@@ -192,7 +192,7 @@ class BadLayerInputTest {
             refused(() -> layer.initialize(6, -1, 8), "valueFeatures: -1, must be 1 or more");
             refused(() -> layer.initialize(6, 7, 0), "keyFeatures: 0, must be 1 or more");
             layer.initialize(6, 7, 8);
-            assertThat(layer.call(tensor(2, 5, 6), tensor(2, 4, 7), tensor(2, 4, 8))
+            assertThat(LayerCheck.call(layer, tensor(2, 5, 6), tensor(2, 4, 7), tensor(2, 4, 8))
                             .shape())
                     .containsExactly(2, 5, 6);
         }

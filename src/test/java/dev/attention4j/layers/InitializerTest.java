@@ -13,7 +13,7 @@ class InitializerTest {
     private static Map<String, Tensor> weights(LayerBuilder<?> builder) {
         try (AttentionEngine engine = AttentionEngine.open("cpu");
                 AttentionLayer layer = builder.build(engine)) {
-            layer.call(Tensor.random(1, 1, 3, 24), Tensor.random(2, 1, 3, 40), Tensor.random(3, 1, 3, 32));
+            LayerCheck.call(layer, Tensor.random(1, 1, 3, 24), Tensor.random(2, 1, 3, 40), Tensor.random(3, 1, 3, 32));
             return layer.weights().tensors();
         }
     }

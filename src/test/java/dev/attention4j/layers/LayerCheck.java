@@ -46,6 +46,16 @@ final class LayerCheck {
         }
     }
 
+    /** A call with query, value and key of their own. */
+    static Tensor call(AttentionLayer layer, Tensor query, Tensor value, Tensor key) {
+        return layer.call(AttentionInputs.builder()
+                        .query(query)
+                        .value(value)
+                        .key(key)
+                        .build())
+                .output();
+    }
+
     static AttentionInputs withScores(AttentionInputs inputs) {
         return AttentionInputs.builder()
                 .query(inputs.query())

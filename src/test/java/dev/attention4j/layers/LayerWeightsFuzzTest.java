@@ -32,6 +32,7 @@ class LayerWeightsFuzzTest {
             path -> LayerWeights.safetensors(path, "a."),
             path -> LayerWeights.torch(path, "", LAYER.queryHeads()),
             path -> LayerWeights.torch(path, "a.", 1),
+            path -> LayerWeights.huggingFace(path, "", LAYER.queryHeads(), LAYER.keyValueHeads()),
             LayerWeights::keras,
             path -> LayerWeights.keras(path, "layers/a"));
 
