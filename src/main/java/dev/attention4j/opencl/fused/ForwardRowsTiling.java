@@ -118,7 +118,7 @@ record ForwardRowsTiling(int vectorWidth, int rowVectors, int keyTile, int dimTi
                 + blockIterations(problem, keys % keyBlock)
                 + 2 * blockIterations(problem, keyTile);
         long fold = folds(problem) ? loop(rowVectors, 2 * loop(problem.valueDim() + 1L)) : UNTAKEN;
-        long folds = 2 + keys / keyBlock / FOLDED_BLOCKS;
+        long folds = 2L + keys / keyBlock / FOLDED_BLOCKS;
         return loop(rows())
                 + folds * fold
                 + loop((long) problem.valueDim() * rowVectors)
