@@ -32,7 +32,8 @@ final class ContenderStyle {
         if (engine.equals("cpu")) {
             return "attention4j in plain Java";
         }
-        return engine.replaceFirst("^pytorch", "PyTorch")
+        return engine.replaceFirst("^pytorch-?", "PyTorch ")
+                .strip()
                 .replaceFirst("^onnxruntime", "ONNX Runtime")
                 .replaceFirst("^plain-java", "plain Java");
     }
@@ -48,6 +49,9 @@ final class ContenderStyle {
         }
         if (engine.equals("cpu")) {
             return light ? "#cc79a7" : "#dd9fc2";
+        }
+        if (engine.equals("pytorch-2.7")) {
+            return light ? "#e69f00" : "#f2bd4b";
         }
         if (engine.startsWith("pytorch")) {
             return light ? "#d55e00" : "#e87a28";

@@ -79,6 +79,25 @@ class ResultChartTest {
     }
 
     @Test
+    void eachContenderHasANameAndAColourOfItsOwn() {
+        List<String> contenders =
+                List.of("opencl:0", "opencl:1", "cpu", "pytorch-2.10", "pytorch-2.7", "onnxruntime", "plain-java");
+        for (Theme theme : Theme.values()) {
+            assertThat(contenders.stream().map(name -> ContenderStyle.colour(name, theme)))
+                    .doesNotHaveDuplicates();
+        }
+        assertThat(contenders.stream().map(ContenderStyle::name))
+                .containsExactly(
+                        "attention4j on opencl:0",
+                        "attention4j on opencl:1",
+                        "attention4j in plain Java",
+                        "PyTorch 2.10",
+                        "PyTorch 2.7",
+                        "ONNX Runtime",
+                        "plain Java");
+    }
+
+    @Test
     void otherFormatsAreRefused() {
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> ResultChart.checkName(Path.of("c.png")))

@@ -1,7 +1,5 @@
 package dev.attention4j.bench.minilm;
 
-import dev.attention4j.cli.minilm.SentenceTokens;
-import dev.attention4j.cli.minilm.MiniLm;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import ai.onnxruntime.OrtException;
@@ -10,6 +8,8 @@ import dev.attention4j.EngineInfo;
 import dev.attention4j.EngineOptions;
 import dev.attention4j.Engines;
 import dev.attention4j.Tensor;
+import dev.attention4j.cli.minilm.MiniLm;
+import dev.attention4j.cli.minilm.SentenceTokens;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;

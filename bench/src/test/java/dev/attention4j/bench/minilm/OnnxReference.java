@@ -1,7 +1,5 @@
 package dev.attention4j.bench.minilm;
 
-import dev.attention4j.cli.minilm.SentenceTokens;
-import dev.attention4j.cli.minilm.MiniLm;
 import ai.onnx.proto.OnnxMl.ModelProto;
 import ai.onnx.proto.OnnxMl.NodeProto;
 import ai.onnx.proto.OnnxMl.ValueInfoProto;
@@ -9,6 +7,8 @@ import ai.onnxruntime.OnnxTensor;
 import ai.onnxruntime.OrtEnvironment;
 import ai.onnxruntime.OrtException;
 import ai.onnxruntime.OrtSession;
+import dev.attention4j.cli.minilm.MiniLm;
+import dev.attention4j.cli.minilm.SentenceTokens;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.FloatBuffer;
