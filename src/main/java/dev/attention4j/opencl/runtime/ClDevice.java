@@ -48,12 +48,17 @@ public final class ClDevice {
     private final Quirks quirks;
 
     ClDevice(cl_platform_id platform, cl_device_id id, int index) {
-        this(platform, id, index, null, ContainerMemory.limit());
+        this(platform, id, index, null, 0, ContainerMemory.limit());
     }
 
     @SuppressWarnings("deprecation") // CL_DEVICE_HOST_UNIFIED_MEMORY: what came after it is not in OpenCL 1.2.
     private ClDevice(
-            cl_platform_id platform, cl_device_id id, int index, Quirks.Quirk pretended, OptionalLong container) {
+            cl_platform_id platform,
+            cl_device_id id,
+            int index,
+            Quirks.Quirk pretended,
+            int pretendedVectorWidth,
+            OptionalLong container) {
         this.platform = platform;
         this.id = id;
         this.index = index;
@@ -73,7 +78,9 @@ public final class ClDevice {
         clockMegahertz = (int) number(CL.CL_DEVICE_MAX_CLOCK_FREQUENCY, 4);
         localMemoryBytes = number(CL.CL_DEVICE_LOCAL_MEM_SIZE, 8);
         maxWorkGroupSize = (int) number(CL.CL_DEVICE_MAX_WORK_GROUP_SIZE, 8);
-        nativeVectorWidth = (int) number(CL.CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT, 4);
+        nativeVectorWidth = pretendedVectorWidth > 0
+                ? pretendedVectorWidth
+                : (int) number(CL.CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT, 4);
         hostUnifiedMemory = number(CL.CL_DEVICE_HOST_UNIFIED_MEMORY, 4) != 0;
         long reported = number(CL.CL_DEVICE_GLOBAL_MEM_SIZE, 8);
         if ((type == Type.CPU || hostUnifiedMemory) && container.isPresent()) {
@@ -99,12 +106,23 @@ public final class ClDevice {
      * @return to be used in place of this
      */
     public ClDevice pretending(Quirks.Quirk quirk) {
-        return new ClDevice(platform, id, index, quirk, ContainerMemory.limit());
+        return new ClDevice(platform, id, index, quirk, 0, ContainerMemory.limit());
     }
 
     /** The same device as if this process were in a container with a memory limit. */
     ClDevice inContainerOf(long bytes) {
-        return new ClDevice(platform, id, index, null, OptionalLong.of(bytes));
+        return new ClDevice(platform, id, index, null, 0, OptionalLong.of(bytes));
+    }
+
+    /**
+     * Returns the same device as if its vectors were of another width: kernels that other devices get can then be
+     * tested here.
+     *
+     * @param nativeVectorWidth floats of a vector
+     * @return to be used in place of this
+     */
+    public ClDevice pretending(int nativeVectorWidth) {
+        return new ClDevice(platform, id, index, null, nativeVectorWidth, ContainerMemory.limit());
     }
 
     cl_device_id id() {

@@ -53,6 +53,24 @@ class ProjectionKernelTest {
         return quick;
     }
 
+    /** Rows of 16 bits whose addresses are multiples of 2 and of no more, in vectors of each width that is built. */
+    @ParameterizedTest
+    @MethodSource("quickDevices")
+    void anyAddressIsReadAndWritten(ClDevice device) {
+        try (DeviceContext context = DeviceContext.open(device, programs)) {
+            for (int width : new int[] {4, 8, 16}) {
+                Tunables tunables = Tunables.parse(
+                        "VECTOR_WIDTH=" + width + ",MICRO_ROWS=2,PANEL_VECTORS=1,TILES=2,PANELS=2,DEPTH=64");
+                ProjectionKernel kernel = ProjectRows.of(context, tunables);
+                for (DType dtype : List.of(DType.FLOAT16, DType.BFLOAT16)) {
+                    int[] shape = {2, 2, 9, 37};
+                    new ProjectionCheck(context)
+                            .check(kernel, dtype, shape, true, new Columns(1, 37, true), new Columns(3, 19, false));
+                }
+            }
+        }
+    }
+
     /** On odd sizes, with more than one tile, panel and slice of inputs. */
     @ParameterizedTest
     @MethodSource("quickDevices")
