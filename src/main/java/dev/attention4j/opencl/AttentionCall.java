@@ -7,6 +7,7 @@ import dev.attention4j.DType;
 import dev.attention4j.DeviceException;
 import dev.attention4j.Tensor;
 import dev.attention4j.opencl.plan.DeviceCall;
+import dev.attention4j.opencl.plan.Division;
 import dev.attention4j.opencl.plan.KeyRanges;
 import dev.attention4j.opencl.runtime.ClBuffer;
 import java.util.List;
@@ -32,26 +33,39 @@ record AttentionCall(AttentionProblem problem, Tensor query, Tensor key, Tensor 
             // Results are where the query is: what is to be cut must be on the host.
             return enqueue(choice, transfers, List.of(Slice.whole(problem)));
         }
-        List<Slice> slices = slices(choice, transfers);
+        Division division = division(choice);
+        List<Slice> slices = slices(choice, division, transfers);
         if (slices.isEmpty() && transfers.context().pool().reclaim()) {
-            slices = slices(choice, transfers);
+            slices = slices(choice, division, transfers);
         }
         if (slices.isEmpty()) {
-            throw new DeviceException("attention of a single query of one head, with its " + problem.keyLength()
-                    + " keys and values, "
-                    + footprint(Slices.least().of(this), choice, transfers).shortage());
+            Slice least = Slices.least(problem, division);
+            throw new DeviceException("attention of " + counted(least.queries(), "query", "queries") + " of "
+                    + counted(least.heads(), "head", "heads") + ", with " + problem.keyLength() + " keys and values, "
+                    + footprint(least.of(this), choice, division, transfers).shortage());
         }
         return enqueue(choice, transfers, slices);
     }
 
-    /** What fits one after another; empty if not even a single query does. */
-    private List<Slice> slices(Planner.Choice choice, Transfers transfers) {
+    /** What fits one after another; empty if not even the least slice does. */
+    private List<Slice> slices(Planner.Choice choice, Division division, Transfers transfers) {
         return Slices.of(
-                problem, slice -> footprint(slice.of(this), choice, transfers).fits());
+                problem,
+                division,
+                slice -> footprint(slice.of(this), choice, division, transfers).fits());
+    }
+
+    private static String counted(int count, String one, String many) {
+        return count + " " + (count == 1 ? one : many);
+    }
+
+    private Division division(Planner.Choice choice) {
+        return choice.plan().division(problem, choice.tunables(), maxScratchBytes);
     }
 
     /** Enqueues slices that are the whole, in the order of their results. */
     AttentionResult enqueue(Planner.Choice choice, Transfers transfers, List<Slice> slices) {
+        Division division = division(choice);
         Attention attention = problem.attention();
         boolean onHost = query.isOnHost();
         AttentionResult result = new AttentionResult(
@@ -60,7 +74,8 @@ record AttentionCall(AttentionProblem problem, Tensor query, Tensor key, Tensor 
                 attention.wantsLogSumExp() ? transfers.result(DType.FLOAT32, onHost, problem.logSumExpShape()) : null,
                 choice.plan().name());
         for (Slice slice : slices) {
-            slice.of(this).enqueue(choice, transfers, new Rows(result, slice.firstRow(problem), slice.rows()));
+            slice.of(this)
+                    .enqueue(choice, division, transfers, new Rows(result, slice.firstRow(problem), slice.rows()));
             transfers.enqueueResults();
         }
         return result;
@@ -73,30 +88,32 @@ record AttentionCall(AttentionProblem problem, Tensor query, Tensor key, Tensor 
         }
     }
 
-    private static Footprint footprint(AttentionCall call, Planner.Choice choice, Transfers transfers) {
-        return Footprint.of(call, choice.plan().leastScratchBytes(call.problem), transfers.context());
+    private static Footprint footprint(
+            AttentionCall call, Planner.Choice choice, Division division, Transfers transfers) {
+        return Footprint.of(call, choice.plan().leastScratchBytes(call.problem, division), transfers.context());
     }
 
     /** All at once, which fits. */
-    private void enqueue(Planner.Choice choice, Transfers transfers, Rows rows) {
+    private void enqueue(Planner.Choice choice, Division division, Transfers transfers, Rows rows) {
         Attention attention = problem.attention();
         AttentionResult result = rows.result;
-        long scratchRoom =
-                footprint(this, choice, transfers).scratchRoom(choice.plan().leastScratchBytes(problem));
+        Footprint footprint = footprint(this, choice, division, transfers);
+        boolean closesGaps = footprint.closesGaps();
         choice.plan()
                 .enqueue(new DeviceCall(
                         problem,
                         choice.tunables(),
-                        transfers.rows("query", query),
-                        transfers.rows("key", key),
-                        transfers.rows("value", value),
+                        division,
+                        transfers.rows("query", query, closesGaps),
+                        transfers.rows("key", key, closesGaps),
+                        transfers.rows("value", value, closesGaps),
                         attention
                                 .mask()
-                                .map(mask -> transfers.broadcast(mask, DType.BOOL))
+                                .map(mask -> transfers.broadcast(mask, DType.BOOL, closesGaps))
                                 .orElse(null),
                         attention
                                 .bias()
-                                .map(bias -> transfers.broadcast(bias, DType.FLOAT32))
+                                .map(bias -> transfers.broadcast(bias, DType.FLOAT32, closesGaps))
                                 .orElse(null),
                         KeyRanges.areNeeded(attention) ? transfers.integers(KeyRanges.table(problem)) : null,
                         transfers.floatsOrNull(attention.alibiSlopes()),
@@ -105,7 +122,7 @@ record AttentionCall(AttentionProblem problem, Tensor query, Tensor key, Tensor 
                         attention.wantsWeights() ? rows.of(result.weights(), problem.keyLength(), transfers) : null,
                         attention.wantsLogSumExp() ? rows.of(result.logSumExp(), 1, transfers) : null,
                         maxScratchBytes,
-                        scratchRoom,
+                        footprint.scratchRoom(choice.plan().leastScratchBytes(problem, division)),
                         transfers::scratch));
     }
 }

@@ -19,23 +19,31 @@ final class Footprint {
     private record Buffer(String name, long bytes) {}
 
     private final DeviceContext context;
+    private final boolean closesGaps;
     private final List<Buffer> buffers = new ArrayList<>();
     private long total;
 
-    private Footprint(DeviceContext context) {
+    private Footprint(DeviceContext context, boolean closesGaps) {
         this.context = context;
+        this.closesGaps = closesGaps;
     }
 
     /**
-     * Counts what a call takes.
+     * Counts what a call takes: with its tensors as they lie, or without the gaps of views where that does not fit.
      *
      * @param leastScratchBytes without which the plan cannot do it
      */
     static Footprint of(AttentionCall call, long leastScratchBytes, DeviceContext context) {
+        Footprint asTheyLie = of(call, leastScratchBytes, context, false);
+        return asTheyLie.fits() ? asTheyLie : of(call, leastScratchBytes, context, true);
+    }
+
+    private static Footprint of(
+            AttentionCall call, long leastScratchBytes, DeviceContext context, boolean closesGaps) {
         AttentionProblem problem = call.problem();
         Attention attention = problem.attention();
         long rows = (long) problem.batch() * problem.queryHeads() * problem.queryLength();
-        Footprint footprint = new Footprint(context);
+        Footprint footprint = new Footprint(context, closesGaps);
         footprint.addInput("query", call.query(), call.query().dtype());
         footprint.addInput("key", call.key(), call.key().dtype());
         footprint.addInput("value", call.value(), call.value().dtype());
@@ -63,7 +71,7 @@ final class Footprint {
             addShareable(
                     name,
                     tensor.dtype() == dtype
-                            ? HostSpan.byteSize(tensor, context)
+                            ? HostSpan.byteSize(tensor, context, closesGaps)
                             : tensor.elementCount() * dtype.bytes());
         }
     }
@@ -85,6 +93,11 @@ final class Footprint {
             buffers.add(new Buffer(name, bytes));
             total += bytes;
         }
+    }
+
+    /** Whether views on the host that have gaps are to be copied, for the call to fit. */
+    boolean closesGaps() {
+        return closesGaps;
     }
 
     /** Whether the device has room for it now. */

@@ -17,16 +17,24 @@ record HostSpan(Tensor tensor, long firstByte, long byteSize) {
     /** As host memory itself is aligned: what an address is good for does not depend on the view. */
     private static final long ALIGNMENT = 128;
 
-    /** What to give a device; a copy where the gaps of a view would be too much for it. */
-    static HostSpan of(Tensor tensor, DeviceContext context) {
+    /**
+     * Returns what to give a device: a copy where the gaps of a view would be too much for it.
+     *
+     * @param closesGaps whether to copy every view that has gaps, because the call as a whole has no room for them
+     */
+    static HostSpan of(Tensor tensor, DeviceContext context, boolean closesGaps) {
         HostSpan span = asItLies(tensor);
-        return span.isTooWide(context) ? asItLies(tensor.contiguous()) : span;
+        return span.isCopied(context, closesGaps) ? asItLies(tensor.contiguous()) : span;
     }
 
-    /** How many bytes {@link #of} would give, without copying any. */
-    static long byteSize(Tensor tensor, DeviceContext context) {
+    /** Returns how many bytes {@link #of} would give, without copying any. */
+    static long byteSize(Tensor tensor, DeviceContext context, boolean closesGaps) {
         HostSpan span = asItLies(tensor);
-        return span.isTooWide(context) ? tensor.byteSize() : span.byteSize;
+        return span.isCopied(context, closesGaps) ? tensor.byteSize() : span.byteSize;
+    }
+
+    private boolean isCopied(DeviceContext context, boolean closesGaps) {
+        return isTooWide(context) || (closesGaps && byteSize > tensor.byteSize() + ALIGNMENT);
     }
 
     private static HostSpan asItLies(Tensor tensor) {

@@ -1,6 +1,7 @@
 package dev.attention4j.opencl;
 
 import dev.attention4j.AttentionProblem;
+import dev.attention4j.opencl.plan.Division;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.IntFunction;
@@ -9,18 +10,17 @@ import java.util.function.Predicate;
 /**
  * Cuts a call that is too large for its device into slices that fit, one after another: over the batch, else over the
  * key/value heads of a batch row, else over the query heads of a key/value head, else over the queries of a head. Keys
- * are never cut.
+ * are never cut, nor are rows that a plan computes together, so that results have the same bits however small the slices.
  */
 final class Slices {
-    /** Fewer queries of a head than this leave work-items of a tile idle. */
-    private static final int WHOLE_TILES = 64;
-
     private final AttentionProblem problem;
+    private final int sliceQueries;
     private final Predicate<Slice> fits;
     private final List<Slice> slices = new ArrayList<>();
 
-    private Slices(AttentionProblem problem, Predicate<Slice> fits) {
+    private Slices(AttentionProblem problem, Division division, Predicate<Slice> fits) {
         this.problem = problem;
+        sliceQueries = division.sliceQueries(problem.queryLength());
         this.fits = fits;
     }
 
@@ -28,24 +28,28 @@ final class Slices {
      * The slices of a problem, in the order of their results.
      *
      * @param problem the whole
+     * @param division of the whole
      * @param fits whether a slice does; it does where a larger one does, wherever it lies
      * @return one if all fits; none if not even {@link #least} does
      */
-    static List<Slice> of(AttentionProblem problem, Predicate<Slice> fits) {
+    static List<Slice> of(AttentionProblem problem, Division division, Predicate<Slice> fits) {
         Slice whole = Slice.whole(problem);
         if (whole.rows() == 0 || fits.test(whole)) {
             return List.of(whole);
         }
-        Slices cut = new Slices(problem, fits);
-        if (fits.test(least())) {
+        Slices cut = new Slices(problem, division, fits);
+        if (fits.test(least(problem, division))) {
             cut.cut();
         }
         return cut.slices;
     }
 
-    /** What cannot be cut further: a query with all its keys. */
-    static Slice least() {
-        return new Slice(0, 1, 0, 1, 0, 1);
+    /** What cannot be cut further: the rows that are computed together, with all their keys. */
+    static Slice least(AttentionProblem problem, Division division) {
+        int queries = division.sliceQueries(problem.queryLength());
+        return queries == 0
+                ? new Slice(0, 1, 0, problem.queryHeads() / problem.keyValueHeads(), 0, problem.queryLength())
+                : new Slice(0, 1, 0, 1, 0, Math.min(queries, problem.queryLength()));
     }
 
     private void cut() {
@@ -65,8 +69,9 @@ final class Slices {
             most = most(group, few -> new Slice(0, 1, 0, few, 0, queries));
             addHeads(group, most);
         } else {
-            most = most(queries, few -> new Slice(0, 1, 0, 1, 0, few));
-            addQueries(most > WHOLE_TILES ? most / WHOLE_TILES * WHOLE_TILES : most);
+            int groups = (queries + sliceQueries - 1) / sliceQueries;
+            most = most(groups, few -> new Slice(0, 1, 0, 1, 0, Math.min(few * sliceQueries, queries)));
+            addQueries(most * sliceQueries);
         }
     }
 

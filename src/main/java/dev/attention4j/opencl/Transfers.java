@@ -49,8 +49,17 @@ final class Transfers {
         return results;
     }
 
-    /** A query, key or value: any strides, but 1 along the last axis. */
+    /** As {@link #rows(String, Tensor, boolean)}, with any gaps that there are. */
     Operand rows(String name, Tensor tensor) {
+        return rows(name, tensor, false);
+    }
+
+    /**
+     * A query, key or value: any strides, but 1 along the last axis.
+     *
+     * @param closesGaps whether a view on the host that has gaps is copied
+     */
+    Operand rows(String name, Tensor tensor, boolean closesGaps) {
         if (tensor.elementCount() == 0) {
             return new Operand(scratch(1), 0, new long[tensor.rank()]);
         }
@@ -63,11 +72,11 @@ final class Transfers {
             return new Operand(buffer(tensor), tensor.offset(), tensor.strides());
         }
         boolean unitLast = tensor.size(-1) == 1 || tensor.strides()[tensor.rank() - 1] == 1;
-        return fromHost(unitLast ? tensor : tensor.contiguous());
+        return fromHost(unitLast ? tensor : tensor.contiguous(), closesGaps);
     }
 
     /** A mask or bias, right-aligned to four axes and repeated along those of size 1. */
-    Operand broadcast(Tensor given, DType dtype) {
+    Operand broadcast(Tensor given, DType dtype, boolean closesGaps) {
         Tensor tensor = given;
         if (given.dtype() != dtype) {
             if (!given.isOnHost()) {
@@ -77,7 +86,7 @@ final class Transfers {
             tensor = given.to(dtype);
         }
         Operand operand = tensor.isOnHost() || tensor.elementCount() == 0
-                ? tensor.elementCount() == 0 ? rows("mask or bias", tensor) : fromHost(tensor)
+                ? tensor.elementCount() == 0 ? rows("mask or bias", tensor) : fromHost(tensor, closesGaps)
                 : new Operand(buffer(tensor), tensor.offset(), tensor.strides());
         long[] strides = new long[4];
         for (int axis = 1; axis <= tensor.rank(); axis++) {
@@ -93,8 +102,8 @@ final class Transfers {
         return memory.buffer();
     }
 
-    private Operand fromHost(Tensor given) {
-        HostSpan span = HostSpan.of(given, context);
+    private Operand fromHost(Tensor given, boolean closesGaps) {
+        HostSpan span = HostSpan.of(given, context, closesGaps);
         ByteBuffer memory = span.bytes();
         alive.add(memory);
         ClBuffer buffer;
@@ -115,14 +124,14 @@ final class Transfers {
         }
         Tensor tensor = Tensor.zeros(DType.INT32, numbers.length);
         tensor.bytes().asIntBuffer().put(numbers);
-        return fromHost(tensor).buffer();
+        return fromHost(tensor, false).buffer();
     }
 
     /** An array of floats; null if it is empty. */
     ClBuffer floatsOrNull(float... numbers) {
         return numbers.length == 0
                 ? null
-                : fromHost(Tensor.of(numbers, numbers.length)).buffer();
+                : fromHost(Tensor.of(numbers, numbers.length), false).buffer();
     }
 
     /** Memory for the length of the call, with undefined contents. */

@@ -11,6 +11,7 @@ import dev.attention4j.Tensor;
 import dev.attention4j.TestEngines;
 import dev.attention4j.UnsupportedPlanException;
 import dev.attention4j.YardstickCheck;
+import dev.attention4j.opencl.fused.ForwardDecode;
 import dev.attention4j.opencl.fused.ForwardRows;
 import dev.attention4j.opencl.plan.Variant;
 import dev.attention4j.opencl.projection.ProjectionCheck;
@@ -73,6 +74,9 @@ final class EveryKernel {
     /** So many rows that the plan rows widens their 16-bit keys and values once for all of them. */
     private static final Shape MANY_ROWS = new Shape(1, 2, 1, 385, 9, 5, 6);
 
+    /** Rows that hold a vector of each width, and an element more. */
+    private static final Shape ODD_ROWS = new Shape(1, 1, 1, 9, 11, 17, 17);
+
     /** The tiles of AVX-512, which no simulator's device has. */
     private static final String WIDEST_ROWS = "rows:VECTOR_WIDTH=16,ROW_VECTORS=4,KEY_TILE=6,DIM_TILE=6,KEY_BLOCK=24";
 
@@ -118,6 +122,18 @@ final class EveryKernel {
             runForced(info, FOLDING_ROWS, builds);
         }
         for (ClDevice device : Devices.find().devices()) {
+            // Rows of 16 bits at odd addresses, in vectors that no simulator's device has.
+            for (int width : new int[] {8, 16}) {
+                for (String plan : List.of(ForwardRows.NAME, ForwardDecode.NAME)) {
+                    try (OpenClEngine engine = new OpenClEngine(
+                            OpenClProvider.info(device),
+                            device.pretending(width),
+                            TestEngines.options().withPlan(plan))) {
+                        run(engine, plan + ", vectors of " + width, ODD_ROWS, DType.FLOAT16, EDGES);
+                        builds.addAll(engine.context().builds());
+                    }
+                }
+            }
             for (Quirk quirk : List.of(Quirk.MULTIPLY_ADD_IS_MAD, Quirk.MULTIPLY_ADD_IS_PLAIN)) {
                 try (OpenClEngine engine = new OpenClEngine(
                         OpenClProvider.info(device),

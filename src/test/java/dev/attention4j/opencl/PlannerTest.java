@@ -10,6 +10,7 @@ import dev.attention4j.DType;
 import dev.attention4j.Tuning;
 import dev.attention4j.UnsupportedPlanException;
 import dev.attention4j.opencl.plan.DeviceCall;
+import dev.attention4j.opencl.plan.Division;
 import dev.attention4j.opencl.plan.LoopLimit;
 import dev.attention4j.opencl.plan.Plan;
 import dev.attention4j.opencl.plan.Tunables;
@@ -90,6 +91,11 @@ class PlannerTest {
         @Override
         public String describe(AttentionProblem problem, Tunables tunables) {
             return "tiles of " + tunables;
+        }
+
+        @Override
+        public Division division(AttentionProblem problem, Tunables tunables, long maxScratchBytes) {
+            return Division.ofHeads(1);
         }
 
         @Override

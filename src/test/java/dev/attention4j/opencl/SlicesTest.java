@@ -15,6 +15,7 @@ import dev.attention4j.Tensor;
 import dev.attention4j.TestEngines;
 import dev.attention4j.UnsupportedPlanException;
 import dev.attention4j.conformance.problems.RandomProblem;
+import dev.attention4j.opencl.plan.Division;
 import dev.attention4j.reference.Deviation;
 import dev.attention4j.reference.Yardstick;
 import java.util.Arrays;
@@ -34,9 +35,6 @@ class SlicesTest {
     private static final Shape PACKED = new Shape(1, 4, 2, 70);
 
     private static final int KEYS = 41;
-
-    /** The plans that compute each head as it would be alone, bit for bit. */
-    private static final List<String> COMPUTE_HEADS_ALONE = List.of("rows", "staged");
 
     private record Shape(int batch, int heads, int keyValueHeads, int queries) {
         long[] of(int axes, int... repeated) {
@@ -82,10 +80,22 @@ class SlicesTest {
             return new Slice(0, batchRows, 0, heads, 0, queries);
         }
 
-        List<Slice> of(AttentionProblem problem) {
+        List<Slice> of(AttentionProblem problem, Division division) {
             return Slices.of(
                     problem,
+                    division,
                     slice -> slice.batchRows() <= batchRows && slice.heads() <= heads && slice.queries() <= queries);
+        }
+
+        /** As far as rows that are computed together stay together. */
+        List<Slice> whole(AttentionProblem problem, Division division) {
+            Slice least = Slices.least(problem, division);
+            return Slices.of(
+                    problem,
+                    division,
+                    slice -> slice.batchRows() <= batchRows
+                            && slice.heads() <= Math.max(heads, least.heads())
+                            && slice.queries() <= Math.max(queries, least.queries()));
         }
     }
 
@@ -95,6 +105,11 @@ class SlicesTest {
         AttentionCall call = new AttentionCall(problem, query, key, value, 0);
         return engine.finish(engine.enqueue(
                 "slices", transfers -> call.enqueue(engine.planner().choose(problem), transfers, slices)));
+    }
+
+    private static Division division(OpenClEngine engine, AttentionProblem problem) {
+        Planner.Choice choice = engine.planner().choose(problem);
+        return choice.plan().division(problem, choice.tunables(), 0);
     }
 
     static List<EngineInfo> devices() {
@@ -271,13 +286,15 @@ class SlicesTest {
             for (Cut cut : cuts) {
                 String what = option + " by " + plan + " cut to " + cut + " on "
                         + engine.info().name();
-                List<Slice> slices = cut.of(problem);
+                List<Slice> slices = cut.of(problem, Division.ofHeads(1));
                 assertThat(slices).as(what).contains(cut.largest()).hasSizeGreaterThan(1);
                 try (AttentionResult result = attend(engine, problem, query, key, value, slices)) {
                     assertThat(yardstick.measure(result, attention)).as(what).allMatch(Deviation::isAllowed);
-                    if (cut != Cut.QUERIES && COMPUTE_HEADS_ALONE.contains(plan)) {
-                        sameBits(what, result, whole, attention);
-                    }
+                }
+                List<Slice> together = cut.whole(problem, division(engine, problem));
+                assertThat(together).as(what).hasSizeGreaterThan(1);
+                try (AttentionResult result = attend(engine, problem, query, key, value, together)) {
+                    sameBits(what, result, whole, attention);
                 }
             }
         }
@@ -287,9 +304,11 @@ class SlicesTest {
         assertThat(got.output().bytes())
                 .as("output of " + what)
                 .isEqualTo(expected.output().bytes());
-        assertThat(got.logSumExp().bytes())
-                .as("log-sum-exp of " + what)
-                .isEqualTo(expected.logSumExp().bytes());
+        if (attention.wantsLogSumExp()) {
+            assertThat(got.logSumExp().bytes())
+                    .as("log-sum-exp of " + what)
+                    .isEqualTo(expected.logSumExp().bytes());
+        }
         if (attention.wantsWeights()) {
             assertThat(got.weights().bytes())
                     .as("weights of " + what)
@@ -314,14 +333,26 @@ class SlicesTest {
                     // At least one row, or more than all.
                     long most =
                             1 + new Random(n).nextLong(2L + Slice.whole(problem).rows());
-                    List<Slice> slices = Slices.of(problem, slice -> slice.rows() <= most);
+                    String what =
+                            drawn.reproduce() + " by " + plan + " in slices of " + most + " rows on " + info.name();
+                    List<Slice> slices =
+                            Slices.of(problem, Division.ofHeads(1), slice -> slice.rows() <= most);
                     try (AttentionResult result =
                             attend(engine, problem, drawn.query(), drawn.key(), drawn.value(), slices)) {
                         assertThat(Yardstick.of(drawn.query(), drawn.key(), drawn.value(), attention)
                                         .measure(result, attention))
-                                .as(drawn.reproduce() + " by " + plan + " in slices of " + most + " rows on "
-                                        + info.name())
+                                .as(what)
                                 .allMatch(Deviation::isAllowed);
+                    }
+                    Division division = division(engine, problem);
+                    long together =
+                            Math.max(most, Slices.least(problem, division).rows());
+                    List<Slice> alike = Slices.of(problem, division, slice -> slice.rows() <= together);
+                    try (AttentionResult whole =
+                                    engine.attend(drawn.query(), drawn.key(), drawn.value(), attention);
+                            AttentionResult result =
+                                    attend(engine, problem, drawn.query(), drawn.key(), drawn.value(), alike)) {
+                        sameBits(what, result, whole, attention);
                     }
                 }
             }
@@ -367,7 +398,7 @@ class SlicesTest {
             long all = Slice.whole(problem).rows();
             long most = 1 + random.nextLong(all);
             long next = 0;
-            for (Slice slice : Slices.of(problem, candidate -> candidate.rows() <= most)) {
+            for (Slice slice : Slices.of(problem, Division.ofHeads(1), candidate -> candidate.rows() <= most)) {
                 assertThat(slice.firstRow(problem)).isEqualTo(next);
                 assertThat(slice.rows()).isBetween(1L, most);
                 assertThat(slice.batchRows() == 1 || slice.heads() == problem.queryHeads())
@@ -383,7 +414,7 @@ class SlicesTest {
                 next += slice.rows();
             }
             assertThat(next).isEqualTo(all);
-            assertThat(Slices.of(problem, candidate -> false)).isEmpty();
+            assertThat(Slices.of(problem, Division.ofHeads(1), candidate -> false)).isEmpty();
         }
     }
 

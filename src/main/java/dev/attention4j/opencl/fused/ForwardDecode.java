@@ -9,6 +9,7 @@ import dev.attention4j.AttentionProblem;
 import dev.attention4j.DType;
 import dev.attention4j.opencl.plan.CommonMacros;
 import dev.attention4j.opencl.plan.DeviceCall;
+import dev.attention4j.opencl.plan.Division;
 import dev.attention4j.opencl.plan.Plan;
 import dev.attention4j.opencl.plan.Tunables;
 import dev.attention4j.opencl.runtime.ClKernel;
@@ -105,7 +106,7 @@ public final class ForwardDecode implements Plan {
     /** The loops of {@code forward_decode.cl}. */
     @Override
     public long loopIterations(AttentionProblem problem, Tunables tunables) {
-        int splits = splits(problem, Long.MAX_VALUE);
+        int splits = splits(problem, 0);
         long rows = blockRows(problem);
         long keys = Math.min(problem.keyLength(), splitKeys(problem, splits));
         long blocks = (keys + keyBlock - 1) / keyBlock;
@@ -141,15 +142,20 @@ public final class ForwardDecode implements Plan {
         return loop(steps, fixed(STREAMS), fixed(rowTile / scoreRows, scoreTile)) + softmax + all + UNTAKEN;
     }
 
-    /** Where loops end the keys must be split, whatever room that takes. */
     @Override
-    public long leastScratchBytes(AttentionProblem problem) {
-        return MergeSplits.Partial.scratchBytes(problem, splits(problem, 0));
+    public Division division(AttentionProblem problem, Tunables tunables, long maxScratchBytes) {
+        int group = problem.queryHeads() / problem.keyValueHeads();
+        return new Division(splits(problem, maxScratchBytes), group, (int) blockRows(problem));
+    }
+
+    @Override
+    public long leastScratchBytes(AttentionProblem problem, Division division) {
+        return MergeSplits.Partial.scratchBytes(problem, division.splits());
     }
 
     @Override
     public String describe(AttentionProblem problem, Tunables tunables) {
-        int splits = splits(problem, Long.MAX_VALUE);
+        int splits = splits(problem, 0);
         return rowTile(problem) + " rows at a time, keys " + (splits == 1 ? "unsplit" : "in " + splits + " splits");
     }
 
@@ -161,9 +167,9 @@ public final class ForwardDecode implements Plan {
         }
         ClKernel kernel = kernels.computeIfAbsent(new Build(problem.dtype(), rowTile(problem)), this::build);
         int group = problem.queryHeads() / problem.keyValueHeads();
-        int splits = splits(problem, call.scratchBudget(Long.MAX_VALUE));
+        int splits = call.division().splits();
         MergeSplits.Partial partial = MergeSplits.Partial.of(call, splits);
-        long blockRows = blockRows(problem);
+        long blockRows = Math.min(call.division().groupRows(), Math.max(1, rows(problem)));
         ForwardCall.set(kernel, call, group)
                 .buffer(partial.output())
                 .buffer(partial.sums())
@@ -218,17 +224,14 @@ public final class ForwardDecode implements Plan {
         return rows <= room ? rows : room < tile ? room : room / tile * tile;
     }
 
-    /**
-     * As many as give each compute unit enough work-groups and as memory has room for; by shapes alone where that is
-     * not short, so that the same call gives the same bits.
-     */
-    private int splits(AttentionProblem problem, long scratchBytes) {
+    /** As many as give each compute unit enough work-groups; where loops end, whatever room that takes. */
+    private int splits(AttentionProblem problem, long maxScratchBytes) {
         if (loopsEnd) {
             return Math.max(1, (problem.keyLength() + LIMITED_SPLIT_KEYS - 1) / LIMITED_SPLIT_KEYS);
         }
         long units = Math.max(1, (long) problem.batch() * problem.keyValueHeads());
         long wanted = (GROUPS_PER_UNIT * (long) context.device().computeUnits() + units - 1) / units;
-        long fitting = MergeSplits.Partial.fitting(problem, scratchBytes);
+        long fitting = mergeSplits.most(problem, maxScratchBytes);
         return (int) Math.max(1, Math.min(Math.min(wanted, fitting), problem.keyLength() / LEAST_SPLIT_KEYS));
     }
 

@@ -4,6 +4,7 @@ import dev.attention4j.AttentionProblem;
 import dev.attention4j.DType;
 import dev.attention4j.opencl.plan.CommonMacros;
 import dev.attention4j.opencl.plan.DeviceCall;
+import dev.attention4j.opencl.plan.Division;
 import dev.attention4j.opencl.plan.Plan;
 import dev.attention4j.opencl.plan.Tunables;
 import dev.attention4j.opencl.runtime.ClKernel;
@@ -85,6 +86,11 @@ public final class ForwardRows implements Plan {
         return "one pass, " + tiling + (areWidened(problem, tiling) ? ", keys and values widened once, " : ", ")
                 + ((tiling.localBytes(problem) + 1023) >> 10) + " of "
                 + (context.device().localMemoryBytes() >> 10) + " KiB of local memory";
+    }
+
+    @Override
+    public Division division(AttentionProblem problem, Tunables tunables, long maxScratchBytes) {
+        return new Division(1, unitHeads(problem), ForwardRowsTiling.of(tunables).rows());
     }
 
     @Override

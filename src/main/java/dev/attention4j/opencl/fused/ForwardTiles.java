@@ -6,6 +6,7 @@ import dev.attention4j.DType;
 import dev.attention4j.DeviceException;
 import dev.attention4j.opencl.plan.CommonMacros;
 import dev.attention4j.opencl.plan.DeviceCall;
+import dev.attention4j.opencl.plan.Division;
 import dev.attention4j.opencl.plan.Operand;
 import dev.attention4j.opencl.plan.Plan;
 import dev.attention4j.opencl.plan.Tunables;
@@ -113,20 +114,33 @@ public final class ForwardTiles implements Plan {
         return Math.max(tiles, mergeSplits.loopIterations(splits(problem, wanted, 0)));
     }
 
-    /** Where keys are many, what work-groups keep of them in memory: without splits, which take their own room. */
     @Override
-    public long leastScratchBytes(AttentionProblem problem) {
-        return tilings(problem).stream()
-                .filter(tiling -> tiling.folds(problem, 1))
-                .mapToLong(tiling -> groups(problem, tiling) * tiling.totalBytes(problem.valueDim()))
+    public Division division(AttentionProblem problem, Tunables tunables, long maxScratchBytes) {
+        ForwardTilesTiling wanted = ForwardTilesTiling.of(tunables);
+        // Any may be what the kernel, as built, can be launched with: rows of tiles are powers of two.
+        int rows = Stream.concat(Stream.of(wanted), tilings(problem).stream())
+                .mapToInt(ForwardTilesTiling::tileRows)
+                .max()
+                .orElseThrow();
+        return new Division(splits(problem, wanted, maxScratchBytes), unitHeads(problem), rows);
+    }
+
+    /** What splits leave, and, where keys are many, what work-groups keep of them in memory. */
+    @Override
+    public long leastScratchBytes(AttentionProblem problem, Division division) {
+        int splits = division.splits();
+        long totals = tilings(problem).stream()
+                .filter(tiling -> tiling.folds(problem, splits))
+                .mapToLong(tiling -> groups(problem, tiling) * splits * tiling.totalBytes(problem.valueDim()))
                 .max()
                 .orElse(0);
+        return MergeSplits.Partial.scratchBytes(problem, splits) + totals;
     }
 
     @Override
     public String describe(AttentionProblem problem, Tunables tunables) {
         ForwardTilesTiling tiling = ForwardTilesTiling.of(tunables);
-        int splits = splits(problem, tiling, usualScratch());
+        int splits = splits(problem, tiling, 0);
         return "one pass, " + tiling + (splits > 1 ? ", " + splits + " splits of the keys" : "") + ", "
                 + ((tiling.localBytes(problem.valueDim()) + 1023) >> 10) + " of "
                 + (context.device().localMemoryBytes() >> 10) + " KiB of local memory";
@@ -140,7 +154,7 @@ public final class ForwardTiles implements Plan {
         }
         Tiled tiled = tiled(call);
         ForwardTilesTiling tiling = tiled.tiling();
-        int splits = splits(problem, tiling, call.scratchBudget(usualScratch()));
+        int splits = call.division().splits();
         MergeSplits.Partial partial = MergeSplits.Partial.of(call, splits);
         int foldedTiles = tiling.foldedTiles(problem);
         ClBuffer totals = tiling.folds(problem, splits)
@@ -247,19 +261,14 @@ public final class ForwardTiles implements Plan {
 
     /**
      * How many work-groups share the keys of a tile of rows: as many as it takes to fill the device, but each has whole
-     * tiles of keys, and all their outputs must fit.
+     * tiles of keys, and all their outputs must fit the scratch memory.
      */
-    private int splits(AttentionProblem problem, ForwardTilesTiling tiling, long scratchBytes) {
+    private int splits(AttentionProblem problem, ForwardTilesTiling tiling, long maxScratchBytes) {
         ClDevice device = context.device();
         long keyTiles = (problem.keyLength() + tiling.tileKeys() - 1L) / tiling.tileKeys();
         long busy = (long) device.computeUnits() * tiling.groupsPerUnit();
         long wanted = forcedSplits > 0 ? forcedSplits : busy / Math.max(1, groups(problem, tiling));
-        long fitting = MergeSplits.Partial.fitting(problem, scratchBytes);
+        long fitting = mergeSplits.most(problem, maxScratchBytes);
         return (int) Math.max(1, Math.min(Math.min(wanted, keyTiles), fitting));
-    }
-
-    private long usualScratch() {
-        ClDevice device = context.device();
-        return Math.min(device.largestAllocationBytes(), device.globalMemoryBytes() / 8);
     }
 }

@@ -54,11 +54,6 @@ final class MergeSplits {
             return splits == 1 ? 0 : outputBytes(problem, splits) + sumsBytes(problem, splits);
         }
 
-        /** How many splits' outputs, maxima and sums fit so many bytes. */
-        static long fitting(AttentionProblem problem, long bytes) {
-            return bytes / Math.max(1, outputBytes(problem, 1) + sumsBytes(problem, 1));
-        }
-
         private static long outputBytes(AttentionProblem problem, int splits) {
             return 4L * splits * rows(problem) * problem.valueDim();
         }
@@ -70,6 +65,19 @@ final class MergeSplits {
         private static long rows(AttentionProblem problem) {
             return (long) problem.batch() * problem.queryHeads() * problem.queryLength();
         }
+    }
+
+    /**
+     * The most splits of a problem for what they leave to fit scratch memory: the device's, not what is free of it.
+     *
+     * @param problem the whole of a call
+     * @param maxScratchBytes the most that the engine's options allow; 0 for a share of the device
+     */
+    long most(AttentionProblem problem, long maxScratchBytes) {
+        ClDevice device = context.device();
+        long usual = Math.min(device.largestAllocationBytes(), device.globalMemoryBytes() / 8);
+        long bytes = maxScratchBytes > 0 ? Math.min(maxScratchBytes, usual) : usual;
+        return bytes / Math.max(1, Partial.outputBytes(problem, 1) + Partial.sumsBytes(problem, 1));
     }
 
     /** Enqueues the merge of a call's splits, if there are several. */

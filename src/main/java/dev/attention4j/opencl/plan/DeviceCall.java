@@ -9,6 +9,7 @@ import java.util.function.LongFunction;
  *
  * @param problem shapes and operation
  * @param tunables of the plan, that fit the problem
+ * @param division of the work, as the plan gave it for the whole of which this may be a slice
  * @param query [batch, queryHeads, queryLength, headDim], last stride 1
  * @param key [batch, keyValueHeads, keyLength, headDim], last stride 1
  * @param value [batch, keyValueHeads, keyLength, valueDim], last stride 1
@@ -27,6 +28,7 @@ import java.util.function.LongFunction;
 public record DeviceCall(
         AttentionProblem problem,
         Tunables tunables,
+        Division division,
         Operand query,
         Operand key,
         Operand value,
@@ -62,6 +64,7 @@ public record DeviceCall(
         return new DeviceCall(
                 problem,
                 tunables,
+                division,
                 query,
                 otherKey,
                 otherValue,

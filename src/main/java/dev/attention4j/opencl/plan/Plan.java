@@ -100,12 +100,23 @@ public interface Plan {
     String describe(AttentionProblem problem, Tunables tunables);
 
     /**
+     * How this plan divides a problem's work here.
+     *
+     * @param problem the whole of a call, that it does not refuse
+     * @param tunables that fit it
+     * @param maxScratchBytes the most scratch that the engine's options allow; 0 to leave it to the plan
+     * @return for all slices of the call
+     */
+    Division division(AttentionProblem problem, Tunables tunables, long maxScratchBytes);
+
+    /**
      * The scratch without which it cannot do a problem.
      *
-     * @param problem one that it does not refuse
+     * @param problem one that it does not refuse, or a slice of one
+     * @param division of the whole
      * @return bytes at a time
      */
-    default long leastScratchBytes(AttentionProblem problem) {
+    default long leastScratchBytes(AttentionProblem problem, Division division) {
         return 0;
     }
 

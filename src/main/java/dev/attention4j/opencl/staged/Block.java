@@ -20,6 +20,11 @@ record Block(
         return call.problem().keyLength();
     }
 
+    /** Whether heads are computed in small tiles: decided by the whole call, as its division was. */
+    boolean hasShortHeads() {
+        return StagedPlan.hasShortHeads(keys(), call.division().groupRows());
+    }
+
     int group() {
         return call.problem().queryHeads() / call.problem().keyValueHeads();
     }

@@ -21,12 +21,18 @@ record ProductKernel(ClKernel kernel, ProductTiling tiling) {
     /**
      * Builds the kernel, with a smaller tiling where the device, or the kernel as built, cannot take a larger one.
      *
+     * @param shortHeads see {@link ProductTiling#candidates}
      * @param columns what the tile's columns are called in the kernel's macros
      * @param slice what the staged slice is called there
      */
     static ProductKernel build(
-            DeviceContext context, String name, String columns, String slice, Map<String, Object> defines) {
-        for (ProductTiling tiling : ProductTiling.candidates(context.device())) {
+            DeviceContext context,
+            boolean shortHeads,
+            String name,
+            String columns,
+            String slice,
+            Map<String, Object> defines) {
+        for (ProductTiling tiling : ProductTiling.candidates(context.device(), shortHeads)) {
             if (tiling.groupItems() > context.device().maxWorkGroupSize()
                     || tiling.localBytes() > context.device().localMemoryBytes()) {
                 continue;

@@ -23,8 +23,12 @@ record ProductTiling(int localRows, int localColumns, int microRows, int microVe
     /** Interpreters pay for all of a tile, however little of it there is. */
     private static final ProductTiling SMALL = new ProductTiling(4, 4, 4, 1, 8, 4);
 
-    /** From the largest on; the last fits any device. */
-    static List<ProductTiling> candidates(ClDevice device) {
+    /**
+     * From the largest on; the last fits any device.
+     *
+     * @param shortHeads whether heads are so short that most of a large tile would be computed for nothing
+     */
+    static List<ProductTiling> candidates(ClDevice device, boolean shortHeads) {
         if (device.quirks().has(Quirks.Quirk.LOOPS_END)) {
             return List.of(new ProductTiling(4, 4, 4, 1, 16, 4), new ProductTiling(1, 1, 4, 1, 16, 4));
         }
@@ -33,6 +37,9 @@ record ProductTiling(int localRows, int localColumns, int microRows, int microVe
         }
         if (device.type() == ClDevice.Type.CPU) {
             int width = CommonMacros.vectorWidth(device);
+            if (shortHeads) {
+                return List.of(new ProductTiling(2, 1, 4, 1, 16, width), new ProductTiling(1, 1, 4, 1, 16, 4));
+            }
             return List.of(
                     new ProductTiling(8, 1, 6, 4, 32, width),
                     new ProductTiling(4, 4, 4, 1, 16, width),

@@ -19,15 +19,16 @@ final class Scores {
         }
         DeviceCall call = block.call();
         AttentionProblem problem = call.problem();
-        ProductKernel product = build(problem);
+        ProductKernel product = ProductKernel.build(
+                context,
+                block.hasShortHeads(),
+                "scores",
+                "KEYS",
+                "DIM_SLICE",
+                ProductKernel.defines(problem.dtype(), problem.attention()));
         ClKernel.Arguments arguments = product.kernel().arguments();
         call.query().asRows(arguments);
         call.key().asRows(arguments).buffer(block.scores()).longInteger(block.scoresOffset());
         product.launch(context, block, arguments, problem.headDim(), block.keys());
-    }
-
-    ProductKernel build(AttentionProblem problem) {
-        return ProductKernel.build(
-                context, "scores", "KEYS", "DIM_SLICE", ProductKernel.defines(problem.dtype(), problem.attention()));
     }
 }

@@ -3,12 +3,14 @@ package dev.attention4j.opencl.staged;
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.DeviceException;
 import dev.attention4j.opencl.plan.DeviceCall;
+import dev.attention4j.opencl.plan.Division;
 import dev.attention4j.opencl.plan.Plan;
 import dev.attention4j.opencl.plan.Tunables;
 import dev.attention4j.opencl.runtime.ClBuffer;
 import dev.attention4j.opencl.runtime.ClDevice;
 import dev.attention4j.opencl.runtime.DeviceContext;
 import java.util.Optional;
+import java.util.stream.Stream;
 
 /**
  * Scores, scale and mask, softmax, weighted sum: each step a kernel over a matrix of scores in memory.
@@ -25,7 +27,10 @@ public final class StagedPlan implements Plan {
 
     private static final long GPU_SCRATCH_BYTES = 1L << 30;
 
-    private static final int LEAST_BLOCK_QUERIES = 64;
+    /** Queries and keys of a head up to which small tiles take less time than what large ones compute for nothing. */
+    private static final int SHORT_QUERIES = 16;
+
+    private static final int SHORT_KEYS = 32;
 
     /** Grids are at most 65535 work-groups along y and z on NVIDIA. */
     private static final int MOST_GROUPS = 32768;
@@ -63,7 +68,8 @@ public final class StagedPlan implements Plan {
 
     @Override
     public long loopIterations(AttentionProblem problem, Tunables tunables) {
-        long products = ProductTiling.candidates(context.device()).stream()
+        long products = Stream.of(true, false)
+                .flatMap(shortHeads -> ProductTiling.candidates(context.device(), shortHeads).stream())
                 .mapToLong(tiling -> tiling.loopIterations(Math.max(problem.headDim(), problem.keyLength())))
                 .max()
                 .orElseThrow();
@@ -72,16 +78,42 @@ public final class StagedPlan implements Plan {
 
     @Override
     public String describe(AttentionProblem problem, Tunables tunables) {
-        return "four kernels, " + ProductTiling.candidates(context.device()).get(0) + ", scores of up to "
+        return "four kernels, " + tiling(hasShortHeads(problem.keyLength(), problem.queryLength())) + ", scores of up to "
                 + (defaultScratch() >> 20) + " MiB at a time";
     }
 
-    /** A few rows of scores, that work-items need not idle; one where that is all there is. */
+    /** Rows of a tile, that work-items need not idle; of long rows fewer, as many as fit the usual scratch memory, or one. */
     @Override
-    public long leastScratchBytes(AttentionProblem problem) {
+    public Division division(AttentionProblem problem, Tunables tunables, long maxScratchBytes) {
+        // Smaller tilings, for kernels that cannot be launched with the largest, divide it.
+        boolean shortHeads = hasShortHeads(problem.keyLength(), problem.queryLength());
+        int tileRows = shortHeads ? SHORT_QUERIES : tiling(false).tileRows();
+        if (problem.attention().wantsWeights()) {
+            return Division.ofHeads(tileRows);
+        }
+        long rowBytes = rowBytes(problem);
+        if (maxScratchBytes > 0 && rowBytes > maxScratchBytes) {
+            throw new DeviceException("the scores of one query need " + rowBytes + " bytes, but at most "
+                    + maxScratchBytes
+                    + " may be used for them: fewer keys, or a larger EngineOptions.maxScratchBytes");
+        }
+        long budget = maxScratchBytes > 0 ? maxScratchBytes : defaultScratch();
+        return Division.ofHeads((int) Math.max(1, Math.min(tileRows, budget / rowBytes)));
+    }
+
+    @Override
+    public long leastScratchBytes(AttentionProblem problem, Division division) {
         return problem.attention().wantsWeights()
                 ? 0
-                : rowBytes(problem) * Math.min(LEAST_BLOCK_QUERIES, problem.queryLength());
+                : rowBytes(problem) * Math.min(division.groupRows(), problem.queryLength());
+    }
+
+    static boolean hasShortHeads(int keys, int queries) {
+        return queries <= SHORT_QUERIES && keys <= SHORT_KEYS;
+    }
+
+    private ProductTiling tiling(boolean shortHeads) {
+        return ProductTiling.candidates(context.device(), shortHeads).get(0);
     }
 
     private static long rowBytes(AttentionProblem problem) {
@@ -99,7 +131,7 @@ public final class StagedPlan implements Plan {
         long rowBytes = rowBytes(problem);
         boolean keep = call.weights() != null;
         long budget = keep ? Long.MAX_VALUE : call.scratchBudget(defaultScratch());
-        int blockQueries = blockQueries(rowBytes, queries, budget);
+        int blockQueries = blockQueries(call, budget / rowBytes);
         int blockSlices = blockQueries < queries
                 ? 1
                 : (int) Math.max(1, Math.min(Math.min(slices, MOST_GROUPS), budget / rowBytes / queries));
@@ -124,17 +156,12 @@ public final class StagedPlan implements Plan {
         }
     }
 
-    private static int blockQueries(long rowBytes, int queries, long budget) {
-        if (rowBytes > budget) {
-            throw new DeviceException("the scores of one query need " + rowBytes + " bytes, but at most " + budget
-                    + " may be used for them: fewer keys, or a larger EngineOptions.maxScratchBytes");
-        }
-        long most = Math.min(Math.min(queries, MOST_GROUPS), budget / rowBytes);
-        // Whole tiles, or the last rows of each block would leave work-items idle.
-        return (int)
-                (most < queries && most > LEAST_BLOCK_QUERIES
-                        ? most / LEAST_BLOCK_QUERIES * LEAST_BLOCK_QUERIES
-                        : most);
+    /** Whole groups of the division, in which rows have the same bits however many groups a block has. */
+    private static int blockQueries(DeviceCall call, long fitting) {
+        int queries = call.problem().queryLength();
+        int groupRows = call.division().groupRows();
+        long most = Math.min(MOST_GROUPS, Math.max(fitting, groupRows));
+        return (int) (most >= queries ? queries : most / groupRows * groupRows);
     }
 
     private long defaultScratch() {

@@ -12,6 +12,7 @@ import dev.attention4j.opencl.plan.DeviceCall;
 import dev.attention4j.opencl.plan.KeyRanges;
 import dev.attention4j.opencl.plan.Operand;
 import dev.attention4j.opencl.plan.Plan;
+import dev.attention4j.opencl.plan.Tunables;
 import dev.attention4j.opencl.runtime.ClBuffer;
 import dev.attention4j.opencl.runtime.ClDevice;
 import dev.attention4j.opencl.runtime.DeviceContext;
@@ -54,9 +55,11 @@ final class PlanEngine extends HostEngine {
         Tensor logSumExp = attention.wantsLogSumExp() ? Tensor.zeros(DType.FLOAT32, problem.logSumExpShape()) : null;
         ClBuffer outputThere = scratch(buffers, output.byteSize());
         ClBuffer logSumExpThere = logSumExp == null ? null : scratch(buffers, logSumExp.byteSize());
+        Tunables tunables = plan.defaults(problem).get(0);
         plan.enqueue(new DeviceCall(
                 problem,
-                plan.defaults(problem).get(0),
+                tunables,
+                plan.division(problem, tunables, 0),
                 upload(buffers, query),
                 upload(buffers, key),
                 upload(buffers, value),

@@ -44,6 +44,8 @@ public final class ProjectionCheck {
             Columns wide = new Columns(5, 16, true);
             check(kernel, dtype, new int[] {1, 1, 53, 33}, false, wide, narrow, new Columns(2, 33, true));
             check(kernel, dtype, new int[] {3, 4, 6, 5}, true, new Columns(1, 41, true));
+            // Gated, with whole vectors in a row that begins anywhere.
+            check(kernel, dtype, new int[] {1, 2, 3, 19}, true, new Columns(1, 3, true));
         }
     }
 
