@@ -155,7 +155,7 @@ class LimitsTest {
                         assertThat(other.isClosed()).isFalse();
                     }
                 }
-                assertThat(computed).isBetween(3, 7);
+                assertThat(computed).isBetween(1, 7);
             }
         }
     }
