@@ -38,8 +38,7 @@ final class Footprint {
         return asTheyLie.fits() ? asTheyLie : of(call, leastScratchBytes, context, true);
     }
 
-    private static Footprint of(
-            AttentionCall call, long leastScratchBytes, DeviceContext context, boolean closesGaps) {
+    private static Footprint of(AttentionCall call, long leastScratchBytes, DeviceContext context, boolean closesGaps) {
         AttentionProblem problem = call.problem();
         Attention attention = problem.attention();
         long rows = (long) problem.batch() * problem.queryHeads() * problem.queryLength();

@@ -335,8 +335,7 @@ class SlicesTest {
                             1 + new Random(n).nextLong(2L + Slice.whole(problem).rows());
                     String what =
                             drawn.reproduce() + " by " + plan + " in slices of " + most + " rows on " + info.name();
-                    List<Slice> slices =
-                            Slices.of(problem, Division.ofHeads(1), slice -> slice.rows() <= most);
+                    List<Slice> slices = Slices.of(problem, Division.ofHeads(1), slice -> slice.rows() <= most);
                     try (AttentionResult result =
                             attend(engine, problem, drawn.query(), drawn.key(), drawn.value(), slices)) {
                         assertThat(Yardstick.of(drawn.query(), drawn.key(), drawn.value(), attention)
@@ -348,8 +347,7 @@ class SlicesTest {
                     long together =
                             Math.max(most, Slices.least(problem, division).rows());
                     List<Slice> alike = Slices.of(problem, division, slice -> slice.rows() <= together);
-                    try (AttentionResult whole =
-                                    engine.attend(drawn.query(), drawn.key(), drawn.value(), attention);
+                    try (AttentionResult whole = engine.attend(drawn.query(), drawn.key(), drawn.value(), attention);
                             AttentionResult result =
                                     attend(engine, problem, drawn.query(), drawn.key(), drawn.value(), alike)) {
                         sameBits(what, result, whole, attention);
@@ -414,7 +412,8 @@ class SlicesTest {
                 next += slice.rows();
             }
             assertThat(next).isEqualTo(all);
-            assertThat(Slices.of(problem, Division.ofHeads(1), candidate -> false)).isEmpty();
+            assertThat(Slices.of(problem, Division.ofHeads(1), candidate -> false))
+                    .isEmpty();
         }
     }
 

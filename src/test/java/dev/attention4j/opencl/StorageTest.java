@@ -35,8 +35,8 @@ class StorageTest {
                 .filter(device -> !device.quirks().has(Quirk.EMULATOR))
                 .toList();
         assertThat(quick).as("devices but emulators").isNotEmpty();
-        return quick.stream().flatMap(device -> Stream.of(4, 8, 16).flatMap(width -> plans(width)
-                .map(plan -> Arguments.of(device, width, plan))));
+        return quick.stream().flatMap(device -> Stream.of(4, 8, 16)
+                .flatMap(width -> plans(width).map(plan -> Arguments.of(device, width, plan))));
     }
 
     /** Tiles and the textbook's steps always read vectors of 4, or elements. */
@@ -143,9 +143,7 @@ class StorageTest {
     /** Whether a pattern and the next are numbers whose sums of four no float loses: of bfloat16 not the smallest and largest. */
     private static boolean isTested(DType dtype, int pattern) {
         int magnitude = pattern & 0x7FFF;
-        return dtype == DType.FLOAT16
-                ? magnitude > 0 && magnitude < 0x7BFF
-                : magnitude >= 0x0200 && magnitude < 0x7E00;
+        return dtype == DType.FLOAT16 ? magnitude > 0 && magnitude < 0x7BFF : magnitude >= 0x0200 && magnitude < 0x7E00;
     }
 
     /** Of WIDTH neighbouring elements of each head: the mean of all keys' values, as queries of zeros give it. */

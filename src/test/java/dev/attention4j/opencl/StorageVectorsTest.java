@@ -94,7 +94,9 @@ class StorageVectorsTest {
         int fraction = bits & 1023;
         float magnitude = exponent == 31
                 ? fraction == 0 ? Float.POSITIVE_INFINITY : Float.NaN
-                : exponent == 0 ? Math.scalb((float) fraction, -24) : Math.scalb((float) (1024 + fraction), exponent - 25);
+                : exponent == 0
+                        ? Math.scalb((float) fraction, -24)
+                        : Math.scalb((float) (1024 + fraction), exponent - 25);
         return bits >> 15 == 0 ? magnitude : -magnitude;
     }
 

@@ -90,7 +90,8 @@ public final class ForwardRows implements Plan {
 
     @Override
     public Division division(AttentionProblem problem, Tunables tunables, long maxScratchBytes) {
-        return new Division(1, unitHeads(problem), ForwardRowsTiling.of(tunables).rows());
+        return new Division(
+                1, unitHeads(problem), ForwardRowsTiling.of(tunables).rows());
     }
 
     @Override

@@ -78,8 +78,8 @@ public final class StagedPlan implements Plan {
 
     @Override
     public String describe(AttentionProblem problem, Tunables tunables) {
-        return "four kernels, " + tiling(hasShortHeads(problem.keyLength(), problem.queryLength())) + ", scores of up to "
-                + (defaultScratch() >> 20) + " MiB at a time";
+        return "four kernels, " + tiling(hasShortHeads(problem.keyLength(), problem.queryLength()))
+                + ", scores of up to " + (defaultScratch() >> 20) + " MiB at a time";
     }
 
     /** Rows of a tile, that work-items need not idle; of long rows fewer, as many as fit the usual scratch memory, or one. */

@@ -26,8 +26,8 @@ final class WeightedSum {
         if (skipsMasked(call)) {
             defines.put("SKIP_MASKED", 1);
         }
-        ProductKernel product = ProductKernel.build(
-                context, block.hasShortHeads(), "weighted_sum", "DIMS", "KEY_SLICE", defines);
+        ProductKernel product =
+                ProductKernel.build(context, block.hasShortHeads(), "weighted_sum", "DIMS", "KEY_SLICE", defines);
         ClKernel.Arguments arguments =
                 product.kernel().arguments().buffer(block.scores()).longInteger(block.scoresOffset());
         call.value().asRows(arguments).buffer(call.output());

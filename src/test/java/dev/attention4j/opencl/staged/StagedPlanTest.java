@@ -55,10 +55,8 @@ class StagedPlanTest {
     @ParameterizedTest
     @MethodSource("devices")
     void shortHeadsAreComputedInSmallTiles(EngineInfo info) {
-        Attention attention = Attention.builder()
-                .weights(true)
-                .causal(Alignment.BOTTOM_RIGHT)
-                .build();
+        Attention attention =
+                Attention.builder().weights(true).causal(Alignment.BOTTOM_RIGHT).build();
         try (AttentionEngine engine = open(info, TestEngines.options())) {
             for (int queries : new int[] {1, 8, 13, 16}) {
                 for (int keys : new int[] {1, 7, 32}) {
@@ -69,8 +67,7 @@ class StagedPlanTest {
                         assertThat(engine.explain(AttentionProblem.of(query, key, value, attention)))
                                 .contains("four kernels, 8x");
                     }
-                    YardstickCheck.check(
-                            engine, query, key, value, attention, queries + " queries, " + keys + " keys");
+                    YardstickCheck.check(engine, query, key, value, attention, queries + " queries, " + keys + " keys");
                 }
             }
         }
