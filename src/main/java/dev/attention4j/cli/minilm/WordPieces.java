@@ -171,7 +171,7 @@ public final class WordPieces {
     }
 
     private static boolean isBlank(int character) {
-        return Character.isSpaceChar(character) || character >= '\t' && character <= '\r' || character == 0x85;
+        return Character.isSpaceChar(character) || (character >= '\t' && character <= '\r') || character == 0x85;
     }
 
     private static boolean isPunctuation(int character) {
