@@ -88,9 +88,9 @@ public interface AttentionEngine extends AutoCloseable {
     }
 
     /**
-     * Computes a problem once, on zeros, so that the first real call of its kind does not wait: kernels are built, or
+     * Computes a problem twice, on zeros, so that the first real call of its kind does not wait: kernels are built, or
      * read from the cache, memory is allocated, and Java's compiler has seen the engine's code. It takes as long as the
-     * first call would. Kernels serve all problems of a plan and storage type, or all of a few widths, so that one
+     * first two calls would: a second one still met work that is done once. Kernels serve all problems of a plan and storage type, or all of a few widths, so that one
      * problem of each kind that a program computes is enough.
      *
      * @param problem shapes, storage type and operation
@@ -105,7 +105,9 @@ public interface AttentionEngine extends AutoCloseable {
                 problem.dtype(), problem.batch(), problem.keyValueHeads(), problem.keyLength(), problem.headDim());
         Tensor value = Tensor.zeros(
                 problem.dtype(), problem.batch(), problem.keyValueHeads(), problem.keyLength(), problem.valueDim());
-        attend(query, key, value, problem.attention()).close();
+        for (int call = 0; call < 2; call++) {
+            attend(query, key, value, problem.attention()).close();
+        }
     }
 
     /**
