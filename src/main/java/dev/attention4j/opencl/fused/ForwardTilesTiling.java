@@ -134,7 +134,7 @@ record ForwardTilesTiling(int rowItems, int columnItems, int microRows, int micr
 
     /** Tiles of keys that are summed before they join the totals: about as many as then join them. */
     int foldedTiles(AttentionProblem problem) {
-        return (int) Math.max(LEAST_FOLDED_TILES, Math.ceil(Math.sqrt(keyTiles(problem))));
+        return (int) Math.max(LEAST_FOLDED_TILES, Math.ceil(Math.sqrt((double) keyTiles(problem))));
     }
 
     /** Whether a split of the keys has so many tiles. */
