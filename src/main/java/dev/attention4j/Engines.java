@@ -185,6 +185,13 @@ public final class Engines {
         List<EngineProvider> providers = new ArrayList<>();
         ServiceLoader.load(EngineProvider.class, EngineProvider.class.getClassLoader())
                 .forEach(providers::add);
+        if (providers.isEmpty()) {
+            throw new IllegalStateException("engines: there are none, as META-INF/services/"
+                    + EngineProvider.class.getName()
+                    + " was lost when jars were merged; Maven's shade plugin keeps it with"
+                    + " <transformer implementation=\"org.apache.maven.plugins.shade.resource.ServicesResourceTransformer\"/>,"
+                    + " Gradle's shadow plugin with mergeServiceFiles()");
+        }
         return providers;
     }
 }

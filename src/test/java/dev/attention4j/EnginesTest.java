@@ -2,7 +2,17 @@ package dev.attention4j;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.io.File;
+import java.io.IOException;
+import java.lang.reflect.Method;
+import java.net.URL;
+import java.net.URLClassLoader;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.Enumeration;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
@@ -68,6 +78,32 @@ class EnginesTest {
                 assertThat(explanation).doesNotContain("\n");
                 assertThat(engine.plans()).as(explanation).anyMatch(explanation::startsWith);
             }
+        }
+    }
+
+    /** As jars are merged into one without care. */
+    @Test
+    void lostServicesAreNamedWithTheCure() throws Exception {
+        List<URL> urls = new ArrayList<>();
+        for (String entry : System.getProperty("surefire.test.class.path", System.getProperty("java.class.path"))
+                .split(File.pathSeparator)) {
+            urls.add(Path.of(entry).toUri().toURL());
+        }
+        try (URLClassLoader loader =
+                new URLClassLoader(urls.toArray(URL[]::new), ClassLoader.getPlatformClassLoader()) {
+                    @Override
+                    public Enumeration<URL> findResources(String name) throws IOException {
+                        return name.endsWith(EngineProvider.class.getName())
+                                ? Collections.emptyEnumeration()
+                                : super.findResources(name);
+                    }
+                }) {
+            Method open = loader.loadClass(AttentionEngine.class.getName()).getMethod("open");
+            assertThatThrownBy(() -> open.invoke(null))
+                    .cause()
+                    .isInstanceOf(IllegalStateException.class)
+                    .hasMessageContaining("META-INF/services/dev.attention4j.EngineProvider")
+                    .hasMessageContaining("ServicesResourceTransformer");
         }
     }
 }

@@ -59,7 +59,10 @@ final class DoctorCommand implements Callable<Integer> {
         long right = examination.devices().stream().filter(Doctor.Check::ok).count();
         out.println();
         if (right == 0) {
-            out.println("OpenCL does not work here; attention4j computes on the CPU until it does.");
+            out.println(
+                    devices == 0
+                            ? "OpenCL does not work here; attention4j computes on the CPU until it does."
+                            : "OpenCL does not work here; --device cpu computes on the CPU until it does.");
             return Main.CHECK_FAILED;
         }
         out.println("OpenCL works here: " + right + " of " + devices

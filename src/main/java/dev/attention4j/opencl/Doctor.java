@@ -12,6 +12,7 @@ import dev.attention4j.opencl.runtime.NativeLibrary;
 import dev.attention4j.opencl.runtime.Rusticl;
 import dev.attention4j.opencl.runtime.SignalHandlers;
 import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -37,7 +38,9 @@ public final class Doctor {
             + " and render own /dev/dri; nvidia-smi, clinfo), or for the CPU `apt-get install pocl-opencl-icd`";
     private static final String CHOOSE_POCL_CACHE =
             "name a directory that this user can write, on a file system mounted"
-                    + " without noexec: POCL_CACHE_DIR=DIR java ...";
+                    + " without noexec, with 8 MiB of room: POCL_CACHE_DIR=DIR java ...";
+    private static final String INSTALL_LINKER =
+            "install it (on Debian or Ubuntu `apt-get install binutils`), or have its directory in PATH";
 
     private Doctor() {}
 
@@ -76,7 +79,7 @@ public final class Doctor {
         NativeLibrary.Status status = library.status();
         boolean known = status != NativeLibrary.Status.NO_NATIVE;
         String platform = System.getProperty("os.name") + " on " + System.getProperty("os.arch");
-        boolean loaded = known && status != NativeLibrary.Status.NOT_UNPACKED;
+        boolean loaded = status == NativeLibrary.Status.READY || status == NativeLibrary.Status.NO_LOADER;
         boolean loader = status == NativeLibrary.Status.READY;
         boolean usable = add(
                         machine,
@@ -198,16 +201,26 @@ public final class Doctor {
             case NO_DEVICE ->
                 Rusticl.absence(search.devices()).isPresent() ? Rusticl.FIX + "; else " + ENABLE_DEVICE : ENABLE_DEVICE;
             case NO_POCL_CACHE -> CHOOSE_POCL_CACHE;
+            case NO_POCL_LINKER -> INSTALL_LINKER;
             case FOUND -> "";
         };
     }
 
     /** No other fix helps while the loader looks where nothing is. */
     static String fix(String vendors, String usual) {
-        return vendors == null || Files.exists(Path.of(vendors))
+        return vendors == null || isThere(vendors)
                 ? usual
                 : VENDORS + "=" + vendors
                         + " names nothing that exists: unset it, or let it name a folder of .icd files";
+    }
+
+    private static boolean isThere(String path) {
+        try {
+            return Files.exists(Path.of(path));
+        } catch (InvalidPathException e) {
+            // In this locale Java cannot name it, the loader can.
+            return true;
+        }
     }
 
     private static String fix(NativeLibrary.Status status) {
@@ -218,6 +231,9 @@ public final class Doctor {
             case NOT_UNPACKED ->
                 "name a directory that this user can write, on a file system mounted without noexec:"
                         + " java -Dattention4j.cache.dir=DIR ...";
+            case NO_NATIVE_ACCESS ->
+                "start Java with --enable-native-access=ALL-UNNAMED; of a program on the module path,"
+                        + " --enable-native-access=jocl,com.sun.jna";
             case NO_LOADER -> INSTALL_LOADER;
             case READY -> "";
         };

@@ -256,6 +256,21 @@ class DoctorTest {
 
     @Test
     @EnabledOnOs(OS.LINUX)
+    void aPathWithoutALinker() throws Exception {
+        examine(pocl("PATH", temporary))
+                .assertLastFails(5, "a driver has a device", "without the linker ld", "apt-get install binutils");
+    }
+
+    @Test
+    @EnabledOnOs(OS.LINUX)
+    void aDiskWithoutRoomForWhatPoclCompiles() throws Exception {
+        Path mount = Files.createDirectory(temporary.resolve("small"));
+        examine(mounted(mount, "size=512k,mode=700"), pocl("POCL_CACHE_DIR", mount))
+                .assertLastFails(5, "a driver has a device", "512 KiB are left, 8 MiB must be", "with 8 MiB of room");
+    }
+
+    @Test
+    @EnabledOnOs(OS.LINUX)
     void withoutJnaTheJvmIsInDanger() throws Exception {
         Path file = Files.writeString(temporary.resolve("file"), "a file where a directory should be");
         Findings findings = examine(pocl("LD_PRELOAD", Path.of("")), "-Djna.tmpdir=" + file.resolve("jna"));
@@ -285,6 +300,7 @@ class DoctorTest {
     void aVariableThatNamesNothingIsWhatToMend() {
         assertThat(Doctor.fix(null, "install one")).isEqualTo("install one");
         assertThat(Doctor.fix("/", "install one")).isEqualTo("install one");
+        assertThat(Doctor.fix("/what Java cannot name\0", "install one")).isEqualTo("install one");
         assertThat(Doctor.fix("/no/such/folder", "install one"))
                 .startsWith("OCL_ICD_VENDORS=/no/such/folder names nothing that exists: unset it");
     }
@@ -317,14 +333,18 @@ class DoctorTest {
      * kernel or a container allows nobody that, the test is skipped.
      */
     private List<String> noexec(Path mount) throws Exception {
-        String mounting = "mount -t tmpfs -o noexec none '" + mount + "'";
+        return mounted(mount, "noexec");
+    }
+
+    private List<String> mounted(Path mount, String option) throws Exception {
+        String mounting = "mount -t tmpfs -o " + option + " none '" + mount + "'";
         List<String> launcher =
                 List.of("unshare", "--mount", "--map-root-user", "sh", "-c", mounting + " && \"$0\" \"$@\"");
         List<String> nothing = new ArrayList<>(launcher);
         nothing.add("true");
         Process trial = new ProcessBuilder(nothing).redirectErrorStream(true).start();
         String answer = new String(trial.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-        assumeTrue(trial.waitFor() == 0, () -> "a file system can be mounted noexec here: " + answer);
+        assumeTrue(trial.waitFor() == 0, () -> "a file system can be mounted here: " + answer);
         return launcher;
     }
 }

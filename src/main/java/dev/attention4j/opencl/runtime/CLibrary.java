@@ -1,10 +1,13 @@
 package dev.attention4j.opencl.runtime;
 
+import java.lang.ref.Reference;
 import java.lang.reflect.Constructor;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Method;
+import java.nio.Buffer;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
 import java.util.Locale;
 import java.util.Optional;
 
@@ -30,6 +33,7 @@ final class CLibrary {
 
     private final Method open;
     private final Method findSymbol;
+    private final Method addressOf;
     private final Constructor<?> pointer;
     private final Method getString;
     private final Method getFunction;
@@ -48,6 +52,7 @@ final class CLibrary {
         open.setAccessible(true);
         findSymbol = natives.getDeclaredMethod("findSymbol", long.class, String.class);
         findSymbol.setAccessible(true);
+        addressOf = natives.getMethod("getDirectBufferPointer", Buffer.class);
         pointer = pointers.getConstructor(long.class);
         getString = pointers.getMethod("getString", long.class);
         getFunction = functions.getMethod("getFunction", pointers);
@@ -166,8 +171,33 @@ final class CLibrary {
         }
     }
 
+    /**
+     * Calls a function that returns an {@code int}.
+     *
+     * <p>JNA gets pointers only. Of a number or a buffer it would call a method without looking for an exception, which
+     * {@code -Xcheck:jni} reports, and for a text it would start a thread. A pointer is passed in a register as a number is.
+     *
+     * @param arguments numbers, texts, buffers outside of the heap, null
+     */
     private int call(Object function, Object... arguments) {
-        return (int) invoke(invokeInt, function, (Object) arguments);
+        Object[] kept = arguments.clone();
+        Object[] passed = new Object[kept.length];
+        for (int n = 0; n < passed.length; n++) {
+            if (kept[n] instanceof String text) {
+                byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
+                kept[n] = buffer(bytes.length + 1).put(bytes);
+            }
+            if (kept[n] instanceof Number number) {
+                passed[n] = create(number.longValue());
+            } else if (kept[n] != null) {
+                passed[n] = invoke(addressOf, null, kept[n]);
+            }
+        }
+        try {
+            return (int) invoke(invokeInt, function, (Object) passed);
+        } finally {
+            Reference.reachabilityFence(kept);
+        }
     }
 
     private static Object invoke(Method method, Object target, Object... arguments) {

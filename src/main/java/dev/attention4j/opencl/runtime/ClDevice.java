@@ -1,13 +1,10 @@
 package dev.attention4j.opencl.runtime;
 
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Locale;
 import java.util.OptionalLong;
 import org.jocl.CL;
-import org.jocl.Pointer;
 import org.jocl.cl_device_id;
 import org.jocl.cl_platform_id;
 
@@ -63,7 +60,7 @@ public final class ClDevice {
         this.id = id;
         this.index = index;
         platformName = platformName(platform);
-        platformVersion = platformString(platform, CL.CL_PLATFORM_VERSION);
+        platformVersion = platformVersion(platform);
         name = string(CL.CL_DEVICE_NAME);
         vendor = string(CL.CL_DEVICE_VENDOR);
         driverVersion = string(CL.CL_DRIVER_VERSION);
@@ -333,33 +330,29 @@ public final class ClDevice {
     }
 
     private String string(int parameter) {
-        long[] size = new long[1];
-        ClException.run("clGetDeviceInfo", () -> CL.clGetDeviceInfo(id, parameter, 0, null, size));
-        byte[] bytes = new byte[(int) size[0]];
-        ClException.run(
-                "clGetDeviceInfo", () -> CL.clGetDeviceInfo(id, parameter, bytes.length, Pointer.to(bytes), null));
-        return text(bytes);
+        return text(Info.bytes(
+                "clGetDeviceInfo", (bytes, answer, size) -> CL.clGetDeviceInfo(id, parameter, bytes, answer, size)));
     }
 
     static String platformName(cl_platform_id platform) {
         return platformString(platform, CL.CL_PLATFORM_NAME);
     }
 
+    static String platformVersion(cl_platform_id platform) {
+        return platformString(platform, CL.CL_PLATFORM_VERSION);
+    }
+
     private static String platformString(cl_platform_id platform, int parameter) {
-        long[] size = new long[1];
-        ClException.run("clGetPlatformInfo", () -> CL.clGetPlatformInfo(platform, parameter, 0, null, size));
-        byte[] bytes = new byte[(int) size[0]];
-        ClException.run(
+        return text(Info.bytes(
                 "clGetPlatformInfo",
-                () -> CL.clGetPlatformInfo(platform, parameter, bytes.length, Pointer.to(bytes), null));
-        return text(bytes);
+                (bytes, answer, size) -> CL.clGetPlatformInfo(platform, parameter, bytes, answer, size)));
     }
 
     private long number(int parameter, int bytes) {
-        ByteBuffer buffer = ByteBuffer.allocate(8).order(ByteOrder.nativeOrder());
-        ClException.run(
-                "clGetDeviceInfo", () -> CL.clGetDeviceInfo(id, parameter, bytes, Pointer.to(buffer.array()), null));
-        return bytes == 4 ? buffer.getInt(0) & 0xFFFFFFFFL : buffer.getLong(0);
+        return Info.number(
+                "clGetDeviceInfo",
+                bytes,
+                (most, answer, size) -> CL.clGetDeviceInfo(id, parameter, most, answer, size));
     }
 
     /** Without the terminating zero, and trimmed: some drivers pad names with blanks. */

@@ -1,7 +1,6 @@
 package dev.attention4j.opencl.runtime;
 
 import org.jocl.CL;
-import org.jocl.Pointer;
 import org.jocl.cl_event;
 
 /** Says when an enqueued command is complete, and how long the device took for it. */
@@ -33,9 +32,12 @@ public final class ClEvent implements AutoCloseable {
         checkOpen();
         int code = ClException.codeOf("clWaitForEvents", () -> CL.clWaitForEvents(1, new cl_event[] {event}));
         if (code == CL.CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST) {
-            int[] status = new int[1];
-            CL.clGetEventInfo(event, CL.CL_EVENT_COMMAND_EXECUTION_STATUS, 4, Pointer.to(status), null);
-            throw new ClException(command, status[0], "");
+            long status = Info.number(
+                    "clGetEventInfo",
+                    4,
+                    (bytes, answer, size) ->
+                            CL.clGetEventInfo(event, CL.CL_EVENT_COMMAND_EXECUTION_STATUS, bytes, answer, size));
+            throw new ClException(command, (int) status, "");
         }
         ClException.check("clWaitForEvents", code);
     }
@@ -51,11 +53,10 @@ public final class ClEvent implements AutoCloseable {
 
     private long profile(int parameter) {
         checkOpen();
-        long[] nanoseconds = new long[1];
-        ClException.run(
+        return Info.number(
                 "clGetEventProfilingInfo",
-                () -> CL.clGetEventProfilingInfo(event, parameter, 8, Pointer.to(nanoseconds), null));
-        return nanoseconds[0];
+                8,
+                (bytes, answer, size) -> CL.clGetEventProfilingInfo(event, parameter, bytes, answer, size));
     }
 
     private void checkOpen() {

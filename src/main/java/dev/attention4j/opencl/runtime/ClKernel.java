@@ -30,14 +30,18 @@ public final class ClKernel implements AutoCloseable {
     static ClKernel create(DeviceContext context, ClProgram program, String name) {
         cl_kernel kernel = ClException.create(
                 "clCreateKernel(" + name + ")", code -> CL.clCreateKernel(program.handle(), name, code));
-        long[] size = new long[1];
-        int code = ClException.codeOf(
-                "clGetKernelWorkGroupInfo",
-                () -> CL.clGetKernelWorkGroupInfo(
-                        kernel, context.device().id(), CL.CL_KERNEL_WORK_GROUP_SIZE, 8, Pointer.to(size), null));
-        int largest = code == CL.CL_SUCCESS
-                ? (int) Math.min(Integer.MAX_VALUE, size[0])
-                : context.device().maxWorkGroupSize();
+        int largest;
+        try {
+            largest = (int) Math.min(
+                    Integer.MAX_VALUE,
+                    Info.number(
+                            "clGetKernelWorkGroupInfo",
+                            8,
+                            (bytes, answer, size) -> CL.clGetKernelWorkGroupInfo(
+                                    kernel, context.device().id(), CL.CL_KERNEL_WORK_GROUP_SIZE, bytes, answer, size)));
+        } catch (ClException e) {
+            largest = context.device().maxWorkGroupSize();
+        }
         return new ClKernel(kernel, name, largest);
     }
 

@@ -1,6 +1,7 @@
 package dev.attention4j.opencl.runtime;
 
 import dev.attention4j.DeviceException;
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicLong;
@@ -15,7 +16,6 @@ import org.slf4j.LoggerFactory;
 final class ClProgram implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(ClProgram.class);
     private static final AtomicLong COMPILED = new AtomicLong();
-    private static final long MOST_LOG_BYTES = 64L << 20;
 
     private final cl_program program;
     private final Handles receipt = Handles.created(Handles.Kind.PROGRAM);
@@ -97,35 +97,38 @@ final class ClProgram implements AutoCloseable {
     }
 
     private String buildLog(ClDevice device) {
-        long[] size = new long[1];
-        ClException.codeOf(
-                "clGetProgramBuildInfo",
-                () -> CL.clGetProgramBuildInfo(program, device.id(), CL.CL_PROGRAM_BUILD_LOG, 0, null, size));
-        if (size[0] <= 0 || size[0] > MOST_LOG_BYTES) {
-            // Of a program whose build never began PoCL 3.1 gives any number.
-            return "(no build log)";
+        byte[] log;
+        try {
+            log = Info.bytes(
+                    "clGetProgramBuildInfo",
+                    (bytes, answer, size) -> CL.clGetProgramBuildInfo(
+                            program, device.id(), CL.CL_PROGRAM_BUILD_LOG, bytes, answer, size));
+        } catch (ClException e) {
+            log = new byte[0];
         }
-        byte[] log = new byte[(int) size[0]];
-        ClException.codeOf(
-                "clGetProgramBuildInfo",
-                () -> CL.clGetProgramBuildInfo(
-                        program, device.id(), CL.CL_PROGRAM_BUILD_LOG, log.length, Pointer.to(log), null));
-        return new String(log, StandardCharsets.UTF_8).replace("\0", "").trim();
+        return log.length == 0
+                ? "(no build log)"
+                : new String(log, StandardCharsets.UTF_8).replace("\0", "").trim();
     }
 
     private Optional<byte[]> binary() {
-        long[] size = new long[1];
-        int code = ClException.codeOf(
-                "clGetProgramInfo",
-                () -> CL.clGetProgramInfo(program, CL.CL_PROGRAM_BINARY_SIZES, 8, Pointer.to(size), null));
-        if (code != CL.CL_SUCCESS || size[0] <= 0 || size[0] > Integer.MAX_VALUE) {
+        try {
+            long size = Info.number(
+                    "clGetProgramInfo",
+                    8,
+                    (bytes, answer, unused) ->
+                            CL.clGetProgramInfo(program, CL.CL_PROGRAM_BINARY_SIZES, bytes, answer, null));
+            if (size <= 0 || size > Integer.MAX_VALUE) {
+                return Optional.empty();
+            }
+            ByteBuffer binary = ByteBuffer.allocateDirect((int) size);
+            Pointer answers = Pointer.to(Pointer.to(binary));
+            ClException.run(
+                    "clGetProgramInfo", () -> CL.clGetProgramInfo(program, CL.CL_PROGRAM_BINARIES, 8, answers, null));
+            return Optional.of(Info.array(binary));
+        } catch (ClException e) {
             return Optional.empty();
         }
-        byte[] bytes = new byte[(int) size[0]];
-        int read = ClException.codeOf(
-                "clGetProgramInfo",
-                () -> CL.clGetProgramInfo(program, CL.CL_PROGRAM_BINARIES, 8, Pointer.to(Pointer.to(bytes)), null));
-        return read == CL.CL_SUCCESS ? Optional.of(bytes) : Optional.empty();
     }
 
     cl_program handle() {

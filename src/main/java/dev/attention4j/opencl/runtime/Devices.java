@@ -29,7 +29,9 @@ public final class Devices {
         /** There is a driver, but it has no device. */
         NO_DEVICE,
         /** As before, and the reason is PoCL's cache. */
-        NO_POCL_CACHE
+        NO_POCL_CACHE,
+        /** As before, and the reason is that PoCL finds no linker. */
+        NO_POCL_LINKER
     }
 
     /**
@@ -79,14 +81,17 @@ public final class Devices {
         List<ClDevice> devices = new ArrayList<>();
         // One driver's fault must not take away what the others have.
         List<String> leftOut = new ArrayList<>();
-        boolean poclLeftOut = false;
+        Status without = Status.NO_DEVICE;
         for (cl_platform_id platform : platforms) {
             try {
-                Optional<String> complaint =
-                        PoclCache.isUsedBy(ClDevice.platformName(platform)) ? PoclCache.complaint() : Optional.empty();
-                if (complaint.isPresent()) {
-                    poclLeftOut = true;
-                    leftOut.add(complaint.get());
+                boolean pocl = PoclCache.isUsedBy(ClDevice.platformName(platform));
+                Optional<String> cache = pocl ? PoclCache.complaint() : Optional.empty();
+                Optional<String> linker = pocl
+                        ? PoclLinker.complaint(System.getenv(), ClDevice.platformVersion(platform))
+                        : Optional.empty();
+                if (cache.isPresent() || linker.isPresent()) {
+                    without = cache.isPresent() ? Status.NO_POCL_CACHE : Status.NO_POCL_LINKER;
+                    leftOut.add(cache.or(() -> linker).get());
                 } else {
                     addDevices(platform, devices, leftOut);
                 }
@@ -95,8 +100,8 @@ public final class Devices {
             }
         }
         String reasons = String.join("; ", leftOut);
-        if (devices.isEmpty() && poclLeftOut) {
-            return new Search(Status.NO_POCL_CACHE, List.of(), reasons);
+        if (devices.isEmpty() && without != Status.NO_DEVICE) {
+            return new Search(without, List.of(), reasons);
         }
         if (devices.isEmpty()) {
             return new Search(

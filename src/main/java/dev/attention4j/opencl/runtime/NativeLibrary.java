@@ -2,6 +2,7 @@ package dev.attention4j.opencl.runtime;
 
 import java.io.IOException;
 import java.io.InputStream;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
@@ -9,17 +10,19 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import org.jocl.LibUtils;
+import java.util.Locale;
+import java.util.Optional;
+import org.jocl.cl_platform_id;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
  * Loads JOCL's native library, once, and says what went wrong where it cannot be.
  *
- * <p>JOCL by itself unpacks to a predictable name in {@code java.io.tmpdir} and loads whatever lies there: on a shared
- * machine another user could plant a library, and two JVMs can meet a half-written one. So it is unpacked here first,
- * in one atomic step, into a directory that only this user can write, and JOCL is shown that directory while its class
- * {@code CL} initialises.
+ * <p>It is unpacked here first, in one atomic step, into a directory that only this user can write, and JOCL is shown
+ * that directory (see {@link JoclClasses}): on a shared machine another user could plant a library where JOCL by itself
+ * looks, and two JVMs can meet a half-written one. A JVM loads a file for one class loader only, so the next, as in a web
+ * container, gets a copy under another name.
  */
 public final class NativeLibrary {
     /** How far loading got. */
@@ -30,6 +33,8 @@ public final class NativeLibrary {
         NO_NATIVE,
         /** It could not be written to disk, or what was written could not be loaded. */
         NOT_UNPACKED,
+        /** This Java allows no native libraries. */
+        NO_NATIVE_ACCESS,
         /** It is loaded, but there is no libOpenCL. */
         NO_LOADER
     }
@@ -43,6 +48,15 @@ public final class NativeLibrary {
     public record Outcome(Status status, String found) {}
 
     private static final Logger LOG = LoggerFactory.getLogger(NativeLibrary.class);
+    private static final String NAME = "JOCL_2_0_6";
+    private static final boolean WINDOWS =
+            System.getProperty("os.name").toLowerCase(Locale.ROOT).contains("win");
+
+    /**
+     * Names JOCL the directory. It stays set, so that what another class loader of this JVM has loaded is known, which
+     * this one cannot load again.
+     */
+    private static final String DIRECTORY = "attention4j.jocl.directory";
 
     private static final String TEMPORARY = "attention4j-native";
 
@@ -51,9 +65,10 @@ public final class NativeLibrary {
     private NativeLibrary() {}
 
     /**
-     * Loads the library if that has not been tried yet.
+     * Loads the library if that has not been tried yet, or if it could not be unpacked when it was: a disk may have room
+     * again.
      *
-     * @return the same outcome each time
+     * @return the same outcome each time, once it could be unpacked
      */
     public static Outcome load() {
         Outcome known = outcome;
@@ -62,59 +77,119 @@ public final class NativeLibrary {
 
     /** Run by one thread at a time. */
     private static Outcome loadOnce() {
-        if (outcome == null) {
-            outcome = tryLoad();
+        if (outcome != null) {
+            return outcome;
         }
-        return outcome;
-    }
-
-    private static Outcome tryLoad() {
         String platform = System.getProperty("os.name") + " on " + System.getProperty("os.arch");
-        String library;
-        String file;
-        try {
-            library = LibUtils.createPlatformLibraryName("JOCL_2_0_6");
-            file = LibUtils.createLibraryFileName(library);
-        } catch (RuntimeException e) {
-            return new Outcome(Status.NO_NATIVE, "JOCL does not know " + platform);
+        Optional<String> file = file();
+        if (file.isEmpty()) {
+            outcome = new Outcome(Status.NO_NATIVE, "JOCL does not know " + platform);
+            return outcome;
         }
         byte[] bytes;
-        try (InputStream resource = LibUtils.class.getResourceAsStream("/lib/" + file)) {
+        try (InputStream resource = cl_platform_id.class.getResourceAsStream("/lib/" + file.get())) {
             if (resource == null) {
-                return new Outcome(Status.NO_NATIVE, "JOCL has no native library for " + platform + " (" + file + ")");
+                outcome = new Outcome(
+                        Status.NO_NATIVE, "JOCL has no native library for " + platform + " (" + file.get() + ")");
+                return outcome;
             }
             bytes = resource.readAllBytes();
         } catch (IOException e) {
             return new Outcome(Status.NOT_UNPACKED, "JOCL's native library cannot be read from its jar: " + e);
         }
         List<String> refusals = new ArrayList<>();
-        Path own = UserDirectory.cache().resolve("native");
-        Path shared = Path.of(System.getProperty("java.io.tmpdir"));
-        for (Path candidate : List.of(own, shared)) {
+        for (Unpacking unpacking : unpackings()) {
+            Path directory = null;
             try {
-                Path directory = candidate.equals(own) ? ensured(own) : freshIn(shared, file);
-                place(directory, file, bytes);
-                return initialise(directory);
-            } catch (IOException | UnsatisfiedLinkError e) {
-                refusals.add(candidate + ": " + firstLine(e));
+                directory = unpacking.source().get();
+                place(directory, file.get(), bytes);
+            } catch (IOException e) {
+                refusals.add(unpacking.place() + ": " + firstLine(e));
+                if (directory != null && unpacking.once()) {
+                    remove(directory, file.get());
+                }
+                continue;
             }
+            // JOCL's class initialises, or fails to, once and for all.
+            outcome = initialise(directory);
+            if (unpacking.once()) {
+                remove(directory, file.get());
+            }
+            return outcome;
         }
         return new Outcome(
                 Status.NOT_UNPACKED, "JOCL's native library cannot be unpacked: " + String.join("; ", refusals));
     }
 
-    private static Path ensured(Path directory) throws IOException {
-        UserDirectory.ensure(directory.getParent());
-        return UserDirectory.ensure(directory);
+    /** The library's file name, as JOCL makes it up; empty where it has none. */
+    private static Optional<String> file() {
+        String os = System.getProperty("os.name").toLowerCase(Locale.ROOT);
+        String arch = System.getProperty("os.arch").toLowerCase(Locale.ROOT);
+        String family = arch.equals("amd64") || arch.equals("x86_64")
+                ? "x86_64"
+                : arch.equals("aarch64") || arch.equals("arm64") ? "arm64" : arch;
+        if (os.startsWith("windows")) {
+            return Optional.of(NAME + "-windows-" + family + ".dll");
+        }
+        if (os.startsWith("mac os")) {
+            return Optional.of("lib" + NAME + "-apple-" + family + ".dylib");
+        }
+        return os.startsWith("linux") ? Optional.of("lib" + NAME + "-linux-" + family + ".so") : Optional.empty();
     }
 
-    /** A directory for this user alone inside one that all users write, gone with what is in it when the JVM ends. */
-    private static Path freshIn(Path shared, String file) throws IOException {
-        Path directory = Files.createTempDirectory(shared, TEMPORARY);
-        UserDirectory.sweep(shared, TEMPORARY + "*", Duration.ofDays(1), directory);
-        directory.toFile().deleteOnExit();
-        directory.resolve(file).toFile().deleteOnExit();
-        return directory;
+    /** A way to a directory to unpack to. */
+    private interface DirectorySource {
+        Path get() throws IOException;
+    }
+
+    /**
+     * Where the library may be unpacked to.
+     *
+     * @param place names it in an error
+     * @param source makes it
+     * @param once true if nobody needs it after the library is loaded
+     */
+    private record Unpacking(Path place, DirectorySource source, boolean once) {}
+
+    /** The caches' own directories first, then a fresh one among the temporary files. */
+    private static List<Unpacking> unpackings() {
+        boolean loadedElsewhere = System.getProperty(DIRECTORY) != null;
+        List<Unpacking> unpackings = new ArrayList<>();
+        for (Path cache : UserDirectory.caches()) {
+            unpackings.add(new Unpacking(
+                    cache.resolve("native"),
+                    () -> {
+                        Path directory = UserDirectory.natives(cache);
+                        return loadedElsewhere ? Files.createTempDirectory(directory, "copy") : directory;
+                    },
+                    loadedElsewhere));
+        }
+        Path temporary = UserDirectory.temporary();
+        unpackings.add(new Unpacking(
+                temporary,
+                () -> {
+                    Path directory = Files.createTempDirectory(temporary, TEMPORARY);
+                    UserDirectory.sweep(temporary, TEMPORARY + "*", Duration.ofDays(1), directory);
+                    return directory;
+                },
+                true));
+        return unpackings;
+    }
+
+    /** Removes a library of a fresh directory; a loaded one goes on working without its file, but not on Windows. */
+    private static void remove(Path directory, String file) {
+        Path library = directory.resolve(file);
+        if (WINDOWS) {
+            directory.toFile().deleteOnExit();
+            library.toFile().deleteOnExit();
+            return;
+        }
+        try {
+            Files.deleteIfExists(library);
+            Files.delete(directory);
+        } catch (IOException e) {
+            LOG.warn("JOCL's native library is left behind: {}", e.toString());
+        }
     }
 
     /**
@@ -145,28 +220,46 @@ public final class NativeLibrary {
     }
 
     private static Outcome initialise(Path directory) {
-        String previous = System.getProperty("java.io.tmpdir");
-        System.setProperty("java.io.tmpdir", directory.toString());
         try {
+            System.setProperty(DIRECTORY, directory.toString());
+            boolean ours = JoclClasses.define(DIRECTORY);
             Class.forName("org.jocl.CL", true, NativeLibrary.class.getClassLoader());
-            return new Outcome(Status.READY, "JOCL's native library loaded from " + directory);
-        } catch (ClassNotFoundException | LinkageError e) {
+            return new Outcome(
+                    Status.READY,
+                    ours
+                            ? "JOCL's native library loaded from " + directory
+                            : "JOCL's native library, loaded by JOCL itself, which this program used before attention4j "
+                                    + SignalHandlers.loaded("libJOCL"));
+        } catch (ClassNotFoundException | LinkageError | IOException e) {
             Throwable cause = e instanceof ExceptionInInitializerError && e.getCause() != null ? e.getCause() : e;
             String message = String.valueOf(cause.getMessage());
             if (message.contains("native OpenCL library")) {
                 return new Outcome(Status.NO_LOADER, "no OpenCL loader (libOpenCL) on this machine");
             }
-            return new Outcome(Status.NOT_UNPACKED, "JOCL's native library does not load: " + firstLine(cause));
-        } finally {
-            System.setProperty("java.io.tmpdir", previous);
+            String reason = reason(message).orElse(firstLine(cause));
+            return new Outcome(
+                    reason.contains("IllegalCallerException") ? Status.NO_NATIVE_ACCESS : Status.NOT_UNPACKED,
+                    "JOCL's native library does not load: " + reason);
         }
     }
 
+    /** Of JOCL's message, two stack traces below a headline, what went wrong when it loaded the unpacked file. */
+    static Optional<String> reason(String message) {
+        return message.lines()
+                .dropWhile(line -> !line.contains("load the library as a resource"))
+                .skip(1)
+                .findFirst()
+                .map(String::strip);
+    }
+
     private static String firstLine(Throwable e) {
-        String message = String.valueOf(e.getMessage());
-        return e instanceof UnsatisfiedLinkError
-                ? message.lines().findFirst().orElse("")
-                : e.getClass().getSimpleName() + ": "
-                        + message.lines().findFirst().orElse("");
+        if (e instanceof FileSystemException failed && failed.getReason() != null) {
+            // Else the message begins with a path, of a temporary name each time another.
+            return failed.getReason();
+        }
+        String message = String.valueOf(e.getMessage()).lines().findFirst().orElse("");
+        return e instanceof UnsatisfiedLinkError || e.getClass() == IOException.class
+                ? message
+                : e.getClass().getSimpleName() + ": " + message;
     }
 }

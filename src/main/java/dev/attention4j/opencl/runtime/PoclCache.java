@@ -11,11 +11,14 @@ import java.util.Optional;
 
 /**
  * The directory in which PoCL keeps, and runs, what it compiled. Where it cannot be written, PoCL has no device; where
- * nothing can be executed in it, PoCL ends the process at the first kernel; where others can write, what they put there
- * is run: so it is looked at before PoCL is used.
+ * nothing can be executed in it, PoCL ends the process at the first kernel; where the disk is full, it
+ * ends it too; where others can write, what they put there is run: so it is looked at before PoCL is used.
  */
 final class PoclCache {
     private static final String DIRECTORY = "POCL_CACHE_DIR";
+    /** Our kernels take a megabyte or two, and as much while they are compiled. */
+    private static final long LEAST_ROOM = 8L << 20;
+
     private static final String PLATFORM = "Portable Computing Language";
 
     private PoclCache() {}
@@ -54,7 +57,11 @@ final class PoclCache {
             } finally {
                 Files.delete(probe);
             }
-            return Optional.empty();
+            long room = Files.getFileStore(directory).getUsableSpace();
+            return room >= LEAST_ROOM
+                    ? Optional.empty()
+                    : Optional.of("PoCL ends the process if the disk of its cache, " + directory + ", gets full: "
+                            + (room >> 10) + " KiB are left, " + (LEAST_ROOM >> 20) + " MiB must be");
         } catch (IOException e) {
             // What the file system says names no reason but by its class.
             return Optional.of("PoCL cannot keep what it compiles in " + directory + ": "

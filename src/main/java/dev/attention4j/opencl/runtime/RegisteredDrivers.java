@@ -37,10 +37,19 @@ public final class RegisteredDrivers {
             return library.toLowerCase(Locale.ROOT).contains("rusticl");
         }
 
+        private static boolean isMissing(String path) {
+            try {
+                return !Files.exists(Path.of(path));
+            } catch (InvalidPathException e) {
+                // In this locale Java cannot name it, the loader can.
+                return false;
+            }
+        }
+
         @Override
         public String toString() {
-            boolean path = library.contains("/");
-            return registration + " (" + library + (path && !Files.exists(Path.of(library)) ? ": no such file)" : ")");
+            return registration + " (" + library
+                    + (library.contains("/") && isMissing(library) ? ": no such file)" : ")");
         }
     }
 

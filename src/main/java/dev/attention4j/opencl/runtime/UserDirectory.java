@@ -68,8 +68,7 @@ final class UserDirectory {
      */
     static List<Path> caches() {
         String user = System.getProperty("user.name", "").replaceAll("[^A-Za-z0-9._-]", "_");
-        Path last = Path.of(System.getProperty("java.io.tmpdir"), "attention4j-" + user)
-                .toAbsolutePath();
+        Path last = temporary().resolve("attention4j-" + user);
         String chosen = System.getProperty(PROPERTY);
         if (chosen != null && !chosen.isBlank()) {
             return List.of(path(chosen).map(Path::toAbsolutePath).orElse(last));
@@ -89,6 +88,13 @@ final class UserDirectory {
         addAbsolute(candidates, System.getenv("HOME"), inHome);
         candidates.add(last);
         return candidates.stream().distinct().toList();
+    }
+
+    /** The directory of all users' temporary files, also where Java cannot name the one that it is told. */
+    static Path temporary() {
+        return path(System.getProperty("java.io.tmpdir"))
+                .orElse(Path.of("/tmp"))
+                .toAbsolutePath();
     }
 
     private static void addAbsolute(List<Path> candidates, String directory, String... below) {

@@ -90,4 +90,25 @@ class NativeLibraryTest {
                 .isInstanceOf(IOException.class)
                 .hasMessage(directory + " belongs to another user");
     }
+
+    /** JOCL's message has two stack traces, and the first is of no interest. */
+    @Test
+    void theCauseIsFoundBehindTheFirstLineOfJoclsMessage() {
+        String message =
+                """
+                Error while loading native library "JOCL_2_0_6-linux-x86_64"
+                Operating system name: Linux
+                ---(start of nested stack traces)---
+                Stack trace from the attempt to load the library as a file:
+                java.lang.UnsatisfiedLinkError: Expecting an absolute path of the library: JOCL_2_0_6-linux-x86_64
+                \tat java.base/java.lang.Runtime.load0(Runtime.java:754)
+                Stack trace from the attempt to load the library as a resource:
+                java.lang.IllegalCallerException: Illegal native access from an unnamed module
+                \tat java.base/java.lang.Module.ensureNativeAccess(Module.java:298)
+                ---(end of nested stack traces)---
+                """;
+        assertThat(NativeLibrary.reason(message))
+                .hasValue("java.lang.IllegalCallerException: Illegal native access from an unnamed module");
+        assertThat(NativeLibrary.reason("another message")).isEmpty();
+    }
 }

@@ -54,6 +54,12 @@ class RegisteredDriversTest {
         assertThat(new RegisteredDrivers.Driver("a.icd", "lib.so")).hasToString("a.icd (lib.so)");
     }
 
+    /** As letters beyond ASCII are in the locale C. */
+    @Test
+    void aPathThatJavaCannotNameIsPrinted() {
+        assertThat(new RegisteredDrivers.Driver("a.icd", "/no/such\0/lib.so")).hasToString("a.icd (/no/such\0/lib.so)");
+    }
+
     @Test
     void poclIsKnownByItsLibrary() {
         assertThat(new RegisteredDrivers.Driver("a.icd", "/usr/lib/libpocl.so.2.10.0").isPocl())
