@@ -54,7 +54,13 @@ class ExamplesTest {
         assertThat(sources).hasSizeGreaterThanOrEqualTo(3);
         StringWriter problems = new StringWriter();
         List<String> options = List.of(
-                "-d", classes.toString(), "-cp", classPath(), "-proc:none", "-Xlint:all,-serial,-processing", "-Werror");
+                "-d",
+                classes.toString(),
+                "-cp",
+                classPath(),
+                "-proc:none",
+                "-Xlint:all,-serial,-processing",
+                "-Werror");
         try (StandardJavaFileManager manager = compiler.getStandardFileManager(null, null, null)) {
             boolean compiled = compiler.getTask(
                             problems, manager, null, options, null, manager.getJavaFileObjectsFromFiles(sources))
@@ -85,16 +91,14 @@ class ExamplesTest {
         ByteBuffer tokens = ByteBuffer.allocate(5 * 64 * Float.BYTES).order(ByteOrder.LITTLE_ENDIAN);
         tokens.asFloatBuffer().put(Tensor.random(7, 5, 64).toFloatArray());
         try (URLClassLoader loader = loader();
-                Closeable server = (Closeable) loader.loadClass("Server")
-                        .getConstructor(int.class)
-                        .newInstance(0)) {
+                Closeable server = (Closeable)
+                        loader.loadClass("Server").getConstructor(int.class).newInstance(0)) {
             int port = (int) server.getClass().getMethod("port").invoke(server);
             HttpClient client = HttpClient.newHttpClient();
             URI address = URI.create("http://localhost:" + port + "/attend");
             List<CompletableFuture<HttpResponse<byte[]>>> answers = new ArrayList<>();
             for (int n = 0; n < 32; n++) {
-                answers.add(client.sendAsync(
-                        post(address, tokens.array()), HttpResponse.BodyHandlers.ofByteArray()));
+                answers.add(client.sendAsync(post(address, tokens.array()), HttpResponse.BodyHandlers.ofByteArray()));
             }
             byte[] first = answers.get(0).get(1, TimeUnit.MINUTES).body();
             assertThat(first).hasSize(tokens.capacity());
@@ -102,8 +106,7 @@ class ExamplesTest {
                 assertThat(answer.get(1, TimeUnit.MINUTES).statusCode()).isEqualTo(200);
                 assertThat(answer.get().body()).isEqualTo(first);
             }
-            HttpResponse<String> bad =
-                    client.send(post(address, new byte[12]), HttpResponse.BodyHandlers.ofString());
+            HttpResponse<String> bad = client.send(post(address, new byte[12]), HttpResponse.BodyHandlers.ofString());
             assertThat(bad.statusCode()).isEqualTo(400);
             assertThat(bad.body()).contains("elements: 3 given");
         }
@@ -164,7 +167,8 @@ class ExamplesTest {
     void theImageHasItsCachesFilled() throws Exception {
         String dockerfile = Files.readString(EXAMPLES.resolve("Dockerfile"));
         assertThat(dockerfile).contains("ENV XDG_CACHE_HOME=").contains("Server --warm-up");
-        Matcher packages = Pattern.compile("install --no-install-recommends ([^&]*)&&").matcher(dockerfile);
+        Matcher packages =
+                Pattern.compile("install --no-install-recommends ([^&]*)&&").matcher(dockerfile);
         assertThat(packages.find()).isTrue();
         String readme = Files.readString(Path.of("README.md"));
         for (String name : packages.group(1).trim().split(" ", -1)) {
@@ -190,7 +194,9 @@ class ExamplesTest {
             process.destroyForcibly();
         }
         assertThat(process.exitValue()).as(Files.readString(log)).isZero();
-        assertThat(filesIn(caches.resolve("attention4j"))).as(Files.readString(log)).isPositive();
+        assertThat(filesIn(caches.resolve("attention4j")))
+                .as(Files.readString(log))
+                .isPositive();
         boolean isPocl = TestEngines.quickOpenCl().stream()
                 .anyMatch(info -> info.facts().toString().contains("Portable Computing Language"));
         assertThat(!isPocl || filesIn(caches.resolve("pocl")) > 0).isTrue();

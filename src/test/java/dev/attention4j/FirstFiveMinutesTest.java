@@ -129,18 +129,17 @@ class FirstFiveMinutesTest {
     @Test
     void errorsNameTheAxis() {
         Tensor query = Tensor.random(1, 2, 6, 3, 4);
-        refused(query, Tensor.random(1, 3, 6, 5, 4), "key: batch 3, must be 2 as query has; it is axis 0 of key's shape");
+        refused(
+                query,
+                Tensor.random(1, 3, 6, 5, 4),
+                "key: batch 3, must be 2 as query has; it is axis 0 of key's shape");
         refused(query, Tensor.random(1, 2, 6, 5, 7), "key: headDim 7, must be 4 as query has; it is axis 3 of key's");
         refused(
                 query,
                 Tensor.random(1, 2, 4, 5, 4),
                 "query: 6 heads, must be a multiple of the 4 heads of key and value; axis 1 of query's shape");
         assertThatIllegalArgumentException()
-                .isThrownBy(() -> AttentionProblem.of(
-                        query,
-                        query,
-                        query.slice(2, 0, 2),
-                        Attention.DEFAULT))
+                .isThrownBy(() -> AttentionProblem.of(query, query, query.slice(2, 0, 2), Attention.DEFAULT))
                 .withMessageContaining("value: length 2, must be 3 as key has; it is axis 2 of value's shape");
         Attention masked =
                 Attention.builder().mask(Tensor.zeros(DType.BOOL, 2, 1, 7, 3)).build();

@@ -71,7 +71,8 @@ final class ConformanceCommand implements Callable<Integer> {
     @Option(
             names = "--limit",
             paramLabel = "SECONDS",
-            description = "A case of the built-in suite that takes longer counts as hung. Default: " + USUAL_LIMIT + ".")
+            description =
+                    "A case of the built-in suite that takes longer counts as hung. Default: " + USUAL_LIMIT + ".")
     private Integer limit;
 
     @Option(
@@ -132,7 +133,8 @@ final class ConformanceCommand implements Callable<Integer> {
         PrintWriter out = json.screen(spec);
         job.found().close();
         Report report = job.found().report(isStopped);
-        ConformanceText.print(report, cases == null && only == null && !report.outcomes().isEmpty(), out);
+        ConformanceText.print(
+                report, cases == null && only == null && !report.outcomes().isEmpty(), out);
         json.write(ConformanceText.all(report, isStopped), spec);
         ConformanceText.write(report, junit, html, out);
         if (report.outcomes().stream().allMatch(outcome -> outcome.status() == Outcome.Status.SKIPPED) && !isStopped) {
@@ -204,9 +206,8 @@ final class ConformanceCommand implements Callable<Integer> {
     private static Outcome outcome(CaseSource source, CaseOutcome outcome, String asked) {
         // A file that cannot be read is its own name.
         String name = outcome.caseName() + ": ";
-        String detail = outcome.detail().startsWith(name)
-                ? outcome.detail().substring(name.length())
-                : outcome.detail();
+        String detail =
+                outcome.detail().startsWith(name) ? outcome.detail().substring(name.length()) : outcome.detail();
         return new Outcome(
                 outcome.caseName(),
                 outcome.caseName(),

@@ -23,8 +23,9 @@ final class JsonOption {
     @Option(
             names = "--json",
             paramLabel = "FILE",
-            description = "Also writes all of it to FILE as JSON; with - to standard output, and the text goes to standard"
-                    + " error.")
+            description =
+                    "Also writes all of it to FILE as JSON; with - to standard output, and the text goes to standard"
+                            + " error.")
     private Path file;
 
     /** The file, for {@link OutputFile#checkDistinct}; null if there is none. */

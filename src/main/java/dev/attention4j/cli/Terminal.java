@@ -69,8 +69,7 @@ final class Terminal {
                 stty.destroyForcibly();
                 return Optional.empty();
             }
-            return Optional.of(
-                    new String(stty.getInputStream().readAllBytes(), StandardCharsets.US_ASCII));
+            return Optional.of(new String(stty.getInputStream().readAllBytes(), StandardCharsets.US_ASCII));
         } catch (IOException e) {
             return Optional.empty();
         } catch (InterruptedException e) {

@@ -185,9 +185,7 @@ public final class ConformanceSuite {
                 opened = opener.apply(run.engine(), options.withPlan(run.plan()));
             } catch (RuntimeException e) {
                 for (CaseSource source : cases) {
-                    counted.accept(
-                            source,
-                            failure(source, run, "the engine could not be opened: " + Thrown.text(e)));
+                    counted.accept(source, failure(source, run, "the engine could not be opened: " + Thrown.text(e)));
                 }
                 continue;
             }

@@ -4,8 +4,8 @@ import dev.attention4j.DType;
 import dev.attention4j.Projector;
 import dev.attention4j.Tensor;
 import java.nio.FloatBuffer;
-import java.util.Arrays;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
 
@@ -119,9 +119,8 @@ public final class CpuProjector implements Projector {
     private static DenseKernel checked(Projection projection, int inputs, Tensor tensor) {
         DenseKernel kernel = (DenseKernel) projection;
         if (kernel.inputs != inputs) {
-            throw new IllegalArgumentException(
-                    "projection: has " + kernel.inputs + " inputs, must have " + inputs + " for the shape "
-                            + Arrays.toString(tensor.shape()));
+            throw new IllegalArgumentException("projection: has " + kernel.inputs + " inputs, must have " + inputs
+                    + " for the shape " + Arrays.toString(tensor.shape()));
         }
         return kernel;
     }

@@ -301,7 +301,9 @@ public abstract sealed class AttentionLayer implements AutoCloseable permits Mul
         Lock shared = lock.readLock();
         shared.lock();
         try {
-            String weights = closed ? "closed" : built == null ? "no weights yet" : built.weights().toString();
+            String weights = closed
+                    ? "closed"
+                    : built == null ? "no weights yet" : built.weights().toString();
             return getClass().getSimpleName() + options.description() + " on " + engine + ", " + weights;
         } finally {
             shared.unlock();

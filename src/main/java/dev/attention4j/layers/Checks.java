@@ -21,9 +21,30 @@ final class Checks {
         input("query", query, query);
         input("value", value, query);
         input("key", key, query);
-        sameAxes("value", axes.free(value), "query", axes.free(query), "not attended over (batch first)", value, axes.freeAxes());
-        sameAxes("key", axes.free(key), "value", axes.free(value), "not attended over (batch first)", key, axes.freeAxes());
-        sameAxes("key", axes.attended(key), "value", axes.attended(value), "attended over (positions)", key, axes.attendedAxes());
+        sameAxes(
+                "value",
+                axes.free(value),
+                "query",
+                axes.free(query),
+                "not attended over (batch first)",
+                value,
+                axes.freeAxes());
+        sameAxes(
+                "key",
+                axes.free(key),
+                "value",
+                axes.free(value),
+                "not attended over (batch first)",
+                key,
+                axes.freeAxes());
+        sameAxes(
+                "key",
+                axes.attended(key),
+                "value",
+                axes.attended(value),
+                "attended over (positions)",
+                key,
+                axes.attendedAxes());
     }
 
     /** Checks one input on its own, and its type and number of axes against the query's. */
@@ -62,7 +83,8 @@ final class Checks {
         if (!tensor.isOnHost() && tensor.memory().engine() != engine) {
             throw new IllegalArgumentException(name + ": Tensor" + Arrays.toString(tensor.shape()) + " on "
                     + tensor.memory().engine().info().name()
-                    + ", must be on the host or on the layer's engine " + engine.info().id());
+                    + ", must be on the host or on the layer's engine "
+                    + engine.info().id());
         }
     }
 
@@ -93,8 +115,9 @@ final class Checks {
     /** Checks an input's features against the weights that are there. */
     static void features(String name, Tensor input, long wanted) {
         if (input.size(-1) != wanted) {
-            throw new IllegalArgumentException(name + ": shape " + Arrays.toString(input.shape()) + ", must have "
-                    + wanted + " features (axis " + (input.rank() - 1) + ", its last) as the weight " + name + LayerOptions.KERNEL + " has");
+            throw new IllegalArgumentException(
+                    name + ": shape " + Arrays.toString(input.shape()) + ", must have " + wanted + " features (axis "
+                            + (input.rank() - 1) + ", its last) as the weight " + name + LayerOptions.KERNEL + " has");
         }
     }
 
@@ -104,7 +127,8 @@ final class Checks {
         }
     }
 
-    private static void sameAxes(String name, long[] was, String of, long[] mustBe, String which, Tensor tensor, int... axes) {
+    private static void sameAxes(
+            String name, long[] was, String of, long[] mustBe, String which, Tensor tensor, int... axes) {
         if (!Arrays.equals(was, mustBe)) {
             int at = Arrays.mismatch(was, mustBe);
             throw new IllegalArgumentException(name + ": shape " + Arrays.toString(tensor.shape()) + " has the axes "

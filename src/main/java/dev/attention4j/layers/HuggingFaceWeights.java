@@ -69,7 +69,8 @@ final class HuggingFaceWeights {
         }
         throw new FileFormatException(
                 file.name(),
-                "no attention after " + FileFormatException.quoted(prefix) + ", must be q_proj, k_proj, v_proj and o_proj"
+                "no attention after " + FileFormatException.quoted(prefix)
+                        + ", must be q_proj, k_proj, v_proj and o_proj"
                         + " (or out_proj), or self.query, self.key, self.value and output.dense, each with .weight; the"
                         + " file holds "
                         + FileFormatException.listed(file.names()));
@@ -116,9 +117,8 @@ final class HuggingFaceWeights {
     /** A layer has all biases or none: one that is not there is 0. */
     private void addBias(String projection, String name, Map<String, Tensor> weights) throws FileFormatException {
         long[] kernel = weights.get(projection + KERNEL).shape();
-        long[] shape = projection.equals(LayerOptions.OUTPUT)
-                ? new long[] {kernel[2]}
-                : new long[] {kernel[1], kernel[2]};
+        long[] shape =
+                projection.equals(LayerOptions.OUTPUT) ? new long[] {kernel[2]} : new long[] {kernel[1], kernel[2]};
         Tensor bias = file.find(prefix + name + ".bias").orElse(null);
         if (bias != null && (bias.rank() != 1 || bias.size(0) != Sizes.product(shape))) {
             throw wrongShape(name + ".bias", bias, "[" + Sizes.product(shape) + "]");
@@ -152,9 +152,7 @@ final class HuggingFaceWeights {
         names.byProjection().values().forEach(name -> known.addAll(List.of(name + ".weight", name + ".bias")));
         for (String there : file.names()) {
             String own = there.startsWith(prefix) ? there.substring(prefix.length()) : "";
-            if (!own.isEmpty()
-                    && !known.contains(own)
-                    && NOT_WEIGHTS.stream().noneMatch(own::startsWith)) {
+            if (!own.isEmpty() && !known.contains(own) && NOT_WEIGHTS.stream().noneMatch(own::startsWith)) {
                 throw new FileFormatException(
                         file.name(),
                         FileFormatException.quoted(there) + " is not a weight of such a layer, must be one of " + known

@@ -49,10 +49,8 @@ record AttentionCall(AttentionProblem problem, Tensor query, Tensor key, Tensor 
 
     /** What fits one after another; empty if not even the least slice does. */
     private List<Slice> slices(Planner.Choice choice, Division division, Transfers transfers) {
-        return Slices.of(
-                problem,
-                division,
-                slice -> footprint(slice.of(this), choice, division, transfers).fits());
+        return Slices.of(problem, division, slice -> footprint(slice.of(this), choice, division, transfers)
+                .fits());
     }
 
     private static String counted(int count, String one, String many) {

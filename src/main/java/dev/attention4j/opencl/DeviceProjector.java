@@ -134,9 +134,8 @@ final class DeviceProjector implements Projector {
             throw new IllegalStateException("projection: is closed, must be open");
         }
         if (own.inputs != inputs) {
-            throw new IllegalArgumentException(
-                    "projection: has " + own.inputs + " inputs, must have " + inputs + " for the shape "
-                            + Arrays.toString(tensor.shape()));
+            throw new IllegalArgumentException("projection: has " + own.inputs + " inputs, must have " + inputs
+                    + " for the shape " + Arrays.toString(tensor.shape()));
         }
         return own;
     }

@@ -61,7 +61,9 @@ class AttendCommandTest {
 
         assertThat(cli.err()).isEmpty();
         assertThat(cli.exitCode()).isZero();
-        assertThat(cli.out()).contains("2 x 4 x 7 x 16 float32", "options  weights", "cpu", "time", "output: error", "weights: error");
+        assertThat(cli.out())
+                .contains(
+                        "2 x 4 x 7 x 16 float32", "options  weights", "cpu", "time", "output: error", "weights: error");
         assertThat(cli.out().lines().filter(line -> line.startsWith("verify") && line.endsWith("ok")))
                 .hasSize(3);
         assertThat(Safetensors.read(out).tensors().keySet())

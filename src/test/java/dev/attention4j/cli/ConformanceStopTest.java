@@ -42,11 +42,8 @@ class ConformanceStopTest {
         process = conformance("--quick", "--json", json, "--junit", junit, "--html", html);
         // The child has computed a few cases by then.
         await(() -> children()
-                .anyMatch(child -> child.info()
-                                .totalCpuDuration()
-                                .orElse(Duration.ZERO)
-                                .compareTo(Duration.ofSeconds(4))
-                        > 0));
+                .anyMatch(child ->
+                        child.info().totalCpuDuration().orElse(Duration.ZERO).compareTo(Duration.ofSeconds(4)) > 0));
     }
 
     private Process conformance(Object... options) throws IOException {

@@ -125,7 +125,8 @@ class ErrorsTest {
         Path file = problem(Tensor.random(1, 1, 2, 3, 4), Tensor.random(2, 1, 2, 5, 4), Tensor.random(3, 1, 2, 5, 4));
 
         assertThat(Cli.run("attend", file, "--device", "orcale").err()).endsWith("Did you mean oracle?\n");
-        assertThat(Cli.run("tune", "--device", "opencl:0", "--plan", "rwos", "--shapes", "1.1.1.1.8.8").err())
+        assertThat(Cli.run("tune", "--device", "opencl:0", "--plan", "rwos", "--shapes", "1.1.1.1.8.8")
+                        .err())
                 .endsWith("; did you mean \"rows\"?\n");
         assertThat(Cli.run("conformance", "--device", "openl:0").err()).endsWith("Did you mean opencl:0?\n");
         assertThat(Cli.run("attend", file, "--device", "cpu", "--plan", "bloked")

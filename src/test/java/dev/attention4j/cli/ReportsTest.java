@@ -197,8 +197,8 @@ class ReportsTest {
         assertThat(cli.exitCode()).isEqualTo(1);
         assertThat(cli.out().lines().filter(line -> line.startsWith("FAILED"))).hasSize(1);
         assertThat(cli.out())
-                .contains("to run it again: " + Text.program() + " conformance --cases " + folder.resolve("wrong.safetensors")
-                        + " --device cpu --plan auto");
+                .contains("to run it again: " + Text.program() + " conformance --cases "
+                        + folder.resolve("wrong.safetensors") + " --device cpu --plan auto");
         assertThat(cli.out())
                 .contains("FAILED wrong", "1 skipped on cpu ", ": op convolution is not known to this version");
         assertThat(cli.lastLine()).isEqualTo("1 passed, 1 failed");

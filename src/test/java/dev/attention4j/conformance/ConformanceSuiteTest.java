@@ -104,8 +104,7 @@ class ConformanceSuiteTest {
             outcomes.clear();
             Totals totals = suite(plan, lost).run(outcomes::add);
             assertThat(totals).isEqualTo(new Totals(0, 4, 0));
-            assertThat(outcomes.get(0).detail())
-                    .isEqualTo("the engine could not be opened: the device was lost");
+            assertThat(outcomes.get(0).detail()).isEqualTo("the engine could not be opened: the device was lost");
         }
     }
 

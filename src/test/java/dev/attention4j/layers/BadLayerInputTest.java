@@ -72,8 +72,16 @@ class BadLayerInputTest {
                         MultiHeadAttention.builder().heads(2).keyDim(4).build(third)) {
             Tensor elsewhere = other.upload(input);
             refused(() -> layer.call(elsewhere, input), "query: Tensor[2, 5, 6]", "must be on the host or on", "cpu");
-            refused(() -> LayerCheck.call(there, input, elsewhere, input), "value: ", "must be on the host or on", device.id());
-            refused(() -> LayerCheck.call(there, input, input, elsewhere), "key: ", "must be on the host or on", device.id());
+            refused(
+                    () -> LayerCheck.call(there, input, elsewhere, input),
+                    "value: ",
+                    "must be on the host or on",
+                    device.id());
+            refused(
+                    () -> LayerCheck.call(there, input, input, elsewhere),
+                    "key: ",
+                    "must be on the host or on",
+                    device.id());
         }
     }
 
@@ -166,8 +174,16 @@ class BadLayerInputTest {
             Tensor value = tensor(2, 4, 7);
             Tensor key = tensor(2, 4, 8);
             assertThat(LayerCheck.call(layer, query, value, key).shape()).containsExactly(2, 5, 6);
-            refused(() -> LayerCheck.call(layer, value, value, key), "query: shape [2, 4, 7]", "6 features", "query.kernel");
-            refused(() -> LayerCheck.call(layer, query, key, value), "value: shape [2, 4, 8]", "7 features", "value.kernel");
+            refused(
+                    () -> LayerCheck.call(layer, value, value, key),
+                    "query: shape [2, 4, 7]",
+                    "6 features",
+                    "query.kernel");
+            refused(
+                    () -> LayerCheck.call(layer, query, key, value),
+                    "value: shape [2, 4, 8]",
+                    "7 features",
+                    "value.kernel");
             refused(() -> layer.call(query, value), "key: shape [2, 4, 7]", "8 features", "key.kernel");
         }
     }

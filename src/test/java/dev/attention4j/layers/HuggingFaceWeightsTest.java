@@ -122,8 +122,12 @@ class HuggingFaceWeightsTest {
         Map<String, Tensor> tensors = weights.tensors();
         assertThat((float) tensors.get("query.bias").get(2, 1)).isEqualTo(-weight(1, 2 * WIDTH + 1, 0));
         assertThat((float) tensors.get("value.bias").get(1, 2)).isEqualTo(-weight(3, WIDTH + 2, 0));
-        assertThat(tensors.get("key.bias").toFloatArray()).hasSize(KEY_VALUE_HEADS * WIDTH).containsOnly(0);
-        assertThat(tensors.get("attention_output.bias").toFloatArray()).hasSize(FEATURES).containsOnly(0);
+        assertThat(tensors.get("key.bias").toFloatArray())
+                .hasSize(KEY_VALUE_HEADS * WIDTH)
+                .containsOnly(0);
+        assertThat(tensors.get("attention_output.bias").toFloatArray())
+                .hasSize(FEATURES)
+                .containsOnly(0);
         try (AttentionEngine engine = AttentionEngine.open("cpu");
                 GroupQueryAttention layer = grouped().build(engine);
                 GroupQueryAttention without = grouped().bias(false).build(engine)) {
@@ -156,8 +160,10 @@ class HuggingFaceWeightsTest {
             assertThat((float) weights.tensors().get("attention_output.bias").get(8))
                     .isEqualTo(-weight(4, 8, 0));
             try (AttentionEngine engine = AttentionEngine.open("cpu");
-                    MultiHeadAttention layer =
-                            MultiHeadAttention.builder().heads(HEADS).keyDim(WIDTH).build(engine)) {
+                    MultiHeadAttention layer = MultiHeadAttention.builder()
+                            .heads(HEADS)
+                            .keyDim(WIDTH)
+                            .build(engine)) {
                 layer.load(weights);
                 assertThat(layer.weights().toString())
                         .contains("model.safetensors {query.kernel=[10, 4, 3]")

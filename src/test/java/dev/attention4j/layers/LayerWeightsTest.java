@@ -251,7 +251,11 @@ class LayerWeightsTest {
             LayerWeights weights = LayerWeights.torch(written(module), "", HEADS);
             layer.load(weights);
             assertThat(weights.tensors().get("key.kernel").shape()).containsExactly(4, 2, 3);
-            assertThat(LayerCheck.call(layer, Tensor.random(4, 1, 5, 6), Tensor.random(5, 1, 7, 8), Tensor.random(6, 1, 7, 4))
+            assertThat(LayerCheck.call(
+                                    layer,
+                                    Tensor.random(4, 1, 5, 6),
+                                    Tensor.random(5, 1, 7, 8),
+                                    Tensor.random(6, 1, 7, 4))
                             .shape())
                     .containsExactly(1, 5, 6);
         }

@@ -56,7 +56,8 @@ public final class JunitReport {
         xml.writeCharacters("\n  ");
         xml.writeStartElement("testsuite");
         xml.writeAttribute("name", clean(column.engine() + " " + column.plan()));
-        xml.writeAttribute("timestamp", report.date().truncatedTo(ChronoUnit.SECONDS).toString());
+        xml.writeAttribute(
+                "timestamp", report.date().truncatedTo(ChronoUnit.SECONDS).toString());
         counts(xml, outcomes);
         xml.writeStartElement("properties");
         property(xml, "attention4j", report.version());
@@ -137,7 +138,10 @@ public final class JunitReport {
     /** Without what XML 1.0 cannot hold, however it is written, and what steers the terminal of its reader. */
     private static String clean(String text) {
         StringBuilder clean = new StringBuilder();
-        FileFormatException.printableLines(text).codePoints().map(c -> isAllowed(c) ? c : 0xFFFD).forEach(clean::appendCodePoint);
+        FileFormatException.printableLines(text)
+                .codePoints()
+                .map(c -> isAllowed(c) ? c : 0xFFFD)
+                .forEach(clean::appendCodePoint);
         return clean.toString();
     }
 

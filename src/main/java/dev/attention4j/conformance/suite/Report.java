@@ -16,8 +16,7 @@ import java.util.Objects;
  * @param engines those that were run, with their facts
  * @param outcomes all, in order
  */
-public record Report(
-        String title, Instant date, String version, List<EngineInfo> engines, List<Outcome> outcomes) {
+public record Report(String title, Instant date, String version, List<EngineInfo> engines, List<Outcome> outcomes) {
     /** Copies the lists. */
     public Report {
         Objects.requireNonNull(title, "title");

@@ -69,7 +69,9 @@ final class ScratchFolder implements AutoCloseable {
 
     private static boolean isLeft(Path folder) {
         try {
-            if (Files.getLastModifiedTime(folder).toInstant().isAfter(Instant.now().minus(YOUNG))) {
+            if (Files.getLastModifiedTime(folder)
+                    .toInstant()
+                    .isAfter(Instant.now().minus(YOUNG))) {
                 return false;
             }
             try (FileChannel file = FileChannel.open(folder.resolve(LOCK), StandardOpenOption.WRITE);

@@ -33,7 +33,7 @@ final class PoclLinker {
             return Optional.empty();
         }
         String path = environment.getOrDefault("PATH", "");
-        for (String directory : path.split(File.pathSeparator)) {
+        for (String directory : path.split(File.pathSeparator, -1)) {
             if (!directory.isEmpty() && isThere(directory)) {
                 return Optional.empty();
             }

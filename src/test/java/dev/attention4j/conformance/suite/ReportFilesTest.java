@@ -38,7 +38,12 @@ class ReportFilesTest {
                         outcome("scale/given", "right", Status.PASSED, 1.25, ""),
                         outcome("refusal/axes", "right", Status.PASSED, Double.NaN, ""),
                         outcome("weights/returned", "right", Status.SKIPPED, Double.NaN, "it has <none>"),
-                        outcome("scale/zero", "faulty", Status.FAILED, 70, "wrong & \u0001 <b> \u001b[31m \u009b \ud800"),
+                        outcome(
+                                "scale/zero",
+                                "faulty",
+                                Status.FAILED,
+                                70,
+                                "wrong & \u0001 <b> \u001b[31m \u009b \ud800"),
                         outcome("scale/given", "faulty", Status.HUNG, Double.NaN, "no end"),
                         outcome("refusal/axes", "faulty", Status.CRASHED, Double.NaN, "exit code 134")));
     }
