@@ -86,7 +86,7 @@ class EnginesTest {
     void lostServicesAreNamedWithTheCure() throws Exception {
         List<URL> urls = new ArrayList<>();
         for (String entry : System.getProperty("surefire.test.class.path", System.getProperty("java.class.path"))
-                .split(File.pathSeparator)) {
+                .split(File.pathSeparator, -1)) {
             urls.add(Path.of(entry).toUri().toURL());
         }
         try (URLClassLoader loader =
