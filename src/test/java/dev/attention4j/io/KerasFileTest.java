@@ -130,7 +130,7 @@ class KerasFileTest {
     /** Loads the library anew without jHDF beside it, as in a program that did not ask for it. */
     @Test
     void withoutJhdfTheErrorNamesTheDependency() throws Exception {
-        URL[] others = Arrays.stream(System.getProperty("java.class.path").split(File.pathSeparator))
+        URL[] others = Arrays.stream(System.getProperty("java.class.path").split(File.pathSeparator, -1))
                 .filter(entry -> !entry.contains("jhdf"))
                 .map(KerasFileTest::url)
                 .toArray(URL[]::new);

@@ -63,7 +63,7 @@ class HostProgramTest {
 
         public static void main(String[] args) throws Exception {
             List<URL> urls = new ArrayList<>();
-            for (String entry : args[0].split(File.pathSeparator)) {
+            for (String entry : args[0].split(File.pathSeparator, -1)) {
                 urls.add(Path.of(entry).toUri().toURL());
             }
             for (int n = 0; n < 2; n++) {
@@ -212,7 +212,7 @@ class HostProgramTest {
     @Test
     void aModularProgramRuns() throws Exception {
         Path jars = Files.createDirectory(directory.resolve("jars"));
-        for (String entry : classPath().split(File.pathSeparator)) {
+        for (String entry : classPath().split(File.pathSeparator, -1)) {
             Path file = Path.of(entry);
             if (file.getFileName()
                     .toString()

@@ -214,7 +214,7 @@ class SignalHandlersTest {
     @ParameterizedTest
     @ValueSource(booleans = {true, false})
     void whereTheyCannotBeKeptTheProgramIsToldOnce(boolean logs) throws Exception {
-        String path = Arrays.stream(classPath().split(File.pathSeparator))
+        String path = Arrays.stream(classPath().split(File.pathSeparator, -1))
                 .filter(entry -> logs || !entry.contains("slf4j-simple"))
                 .collect(Collectors.joining(File.pathSeparator));
         ProcessBuilder builder = new ProcessBuilder(
