@@ -173,7 +173,8 @@ public final class EngineOptions {
     }
 
     /**
-     * Fills device memory with NaN before each use, so that a kernel that reads what nobody wrote is found.
+     * Fills device memory with NaN before each use, so that a kernel that reads what nobody wrote is found. Tiny
+     * problems are left to kernels too, which are else computed on the host where the device is the host's processor.
      *
      * @param newPoison for tests
      * @return changed options

@@ -50,7 +50,17 @@ public final class TestEngines {
     }
 
     /**
-     * Options for tests: device memory is poisoned, nothing that was tuned is used. Built kernels are not kept either,
+     * The plans of an engine that launch kernels.
+     *
+     * @param engine open
+     * @return all but {@code host}
+     */
+    public static List<String> kernelPlans(AttentionEngine engine) {
+        return engine.plans().stream().filter(plan -> !plan.equals("host")).toList();
+    }
+
+    /**
+     * Options for tests: device memory is poisoned, so that every call is the device's, and nothing that was tuned is used. Built kernels are not kept either,
      * as the build file says.
      *
      * @return to be changed further

@@ -29,6 +29,9 @@ public final class CpuEngine extends HostEngine {
     /** Fewer lanes than this are faster one after another. */
     private static final int LEAST_VECTOR_LANES = 16;
 
+    /** With fewer multiply-adds it takes longer to wake another thread than to do without it. */
+    private static final double LEAST_SHARED_MULTIPLY_ADDS = 100_000;
+
     private final WorkerPool pool;
 
     /**
@@ -45,8 +48,8 @@ public final class CpuEngine extends HostEngine {
     public String explain(AttentionProblem problem) {
         checkExplainable(problem);
         Split split = new Split(problem);
-        return PLAN + ": " + split.blocks() + " blocks of query rows on " + pool.threads()
-                + " threads; the only plan of the engine " + info().id();
+        return PLAN + ": " + split.blocks() + " blocks of query rows on "
+                + (isWorthSharing(problem) ? pool.threads() + " threads" : "the calling thread") + "; the only plan of the engine " + info().id();
     }
 
     @Override
@@ -55,7 +58,7 @@ public final class CpuEngine extends HostEngine {
         Addends addends = new Addends(problem);
         Split split = new Split(problem);
         int blocks = split.blocks();
-        pool.run(blocks, () -> {
+        pool.run(blocks, isWorthSharing(problem), () -> {
             // Made when first needed: nearly always a call needs only one of them, and each has scratch memory.
             BlockKernel[] kernels = new BlockKernel[2];
             return task -> {
@@ -71,6 +74,15 @@ public final class CpuEngine extends HostEngine {
             };
         });
         return results.toResult(PLAN);
+    }
+
+    private static boolean isWorthSharing(AttentionProblem problem) {
+        return (double) problem.batch()
+                        * problem.queryHeads()
+                        * problem.queryLength()
+                        * problem.keyLength()
+                        * (problem.headDim() + problem.valueDim())
+                >= LEAST_SHARED_MULTIPLY_ADDS;
     }
 
     @Override

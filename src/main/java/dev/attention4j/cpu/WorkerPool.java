@@ -32,10 +32,18 @@ final class WorkerPool implements AutoCloseable {
      * Runs tasks 0 to count − 1, each once, and returns when all are done. What one throws is thrown here, and tasks
      * not begun by then are left out.
      *
+     * @param shared whether other threads help; else the caller's does all
      * @param worker makes what runs tasks; called once on each thread that takes part, so that it may own scratch
      *     memory
      */
-    void run(int count, Supplier<IntConsumer> worker) {
+    void run(int count, boolean shared, Supplier<IntConsumer> worker) {
+        if (!shared || threads == 1 || count == 1) {
+            IntConsumer mine = count == 0 ? null : worker.get();
+            for (int task = 0; task < count; task++) {
+                mine.accept(task);
+            }
+            return;
+        }
         Job job = new Job(count, worker);
         for (int helper = 1; helper < Math.min(threads, count); helper++) {
             try {

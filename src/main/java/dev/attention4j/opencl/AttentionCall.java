@@ -23,6 +23,16 @@ import java.util.List;
  * @param maxScratchBytes the most that a plan may ask of scratch at a time; 0 to leave it to the plan
  */
 record AttentionCall(AttentionProblem problem, Tensor query, Tensor key, Tensor value, long maxScratchBytes) {
+    /** Whether all tensors are in host memory. */
+    boolean isOnHost() {
+        Attention attention = problem.attention();
+        return query.isOnHost()
+                && key.isOnHost()
+                && value.isOnHost()
+                && attention.mask().map(Tensor::isOnHost).orElse(true)
+                && attention.bias().map(Tensor::isOnHost).orElse(true);
+    }
+
     /**
      * Enqueues transfers and kernels, under the engine's lock.
      *

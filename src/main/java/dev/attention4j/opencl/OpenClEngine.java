@@ -28,7 +28,9 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.BiFunction;
 import java.util.function.Function;
+import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -116,8 +118,14 @@ public final class OpenClEngine implements ProjectingEngine {
         DeviceBuffers buffers;
         try {
             TuningDatabase tuning = TuningDatabase.open(options.tuning(), device.name(), device.driverVersion());
+            // Poison is for tests of kernels: they get every call.
             planner = new Planner(
-                    Plans.of(context), Plans.deviceClass(context), options.plan(), tuning, LoopLimit.of(device));
+                    Plans.of(context, options),
+                    Plans.deviceClass(context),
+                    options.plan(),
+                    tuning,
+                    LoopLimit.of(device),
+                    !options.poison());
             buffers = new DeviceBuffers(context, lock);
             tensors = new DeviceTensors(this, context, lock, buffers, options.poison());
             projector = new DeviceProjector(this, ProjectionKernel.of(context, tuning));
@@ -147,7 +155,7 @@ public final class OpenClEngine implements ProjectingEngine {
         lock.lock();
         try {
             checkOpen();
-            return planner.choose(problem).explanation(problem);
+            return planner.choose(problem, true).explanation(problem);
         } finally {
             lock.unlock();
         }
@@ -166,7 +174,8 @@ public final class OpenClEngine implements ProjectingEngine {
 
     @Override
     public AttentionResult attend(Tensor query, Tensor key, Tensor value, Attention attention) {
-        return finish(enqueue(query, key, value, attention, planner::choose));
+        Call call = begin(query, key, value, attention, planner::choose);
+        return call.host == null ? finish(enqueue(call)) : compute(call);
     }
 
     /**
@@ -198,23 +207,32 @@ public final class OpenClEngine implements ProjectingEngine {
      * @throws dev.attention4j.UnsupportedPlanException if the plan cannot do it so
      */
     public AttentionResult attend(Tensor query, Tensor key, Tensor value, Attention attention, Variant variant) {
-        return finish(enqueue(query, key, value, attention, problem -> planner.insist(problem, variant)));
+        Call call =
+                begin(query, key, value, attention, (problem, onHost) -> planner.insist(problem, onHost, variant));
+        return call.host == null ? finish(enqueue(call)) : compute(call);
     }
 
     @Override
     public CompletableFuture<AttentionResult> attendAsync(Tensor query, Tensor key, Tensor value, Attention attention) {
-        PendingCall<AttentionResult> pending = enqueue(query, key, value, attention, planner::choose);
+        Call call = begin(query, key, value, attention, planner::choose);
+        Supplier<AttentionResult> end;
+        if (call.host == null) {
+            PendingCall<AttentionResult> pending = enqueue(call);
+            end = () -> finish(pending);
+        } else {
+            end = () -> compute(call);
+        }
         CompletableFuture<AttentionResult> future = new CompletableFuture<>();
         // Where no thread can be started this one waits for the device, and the future is complete.
-        Completion.run(completer, () -> complete(pending, future));
+        Completion.run(completer, () -> complete(end, future));
         return future;
     }
 
-    private void complete(PendingCall<AttentionResult> pending, CompletableFuture<AttentionResult> future) {
+    private void complete(Supplier<AttentionResult> end, CompletableFuture<AttentionResult> future) {
         AttentionResult result;
         try {
             // The call has ended before its future completes, since what is attached to that may close the engine.
-            result = finish(pending);
+            result = end.get();
         } catch (RuntimeException | Error e) {
             Completion.fail(options, future, e);
             return;
@@ -222,12 +240,21 @@ public final class OpenClEngine implements ProjectingEngine {
         Completion.complete(options, future, result);
     }
 
-    private PendingCall<AttentionResult> enqueue(
+    /**
+     * A call that was accepted.
+     *
+     * @param attention the tensors and what to compute of them
+     * @param choice how
+     * @param host the plan if it computes on the host: then the call is under way; null if it must be enqueued
+     */
+    private record Call(AttentionCall attention, Planner.Choice choice, HostPlan host) {}
+
+    private Call begin(
             Tensor query,
             Tensor key,
             Tensor value,
             Attention attention,
-            Function<AttentionProblem, Planner.Choice> chooser) {
+            BiFunction<AttentionProblem, Boolean, Planner.Choice> chooser) {
         checkOpen();
         AttentionProblem problem = AttentionProblem.of(query, key, value, attention);
         checkOwner("query", query);
@@ -236,7 +263,30 @@ public final class OpenClEngine implements ProjectingEngine {
         attention.mask().ifPresent(mask -> checkOwner("mask", mask));
         attention.bias().ifPresent(bias -> checkOwner("bias", bias));
         AttentionCall call = new AttentionCall(problem, query, key, value, options.maxScratchBytes());
-        return enqueue("attention", transfers -> call.enqueue(chooser.apply(problem), transfers));
+        lock.lock();
+        try {
+            checkOpen();
+            Planner.Choice choice = chooser.apply(problem, call.isOnHost());
+            HostPlan host = choice.plan() instanceof HostPlan plan ? plan : null;
+            underWay += host == null ? 0 : 1;
+            return new Call(call, choice, host);
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private PendingCall<AttentionResult> enqueue(Call call) {
+        return enqueue("attention", transfers -> call.attention.enqueue(call.choice, transfers));
+    }
+
+    /** Computes a call on the host, and ends it. */
+    private AttentionResult compute(Call call) {
+        try {
+            AttentionCall attention = call.attention;
+            return call.host.attend(attention.query(), attention.key(), attention.value(), attention.problem());
+        } finally {
+            callEnded();
+        }
     }
 
     /**
@@ -431,6 +481,7 @@ public final class OpenClEngine implements ProjectingEngine {
                 idle.awaitUninterruptibly();
             }
             tensors.results().clear();
+            planner.close();
             held.free();
         } finally {
             lock.unlock();

@@ -51,8 +51,9 @@ final class Planner {
             DType dtype,
             boolean causal,
             boolean masked,
-            boolean wantsWeights) {
-        static Question of(AttentionProblem problem) {
+            boolean wantsWeights,
+            boolean onHost) {
+        static Question of(AttentionProblem problem, boolean onHost) {
             Attention attention = problem.attention();
             return new Question(
                     problem.batch(),
@@ -65,7 +66,8 @@ final class Planner {
                     problem.dtype(),
                     attention.isCausal(),
                     attention.mask().isPresent() || attention.bias().isPresent(),
-                    attention.wantsWeights());
+                    attention.wantsWeights(),
+                    onHost);
         }
 
         /** The record's own would be made at run time, which takes a hundredth of a second of a first call. */
@@ -76,6 +78,7 @@ final class Planner {
     }
 
     private static final int MOST_ANSWERS = 256;
+    private static final String NEEDS_HOST_TENSORS = "it computes in host memory, where all tensors of the call must be";
 
     private final Map<Question, Choice> answers = new LinkedHashMap<>();
     private final List<Plan> plans;
@@ -83,6 +86,7 @@ final class Planner {
     private final Variant wanted;
     private final TuningDatabase tuning;
     private final LoopLimit loopLimit;
+    private final boolean mayUseHost;
 
     /**
      * A planner.
@@ -94,6 +98,22 @@ final class Planner {
      * @param loopLimit of the device: what would exceed it is refused
      */
     Planner(List<Plan> plans, String deviceClass, String wanted, TuningDatabase tuning, LoopLimit loopLimit) {
+        this(plans, deviceClass, wanted, tuning, loopLimit, true);
+    }
+
+    /**
+     * A planner that may be kept to the device.
+     *
+     * @param mayUseHost whether a plan that computes on the host is taken where nobody asks for it
+     */
+    Planner(
+            List<Plan> plans,
+            String deviceClass,
+            String wanted,
+            TuningDatabase tuning,
+            LoopLimit loopLimit,
+            boolean mayUseHost) {
+        this.mayUseHost = mayUseHost;
         this.plans = List.copyOf(plans);
         this.deviceClass = deviceClass;
         this.wanted = Variant.parse(wanted);
@@ -120,16 +140,23 @@ final class Planner {
         return plans.stream().map(Plan::name).toList();
     }
 
+    /** The same for tensors of which some are on the device. */
+    Choice choose(AttentionProblem problem) {
+        return choose(problem, false);
+    }
+
     /**
      * The plan and tunables for a problem.
      *
+     * @param problem shapes and operation
+     * @param onHost whether all tensors of the call are in host memory; a plan that computes there needs that
      * @throws UnsupportedPlanException if no plan that may be taken can do it
      */
-    Choice choose(AttentionProblem problem) {
-        Question question = Question.of(problem);
+    Choice choose(AttentionProblem problem, boolean onHost) {
+        Question question = Question.of(problem, onHost);
         Choice answer = answers.get(question);
         if (answer == null) {
-            answer = chooseAnew(problem);
+            answer = chooseAnew(problem, onHost);
             if (answers.size() >= MOST_ANSWERS) {
                 answers.remove(answers.keySet().iterator().next());
             }
@@ -138,9 +165,13 @@ final class Planner {
         return answer;
     }
 
-    private Choice chooseAnew(AttentionProblem problem) {
+    private Choice chooseAnew(AttentionProblem problem, boolean onHost) {
         Set<String> refusals = new LinkedHashSet<>();
         for (Plan plan : inOrder(problem)) {
+            if (plan.isOnHost() && !onHost) {
+                refusals.add(NEEDS_HOST_TENSORS);
+                continue;
+            }
             Optional<Choice> choice = choose(plan, problem, refusals);
             if (choice.isPresent()) {
                 return choice.get();
@@ -161,7 +192,10 @@ final class Planner {
                 .map(found -> found.entry().variant().plan())
                 .orElse("");
         List<Plan> ordered = new ArrayList<>(plans);
-        ordered.sort(Comparator.comparing((Plan plan) -> !plan.name().equals(tuned))
+        // What the processor itself is faster at is not among what is tuned; the rest is the device's.
+        ordered.removeIf(plan -> plan.isOnHost() && (!mayUseHost || !plan.suits(problem)));
+        ordered.sort(Comparator.comparing((Plan plan) -> !plan.isOnHost())
+                .thenComparing(plan -> !plan.name().equals(tuned))
                 .thenComparing(plan -> !plan.suits(problem)));
         return ordered;
     }
@@ -230,11 +264,14 @@ final class Planner {
      * What is worth timing: of each plan that may be taken and can do the problem, first what it would take itself,
      * then its candidates as far as they fit.
      *
-     * @return first of all what {@link #choose} picks
+     * @return first of all what {@link #choose} picks for tensors on the device
      */
     List<Variant> variants(AttentionProblem problem) {
         Set<Variant> variants = new LinkedHashSet<>();
         for (Plan plan : inOrder(problem)) {
+            if (plan.isOnHost() && isAuto()) {
+                continue;
+            }
             Optional<Choice> own = choose(plan, problem, new LinkedHashSet<>());
             if (own.isEmpty()) {
                 continue;
@@ -252,12 +289,15 @@ final class Planner {
     /**
      * Just this plan with just these tunables.
      *
+     * @param onHost as for {@link #choose(AttentionProblem, boolean)}
      * @throws UnsupportedPlanException if that cannot be
      */
-    Choice insist(AttentionProblem problem, Variant variant) {
+    Choice insist(AttentionProblem problem, boolean onHost, Variant variant) {
         for (Plan plan : plans) {
             if (plan.name().equals(variant.plan())) {
-                Optional<String> refusal = plan.refusal(problem).or(() -> misfit(plan, problem, variant.tunables()));
+                Optional<String> refusal = plan.isOnHost() && !onHost
+                        ? Optional.of(NEEDS_HOST_TENSORS)
+                        : plan.refusal(problem).or(() -> misfit(plan, problem, variant.tunables()));
                 if (refusal.isPresent()) {
                     throw new UnsupportedPlanException(variant.toString(), refusal.get());
                 }
@@ -265,5 +305,14 @@ final class Planner {
             }
         }
         throw new IllegalArgumentException("variant: " + variant + ", must be of one of " + names());
+    }
+
+    /** Ends what plans have beside kernels. */
+    void close() {
+        for (Plan plan : plans) {
+            if (plan instanceof HostPlan host) {
+                host.close();
+            }
+        }
     }
 }

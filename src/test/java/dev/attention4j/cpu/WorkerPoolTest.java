@@ -21,7 +21,7 @@ class WorkerPoolTest {
         try (WorkerPool pool = new WorkerPool(threads)) {
             for (int count : new int[] {0, 1, 3, 1000}) {
                 AtomicIntegerArray runs = new AtomicIntegerArray(count);
-                pool.run(count, () -> runs::incrementAndGet);
+                pool.run(count, true, () -> runs::incrementAndGet);
                 for (int task = 0; task < count; task++) {
                     assertThat(runs.get(task)).isEqualTo(1);
                 }
@@ -34,7 +34,7 @@ class WorkerPoolTest {
         try (WorkerPool pool = new WorkerPool(3)) {
             // Each of the three tasks waits for the other two, so that no thread can run two of them.
             CyclicBarrier together = new CyclicBarrier(3);
-            pool.run(3, () -> task -> {
+            pool.run(3, true, () -> task -> {
                 try {
                     together.await(30, TimeUnit.SECONDS);
                 } catch (InterruptedException | BrokenBarrierException | TimeoutException e) {
@@ -49,19 +49,19 @@ class WorkerPoolTest {
     @ValueSource(ints = {1, 3})
     void throwsWhatATaskThrewAndWorksOn(int threads) {
         try (WorkerPool pool = new WorkerPool(threads)) {
-            assertThatThrownBy(() -> pool.run(100, () -> task -> {
+            assertThatThrownBy(() -> pool.run(100, true, () -> task -> {
                         if (task == 17) {
                             throw new IllegalStateException("task 17");
                         }
                     }))
                     .isInstanceOf(IllegalStateException.class)
                     .hasMessage("task 17");
-            assertThatThrownBy(() -> pool.run(10, () -> {
+            assertThatThrownBy(() -> pool.run(10, true, () -> {
                         throw new OutOfMemoryError("no scratch memory");
                     }))
                     .isInstanceOf(OutOfMemoryError.class);
             AtomicIntegerArray runs = new AtomicIntegerArray(4);
-            pool.run(4, () -> runs::incrementAndGet);
+            pool.run(4, true, () -> runs::incrementAndGet);
             assertThat(runs.toString()).isEqualTo("[1, 1, 1, 1]");
         }
     }
@@ -76,7 +76,7 @@ class WorkerPoolTest {
                 throw new OutOfMemoryError("unable to create native thread");
             });
             AtomicIntegerArray runs = new AtomicIntegerArray(50);
-            pool.run(50, () -> runs::incrementAndGet);
+            pool.run(50, true, () -> runs::incrementAndGet);
             for (int task = 0; task < 50; task++) {
                 assertThat(runs.get(task)).isEqualTo(1);
             }
@@ -89,7 +89,7 @@ class WorkerPoolTest {
         try (WorkerPool pool = new WorkerPool(threads)) {
             AtomicIntegerArray runs = new AtomicIntegerArray(50);
             Thread.currentThread().interrupt();
-            pool.run(50, () -> runs::incrementAndGet);
+            pool.run(50, true, () -> runs::incrementAndGet);
             assertThat(Thread.interrupted()).isEqualTo(true);
             for (int task = 0; task < 50; task++) {
                 assertThat(runs.get(task)).isEqualTo(1);

@@ -102,7 +102,7 @@ final class EveryKernel {
         for (EngineInfo info : TestEngines.openCl()) {
             List<String> plans;
             try (OpenClEngine engine = open(info, "auto")) {
-                plans = engine.plans();
+                plans = TestEngines.kernelPlans(engine);
                 names(engine, kernels, engine::probe);
                 names(engine, kernels, () -> ProjectionCheck.everyKernel(engine.context()));
                 builds.addAll(engine.context().builds());
@@ -171,7 +171,7 @@ final class EveryKernel {
         for (EngineInfo info : TestEngines.openCl()) {
             List<String> plans;
             try (OpenClEngine engine = openFresh(info, "auto")) {
-                plans = engine.plans();
+                plans = TestEngines.kernelPlans(engine);
                 names(engine, kernels, engine::probe);
                 names(engine, kernels, () -> ProjectionCheck.everyKernel(engine.context()));
             }

@@ -250,22 +250,22 @@ class PlannerTest {
                         + " staged has loops of up to 1,024 iterations, which the driver ends after 20 (a bug);"
                         + " A GPU can do smaller problems only; take another device, or the engine \"cpu\"");
         assertThatExceptionOfType(UnsupportedPlanException.class)
-                .isThrownBy(() -> planner("auto", 64).insist(PROBLEM, Variant.parse("staged")))
+                .isThrownBy(() -> planner("auto", 64).insist(PROBLEM, true, Variant.parse("staged")))
                 .withMessageContaining("ends after 20 (a bug)");
     }
 
     @Test
     void insistingOnAVariantNeverGivesAnother() {
         Planner planner = planner("auto", 64);
-        assertThat(planner.insist(PROBLEM, Variant.parse("tiles:TILE=48")).tunables())
+        assertThat(planner.insist(PROBLEM, true, Variant.parse("tiles:TILE=48")).tunables())
                 .isEqualTo(Tunables.parse("TILE=48"));
         for (String variant : List.of("tiles:TILE=96", "staged:TILE=1", "tiles")) {
             assertThatExceptionOfType(UnsupportedPlanException.class)
                     .as(variant)
-                    .isThrownBy(() -> planner.insist(PROBLEM, Variant.parse(variant)));
+                    .isThrownBy(() -> planner.insist(PROBLEM, true, Variant.parse(variant)));
         }
         assertThatIllegalArgumentException()
-                .isThrownBy(() -> planner.insist(PROBLEM, Variant.parse("none")))
+                .isThrownBy(() -> planner.insist(PROBLEM, true, Variant.parse("none")))
                 .withMessageContaining("must be of one of [tiles, staged]");
     }
 }

@@ -13,6 +13,8 @@ import java.util.Optional;
  * @param <W> what it computes
  */
 abstract class OwnPlan<W extends Workload> implements Contender<W> {
+    private static final String HOST = "host";
+
     private final AttentionEngine engine;
     private final String plan;
     /** The same engine, left to itself. */
@@ -55,8 +57,10 @@ abstract class OwnPlan<W extends Workload> implements Contender<W> {
 
     @Override
     public final Optional<String> refusal(W inputs) {
-        // The engine says it itself, by an UnsupportedPlanException, when it is called.
-        return Optional.empty();
+        // What else it cannot do the engine says itself, by an UnsupportedPlanException, when it is called.
+        return plan.equals(HOST) && !isOwnChoice(inputs)
+                ? Optional.of("made for tiny problems, by the code of the engine cpu")
+                : Optional.empty();
     }
 
     /** The attention that it is about. */

@@ -36,6 +36,16 @@ public interface Plan {
     }
 
     /**
+     * Whether it computes in Java, from and to tensors in host memory, and enqueues nothing. Such a plan has nothing to
+     * tune.
+     *
+     * @return false for plans of kernels
+     */
+    default boolean isOnHost() {
+        return false;
+    }
+
+    /**
      * What suits this class of devices, if nobody has tuned it: the best guess first, then ever smaller tiles, for
      * problems and devices that the ones before do not fit.
      *

@@ -31,7 +31,7 @@ public class PlanBenchmark {
 
     /** An engine as {@code --device} of the command line takes it, a slash, and one of its plans. JMH shows a plan that
      * refuses a shape as failed, and goes on. */
-    @Param({"best/rows", "best/decode", "best/tiles", "best/staged", "cpu/blocked"})
+    @Param({"best/rows", "best/decode", "best/tiles", "best/staged", "best/host", "cpu/blocked"})
     public String plan;
 
     private AttendState state;

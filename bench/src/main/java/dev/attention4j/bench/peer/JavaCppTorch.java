@@ -8,6 +8,7 @@ import dev.attention4j.bench.Contender;
 import java.io.File;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.lang.ref.Reference;
 import java.nio.FloatBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -121,6 +122,9 @@ final class JavaCppTorch implements TorchRuntime {
 
     private static final class ModuleCall implements Contender.Call {
         private final JitModule module;
+        /** Whose memory PyTorch's tensors are: kept from the garbage collector. */
+        private final List<Tensor> memory;
+
         private final List<org.bytedeco.pytorch.Tensor> tensors = new ArrayList<>();
         private final List<IValue> values = new ArrayList<>();
         private final IValueVector inputs;
@@ -128,6 +132,7 @@ final class JavaCppTorch implements TorchRuntime {
 
         ModuleCall(JitModule module, List<Tensor> inputs) {
             this.module = module;
+            memory = List.copyOf(inputs);
             for (Tensor tensor : inputs) {
                 TensorOptions type = new TensorOptions(
                         tensor.dtype() == DType.BOOL ? torch.ScalarType.Bool : torch.ScalarType.Float);
@@ -143,6 +148,7 @@ final class JavaCppTorch implements TorchRuntime {
                 output.close();
             }
             output = module.forward(inputs);
+            Reference.reachabilityFence(memory);
         }
 
         @Override
