@@ -49,7 +49,8 @@ public final class CpuEngine extends HostEngine {
         checkExplainable(problem);
         Split split = new Split(problem);
         return PLAN + ": " + split.blocks() + " blocks of query rows on "
-                + (isWorthSharing(problem) ? pool.threads() + " threads" : "the calling thread") + "; the only plan of the engine " + info().id();
+                + (isWorthSharing(problem) ? pool.threads() + " threads" : "the calling thread")
+                + "; the only plan of the engine " + info().id();
     }
 
     @Override

@@ -207,8 +207,7 @@ public final class OpenClEngine implements ProjectingEngine {
      * @throws dev.attention4j.UnsupportedPlanException if the plan cannot do it so
      */
     public AttentionResult attend(Tensor query, Tensor key, Tensor value, Attention attention, Variant variant) {
-        Call call =
-                begin(query, key, value, attention, (problem, onHost) -> planner.insist(problem, onHost, variant));
+        Call call = begin(query, key, value, attention, (problem, onHost) -> planner.insist(problem, onHost, variant));
         return call.host == null ? finish(enqueue(call)) : compute(call);
     }
 

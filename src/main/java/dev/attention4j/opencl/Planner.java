@@ -78,7 +78,8 @@ final class Planner {
     }
 
     private static final int MOST_ANSWERS = 256;
-    private static final String NEEDS_HOST_TENSORS = "it computes in host memory, where all tensors of the call must be";
+    private static final String NEEDS_HOST_TENSORS =
+            "it computes in host memory, where all tensors of the call must be";
 
     private final Map<Question, Choice> answers = new LinkedHashMap<>();
     private final List<Plan> plans;

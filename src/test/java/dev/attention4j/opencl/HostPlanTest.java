@@ -60,8 +60,8 @@ class HostPlanTest {
                 assertThat(engine.explain(problem)).startsWith("host (default for CPU-class devices): in Java");
                 for (int n = 0; n < 2; n++) {
                     try (AttentionResult result = engine.attend(query, key, value, attention);
-                            AttentionResult async =
-                                    engine.attendAsync(query, key, value, attention).join()) {
+                            AttentionResult async = engine.attendAsync(query, key, value, attention)
+                                    .join()) {
                         assertThat(result.plan()).isEqualTo(HostPlan.NAME);
                         assertThat(async.plan()).isEqualTo(HostPlan.NAME);
                         assertThat(result.output().isOnHost()).isTrue();
@@ -115,9 +115,8 @@ class HostPlanTest {
         AttentionProblem tiny = AttentionProblem.of(query, key, value, Attention.DEFAULT);
         for (EngineInfo info : processors()) {
             try (OpenClEngine engine = (OpenClEngine) Engines.open(info.id(), OPTIONS)) {
-                assertThat(engine.variants(tiny))
-                        .isNotEmpty()
-                        .noneMatch(variant -> variant.plan().equals(HostPlan.NAME));
+                assertThat(engine.variants(tiny)).isNotEmpty().noneMatch(variant -> variant.plan()
+                        .equals(HostPlan.NAME));
             }
         }
     }

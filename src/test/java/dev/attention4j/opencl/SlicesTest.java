@@ -237,7 +237,9 @@ class SlicesTest {
     /** Emulators build kernels slowly: a fused plan, and the one that returns weights. */
     private static List<String> plans(EngineInfo info) {
         try (AttentionEngine engine = TestEngines.open(info)) {
-            return info.kind() == EngineInfo.Kind.EMULATOR ? List.of("rows", "staged") : TestEngines.kernelPlans(engine);
+            return info.kind() == EngineInfo.Kind.EMULATOR
+                    ? List.of("rows", "staged")
+                    : TestEngines.kernelPlans(engine);
         }
     }
 
