@@ -49,7 +49,7 @@ abstract class BlockKernel {
         paddedHeadDim = KeyBlock.paddedHeadDim(problem);
         paddedValueDim = KeyBlock.paddedValueDim(problem);
         // However large values are, sums of them do not overflow where their mean does not.
-        halvings = Integer.SIZE - Integer.numberOfLeadingZeros(problem.keyLength());
+        halvings = Integer.SIZE - Integer.numberOfLeadingZeros(problem.keyLength() - 1);
         powers = Exp.powers(halvings);
         queries = new StridedRows(query);
         keys = new KeyBlock(problem, key, value);

@@ -32,7 +32,7 @@ class KernelBranchesTest {
         assertThat(of(branches.neverLeftOut(), "staged/softmax.cl", "#ifdef SINKS"))
                 .isEqualTo(2);
 
-        branches.build("staged/softmax.cl", "-DMULTIPLY_ADD_MODE=0 -DGROUP_ITEMS=1 -DLOG_SUM_EXP=1");
+        branches.build("staged/softmax.cl", "-DMULTIPLY_ADD_MODE=0 -DGROUP_ITEMS=1 -DLOG_SUM_EXP=1 -DMARK_MASKED=1");
 
         assertThat(of(branches.neverTaken(), "staged/softmax.cl", "")).isZero();
         assertThat(of(branches.neverLeftOut(), "staged/softmax.cl", "")).isZero();

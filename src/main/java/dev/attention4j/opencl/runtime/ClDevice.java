@@ -67,10 +67,7 @@ public final class ClDevice {
         version = string(CL.CL_DEVICE_VERSION);
         languageVersion = string(CL.CL_DEVICE_OPENCL_C_VERSION);
         extensions = List.of(string(CL.CL_DEVICE_EXTENSIONS).trim().split("\\s+"));
-        long bits = number(CL.CL_DEVICE_TYPE, 8);
-        type = (bits & CL.CL_DEVICE_TYPE_GPU) != 0
-                ? Type.GPU
-                : (bits & CL.CL_DEVICE_TYPE_CPU) != 0 ? Type.CPU : Type.ACCELERATOR;
+        type = pretendedVectorWidth > 0 ? Type.CPU : type(number(CL.CL_DEVICE_TYPE, 8));
         computeUnits = (int) number(CL.CL_DEVICE_MAX_COMPUTE_UNITS, 4);
         clockMegahertz = (int) number(CL.CL_DEVICE_MAX_CLOCK_FREQUENCY, 4);
         localMemoryBytes = number(CL.CL_DEVICE_LOCAL_MEM_SIZE, 8);
@@ -96,6 +93,13 @@ public final class ClDevice {
         quirks = pretended == null ? own : own.with(pretended);
     }
 
+    private static Type type(long bits) {
+        if ((bits & CL.CL_DEVICE_TYPE_GPU) != 0) {
+            return Type.GPU;
+        }
+        return (bits & CL.CL_DEVICE_TYPE_CPU) != 0 ? Type.CPU : Type.ACCELERATOR;
+    }
+
     /**
      * The same device as if it had a quirk: what a quirk changes can then be tested where no device has it.
      *
@@ -112,8 +116,8 @@ public final class ClDevice {
     }
 
     /**
-     * Returns the same device as if its vectors were of another width: kernels that other devices get can then be
-     * tested here.
+     * Returns the same device as if it were a CPU with vectors of another width: kernels that other devices get can
+     * then be tested here.
      *
      * @param nativeVectorWidth floats of a vector
      * @return to be used in place of this
