@@ -76,8 +76,7 @@ class ScratchMemoryTest {
 
     private static void checkGrowth(EngineInfo info, String plan, DType dtype) {
         // A plan that splits keys over the device does so the more, the more there are, until each unit has enough.
-        // Rows
-        // never does, but widens the keys of many queries.
+        // Rows never does, but widens the keys of many queries.
         boolean splits = !plan.equals(ForwardRows.NAME);
         int keys = 4 * LENGTH;
         int queries = splits ? LENGTH : 4 * LENGTH;
@@ -98,7 +97,8 @@ class ScratchMemoryTest {
         long fourTimes = bytes(info, plan, dtype, 4 * queries, 4 * keys);
         String what = plan + " " + dtype + " on " + info.name() + ": " + small + ", " + twice + ", " + fourTimes
                 + " bytes for " + queries + " queries and " + keys + " keys, for twice and for four times as many";
-        assertThat(twice).as(what).isLessThanOrEqualTo(2 * small);
+        // Less than the 4 times of a product of the lengths; more than twice where totals of many tiles of keys begin.
+        assertThat(twice).as(what).isLessThanOrEqualTo(3 * small);
         assertThat(fourTimes).as(what).isLessThanOrEqualTo(2 * twice);
     }
 
