@@ -222,7 +222,7 @@ class OpenClEngineTest {
             engine.profileInto(null);
             assertThat(events)
                     .extracting(ClEvent::command)
-                    .containsExactly("scores", "scale_mask", "softmax", "weighted_sum");
+                    .containsExactly("scores", "scale_mask", "softmax", "weighted_sum", "unmark");
             events.forEach(ClEvent::close);
         }
     }

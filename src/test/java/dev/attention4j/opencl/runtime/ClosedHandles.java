@@ -7,6 +7,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.function.BooleanSupplier;
 
 /** Closes a device with all that it made, and calls all that is public of them. */
 final class ClosedHandles {
@@ -40,6 +41,7 @@ final class ClosedHandles {
 
         PublicMethods methods = new PublicMethods()
                 .with(List.class, ArrayList::new)
+                .with(BooleanSupplier.class, () -> () -> false)
                 .with(ByteBuffer.class, () -> memory)
                 .with(ClBuffer.class, () -> buffer)
                 .with(ClKernel.class, () -> kernel)

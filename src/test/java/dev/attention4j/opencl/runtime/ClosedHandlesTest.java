@@ -17,7 +17,7 @@ class ClosedHandlesTest {
     private static final Pattern ANSWERS = Pattern.compile(
             ".*\\.(close|toString|device|queue|pool|sharesHostMemory|builds|writes|reads|byteSize|isShared|name"
                     + "|largestGroup|arguments|command|advice|allocatedBytes|largestAllocation|capacity|bytesInUse"
-                    + "|mostBytes|reclaim|release)\\(.*");
+                    + "|mostBytes|onShortage|reclaim|release)\\(.*");
 
     @TempDir
     Path directory;
