@@ -147,8 +147,11 @@ final class JavaCppTorch implements TorchRuntime {
             if (output != null) {
                 output.close();
             }
-            output = module.forward(inputs);
-            Reference.reachabilityFence(memory);
+            try {
+                output = module.forward(inputs);
+            } finally {
+                Reference.reachabilityFence(memory);
+            }
         }
 
         @Override
