@@ -93,8 +93,8 @@ public final class Encoder implements Callable<Integer> {
             long start = System.nanoTime();
             float[][] embeddings = model.embed(tokens);
             double ms = (System.nanoTime() - start) / 1e6;
-            out.println(String.format(
-                    Locale.ROOT, "all-MiniLM-L6-v2 on %s (%s), encoded in %.0f ms", info.id(), info.name(), ms));
+            out.println("all-MiniLM-L6-v2 on " + info.id() + " (" + info.name() + ")");
+            out.println(String.format(Locale.ROOT, "encoded in %.0f ms", ms));
             out.println();
             new SimilarityTable(tokens, embeddings).print(out);
             if (heads != null) {

@@ -83,10 +83,14 @@ class CompareTest {
             assertThat(((Number) ((Map<?, ?>) ofEngine).get("min_ratio")).doubleValue())
                     .isPositive();
         }
-        // One of ONNX Runtime's operators has no grouped heads, the other is always causal.
-        assertThat((List<?>) report.get("missing")).hasSize(4).allSatisfy(missing -> assertThat(
-                        ((Map<?, ?>) missing).get("outcome"))
-                .isEqualTo("cannot"));
+        // One of ONNX Runtime's operators has no grouped heads, the other is always causal. The plan host of a device
+        // that
+        // is this processor does tiny problems alone.
+        assertThat((List<?>) report.get("missing"))
+                .allSatisfy(missing ->
+                        assertThat(((Map<?, ?>) missing).get("outcome")).isEqualTo("cannot"))
+                .filteredOn(missing -> !"host".equals(((Map<?, ?>) missing).get("plan")))
+                .hasSize(4);
         assertThat(((Map<?, ?>) report.get("peers")).keySet()).hasToString("[pytorch-2.10, pytorch-2.7, onnxruntime]");
         assertThat(out.toString()).contains("OpenBLAS kernel", "MKL", "ONNX Runtime 1.");
         assertThat(Files.readString(chart)).contains("<svg", "viewBox");
