@@ -93,12 +93,12 @@ class InjectedFailuresTest {
                 return;
             }
             assertThat(struck)
-                    .contains("clSetKernelArg", "clEnqueueNDRangeKernel", "clEnqueueMarkerWithWaitList", "clFlush")
-                    .contains("clWaitForEvents")
+                    .contains("clSetKernelArg", "clEnqueueNDRangeKernel", "clFlush", "clWaitForEvents")
                     .anyMatch(name -> name.startsWith("clCreateBuffer"));
-            assertThat(struck)
-                    .containsAnyOf("clEnqueueMapBuffer", "clEnqueueReadBuffer")
-                    .containsAnyOf("clEnqueueUnmapMemObject", "clEnqueueWriteBuffer");
+            if (!engine.context().sharesHostMemory()) {
+                assertThat(struck)
+                        .contains("clEnqueueWriteBuffer", "clEnqueueReadBuffer", "clEnqueueMarkerWithWaitList");
+            }
         }
     }
 

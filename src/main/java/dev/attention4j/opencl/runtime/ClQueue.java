@@ -1,6 +1,7 @@
 package dev.attention4j.opencl.runtime;
 
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.util.Arrays;
 import java.util.List;
 import org.jocl.CL;
@@ -17,11 +18,19 @@ public final class ClQueue implements AutoCloseable {
     /** Quiet NaN as a float and as two 16-bit floats of either format. */
     private static final int POISON = 0x7FFF7FFF;
 
+    private static final int FILLED_BYTES = 4096;
+
     private final DeviceContext context;
     private final Handles receipt = Handles.created(Handles.Kind.QUEUE);
     private final boolean blockingTransfers;
     /** Given to OpenCL through {@link #handle()} alone: a driver crashes on one that was released. */
     private cl_command_queue queue;
+
+    /** The event of what was enqueued last; null where that has none. */
+    private ClEvent last;
+
+    /** Never of a GPU that shares the host's memory, whose caches may hold what it writes. */
+    private boolean hostSeesWrites;
 
     private boolean keepsTimes;
     private List<ClEvent> profile;
@@ -35,7 +44,16 @@ public final class ClQueue implements AutoCloseable {
     }
 
     static ClQueue create(DeviceContext context) {
-        return new ClQueue(context, create(context, 0));
+        ClQueue queue = new ClQueue(context, create(context, 0));
+        try {
+            queue.hostSeesWrites = context.sharesHostMemory()
+                    && context.device().type() == ClDevice.Type.CPU
+                    && queue.fillIsSeen();
+        } catch (RuntimeException e) {
+            queue.close();
+            throw e;
+        }
+        return queue;
     }
 
     /** The deprecated call, because OpenCL 1.2 has no other. */
@@ -87,6 +105,7 @@ public final class ClQueue implements AutoCloseable {
         }
         cl_command_queue handle = handle();
         writes++;
+        setLast(null);
         ClException.run(
                 "clEnqueueWriteBuffer",
                 () -> UnwatchedTransfers.write(
@@ -118,6 +137,7 @@ public final class ClQueue implements AutoCloseable {
         }
         cl_command_queue handle = handle();
         reads++;
+        setLast(null);
         ClException.run(
                 "clEnqueueReadBuffer",
                 () -> UnwatchedTransfers.read(
@@ -149,16 +169,36 @@ public final class ClQueue implements AutoCloseable {
 
     /**
      * Makes what kernels wrote into a shared buffer visible to the host, as the standard asks: maps it and unmaps it.
+     * Nothing is enqueued where the host sees it at once: for a processor these two commands take longer than a small
+     * attention.
      *
      * @param buffer shares the host's memory
      */
     public void syncShared(ClBuffer buffer) {
         cl_command_queue handle = handle();
+        if (hostSeesWrites) {
+            return;
+        }
+        setLast(null);
         ByteBuffer mapped = ClException.create(
                 "clEnqueueMapBuffer",
                 code -> CL.clEnqueueMapBuffer(
                         handle, buffer.handle(), false, CL.CL_MAP_READ, 0, buffer.byteSize(), 0, null, null, code));
         ClException.run("clEnqueueUnmapMemObject", () -> UnwatchedTransfers.unmap(handle, buffer.handle(), mapped));
+    }
+
+    /** Whether what the device writes into shared memory is there without mapping; one fill shows it. */
+    private boolean fillIsSeen() {
+        ByteBuffer memory = ByteBuffer.allocateDirect(FILLED_BYTES).order(ByteOrder.nativeOrder());
+        try (ClBuffer buffer = context.share(memory)) {
+            poison(buffer);
+            finish();
+        }
+        boolean seen = true;
+        for (int at = 0; at < FILLED_BYTES; at += Integer.BYTES) {
+            seen &= memory.getInt(at) == POISON;
+        }
+        return seen;
     }
 
     /**
@@ -168,6 +208,7 @@ public final class ClQueue implements AutoCloseable {
      */
     public void poison(ClBuffer buffer) {
         cl_command_queue handle = handle();
+        setLast(null);
         long whole = buffer.byteSize() / 4 * 4;
         ClException.run(
                 "clEnqueueFillBuffer",
@@ -184,7 +225,7 @@ public final class ClQueue implements AutoCloseable {
      */
     public void launch(ClKernel kernel, long[] global, long[] group) {
         cl_command_queue handle = handle();
-        cl_event event = profile == null ? null : new cl_event();
+        cl_event event = new cl_event();
         int code = ClException.codeOf(
                 "clEnqueueNDRangeKernel",
                 () -> CL.clEnqueueNDRangeKernel(
@@ -195,22 +236,38 @@ public final class ClQueue implements AutoCloseable {
                     code,
                     kernel.name() + ", global " + Arrays.toString(global) + ", group " + Arrays.toString(group));
         }
-        if (event != null) {
+        if (profile == null) {
+            setLast(new ClEvent(event, kernel.name()));
+        } else {
+            setLast(null);
             profile.add(new ClEvent(event, kernel.name()));
         }
     }
 
+    private void setLast(ClEvent event) {
+        if (last != null) {
+            last.close();
+        }
+        last = event;
+    }
+
     /**
-     * An event that is complete when all that was enqueued so far is; also sends it to the device.
+     * An event that is complete when all that was enqueued so far is, of a kernel if that came last; also sends it to the
+     * device.
      *
      * @param what names it in errors
      * @return to be closed by the caller
      */
     public ClEvent marker(String what) {
         cl_command_queue handle = handle();
-        cl_event event = new cl_event();
-        ClException.run("clEnqueueMarkerWithWaitList", () -> CL.clEnqueueMarkerWithWaitList(handle, 0, null, event));
-        ClEvent marker = new ClEvent(event, what);
+        ClEvent marker = last;
+        last = null;
+        if (marker == null) {
+            cl_event event = new cl_event();
+            ClException.run(
+                    "clEnqueueMarkerWithWaitList", () -> CL.clEnqueueMarkerWithWaitList(handle, 0, null, event));
+            marker = new ClEvent(event, what);
+        }
         try {
             ClException.run("clFlush", () -> CL.clFlush(handle));
         } catch (RuntimeException e) {
@@ -233,6 +290,7 @@ public final class ClQueue implements AutoCloseable {
     @Override
     public void close() {
         if (receipt.release()) {
+            setLast(null);
             CL.clReleaseCommandQueue(queue);
         }
     }
