@@ -272,6 +272,73 @@ public final class Attention {
         return wantsLogSumExp;
     }
 
+    /** Checks offsets, lengths, slopes and sinks against the shapes. */
+    void check(int batch, int queryHeads, int queryLength, int keyLength) {
+        boolean packed = isPacked();
+        int sequences = packed ? cumulativeQueryLengths.length - 1 : batch;
+        String each = sequences + (packed ? " packed sequences" : " batch rows");
+        if (packed) {
+            checkPacked(batch, queryLength, keyLength);
+        }
+        if (offsets.length > 1 && offsets.length != sequences) {
+            throw new IllegalArgumentException(
+                    "offsets: " + offsets.length + " given, must be 1 or one for each of the " + each);
+        }
+        for (int offset : offsets) {
+            // Positions must be integers of 32 bits, with packed keys before them.
+            if ((long) offset + queryLength > 2L * AttentionProblem.MAX_LENGTH) {
+                throw new IllegalArgumentException("offsets: " + offset + ", must be at most "
+                        + (2L * AttentionProblem.MAX_LENGTH - queryLength) + " for " + queryLength + " queries");
+            }
+        }
+        queryMask().ifPresent(mask -> {
+            if (mask.size(0) != batch || mask.size(1) != queryLength) {
+                throw new IllegalArgumentException("queryMask: shape " + Shapes.text(mask.shape())
+                        + ", must be [batch, queryLength] = [" + batch + ", " + queryLength + "]");
+            }
+        });
+        if (keyLengths.length > 1 && keyLengths.length != batch) {
+            throw new IllegalArgumentException(
+                    "keyLengths: " + keyLengths.length + " given, must be 1 or one for each of the " + each);
+        }
+        for (int length : keyLengths) {
+            if (length > keyLength) {
+                throw new IllegalArgumentException(
+                        "keyLengths: " + length + ", must be at most the " + keyLength + " keys there are");
+            }
+        }
+        int slopes = alibiSlopes.length;
+        if (slopes > 0 && slopes != queryHeads && slopes != (long) sequences * queryHeads) {
+            throw new IllegalArgumentException("alibiSlopes: " + slopes + " given, must be one for each of the "
+                    + queryHeads + " query heads, or for each of them in each of the " + each);
+        }
+        if (sinks.length > 0 && sinks.length != queryHeads) {
+            throw new IllegalArgumentException(
+                    "sinks: " + sinks.length + " given, must be one for each of the " + queryHeads + " query heads");
+        }
+    }
+
+    private void checkPacked(int batch, int queryLength, int keyLength) {
+        if (batch != 1) {
+            throw new IllegalArgumentException(
+                    "cumulativeLengths: given with " + batch + " batch rows, must be 1 that holds all sequences");
+        }
+        if (keyLengths.length > 0) {
+            throw new IllegalArgumentException(
+                    "keyLengths: given with cumulativeLengths, must be left out: those say how long each sequence is");
+        }
+        checkEnd("queries", cumulativeQueryLengths, queryLength);
+        checkEnd("keys", cumulativeKeyLengths, keyLength);
+    }
+
+    private static void checkEnd(String name, int[] lengths, int length) {
+        int end = lengths[lengths.length - 1];
+        if (end != length) {
+            throw new IllegalArgumentException("cumulativeLengths: " + name + " end at " + end + ", must end at "
+                    + length + ", the length of " + (name.equals("keys") ? "key and value" : "query"));
+        }
+    }
+
     /** The explicit offset of a sequence, uncopied. */
     int offsetOf(int sequence) {
         return offsets[offsets.length == 1 ? 0 : sequence];

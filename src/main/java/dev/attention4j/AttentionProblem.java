@@ -55,7 +55,7 @@ public record AttentionProblem(
             throw new IllegalArgumentException("query: " + queryHeads + " heads, must be a multiple of the "
                     + keyValueHeads + " heads of key and value" + READ_AS);
         }
-        Positions.check(attention, batch, queryHeads, queryLength, keyLength);
+        attention.check(batch, queryHeads, queryLength, keyLength);
         long[] scores = {batch, queryHeads, queryLength, keyLength};
         attention.mask().ifPresent(mask -> checkBroadcast("mask", mask, scores));
         attention.bias().ifPresent(bias -> checkBroadcast("bias", bias, scores));
@@ -160,62 +160,24 @@ public record AttentionProblem(
     }
 
     /**
-     * The sequence that a query belongs to.
-     *
-     * @param batchRow from 0
-     * @param query from 0
-     * @return the batch row, or the number of the packed sequence
-     */
-    public int sequence(int batchRow, int query) {
-        return Positions.sequence(this, batchRow, query);
-    }
-
-    /**
-     * The key that query 0 of a sequence stands at, counted within the sequence; query i stands i further on.
+     * The key position of query 0 of a sequence, counted within the sequence; query i's is i more.
      *
      * @param sequence a batch row, or a packed sequence
      * @return negative or beyond the keys is legal
      */
     public int offset(int sequence) {
-        return Positions.offset(this, sequence);
+        return KeyRange.offset(this, sequence);
     }
 
     /**
-     * The key that a query stands at, for causal, window and ALiBi.
+     * The keys that a query may attend to by causal, window, key lengths, packing and the query mask.
      *
      * @param batchRow from 0
      * @param query from 0
-     * @return counted in the whole key tensor, as keys are; negative or beyond the keys is legal
+     * @return empty if there are none
      */
-    public int position(int batchRow, int query) {
-        return Positions.position(this, sequence(batchRow, query), query);
-    }
-
-    /**
-     * The first key that causal, window, packing and the query mask let a query see.
-     *
-     * @param batchRow from 0
-     * @param query from 0
-     * @return 0 to keyLength
-     */
-    public int firstKey(int batchRow, int query) {
-        return attention.attends(batchRow, query, queryLength)
-                ? Positions.firstKey(this, sequence(batchRow, query), query)
-                : keyLength;
-    }
-
-    /**
-     * One past the last key that causal, window, key lengths, packing and the query mask let a query see; not above {@link #firstKey}
-     * if there is none.
-     *
-     * @param batchRow from 0
-     * @param query from 0
-     * @return 0 to keyLength
-     */
-    public int endKey(int batchRow, int query) {
-        return attention.attends(batchRow, query, queryLength)
-                ? Positions.endKey(this, sequence(batchRow, query), query)
-                : 0;
+    public KeyRange keyRange(int batchRow, int query) {
+        return KeyRange.of(this, batchRow, query);
     }
 
     /**
@@ -296,7 +258,7 @@ public record AttentionProblem(
         double pairs = 0;
         for (int batchRow = 0; batchRow < batch; batchRow++) {
             for (int query = 0; query < queryLength; query++) {
-                pairs += Math.max(0, endKey(batchRow, query) - firstKey(batchRow, query));
+                pairs += keyRange(batchRow, query).count();
             }
         }
         return pairs;

@@ -2,6 +2,7 @@ package dev.attention4j;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
 class AttentionProblemTest {
@@ -15,7 +16,7 @@ class AttentionProblemTest {
         StringBuilder text = new StringBuilder();
         for (int i = 0; i < queries; i++) {
             for (int j = 0; j < keys; j++) {
-                text.append(j >= problem.firstKey(0, i) && j < problem.endKey(0, i) ? '1' : '0');
+                text.append(problem.keyRange(0, i).contains(j) ? '1' : '0');
             }
             text.append(' ');
         }
@@ -75,7 +76,7 @@ class AttentionProblemTest {
         StringBuilder text = new StringBuilder();
         for (int i = 0; i < problem.queryLength(); i++) {
             for (int j = 0; j < problem.keyLength(); j++) {
-                text.append(j >= problem.firstKey(batchRow, i) && j < problem.endKey(batchRow, i) ? '1' : '0');
+                text.append(problem.keyRange(batchRow, i).contains(j) ? '1' : '0');
             }
             text.append(' ');
         }
@@ -98,7 +99,7 @@ class AttentionProblemTest {
         assertThat(drawn(bottomRight, 0)).isEqualTo("11000 11100");
         assertThat(drawn(bottomRight, 1)).isEqualTo("00000 10000");
         assertThat(bottomRight.offset(0)).isEqualTo(1);
-        assertThat(bottomRight.position(1, 0)).isEqualTo(-1);
+        assertThat(bottomRight.keyRange(1, 0).position()).isEqualTo(-1);
         AttentionProblem topLeft = problem(
                 2,
                 5,
@@ -127,7 +128,7 @@ class AttentionProblemTest {
         AttentionProblem plain = packed(Attention.builder());
         assertThat(plain.sequences()).isEqualTo(4);
         assertThat(drawn(plain, 0)).isEqualTo("11100 11100 00000 00001");
-        assertThat(new int[] {plain.sequence(0, 0), plain.sequence(0, 1), plain.sequence(0, 2), plain.sequence(0, 3)})
+        assertThat(IntStream.range(0, 4).map(query -> plain.keyRange(0, query).sequence()))
                 .containsExactly(0, 0, 2, 3);
         assertThat(drawn(packed(Attention.builder().causal(Alignment.TOP_LEFT)), 0))
                 .isEqualTo("10000 11000 00000 00001");
@@ -136,7 +137,22 @@ class AttentionProblemTest {
         assertThat(drawn(packed(Attention.builder().causalOffsets(2, 9, 9, -1)), 0))
                 .isEqualTo("11100 11100 00000 00000");
         assertThat(drawn(packed(Attention.builder().window(0, 0)), 0)).isEqualTo("10000 01000 00000 00001");
-        assertThat(packed(Attention.builder()).position(0, 3)).isEqualTo(4);
+        assertThat(packed(Attention.builder()).keyRange(0, 3).position()).isEqualTo(4);
+    }
+
+    @Test
+    void aMaskedQueryHasAPositionButNoKeys() {
+        Attention attention = Attention.builder()
+                .queryMask(Tensor.of(new boolean[] {true, false, true, true}, 2, 2))
+                .causalOffsets(3)
+                .build();
+        AttentionProblem problem = problem(2, 5, attention);
+        assertThat(problem.keyRange(0, 0)).isEqualTo(new KeyRange(0, 4, 3, 0));
+        KeyRange masked = problem.keyRange(0, 1);
+        assertThat(masked.position()).isEqualTo(4);
+        assertThat(masked.count()).isZero();
+        assertThat(IntStream.range(0, 5).anyMatch(masked::contains)).isFalse();
+        assertThat(problem.keyRange(1, 1)).isEqualTo(new KeyRange(0, 5, 4, 1));
     }
 
     @Test

@@ -1,6 +1,7 @@
 package dev.attention4j.cpu;
 
 import dev.attention4j.AttentionProblem;
+import dev.attention4j.KeyRange;
 import java.util.Arrays;
 
 /** Position, length, mask, bias and ALiBi as one row of numbers to add to the scores, where −∞ stands for masked. */
@@ -30,6 +31,7 @@ final class Addends {
         int count = keys.count();
         int head = lanes.head[lane];
         int query = lanes.query[lane];
+        KeyRange range = lanes.range[lane];
         if (bias == null) {
             Arrays.fill(target, 0, count, 0);
         } else {
@@ -37,7 +39,7 @@ final class Addends {
         }
         if (alibi) {
             for (int j = 0; j < count; j++) {
-                target[j] -= lanes.slope[lane] * Math.abs((float) (lanes.position[lane] - keys.start() - j));
+                target[j] -= lanes.slope[lane] * Math.abs((float) (range.position() - keys.start() - j));
             }
         }
         if (mask != null) {
@@ -48,8 +50,8 @@ final class Addends {
                 }
             }
         }
-        int first = Math.min(count, Math.max(0, lanes.firstKey[lane] - keys.start()));
-        int end = Math.min(count, Math.max(first, lanes.endKey[lane] - keys.start()));
+        int first = Math.min(count, Math.max(0, range.begin() - keys.start()));
+        int end = Math.min(count, Math.max(first, range.end() - keys.start()));
         Arrays.fill(target, 0, first, Float.NEGATIVE_INFINITY);
         Arrays.fill(target, end, count, Float.NEGATIVE_INFINITY);
     }

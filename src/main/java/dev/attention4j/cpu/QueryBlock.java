@@ -1,6 +1,7 @@
 package dev.attention4j.cpu;
 
 import dev.attention4j.AttentionProblem;
+import dev.attention4j.KeyRange;
 
 /**
  * Query rows that are computed together because they read the same keys: neighbours in one head, or, where the query is
@@ -14,16 +15,12 @@ final class QueryBlock {
     final int[] head;
     /** The query row of each lane. */
     final int[] query;
-    /** The key that each lane stands at, and by how much its scores fall with the distance from there. */
-    final int[] position;
-
+    /** The keys that each lane may see by position and length. */
+    final KeyRange[] range;
+    /** By how much each lane's scores fall with the distance from its position. */
     final float[] slope;
     /** The logit of each lane's attention sink. */
     final float[] sink;
-    /** The first key that each lane may see by position and length. */
-    final int[] firstKey;
-    /** One past the last such key; not above the first where there is none. */
-    final int[] endKey;
     /** The keys that any lane sees; start = end where there is none. */
     final int start;
 
@@ -36,24 +33,20 @@ final class QueryBlock {
         this.count = heads * rows;
         head = new int[count];
         query = new int[count];
-        position = new int[count];
+        range = new KeyRange[count];
         slope = new float[count];
         sink = new float[count];
-        firstKey = new int[count];
-        endKey = new int[count];
         int lowest = problem.keyLength();
         int highest = 0;
         for (int lane = 0; lane < count; lane++) {
             head[lane] = firstHead + lane / rows;
             query[lane] = firstQuery + lane % rows;
-            position[lane] = problem.position(batch, query[lane]);
-            slope[lane] = problem.alibiSlope(problem.sequence(batch, query[lane]), head[lane]);
+            range[lane] = problem.keyRange(batch, query[lane]);
+            slope[lane] = problem.alibiSlope(range[lane].sequence(), head[lane]);
             sink[lane] = problem.sink(head[lane]);
-            firstKey[lane] = problem.firstKey(batch, query[lane]);
-            endKey[lane] = problem.endKey(batch, query[lane]);
-            if (firstKey[lane] < endKey[lane]) {
-                lowest = Math.min(lowest, firstKey[lane]);
-                highest = Math.max(highest, endKey[lane]);
+            if (range[lane].count() > 0) {
+                lowest = Math.min(lowest, range[lane].begin());
+                highest = Math.max(highest, range[lane].end());
             }
         }
         start = Math.min(lowest, highest);
@@ -63,7 +56,7 @@ final class QueryBlock {
     /** Whether position and length let every lane see all of these keys. */
     boolean seesAll(int from, int to) {
         for (int lane = 0; lane < count; lane++) {
-            if (firstKey[lane] > from || endKey[lane] < to) {
+            if (range[lane].begin() > from || range[lane].end() < to) {
                 return false;
             }
         }
@@ -89,6 +82,6 @@ final class QueryBlock {
     }
 
     private boolean sees(int lane, int from, int to) {
-        return Math.max(firstKey[lane], from) < Math.min(endKey[lane], to);
+        return Math.max(range[lane].begin(), from) < Math.min(range[lane].end(), to);
     }
 }

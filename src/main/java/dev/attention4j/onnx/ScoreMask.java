@@ -1,6 +1,7 @@
 package dev.attention4j.onnx;
 
 import dev.attention4j.AttentionProblem;
+import dev.attention4j.KeyRange;
 import dev.attention4j.Tensor;
 
 /** Adds the bias of a problem to rows of scores, and sets to −∞ what a query may not attend to. */
@@ -33,11 +34,10 @@ final class ScoreMask {
         int batchRow = row / problem.queryLength() / problem.queryHeads();
         int maskAt = batchRow * maskStrides[0] + head * maskStrides[1] + queryIndex * maskStrides[2];
         int biasAt = batchRow * biasStrides[0] + head * biasStrides[1] + queryIndex * biasStrides[2];
-        int first = problem.firstKey(batchRow, queryIndex);
-        int end = problem.endKey(batchRow, queryIndex);
+        KeyRange range = problem.keyRange(batchRow, queryIndex);
         for (int j = 0; j < scores.length; j++) {
             float added = bias[biasAt + j * biasStrides[3]];
-            boolean seen = j >= first && j < end && mask[maskAt + j * maskStrides[3]];
+            boolean seen = range.contains(j) && mask[maskAt + j * maskStrides[3]];
             // A masked score is −∞ whatever it was, NaN included.
             scores[j] = seen && added != Float.NEGATIVE_INFINITY ? scores[j] + added : Float.NEGATIVE_INFINITY;
         }

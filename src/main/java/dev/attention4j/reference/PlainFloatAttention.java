@@ -1,6 +1,7 @@
 package dev.attention4j.reference;
 
 import dev.attention4j.AttentionProblem;
+import dev.attention4j.KeyRange;
 import dev.attention4j.Tensor;
 
 /**
@@ -62,8 +63,9 @@ public record PlainFloatAttention(float[] output, float[] weights, float[] logSu
             int head = row / lq % problem.queryHeads();
             int batch = row / lq / problem.queryHeads();
             int slice = batch * problem.keyValueHeads() + problem.keyValueHead(head);
-            int first = problem.firstKey(batch, i);
-            int seen = Math.max(0, problem.endKey(batch, i) - first);
+            KeyRange range = problem.keyRange(batch, i);
+            int first = range.begin();
+            int seen = range.count();
             float[] scores = new float[seen];
             float sink = problem.sink(head);
             float max = sink;
@@ -84,7 +86,7 @@ public record PlainFloatAttention(float[] output, float[] weights, float[] logSu
                 if (softcap > 0) {
                     score = softcap * (float) Math.tanh(score / softcap);
                 }
-                scores[n] = score + (float) terms.bias(batch, head, i, j);
+                scores[n] = score + (float) terms.bias(range, batch, head, i, j);
                 max = Math.max(max, scores[n]);
             }
             logSumExp[row] = Float.NEGATIVE_INFINITY;

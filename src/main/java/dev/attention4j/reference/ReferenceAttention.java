@@ -1,6 +1,7 @@
 package dev.attention4j.reference;
 
 import dev.attention4j.AttentionProblem;
+import dev.attention4j.KeyRange;
 import dev.attention4j.Tensor;
 import java.util.Arrays;
 import java.util.OptionalDouble;
@@ -54,8 +55,9 @@ public record ReferenceAttention(double[] output, double[] weights, double[] log
             int head = row / lq % problem.queryHeads();
             int batch = row / lq / problem.queryHeads();
             int slice = batch * problem.keyValueHeads() + problem.keyValueHead(head);
-            int first = problem.firstKey(batch, i);
-            int seen = Math.max(0, problem.endKey(batch, i) - first);
+            KeyRange range = problem.keyRange(batch, i);
+            int first = range.begin();
+            int seen = range.count();
             double[] scores = new double[seen];
             double sink = problem.sink(head);
             double max = sink;
@@ -73,7 +75,7 @@ public record ReferenceAttention(double[] output, double[] weights, double[] log
                 if (softcap.isPresent()) {
                     score = softcap.getAsDouble() * Math.tanh(score / softcap.getAsDouble());
                 }
-                scores[n] = score + terms.bias(batch, head, i, j);
+                scores[n] = score + terms.bias(range, batch, head, i, j);
                 max = Math.max(max, scores[n]);
             }
             logSumExp[row] = Double.NEGATIVE_INFINITY;

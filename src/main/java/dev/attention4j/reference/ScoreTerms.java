@@ -1,6 +1,7 @@
 package dev.attention4j.reference;
 
 import dev.attention4j.AttentionProblem;
+import dev.attention4j.KeyRange;
 import dev.attention4j.Tensor;
 
 /**
@@ -24,19 +25,17 @@ final class ScoreTerms {
         biasStrides = biasTensor == null ? null : broadcastStrides(biasTensor.shape());
     }
 
-    /** Whether the query may attend to the key, by position, length, mask and a bias of −∞. */
+    /** Returns whether mask and bias let the query attend to a key of its range. */
     boolean allows(int batch, int head, int query, int key) {
-        return key >= problem.firstKey(batch, query)
-                && key < problem.endKey(batch, query)
-                && (mask == null || mask[at(maskStrides, batch, head, query, key)])
-                && bias(batch, head, query, key) != Double.NEGATIVE_INFINITY;
+        return (mask == null || mask[at(maskStrides, batch, head, query, key)])
+                && (bias == null || bias[at(biasStrides, batch, head, query, key)] != Float.NEGATIVE_INFINITY);
     }
 
     /** Bias and ALiBi. */
-    double bias(int batch, int head, int query, int key) {
+    double bias(KeyRange range, int batch, int head, int query, int key) {
         double added = bias == null ? 0 : bias[at(biasStrides, batch, head, query, key)];
-        double slope = problem.alibiSlope(problem.sequence(batch, query), head);
-        return slope == 0 ? added : added - slope * Math.abs((double) problem.position(batch, query) - key);
+        double slope = problem.alibiSlope(range.sequence(), head);
+        return slope == 0 ? added : added - slope * Math.abs((double) range.position() - key);
     }
 
     private static int at(long[] strides, int batch, int head, int query, int key) {

@@ -244,7 +244,7 @@ public record RandomProblem(Tensor query, Tensor key, Tensor value, Attention at
             AttentionProblem problem, boolean[] mask, long[] maskShape, int batch, int keyValueHead, int key) {
         for (int head = 0; head < problem.queryHeads(); head++) {
             for (int query = 0; problem.keyValueHead(head) == keyValueHead && query < problem.queryLength(); query++) {
-                boolean inBand = key >= problem.firstKey(batch, query) && key < problem.endKey(batch, query);
+                boolean inBand = problem.keyRange(batch, query).contains(key);
                 long[] index = {batch, head, query, key};
                 long at = 0;
                 for (int axis = 0; axis < maskShape.length; axis++) {

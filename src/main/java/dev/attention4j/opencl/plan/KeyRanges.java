@@ -2,6 +2,7 @@ package dev.attention4j.opencl.plan;
 
 import dev.attention4j.Attention;
 import dev.attention4j.AttentionProblem;
+import dev.attention4j.KeyRange;
 import dev.attention4j.opencl.runtime.ClBuffer;
 import dev.attention4j.opencl.runtime.ClKernel;
 
@@ -35,12 +36,11 @@ public final class KeyRanges {
         int rows = Math.multiplyExact(problem.batch(), problem.queryLength());
         int[] table = new int[Math.multiplyExact(ROW, rows)];
         for (int row = 0; row < rows; row++) {
-            int batchRow = row / problem.queryLength();
-            int query = row % problem.queryLength();
-            table[ROW * row] = problem.firstKey(batchRow, query);
-            table[ROW * row + 1] = problem.endKey(batchRow, query);
-            table[ROW * row + 2] = problem.position(batchRow, query);
-            table[ROW * row + 3] = problem.sequence(batchRow, query);
+            KeyRange range = problem.keyRange(row / problem.queryLength(), row % problem.queryLength());
+            table[ROW * row] = range.begin();
+            table[ROW * row + 1] = range.end();
+            table[ROW * row + 2] = range.position();
+            table[ROW * row + 3] = range.sequence();
         }
         return table;
     }

@@ -46,9 +46,8 @@ public final class ClQueue implements AutoCloseable {
     static ClQueue create(DeviceContext context) {
         ClQueue queue = new ClQueue(context, create(context, 0));
         try {
-            queue.hostSeesWrites = context.sharesHostMemory()
-                    && context.device().type() == ClDevice.Type.CPU
-                    && queue.fillIsSeen();
+            queue.hostSeesWrites =
+                    context.sharesHostMemory() && context.device().type() == ClDevice.Type.CPU && queue.fillIsSeen();
         } catch (RuntimeException e) {
             queue.close();
             throw e;
