@@ -11,8 +11,8 @@ import java.util.function.Function;
  * A block of numbers with a shape: query, key, value, mask, bias or result.
  *
  * <p>A tensor is in the host's memory (direct, native byte order, so that OpenCL reads it without a copy) or in a
- * device's ({@link AttentionEngine#upload}). Elements lie row-major unless a view ({@link #permute}, {@link #slice})
- * says otherwise by its strides. Attention reads {@code [batch, heads, length, headDim]}; a tensor that lies as {@code
+ * device's ({@link AttentionEngine#upload}). Elements lie row-major unless a view ({@link #permute}, {@link #slice}, {@link
+ * #broadcast}) says otherwise by its strides. Attention reads {@code [batch, heads, length, headDim]}; a tensor that lies as {@code
  * [batch, length, heads, headDim]} is given as {@code tensor.permute(0, 2, 1, 3)}, which copies nothing.
  *
  * <p>A view shares its tensor's memory and is closed with it. Closing a host tensor is optional: the garbage collector
@@ -299,6 +299,18 @@ public final class Tensor implements AutoCloseable {
         return view(layout.reshape(newShape));
     }
 
+    /**
+     * The same elements repeated along axes of size 1 and along new leading axes, without a copy (NumPy's {@code
+     * broadcast_to}): the stride there is 0.
+     *
+     * @param newShape right-aligned, this tensor's size on each axis where that is not 1
+     * @return a view, not to be written to
+     * @throws IllegalArgumentException if this tensor does not broadcast to that shape
+     */
+    public Tensor broadcast(long... newShape) {
+        return view(layout.broadcast(newShape));
+    }
+
     private Tensor view(TensorLayout other) {
         return new Tensor(dtype, other, memory);
     }
@@ -342,6 +354,10 @@ public final class Tensor implements AutoCloseable {
 
     private <T> T read(Function<TensorElements, T> reader) {
         long bytes = layout.span() * dtype.bytes();
+        if (elementCount() > Integer.MAX_VALUE) {
+            throw new IllegalArgumentException("the elements of " + description() + " are " + elementCount()
+                    + ", must be at most " + Integer.MAX_VALUE + " to be read at once: slice it");
+        }
         if (bytes > Integer.MAX_VALUE) {
             throw new IllegalArgumentException("the elements of " + description() + " lie within " + bytes
                     + " bytes, must be at most " + Integer.MAX_VALUE + " to be read at once: slice it");

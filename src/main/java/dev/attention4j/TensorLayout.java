@@ -6,7 +6,7 @@ import java.util.function.LongConsumer;
 
 /**
  * Where a tensor's elements lie in its memory: element [i, j, …] at offset + i · strides[0] + j · strides[1] + …,
- * counted in elements. What is a view of a tensor is another layout of the same memory. Immutable.
+ * counted in elements. A view is another layout over the same memory. Immutable.
  */
 final class TensorLayout {
     final long[] shape;
@@ -103,6 +103,24 @@ final class TensorLayout {
         // A view of nothing starts where this does: two empty ends added up could lie beyond the memory.
         long start = Shapes.elementCount(newShape) == 0 ? offset : offset + from * strides[at];
         return new TensorLayout(newShape, strides, start);
+    }
+
+    /** As {@link Tensor#broadcast}. */
+    TensorLayout broadcast(long... newShape) {
+        long[] checked = Shapes.checked(newShape);
+        Shapes.elementCount(checked);
+        long[] newStrides = new long[checked.length];
+        boolean fits = shape.length <= checked.length;
+        for (int axis = 1; fits && axis <= shape.length; axis++) {
+            long size = shape[shape.length - axis];
+            fits = size == 1 || size == checked[checked.length - axis];
+            newStrides[checked.length - axis] = size == 1 ? 0 : strides[shape.length - axis];
+        }
+        if (!fits) {
+            throw new IllegalArgumentException("newShape: " + Shapes.text(checked) + ", must be, right-aligned, "
+                    + Shapes.text(shape) + " but where that has no axis or one of size 1");
+        }
+        return new TensorLayout(checked, newStrides, offset);
     }
 
     /** As {@link Tensor#reshape}. */

@@ -136,6 +136,50 @@ class TensorTest {
     }
 
     @Test
+    void broadcastRepeatsAxesOfOneAndNewOnes() {
+        Tensor tensor = counting(2, 1, 3);
+        Tensor view = tensor.broadcast(2, 2, 2, 3);
+        assertThat(view.strides()).containsExactly(0, 3, 0, 1);
+        assertThat(view.toFloatArray())
+                .containsExactly(0, 1, 2, 0, 1, 2, 3, 4, 5, 3, 4, 5, 0, 1, 2, 0, 1, 2, 3, 4, 5, 3, 4, 5);
+        assertThat(view.isContiguous()).isFalse();
+        tensor.floats().put(5, 99);
+        assertThat(view.get(1, 1, 0, 2)).isEqualTo(99);
+        assertThat(view.slice(2, 1, 2).contiguous().toFloatArray())
+                .containsExactly(0, 1, 2, 3, 4, 99, 0, 1, 2, 3, 4, 99);
+        // Along a stride of 0 in the last axis, of a view with gaps, and of each storage.
+        Tensor column = tensor.permute(2, 0, 1).slice(0, 1, 3).broadcast(2, 2, 2);
+        assertThat(column.toDoubleArray()).containsExactly(1, 1, 4, 4, 2, 2, 99, 99);
+        assertThat(column.to(DType.FLOAT16).toFloatArray()).containsExactly(1, 1, 4, 4, 2, 2, 99, 99);
+        assertThat(Tensor.of(new boolean[] {true, false}, 2, 1)
+                        .broadcast(2, 2)
+                        .contiguous()
+                        .toBooleanArray())
+                .containsExactly(true, true, false, false);
+        assertThat(Tensor.of(new float[] {7}).broadcast(2, 0, 3).toFloatArray()).isEmpty();
+        assertThat(counting(1).reshape().broadcast(3).toFloatArray()).containsExactly(0, 0, 0);
+    }
+
+    @Test
+    void broadcastRefusesWhatDoesNotFit() {
+        Tensor tensor = counting(2, 1, 3);
+        for (long[] shape : new long[][] {{2, 2}, {3, 1, 3}, {2, 1, 1}, {2, 4, 0}}) {
+            assertThatIllegalArgumentException()
+                    .isThrownBy(() -> tensor.broadcast(shape))
+                    .withMessageContaining("must be, right-aligned, [2, 1, 3] but where");
+        }
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> tensor.broadcast(2, -1, 3))
+                .withMessageContaining("axis 1 is -1");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> tensor.broadcast(1L << 62, 2, 1, 3))
+                .withMessageContaining("more than 2^63 elements");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> tensor.broadcast(1L << 31, 2, 1, 3).toFloatArray())
+                .withMessageContaining("slice it");
+    }
+
+    @Test
     void slicesAreViews() {
         Tensor slice = counting(3, 4).slice(1, 1, 3);
         assertThat(slice.toFloatArray()).containsExactly(1, 2, 5, 6, 9, 10);

@@ -11,8 +11,14 @@ final class Addends {
     private final boolean alibi;
 
     Addends(AttentionProblem problem) {
-        mask = problem.attention().mask().map(StridedRows::new).orElse(null);
-        bias = problem.attention().bias().map(StridedRows::new).orElse(null);
+        mask = problem.attention()
+                .mask()
+                .map(tensor -> new StridedRows(tensor.broadcast(problem.weightsShape())))
+                .orElse(null);
+        bias = problem.attention()
+                .bias()
+                .map(tensor -> new StridedRows(tensor.broadcast(problem.weightsShape())))
+                .orElse(null);
         alibi = problem.attention().alibiSlopes().length > 0;
     }
 

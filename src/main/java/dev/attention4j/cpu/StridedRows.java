@@ -7,26 +7,22 @@ import java.nio.ByteBuffer;
 import java.nio.FloatBuffer;
 
 /**
- * Reads runs along the last axis of a tensor as floats: any type, any strides, and axes of size 1 repeated where the
- * tensor broadcasts against [batch, heads, rows, columns].
+ * Reads runs along the last axis of a tensor as floats: any type and any strides of [batch, heads, rows,
+ * columns].
  */
 final class StridedRows {
     private final DType dtype;
     private final ByteBuffer bytes;
     private final FloatBuffer floats;
     private final long offset;
-    /** 0 where an axis is absent or repeated. */
-    private final long[] strides = new long[4];
+    private final long[] strides;
 
     StridedRows(Tensor tensor) {
         dtype = tensor.dtype();
         bytes = tensor.memory().toHost();
         floats = bytes.asFloatBuffer();
         offset = tensor.offset();
-        long[] own = tensor.strides();
-        for (int axis = 1; axis <= own.length; axis++) {
-            strides[4 - axis] = tensor.size(-axis) == 1 ? 0 : own[own.length - axis];
-        }
+        strides = tensor.strides();
     }
 
     /** Reads {@code count} elements from [batch, head, row, column] on into the start of {@code target}. */

@@ -105,7 +105,7 @@ final class LayerMasks {
         if (Arrays.equals(spread, mask.shape())) {
             return mask.reshape(result);
         }
-        return and(spread, mask).reshape(result);
+        return mask.broadcast(spread).contiguous().reshape(result);
     }
 
     private static Tensor minusInfinityWhereFalse(Tensor mask) {
@@ -117,45 +117,17 @@ final class LayerMasks {
         return Tensor.of(bias, mask.shape());
     }
 
-    /** And-s masks that broadcast to a shape of as many axes, row by row. */
+    /** And-s masks that broadcast to a shape. */
     private static Tensor and(long[] shape, Tensor... masks) {
         Tensor all = Tensor.zeros(DType.BOOL, shape);
-        if (all.elementCount() == 0) {
-            return all;
-        }
         ByteBuffer target = all.bytes();
-        ByteBuffer[] sources =
-                Arrays.stream(masks).map(mask -> mask.contiguous().bytes()).toArray(ByteBuffer[]::new);
-        byte[] row = new byte[(int) shape[shape.length - 1]];
-        byte[] other = new byte[row.length];
-        long[] index = new long[shape.length - 1];
-        while (target.hasRemaining()) {
-            Arrays.fill(row, (byte) 1);
-            for (int n = 0; n < masks.length; n++) {
-                int at = firstOfRow(masks[n], index);
-                if (masks[n].size(-1) == 1) {
-                    Arrays.fill(other, sources[n].get(at));
-                } else {
-                    sources[n].get(at, other);
-                }
-                for (int key = 0; key < row.length; key++) {
-                    row[key] &= (byte) (other[key] == 0 ? 0 : 1);
-                }
-            }
-            target.put(row);
-            for (int axis = index.length - 1; axis >= 0 && ++index[axis] == shape[axis]; axis--) {
-                index[axis] = 0;
+        for (Tensor mask : masks) {
+            ByteBuffer source = mask.broadcast(shape).contiguous().bytes();
+            for (int n = 0; n < target.capacity(); n++) {
+                boolean attends = source.get(n) != 0 && (mask == masks[0] || target.get(n) != 0);
+                target.put(n, (byte) (attends ? 1 : 0));
             }
         }
         return all;
-    }
-
-    /** Where the row of these indices begins in a mask whose axes of 1 are repeated. */
-    private static int firstOfRow(Tensor mask, long... index) {
-        int at = 0;
-        for (int axis = 0; axis < index.length; axis++) {
-            at = at * (int) mask.size(axis) + (mask.size(axis) == 1 ? 0 : (int) index[axis]);
-        }
-        return at * (int) mask.size(-1);
     }
 }

@@ -117,11 +117,12 @@ record AttentionCall(AttentionProblem problem, Tensor query, Tensor key, Tensor 
                         transfers.rows("value", value, closesGaps),
                         attention
                                 .mask()
-                                .map(mask -> transfers.broadcast(mask, DType.BOOL, closesGaps))
+                                .map(mask -> transfers.broadcast(mask, DType.BOOL, closesGaps, problem.weightsShape()))
                                 .orElse(null),
                         attention
                                 .bias()
-                                .map(bias -> transfers.broadcast(bias, DType.FLOAT32, closesGaps))
+                                .map(bias ->
+                                        transfers.broadcast(bias, DType.FLOAT32, closesGaps, problem.weightsShape()))
                                 .orElse(null),
                         KeyRanges.areNeeded(attention) ? transfers.integers(KeyRanges.table(problem)) : null,
                         transfers.floatsOrNull(attention.alibiSlopes()),

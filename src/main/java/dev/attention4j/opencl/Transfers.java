@@ -8,6 +8,7 @@ import dev.attention4j.opencl.runtime.DeviceContext;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.UnaryOperator;
 
 /**
  * The tensors of one call on their way to the device and back. Where device and host share their memory nothing is
@@ -72,27 +73,24 @@ final class Transfers {
             return new Operand(buffer(tensor), tensor.offset(), tensor.strides());
         }
         boolean unitLast = tensor.size(-1) == 1 || tensor.strides()[tensor.rank() - 1] == 1;
-        return fromHost(unitLast ? tensor : tensor.contiguous(), closesGaps);
+        return fromHost(unitLast ? tensor : tensor.contiguous(), closesGaps, UnaryOperator.identity());
     }
 
-    /** A mask or bias, right-aligned to four axes and repeated along those of size 1. */
-    Operand broadcast(Tensor given, DType dtype, boolean closesGaps) {
-        Tensor tensor = given;
-        if (given.dtype() != dtype) {
-            if (!given.isOnHost()) {
-                throw new IllegalArgumentException("bias: " + given.dtype() + " on a device, must be " + dtype
-                        + " there; Tensor.to converts it before the upload");
-            }
-            tensor = given.to(dtype);
+    /** A mask or bias, repeated to four axes. */
+    Operand broadcast(Tensor given, DType dtype, boolean closesGaps, long... shape) {
+        if (given.dtype() != dtype && !given.isOnHost()) {
+            throw new IllegalArgumentException("bias: " + given.dtype() + " on a device, must be " + dtype
+                    + " there; Tensor.to converts it before the upload");
         }
-        Operand operand = tensor.isOnHost() || tensor.elementCount() == 0
-                ? tensor.elementCount() == 0 ? rows("mask or bias", tensor) : fromHost(tensor, closesGaps)
-                : new Operand(buffer(tensor), tensor.offset(), tensor.strides());
-        long[] strides = new long[4];
-        for (int axis = 1; axis <= tensor.rank(); axis++) {
-            strides[4 - axis] = tensor.size(-axis) == 1 ? 0 : operand.strides()[tensor.rank() - axis];
+        Tensor tensor = given.to(dtype);
+        if (tensor.elementCount() == 0) {
+            return new Operand(scratch(1), 0, new long[shape.length]);
         }
-        return new Operand(operand.buffer(), operand.offset(), strides);
+        // Gaps are closed before anything is repeated.
+        return tensor.isOnHost()
+                ? fromHost(tensor, closesGaps, there -> there.broadcast(shape))
+                : new Operand(
+                        buffer(tensor), tensor.offset(), tensor.broadcast(shape).strides());
     }
 
     /** The buffer of a tensor on the device, which is not taken to be forgotten before the call is enqueued. */
@@ -102,7 +100,7 @@ final class Transfers {
         return memory.buffer();
     }
 
-    private Operand fromHost(Tensor given, boolean closesGaps) {
+    private Operand fromHost(Tensor given, boolean closesGaps, UnaryOperator<Tensor> view) {
         HostSpan span = HostSpan.of(given, context, closesGaps);
         ByteBuffer memory = span.bytes();
         alive.add(memory);
@@ -114,7 +112,7 @@ final class Transfers {
             buffer = scratch(memory.capacity());
             context.queue().write(buffer, memory);
         }
-        return new Operand(buffer, span.offset(), span.tensor().strides());
+        return new Operand(buffer, span.offset(), view.apply(span.tensor()).strides());
     }
 
     /** An array of ints. */
@@ -124,14 +122,15 @@ final class Transfers {
         }
         Tensor tensor = Tensor.zeros(DType.INT32, numbers.length);
         tensor.bytes().asIntBuffer().put(numbers);
-        return fromHost(tensor, false).buffer();
+        return fromHost(tensor, false, UnaryOperator.identity()).buffer();
     }
 
     /** An array of floats; null if it is empty. */
     ClBuffer floatsOrNull(float... numbers) {
         return numbers.length == 0
                 ? null
-                : fromHost(Tensor.of(numbers, numbers.length), false).buffer();
+                : fromHost(Tensor.of(numbers, numbers.length), false, UnaryOperator.identity())
+                        .buffer();
     }
 
     /** Memory for the length of the call, with undefined contents. */

@@ -19,10 +19,14 @@ final class ScoreTerms {
         this.problem = problem;
         Tensor maskTensor = problem.attention().mask().orElse(null);
         mask = maskTensor == null ? null : maskTensor.toBooleanArray();
-        maskStrides = maskTensor == null ? null : broadcastStrides(maskTensor.shape());
+        maskStrides = maskTensor == null
+                ? null
+                : maskTensor.contiguous().broadcast(problem.weightsShape()).strides();
         Tensor biasTensor = problem.attention().bias().orElse(null);
         bias = biasTensor == null ? null : biasTensor.toFloatArray();
-        biasStrides = biasTensor == null ? null : broadcastStrides(biasTensor.shape());
+        biasStrides = biasTensor == null
+                ? null
+                : biasTensor.contiguous().broadcast(problem.weightsShape()).strides();
     }
 
     /** Returns whether mask and bias let the query attend to a key of its range. */
@@ -40,17 +44,5 @@ final class ScoreTerms {
 
     private static int at(long[] strides, int batch, int head, int query, int key) {
         return Math.toIntExact(batch * strides[0] + head * strides[1] + query * strides[2] + key * strides[3]);
-    }
-
-    /** Row-major strides of the right-aligned four axes, 0 where an axis is repeated. */
-    private static long[] broadcastStrides(long... shape) {
-        long[] strides = new long[4];
-        long stride = 1;
-        for (int axis = 1; axis <= shape.length; axis++) {
-            long size = shape[shape.length - axis];
-            strides[4 - axis] = size == 1 ? 0 : stride;
-            stride *= size;
-        }
-        return strides;
     }
 }

@@ -224,13 +224,16 @@ public record RandomProblem(Tensor query, Tensor key, Tensor value, Attention at
     /** Puts NaN or infinity into some keys and values that no query of any head may attend to. */
     private static void poisonMasked(Random random, RandomProblem drawn) {
         AttentionProblem problem = AttentionProblem.of(drawn.query, drawn.key, drawn.value, drawn.attention);
-        boolean[] mask = drawn.attention.mask().map(Tensor::toBooleanArray).orElse(new boolean[] {true});
-        long[] maskShape = drawn.attention.mask().map(Tensor::shape).orElse(new long[] {1});
+        boolean[] mask = drawn.attention
+                .mask()
+                .orElse(Tensor.of(new boolean[] {true}, 1))
+                .broadcast(problem.weightsShape())
+                .toBooleanArray();
         float[] poison = {Float.NaN, Float.POSITIVE_INFINITY, Float.NEGATIVE_INFINITY};
         for (int batch = 0; batch < problem.batch(); batch++) {
             for (int head = 0; head < problem.keyValueHeads(); head++) {
                 for (int key = 0; key < problem.keyLength(); key++) {
-                    if (!isSeen(problem, mask, maskShape, batch, head, key) && random.nextBoolean()) {
+                    if (!isSeen(problem, mask, batch, head, key) && random.nextBoolean()) {
                         float bad = poison[random.nextInt(3)];
                         fill(drawn.key, batch, head, key, bad);
                         fill(drawn.value, batch, head, key, bad);
@@ -240,17 +243,13 @@ public record RandomProblem(Tensor query, Tensor key, Tensor value, Attention at
         }
     }
 
-    private static boolean isSeen(
-            AttentionProblem problem, boolean[] mask, long[] maskShape, int batch, int keyValueHead, int key) {
+    private static boolean isSeen(AttentionProblem problem, boolean[] mask, int batch, int keyValueHead, int key) {
         for (int head = 0; head < problem.queryHeads(); head++) {
             for (int query = 0; problem.keyValueHead(head) == keyValueHead && query < problem.queryLength(); query++) {
                 boolean inBand = problem.keyRange(batch, query).contains(key);
-                long[] index = {batch, head, query, key};
-                long at = 0;
-                for (int axis = 0; axis < maskShape.length; axis++) {
-                    at = at * maskShape[axis] + (maskShape[axis] == 1 ? 0 : index[4 - maskShape.length + axis]);
-                }
-                if (inBand && mask[(int) at]) {
+                int at = ((batch * problem.queryHeads() + head) * problem.queryLength() + query) * problem.keyLength()
+                        + key;
+                if (inBand && mask[at]) {
                     return true;
                 }
             }

@@ -128,17 +128,9 @@ public final class RowSample {
         return part.build();
     }
 
-    /** The part of a mask or bias that some rows see; axes that are repeated stay so. */
-    private static Tensor rows(Tensor given, int batch, int head, int from, int to) {
-        int[][] ranges = {{batch, batch + 1}, {head, head + 1}, {from, to}};
-        Tensor part = given;
-        for (int axis = 0; axis < given.rank() - 1; axis++) {
-            int[] range = ranges[axis + 4 - given.rank()];
-            if (given.size(axis) > 1) {
-                part = part.slice(axis, range[0], range[1]);
-            }
-        }
-        return part;
+    /** The part of a mask or bias that some rows of a head see. */
+    private Tensor rows(Tensor given, int batch, int head, int from, int to) {
+        return part(given.broadcast(problem.weightsShape()), batch, head).slice(2, from, to);
     }
 
     /**

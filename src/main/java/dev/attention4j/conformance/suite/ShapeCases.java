@@ -73,6 +73,8 @@ final class ShapeCases {
         laidOut(cases, "layout/width-first", problem, tensor -> tensor.permute(3, 0, 1, 2)
                 .contiguous()
                 .permute(1, 2, 3, 0));
+        laidOut(cases, "layout/repeated-heads", problem, tensor -> tensor.slice(1, 0, 1)
+                .broadcast(tensor.shape()));
         // A part of a larger tensor, that begins at an odd element.
         laidOut(cases, "layout/slice", problem, tensor -> {
             Tensor larger =

@@ -63,10 +63,13 @@ final class PlanEngine extends HostEngine {
                 upload(buffers, query),
                 upload(buffers, key),
                 upload(buffers, value),
-                attention.mask().map(mask -> broadcast(buffers, mask)).orElse(null),
+                attention
+                        .mask()
+                        .map(mask -> upload(buffers, mask.broadcast(problem.weightsShape())))
+                        .orElse(null),
                 attention
                         .bias()
-                        .map(bias -> broadcast(buffers, bias.to(DType.FLOAT32)))
+                        .map(bias -> upload(buffers, bias.to(DType.FLOAT32).broadcast(problem.weightsShape())))
                         .orElse(null),
                 KeyRanges.areNeeded(attention) ? integers(buffers, KeyRanges.table(problem)) : null,
                 floats(buffers, attention.alibiSlopes()),
@@ -106,14 +109,6 @@ final class PlanEngine extends HostEngine {
 
     private Operand upload(List<ClBuffer> buffers, Tensor tensor) {
         return new Operand(upload(buffers, tensor.memory().toHost()), tensor.offset(), tensor.strides());
-    }
-
-    private Operand broadcast(List<ClBuffer> buffers, Tensor tensor) {
-        long[] strides = new long[4];
-        for (int axis = 1; axis <= tensor.rank(); axis++) {
-            strides[4 - axis] = tensor.size(-axis) == 1 ? 0 : tensor.strides()[tensor.rank() - axis];
-        }
-        return new Operand(upload(buffers, tensor.memory().toHost()), tensor.offset(), strides);
     }
 
     private ClBuffer integers(List<ClBuffer> buffers, int... numbers) {
