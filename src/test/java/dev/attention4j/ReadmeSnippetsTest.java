@@ -22,7 +22,7 @@ import javax.tools.ToolProvider;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** What the README shows in Java compiles, and runs where it needs nothing but the library. */
+/** Java in the README and in docs/ compiles, and runs where it needs nothing but the library. */
 class ReadmeSnippetsTest {
     private static final Pattern SNIPPET = Pattern.compile("(?ms)^```java\\R(.*?)^```");
 
@@ -31,9 +31,11 @@ class ReadmeSnippetsTest {
 
     private static List<String> snippets() throws IOException {
         List<String> snippets = new ArrayList<>();
-        Matcher matcher = SNIPPET.matcher(Files.readString(Path.of("README.md")));
-        while (matcher.find()) {
-            snippets.add(matcher.group(1));
+        for (Path document : DocumentLinksTest.documents()) {
+            Matcher matcher = SNIPPET.matcher(Files.readString(document));
+            while (matcher.find()) {
+                snippets.add(matcher.group(1));
+            }
         }
         return snippets;
     }
@@ -66,6 +68,7 @@ class ReadmeSnippetsTest {
             }
         }
         assertThat(run).as("of " + snippets.size() + " snippets").isGreaterThanOrEqualTo(3);
+        assertThat(snippets).as("of the README and of docs/").hasSizeGreaterThanOrEqualTo(8);
     }
 
     /** What a snippet finds around it. */

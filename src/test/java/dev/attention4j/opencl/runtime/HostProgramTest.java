@@ -208,7 +208,7 @@ class HostProgramTest {
         }
     }
 
-    /** With the two lines of the README: {@code requires} and {@code --add-modules}. */
+    /** With the two flags of docs/running.md: {@code requires} and {@code --add-modules}. */
     @Test
     void aModularProgramRuns() throws Exception {
         Path jars = Files.createDirectory(directory.resolve("jars"));

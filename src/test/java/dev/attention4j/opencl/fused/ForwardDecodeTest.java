@@ -1,0 +1,92 @@
+package dev.attention4j.opencl.fused;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.attention4j.Alignment;
+import dev.attention4j.Attention;
+import dev.attention4j.AttentionEngine;
+import dev.attention4j.AttentionProblem;
+import dev.attention4j.DType;
+import dev.attention4j.EngineInfo;
+import dev.attention4j.Engines;
+import dev.attention4j.Tensor;
+import dev.attention4j.TestEngines;
+import dev.attention4j.YardstickCheck;
+import java.util.List;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** The plan {@code decode} on sizes just below, at and above its blocks, splits, runs and row tiles, against the oracle. */
+class ForwardDecodeTest {
+    /** Around a run of four keys, a block of 512 and the least number of keys that is split. */
+    private static final int[] KEYS = {1, 3, 4, 5, 511, 512, 513, 1023, 1025, 2100};
+
+    static List<EngineInfo> devices() {
+        return TestEngines.quickOpenCl();
+    }
+
+    private static AttentionEngine open(EngineInfo device) {
+        return Engines.open(device.id(), TestEngines.options().withPlan(ForwardDecode.NAME));
+    }
+
+    private static void check(
+            AttentionEngine engine, DType dtype, int group, int queries, int keys, int width, Attention attention) {
+        Tensor query = Tensor.random(1, 2, 2L * group, queries, width).to(dtype);
+        Tensor key = Tensor.random(2, 2, 2, keys, width).to(dtype);
+        Tensor value = Tensor.random(3, 2, 2, keys, width + 1).to(dtype);
+        assertThat(engine.explain(AttentionProblem.of(query, key, value, attention)))
+                .startsWith(ForwardDecode.NAME);
+        YardstickCheck.check(
+                engine,
+                query,
+                key,
+                value,
+                attention,
+                dtype + ", group " + group + ", " + queries + " queries, " + keys + " keys, width " + width);
+    }
+
+    @ParameterizedTest
+    @MethodSource("devices")
+    void oneQueryOverAnyNumberOfKeys(EngineInfo device) {
+        try (AttentionEngine engine = open(device)) {
+            for (int keys : KEYS) {
+                for (DType dtype : List.of(DType.FLOAT32, DType.FLOAT16, DType.BFLOAT16)) {
+                    check(engine, dtype, 1, 1, keys, 19, Attention.DEFAULT);
+                }
+            }
+        }
+    }
+
+    /** Rows of a group of heads share a key/value head, and are taken in tiles of 1, 2 or 4. */
+    @ParameterizedTest
+    @MethodSource("devices")
+    void anyNumberOfRowsThatShareKeys(EngineInfo device) {
+        try (AttentionEngine engine = open(device)) {
+            for (int group : new int[] {1, 2, 3, 4, 8}) {
+                for (int queries : new int[] {1, 2, 3, 5}) {
+                    check(engine, DType.FLOAT32, group, queries, 600, 32, Attention.DEFAULT);
+                }
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("devices")
+    void optionsOnBothSidesOfASplit(EngineInfo device) {
+        boolean[] attended = new boolean[1100];
+        for (int key = 0; key < attended.length; key++) {
+            attended[key] = key % 7 != 0;
+        }
+        Attention attention = Attention.builder()
+                .causal(Alignment.BOTTOM_RIGHT)
+                .window(700, 0)
+                .mask(Tensor.of(attended, 1, 1, 1, attended.length))
+                .softcap(5)
+                .alibiSlopes(0.5f, 0.25f, 0.125f, 0.0625f)
+                .logSumExp(true)
+                .build();
+        try (AttentionEngine engine = open(device)) {
+            check(engine, DType.FLOAT32, 2, 3, attended.length, 24, attention);
+        }
+    }
+}
