@@ -31,55 +31,21 @@ public final class Attention {
     /** Plain attention: scale 1/√headDim, no mask. */
     public static final Attention DEFAULT = builder().build();
 
-    private final Double scale;
-    private final Double softcap;
-    private final boolean causal;
-    private final Alignment alignment;
-    private final int[] offsets;
-    private final int windowLeft;
-    private final int windowRight;
-    private final Tensor mask;
-    private final Tensor bias;
-    private final Tensor queryMask;
-    /** The elements of the query mask, row-major; empty for none. */
+    /** Never changed, nor are its arrays. */
+    final AttentionBuilder.Options options;
+
+    /** The elements of the query mask, row-major; null for none. */
     private final boolean[] attendingQueries;
 
-    private final int[] keyLengths;
-    private final int[] cumulativeQueryLengths;
-    private final int[] cumulativeKeyLengths;
-    private final float[] alibiSlopes;
-    private final float[] sinks;
-    private final boolean wantsWeights;
-    private final boolean wantsLogSumExp;
-
-    Attention(AttentionBuilder builder) {
-        scale = builder.scale;
-        softcap = builder.softcap;
-        causal = builder.causal;
-        alignment = builder.alignment;
-        offsets = builder.offsets;
-        windowLeft = builder.windowLeft;
-        windowRight = builder.windowRight;
-        mask = builder.mask;
-        bias = builder.bias;
-        attendingQueries = builder.queryMask == null ? new boolean[0] : builder.queryMask.toBooleanArray();
-        queryMask = builder.queryMask == null ? null : Tensor.of(attendingQueries, builder.queryMask.shape());
-        keyLengths = builder.keyLengths;
-        cumulativeQueryLengths = builder.cumulativeQueryLengths;
-        cumulativeKeyLengths = builder.cumulativeKeyLengths;
-        alibiSlopes = builder.alibiSlopes;
-        sinks = builder.sinks;
-        wantsWeights = builder.wantsWeights;
-        wantsLogSumExp = builder.wantsLogSumExp;
+    Attention(AttentionBuilder.Options given) {
+        options = given.copy();
+        attendingQueries = options.queryMask.map(Tensor::toBooleanArray).orElse(null);
+        options.queryMask = options.queryMask.map(mask -> Tensor.of(attendingQueries, mask.shape()));
     }
 
-    /**
-     * Starts from plain attention.
-     *
-     * @return a new builder
-     */
+    /** {@return a builder of plain attention} */
     public static AttentionBuilder builder() {
-        return new AttentionBuilder();
+        return new AttentionBuilder(new AttentionBuilder.Options());
     }
 
     /**
@@ -92,229 +58,171 @@ public final class Attention {
         return builder().causal(alignment).build();
     }
 
-    /**
-     * What query · key is multiplied with.
-     *
-     * @return empty for 1/√headDim
-     */
+    /** {@return the factor on query · key; empty for 1/√headDim} */
     public OptionalDouble scale() {
-        return scale == null ? OptionalDouble.empty() : OptionalDouble.of(scale);
+        return options.scale;
     }
 
-    /**
-     * The bound of {@code cap · tanh(score / cap)}.
-     *
-     * @return empty for no softcap
-     */
+    /** {@return the bound c of {@code c · tanh(score / c)}; empty for no softcap} */
     public OptionalDouble softcap() {
-        return softcap == null ? OptionalDouble.empty() : OptionalDouble.of(softcap);
+        return options.softcap;
     }
 
-    /**
-     * Whether keys beyond a query's own position are masked.
-     *
-     * @return true if causal
-     */
+    /** {@return true if keys after a query's own position are masked} */
     public boolean isCausal() {
-        return causal;
+        return options.causal;
     }
 
-    /**
-     * Which key a query stands at, unless {@link #offsets()} says it.
-     *
-     * @return top-left by default
-     */
+    /** {@return which key a query stands at, unless {@link #offsets()} says it; top-left by default} */
     public Alignment alignment() {
-        return alignment;
+        return options.alignment;
     }
 
-    /**
-     * Explicit positions: query i stands at key i + offset.
-     *
-     * @return empty, one offset for all batch rows, or one for each
-     */
+    /** {@return explicit positions, query i at key i + offset: none, one for all batch rows, or one for each} */
     public int[] offsets() {
-        return offsets.clone();
+        return options.offsets.clone();
     }
 
-    /**
-     * How many keys before its position a query sees.
-     *
-     * @return −1 for all
-     */
+    /** {@return how many keys before its position a query may attend to; −1 for all} */
     public int windowLeft() {
-        return windowLeft;
+        return options.windowLeft;
     }
 
-    /**
-     * How many keys beyond its position a query sees, were it not causal.
-     *
-     * @return −1 for all
-     */
+    /** {@return how many keys after its position a query may attend to unless causal; −1 for all} */
     public int windowRight() {
-        return windowRight;
+        return options.windowRight;
     }
 
-    /**
-     * Whether causal or window limit what is seen, so that positions matter.
-     *
-     * @return true if either is set
-     */
+    /** {@return true if causal or a window limits the keys, so that positions matter} */
     public boolean isBanded() {
-        return causal || windowLeft >= 0 || windowRight >= 0;
+        return options.causal || options.windowLeft >= 0 || options.windowRight >= 0;
     }
 
     /**
-     * Whether anything but mask and bias keeps a query from some keys: a band, key lengths, packing or a query mask.
-     *
-     * @return false if every query may see every key
+     * {@return true if anything but mask and bias limits the keys of a query: a band, key lengths, packing or a query
+     * mask}
      */
     public boolean limitsKeys() {
-        return isBanded() || keyLengths.length > 0 || isPacked() || queryMask != null;
+        return isBanded() || options.keyLengths.length > 0 || isPacked() || options.queryMask.isPresent();
     }
 
-    /**
-     * The boolean mask, true = attend.
-     *
-     * @return empty for none
-     */
+    /** {@return the boolean mask, true = attend} */
     public Optional<Tensor> mask() {
-        return Optional.ofNullable(mask);
+        return options.mask;
     }
 
-    /**
-     * What is added to the scores.
-     *
-     * @return empty for none
-     */
+    /** {@return what is added to the scores} */
     public Optional<Tensor> bias() {
-        return Optional.ofNullable(bias);
+        return options.bias;
     }
 
-    /**
-     * Which queries attend at all, true = attends.
-     *
-     * @return a copy [batch, queryLength] on the host; empty for all
-     */
+    /** {@return which queries attend at all, true = attends: a copy [batch, queryLength] on the host; empty for all} */
     public Optional<Tensor> queryMask() {
-        return Optional.ofNullable(queryMask);
+        return options.queryMask;
     }
 
     /**
-     * How many keys of each batch row there are; those behind them are padding.
-     *
-     * @return empty for all, one number for all batch rows, or one for each
+     * {@return how many keys of each batch row there are, the rest being padding: none for all keys, one for all batch
+     * rows, or one for each}
      */
     public int[] keyLengths() {
-        return keyLengths.clone();
+        return options.keyLengths.clone();
     }
 
     /**
-     * Where each packed sequence of queries begins, and behind the last where it ends.
-     *
-     * @return sequences + 1 numbers from 0 up to the query length; empty where nothing is packed
+     * {@return where each packed sequence of queries begins, and where the last ends: sequences + 1 numbers from 0 up
+     * to the query length; none if nothing is packed}
      */
     public int[] cumulativeQueryLengths() {
-        return cumulativeQueryLengths.clone();
+        return options.cumulativeQueryLengths.clone();
     }
 
     /**
-     * Where each packed sequence of keys begins, and behind the last where it ends.
-     *
-     * @return sequences + 1 numbers from 0 up to the key length; empty where nothing is packed
+     * {@return where each packed sequence of keys begins, and where the last ends: as {@link #cumulativeQueryLengths}}
      */
     public int[] cumulativeKeyLengths() {
-        return cumulativeKeyLengths.clone();
+        return options.cumulativeKeyLengths.clone();
     }
 
-    /**
-     * Whether sequences of unequal length lie one after another in one batch row.
-     *
-     * @return true with cumulative lengths
-     */
+    /** {@return true with cumulative lengths: sequences of unequal length lie one after another in one batch row} */
     public boolean isPacked() {
-        return cumulativeQueryLengths.length > 0;
+        return options.cumulativeQueryLengths.length > 0;
     }
 
     /**
-     * By how much a score falls for each key between its query's position and its key.
-     *
-     * @return empty for no ALiBi, one slope for each query head, or [sequences, queryHeads] row-major
+     * {@return by how much a score falls for each key between its query's position and its key: none, one slope for
+     * each query head, or [sequences, queryHeads] row-major}
      */
     public float[] alibiSlopes() {
-        return alibiSlopes.clone();
+        return options.alibiSlopes.clone();
     }
 
     /**
-     * A logit for each query head that joins the softmax's denominator and attends to nothing.
-     *
-     * @return empty for none
+     * {@return a logit for each query head that joins the softmax's denominator and attends to nothing; none for no
+     * sinks}
      */
     public float[] sinks() {
-        return sinks.clone();
+        return options.sinks.clone();
     }
 
-    /**
-     * Whether {@link AttentionResult#weights()} is wanted; costs memory of queryLength × keyLength.
-     *
-     * @return false by default
-     */
+    /** {@return true if {@link AttentionResult#weights()} is wanted, which takes memory of queryLength × keyLength} */
     public boolean wantsWeights() {
-        return wantsWeights;
+        return options.wantsWeights;
     }
 
-    /**
-     * Whether {@link AttentionResult#logSumExp()} is wanted.
-     *
-     * @return false by default
-     */
+    /** {@return true if {@link AttentionResult#logSumExp()} is wanted} */
     public boolean wantsLogSumExp() {
-        return wantsLogSumExp;
+        return options.wantsLogSumExp;
     }
 
-    /** Checks offsets, lengths, slopes and sinks against the shapes. */
+    /** {@return a builder that starts from this operation} */
+    public AttentionBuilder toBuilder() {
+        return new AttentionBuilder(options.copy());
+    }
+
+    /** Checks options.offsets, lengths, slopes and sinks against the shapes. */
     void check(int batch, int queryHeads, int queryLength, int keyLength) {
         boolean packed = isPacked();
-        int sequences = packed ? cumulativeQueryLengths.length - 1 : batch;
+        int sequences = packed ? options.cumulativeQueryLengths.length - 1 : batch;
         String each = sequences + (packed ? " packed sequences" : " batch rows");
         if (packed) {
             checkPacked(batch, queryLength, keyLength);
         }
-        if (offsets.length > 1 && offsets.length != sequences) {
+        if (options.offsets.length > 1 && options.offsets.length != sequences) {
             throw new IllegalArgumentException(
-                    "offsets: " + offsets.length + " given, must be 1 or one for each of the " + each);
+                    "offsets: " + options.offsets.length + " given, must be 1 or one for each of the " + each);
         }
-        for (int offset : offsets) {
+        for (int offset : options.offsets) {
             // Positions must be integers of 32 bits, with packed keys before them.
             if ((long) offset + queryLength > 2L * AttentionProblem.MAX_LENGTH) {
                 throw new IllegalArgumentException("offsets: " + offset + ", must be at most "
                         + (2L * AttentionProblem.MAX_LENGTH - queryLength) + " for " + queryLength + " queries");
             }
         }
-        queryMask().ifPresent(mask -> {
+        options.queryMask.ifPresent(mask -> {
             if (mask.size(0) != batch || mask.size(1) != queryLength) {
                 throw new IllegalArgumentException("queryMask: shape " + Shapes.text(mask.shape())
                         + ", must be [batch, queryLength] = [" + batch + ", " + queryLength + "]");
             }
         });
-        if (keyLengths.length > 1 && keyLengths.length != batch) {
+        if (options.keyLengths.length > 1 && options.keyLengths.length != batch) {
             throw new IllegalArgumentException(
-                    "keyLengths: " + keyLengths.length + " given, must be 1 or one for each of the " + each);
+                    "keyLengths: " + options.keyLengths.length + " given, must be 1 or one for each of the " + each);
         }
-        for (int length : keyLengths) {
+        for (int length : options.keyLengths) {
             if (length > keyLength) {
                 throw new IllegalArgumentException(
                         "keyLengths: " + length + ", must be at most the " + keyLength + " keys there are");
             }
         }
-        int slopes = alibiSlopes.length;
+        int slopes = options.alibiSlopes.length;
         if (slopes > 0 && slopes != queryHeads && slopes != (long) sequences * queryHeads) {
             throw new IllegalArgumentException("alibiSlopes: " + slopes + " given, must be one for each of the "
                     + queryHeads + " query heads, or for each of them in each of the " + each);
         }
-        if (sinks.length > 0 && sinks.length != queryHeads) {
-            throw new IllegalArgumentException(
-                    "sinks: " + sinks.length + " given, must be one for each of the " + queryHeads + " query heads");
+        if (options.sinks.length > 0 && options.sinks.length != queryHeads) {
+            throw new IllegalArgumentException("sinks: " + options.sinks.length + " given, must be one for each of the "
+                    + queryHeads + " query heads");
         }
     }
 
@@ -323,12 +231,12 @@ public final class Attention {
             throw new IllegalArgumentException(
                     "cumulativeLengths: given with " + batch + " batch rows, must be 1 that holds all sequences");
         }
-        if (keyLengths.length > 0) {
+        if (options.keyLengths.length > 0) {
             throw new IllegalArgumentException(
                     "keyLengths: given with cumulativeLengths, must be left out: those say how long each sequence is");
         }
-        checkEnd("queries", cumulativeQueryLengths, queryLength);
-        checkEnd("keys", cumulativeKeyLengths, keyLength);
+        checkEnd("queries", options.cumulativeQueryLengths, queryLength);
+        checkEnd("keys", options.cumulativeKeyLengths, keyLength);
     }
 
     private static void checkEnd(String name, int[] lengths, int length) {
@@ -339,90 +247,45 @@ public final class Attention {
         }
     }
 
-    /** The explicit offset of a sequence, uncopied. */
-    int offsetOf(int sequence) {
-        return offsets[offsets.length == 1 ? 0 : sequence];
-    }
-
-    boolean hasOffsets() {
-        return offsets.length > 0;
-    }
-
-    /** The key length of a batch row, uncopied; all keys unless it is given. */
-    int keyLengthOf(int batchRow, int keyLength) {
-        return keyLengths.length == 0 ? keyLength : keyLengths[keyLengths.length == 1 ? 0 : batchRow];
-    }
-
-    /** Returns whether the query mask lets a query attend; the mask must fit the query length. */
+    /** {@return whether the query mask lets a query attend; the mask must fit the query length} */
     boolean attends(int batchRow, int query, int queryLength) {
-        return queryMask == null || attendingQueries[batchRow * queryLength + query];
-    }
-
-    /** The ALiBi slopes, uncopied. */
-    float[] slopes() {
-        return alibiSlopes;
-    }
-
-    /** The sinks, uncopied. */
-    float[] sinkLogits() {
-        return sinks;
-    }
-
-    /** The cumulative lengths of queries, uncopied. */
-    int[] packedQueries() {
-        return cumulativeQueryLengths;
-    }
-
-    /** The cumulative lengths of keys, uncopied. */
-    int[] packedKeys() {
-        return cumulativeKeyLengths;
-    }
-
-    /**
-     * A builder that starts from this operation.
-     *
-     * @return a new builder
-     */
-    public AttentionBuilder toBuilder() {
-        return new AttentionBuilder(this);
+        return attendingQueries == null || attendingQueries[batchRow * queryLength + query];
     }
 
     @Override
     public String toString() {
         StringJoiner text = new StringJoiner(", ", "Attention[", "]");
-        scale().ifPresent(s -> text.add("scale=" + s));
-        softcap().ifPresent(s -> text.add("softcap=" + s));
-        if (causal) {
-            text.add("causal");
-        }
-        if (windowLeft >= 0 || windowRight >= 0) {
-            text.add("window=" + windowLeft + "," + windowRight);
-        }
-        if (isBanded() || alibiSlopes.length > 0) {
-            text.add(offsets.length > 0 ? "offsets=" + Arrays.toString(offsets) : alignment.name());
-        }
-        mask().ifPresent(m -> text.add("mask=" + Shapes.text(m.shape())));
-        bias().ifPresent(b -> text.add("bias=" + Shapes.text(b.shape())));
-        queryMask().ifPresent(m -> text.add("queryMask=" + Shapes.text(m.shape())));
-        if (keyLengths.length > 0) {
-            text.add("keyLengths=" + Arrays.toString(keyLengths));
-        }
-        if (isPacked()) {
-            text.add("cumulativeLengths=" + Arrays.toString(cumulativeQueryLengths) + ","
-                    + Arrays.toString(cumulativeKeyLengths));
-        }
-        if (alibiSlopes.length > 0) {
-            text.add("alibiSlopes=" + Arrays.toString(alibiSlopes));
-        }
-        if (sinks.length > 0) {
-            text.add("sinks=" + Arrays.toString(sinks));
-        }
-        if (wantsWeights) {
-            text.add("weights");
-        }
-        if (wantsLogSumExp) {
-            text.add("logSumExp");
-        }
+        options.scale.ifPresent(scale -> text.add("scale=" + scale));
+        options.softcap.ifPresent(cap -> text.add("softcap=" + cap));
+        addIf(text, options.causal, "causal");
+        addIf(
+                text,
+                options.windowLeft >= 0 || options.windowRight >= 0,
+                "window=" + options.windowLeft + "," + options.windowRight);
+        boolean explicit = options.offsets.length > 0;
+        addIf(
+                text,
+                isBanded() || options.alibiSlopes.length > 0,
+                explicit ? "offsets=" + Arrays.toString(options.offsets) : options.alignment.name());
+        options.mask.ifPresent(mask -> text.add("mask=" + Shapes.text(mask.shape())));
+        options.bias.ifPresent(bias -> text.add("bias=" + Shapes.text(bias.shape())));
+        options.queryMask.ifPresent(mask -> text.add("queryMask=" + Shapes.text(mask.shape())));
+        addIf(text, options.keyLengths.length > 0, "keyLengths=" + Arrays.toString(options.keyLengths));
+        addIf(
+                text,
+                isPacked(),
+                "cumulativeLengths=" + Arrays.toString(options.cumulativeQueryLengths) + ","
+                        + Arrays.toString(options.cumulativeKeyLengths));
+        addIf(text, options.alibiSlopes.length > 0, "alibiSlopes=" + Arrays.toString(options.alibiSlopes));
+        addIf(text, options.sinks.length > 0, "sinks=" + Arrays.toString(options.sinks));
+        addIf(text, options.wantsWeights, "weights");
+        addIf(text, options.wantsLogSumExp, "logSumExp");
         return text.toString();
+    }
+
+    private static void addIf(StringJoiner text, boolean given, String part) {
+        if (given) {
+            text.add(part);
+        }
     }
 }

@@ -2,6 +2,8 @@ package dev.attention4j;
 
 import java.util.Arrays;
 import java.util.Objects;
+import java.util.Optional;
+import java.util.OptionalDouble;
 
 /**
  * Collects the options of an {@link Attention}; each is checked as it is set, and against the tensors when an engine is
@@ -11,44 +13,44 @@ public final class AttentionBuilder {
     /** The largest softcap: of a larger one, a score of 10⁻⁸ would be a fraction that devices take for 0. */
     public static final double MAX_SOFTCAP = 1e30;
 
-    Double scale;
-    Double softcap;
-    boolean causal;
-    Alignment alignment = Alignment.TOP_LEFT;
-    int[] offsets = {};
-    int windowLeft = -1;
-    int windowRight = -1;
-    Tensor mask;
-    Tensor bias;
-    Tensor queryMask;
-    int[] keyLengths = {};
-    int[] cumulativeQueryLengths = {};
-    int[] cumulativeKeyLengths = {};
-    float[] alibiSlopes = {};
-    float[] sinks = {};
-    boolean wantsWeights;
-    boolean wantsLogSumExp;
+    private final Options options;
 
-    AttentionBuilder() {}
+    AttentionBuilder(Options options) {
+        this.options = options;
+    }
 
-    AttentionBuilder(Attention attention) {
-        scale = attention.scale().isPresent() ? attention.scale().getAsDouble() : null;
-        softcap = attention.softcap().isPresent() ? attention.softcap().getAsDouble() : null;
-        causal = attention.isCausal();
-        alignment = attention.alignment();
-        offsets = attention.offsets();
-        windowLeft = attention.windowLeft();
-        windowRight = attention.windowRight();
-        mask = attention.mask().orElse(null);
-        bias = attention.bias().orElse(null);
-        queryMask = attention.queryMask().orElse(null);
-        keyLengths = attention.keyLengths();
-        cumulativeQueryLengths = attention.cumulativeQueryLengths();
-        cumulativeKeyLengths = attention.cumulativeKeyLengths();
-        alibiSlopes = attention.alibiSlopes();
-        sinks = attention.sinks();
-        wantsWeights = attention.wantsWeights();
-        wantsLogSumExp = attention.wantsLogSumExp();
+    /** All options of an {@link Attention}, for its package. Tensors and arrays are replaced, never written to. */
+    static final class Options implements Cloneable {
+        // What is done to a score.
+        OptionalDouble scale = OptionalDouble.empty();
+        OptionalDouble softcap = OptionalDouble.empty();
+        float[] alibiSlopes = {};
+        Optional<Tensor> bias = Optional.empty();
+        float[] sinks = {};
+
+        // Which keys a query may attend to.
+        boolean causal;
+        int windowLeft = -1;
+        int windowRight = -1;
+        Alignment alignment = Alignment.TOP_LEFT;
+        int[] offsets = {};
+        int[] keyLengths = {};
+        int[] cumulativeQueryLengths = {};
+        int[] cumulativeKeyLengths = {};
+        Optional<Tensor> mask = Optional.empty();
+        Optional<Tensor> queryMask = Optional.empty();
+
+        // Which results are wanted in addition to the output.
+        boolean wantsWeights;
+        boolean wantsLogSumExp;
+
+        Options copy() {
+            try {
+                return (Options) clone();
+            } catch (CloneNotSupportedException e) {
+                throw new AssertionError(e);
+            }
+        }
     }
 
     /**
@@ -62,7 +64,7 @@ public final class AttentionBuilder {
         if (!Double.isFinite(scale) || !Float.isFinite((float) scale)) {
             throw new IllegalArgumentException("scale: " + scale + ", must be a finite float");
         }
-        this.scale = scale;
+        options.scale = OptionalDouble.of(scale);
         return this;
     }
 
@@ -78,7 +80,7 @@ public final class AttentionBuilder {
             throw new IllegalArgumentException(
                     "softcap: " + cap + ", must be " + Float.MIN_NORMAL + " to " + MAX_SOFTCAP);
         }
-        this.softcap = cap;
+        options.softcap = OptionalDouble.of(cap);
         return this;
     }
 
@@ -89,7 +91,7 @@ public final class AttentionBuilder {
      * @return this
      */
     public AttentionBuilder causal(Alignment alignment) {
-        this.causal = true;
+        options.causal = true;
         return align(alignment);
     }
 
@@ -102,7 +104,7 @@ public final class AttentionBuilder {
      *     AttentionProblem#MAX_LENGTH} or more than twice it
      */
     public AttentionBuilder causalOffsets(int... offsets) {
-        this.causal = true;
+        options.causal = true;
         return alignOffsets(offsets);
     }
 
@@ -120,8 +122,8 @@ public final class AttentionBuilder {
             throw new IllegalArgumentException(
                     "window: left " + left + ", right " + right + ", each must be -1 (unbounded) or more");
         }
-        this.windowLeft = left;
-        this.windowRight = right;
+        options.windowLeft = left;
+        options.windowRight = right;
         return this;
     }
 
@@ -132,8 +134,8 @@ public final class AttentionBuilder {
      * @return this
      */
     public AttentionBuilder align(Alignment alignment) {
-        this.alignment = Objects.requireNonNull(alignment, "alignment");
-        this.offsets = new int[0];
+        options.alignment = Objects.requireNonNull(alignment, "alignment");
+        options.offsets = new int[0];
         return this;
     }
 
@@ -156,7 +158,7 @@ public final class AttentionBuilder {
                         + " to " + 2 * (long) AttentionProblem.MAX_LENGTH);
             }
         }
-        this.offsets = offsets.clone();
+        options.offsets = offsets.clone();
         return this;
     }
 
@@ -173,7 +175,7 @@ public final class AttentionBuilder {
             throw new IllegalArgumentException(
                     "mask: type " + mask.dtype() + ", must be BOOL (true = attend); numbers to add are a bias");
         }
-        this.mask = checkRank("mask", mask);
+        options.mask = Optional.ofNullable(checkRank("mask", mask));
         return this;
     }
 
@@ -190,7 +192,7 @@ public final class AttentionBuilder {
             throw new IllegalArgumentException(
                     "bias: type " + bias.dtype() + ", must be a float type; a boolean tensor is a mask");
         }
-        this.bias = checkRank("bias", bias);
+        options.bias = Optional.ofNullable(checkRank("bias", bias));
         return this;
     }
 
@@ -208,7 +210,7 @@ public final class AttentionBuilder {
             throw new IllegalArgumentException("queryMask: type " + mask.dtype() + " of shape "
                     + Shapes.text(mask.shape()) + ", must be BOOL (true = attends) of 2 axes [batch, queryLength]");
         }
-        this.queryMask = mask;
+        options.queryMask = Optional.ofNullable(mask);
         return this;
     }
 
@@ -227,7 +229,7 @@ public final class AttentionBuilder {
                 throw new IllegalArgumentException("keyLengths: " + length + ", must be 0 or more");
             }
         }
-        this.keyLengths = lengths.clone();
+        options.keyLengths = lengths.clone();
         return this;
     }
 
@@ -251,8 +253,8 @@ public final class AttentionBuilder {
             throw new IllegalArgumentException("cumulativeLengths: " + queries.length + " numbers for queries and "
                     + keys.length + " for keys, must be sequences + 1 for both");
         }
-        this.cumulativeQueryLengths = queries.clone();
-        this.cumulativeKeyLengths = keys.clone();
+        options.cumulativeQueryLengths = queries.clone();
+        options.cumulativeKeyLengths = keys.clone();
         return this;
     }
 
@@ -272,7 +274,7 @@ public final class AttentionBuilder {
                 throw new IllegalArgumentException("alibiSlopes: " + slope + ", must be finite");
             }
         }
-        this.alibiSlopes = slopes.clone();
+        options.alibiSlopes = slopes.clone();
         return this;
     }
 
@@ -292,7 +294,7 @@ public final class AttentionBuilder {
                 throw new IllegalArgumentException("sinks: " + logit + ", must be finite or -infinity");
             }
         }
-        this.sinks = logits.clone();
+        options.sinks = logits.clone();
         return this;
     }
 
@@ -304,7 +306,7 @@ public final class AttentionBuilder {
      * @return this
      */
     public AttentionBuilder weights(boolean wanted) {
-        this.wantsWeights = wanted;
+        options.wantsWeights = wanted;
         return this;
     }
 
@@ -316,7 +318,7 @@ public final class AttentionBuilder {
      * @return this
      */
     public AttentionBuilder logSumExp(boolean wanted) {
-        this.wantsLogSumExp = wanted;
+        options.wantsLogSumExp = wanted;
         return this;
     }
 
@@ -327,7 +329,7 @@ public final class AttentionBuilder {
      * @throws IllegalStateException if the query mask is closed
      */
     public Attention build() {
-        return new Attention(this);
+        return new Attention(options);
     }
 
     private static void checkCumulative(String name, int... lengths) {

@@ -104,11 +104,7 @@ public record AttentionProblem(
                 attention);
     }
 
-    /**
-     * The factor on query · key.
-     *
-     * @return the operation's, or 1/√headDim
-     */
+    /** {@return the factor on query · key: the operation's, or 1/√headDim} */
     public double scale() {
         return attention.scale().orElse(1 / Math.sqrt(headDim));
     }
@@ -123,40 +119,24 @@ public record AttentionProblem(
         return queryHead / (queryHeads / keyValueHeads);
     }
 
-    /**
-     * The shape of the output.
-     *
-     * @return [batch, queryHeads, queryLength, valueDim]
-     */
+    /** {@return the shape of the output, [batch, queryHeads, queryLength, valueDim]} */
     public long[] outputShape() {
         return new long[] {batch, queryHeads, queryLength, valueDim};
     }
 
-    /**
-     * The shape of the weights, and what mask and bias broadcast to.
-     *
-     * @return [batch, queryHeads, queryLength, keyLength]
-     */
+    /** {@return the shape of the weights, to which mask and bias broadcast, [batch, queryHeads, queryLength, keyLength]} */
     public long[] weightsShape() {
         return new long[] {batch, queryHeads, queryLength, keyLength};
     }
 
-    /**
-     * The shape of the log-sum-exp.
-     *
-     * @return [batch, queryHeads, queryLength]
-     */
+    /** {@return the shape of the log-sum-exp, [batch, queryHeads, queryLength]} */
     public long[] logSumExpShape() {
         return new long[] {batch, queryHeads, queryLength};
     }
 
-    /**
-     * How many sequences there are: packed ones, or one for each batch row.
-     *
-     * @return 0 or more
-     */
+    /** {@return the number of sequences: packed ones, or one for each batch row} */
     public int sequences() {
-        return attention.isPacked() ? attention.packedQueries().length - 1 : batch;
+        return attention.isPacked() ? attention.options.cumulativeQueryLengths.length - 1 : batch;
     }
 
     /**
@@ -188,7 +168,7 @@ public record AttentionProblem(
      * @return 0 without ALiBi
      */
     public float alibiSlope(int sequence, int queryHead) {
-        float[] slopes = attention.slopes();
+        float[] slopes = attention.options.alibiSlopes;
         if (slopes.length == 0) {
             return 0;
         }
@@ -202,7 +182,7 @@ public record AttentionProblem(
      * @return −∞ without one
      */
     public float sink(int queryHead) {
-        float[] logits = attention.sinkLogits();
+        float[] logits = attention.options.sinks;
         return logits.length == 0 ? Float.NEGATIVE_INFINITY : logits[queryHead];
     }
 
@@ -225,22 +205,16 @@ public record AttentionProblem(
      */
     public double bytes() {
         double rows = (double) batch * queryHeads * queryLength;
+        double keys = 0;
+        for (int sequence = 0; sequence < sequences(); sequence++) {
+            keys += KeyRange.keyLength(this, sequence);
+        }
         double bytes = dtype.bytes()
-                * (rows * ((double) headDim + valueDim)
-                        + keyValueHeads * keysWithoutPadding() * ((double) headDim + valueDim));
+                * (rows * ((double) headDim + valueDim) + keyValueHeads * keys * ((double) headDim + valueDim));
         bytes += attention.mask().map(Tensor::byteSize).orElse(0L);
         bytes += attention.bias().map(Tensor::byteSize).orElse(0L);
         bytes += attention.wantsWeights() ? 4 * rows * keyLength : 0;
         return bytes + (attention.wantsLogSumExp() ? 4 * rows : 0);
-    }
-
-    /** Of all batch rows together. */
-    private double keysWithoutPadding() {
-        double keys = 0;
-        for (int batchRow = 0; batchRow < batch; batchRow++) {
-            keys += attention.keyLengthOf(batchRow, keyLength);
-        }
-        return keys;
     }
 
     private double attendedPairs() {
@@ -248,8 +222,8 @@ public record AttentionProblem(
         if (!attention.limitsKeys()) {
             return all;
         }
-        boolean square = queryLength == keyLength && !attention.hasOffsets();
-        boolean whole = attention.keyLengths().length == 0
+        boolean square = queryLength == keyLength && attention.options.offsets.length == 0;
+        boolean whole = attention.options.keyLengths.length == 0
                 && !attention.isPacked()
                 && attention.queryMask().isEmpty();
         if (square && whole && attention.isCausal() && attention.windowLeft() < 0) {

@@ -32,37 +32,23 @@ public record KeyRange(int begin, int end, int position, int sequence) {
     }
 
     static KeyRange of(AttentionProblem problem, int batchRow, int query) {
-        Attention attention = problem.attention();
-        int sequence = attention.isPacked() ? packedSequence(attention.packedQueries(), query) : batchRow;
-        int queryBegin = attention.isPacked() ? attention.packedQueries()[sequence] : 0;
-        int first = keyBegin(problem, sequence);
-        int last = keyEnd(problem, sequence);
+        AttentionBuilder.Options options = problem.attention().options;
+        boolean packed = problem.attention().isPacked();
+        int sequence = packed ? packedSequence(options.cumulativeQueryLengths, query) : batchRow;
+        int queryBegin = packed ? options.cumulativeQueryLengths[sequence] : 0;
+        int first = packed ? options.cumulativeKeyLengths[sequence] : 0;
+        int last = first + keyLength(problem, sequence);
         int position = first + query - queryBegin + offset(problem, sequence);
-        if (!attention.attends(batchRow, query, problem.queryLength())) {
+        if (!problem.attention().attends(batchRow, query, problem.queryLength())) {
             return new KeyRange(problem.keyLength(), 0, position, sequence);
         }
-        int left = attention.windowLeft();
-        int right = attention.isCausal() ? 0 : attention.windowRight();
+        int left = options.windowLeft;
+        int right = options.causal ? 0 : options.windowRight;
         return new KeyRange(
                 left < 0 ? first : clamp((long) position - left, first, last),
                 right < 0 ? last : clamp((long) position + right + 1, first, last),
                 position,
                 sequence);
-    }
-
-    /** The position of query 0 of a sequence, counted within the sequence. */
-    static int offset(AttentionProblem problem, int sequence) {
-        Attention attention = problem.attention();
-        if (attention.hasOffsets()) {
-            return attention.offsetOf(sequence);
-        }
-        if (attention.alignment() == Alignment.TOP_LEFT) {
-            return 0;
-        }
-        int queries = attention.isPacked()
-                ? attention.packedQueries()[sequence + 1] - attention.packedQueries()[sequence]
-                : problem.queryLength();
-        return keyEnd(problem, sequence) - keyBegin(problem, sequence) - queries;
     }
 
     private static int packedSequence(int[] begins, int query) {
@@ -77,14 +63,29 @@ public record KeyRange(int begin, int end, int position, int sequence) {
         return at;
     }
 
-    private static int keyBegin(AttentionProblem problem, int sequence) {
-        return problem.attention().isPacked() ? problem.attention().packedKeys()[sequence] : 0;
+    /** The position of query 0 of a sequence, counted within the sequence. */
+    static int offset(AttentionProblem problem, int sequence) {
+        AttentionBuilder.Options options = problem.attention().options;
+        if (options.offsets.length > 0) {
+            return options.offsets[options.offsets.length == 1 ? 0 : sequence];
+        }
+        if (options.alignment == Alignment.TOP_LEFT) {
+            return 0;
+        }
+        int[] begins = options.cumulativeQueryLengths;
+        return keyLength(problem, sequence)
+                - (begins.length > 0 ? begins[sequence + 1] - begins[sequence] : problem.queryLength());
     }
 
-    private static int keyEnd(AttentionProblem problem, int sequence) {
-        return problem.attention().isPacked()
-                ? problem.attention().packedKeys()[sequence + 1]
-                : problem.attention().keyLengthOf(sequence, problem.keyLength());
+    /** The number of keys of a sequence, without padding. */
+    static int keyLength(AttentionProblem problem, int sequence) {
+        AttentionBuilder.Options options = problem.attention().options;
+        int[] begins = options.cumulativeKeyLengths;
+        if (begins.length > 0) {
+            return begins[sequence + 1] - begins[sequence];
+        }
+        int[] lengths = options.keyLengths;
+        return lengths.length == 0 ? problem.keyLength() : lengths[lengths.length == 1 ? 0 : sequence];
     }
 
     private static int clamp(long key, int first, int last) {
