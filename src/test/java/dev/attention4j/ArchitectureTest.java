@@ -54,6 +54,7 @@ class ArchitectureTest {
             .onlyDependOnClassesThat()
             .resideInAnyPackage(
                     "dev.attention4j",
+                    "dev.attention4j.spi",
                     "dev.attention4j.reference",
                     "dev.attention4j.cpu",
                     "dev.attention4j.io",
@@ -99,7 +100,15 @@ class ArchitectureTest {
             .resideInAPackage("dev.attention4j.onnx")
             .should()
             .onlyDependOnClassesThat()
-            .resideInAnyPackage("dev.attention4j", "dev.attention4j.onnx", "java..");
+            .resideInAnyPackage("dev.attention4j", "dev.attention4j.spi", "dev.attention4j.onnx", "java..");
+
+    @ArchTest
+    static final ArchRule WHAT_ENGINES_SHARE_KNOWS_THE_PUBLIC_TYPES_ONLY = classes()
+            .that()
+            .resideInAPackage("dev.attention4j.spi")
+            .should()
+            .onlyDependOnClassesThat()
+            .resideInAnyPackage("dev.attention4j", "dev.attention4j.spi", "java..");
 
     @ArchTest
     static final ArchRule ENGINES_DO_NOT_LEAN_ON_EACH_OTHER = noClasses()

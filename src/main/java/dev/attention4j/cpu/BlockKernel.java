@@ -2,6 +2,8 @@ package dev.attention4j.cpu;
 
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.Tensor;
+import dev.attention4j.spi.ScoreTerms;
+import dev.attention4j.spi.StridedRows;
 
 /**
  * Computes one {@link QueryBlock}: walks over its keys block by block with a running maximum and sum for each lane.
@@ -13,15 +15,14 @@ abstract class BlockKernel {
     private static final int FOLDED_BLOCKS = 32;
 
     final float scale;
-    final float softcap;
     final int headDim;
     final int valueDim;
     final int paddedHeadDim;
     final int paddedValueDim;
-    final Addends addends;
+    final ScoreTerms terms;
     final Results results;
     final float[] addend = new float[KeyBlock.MOST_KEYS];
-    final float[] addendScratch = new float[KeyBlock.MOST_KEYS];
+    private final float[] addendScratch = new float[KeyBlock.MOST_KEYS];
     final StridedRows queries;
     /** Of {@link Exp#powers}: what a weight is multiplied by so that all keys' weights sum to less than 1. */
     final float[] powers;
@@ -39,11 +40,10 @@ abstract class BlockKernel {
     private float[] totalMax = {};
     private float[] factor = {};
 
-    BlockKernel(AttentionProblem problem, Tensor query, Tensor key, Tensor value, Addends addends, Results results) {
-        this.addends = addends;
+    BlockKernel(AttentionProblem problem, Tensor query, Tensor key, Tensor value, ScoreTerms terms, Results results) {
+        this.terms = terms;
         this.results = results;
         scale = (float) problem.scale();
-        softcap = (float) problem.attention().softcap().orElse(0);
         headDim = problem.headDim();
         valueDim = problem.valueDim();
         paddedHeadDim = KeyBlock.paddedHeadDim(problem);
@@ -145,7 +145,21 @@ abstract class BlockKernel {
         return max == Float.NEGATIVE_INFINITY ? 0 : max;
     }
 
-    final float capped(float score) {
-        return softcap * Exp.tanh(score / softcap);
+    /** Whether anything is to be added to the scores of a block of keys. */
+    final boolean adds(QueryBlock lanes, KeyBlock keys) {
+        return terms.addsAnything() || !lanes.seesAll(keys.start(), keys.start() + keys.count());
+    }
+
+    /** Reads into {@link #addend} what is added to a lane's scores. */
+    final void readAddend(QueryBlock lanes, int lane, KeyBlock keys) {
+        terms.read(
+                lanes.batch,
+                lanes.head[lane],
+                lanes.query[lane],
+                lanes.range[lane],
+                keys.start(),
+                keys.count(),
+                addend,
+                addendScratch);
     }
 }

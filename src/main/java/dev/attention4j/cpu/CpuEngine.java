@@ -6,6 +6,7 @@ import dev.attention4j.EngineInfo;
 import dev.attention4j.EngineOptions;
 import dev.attention4j.HostEngine;
 import dev.attention4j.Tensor;
+import dev.attention4j.spi.ScoreTerms;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -56,7 +57,7 @@ public final class CpuEngine extends HostEngine {
     @Override
     protected AttentionResult compute(AttentionProblem problem, Tensor query, Tensor key, Tensor value) {
         Results results = new Results(problem);
-        Addends addends = new Addends(problem);
+        ScoreTerms terms = new ScoreTerms(problem, Exp::tanh);
         Split split = new Split(problem);
         int blocks = split.blocks();
         pool.run(blocks, isWorthSharing(problem), () -> {
@@ -68,8 +69,8 @@ public final class CpuEngine extends HostEngine {
                 int kind = block.count < LEAST_VECTOR_LANES ? 0 : 1;
                 if (kernels[kind] == null) {
                     kernels[kind] = kind == 0
-                            ? new RowKernel(problem, query, key, value, addends, results)
-                            : new LaneKernel(problem, query, key, value, addends, results);
+                            ? new RowKernel(problem, query, key, value, terms, results)
+                            : new LaneKernel(problem, query, key, value, terms, results);
                 }
                 kernels[kind].run(block);
             };

@@ -2,6 +2,7 @@ package dev.attention4j.cpu;
 
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.Tensor;
+import dev.attention4j.spi.StridedRows;
 import java.util.Arrays;
 
 /**

@@ -2,6 +2,7 @@ package dev.attention4j.cpu;
 
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.Tensor;
+import dev.attention4j.spi.ScoreTerms;
 import java.util.Arrays;
 
 /**
@@ -30,8 +31,8 @@ final class LaneKernel extends BlockKernel {
 
     private final int[] to = new int[KeyBlock.MOST_KEYS / GROUP];
 
-    LaneKernel(AttentionProblem problem, Tensor query, Tensor key, Tensor value, Addends addends, Results results) {
-        super(problem, query, key, value, addends, results);
+    LaneKernel(AttentionProblem problem, Tensor query, Tensor key, Tensor value, ScoreTerms terms, Results results) {
+        super(problem, query, key, value, terms, results);
     }
 
     @Override
@@ -64,7 +65,7 @@ final class LaneKernel extends BlockKernel {
     void step(QueryBlock lanes, KeyBlock keys) {
         findLanes(lanes, keys);
         scores(keys);
-        if (addends.any(lanes, keys)) {
+        if (adds(lanes, keys)) {
             add(lanes, keys);
         }
         for (int j = keys.count(); j < keys.paddedCount(); j++) {
@@ -107,9 +108,7 @@ final class LaneKernel extends BlockKernel {
             multiply(score[j], score[j + 1], score[j + 2], score[j + 3], keys.key, j, lo, hi);
             for (int n = j; n < j + GROUP; n++) {
                 Axpy.scale(score[n], scale, lo, hi);
-                if (softcap > 0) {
-                    cap(score[n], lo, hi);
-                }
+                terms.cap(score[n], lo, hi);
             }
         }
     }
@@ -140,17 +139,11 @@ final class LaneKernel extends BlockKernel {
         }
     }
 
-    private void cap(float[] scores, int lo, int hi) {
-        for (int r = lo; r < hi; r++) {
-            scores[r] = capped(scores[r]);
-        }
-    }
-
     private void add(QueryBlock lanes, KeyBlock keys) {
         for (int r = 0; r < lanes.count; r++) {
-            addends.read(lanes, r, keys, addend, addendScratch);
+            readAddend(lanes, r, keys);
             for (int j = 0; j < keys.count(); j++) {
-                score[j][r] = Addends.add(score[j][r], addend[j]);
+                score[j][r] = ScoreTerms.add(score[j][r], addend[j]);
             }
         }
     }

@@ -17,8 +17,6 @@ final class QueryBlock {
     final int[] query;
     /** The keys that each lane may see by position and length. */
     final KeyRange[] range;
-    /** By how much each lane's scores fall with the distance from its position. */
-    final float[] slope;
     /** The logit of each lane's attention sink. */
     final float[] sink;
     /** The keys that any lane sees; start = end where there is none. */
@@ -34,7 +32,6 @@ final class QueryBlock {
         head = new int[count];
         query = new int[count];
         range = new KeyRange[count];
-        slope = new float[count];
         sink = new float[count];
         int lowest = problem.keyLength();
         int highest = 0;
@@ -42,7 +39,6 @@ final class QueryBlock {
             head[lane] = firstHead + lane / rows;
             query[lane] = firstQuery + lane % rows;
             range[lane] = problem.keyRange(batch, query[lane]);
-            slope[lane] = problem.alibiSlope(range[lane].sequence(), head[lane]);
             sink[lane] = problem.sink(head[lane]);
             if (range[lane].count() > 0) {
                 lowest = Math.min(lowest, range[lane].begin());

@@ -2,6 +2,7 @@ package dev.attention4j.cpu;
 
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.Tensor;
+import dev.attention4j.spi.ScoreTerms;
 import java.util.Arrays;
 
 /**
@@ -24,8 +25,8 @@ final class RowKernel extends BlockKernel {
     private float[][] query = {};
     private float[][] output = {};
 
-    RowKernel(AttentionProblem problem, Tensor query, Tensor key, Tensor value, Addends addends, Results results) {
-        super(problem, query, key, value, addends, results);
+    RowKernel(AttentionProblem problem, Tensor query, Tensor key, Tensor value, ScoreTerms terms, Results results) {
+        super(problem, query, key, value, terms, results);
         blockOutput = new float[paddedValueDim];
         rowFactor = new float[paddedValueDim];
     }
@@ -44,13 +45,13 @@ final class RowKernel extends BlockKernel {
 
     @Override
     void step(QueryBlock lanes, KeyBlock keys) {
-        boolean adds = addends.any(lanes, keys);
+        boolean adds = adds(lanes, keys);
         for (int lane = 0; lane < lanes.count; lane++) {
             scores(query[lane], keys);
             if (adds) {
-                addends.read(lanes, lane, keys, addend, addendScratch);
+                readAddend(lanes, lane, keys);
                 for (int j = 0; j < keys.count(); j++) {
-                    score[j] = Addends.add(score[j], addend[j]);
+                    score[j] = ScoreTerms.add(score[j], addend[j]);
                 }
             }
             Arrays.fill(score, keys.count(), keys.paddedCount(), Float.NEGATIVE_INFINITY);
@@ -71,10 +72,8 @@ final class RowKernel extends BlockKernel {
         }
         for (int j = 0; j < keys.count(); j++) {
             score[j] *= scale;
-            if (softcap > 0) {
-                score[j] = capped(score[j]);
-            }
         }
+        terms.cap(score, 0, keys.count());
     }
 
     /** Eight sums at once, since each has to wait for its own last addition. */

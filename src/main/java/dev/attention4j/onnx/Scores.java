@@ -1,9 +1,10 @@
 package dev.attention4j.onnx;
 
-import dev.attention4j.Attention;
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.DType;
+import dev.attention4j.KeyRange;
 import dev.attention4j.Tensor;
+import dev.attention4j.spi.ScoreTerms;
 import java.nio.FloatBuffer;
 import java.util.stream.IntStream;
 
@@ -24,17 +25,15 @@ final class Scores {
     private final AttentionProblem problem;
     private final float[] query;
     private final float scale;
-    private final float softcap;
-    private final ScoreMask mask;
+    private final QkMatmulOutput step;
+    private final ScoreTerms terms;
 
     private Scores(AttentionProblem problem, Tensor query, QkMatmulOutput step) {
-        Attention attention = problem.attention();
         this.problem = problem;
         this.query = query.toFloatArray();
         this.scale = (float) problem.scale();
-        this.softcap =
-                step == QkMatmulOutput.SCORES ? 0 : (float) attention.softcap().orElse(0);
-        this.mask = step == QkMatmulOutput.MASKED ? new ScoreMask(problem) : null;
+        this.step = step;
+        this.terms = new ScoreTerms(problem);
     }
 
     /**
@@ -96,10 +95,7 @@ final class Scores {
         }
         for (int row = firstRow; row < endRow; row++) {
             float[] finished = scores[row - firstRow];
-            finish(finished);
-            if (mask != null) {
-                mask.apply(finished, row);
-            }
+            finish(finished, row);
             target.put(row * keys, finished, 0, keys);
         }
     }
@@ -129,10 +125,23 @@ final class Scores {
         }
     }
 
-    private void finish(float... scores) {
+    private void finish(float[] scores, int row) {
         for (int j = 0; j < scores.length; j++) {
-            float score = scale * scores[j];
-            scores[j] = softcap > 0 ? softcap * (float) Math.tanh(score / softcap) : score;
+            scores[j] *= scale;
+        }
+        if (step != QkMatmulOutput.SCORES) {
+            terms.cap(scores, 0, scores.length);
+        }
+        if (step == QkMatmulOutput.MASKED) {
+            int query = row % problem.queryLength();
+            int head = row / problem.queryLength() % problem.queryHeads();
+            int batch = row / problem.queryLength() / problem.queryHeads();
+            float[] added = new float[scores.length];
+            KeyRange range = problem.keyRange(batch, query);
+            terms.read(batch, head, query, range, 0, scores.length, added, new float[scores.length]);
+            for (int j = 0; j < scores.length; j++) {
+                scores[j] = ScoreTerms.add(scores[j], added[j]);
+            }
         }
     }
 }

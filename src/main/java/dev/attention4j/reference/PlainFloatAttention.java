@@ -3,6 +3,7 @@ package dev.attention4j.reference;
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.KeyRange;
 import dev.attention4j.Tensor;
+import dev.attention4j.spi.ScoreTerms;
 
 /**
  * Plain float code: the loops of {@link ReferenceAttention} in float, as anyone would write them who knows that one running
@@ -46,7 +47,6 @@ public record PlainFloatAttention(float[] output, float[] weights, float[] logSu
         float[] k = key.toFloatArray();
         float[] v = value.toFloatArray();
         ScoreTerms terms = new ScoreTerms(problem);
-        float softcap = (float) problem.attention().softcap().orElse(0);
         float scale = (float) problem.scale();
         int lq = problem.queryLength();
         int lk = problem.keyLength();
@@ -67,11 +67,12 @@ public record PlainFloatAttention(float[] output, float[] weights, float[] logSu
             int first = range.begin();
             int seen = range.count();
             float[] scores = new float[seen];
+            double[] added = terms.read(batch, head, i, range);
             float sink = problem.sink(head);
             float max = sink;
             for (int n = 0; n < seen; n++) {
                 int j = first + n;
-                if (!terms.allows(batch, head, i, j)) {
+                if (added[n] == Double.NEGATIVE_INFINITY) {
                     scores[n] = Float.NEGATIVE_INFINITY;
                     continue;
                 }
@@ -82,11 +83,9 @@ public record PlainFloatAttention(float[] output, float[] weights, float[] logSu
                 for (int d = 0; d < firstDim; d++) {
                     dot += q[row * dim + d] * k[(slice * lk + j) * dim + d];
                 }
-                float score = scale * dot;
-                if (softcap > 0) {
-                    score = softcap * (float) Math.tanh(score / softcap);
-                }
-                scores[n] = score + (float) terms.bias(range, batch, head, i, j);
+                scores[n] = scale * dot;
+                terms.cap(scores, n, n + 1);
+                scores[n] += (float) added[n];
                 max = Math.max(max, scores[n]);
             }
             logSumExp[row] = Float.NEGATIVE_INFINITY;

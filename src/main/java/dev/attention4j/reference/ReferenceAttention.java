@@ -3,8 +3,8 @@ package dev.attention4j.reference;
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.KeyRange;
 import dev.attention4j.Tensor;
+import dev.attention4j.spi.ScoreTerms;
 import java.util.Arrays;
-import java.util.OptionalDouble;
 
 /**
  * The whole operation in double precision: a loop over queries, one over the keys that a query may see by position, nothing
@@ -38,7 +38,6 @@ public record ReferenceAttention(double[] output, double[] weights, double[] log
         double[] k = key.toDoubleArray();
         double[] v = value.toDoubleArray();
         ScoreTerms terms = new ScoreTerms(problem);
-        OptionalDouble softcap = problem.attention().softcap();
         double scale = problem.scale();
         int lq = problem.queryLength();
         int lk = problem.keyLength();
@@ -59,11 +58,12 @@ public record ReferenceAttention(double[] output, double[] weights, double[] log
             int first = range.begin();
             int seen = range.count();
             double[] scores = new double[seen];
+            double[] added = terms.read(batch, head, i, range);
             double sink = problem.sink(head);
             double max = sink;
             for (int n = 0; n < seen; n++) {
                 int j = first + n;
-                if (!terms.allows(batch, head, i, j)) {
+                if (added[n] == Double.NEGATIVE_INFINITY) {
                     scores[n] = Double.NEGATIVE_INFINITY;
                     continue;
                 }
@@ -71,11 +71,7 @@ public record ReferenceAttention(double[] output, double[] weights, double[] log
                 for (int d = 0; d < dim; d++) {
                     dot += q[row * dim + d] * k[(slice * lk + j) * dim + d];
                 }
-                double score = scale * dot;
-                if (softcap.isPresent()) {
-                    score = softcap.getAsDouble() * Math.tanh(score / softcap.getAsDouble());
-                }
-                scores[n] = score + terms.bias(range, batch, head, i, j);
+                scores[n] = terms.capped(scale * dot) + added[n];
                 max = Math.max(max, scores[n]);
             }
             logSumExp[row] = Double.NEGATIVE_INFINITY;

@@ -1,4 +1,4 @@
-package dev.attention4j.cpu;
+package dev.attention4j.spi;
 
 import dev.attention4j.DType;
 import dev.attention4j.Float16;
@@ -10,14 +10,15 @@ import java.nio.FloatBuffer;
  * Reads runs along the last axis of a tensor as floats: any type and any strides of [batch, heads, rows,
  * columns].
  */
-final class StridedRows {
+public final class StridedRows {
     private final DType dtype;
     private final ByteBuffer bytes;
     private final FloatBuffer floats;
     private final long offset;
     private final long[] strides;
 
-    StridedRows(Tensor tensor) {
+    /** Reads a tensor of four axes; one on a device is copied whole. */
+    public StridedRows(Tensor tensor) {
         dtype = tensor.dtype();
         bytes = tensor.memory().toHost();
         floats = bytes.asFloatBuffer();
@@ -26,7 +27,7 @@ final class StridedRows {
     }
 
     /** Reads {@code count} elements from [batch, head, row, column] on into the start of {@code target}. */
-    void read(int batch, int head, int row, int column, int count, float[] target) {
+    public void read(int batch, int head, int row, int column, int count, float[] target) {
         int stride = (int) strides[3];
         int at = (int) (offset + batch * strides[0] + head * strides[1] + row * strides[2] + column * strides[3]);
         if (dtype == DType.FLOAT32 && stride == 1) {
