@@ -9,10 +9,13 @@ import dev.attention4j.EngineInfo;
 import dev.attention4j.EngineOptions;
 import dev.attention4j.Tensor;
 import dev.attention4j.io.Safetensors;
+import dev.attention4j.measure.Timing;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -119,14 +122,14 @@ final class AttendCommand implements Callable<Integer> {
             AttendRecord found) {
         long start = System.nanoTime();
         AttentionResult result = engine.attend(query, key, value, problem.attention());
-        Stopwatch again = new Stopwatch();
+        List<Double> again = new ArrayList<>();
         long first = System.nanoTime() - start;
         // The first call builds kernels and waits for the JIT, so at least one more is timed.
-        while (again.count() < MOST_CALLS
+        while (again.size() < MOST_CALLS
                 && first < SLOW_NANOS
-                && (again.count() == 0 || System.nanoTime() - start - first < TIMING_NANOS)) {
-            again.time(
-                    () -> engine.attend(query, key, value, problem.attention()).close());
+                && (again.size() == 0 || System.nanoTime() - start - first < TIMING_NANOS)) {
+            again.add(Timing.once(
+                    () -> engine.attend(query, key, value, problem.attention()).close()));
         }
         found.time(first / 1e6, again, problem.flops());
         return result;

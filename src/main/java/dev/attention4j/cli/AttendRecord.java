@@ -3,6 +3,7 @@ package dev.attention4j.cli;
 import dev.attention4j.Attention;
 import dev.attention4j.EngineInfo;
 import dev.attention4j.Tensor;
+import dev.attention4j.measure.Timing;
 import dev.attention4j.opencl.tuning.StorageName;
 import dev.attention4j.reference.Deviation;
 import java.io.PrintWriter;
@@ -64,24 +65,26 @@ final class AttendRecord {
     }
 
     /** Of the first call, and the median of the others. */
-    void time(double first, Stopwatch again, double flops) {
+    void time(double first, List<Double> again, double flops) {
         fields.put("first_milliseconds", first);
-        fields.put("calls", again.count());
-        if (again.count() == 0) {
+        fields.put("calls", again.size());
+        if (again.size() == 0) {
             line("time", Text.milliseconds(first) + " (one call)");
             return;
         }
-        fields.put("milliseconds", again.median());
+        double median =
+                Timing.median(again.stream().mapToDouble(Double::doubleValue).toArray());
+        fields.put("milliseconds", median);
         fields.put("flops", flops);
         line(
                 "time",
-                Text.milliseconds(again.median())
+                Text.milliseconds(median)
                         + String.format(
                                 Locale.ROOT,
                                 " (%.3g GFLOP/s), median of %d %s, after a first of %s",
-                                flops / again.median() / 1e6,
-                                again.count(),
-                                again.count() == 1 ? "call" : "calls",
+                                flops / median / 1e6,
+                                again.size(),
+                                again.size() == 1 ? "call" : "calls",
                                 Text.milliseconds(first)));
     }
 

@@ -6,7 +6,10 @@ import dev.attention4j.EngineInfo;
 import dev.attention4j.EngineOptions;
 import dev.attention4j.Engines;
 import dev.attention4j.Tensor;
+import dev.attention4j.measure.Timing;
+import java.util.List;
 import java.util.Locale;
+import java.util.function.DoubleSupplier;
 
 /** Times one problem on two engines, turn and turn about, so that what else the machine does hits both alike. */
 final class Race {
@@ -49,19 +52,22 @@ final class Race {
             }
             one.load(length);
             other.load(length);
-            Stopwatch oneTimes = new Stopwatch();
-            Stopwatch otherTimes = new Stopwatch();
             try (Progress progress = Progress.start("timing", 2L * (rounds + 1))) {
-                for (int round = 0; round <= rounds; round++) {
-                    // Round 0 warms up.
-                    (round == 0 ? new Stopwatch() : oneTimes).time(one::call);
-                    progress.step();
-                    (round == 0 ? new Stopwatch() : otherTimes).time(other::call);
-                    progress.step();
-                }
+                DoubleSupplier ofOne = () -> timed(one, progress);
+                DoubleSupplier ofOther = () -> timed(other, progress);
+                List<DoubleSupplier> turns = List.of(ofOne, ofOther);
+                // A round to warm up.
+                Timing.byTurns(turns, 1, round -> {});
+                double[][] times = Timing.byTurns(turns, rounds, round -> {});
+                return verdict(first, second, length, Timing.median(times[0]), Timing.median(times[1]));
             }
-            return verdict(first, second, length, oneTimes.median(), otherTimes.median());
         }
+    }
+
+    private static double timed(Runner runner, Progress progress) {
+        double milliseconds = runner.call();
+        progress.step();
+        return milliseconds;
     }
 
     /** How an engine is called in a sentence. */
@@ -119,9 +125,8 @@ final class Race {
 
         /** One call; gives its milliseconds. */
         double call() {
-            long start = System.nanoTime();
-            engine.attend(query, key, value, Attention.DEFAULT).close();
-            return (System.nanoTime() - start) / 1e6;
+            return Timing.once(
+                    () -> engine.attend(query, key, value, Attention.DEFAULT).close());
         }
 
         private Tensor random(long seed, int length) {

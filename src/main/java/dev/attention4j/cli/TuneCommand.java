@@ -4,15 +4,15 @@ import dev.attention4j.DType;
 import dev.attention4j.EngineInfo;
 import dev.attention4j.EngineOptions;
 import dev.attention4j.Tuning;
+import dev.attention4j.measure.Shape;
 import dev.attention4j.opencl.plan.Variant;
 import dev.attention4j.opencl.tuning.ProblemClass;
 import dev.attention4j.opencl.tuning.StorageName;
 import dev.attention4j.opencl.tuning.TuningEntry;
 import dev.attention4j.opencl.tuning.UserTuning;
-import dev.attention4j.tuner.Trial;
 import dev.attention4j.tuner.Tuner;
 import dev.attention4j.tuner.TuningResult;
-import dev.attention4j.tuner.TuningShape;
+import dev.attention4j.tuner.TuningResult.Trial;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.time.LocalDate;
@@ -84,7 +84,7 @@ final class TuneCommand implements Callable<Integer> {
     public Integer call() throws IOException {
         PrintWriter out = json.screen(spec);
         json.check();
-        List<TuningShape> list = TuningShape.parseList(shapes == null ? usualShapes(plan) : shapes);
+        List<Shape> list = Tuner.shapes(shapes == null ? usualShapes(plan) : shapes);
         // Before the first is tuned, which may take minutes.
         list.forEach(shape -> Tuner.checkPlan(plan, shape));
         DType storage = StorageName.parse("--dtype", dtype);
@@ -105,8 +105,8 @@ final class TuneCommand implements Callable<Integer> {
         boolean right = true;
         int kept = 0;
         List<Object> results = new ArrayList<>();
-        for (TuningShape shape : list) {
-            ProblemClass problems = shape.problems(storage);
+        for (Shape shape : list) {
+            ProblemClass problems = Tuner.problems(shape, storage);
             out.println();
             out.println(shape + ", for " + problems);
             out.flush();
@@ -141,8 +141,7 @@ final class TuneCommand implements Callable<Integer> {
         return right ? Main.OK : Main.CHECK_FAILED;
     }
 
-    private static Map<String, Object> fields(
-            TuningResult result, TuningShape shape, ProblemClass problems, boolean isKept) {
+    private static Map<String, Object> fields(TuningResult result, Shape shape, ProblemClass problems, boolean isKept) {
         Map<String, Object> fields = new LinkedHashMap<>();
         fields.put("shape", shape);
         fields.put("stands_for", problems);
@@ -175,23 +174,23 @@ final class TuneCommand implements Callable<Integer> {
     }
 
     /** What is found for one shape of a class is kept instead of what was found for another: there must be but one. */
-    private static void checkClasses(List<TuningShape> shapes, DType storage) {
-        Map<ProblemClass, TuningShape> seen = new HashMap<>();
-        for (TuningShape shape : shapes) {
-            TuningShape other = seen.put(shape.problems(storage), shape);
+    private static void checkClasses(List<Shape> shapes, DType storage) {
+        Map<ProblemClass, Shape> seen = new HashMap<>();
+        for (Shape shape : shapes) {
+            Shape other = seen.put(Tuner.problems(shape, storage), shape);
             if (other != null) {
                 throw new IllegalArgumentException("--shapes: " + other + " and " + shape + " stand for one class, "
-                        + shape.problems(storage) + ": the second's result would replace the first's");
+                        + Tuner.problems(shape, storage) + ": the second's result would replace the first's");
             }
         }
     }
 
     /** Projections have no plans. */
     static String usualShapes(String plan) {
-        return plan.equals(EngineOptions.AUTO) ? TuningShape.USUAL : TuningShape.USUAL_ATTENTION;
+        return plan.equals(EngineOptions.AUTO) ? Tuner.USUAL : Tuner.USUAL_ATTENTION;
     }
 
-    private TuningResult tune(EngineInfo info, TuningShape shape, DType storage) {
+    private TuningResult tune(EngineInfo info, Shape shape, DType storage) {
         TuningBar bar = new TuningBar(shape.toString());
         try {
             return Tuner.tune(info, plan, shape, storage, bar);
@@ -202,12 +201,7 @@ final class TuneCommand implements Callable<Integer> {
 
     /** After each shape, so that a run that is stopped early keeps what it found. */
     private boolean keep(
-            TuningResult result,
-            EngineInfo info,
-            TuningShape shape,
-            ProblemClass problems,
-            UserTuning user,
-            PrintWriter out)
+            TuningResult result, EngineInfo info, Shape shape, ProblemClass problems, UserTuning user, PrintWriter out)
             throws IOException {
         if (result.fastest().isEmpty()) {
             out.println("Nothing can be compared with the default, which failed.");

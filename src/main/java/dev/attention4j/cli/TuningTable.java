@@ -2,9 +2,10 @@ package dev.attention4j.cli;
 
 import dev.attention4j.opencl.plan.Tunables;
 import dev.attention4j.opencl.plan.Variant;
-import dev.attention4j.tuner.Trial;
 import dev.attention4j.tuner.Tuner;
 import dev.attention4j.tuner.TuningResult;
+import dev.attention4j.tuner.TuningResult.Outcome;
+import dev.attention4j.tuner.TuningResult.Trial;
 import java.io.PrintWriter;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -45,10 +46,10 @@ final class TuningTable {
     /** Explains what the table has. */
     private static String legend(List<Trial> trials) {
         String legend = "ratio: how many times as fast as the default in the same rounds.";
-        if (trials.stream().anyMatch(trial -> trial.outcome() == Trial.Outcome.SLOW)) {
+        if (trials.stream().anyMatch(trial -> trial.outcome() == Outcome.SLOW)) {
             legend += " first look: timed briefly (its least time, not the median), and too slow to go on with.";
         }
-        if (trials.stream().anyMatch(trial -> trial.outcome() == Trial.Outcome.NOT_TRIED)) {
+        if (trials.stream().anyMatch(trial -> trial.outcome() == Outcome.NOT_TRIED)) {
             legend += " not tried: what its plan takes by itself is more than " + Tuner.HOPELESS
                     + " times as slow as another plan.";
         }

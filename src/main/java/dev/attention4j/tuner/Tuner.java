@@ -3,7 +3,14 @@ package dev.attention4j.tuner;
 import dev.attention4j.DType;
 import dev.attention4j.EngineInfo;
 import dev.attention4j.EngineOptions;
+import dev.attention4j.measure.AttentionShape;
+import dev.attention4j.measure.ProjectionShape;
+import dev.attention4j.measure.Shape;
+import dev.attention4j.measure.Timing;
 import dev.attention4j.opencl.plan.Variant;
+import dev.attention4j.opencl.tuning.ProblemClass;
+import dev.attention4j.tuner.TuningResult.Outcome;
+import dev.attention4j.tuner.TuningResult.Trial;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
@@ -15,6 +22,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.DoubleSupplier;
 import java.util.function.LongSupplier;
 
 /**
@@ -47,20 +55,23 @@ public final class Tuner {
     /** A turn is as many calls as take this long, at least one: a shorter time would be the clock's. */
     private static final double TURN_MS = 10;
 
-    /** Is told how far it is. */
+    /** The classes of attention that are met most, each by a shape that a CPU computes in a tenth of a second. */
+    public static final String USUAL_ATTENTION = "1.8.8.1024.1024.64,1.8.8.1024.1024.64:causal,1.8.8.1024.1024.128,"
+            + "1.8.8.1024.1024.128:causal,1.12.12.128.128.32,4.12.12.256.256.64,2.16.16.256.256.128,8.8.8.1.2048.64,"
+            + "1.32.8.1.2048.128";
+
+    /** The same and a projection. */
+    public static final String USUAL = USUAL_ATTENTION + ",gemm:2048.512.512";
+
+    private static final String FORM = "B.Hq.Hkv.Lq.Lk.D[.Dv] with or without :causal, such as"
+            + " 1.8.8.1024.1024.64:causal, or gemm:rows.in.out";
+
+    /** Receives progress. */
     public interface Listener {
-        /**
-         * The steps that will be taken.
-         *
-         * @param steps at most
-         */
+        /** Announces the most steps that will be taken. */
         void begin(int steps);
 
-        /**
-         * A step begins.
-         *
-         * @param what a few words
-         */
+        /** Announces a step in a few words. */
         void step(String what);
     }
 
@@ -77,37 +88,41 @@ public final class Tuner {
     }
 
     /**
-     * Tunes a shape on a device.
+     * Tunes a shape on a device; stores nothing.
      *
      * @param info an OpenCL device
      * @param plan a plan's name, or {@link EngineOptions#AUTO} for all; projections have no plans
-     * @param shape attention, plain or causal, or a projection
+     * @param shape of {@link #shapes}
      * @param dtype how an attention's tensors are stored; projections are timed in float32
-     * @param listener is told how far it is
-     * @return what was found; nothing is stored
      */
-    public static TuningResult tune(EngineInfo info, String plan, TuningShape shape, DType dtype, Listener listener) {
-        try (Workbench bench = workbench(info, plan, shape, dtype)) {
+    public static TuningResult tune(EngineInfo info, String plan, Shape shape, DType dtype, Listener listener) {
+        checkPlan(plan, shape);
+        try (Workbench bench = OpenClWorkbench.open(info, plan, shape, dtype)) {
             return new Tuner(bench, listener, System::nanoTime).run();
         }
     }
 
-    private static Workbench workbench(EngineInfo info, String plan, TuningShape shape, DType dtype) {
-        if (shape instanceof AttentionShape attention) {
-            return new AttentionWorkbench(info, plan, attention.problem(dtype));
-        }
-        checkPlan(plan, shape);
-        return new ProjectionWorkbench(info, (ProjectionShape) shape);
+    /** Reads a comma-separated list of shapes that can be tuned for: attention, plain or causal, and projections. */
+    public static List<Shape> shapes(String list) {
+        return Shape.parseList(
+                list,
+                FORM,
+                shape -> shape instanceof ProjectionShape || (shape instanceof AttentionShape && !shape.isMasked()));
+    }
+
+    /** The class of problems that a shape stands for, whose entry tuning makes. */
+    public static ProblemClass problems(Shape shape, DType dtype) {
+        return shape instanceof AttentionShape attention
+                ? ProblemClass.of(attention.problem(dtype))
+                : ProblemClass.PROJECTIONS;
     }
 
     /**
-     * Whether a shape can be tuned for a plan.
+     * Checks that a shape can be tuned for a plan.
      *
-     * @param plan a plan's name, or {@link EngineOptions#AUTO} for all
-     * @param shape attention or a projection
-     * @throws IllegalArgumentException if the plan is one and the shape a projection, or tiles are given with it
+     * @throws IllegalArgumentException if the plan is one and the shape a projection, or tunables are given with it
      */
-    public static void checkPlan(String plan, TuningShape shape) {
+    public static void checkPlan(String plan, Shape shape) {
         Variant asked = Variant.parse(plan);
         if (!asked.tunables().isEmpty()) {
             throw new IllegalArgumentException(
@@ -138,9 +153,9 @@ public final class Tuner {
                 variant,
                 new Trial(
                         variant,
-                        Trial.Outcome.TIMED,
-                        Median.of(each),
-                        Median.of(ratios(times.get(untuned), each)),
+                        Outcome.TIMED,
+                        Timing.median(each),
+                        Timing.median(Timing.ratios(times.get(untuned), each)),
                         "")));
         while (!ordered().get(0).variant().equals(untuned)) {
             Trial fastest = ordered().get(0);
@@ -149,7 +164,7 @@ public final class Tuner {
             if (check(fastest.variant())) {
                 int won = (int) Arrays.stream(ratios).filter(ratio -> ratio > 1).count();
                 return new TuningResult(
-                        ordered(), untuned, Optional.of(fastest), Median.of(ratios), won, ratios.length);
+                        ordered(), untuned, Optional.of(fastest), Timing.median(ratios), won, ratios.length);
             }
         }
         return TuningResult.of(ordered(), untuned, Optional.of(ordered().get(0)));
@@ -174,7 +189,7 @@ public final class Tuner {
                 .anyMatch(choice ->
                         choice.getKey().plan().equals(variant.plan()) && choice.getValue() > HOPELESS * least);
         if (hopeless) {
-            drop(variant, Trial.Outcome.NOT_TRIED, "");
+            drop(variant, Outcome.NOT_TRIED, "");
         }
         return !hopeless;
     }
@@ -187,11 +202,11 @@ public final class Tuner {
 
     private boolean check(Variant variant) {
         try {
-            Optional<String> objection = bench.objection(variant);
-            objection.ifPresent(what -> drop(variant, Trial.Outcome.WRONG, what));
-            return objection.isEmpty();
+            Optional<String> wrong = bench.whyWrong(variant);
+            wrong.ifPresent(why -> drop(variant, Outcome.WRONG, why));
+            return wrong.isEmpty();
         } catch (RuntimeException e) {
-            drop(variant, Trial.Outcome.FAILED, message(e));
+            drop(variant, Outcome.FAILED, message(e));
             return false;
         }
     }
@@ -202,7 +217,7 @@ public final class Tuner {
             bench.run(variant);
             return true;
         } catch (RuntimeException e) {
-            drop(variant, Trial.Outcome.FAILED, message(e));
+            drop(variant, Outcome.FAILED, message(e));
             return false;
         }
     }
@@ -220,8 +235,8 @@ public final class Tuner {
             near.removeIf(variant -> looks.get(variant) > most && !variant.equals(untuned));
         }
         double untunedMs = looks.get(untuned);
-        looks.forEach((variant, milliseconds) -> trials.put(
-                variant, new Trial(variant, Trial.Outcome.SLOW, milliseconds, untunedMs / milliseconds, "")));
+        looks.forEach((variant, milliseconds) ->
+                trials.put(variant, new Trial(variant, Outcome.SLOW, milliseconds, untunedMs / milliseconds, "")));
         double most = NEAR * Collections.min(looks.values());
         Set<Variant> finalists = new LinkedHashSet<>(List.of(untuned));
         looks.entrySet().stream()
@@ -233,45 +248,28 @@ public final class Tuner {
     }
 
     private Map<Variant, double[]> rounds(List<Variant> variants, int rounds, String called) {
+        List<DoubleSupplier> turns = new ArrayList<>();
+        variants.forEach(variant -> turns.add(() -> turn(variant)));
+        double[][] all = Timing.byTurns(turns, rounds, round -> listener.step(called + " " + (round + 1)));
         Map<Variant, double[]> times = new LinkedHashMap<>();
-        variants.forEach(variant -> times.put(variant, new double[rounds]));
-        for (int round = 0; round < rounds; round++) {
-            listener.step(called + " " + (round + 1));
-            for (Variant variant : variants) {
-                times.get(variant)[round] = turn(variant);
-            }
-        }
+        variants.forEach(variant -> times.put(variant, all[times.size()]));
         return times;
     }
 
     /** How many times as fast one is as the other, in each round. */
     private double[] duel(Variant one, Variant other) {
         Map<Variant, double[]> times = rounds(List.of(one, other), DUEL_ROUNDS, "against the default");
-        return ratios(times.get(other), times.get(one));
-    }
-
-    private static double[] ratios(double[] base, double[] times) {
-        double[] ratios = new double[base.length];
-        for (int round = 0; round < ratios.length; round++) {
-            ratios[round] = base[round] / times[round];
-        }
-        return ratios;
+        return Timing.ratios(times.get(other), times.get(one));
     }
 
     /** Milliseconds of a call. */
     private double turn(Variant variant) {
-        long start = clock.getAsLong();
-        int calls = 0;
-        double milliseconds;
-        do {
-            bench.run(variant);
-            calls++;
-            milliseconds = (clock.getAsLong() - start) / 1e6;
-        } while (milliseconds < TURN_MS);
-        return milliseconds / calls;
+        return Arrays.stream(Timing.times(() -> bench.run(variant), TURN_MS, clock))
+                .average()
+                .orElseThrow();
     }
 
-    private void drop(Variant variant, Trial.Outcome outcome, String why) {
+    private void drop(Variant variant, Outcome outcome, String why) {
         trials.put(variant, new Trial(variant, outcome, Double.NaN, Double.NaN, why));
     }
 

@@ -22,6 +22,30 @@ public record TuningResult(
     /** The least share of turns won; of two that are equally fast, one wins 9 of 11 by luck once in 30 times. */
     private static final double MOSTLY = 0.8;
 
+    /**
+     * The result for one variant.
+     *
+     * @param milliseconds of a call: the median of all rounds, or the least of the first looks if it came no further; NaN
+     *     if not timed
+     * @param ratio how many times as fast as the untuned variant was in the same rounds or looks; NaN if not timed
+     * @param detail what is wrong with it; empty if nothing
+     */
+    public record Trial(Variant variant, Outcome outcome, double milliseconds, double ratio, String detail) {}
+
+    /** How far a variant came. */
+    public enum Outcome {
+        /** It was among the fastest and was timed in every round. */
+        TIMED,
+        /** It is right, but a first look showed that it is far from the fastest. */
+        SLOW,
+        /** It was left out: what its plan takes by itself is many times as slow as another plan. */
+        NOT_TRIED,
+        /** It did not compute: it does not build, or the device refuses it. */
+        FAILED,
+        /** It computed something else than the oracle. */
+        WRONG
+    }
+
     /** Copies the list. */
     public TuningResult {
         trials = List.copyOf(trials);
@@ -32,21 +56,13 @@ public record TuningResult(
         return new TuningResult(trials, untuned, fastest, 1, 0, 0);
     }
 
-    /**
-     * Whether the fastest is clearly better than the untuned one.
-     *
-     * @return false within 2 %, or if it lost more than two turns of eleven
-     */
+    /** Returns true if the fastest is clearly better: by more than 2 %, and it lost at most two turns of eleven. */
     public boolean isClearlyBetter() {
         return fastest.isPresent() && gain > CLEARLY && won >= MOSTLY * turns;
     }
 
-    /**
-     * Whether no variant computed something wrong and the untuned one computes at all.
-     *
-     * @return false if something must be mended
-     */
+    /** Returns true if no variant computed something wrong and the untuned one computes at all. */
     public boolean allRight() {
-        return fastest.isPresent() && trials.stream().noneMatch(trial -> trial.outcome() == Trial.Outcome.WRONG);
+        return fastest.isPresent() && trials.stream().noneMatch(trial -> trial.outcome() == Outcome.WRONG);
     }
 }

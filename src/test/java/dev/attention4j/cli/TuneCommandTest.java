@@ -11,7 +11,6 @@ import dev.attention4j.EngineInfo;
 import dev.attention4j.EngineOptions;
 import dev.attention4j.TestEngines;
 import dev.attention4j.tuner.Tuner;
-import dev.attention4j.tuner.TuningShape;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -119,8 +118,8 @@ class TuneCommandTest {
         assertThat(cli.exitCode()).isEqualTo(2);
         assertThat(cli.err()).contains("plan: \"rows\", must be auto for gemm:40.24.24");
         assertThat(cli.out()).as("nothing is tuned first").isEmpty();
-        assertThat(TuningShape.parseList(TuneCommand.usualShapes("rows")))
-                .hasSameSizeAs(TuningShape.parseList(TuningShape.USUAL_ATTENTION))
+        assertThat(Tuner.shapes(TuneCommand.usualShapes("rows")))
+                .hasSameSizeAs(Tuner.shapes(Tuner.USUAL_ATTENTION))
                 .allSatisfy(shape -> Tuner.checkPlan("rows", shape));
         assertThat(TuneCommand.usualShapes("auto")).contains("gemm:");
     }

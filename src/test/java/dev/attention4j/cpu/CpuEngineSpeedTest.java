@@ -6,8 +6,8 @@ import com.sun.management.OperatingSystemMXBean;
 import dev.attention4j.AttentionEngine;
 import dev.attention4j.EngineOptions;
 import dev.attention4j.Tensor;
+import dev.attention4j.measure.Timing;
 import dev.attention4j.reference.ReferenceEngine;
-import dev.attention4j.tuner.Median;
 import java.io.File;
 import java.lang.management.ManagementFactory;
 import java.nio.charset.StandardCharsets;
@@ -85,7 +85,8 @@ class CpuEngineSpeedTest {
             }
             System.out.println("oracle, s: " + Arrays.toString(oracleSeconds));
             System.out.println("cpu, s: " + Arrays.toString(cpuSeconds));
-            System.out.printf(Locale.ROOT, "%s%.2f%n", SPEEDUP, Median.of(oracleSeconds) / Median.of(cpuSeconds));
+            System.out.printf(
+                    Locale.ROOT, "%s%.2f%n", SPEEDUP, Timing.median(oracleSeconds) / Timing.median(cpuSeconds));
         }
     }
 

@@ -3,6 +3,8 @@ package dev.attention4j.tuner;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.attention4j.opencl.plan.Variant;
+import dev.attention4j.tuner.TuningResult.Outcome;
+import dev.attention4j.tuner.TuningResult.Trial;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
@@ -38,7 +40,7 @@ class TunerTest {
         }
 
         @Override
-        public Optional<String> objection(Variant variant) {
+        public Optional<String> whyWrong(Variant variant) {
             boolean late = wrongLater.contains(variant) && calls.getOrDefault(variant, 0) > 5;
             return wrong.contains(variant) || late ? Optional.of("differs by 0.1") : Optional.empty();
         }
@@ -95,9 +97,9 @@ class TunerTest {
         TuningResult result = tune();
 
         assertThat(fastest(result)).isEqualTo("staged:TILE=2");
-        assertThat(trial(result, "rows:TILE=1").outcome()).isEqualTo(Trial.Outcome.SLOW);
-        assertThat(trial(result, "rows:TILE=2").outcome()).isEqualTo(Trial.Outcome.NOT_TRIED);
-        assertThat(trial(result, "staged").outcome()).isEqualTo(Trial.Outcome.SLOW);
+        assertThat(trial(result, "rows:TILE=1").outcome()).isEqualTo(Outcome.SLOW);
+        assertThat(trial(result, "rows:TILE=2").outcome()).isEqualTo(Outcome.NOT_TRIED);
+        assertThat(trial(result, "staged").outcome()).isEqualTo(Outcome.SLOW);
         assertThat(bench.calls).doesNotContainKey(Variant.parse("rows:TILE=2"));
         assertThat(bench.calls.get(Variant.parse("rows:TILE=1"))).isEqualTo(2);
         assertThat(result.trials()).hasSize(6);
@@ -130,7 +132,7 @@ class TunerTest {
                 .extracting(trial -> trial.variant().toString())
                 .containsExactly("rows:TILE=2", "rows:TILE=3", "rows:TILE=1", "staged");
         assertThat(trial(result, "rows:TILE=2").milliseconds()).isEqualTo(16);
-        assertThat(trial(result, "staged").outcome()).isEqualTo(Trial.Outcome.SLOW);
+        assertThat(trial(result, "staged").outcome()).isEqualTo(Outcome.SLOW);
         assertThat(trial(result, "staged").ratio()).isEqualTo(20 / 900.0);
         // What is 45 times as slow is built, looked at once, and left alone.
         assertThat(bench.calls.get(Variant.parse("staged"))).isEqualTo(2);
@@ -145,7 +147,7 @@ class TunerTest {
 
         assertThat(fastest(result)).isEqualTo("rows:TILE=3");
         assertThat(result.allRight()).isFalse();
-        assertThat(trial(result, "rows:TILE=2").outcome()).isEqualTo(Trial.Outcome.WRONG);
+        assertThat(trial(result, "rows:TILE=2").outcome()).isEqualTo(Outcome.WRONG);
         assertThat(trial(result, "rows:TILE=2").detail()).isEqualTo("differs by 0.1");
         assertThat(bench.calls).doesNotContainKey(Variant.parse("rows:TILE=2"));
     }
@@ -181,7 +183,7 @@ class TunerTest {
         TuningResult result = tune();
 
         assertThat(fastest(result)).isEqualTo("rows:TILE=3");
-        assertThat(trial(result, "rows:TILE=2").outcome()).isEqualTo(Trial.Outcome.FAILED);
+        assertThat(trial(result, "rows:TILE=2").outcome()).isEqualTo(Outcome.FAILED);
         assertThat(trial(result, "rows:TILE=2").detail()).isEqualTo("out of registers");
         assertThat(result.allRight()).isTrue();
     }
@@ -211,7 +213,7 @@ class TunerTest {
     void whatIsFasterOnlyOnAverageIsNotClearlyBetter() {
         List<Trial> none = List.of();
         Variant untuned = Variant.parse("rows");
-        Optional<Trial> fastest = Optional.of(new Trial(Variant.parse("rows:TILE=2"), Trial.Outcome.TIMED, 1, 1.2, ""));
+        Optional<Trial> fastest = Optional.of(new Trial(Variant.parse("rows:TILE=2"), Outcome.TIMED, 1, 1.2, ""));
 
         assertThat(new TuningResult(none, untuned, fastest, 1.2, 8, 11).isClearlyBetter())
                 .isFalse();

@@ -1,8 +1,8 @@
 package dev.attention4j.bench;
 
+import dev.attention4j.measure.Timing;
 import dev.attention4j.opencl.runtime.ClDevice;
 import dev.attention4j.opencl.runtime.DeviceContext;
-import dev.attention4j.tuner.Median;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Function;
@@ -73,7 +73,7 @@ final class Ceiling implements AutoCloseable {
     private double median() {
         return turns.isEmpty()
                 ? Double.NaN
-                : Median.of(turns.stream().mapToDouble(Double::doubleValue).toArray());
+                : Timing.median(turns.stream().mapToDouble(Double::doubleValue).toArray());
     }
 
     @Override

@@ -3,6 +3,7 @@ package dev.attention4j.bench;
 import dev.attention4j.DType;
 import dev.attention4j.EngineInfo;
 import dev.attention4j.Engines;
+import dev.attention4j.measure.Shape;
 import dev.attention4j.opencl.runtime.ClDevice;
 import dev.attention4j.opencl.tuning.StorageName;
 import java.io.IOException;
@@ -40,7 +41,7 @@ public final class Compare implements Callable<Integer> {
     @Option(
             names = "--shapes",
             paramLabel = "LIST",
-            defaultValue = ShapeCase.GRID_WORD,
+            defaultValue = Grid.WORD,
             description =
                     "B.Hq.Hkv.Lq.Lk.D[.Dv] with :causal or :mask behind it, layer:B.T.width.heads (a whole multi-head"
                             + " attention layer), gemm:rows.in.out (one projection), comma-separated; or grid. Default: grid.")
@@ -126,7 +127,7 @@ public final class Compare implements Callable<Integer> {
     @Override
     public Integer call() throws IOException {
         PrintWriter out = spec.commandLine().getOut();
-        List<Shape> cases = Shape.parseList(shapes);
+        List<Shape> cases = Grid.parseList(shapes);
         DType storage = StorageName.parse("--dtype", dtype);
         if (rounds < LEAST_ROUNDS) {
             throw new IllegalArgumentException("--rounds: " + rounds + ", must be " + LEAST_ROUNDS

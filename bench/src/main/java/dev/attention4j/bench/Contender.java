@@ -1,6 +1,6 @@
 package dev.attention4j.bench;
 
-import java.util.Arrays;
+import dev.attention4j.measure.Timing;
 import java.util.Optional;
 
 /**
@@ -83,18 +83,7 @@ public interface Contender<W extends Workload> extends AutoCloseable {
          * @return the milliseconds of each call
          */
         default double[] times(double leastMs) {
-            double[] times = new double[1];
-            int calls = 0;
-            for (double total = 0; calls == 0 || total < leastMs; calls++) {
-                if (calls == times.length) {
-                    times = Arrays.copyOf(times, 2 * calls);
-                }
-                long start = System.nanoTime();
-                run();
-                times[calls] = (System.nanoTime() - start) / 1e6;
-                total += times[calls];
-            }
-            return Arrays.copyOf(times, calls);
+            return Timing.times(this::run, leastMs, System::nanoTime);
         }
 
         /**

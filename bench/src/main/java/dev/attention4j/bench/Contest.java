@@ -2,8 +2,8 @@ package dev.attention4j.bench;
 
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.UnsupportedPlanException;
+import dev.attention4j.measure.Timing;
 import dev.attention4j.opencl.runtime.ClDevice;
-import dev.attention4j.tuner.Median;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collection;
@@ -308,7 +308,7 @@ final class Contest<W extends Workload> {
         Measurement measurement(Optional<Ceiling> ceiling) {
             double[] sorted =
                     turns.stream().mapToDouble(Double::doubleValue).sorted().toArray();
-            double median = Median.of(sorted);
+            double median = Timing.median(sorted);
             return new Measurement(
                     entry.inputs.shape(),
                     entry.contender.name(),

@@ -1,6 +1,10 @@
 package dev.attention4j.bench;
 
 import dev.attention4j.DType;
+import dev.attention4j.measure.AttentionShape;
+import dev.attention4j.measure.LayerShape;
+import dev.attention4j.measure.ProjectionShape;
+import dev.attention4j.measure.Shape;
 import dev.attention4j.opencl.runtime.ClDevice;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -12,9 +16,9 @@ import java.util.stream.Stream;
 final class Field implements AutoCloseable {
     private final Heat<Inputs> attention;
     private final Heat<LayerInputs> layer;
-    private final Heat<GemmInputs> gemm;
+    private final Heat<ProjectionInputs> gemm;
 
-    private Field(Heat<Inputs> attention, Heat<LayerInputs> layer, Heat<GemmInputs> gemm) {
+    private Field(Heat<Inputs> attention, Heat<LayerInputs> layer, Heat<ProjectionInputs> gemm) {
         this.attention = attention;
         this.layer = layer;
         this.gemm = gemm;
@@ -37,11 +41,11 @@ final class Field implements AutoCloseable {
 
     /** Opens the contenders of the kinds that there are. */
     static Field open(List<Shape> shapes, LineUp lineUp, Rules rules) {
-        Heat<Inputs> attention = Heat.open(any(shapes, ShapeCase.class), lineUp::attention, rules);
+        Heat<Inputs> attention = Heat.open(any(shapes, AttentionShape.class), lineUp::attention, rules);
         Heat<LayerInputs> layer = null;
         try {
             layer = Heat.open(any(shapes, LayerShape.class), lineUp::layer, rules);
-            return new Field(attention, layer, Heat.open(any(shapes, GemmShape.class), lineUp::gemm, rules));
+            return new Field(attention, layer, Heat.open(any(shapes, ProjectionShape.class), lineUp::gemm, rules));
         } catch (RuntimeException e) {
             attention.close();
             if (layer != null) {
@@ -61,7 +65,7 @@ final class Field implements AutoCloseable {
     }
 
     private Heat<?> heat(Shape shape) {
-        return shape instanceof LayerShape ? layer : shape instanceof GemmShape ? gemm : attention;
+        return shape instanceof LayerShape ? layer : shape instanceof ProjectionShape ? gemm : attention;
     }
 
     /** What each peer is built with, by name. */
@@ -82,9 +86,9 @@ final class Field implements AutoCloseable {
         if (shape instanceof LayerShape layerShape) {
             return layer.contest.run(LayerInputs.of(layerShape, storage), progress);
         }
-        return shape instanceof GemmShape gemmShape
-                ? gemm.contest.run(GemmInputs.of(gemmShape, storage), progress)
-                : attention.contest.run(Inputs.of((ShapeCase) shape, storage), progress);
+        return shape instanceof ProjectionShape gemmShape
+                ? gemm.contest.run(ProjectionInputs.of(gemmShape, storage), progress)
+                : attention.contest.run(Inputs.of((AttentionShape) shape, storage), progress);
     }
 
     @Override

@@ -1,6 +1,7 @@
 package dev.attention4j.bench;
 
 import dev.attention4j.DType;
+import dev.attention4j.measure.AttentionShape;
 import dev.attention4j.opencl.tuning.StorageName;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -14,7 +15,7 @@ import java.util.List;
  * @param dtype FLOAT32, FLOAT16 or BFLOAT16
  * @param shape sizes and restriction
  */
-record GridCase(DType dtype, ShapeCase shape) {
+record GridCase(DType dtype, AttentionShape shape) {
     /**
      * Reads a grid file: a line each, {@code float16 2.16.16.4096.4096.128:causal}; {@code #} starts a comment.
      *
@@ -45,7 +46,7 @@ record GridCase(DType dtype, ShapeCase shape) {
         if (words.length != 2) {
             throw new IllegalArgumentException("\"" + line + "\", must be a storage type and a shape");
         }
-        return new GridCase(StorageName.parse("storage type", words[0]), ShapeCase.parse(words[1]));
+        return new GridCase(StorageName.parse("storage type", words[0]), AttentionShape.parse(words[1]));
     }
 
     @Override

@@ -3,7 +3,7 @@ package dev.attention4j.bench;
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.DType;
 import dev.attention4j.Tensor;
-import dev.attention4j.tuner.AttentionSizes;
+import dev.attention4j.measure.AttentionShape;
 import java.nio.FloatBuffer;
 import java.util.SplittableRandom;
 import java.util.stream.IntStream;
@@ -17,7 +17,7 @@ import java.util.stream.IntStream;
  * @param key [batch, keyValueHeads, keyLength, headDim] in host memory
  * @param value [batch, keyValueHeads, keyLength, valueDim] in host memory
  */
-public record Inputs(ShapeCase shape, AttentionProblem problem, Tensor query, Tensor key, Tensor value)
+public record Inputs(AttentionShape shape, AttentionProblem problem, Tensor query, Tensor key, Tensor value)
         implements Workload {
     private static final int CHUNK = 1 << 16;
     private static final double MASKED_SHARE = 0.25;
@@ -29,13 +29,13 @@ public record Inputs(ShapeCase shape, AttentionProblem problem, Tensor query, Te
      * @param dtype what the tensors are stored as
      * @return tensors in host memory
      */
-    public static Inputs of(ShapeCase shape, DType dtype) {
-        Tensor mask = shape.isMasked() ? mask(shape.tensors()) : null;
-        AttentionSizes sizes = shape.tensors();
+    public static Inputs of(AttentionShape shape, DType dtype) {
+        Tensor mask = shape.isMasked() ? mask(shape) : null;
+        AttentionShape sizes = shape;
         int groups = sizes.keyValueHeads();
         return new Inputs(
                 shape,
-                shape.problem(dtype, mask),
+                shape.problem(dtype, shape.attention(mask)),
                 normal(1, sizes.batch(), sizes.queryHeads(), sizes.queryLength(), sizes.headDim())
                         .to(dtype),
                 normal(2, sizes.batch(), groups, sizes.keyLength(), sizes.headDim())
@@ -47,6 +47,11 @@ public record Inputs(ShapeCase shape, AttentionProblem problem, Tensor query, Te
     @Override
     public DType dtype() {
         return problem.dtype();
+    }
+
+    /** The tensors and the operation. */
+    dev.attention4j.measure.Inputs tensors() {
+        return new dev.attention4j.measure.Inputs(query, key, value, problem.attention());
     }
 
     @Override
@@ -70,7 +75,7 @@ public record Inputs(ShapeCase shape, AttentionProblem problem, Tensor query, Te
     }
 
     /** Every query may attend to key 0: peers differ in what they give for a query that may attend to none. */
-    private static Tensor mask(AttentionSizes sizes) {
+    private static Tensor mask(AttentionShape sizes) {
         int keys = sizes.keyLength();
         boolean[] attend = new boolean[sizes.batch() * sizes.queryLength() * keys];
         SplittableRandom random = new SplittableRandom(4);

@@ -142,7 +142,7 @@ public final class KitGrid implements Callable<Integer> {
                 return true;
             }
             if (plan.equals("others")
-                    && OwnPlan.takes(chooser, name, gridCase.shape().problem(gridCase.dtype(), null))) {
+                    && OwnPlan.takes(chooser, name, gridCase.shape().problem(gridCase.dtype()))) {
                 continue;
             }
             Map<String, Object> entry = contest.run(gridCase);

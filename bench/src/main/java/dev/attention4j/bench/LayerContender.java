@@ -4,6 +4,7 @@ import dev.attention4j.Attention;
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.EngineInfo;
 import dev.attention4j.layers.MultiHeadAttention;
+import dev.attention4j.measure.LayerShape;
 
 /** This project's layer on an engine with one plan: host tensor in, host tensor out. */
 final class LayerContender extends OwnPlan<LayerInputs> {

@@ -3,6 +3,7 @@ package dev.attention4j.bench;
 import dev.attention4j.DType;
 import dev.attention4j.Tensor;
 import dev.attention4j.layers.LayerWeights;
+import dev.attention4j.measure.LayerShape;
 import java.nio.FloatBuffer;
 import java.util.LinkedHashMap;
 import java.util.List;

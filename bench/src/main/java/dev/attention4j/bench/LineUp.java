@@ -50,10 +50,10 @@ final class LineUp {
     }
 
     /** Projections have no plans: the engine has one way. */
-    List<Contender<GemmInputs>> gemm() {
-        List<Contender<GemmInputs>> opened = new ArrayList<>();
+    List<Contender<ProjectionInputs>> gemm() {
+        List<Contender<ProjectionInputs>> opened = new ArrayList<>();
         try {
-            engines.forEach(engine -> opened.add(GemmContender.open(engine)));
+            engines.forEach(engine -> opened.add(ProjectionContender.open(engine)));
             openPeers(Peers::openGemm, opened);
             return opened;
         } catch (RuntimeException e) {

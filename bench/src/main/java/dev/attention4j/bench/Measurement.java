@@ -1,5 +1,7 @@
 package dev.attention4j.bench;
 
+import dev.attention4j.measure.Shape;
+
 /**
  * What came of one contender on one shape.
  *

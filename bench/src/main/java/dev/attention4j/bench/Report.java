@@ -2,6 +2,8 @@ package dev.attention4j.bench;
 
 import dev.attention4j.DType;
 import dev.attention4j.EngineInfo;
+import dev.attention4j.measure.AttentionShape;
+import dev.attention4j.measure.Shape;
 import dev.attention4j.opencl.tuning.StorageName;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -91,8 +93,7 @@ final class Report {
         return measurement.isTimed() && roofline != null
                 ? OptionalDouble.of(measurement.gflops()
                         / roofline.limitGflops(
-                                measurement.shape().flops(dtype),
-                                measurement.shape().bytes(dtype)))
+                                measurement.shape().flops(), measurement.shape().bytes(dtype)))
                 : OptionalDouble.empty();
     }
 
@@ -100,10 +101,10 @@ final class Report {
     OptionalDouble fractionOfRead(Measurement measurement) {
         if (!measurement.isTimed()
                 || Double.isNaN(measurement.readGbPerS())
-                || !(measurement.shape() instanceof ShapeCase shape)) {
+                || !(measurement.shape() instanceof AttentionShape shape)) {
             return OptionalDouble.empty();
         }
-        long bytes = Contest.keyValueBytes(shape.problem(dtype, null));
+        long bytes = Contest.keyValueBytes(shape.problem(dtype));
         return OptionalDouble.of(bytes / measurement.medianMs() / 1e6 / measurement.readGbPerS());
     }
 

@@ -5,11 +5,11 @@ import dev.attention4j.AttentionEngine;
 import dev.attention4j.AttentionResult;
 import dev.attention4j.Tensor;
 import dev.attention4j.UnsupportedPlanException;
+import dev.attention4j.measure.AttentionShape;
+import dev.attention4j.measure.Timing;
 import dev.attention4j.opencl.OpenClEngine;
 import dev.attention4j.opencl.runtime.ClEvent;
 import dev.attention4j.opencl.tuning.StorageName;
-import dev.attention4j.tuner.AttentionSizes;
-import dev.attention4j.tuner.Median;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
@@ -87,12 +87,10 @@ final class ResidentContest {
     }
 
     private void measure(GridCase gridCase, Map<String, Object> entry) {
-        double flops = gridCase.shape().problem(gridCase.dtype(), null).flops();
-        String kind = gridCase.dtype() + (gridCase.shape().tensors().queryLength() == 1 ? " decode" : "");
+        double flops = gridCase.shape().problem(gridCase.dtype()).flops();
+        String kind = gridCase.dtype() + (gridCase.shape().queryLength() == 1 ? " decode" : "");
         double budgetMs = 1e3 * Math.min(CASE_SECONDS, secondsLeft());
-        double prepareMs = isPrepared(gridCase)
-                ? 0
-                : prepareMsPerElement * elements(gridCase.shape().tensors());
+        double prepareMs = isPrepared(gridCase) ? 0 : prepareMsPerElement * elements(gridCase.shape());
         double callsMs = flopsPerMs.containsKey(kind) ? (LEAST_ROUNDS + 2) * flops / flopsPerMs.get(kind) : 0;
         checkTime(callsMs, budgetMs);
         checkTime(prepareMs + callsMs, 1e3 * secondsLeft());
@@ -118,7 +116,7 @@ final class ResidentContest {
             for (int round = 0; round < rounds; round++) {
                 ms[round] = calls.timed(each);
             }
-            double median = Median.of(ms);
+            double median = Timing.median(ms);
             OptionalDouble kernels = calls.kernelMs(Math.min(rounds, (int) Math.ceil(secondsLeft() * 1e3 / median)));
             try (AttentionResult last = engine.attend(query, key, value, attention)) {
                 // A race shows late.
@@ -144,33 +142,37 @@ final class ResidentContest {
 
     /** A case and its causal twin share their tensors: making them takes longer than timing them does. */
     private boolean isPrepared(GridCase gridCase) {
-        ShapeCase shape = gridCase.shape();
+        AttentionShape shape = gridCase.shape();
         return inputs != null
                 && inputs.problem().dtype() == gridCase.dtype()
                 && inputs.shape().sizes().equals(shape.sizes())
                 && inputs.shape().isMasked() == shape.isMasked();
     }
 
-    private static double elements(AttentionSizes sizes) {
+    private static double elements(AttentionShape sizes) {
         return (double) sizes.batch()
                 * (sizes.queryHeads() * (double) sizes.queryLength() + 2.0 * sizes.keyValueHeads() * sizes.keyLength())
                 * sizes.headDim();
     }
 
     private void prepare(GridCase gridCase) {
-        ShapeCase shape = gridCase.shape();
+        AttentionShape shape = gridCase.shape();
         long start = System.nanoTime();
         truth = null;
         if (isPrepared(gridCase)) {
             Tensor mask = inputs.problem().attention().mask().orElse(null);
             inputs = new Inputs(
-                    shape, shape.problem(gridCase.dtype(), mask), inputs.query(), inputs.key(), inputs.value());
+                    shape,
+                    shape.problem(gridCase.dtype(), shape.attention(mask)),
+                    inputs.query(),
+                    inputs.key(),
+                    inputs.value());
             truth = Truth.of(inputs, ORACLE_FLOPS);
         } else {
             inputs = null;
             inputs = Inputs.of(shape, gridCase.dtype());
             truth = Truth.of(inputs, ORACLE_FLOPS);
-            prepareMsPerElement = (System.nanoTime() - start) / 1e6 / elements(shape.tensors());
+            prepareMsPerElement = (System.nanoTime() - start) / 1e6 / elements(shape);
         }
     }
 
@@ -215,7 +217,7 @@ final class ResidentContest {
                     events.forEach(ClEvent::close);
                 }
             }
-            double median = Median.of(ms);
+            double median = Timing.median(ms);
             return median > 0 ? OptionalDouble.of(median) : OptionalDouble.empty();
         }
     }

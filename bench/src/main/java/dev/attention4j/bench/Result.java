@@ -1,5 +1,6 @@
 package dev.attention4j.bench;
 
+import dev.attention4j.measure.Shape;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -39,7 +40,7 @@ record Result(
                 ? ":causal"
                 : Boolean.TRUE.equals(result.get("mask")) ? ":mask" : "";
         return new Result(
-                Shape.parseList(result.get("shape") + suffix).get(0),
+                Grid.parseList(result.get("shape") + suffix).get(0),
                 String.valueOf(result.get("engine")),
                 String.valueOf(result.get("plan")),
                 Boolean.TRUE.equals(result.get("peer")),

@@ -1,5 +1,6 @@
 package dev.attention4j.bench;
 
+import dev.attention4j.measure.Shape;
 import java.io.PrintWriter;
 import java.util.List;
 import java.util.Locale;

@@ -1,6 +1,9 @@
 package dev.attention4j.bench;
 
-import dev.attention4j.tuner.AttentionSizes;
+import dev.attention4j.measure.AttentionShape;
+import dev.attention4j.measure.LayerShape;
+import dev.attention4j.measure.ProjectionShape;
+import dev.attention4j.measure.Shape;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -18,13 +21,13 @@ final class ShapeWords {
             words.add(number(layer.length()) + " tokens");
             words.add(number(layer.width()) + " wide");
             batch(layer.batch(), words);
-        } else if (shape instanceof GemmShape gemm) {
+        } else if (shape instanceof ProjectionShape gemm) {
             words.add("Projection");
             words.add(number(gemm.rows()) + " rows");
             words.add(number(gemm.inputs()) + " to " + number(gemm.outputs()) + " wide");
         } else {
-            ShapeCase attention = (ShapeCase) shape;
-            attention(attention.tensors(), words);
+            AttentionShape attention = (AttentionShape) shape;
+            attention(attention, words);
             if (attention.isCausal()) {
                 words.add("causal");
             }
@@ -35,7 +38,7 @@ final class ShapeWords {
         return String.join(", ", words);
     }
 
-    private static void attention(AttentionSizes sizes, List<String> words) {
+    private static void attention(AttentionShape sizes, List<String> words) {
         boolean self = sizes.queryLength() == sizes.keyLength();
         words.add(
                 self && sizes.keyLength() > 1

@@ -1,11 +1,8 @@
 package dev.attention4j.bench;
 
-import dev.attention4j.Attention;
-import dev.attention4j.AttentionBuilder;
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.DType;
-import dev.attention4j.Tensor;
-import dev.attention4j.conformance.problems.SampledBlocks;
+import dev.attention4j.measure.SampledOracle;
 import dev.attention4j.reference.ReferenceAttention;
 import java.util.Locale;
 import java.util.function.IntFunction;
@@ -53,7 +50,7 @@ public final class Truth {
         Truth truth = new Truth(problem.dtype(), rows, problem.valueDim());
         int blocksPerHead = (problem.queryLength() + BLOCK_ROWS - 1) / BLOCK_ROWS;
         int blocks = problem.batch() * problem.queryHeads() * blocksPerHead;
-        SampledBlocks.choose(blocks, blocks * mostFlops / problem.flops()).parallelStream()
+        SampledOracle.choose(blocks, blocks * mostFlops / problem.flops()).parallelStream()
                 .forEach(block -> truth.compute(inputs, block / blocksPerHead, block % blocksPerHead));
         return truth.complete();
     }
@@ -92,32 +89,16 @@ public final class Truth {
 
     private void compute(Inputs inputs, int slice, int block) {
         AttentionProblem problem = inputs.problem();
-        int batch = slice / problem.queryHeads();
-        int head = slice % problem.queryHeads();
         int from = block * BLOCK_ROWS;
         int to = Math.min(problem.queryLength(), from + BLOCK_ROWS);
-        Tensor query = part(inputs.query(), batch, head).slice(2, from, to);
-        Tensor key = part(inputs.key(), batch, problem.keyValueHead(head));
-        Tensor value = part(inputs.value(), batch, problem.keyValueHead(head));
-        AttentionBuilder attention = Attention.builder();
-        if (problem.attention().isCausal()) {
-            attention.causalOffsets(problem.offset(batch) + from);
-        }
-        problem.attention()
-                .mask()
-                .ifPresent(mask -> attention.mask(
-                        mask.slice(0, batch, batch + 1).slice(2, from, to).contiguous()));
-        AttentionProblem part = AttentionProblem.of(query, key, value, attention.build());
-        double[] output = ReferenceAttention.compute(part, query, key, value).output();
+        dev.attention4j.measure.Inputs part = SampledOracle.part(inputs.tensors(), slice, from, to);
+        double[] output = ReferenceAttention.compute(part.problem(), part.query(), part.key(), part.value())
+                .output();
         int row = slice * problem.queryLength() + from;
         System.arraycopy(output, 0, expected, row * problem.valueDim(), output.length);
         for (int n = from; n < to; n++) {
             known[row + n - from] = true;
         }
-    }
-
-    private static Tensor part(Tensor tensor, int batch, int head) {
-        return tensor.slice(0, batch, batch + 1).slice(1, head, head + 1);
     }
 
     /**

@@ -1,6 +1,7 @@
 package dev.attention4j.bench;
 
 import dev.attention4j.DType;
+import dev.attention4j.measure.Shape;
 
 /** A shape and its tensors: what every contender of a shape computes. */
 public interface Workload {
@@ -31,6 +32,6 @@ public interface Workload {
      * @return above 0
      */
     default double flops() {
-        return shape().flops(dtype());
+        return shape().flops();
     }
 }

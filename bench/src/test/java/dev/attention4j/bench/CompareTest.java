@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.jr.ob.JSON;
 import dev.attention4j.DType;
 import dev.attention4j.bench.peer.Peers;
+import dev.attention4j.measure.AttentionShape;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
@@ -67,7 +68,7 @@ class CompareTest {
             assertThat(((Number) result.get("fraction_of_peak")).doubleValue()).isLessThan(1.5);
             // A decoding step is set beside a read, anything else beside multiply-adds.
             boolean decodes =
-                    ShapeCase.parse(result.get("shape").toString()).tensors().queryLength() == 1;
+                    AttentionShape.parse(result.get("shape").toString()).queryLength() == 1;
             assertThat(result.get("multiply_add_gflops") == null)
                     .as(result.toString())
                     .isEqualTo(decodes);
@@ -211,7 +212,7 @@ class CompareTest {
 
     @Test
     void aContenderThatFailsInTheMiddleIsShownAsFailedAndTheRestGoesOn() {
-        ShapeCase shape = ShapeCase.parse("1.2.2.64.64.32");
+        AttentionShape shape = AttentionShape.parse("1.2.2.64.64.32");
         Inputs inputs = Inputs.of(shape, DType.FLOAT32);
         Contender<Inputs> good = Peers.openAttention("plain-java", 2).get(0);
         List<Contender<Inputs>> contenders = List.of(
@@ -234,7 +235,7 @@ class CompareTest {
 
     @Test
     void whoeverIsTooSlowIsLeftOut() {
-        ShapeCase shape = ShapeCase.parse("1.2.2.64.64.32");
+        AttentionShape shape = AttentionShape.parse("1.2.2.64.64.32");
         Inputs inputs = Inputs.of(shape, DType.FLOAT32);
         try (Progress progress = Progress.start("test", 1);
                 Contender<Inputs> slow = Peers.openAttention("plain-java", 2).get(0)) {

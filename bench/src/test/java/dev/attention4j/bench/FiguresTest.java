@@ -5,13 +5,15 @@ import static org.assertj.core.api.Assertions.within;
 
 import dev.attention4j.DType;
 import dev.attention4j.EngineInfo;
+import dev.attention4j.measure.AttentionShape;
+import dev.attention4j.measure.Shape;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 
 class FiguresTest {
-    private static final ShapeCase FIRST = ShapeCase.parse("1.1.1.100.100.50");
-    private static final ShapeCase SECOND = ShapeCase.parse("1.1.1.100.100.50:causal");
+    private static final AttentionShape FIRST = AttentionShape.parse("1.1.1.100.100.50");
+    private static final AttentionShape SECOND = AttentionShape.parse("1.1.1.100.100.50:causal");
     private static final EngineInfo DEVICE =
             new EngineInfo("opencl:0", EngineInfo.Kind.GPU, "a device", "a vendor", "1.0", Map.of());
 
@@ -111,9 +113,8 @@ class FiguresTest {
 
     private static Measurement measurement(
             Shape shape, String who, String plan, boolean peer, boolean ownChoice, double ms) {
-        double gflops = shape.flops(DType.FLOAT32) / ms / 1e6;
-        double read =
-                shape instanceof ShapeCase attention && attention.tensors().queryLength() == 1 ? 20 : Double.NaN;
+        double gflops = shape.flops() / ms / 1e6;
+        double read = shape instanceof AttentionShape attention && attention.queryLength() == 1 ? 20 : Double.NaN;
         return new Measurement(
                 shape,
                 who,
@@ -134,14 +135,14 @@ class FiguresTest {
 
     @Test
     void aDecodingStepIsSetBesideAPlainRead() {
-        ShapeCase decode = ShapeCase.parse("2.4.4.1.1000.64");
+        AttentionShape decode = AttentionShape.parse("2.4.4.1.1000.64");
         // 2 x 4 x 1000 x (64 + 64) x 4 bytes are 4.096 MB, in 0.25 ms 16.4 GB/s of 20.
         Measurement measurement = measurement(decode, "opencl:0", "decode", false, true, 0.25);
         Report report = report();
         report.add(decode, List.of(measurement));
         assertThat(report.fractionOfRead(measurement).orElseThrow()).isCloseTo(0.8192, within(1e-9));
         assertThat(report.fractionOfMultiplyAdds(measurement)).isEmpty();
-        Measurement other = measurement(ShapeCase.parse("2.4.4.2.1000.64"), "opencl:0", "rows", false, true, 0.25);
+        Measurement other = measurement(AttentionShape.parse("2.4.4.2.1000.64"), "opencl:0", "rows", false, true, 0.25);
         assertThat(report.fractionOfRead(other)).isEmpty();
     }
 

@@ -126,17 +126,15 @@ class KitReportTest {
                 for (int length : List.of(512, 1024, 2048, 4096, 8192, 16384)) {
                     assertThat(grid.stream()
                                     .filter(one -> one.dtype() == dtype
-                                            && one.shape().tensors().headDim() == width
-                                            && one.shape().tensors().queryLength() == length
-                                            && one.shape().tensors().keyLength() == length)
+                                            && one.shape().headDim() == width
+                                            && one.shape().queryLength() == length
+                                            && one.shape().keyLength() == length)
                                     .map(one -> one.shape().isCausal()))
                             .as("%s, head dim %d, length %d", dtype, width, length)
                             .contains(true, false);
                 }
             }
-            assertThat(grid)
-                    .anyMatch(
-                            one -> one.dtype() == dtype && one.shape().tensors().queryLength() == 1);
+            assertThat(grid).anyMatch(one -> one.dtype() == dtype && one.shape().queryLength() == 1);
         }
     }
 

@@ -7,6 +7,10 @@ import dev.attention4j.AttentionEngine;
 import dev.attention4j.DType;
 import dev.attention4j.Tensor;
 import dev.attention4j.layers.MultiHeadAttention;
+import dev.attention4j.measure.AttentionShape;
+import dev.attention4j.measure.LayerShape;
+import dev.attention4j.measure.ProjectionShape;
+import dev.attention4j.measure.Shape;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -17,22 +21,22 @@ class LayerShapeTest {
     @Test
     void aListMixesKindsOfShapes() {
         List<Shape> shapes =
-                Shape.parseList("layer:8.512.256.4, gemm:4096.512.1024,1.2.2.3.3.5:causal,layer:8.512.256.4");
+                Grid.parseList("layer:8.512.256.4, gemm:4096.512.1024,1.2.2.3.3.5:causal,layer:8.512.256.4");
         assertThat(shapes)
                 .containsExactly(
                         new LayerShape(8, 512, 256, 4),
-                        new GemmShape(4096, 512, 1024),
-                        ShapeCase.parse("1.2.2.3.3.5:causal"));
+                        new ProjectionShape(4096, 512, 1024),
+                        AttentionShape.parse("1.2.2.3.3.5:causal"));
         assertThat(shapes).extracting(Shape::toString).startsWith("layer:8.512.256.4", "gemm:4096.512.1024");
     }
 
     @Test
     void operationsAreThoseOnPaper() {
         // Four projections of 2·B·T·width², and 4·B·heads·T²·headDim.
-        assertThat(LayerShape.parse("layer:2.10.6.3").flops(DType.FLOAT32))
+        assertThat(LayerShape.parse("layer:2.10.6.3").flops())
                 .isEqualTo(4 * (2.0 * 2 * 10 * 6 * 6) + 4.0 * 2 * 3 * 10 * 10 * 2);
-        assertThat(GemmShape.parse("gemm:5.6.7").flops(DType.FLOAT32)).isEqualTo(2.0 * 5 * 6 * 7);
-        assertThat(GemmShape.parse("gemm:5.6.7").bytes(DType.FLOAT16)).isEqualTo(2.0 * 5 * (6 + 7) + 4.0 * 6 * 7);
+        assertThat(ProjectionShape.parse("gemm:5.6.7").flops()).isEqualTo(2.0 * 5 * 6 * 7);
+        assertThat(ProjectionShape.parse("gemm:5.6.7").bytes(DType.FLOAT16)).isEqualTo(2.0 * 5 * (6 + 7) + 4.0 * 6 * 7);
     }
 
     @ParameterizedTest
@@ -52,7 +56,7 @@ class LayerShapeTest {
                 "lstm:1.2.3"
             })
     void refusesOtherTextsByName(String text) {
-        assertThatThrownBy(() -> Shape.parseList(text))
+        assertThatThrownBy(() -> Grid.parseList(text))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageStartingWith("shape: \"" + text + "\"")
                 .hasMessageContaining("must be")

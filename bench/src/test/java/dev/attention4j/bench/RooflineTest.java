@@ -7,6 +7,7 @@ import dev.attention4j.AttentionProblem;
 import dev.attention4j.DType;
 import dev.attention4j.EngineInfo;
 import dev.attention4j.Engines;
+import dev.attention4j.measure.AttentionShape;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
@@ -29,10 +30,10 @@ class RooflineTest {
     @Test
     void memoryLimitsWhatMovesMoreThanItComputes() {
         Roofline roofline = new Roofline(1000, 10, 20);
-        AttentionProblem decode = ShapeCase.parse("1.1.1.1.4096.64").problem(DType.FLOAT32, null);
+        AttentionProblem decode = AttentionShape.parse("1.1.1.1.4096.64").problem(DType.FLOAT32, null);
         assertThat(roofline.limitGflops(decode.flops(), decode.bytes()))
                 .isCloseTo(20 * decode.flops() / decode.bytes(), within(1e-9));
-        AttentionProblem large = ShapeCase.parse("1.1.1.4096.4096.64").problem(DType.FLOAT32, null);
+        AttentionProblem large = AttentionShape.parse("1.1.1.4096.4096.64").problem(DType.FLOAT32, null);
         assertThat(roofline.limitGflops(large.flops(), large.bytes())).isEqualTo(1000);
     }
 

@@ -20,6 +20,6 @@ class ShapeWordsTest {
                 "gemm:4096.512.1024 | Projection, 4,096 rows, 512 to 1,024 wide"
             })
     void saysWhatAShapeIs(String shape, String words) {
-        assertThat(ShapeWords.of(Shape.parseList(shape).get(0))).isEqualTo(words);
+        assertThat(ShapeWords.of(Grid.parseList(shape).get(0))).isEqualTo(words);
     }
 }

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.attention4j.DType;
+import dev.attention4j.measure.AttentionShape;
 import dev.attention4j.reference.ReferenceAttention;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -19,7 +20,7 @@ class TruthTest {
                 "1.2.1.90.50.8:causal"
             })
     void blocksOfTheOracleMakeTheWholeOracle(String text) {
-        Inputs inputs = Inputs.of(ShapeCase.parse(text), DType.FLOAT32);
+        Inputs inputs = Inputs.of(AttentionShape.parse(text), DType.FLOAT32);
         Truth truth = Truth.of(inputs);
         assertThat(truth.against()).isEqualTo("oracle");
         assertThat(truth.error(oracle(inputs))).isLessThan(1e-6);
@@ -28,7 +29,7 @@ class TruthTest {
     @ParameterizedTest
     @ValueSource(strings = {"2.4.2.300.90.16", "2.4.2.300.90.16:causal"})
     void oneWrongNumberShows(String text) {
-        Inputs inputs = Inputs.of(ShapeCase.parse(text), DType.FLOAT32);
+        Inputs inputs = Inputs.of(AttentionShape.parse(text), DType.FLOAT32);
         Truth truth = Truth.of(inputs);
         float[] output = oracle(inputs);
         for (float wrong : new float[] {output[12345] + 0.01f, Float.NaN, Float.POSITIVE_INFINITY}) {
@@ -44,7 +45,7 @@ class TruthTest {
     @ParameterizedTest
     @ValueSource(strings = {"2.4.2.300.90.16", "2.4.2.300.90.16:causal"})
     void whatTheOracleLeavesOutIsCheckedAgainstTheFirst(String text) {
-        Inputs inputs = Inputs.of(ShapeCase.parse(text), DType.FLOAT32);
+        Inputs inputs = Inputs.of(AttentionShape.parse(text), DType.FLOAT32);
         Truth truth = Truth.of(inputs, inputs.problem().flops() / 10);
         assertThat(truth.against()).startsWith("oracle on ").endsWith("% of the rows");
         float[] output = oracle(inputs);

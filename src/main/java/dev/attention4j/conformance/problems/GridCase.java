@@ -4,6 +4,7 @@ import dev.attention4j.Attention;
 import dev.attention4j.AttentionBuilder;
 import dev.attention4j.DType;
 import dev.attention4j.Tensor;
+import dev.attention4j.measure.Inputs;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;

@@ -6,6 +6,7 @@ import dev.attention4j.AttentionBuilder;
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.DType;
 import dev.attention4j.Tensor;
+import dev.attention4j.measure.Inputs;
 import java.util.Arrays;
 import java.util.Random;
 

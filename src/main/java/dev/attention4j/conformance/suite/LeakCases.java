@@ -1,9 +1,9 @@
 package dev.attention4j.conformance.suite;
 
-import static dev.attention4j.conformance.suite.Shape.BATCH;
-import static dev.attention4j.conformance.suite.Shape.HEADS;
-import static dev.attention4j.conformance.suite.Shape.KEYS;
-import static dev.attention4j.conformance.suite.Shape.QUERIES;
+import static dev.attention4j.conformance.suite.ProblemCases.BATCH;
+import static dev.attention4j.conformance.suite.ProblemCases.HEADS;
+import static dev.attention4j.conformance.suite.ProblemCases.KEYS;
+import static dev.attention4j.conformance.suite.ProblemCases.QUERIES;
 
 import dev.attention4j.Alignment;
 import dev.attention4j.Attention;
@@ -11,7 +11,7 @@ import dev.attention4j.AttentionBuilder;
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.AttentionResult;
 import dev.attention4j.Tensor;
-import dev.attention4j.conformance.problems.Inputs;
+import dev.attention4j.measure.Inputs;
 import dev.attention4j.reference.Yardstick;
 import java.util.ArrayList;
 import java.util.List;
@@ -42,8 +42,8 @@ final class LeakCases {
     }
 
     private static void add(List<SuiteCase> cases, String name, AttentionBuilder attention) {
-        AttentionProblem problem = Shape.SMALL.problem(attention.logSumExp(true).build());
-        cases.add(new SuiteCase("leaks/" + name, Shape.SMALL_FLOPS, problem.valueDim(), () -> {
+        AttentionProblem problem = ProblemCases.small(attention.logSumExp(true).build());
+        cases.add(new SuiteCase("leaks/" + name, ProblemCases.SMALL_FLOPS, problem.valueDim(), () -> {
             Inputs clean = Inputs.of(problem);
             return check(
                     clean,
@@ -57,11 +57,11 @@ final class LeakCases {
 
     /** A bias of NaN where the mask says not to attend. */
     private static SuiteCase maskedBias() {
-        return new SuiteCase("leaks/masked-bias", Shape.SMALL_FLOPS, Shape.SMALL.valueDim(), () -> {
+        return new SuiteCase("leaks/masked-bias", ProblemCases.SMALL_FLOPS, ProblemCases.SMALL.valueDim(), () -> {
             Tensor bias = Tensor.random(5, HEADS, 1, KEYS);
             Attention clean =
                     Attention.builder().mask(mask()).bias(bias).logSumExp(true).build();
-            Inputs inputs = Inputs.of(Shape.SMALL.problem(clean));
+            Inputs inputs = Inputs.of(ProblemCases.small(clean));
             return check(
                     inputs,
                     inputs.with(clean.toBuilder().bias(poisoned(bias, 1)).build()));

@@ -1,12 +1,14 @@
 package dev.attention4j.conformance.suite;
 
-import static dev.attention4j.conformance.suite.Shape.BATCH;
-import static dev.attention4j.conformance.suite.Shape.QUERIES;
+import static dev.attention4j.conformance.suite.ProblemCases.BATCH;
+import static dev.attention4j.conformance.suite.ProblemCases.QUERIES;
 
 import dev.attention4j.Alignment;
 import dev.attention4j.Attention;
 import dev.attention4j.AttentionBuilder;
+import dev.attention4j.DType;
 import dev.attention4j.Tensor;
+import dev.attention4j.measure.AttentionShape;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -31,46 +33,54 @@ final class PositionCases {
             add(
                     cases,
                     name + "-2x5",
-                    Shape.SMALL.withLengths(2, 5),
+                    ProblemCases.SMALL.withLengths(2, 5),
                     Attention.builder().causal(alignment));
             add(
                     cases,
                     name + "-5x2",
-                    Shape.SMALL.withLengths(5, 2),
+                    ProblemCases.SMALL.withLengths(5, 2),
                     Attention.builder().causal(alignment));
-            add(cases, name + "-19x37", Shape.SMALL, Attention.builder().causal(alignment));
+            add(cases, name + "-19x37", ProblemCases.SMALL, Attention.builder().causal(alignment));
             add(
                     cases,
                     name + "-67x131",
-                    Shape.SMALL.withLengths(67, 131),
+                    ProblemCases.SMALL.withLengths(67, 131),
                     Attention.builder().causal(alignment));
         }
         add(
                 cases,
                 "causal/square",
-                Shape.SMALL.withLengths(65, 65),
+                ProblemCases.SMALL.withLengths(65, 65),
                 Attention.builder().causal(Alignment.TOP_LEFT));
         add(
                 cases,
                 "causal/one-query",
-                Shape.SMALL.withLengths(1, 70),
+                ProblemCases.SMALL.withLengths(1, 70),
                 Attention.builder().causal(Alignment.BOTTOM_RIGHT));
-        add(cases, "offsets/one-for-all", Shape.SMALL, Attention.builder().causalOffsets(9));
-        add(cases, "offsets/of-each-row", Shape.SMALL, Attention.builder().causalOffsets(0, 18));
+        add(
+                cases,
+                "offsets/one-for-all",
+                ProblemCases.SMALL,
+                Attention.builder().causalOffsets(9));
+        add(
+                cases,
+                "offsets/of-each-row",
+                ProblemCases.SMALL,
+                Attention.builder().causalOffsets(0, 18));
         add(
                 cases,
                 "offsets/before-the-first-key",
-                Shape.SMALL,
+                ProblemCases.SMALL,
                 Attention.builder().causalOffsets(-5, -40));
         add(
                 cases,
                 "offsets/beyond-the-last-key",
-                Shape.SMALL,
+                ProblemCases.SMALL,
                 Attention.builder().causalOffsets(100, 1_000_000));
     }
 
     private static void window(List<SuiteCase> cases) {
-        Shape shape = Shape.SMALL.withLengths(35, 70);
+        AttentionShape shape = ProblemCases.SMALL.withLengths(35, 70);
         add(cases, "window/left-and-right", shape, Attention.builder().window(4, 7));
         add(cases, "window/left-only", shape, Attention.builder().window(6, -1));
         add(cases, "window/right-only", shape, Attention.builder().window(-1, 3));
@@ -87,37 +97,49 @@ final class PositionCases {
     }
 
     private static void lengths(List<SuiteCase> cases) {
-        add(cases, "key-lengths/one-for-all", Shape.SMALL, Attention.builder().keyLengths(20));
-        add(cases, "key-lengths/of-each-row", Shape.SMALL, Attention.builder().keyLengths(37, 5));
-        add(cases, "key-lengths/none-in-a-row", Shape.SMALL, Attention.builder().keyLengths(0, 12));
+        add(
+                cases,
+                "key-lengths/one-for-all",
+                ProblemCases.SMALL,
+                Attention.builder().keyLengths(20));
+        add(
+                cases,
+                "key-lengths/of-each-row",
+                ProblemCases.SMALL,
+                Attention.builder().keyLengths(37, 5));
+        add(
+                cases,
+                "key-lengths/none-in-a-row",
+                ProblemCases.SMALL,
+                Attention.builder().keyLengths(0, 12));
         add(
                 cases,
                 "key-lengths/causal",
-                Shape.SMALL,
+                ProblemCases.SMALL,
                 Attention.builder().keyLengths(30, 8).causal(Alignment.BOTTOM_RIGHT));
         add(
                 cases,
                 "key-lengths/one-query",
-                Shape.SMALL.withLengths(1, 70),
+                ProblemCases.SMALL.withLengths(1, 70),
                 Attention.builder().keyLengths(70, 33));
         add(
                 cases,
                 "key-lengths/window",
-                Shape.SMALL,
+                ProblemCases.SMALL,
                 Attention.builder().keyLengths(30, 8).window(5, 5));
     }
 
     private static void queryMask(List<SuiteCase> cases) {
-        add(cases, "query-mask/plain", Shape.SMALL, Attention.builder().queryMask(every(3, BATCH, QUERIES)));
+        add(cases, "query-mask/plain", ProblemCases.SMALL, Attention.builder().queryMask(every(3, BATCH, QUERIES)));
         add(
                 cases,
                 "query-mask/window",
-                Shape.SMALL,
+                ProblemCases.SMALL,
                 Attention.builder().queryMask(every(2, BATCH, QUERIES)).window(3, 4));
         add(
                 cases,
                 "query-mask/key-lengths-and-sinks",
-                Shape.SMALL,
+                ProblemCases.SMALL,
                 Attention.builder()
                         .queryMask(every(3, BATCH, QUERIES))
                         .keyLengths(30, 8)
@@ -125,7 +147,7 @@ final class PositionCases {
         add(
                 cases,
                 "query-mask/one-query",
-                Shape.SMALL.withLengths(1, 70),
+                ProblemCases.SMALL.withLengths(1, 70),
                 Attention.builder().queryMask(every(2, BATCH, 1)));
     }
 
@@ -139,7 +161,7 @@ final class PositionCases {
     }
 
     private static void packed(List<SuiteCase> cases) {
-        Shape shape = Shape.SMALL.withBatch(1).withLengths(33, 47);
+        AttentionShape shape = ProblemCases.SMALL.withBatch(1).withLengths(33, 47);
         int[] queries = {0, 5, 5, 20, 33};
         int[] keys = {0, 9, 14, 14, 47};
         add(cases, "packed/plain", shape, Attention.builder().cumulativeLengths(queries, keys));
@@ -170,8 +192,10 @@ final class PositionCases {
                 Attention.builder().cumulativeLengths(queries, keys).alibiSlopes(0.5f, 0.25f, 0.1f, 0));
     }
 
-    private static void add(List<SuiteCase> cases, String name, Shape shape, AttentionBuilder attention) {
+    private static void add(List<SuiteCase> cases, String name, AttentionShape shape, AttentionBuilder attention) {
         cases.add(ProblemCases.of(
-                name, shape.problem(attention.logSumExp(true).weights(true).build())));
+                name,
+                shape.problem(
+                        DType.FLOAT32, attention.logSumExp(true).weights(true).build())));
     }
 }

@@ -4,11 +4,13 @@ import dev.attention4j.Attention;
 import dev.attention4j.AttentionEngine;
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.AttentionResult;
+import dev.attention4j.DType;
 import dev.attention4j.UnsupportedPlanException;
 import dev.attention4j.conformance.problems.GridCase;
-import dev.attention4j.conformance.problems.Inputs;
 import dev.attention4j.conformance.problems.RandomProblem;
-import dev.attention4j.conformance.problems.RowSample;
+import dev.attention4j.measure.AttentionShape;
+import dev.attention4j.measure.Inputs;
+import dev.attention4j.measure.SampledOracle;
 import dev.attention4j.reference.Yardstick;
 import java.util.function.Supplier;
 
@@ -20,7 +22,24 @@ final class ProblemCases {
     /** Rows that a vector or a tile has at least. */
     private static final int LEAST_ROWS = 16;
 
+    static final int BATCH = 2;
+    static final int HEADS = 4;
+    static final int QUERIES = 19;
+    static final int KEYS = 37;
+
+    /** Grouped heads, and no size that is a multiple of a vector or tile; quick enough for an emulator. */
+    static final AttentionShape SMALL =
+            new AttentionShape(BATCH, HEADS, 2, QUERIES, KEYS, 18, 20, AttentionShape.Restriction.NONE);
+
+    /** Operations of a call on that, more or less. */
+    static final double SMALL_FLOPS = 5e5;
+
     private ProblemCases() {}
+
+    /** The small problem with an operation, in float32. */
+    static AttentionProblem small(Attention attention) {
+        return SMALL.problem(DType.FLOAT32, attention);
+    }
 
     /** A problem with normally distributed tensors. */
     static SuiteCase of(String name, AttentionProblem problem) {
@@ -42,7 +61,7 @@ final class ProblemCases {
     static SuiteCase grid(GridCase grid) {
         return new SuiteCase(grid.toString(), grid.flops(), grid.valueDim(), grid.dtype(), () -> {
             Inputs inputs = grid.inputs();
-            RowSample sample = new RowSample(inputs, ORACLE_FLOPS);
+            SampledOracle sample = SampledOracle.of(inputs, ORACLE_FLOPS);
             return engine -> {
                 try (AttentionResult result = attend(engine, inputs, inputs.attention())) {
                     return Finding.of(sample.measure(result)).and(Finding.objection(sample.disagreement(result)));

@@ -8,7 +8,7 @@ import dev.attention4j.AttentionProblem;
 import dev.attention4j.AttentionResult;
 import dev.attention4j.DType;
 import dev.attention4j.Tensor;
-import dev.attention4j.conformance.problems.Inputs;
+import dev.attention4j.measure.Inputs;
 import dev.attention4j.reference.Yardstick;
 import java.util.ArrayList;
 import java.util.List;
@@ -23,21 +23,24 @@ final class PromiseCases {
     static List<SuiteCase> all() {
         List<SuiteCase> cases = new ArrayList<>();
         for (DType dtype : new DType[] {DType.FLOAT32, DType.FLOAT16}) {
-            repeat(cases, "plain-" + dtype, Shape.SMALL.problem(dtype, asked(Attention.builder())));
+            repeat(cases, "plain-" + dtype, ProblemCases.SMALL.problem(dtype, asked(Attention.builder())));
         }
-        repeat(cases, "causal", Shape.SMALL.problem(asked(Attention.builder().causal(Alignment.TOP_LEFT))));
-        repeat(cases, "one-query", Shape.SMALL.withLengths(1, 1030).problem(asked(Attention.builder())));
-        AttentionProblem masked =
-                Shape.SMALL.problem(asked(Attention.builder().mask(ScoreCases.mask(1, Shape.QUERIES, Shape.KEYS))));
+        repeat(cases, "causal", ProblemCases.small(asked(Attention.builder().causal(Alignment.TOP_LEFT))));
+        repeat(
+                cases,
+                "one-query",
+                ProblemCases.SMALL.withLengths(1, 1030).problem(DType.FLOAT32, asked(Attention.builder())));
+        AttentionProblem masked = ProblemCases.small(
+                asked(Attention.builder().mask(ScoreCases.mask(1, ProblemCases.QUERIES, ProblemCases.KEYS))));
         add(cases, "resident/upload", masked, PromiseCases::uploaded);
         add(cases, "resident/query-on-the-host", masked, PromiseCases::mixed);
         add(cases, "async/two-at-once", masked, PromiseCases::twoAtOnce);
-        AttentionProblem plain = Shape.SMALL.problem(asked(Attention.builder()));
+        AttentionProblem plain = ProblemCases.small(asked(Attention.builder()));
         add(cases, "log-sum-exp/alone", plain, (engine, inputs, yardstick) -> measured(yardstick, engine, inputs));
         add(cases, "log-sum-exp/parts-merge", plain, PromiseCases::merged);
         Attention weights = Attention.builder().weights(true).build();
-        cases.add(new SuiteCase("weights/returned", Shape.SMALL_FLOPS, Shape.SMALL.valueDim(), () -> {
-            Inputs inputs = Inputs.of(Shape.SMALL.problem(weights));
+        cases.add(new SuiteCase("weights/returned", ProblemCases.SMALL_FLOPS, ProblemCases.SMALL.valueDim(), () -> {
+            Inputs inputs = Inputs.of(ProblemCases.small(weights));
             Yardstick yardstick = Yardstick.of(inputs.query(), inputs.key(), inputs.value(), weights);
             // Asked for as they are: a plan that cannot return them says so, and no other case hides that.
             return engine -> {
@@ -66,7 +69,7 @@ final class PromiseCases {
     /** The same bits three times, with another call between. */
     private static void repeat(List<SuiteCase> cases, String name, AttentionProblem problem) {
         add(cases, "repeat/" + name, problem, (engine, inputs, yardstick) -> {
-            Inputs other = Inputs.of(Shape.SMALL
+            Inputs other = Inputs.of(ProblemCases.SMALL
                     .withLengths(7, 11)
                     .problem(
                             problem.dtype(),

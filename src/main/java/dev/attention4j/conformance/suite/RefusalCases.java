@@ -6,7 +6,7 @@ import dev.attention4j.AttentionEngine;
 import dev.attention4j.AttentionResult;
 import dev.attention4j.DType;
 import dev.attention4j.Tensor;
-import dev.attention4j.conformance.problems.Inputs;
+import dev.attention4j.measure.Inputs;
 import dev.attention4j.reference.Yardstick;
 import java.util.ArrayList;
 import java.util.List;
@@ -43,7 +43,11 @@ final class RefusalCases {
                 "axes",
                 "query",
                 right -> new Inputs(
-                        right.query().reshape(Shape.BATCH * Shape.HEADS, Shape.QUERIES, Shape.SMALL.headDim()),
+                        right.query()
+                                .reshape(
+                                        ProblemCases.BATCH * ProblemCases.HEADS,
+                                        ProblemCases.QUERIES,
+                                        ProblemCases.SMALL.headDim()),
                         right.key(),
                         right.value(),
                         right.attention()));
@@ -52,9 +56,9 @@ final class RefusalCases {
                 "types",
                 "key",
                 right -> new Inputs(right.query(), right.key().to(DType.FLOAT16), right.value(), right.attention()));
-        option(cases, "mask-shape", "mask", Attention.builder().mask(ScoreCases.filled(true, Shape.KEYS + 1)));
+        option(cases, "mask-shape", "mask", Attention.builder().mask(ScoreCases.filled(true, ProblemCases.KEYS + 1)));
         option(cases, "bias-shape", "bias", Attention.builder().bias(Tensor.random(1, 3, 1, 1, 1)));
-        option(cases, "key-lengths", "keyLengths", Attention.builder().keyLengths(Shape.KEYS + 1));
+        option(cases, "key-lengths", "keyLengths", Attention.builder().keyLengths(ProblemCases.KEYS + 1));
         option(cases, "offsets", "offsets", Attention.builder().causalOffsets(1, 2, 3));
         option(cases, "alibi", "alibiSlopes", Attention.builder().alibiSlopes(1, 2, 3));
         option(cases, "sinks", "sinks", Attention.builder().sinks(1));
@@ -62,7 +66,8 @@ final class RefusalCases {
                 cases,
                 "packed-batch",
                 "cumulativeLengths",
-                Attention.builder().cumulativeLengths(new int[] {0, Shape.QUERIES}, new int[] {0, Shape.KEYS}));
+                Attention.builder()
+                        .cumulativeLengths(new int[] {0, ProblemCases.QUERIES}, new int[] {0, ProblemCases.KEYS}));
         return cases;
     }
 
@@ -71,8 +76,8 @@ final class RefusalCases {
     }
 
     private static void shaped(List<SuiteCase> cases, String name, String argument, UnaryOperator<Inputs> spoil) {
-        cases.add(new SuiteCase("refusal/" + name, Shape.SMALL_FLOPS, Shape.SMALL.valueDim(), () -> {
-            Inputs right = Inputs.of(Shape.SMALL.problem(Attention.DEFAULT));
+        cases.add(new SuiteCase("refusal/" + name, ProblemCases.SMALL_FLOPS, ProblemCases.SMALL.valueDim(), () -> {
+            Inputs right = Inputs.of(ProblemCases.small(Attention.DEFAULT));
             Inputs wrong = spoil.apply(right);
             Yardstick yardstick = Yardstick.of(right.query(), right.key(), right.value(), right.attention());
             return engine -> {

@@ -1,9 +1,9 @@
 package dev.attention4j.conformance.suite;
 
-import static dev.attention4j.conformance.suite.Shape.BATCH;
-import static dev.attention4j.conformance.suite.Shape.HEADS;
-import static dev.attention4j.conformance.suite.Shape.KEYS;
-import static dev.attention4j.conformance.suite.Shape.QUERIES;
+import static dev.attention4j.conformance.suite.ProblemCases.BATCH;
+import static dev.attention4j.conformance.suite.ProblemCases.HEADS;
+import static dev.attention4j.conformance.suite.ProblemCases.KEYS;
+import static dev.attention4j.conformance.suite.ProblemCases.QUERIES;
 
 import dev.attention4j.AlibiSlopes;
 import dev.attention4j.Alignment;
@@ -12,7 +12,7 @@ import dev.attention4j.AttentionBuilder;
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.DType;
 import dev.attention4j.Tensor;
-import dev.attention4j.conformance.problems.Inputs;
+import dev.attention4j.measure.Inputs;
 import java.nio.FloatBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -109,8 +109,7 @@ final class ScoreCases {
     /** All results are asked for; plans that cannot return weights are asked for the others. */
     private static void add(List<SuiteCase> cases, String name, AttentionBuilder attention) {
         cases.add(ProblemCases.of(
-                name,
-                Shape.SMALL.problem(attention.logSumExp(true).weights(true).build())));
+                name, ProblemCases.small(attention.logSumExp(true).weights(true).build())));
     }
 
     /** Two of three keys, drawn from a seed; the first of a row always. */
@@ -151,7 +150,7 @@ final class ScoreCases {
 
     /** In the last of as many keys as no vector or tile divides, seen by a single query. */
     private static SuiteCase infiniteValue() {
-        AttentionProblem problem = Shape.SMALL.withLengths(1, KEYS).problem(Attention.DEFAULT);
+        AttentionProblem problem = ProblemCases.SMALL.withLengths(1, KEYS).problem(DType.FLOAT32, Attention.DEFAULT);
         return ProblemCases.of("values/infinite-last", problem, () -> {
             Inputs inputs = Inputs.of(problem);
             FloatBuffer values = inputs.value().floats();

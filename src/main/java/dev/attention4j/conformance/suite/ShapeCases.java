@@ -1,8 +1,8 @@
 package dev.attention4j.conformance.suite;
 
-import static dev.attention4j.conformance.suite.Shape.BATCH;
-import static dev.attention4j.conformance.suite.Shape.KEYS;
-import static dev.attention4j.conformance.suite.Shape.QUERIES;
+import static dev.attention4j.conformance.suite.ProblemCases.BATCH;
+import static dev.attention4j.conformance.suite.ProblemCases.KEYS;
+import static dev.attention4j.conformance.suite.ProblemCases.QUERIES;
 
 import dev.attention4j.Alignment;
 import dev.attention4j.Attention;
@@ -10,7 +10,8 @@ import dev.attention4j.AttentionBuilder;
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.DType;
 import dev.attention4j.Tensor;
-import dev.attention4j.conformance.problems.Inputs;
+import dev.attention4j.measure.AttentionShape;
+import dev.attention4j.measure.Inputs;
 import dev.attention4j.opencl.tuning.StorageName;
 import java.util.ArrayList;
 import java.util.List;
@@ -27,17 +28,29 @@ final class ShapeCases {
         List<SuiteCase> cases = new ArrayList<>();
         Attention all = asked(Attention.builder());
         for (int[] heads : new int[][] {{1, 1}, {4, 4}, {6, 2}, {8, 1}}) {
-            add(cases, "heads/" + heads[0] + "-over-" + heads[1], Shape.SMALL.withHeads(heads[0], heads[1]), all);
+            add(
+                    cases,
+                    "heads/" + heads[0] + "-over-" + heads[1],
+                    ProblemCases.SMALL.withHeads(heads[0], heads[1]),
+                    all);
         }
-        add(cases, "heads/group-of-one-query", Shape.SMALL.withHeads(8, 2).withLengths(1, 70), all);
+        add(
+                cases,
+                "heads/group-of-one-query",
+                ProblemCases.SMALL.withHeads(8, 2).withLengths(1, 70),
+                all);
         for (int width : WIDTHS) {
             // Two heads: the widest are to be quick enough for an emulator.
-            add(cases, "width/" + width, Shape.SMALL.withHeads(2, 1).withWidths(width, width), all);
+            add(cases, "width/" + width, ProblemCases.SMALL.withHeads(2, 1).withWidths(width, width), all);
         }
-        add(cases, "width/values-wider", Shape.SMALL.withWidths(7, 50), all);
-        add(cases, "width/values-narrower", Shape.SMALL.withWidths(50, 7), all);
+        add(cases, "width/values-wider", ProblemCases.SMALL.withWidths(7, 50), all);
+        add(cases, "width/values-narrower", ProblemCases.SMALL.withWidths(50, 7), all);
         for (int[] lengths : LENGTHS) {
-            add(cases, "length/" + lengths[0] + "x" + lengths[1], Shape.SMALL.withLengths(lengths[0], lengths[1]), all);
+            add(
+                    cases,
+                    "length/" + lengths[0] + "x" + lengths[1],
+                    ProblemCases.SMALL.withLengths(lengths[0], lengths[1]),
+                    all);
         }
         for (int keys : new int[] {100_000, 1_000_000}) {
             cases.add(equalKeys(keys));
@@ -66,7 +79,7 @@ final class ShapeCases {
     }
 
     private static void layout(List<SuiteCase> cases, Attention attention) {
-        AttentionProblem problem = Shape.SMALL.problem(attention);
+        AttentionProblem problem = ProblemCases.small(attention);
         laidOut(cases, "layout/batch-length-heads", problem, tensor -> tensor.permute(0, 2, 1, 3)
                 .contiguous()
                 .permute(0, 2, 1, 3));
@@ -102,73 +115,77 @@ final class ShapeCases {
     private static void storage(List<SuiteCase> cases) {
         for (DType dtype : new DType[] {DType.FLOAT16, DType.BFLOAT16}) {
             String name = StorageName.of(dtype) + "/";
-            stored(cases, name + "plain", dtype, Shape.SMALL, Attention.builder());
+            stored(cases, name + "plain", dtype, ProblemCases.SMALL, Attention.builder());
             stored(
                     cases,
                     name + "causal",
                     dtype,
-                    Shape.SMALL,
+                    ProblemCases.SMALL,
                     Attention.builder().causal(Alignment.BOTTOM_RIGHT));
             stored(
                     cases,
                     name + "key-lengths",
                     dtype,
-                    Shape.SMALL,
+                    ProblemCases.SMALL,
                     Attention.builder().keyLengths(0, 30));
             stored(
                     cases,
                     name + "mask",
                     dtype,
-                    Shape.SMALL,
+                    ProblemCases.SMALL,
                     Attention.builder().mask(ScoreCases.mask(1, QUERIES, KEYS)));
-            stored(cases, name + "one-query", dtype, Shape.SMALL.withLengths(1, 150), Attention.builder());
-            stored(cases, name + "odd-widths", dtype, Shape.SMALL.withWidths(33, 35), Attention.builder());
+            stored(cases, name + "one-query", dtype, ProblemCases.SMALL.withLengths(1, 150), Attention.builder());
+            stored(cases, name + "odd-widths", dtype, ProblemCases.SMALL.withWidths(33, 35), Attention.builder());
         }
     }
 
     private static void stored(
-            List<SuiteCase> cases, String name, DType dtype, Shape shape, AttentionBuilder attention) {
+            List<SuiteCase> cases, String name, DType dtype, AttentionShape shape, AttentionBuilder attention) {
         cases.add(ProblemCases.of(name, shape.problem(dtype, asked(attention))));
     }
 
     /** No elements, and queries that see no key: zeros and −∞, never NaN. */
     private static void nothing(List<SuiteCase> cases) {
         Attention all = asked(Attention.builder());
-        add(cases, "empty/no-batch", Shape.SMALL.withBatch(0), all);
-        add(cases, "empty/no-queries", Shape.SMALL.withLengths(0, KEYS), all);
-        add(cases, "empty/no-keys", Shape.SMALL.withLengths(QUERIES, 0), all);
-        add(cases, "empty/neither", Shape.SMALL.withLengths(0, 0), all);
+        add(cases, "empty/no-batch", ProblemCases.SMALL.withBatch(0), all);
+        add(cases, "empty/no-queries", ProblemCases.SMALL.withLengths(0, KEYS), all);
+        add(cases, "empty/no-keys", ProblemCases.SMALL.withLengths(QUERIES, 0), all);
+        add(cases, "empty/neither", ProblemCases.SMALL.withLengths(0, 0), all);
         add(
                 cases,
                 "unseen/by-mask",
-                Shape.SMALL,
+                ProblemCases.SMALL,
                 asked(Attention.builder().mask(ScoreCases.filled(false, QUERIES, KEYS))));
         add(
                 cases,
                 "unseen/by-mask-of-a-row",
-                Shape.SMALL,
+                ProblemCases.SMALL,
                 asked(Attention.builder().mask(half())));
         add(
                 cases,
                 "unseen/by-bias",
-                Shape.SMALL,
+                ProblemCases.SMALL,
                 asked(Attention.builder().bias(Tensor.of(new float[] {Float.NEGATIVE_INFINITY}, 1))));
         add(
                 cases,
                 "unseen/by-causal",
-                Shape.SMALL.withLengths(37, 19),
+                ProblemCases.SMALL.withLengths(37, 19),
                 asked(Attention.builder().causal(Alignment.BOTTOM_RIGHT)));
         add(
                 cases,
                 "unseen/by-window",
-                Shape.SMALL.withLengths(60, 20),
+                ProblemCases.SMALL.withLengths(60, 20),
                 asked(Attention.builder().window(2, 2)));
         add(
                 cases,
                 "unseen/by-key-length",
-                Shape.SMALL,
+                ProblemCases.SMALL,
                 asked(Attention.builder().keyLengths(0, 0)));
-        add(cases, "unseen/by-offset", Shape.SMALL, asked(Attention.builder().causalOffsets(-1000)));
+        add(
+                cases,
+                "unseen/by-offset",
+                ProblemCases.SMALL,
+                asked(Attention.builder().causalOffsets(-1000)));
     }
 
     /** The first batch row sees all keys, the second none. */
@@ -178,8 +195,8 @@ final class ShapeCases {
         return Tensor.of(mask, BATCH, 1, 1, 1);
     }
 
-    private static void add(List<SuiteCase> cases, String name, Shape shape, Attention attention) {
-        cases.add(ProblemCases.of(name, shape.problem(attention)));
+    private static void add(List<SuiteCase> cases, String name, AttentionShape shape, Attention attention) {
+        cases.add(ProblemCases.of(name, shape.problem(DType.FLOAT32, attention)));
     }
 
     private static Attention asked(AttentionBuilder attention) {

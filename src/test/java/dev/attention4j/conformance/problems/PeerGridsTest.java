@@ -10,6 +10,8 @@ import dev.attention4j.EngineInfo;
 import dev.attention4j.TestEngines;
 import dev.attention4j.UnsupportedPlanException;
 import dev.attention4j.Way;
+import dev.attention4j.measure.Inputs;
+import dev.attention4j.measure.SampledOracle;
 import dev.attention4j.opencl.fused.ForwardTiles;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -152,7 +154,7 @@ class PeerGridsTest {
 
         void check(GridCase one) {
             Inputs inputs = one.inputs();
-            RowSample sample = new RowSample(inputs, ORACLE_FLOPS);
+            SampledOracle sample = SampledOracle.of(inputs, ORACLE_FLOPS);
             List<String> objections = new ArrayList<>();
             engines.forEach((way, engine) -> {
                 objection(way, engine, inputs, sample)
@@ -165,7 +167,7 @@ class PeerGridsTest {
                     .isEmpty();
         }
 
-        private Optional<String> objection(Way way, AttentionEngine engine, Inputs inputs, RowSample sample) {
+        private Optional<String> objection(Way way, AttentionEngine engine, Inputs inputs, SampledOracle sample) {
             if (!FULL && ONE == null && !hasBuildFor(way, inputs.problem())) {
                 return Optional.empty();
             }
@@ -178,7 +180,7 @@ class PeerGridsTest {
             used.add(way);
             try (AttentionResult result =
                     engine.attend(inputs.query(), inputs.key(), inputs.value(), inputs.attention())) {
-                return sample.objection(result);
+                return sample.whyWrong(result);
             }
         }
 

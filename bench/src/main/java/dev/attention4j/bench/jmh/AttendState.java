@@ -6,8 +6,8 @@ import dev.attention4j.DType;
 import dev.attention4j.EngineOptions;
 import dev.attention4j.Engines;
 import dev.attention4j.bench.Inputs;
-import dev.attention4j.bench.ShapeCase;
 import dev.attention4j.bench.Truth;
+import dev.attention4j.measure.AttentionShape;
 
 /** An open engine and the tensors of a shape, on the host and on the engine's device; its result has been checked. */
 final class AttendState implements AutoCloseable {
@@ -23,7 +23,7 @@ final class AttendState implements AutoCloseable {
      * @throws IllegalStateException if a result is wrong
      */
     AttendState(String shape, String engineName, String plan) {
-        host = Inputs.of(ShapeCase.parse(shape), DType.FLOAT32);
+        host = Inputs.of(AttentionShape.parse(shape), DType.FLOAT32);
         engine = Engines.open(engineName, EngineOptions.DEFAULT.withPlan(plan));
         device = new Inputs(
                 host.shape(),

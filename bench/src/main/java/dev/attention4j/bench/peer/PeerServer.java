@@ -2,14 +2,15 @@ package dev.attention4j.bench.peer;
 
 import dev.attention4j.DType;
 import dev.attention4j.bench.Contender;
-import dev.attention4j.bench.GemmInputs;
-import dev.attention4j.bench.GemmShape;
+import dev.attention4j.bench.Grid;
 import dev.attention4j.bench.Inputs;
 import dev.attention4j.bench.LayerInputs;
-import dev.attention4j.bench.LayerShape;
-import dev.attention4j.bench.Shape;
-import dev.attention4j.bench.ShapeCase;
+import dev.attention4j.bench.ProjectionInputs;
 import dev.attention4j.bench.Workload;
+import dev.attention4j.measure.AttentionShape;
+import dev.attention4j.measure.LayerShape;
+import dev.attention4j.measure.ProjectionShape;
+import dev.attention4j.measure.Shape;
 import java.io.BufferedInputStream;
 import java.io.BufferedOutputStream;
 import java.io.DataInputStream;
@@ -88,7 +89,7 @@ final class PeerServer {
                 try {
                     switch (request) {
                         case PREPARE -> {
-                            Shape shape = Shape.parseList(in.readUTF()).get(0);
+                            Shape shape = Grid.parseList(in.readUTF()).get(0);
                             @SuppressWarnings("unchecked") // The parent sends shapes of the contender's kind alone.
                             W inputs = (W) inputs(shape);
                             call = contender.prepare(inputs);
@@ -140,9 +141,9 @@ final class PeerServer {
         if (shape instanceof LayerShape layer) {
             return LayerInputs.of(layer, DType.FLOAT32);
         }
-        return shape instanceof GemmShape gemm
-                ? GemmInputs.of(gemm, DType.FLOAT32)
-                : Inputs.of((ShapeCase) shape, DType.FLOAT32);
+        return shape instanceof ProjectionShape gemm
+                ? ProjectionInputs.of(gemm, DType.FLOAT32)
+                : Inputs.of((AttentionShape) shape, DType.FLOAT32);
     }
 
     /** What is computed. */

@@ -2,9 +2,9 @@ package dev.attention4j.bench.peer;
 
 import dev.attention4j.DType;
 import dev.attention4j.bench.Contender;
-import dev.attention4j.bench.GemmInputs;
 import dev.attention4j.bench.Inputs;
 import dev.attention4j.bench.LayerInputs;
+import dev.attention4j.bench.ProjectionInputs;
 import dev.attention4j.bench.Workload;
 import java.util.List;
 import java.util.Map;
@@ -75,7 +75,7 @@ public final class Peers {
      * @param threads how many it may use
      * @return to be closed by the caller; empty for those that are compared by whole layers only
      */
-    public static List<Contender<GemmInputs>> openGemm(String name, int threads) {
+    public static List<Contender<ProjectionInputs>> openGemm(String name, int threads) {
         return open(
                 name,
                 Map.of(

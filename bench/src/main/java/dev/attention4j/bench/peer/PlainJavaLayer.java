@@ -1,7 +1,7 @@
 package dev.attention4j.bench.peer;
 
 import dev.attention4j.bench.LayerInputs;
-import dev.attention4j.bench.LayerShape;
+import dev.attention4j.measure.LayerShape;
 import java.util.ArrayList;
 import java.util.List;
 

@@ -2,7 +2,7 @@ package dev.attention4j.bench.peer;
 
 import dev.attention4j.Tensor;
 import dev.attention4j.bench.Inputs;
-import dev.attention4j.tuner.AttentionSizes;
+import dev.attention4j.measure.AttentionShape;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -18,7 +18,7 @@ final class PlainJavaPeer extends PlainJava<Inputs> {
     }
 
     private final class AttentionCall extends LoopsCall {
-        private final AttentionSizes sizes;
+        private final AttentionShape sizes;
         private final boolean causal;
         private final float scale;
         private final float[] query;
@@ -27,7 +27,7 @@ final class PlainJavaPeer extends PlainJava<Inputs> {
         private final boolean[] mask;
 
         AttentionCall(Inputs inputs) {
-            sizes = inputs.shape().tensors();
+            sizes = inputs.shape();
             causal = inputs.shape().isCausal();
             scale = (float) inputs.problem().scale();
             query = inputs.query().toFloatArray();

@@ -5,14 +5,14 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.attention4j.DType;
 import dev.attention4j.bench.Contender;
-import dev.attention4j.bench.GemmInputs;
-import dev.attention4j.bench.GemmShape;
 import dev.attention4j.bench.Inputs;
 import dev.attention4j.bench.LayerInputs;
-import dev.attention4j.bench.LayerShape;
-import dev.attention4j.bench.ShapeCase;
+import dev.attention4j.bench.ProjectionInputs;
 import dev.attention4j.bench.Truth;
 import dev.attention4j.bench.Workload;
+import dev.attention4j.measure.AttentionShape;
+import dev.attention4j.measure.LayerShape;
+import dev.attention4j.measure.ProjectionShape;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -55,7 +55,7 @@ class PeersTest {
         "plain-java, 2.6.2.40.50.16:mask"
     })
     void agreesWithTheOracle(String peer, String shape) {
-        Inputs inputs = Inputs.of(ShapeCase.parse(shape), DType.FLOAT32);
+        Inputs inputs = Inputs.of(AttentionShape.parse(shape), DType.FLOAT32);
         Truth truth = Truth.of(inputs);
         try (Contender<Inputs> contender = Peers.openAttention(peer, 2).get(0)) {
             assertThat(contender.name()).isEqualTo(peer);
@@ -80,7 +80,7 @@ class PeersTest {
         "plain-java, 2.3.3.40.40.16, FLOAT16, float32"
     })
     void saysWhatItCannotDo(String peer, String shape, DType dtype, String why) {
-        Inputs inputs = Inputs.of(ShapeCase.parse(shape), dtype);
+        Inputs inputs = Inputs.of(AttentionShape.parse(shape), dtype);
         try (Contender<Inputs> contender = Peers.openAttention(peer, 2).get(0)) {
             assertThat(contender.refusal(inputs))
                     .hasValueSatisfying(reason -> assertThat(reason).contains(why));
@@ -113,9 +113,9 @@ class PeersTest {
     @ParameterizedTest
     @ValueSource(strings = {"pytorch-2.7", "pytorch-2.10"})
     void aProjectionAgreesWithTheOracle(String peer) {
-        GemmInputs inputs = GemmInputs.of(GemmShape.parse("gemm:37.20.50"), DType.FLOAT32);
+        ProjectionInputs inputs = ProjectionInputs.of(ProjectionShape.parse("gemm:37.20.50"), DType.FLOAT32);
         Truth truth = inputs.truth();
-        try (Contender<GemmInputs> contender = Peers.openGemm(peer, 2).get(0);
+        try (Contender<ProjectionInputs> contender = Peers.openGemm(peer, 2).get(0);
                 Contender.Call call = contender.prepare(inputs)) {
             call.run();
             assertThat(truth.check(peer, call.output())).isLessThan(5e-6);
@@ -126,7 +126,7 @@ class PeersTest {
     @ParameterizedTest
     @ValueSource(strings = {"2.3.3.40.40.16:causal", "2.6.2.40.40.16:causal", "2.6.2.1.50.16", "2.3.3.1.50.16"})
     void onnxRuntimesGroupedHeadsAgreeWithTheOracle(String shape) {
-        Inputs inputs = Inputs.of(ShapeCase.parse(shape), DType.FLOAT32);
+        Inputs inputs = Inputs.of(AttentionShape.parse(shape), DType.FLOAT32);
         float[] key = inputs.key().toFloatArray();
         try (Contender<Inputs> contender = groupQueryAttention()) {
             assertThat(contender.refusal(inputs)).isEmpty();
@@ -150,7 +150,7 @@ class PeersTest {
     })
     void onnxRuntimesGroupedHeadsSayWhatTheyCannotDo(String shape, String why) {
         try (Contender<Inputs> contender = groupQueryAttention()) {
-            assertThat(contender.refusal(Inputs.of(ShapeCase.parse(shape), DType.FLOAT32)))
+            assertThat(contender.refusal(Inputs.of(AttentionShape.parse(shape), DType.FLOAT32)))
                     .hasValueSatisfying(reason -> assertThat(reason).contains(why));
         }
     }
@@ -177,7 +177,7 @@ class PeersTest {
             assertThatThrownBy(() -> peer.prepare(layer))
                     .isInstanceOf(IllegalStateException.class)
                     .hasMessageContaining("LayerInputs cannot be cast");
-            Inputs inputs = Inputs.of(ShapeCase.parse("2.3.3.40.50.16"), DType.FLOAT32);
+            Inputs inputs = Inputs.of(AttentionShape.parse("2.3.3.40.50.16"), DType.FLOAT32);
             try (Contender.Call call = peer.prepare(inputs)) {
                 assertThat(call.times(1)).isNotEmpty().doesNotContain(0.0);
                 assertThat(Truth.of(inputs).check("child", call.output())).isLessThan(2e-6);

@@ -1,22 +1,22 @@
-package dev.attention4j.tuner;
+package dev.attention4j.measure;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import org.junit.jupiter.api.Test;
 
-class MedianTest {
+class TimingTest {
     @Test
     void isTheMiddleOrTheMeanOfBoth() {
         double[] numbers = {9, 1, 5, 6};
-        assertThat(Median.of(9, 1, 5)).isEqualTo(5);
-        assertThat(Median.of(numbers)).isEqualTo(5.5);
+        assertThat(Timing.median(9, 1, 5)).isEqualTo(5);
+        assertThat(Timing.median(numbers)).isEqualTo(5.5);
         assertThat(numbers).containsExactly(9, 1, 5, 6);
     }
 
     @Test
     void noneHasNone() {
-        assertThatThrownBy(Median::of)
+        assertThatThrownBy(Timing::median)
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining("numbers");
     }

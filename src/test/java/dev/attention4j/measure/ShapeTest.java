@@ -1,4 +1,4 @@
-package dev.attention4j.tuner;
+package dev.attention4j.measure;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
@@ -7,21 +7,22 @@ import dev.attention4j.Attention;
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.DType;
 import dev.attention4j.opencl.tuning.ProblemClass;
+import dev.attention4j.tuner.Tuner;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-class TuningShapeTest {
+class ShapeTest {
     @Test
     void shapesAreReadAsTheyAreWritten() {
-        assertThat(AttentionShape.parse("1.8.2.3.4.5").problem(DType.FLOAT16))
+        assertThat(AttentionShape.parse("1.8.2.3.4.5").problem(DType.FLOAT16, Attention.DEFAULT))
                 .isEqualTo(new AttentionProblem(1, 8, 2, 3, 4, 5, 5, DType.FLOAT16, Attention.DEFAULT));
         AttentionShape shape = AttentionShape.parse("1.8.2.3.4.5.6:causal");
         assertThat(shape.problem(DType.FLOAT32).valueDim()).isEqualTo(6);
         assertThat(shape.problem(DType.FLOAT32).attention().isCausal()).isTrue();
         assertThat(shape.problem(DType.FLOAT32).attention().toString()).contains("TOP_LEFT");
         assertThat(shape).hasToString("1.8.2.3.4.5.6:causal");
-        assertThat(TuningShape.parseList("1.1.1.1.1.1, 2.1.1.1.1.1,1.1.1.1.1.1, gemm:4.5.6"))
+        assertThat(Tuner.shapes("1.1.1.1.1.1, 2.1.1.1.1.1,1.1.1.1.1.1, gemm:4.5.6"))
                 .hasSize(3)
                 .last()
                 .isEqualTo(new ProjectionShape(4, 5, 6))
@@ -48,15 +49,15 @@ class TuningShapeTest {
             })
     void othersAreRefusedByName(String text) {
         assertThatIllegalArgumentException()
-                .isThrownBy(() -> TuningShape.parseList(text))
+                .isThrownBy(() -> Tuner.shapes(text))
                 .withMessageStartingWith("shape: ");
     }
 
     /** Two of one class would undo each other's entry. */
     @Test
     void theUsualShapesAreOfDifferentClasses() {
-        assertThat(TuningShape.parseList(TuningShape.USUAL))
-                .extracting(shape -> shape.problems(DType.FLOAT32))
+        assertThat(Tuner.shapes(Tuner.USUAL))
+                .extracting(shape -> Tuner.problems(shape, DType.FLOAT32))
                 .doesNotHaveDuplicates()
                 .hasSizeGreaterThanOrEqualTo(10)
                 .contains(ProblemClass.PROJECTIONS);

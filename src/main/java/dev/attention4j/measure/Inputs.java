@@ -1,4 +1,4 @@
-package dev.attention4j.conformance.problems;
+package dev.attention4j.measure;
 
 import dev.attention4j.Attention;
 import dev.attention4j.AttentionProblem;
@@ -13,37 +13,23 @@ import dev.attention4j.Tensor;
  * @param attention the operation
  */
 public record Inputs(Tensor query, Tensor key, Tensor value, Attention attention) {
-    /**
-     * Normally distributed tensors for a problem, the same each time.
-     *
-     * @param problem shapes, storage and operation
-     * @return fit for it
-     */
+    /** Draws normally distributed tensors for a problem, the same each time. */
     public static Inputs of(AttentionProblem problem) {
+        int groups = problem.keyValueHeads();
         Tensor query =
                 Tensor.random(1, problem.batch(), problem.queryHeads(), problem.queryLength(), problem.headDim());
-        Tensor key = Tensor.random(2, problem.batch(), problem.keyValueHeads(), problem.keyLength(), problem.headDim());
-        Tensor value =
-                Tensor.random(3, problem.batch(), problem.keyValueHeads(), problem.keyLength(), problem.valueDim());
+        Tensor key = Tensor.random(2, problem.batch(), groups, problem.keyLength(), problem.headDim());
+        Tensor value = Tensor.random(3, problem.batch(), groups, problem.keyLength(), problem.valueDim());
         return new Inputs(
                 query.to(problem.dtype()), key.to(problem.dtype()), value.to(problem.dtype()), problem.attention());
     }
 
-    /**
-     * Shapes and operation.
-     *
-     * @return checked against each other
-     */
+    /** Shapes and operation, checked against each other. */
     public AttentionProblem problem() {
         return AttentionProblem.of(query, key, value, attention);
     }
 
-    /**
-     * The same tensors, another operation.
-     *
-     * @param operation instead
-     * @return a copy
-     */
+    /** The same tensors with another operation. */
     public Inputs with(Attention operation) {
         return new Inputs(query, key, value, operation);
     }

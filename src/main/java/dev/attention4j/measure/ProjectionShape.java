@@ -1,32 +1,32 @@
-package dev.attention4j.bench;
+package dev.attention4j.measure;
 
 import dev.attention4j.DType;
-import dev.attention4j.tuner.ProjectionShape;
 
 /**
- * One projection, a matrix product and a bias: {@code gemm:rows.in.out}.
+ * A projection, a matrix product and a bias: {@code gemm:rows.in.out}.
  *
  * @param rows of the input
  * @param inputs columns of the input
  * @param outputs columns of the result
  */
-public record GemmShape(int rows, int inputs, int outputs) implements Shape {
-    static final String PREFIX = ProjectionShape.PREFIX;
+public record ProjectionShape(int rows, int inputs, int outputs) implements Shape {
+    /** How one begins. */
+    static final String PREFIX = "gemm:";
 
     /**
      * Reads one.
      *
-     * @param text as the class says
-     * @return the shape
      * @throws IllegalArgumentException that names the text and how a shape is written
      */
-    public static GemmShape parse(String text) {
-        ProjectionShape read = ProjectionShape.parse(text);
-        return new GemmShape(read.rows(), read.inputs(), read.outputs());
+    public static ProjectionShape parse(String text) {
+        int[] n = Shape.sizes(text, text, PREFIX, 3, 3, "gemm:rows.in.out, such as gemm:2048.512.512");
+        double most = Math.max((double) n[1] * n[2], (double) n[0] * Math.max(n[1], n[2]));
+        Shape.checkBytes(text, "each tensor", Float.BYTES * most);
+        return new ProjectionShape(n[0], n[1], n[2]);
     }
 
     @Override
-    public double flops(DType dtype) {
+    public double flops() {
         return 2.0 * rows * inputs * outputs;
     }
 

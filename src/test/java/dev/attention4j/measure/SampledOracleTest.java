@@ -1,4 +1,4 @@
-package dev.attention4j.conformance.problems;
+package dev.attention4j.measure;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
@@ -9,18 +9,22 @@ import dev.attention4j.AttentionEngine;
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.AttentionResult;
 import dev.attention4j.DType;
+import dev.attention4j.Projector;
 import dev.attention4j.Tensor;
+import dev.attention4j.cpu.CpuProjector;
 import dev.attention4j.reference.Deviation;
 import dev.attention4j.reference.PlainFloatAttention;
 import dev.attention4j.reference.ReferenceAttention;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** A right result passes, and any wrong element is found, be its row sampled or not. */
-class RowSampleTest {
+class SampledOracleTest {
     private static final double ALL = 1e12;
 
     @ParameterizedTest
@@ -35,20 +39,43 @@ class RowSampleTest {
             Inputs inputs = Inputs.of(problem);
             Tensor right = right(inputs);
             for (double flops : new double[] {ALL, 0, problem.flops() / 4}) {
-                RowSample sample = new RowSample(inputs, flops);
-                assertThat(sample.objection(result(right))).isEmpty();
+                SampledOracle sample = SampledOracle.of(inputs, flops);
+                assertThat(sample.whyWrong(result(right))).isEmpty();
                 float[] output = right.toFloatArray();
                 for (int n = 0; n < output.length; n++) {
                     float kept = output[n];
                     output[n] = n % 2 == 0 ? Float.NaN : kept + 0.5f;
-                    assertThat(sample.objection(result(Tensor.of(output, right.shape()))))
+                    assertThat(sample.whyWrong(result(Tensor.of(output, right.shape()))))
                             .as("element " + n)
                             .isPresent();
                     output[n] = kept;
                 }
-                assertThat(sample.objection(result(right))).isEmpty();
+                assertThat(sample.whyWrong(result(right))).isEmpty();
             }
         }
+    }
+
+    @ParameterizedTest
+    @ValueSource(doubles = {1e12, 0})
+    void findsEveryWrongElementOfAProjection(double flops) {
+        Tensor input = Tensor.random(1, 1, 70, 9);
+        Tensor kernel = Tensor.random(2, 9, 1, 5);
+        Tensor bias = Tensor.random(3, 1, 5);
+        Projector projector = CpuProjector.get();
+        float[] right;
+        try (Projector.Projection projection = projector.prepare(kernel, bias)) {
+            right = projector.split(input, List.of(projection)).get(0).toFloatArray();
+        }
+        SampledOracle oracle = SampledOracle.ofProjection(input, kernel, bias, flops);
+        assertThat(oracle.whyWrong(right)).isEmpty();
+        for (int n = 0; n < right.length; n++) {
+            float kept = right[n];
+            right[n] = n % 2 == 0 ? Float.NaN : kept + 0.5f;
+            assertThat(oracle.whyWrong(right)).as("element " + n).isPresent();
+            right[n] = kept;
+        }
+        assertThat(oracle.whyWrong(right)).isEmpty();
+        assertThat(oracle.whyWrong(new float[right.length - 1])).isPresent();
     }
 
     /** Nothing shows it until another result is there; then the oracle is asked about both. */
@@ -58,9 +85,9 @@ class RowSampleTest {
         Tensor right = right(inputs);
         float[] wrong = right.toFloatArray();
         wrong[35 * 5] += 0.5f;
-        RowSample sample = new RowSample(inputs, 0);
-        assertThat(sample.objection(result(Tensor.of(wrong, right.shape())))).isEmpty();
-        assertThat(sample.objection(result(right)))
+        SampledOracle sample = SampledOracle.of(inputs, 0);
+        assertThat(sample.whyWrong(result(Tensor.of(wrong, right.shape())))).isEmpty();
+        assertThat(sample.whyWrong(result(right)))
                 .hasValueSatisfying(objection -> assertThat(objection).contains(" at 175, another engine or plan has"));
     }
 
@@ -82,7 +109,7 @@ class RowSampleTest {
             largest = Math.max(largest, error);
         }
         assertThat(errors).hasSizeGreaterThan(1);
-        assertThat(new RowSample(inputs, ALL)
+        assertThat(SampledOracle.of(inputs, ALL)
                         .measure(result(right(inputs)))
                         .get(0)
                         .plainError())
@@ -95,8 +122,8 @@ class RowSampleTest {
         AttentionProblem problem = new AttentionProblem(2, 4, 2, 70, 50, 64, 5, DType.FLOAT32, Attention.DEFAULT);
         Inputs inputs = Inputs.of(problem);
         Tensor right = right(inputs);
-        double few = new RowSample(inputs, 0).measure(result(right)).get(0).limit();
-        double all = new RowSample(inputs, ALL).measure(result(right)).get(0).limit();
+        double few = SampledOracle.of(inputs, 0).measure(result(right)).get(0).limit();
+        double all = SampledOracle.of(inputs, ALL).measure(result(right)).get(0).limit();
         assertThat(all).isGreaterThan(1.1 * few);
 
         // Exact in the first element but for the error that is put there.
@@ -105,11 +132,11 @@ class RowSampleTest {
         float[] output = right.toFloatArray();
         output[0] = (float) (exact + (few + all) / 2);
         Tensor between = Tensor.of(output, right.shape());
-        assertThat(new RowSample(inputs, 0).objection(result(between))).isPresent();
-        assertThat(new RowSample(inputs, problem.flops() / 10).objection(result(between)))
+        assertThat(SampledOracle.of(inputs, 0).whyWrong(result(between))).isPresent();
+        assertThat(SampledOracle.of(inputs, problem.flops() / 10).whyWrong(result(between)))
                 .isEmpty();
         output[0] = (float) (exact + 1.1 * all);
-        assertThat(new RowSample(inputs, problem.flops() / 10).objection(result(Tensor.of(output, right.shape()))))
+        assertThat(SampledOracle.of(inputs, problem.flops() / 10).whyWrong(result(Tensor.of(output, right.shape()))))
                 .isPresent();
     }
 
@@ -119,7 +146,7 @@ class RowSampleTest {
                 .cumulativeLengths(new int[] {0, 1, 4}, new int[] {0, 1, 4})
                 .build();
         Inputs inputs = Inputs.of(new AttentionProblem(1, 1, 1, 4, 4, 4, 4, DType.FLOAT32, packed));
-        assertThatIllegalArgumentException().isThrownBy(() -> new RowSample(inputs, ALL));
+        assertThatIllegalArgumentException().isThrownBy(() -> SampledOracle.of(inputs, ALL));
     }
 
     private static Tensor right(Inputs inputs) {

@@ -8,25 +8,27 @@ import dev.attention4j.ProjectingEngine;
 import dev.attention4j.Projector;
 import dev.attention4j.Tensor;
 import dev.attention4j.cpu.CpuProjector;
+import dev.attention4j.measure.ProjectionShape;
 import java.util.List;
 import java.util.Optional;
 
 /**
  * A projection as layers on an engine compute it: the input is on the host, the result stays where attention needs it.
  */
-final class GemmContender implements Contender<GemmInputs> {
+final class ProjectionContender implements Contender<ProjectionInputs> {
     private final AttentionEngine engine;
     private final Projector projector;
 
-    private GemmContender(AttentionEngine engine, Projector projector) {
+    private ProjectionContender(AttentionEngine engine, Projector projector) {
         this.engine = engine;
         this.projector = projector;
     }
 
     /** Opens an engine. */
-    static GemmContender open(EngineInfo info) {
+    static ProjectionContender open(EngineInfo info) {
         AttentionEngine engine = Engines.open(info.id(), EngineOptions.DEFAULT);
-        return new GemmContender(engine, engine instanceof ProjectingEngine own ? own.projector() : CpuProjector.get());
+        return new ProjectionContender(
+                engine, engine instanceof ProjectingEngine own ? own.projector() : CpuProjector.get());
     }
 
     @Override
@@ -45,13 +47,13 @@ final class GemmContender implements Contender<GemmInputs> {
     }
 
     @Override
-    public Optional<String> refusal(GemmInputs inputs) {
+    public Optional<String> refusal(ProjectionInputs inputs) {
         return Optional.empty();
     }
 
     @Override
-    public Call prepare(GemmInputs inputs) {
-        GemmShape shape = inputs.shape();
+    public Call prepare(ProjectionInputs inputs) {
+        ProjectionShape shape = inputs.shape();
         Tensor kernel = inputs.weights().reshape(shape.inputs(), 1, shape.outputs());
         Projector.Projection projection =
                 projector.prepare(kernel, inputs.bias().reshape(1, shape.outputs()));

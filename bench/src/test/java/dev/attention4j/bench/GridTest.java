@@ -4,47 +4,48 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.attention4j.DType;
-import dev.attention4j.tuner.AttentionSizes;
+import dev.attention4j.measure.AttentionShape;
+import dev.attention4j.measure.Shape;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-class ShapeCaseTest {
+class GridTest {
     @Test
     void readsSizesInOrder() {
-        ShapeCase shape = ShapeCase.parse("1.6.3.10.20.32.48");
+        AttentionShape shape = AttentionShape.parse("1.6.3.10.20.32.48");
         assertThat(shape)
-                .isEqualTo(new ShapeCase(new AttentionSizes(1, 6, 3, 10, 20, 32, 48), ShapeCase.Restriction.NONE))
+                .isEqualTo(new AttentionShape(1, 6, 3, 10, 20, 32, 48, AttentionShape.Restriction.NONE))
                 .hasToString("1.6.3.10.20.32.48");
     }
 
     @Test
     void valueWidthIsHeadWidthUnlessGiven() {
-        assertThat(ShapeCase.parse("1.2.2.3.4.5").tensors().valueDim()).isEqualTo(5);
-        assertThat(ShapeCase.parse("1.2.2.3.4.5.5")).isEqualTo(ShapeCase.parse("1.2.2.3.4.5"));
+        assertThat(AttentionShape.parse("1.2.2.3.4.5").valueDim()).isEqualTo(5);
+        assertThat(AttentionShape.parse("1.2.2.3.4.5.5")).isEqualTo(AttentionShape.parse("1.2.2.3.4.5"));
     }
 
     @Test
     void readsRestrictions() {
-        assertThat(ShapeCase.parse("1.2.2.3.3.5:causal").isCausal()).isTrue();
-        assertThat(ShapeCase.parse("1.2.2.3.3.5:mask").isMasked()).isTrue();
-        assertThat(ShapeCase.parse("1.2.2.3.3.5:mask")).hasToString("1.2.2.3.3.5:mask");
-        assertThat(ShapeCase.parse("1.2.2.3.3.5:causal").sizes()).isEqualTo("1.2.2.3.3.5");
+        assertThat(AttentionShape.parse("1.2.2.3.3.5:causal").isCausal()).isTrue();
+        assertThat(AttentionShape.parse("1.2.2.3.3.5:mask").isMasked()).isTrue();
+        assertThat(AttentionShape.parse("1.2.2.3.3.5:mask")).hasToString("1.2.2.3.3.5:mask");
+        assertThat(AttentionShape.parse("1.2.2.3.3.5:causal").sizes()).isEqualTo("1.2.2.3.3.5");
     }
 
     @Test
     void readsListsAndTheGridOnce() {
-        List<Shape> list = Shape.parseList("1.2.2.3.3.5, 1.2.2.3.3.5:causal,1.2.2.3.3.5");
+        List<Shape> list = Grid.parseList("1.2.2.3.3.5, 1.2.2.3.3.5:causal,1.2.2.3.3.5");
         assertThat(list).hasToString("[1.2.2.3.3.5, 1.2.2.3.3.5:causal]");
-        assertThat(Shape.parseList("grid,4.8.8.1024.1024.64")).isEqualTo(ShapeCase.GRID);
+        assertThat(Grid.parseList("grid,4.8.8.1024.1024.64")).isEqualTo(Grid.SHAPES);
     }
 
     @Test
     void theGridHasEveryShapeThatFiguresArePublishedFor() {
-        assertThat(ShapeCase.GRID)
+        assertThat(Grid.SHAPES)
                 .hasSize(25)
-                .extracting(ShapeCase::toString)
+                .extracting(AttentionShape::toString)
                 .contains(
                         "1.8.8.3001.3001.80:causal",
                         "1.32.8.2048.2048.128:causal",
@@ -76,7 +77,7 @@ class ShapeCaseTest {
                 "1.1.1.60000.60000.1:mask"
             })
     void refusesOtherTextsByName(String text) {
-        assertThatThrownBy(() -> Shape.parseList(text))
+        assertThatThrownBy(() -> Grid.parseList(text))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageStartingWith("shape: \"" + text + "\"")
                 .hasMessageContaining("must be")
@@ -85,14 +86,14 @@ class ShapeCaseTest {
 
     @Test
     void refusesAnEmptyEntryOfAList() {
-        assertThatThrownBy(() -> Shape.parseList("1.2.2.3.3.5,"))
+        assertThatThrownBy(() -> Grid.parseList("1.2.2.3.3.5,"))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining("shape: \"\"");
     }
 
     @Test
     void inputsAreTheSameForTheSameShape() {
-        ShapeCase shape = ShapeCase.parse("2.4.2.300.300.64:mask");
+        AttentionShape shape = AttentionShape.parse("2.4.2.300.300.64:mask");
         Inputs one = Inputs.of(shape, DType.FLOAT32);
         Inputs other = Inputs.of(shape, DType.FLOAT32);
         assertThat(one.query().toFloatArray()).isEqualTo(other.query().toFloatArray());

@@ -2,6 +2,7 @@ package dev.attention4j.bench;
 
 import dev.attention4j.DType;
 import dev.attention4j.Tensor;
+import dev.attention4j.measure.ProjectionShape;
 
 /**
  * A projection and the tensors that every contender gets.
@@ -11,7 +12,7 @@ import dev.attention4j.Tensor;
  * @param weights [inputs, outputs], float32
  * @param bias [outputs], float32
  */
-public record GemmInputs(GemmShape shape, Tensor input, Tensor weights, Tensor bias) implements Workload {
+public record ProjectionInputs(ProjectionShape shape, Tensor input, Tensor weights, Tensor bias) implements Workload {
     /**
      * Makes the tensors.
      *
@@ -19,8 +20,8 @@ public record GemmInputs(GemmShape shape, Tensor input, Tensor weights, Tensor b
      * @param dtype what the input is stored as
      * @return in host memory
      */
-    public static GemmInputs of(GemmShape shape, DType dtype) {
-        return new GemmInputs(
+    public static ProjectionInputs of(ProjectionShape shape, DType dtype) {
+        return new ProjectionInputs(
                 shape,
                 Inputs.normal(1, 1, shape.rows(), shape.inputs()).to(dtype),
                 LayerInputs.weights(2, shape.inputs(), shape.outputs()),
