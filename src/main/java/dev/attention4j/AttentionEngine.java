@@ -166,6 +166,13 @@ public interface AttentionEngine extends AutoCloseable {
     CompletableFuture<AttentionResult> attendAsync(Tensor query, Tensor key, Tensor value, Attention attention);
 
     /**
+     * The dense projections of layers, done where this engine computes.
+     *
+     * @return the same each time; closed with the engine
+     */
+    Projector projector();
+
+    /**
      * Copies a tensor to where this engine computes, so that calls on it copy nothing.
      *
      * @param tensor on the host

@@ -3,6 +3,7 @@ package dev.attention4j;
 import java.nio.file.Path;
 import java.util.Objects;
 import java.util.concurrent.Executor;
+import java.util.function.Consumer;
 
 /**
  * How an engine is opened; the defaults suit all but tests and benchmarks. Immutable: each {@code with} method returns
@@ -13,19 +14,12 @@ public final class EngineOptions {
     public static final String AUTO = "auto";
 
     /** Best plan, all processors, no poison. */
-    public static final EngineOptions DEFAULT = new EngineOptions(new Draft());
+    public static final EngineOptions DEFAULT = new EngineOptions(new Values());
 
-    private final String plan;
-    private final int threads;
-    private final long maxScratchBytes;
-    private final long maxDeviceBytes;
-    private final boolean poison;
-    private final Path programCache;
-    private final Tuning tuning;
-    private final Executor completionExecutor;
+    private final Values values;
 
-    /** Options in the making. */
-    private static final class Draft {
+    /** All options; written to only before the options that hold them are made. */
+    private static final class Values implements Cloneable {
         private String plan = AUTO;
         private int threads;
         private long maxScratchBytes;
@@ -35,49 +29,28 @@ public final class EngineOptions {
         private Tuning tuning = Tuning.DEFAULT;
         private Executor completionExecutor;
 
-        private Draft() {}
-
-        private Draft(EngineOptions from) {
-            plan = from.plan;
-            threads = from.threads;
-            maxScratchBytes = from.maxScratchBytes;
-            maxDeviceBytes = from.maxDeviceBytes;
-            poison = from.poison;
-            programCache = from.programCache;
-            tuning = from.tuning;
-            completionExecutor = from.completionExecutor;
+        private Values copy() {
+            try {
+                return (Values) clone();
+            } catch (CloneNotSupportedException e) {
+                throw new AssertionError(e);
+            }
         }
     }
 
-    private EngineOptions(Draft draft) {
-        plan = Objects.requireNonNull(draft.plan, "plan");
-        tuning = Objects.requireNonNull(draft.tuning, "tuning");
-        threads = draft.threads;
-        maxScratchBytes = draft.maxScratchBytes;
-        maxDeviceBytes = draft.maxDeviceBytes;
-        poison = draft.poison;
-        programCache = draft.programCache;
-        completionExecutor = draft.completionExecutor;
-        if (threads < 0) {
-            throw new IllegalArgumentException("threads: " + threads + ", must be 0 (all processors) or more");
-        }
-        if (maxScratchBytes < 0) {
-            throw new IllegalArgumentException(
-                    "maxScratchBytes: " + maxScratchBytes + ", must be 0 (what the device allows) or more");
-        }
-        if (maxDeviceBytes < 0) {
-            throw new IllegalArgumentException(
-                    "maxDeviceBytes: " + maxDeviceBytes + ", must be 0 (what the device has) or more");
-        }
+    private EngineOptions(Values values) {
+        this.values = values;
     }
 
-    /**
-     * The plan insisted on.
-     *
-     * @return one of {@link AttentionEngine#plans()}, or {@link #AUTO} for the best that can do each call
-     */
+    private EngineOptions with(Consumer<Values> change) {
+        Values changed = values.copy();
+        change.accept(changed);
+        return new EngineOptions(changed);
+    }
+
+    /** {@return one of {@link AttentionEngine#plans()}, or {@link #AUTO} for the best that can do each call} */
     public String plan() {
-        return plan;
+        return values.plan;
     }
 
     /**
@@ -90,18 +63,12 @@ public final class EngineOptions {
      * @return changed options
      */
     public EngineOptions withPlan(String newPlan) {
-        Draft draft = new Draft(this);
-        draft.plan = newPlan;
-        return new EngineOptions(draft);
+        return with(options -> options.plan = Objects.requireNonNull(newPlan, "plan"));
     }
 
-    /**
-     * The threads of an engine that computes in Java.
-     *
-     * @return 0 for one per processor
-     */
+    /** {@return the threads of an engine that computes in Java; 0 for one per processor} */
     public int threads() {
-        return threads;
+        return values.threads;
     }
 
     /**
@@ -112,18 +79,12 @@ public final class EngineOptions {
      * @throws IllegalArgumentException if negative
      */
     public EngineOptions withThreads(int newThreads) {
-        Draft draft = new Draft(this);
-        draft.threads = newThreads;
-        return new EngineOptions(draft);
+        return with(options -> options.threads = (int) atLeast0("threads", newThreads, "all processors"));
     }
 
-    /**
-     * The most device memory for intermediate results of one call.
-     *
-     * @return bytes; 0 for what the device allows
-     */
+    /** {@return the most bytes on the device for intermediate results of one call; 0 for what the device allows} */
     public long maxScratchBytes() {
-        return maxScratchBytes;
+        return values.maxScratchBytes;
     }
 
     /**
@@ -134,18 +95,13 @@ public final class EngineOptions {
      * @throws IllegalArgumentException if negative
      */
     public EngineOptions withMaxScratchBytes(long newMaxScratchBytes) {
-        Draft draft = new Draft(this);
-        draft.maxScratchBytes = newMaxScratchBytes;
-        return new EngineOptions(draft);
+        return with(options ->
+                options.maxScratchBytes = atLeast0("maxScratchBytes", newMaxScratchBytes, "what the device allows"));
     }
 
-    /**
-     * The most memory that the engine takes on its device.
-     *
-     * @return bytes; 0 for what the device has
-     */
+    /** {@return the most bytes that the engine takes on its device; 0 for what the device has} */
     public long maxDeviceBytes() {
-        return maxDeviceBytes;
+        return values.maxDeviceBytes;
     }
 
     /**
@@ -158,40 +114,29 @@ public final class EngineOptions {
      * @throws IllegalArgumentException if negative
      */
     public EngineOptions withMaxDeviceBytes(long newMaxDeviceBytes) {
-        Draft draft = new Draft(this);
-        draft.maxDeviceBytes = newMaxDeviceBytes;
-        return new EngineOptions(draft);
+        return with(options ->
+                options.maxDeviceBytes = atLeast0("maxDeviceBytes", newMaxDeviceBytes, "what the device has"));
     }
 
-    /**
-     * Whether device memory is filled with NaN before each use.
-     *
-     * @return true in tests
-     */
+    /** {@return true, in tests, if device memory is filled with NaN before each use} */
     public boolean poison() {
-        return poison;
+        return values.poison;
     }
 
     /**
-     * Fills device memory with NaN before each use, so that a kernel that reads what nobody wrote is found. Tiny
-     * problems are left to kernels too, which are else computed on the host where the device is the host's processor.
+     * Fills device memory with NaN before each use, so that a kernel that reads what no kernel wrote is found; for
+     * tests. Tiny problems go to kernels too, even where the device is the host's processor.
      *
      * @param newPoison for tests
      * @return changed options
      */
     public EngineOptions withPoison(boolean newPoison) {
-        Draft draft = new Draft(this);
-        draft.poison = newPoison;
-        return new EngineOptions(draft);
+        return with(options -> options.poison = newPoison);
     }
 
-    /**
-     * Where built kernels are kept between runs.
-     *
-     * @return null for the user's cache directory
-     */
+    /** {@return where built kernels are kept between runs; null for the user's cache directory} */
     public Path programCache() {
-        return programCache;
+        return values.programCache;
     }
 
     /**
@@ -202,18 +147,12 @@ public final class EngineOptions {
      * @return changed options
      */
     public EngineOptions withProgramCache(Path newProgramCache) {
-        Draft draft = new Draft(this);
-        draft.programCache = newProgramCache;
-        return new EngineOptions(draft);
+        return with(options -> options.programCache = newProgramCache);
     }
 
-    /**
-     * Where tiles that were measured to be fast are looked for.
-     *
-     * @return not null
-     */
+    /** {@return where tiles that were measured to be fast are looked for} */
     public Tuning tuning() {
-        return tuning;
+        return values.tuning;
     }
 
     /**
@@ -223,18 +162,12 @@ public final class EngineOptions {
      * @return changed options
      */
     public EngineOptions withTuning(Tuning newTuning) {
-        Draft draft = new Draft(this);
-        draft.tuning = newTuning;
-        return new EngineOptions(draft);
+        return with(options -> options.tuning = Objects.requireNonNull(newTuning, "tuning"));
     }
 
-    /**
-     * What completes the futures of {@link AttentionEngine#attendAsync}.
-     *
-     * @return null for a few threads of this library, which all engines share
-     */
+    /** {@return what completes futures; null for a few threads of this library, which all engines share} */
     public Executor completionExecutor() {
-        return completionExecutor;
+        return values.completionExecutor;
     }
 
     /**
@@ -245,8 +178,13 @@ public final class EngineOptions {
      * @return changed options
      */
     public EngineOptions withCompletionExecutor(Executor newCompletionExecutor) {
-        Draft draft = new Draft(this);
-        draft.completionExecutor = newCompletionExecutor;
-        return new EngineOptions(draft);
+        return with(options -> options.completionExecutor = newCompletionExecutor);
+    }
+
+    private static long atLeast0(String name, long value, String meaningOf0) {
+        if (value < 0) {
+            throw new IllegalArgumentException(name + ": " + value + ", must be 0 (" + meaningOf0 + ") or more");
+        }
+        return value;
     }
 }

@@ -32,7 +32,9 @@ public interface EngineProvider {
      *
      * @return empty if it has one
      */
-    Optional<Absence> absence();
+    default Optional<Absence> absence() {
+        return Optional.empty();
+    }
 
     /**
      * Why there is no engine.

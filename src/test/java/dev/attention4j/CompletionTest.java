@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.attention4j.opencl.runtime.Handles;
+import dev.attention4j.spi.Completion;
 import java.lang.reflect.Field;
 import java.util.ArrayList;
 import java.util.Arrays;

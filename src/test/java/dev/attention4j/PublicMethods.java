@@ -57,8 +57,8 @@ public final class PublicMethods {
     }
 
     private String outcome(Object object, Method method) {
-        if (method.getName().equals("reshape")) {
-            // Of all methods the one whose array is no index.
+        if (method.getName().equals("reshape") || method.getName().equals("broadcast")) {
+            // Of all methods those whose array is no index.
             return outcome(object, method, new Object[] {((Tensor) object).shape()});
         }
         Object[] given = Arrays.stream(method.getParameterTypes())

@@ -1,16 +1,20 @@
 package dev.attention4j.cpu;
 
+import dev.attention4j.AttentionEngine;
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.AttentionResult;
 import dev.attention4j.EngineInfo;
 import dev.attention4j.EngineOptions;
-import dev.attention4j.HostEngine;
+import dev.attention4j.EngineProvider;
+import dev.attention4j.Projector;
 import dev.attention4j.Tensor;
+import dev.attention4j.spi.HostEngine;
 import dev.attention4j.spi.ScoreTerms;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
 
@@ -34,6 +38,19 @@ public final class CpuEngine extends HostEngine {
     private static final double LEAST_SHARED_MULTIPLY_ADDS = 100_000;
 
     private final WorkerPool pool;
+
+    /** Offers this engine, which is always there. */
+    public static final class Provider implements EngineProvider {
+        @Override
+        public List<EngineInfo> engines() {
+            return List.of(INFO);
+        }
+
+        @Override
+        public AttentionEngine open(EngineInfo info, EngineOptions options) {
+            return new CpuEngine(options);
+        }
+    }
 
     /**
      * Opens the engine and its threads.
@@ -85,6 +102,11 @@ public final class CpuEngine extends HostEngine {
                         * problem.keyLength()
                         * (problem.headDim() + problem.valueDim())
                 >= LEAST_SHARED_MULTIPLY_ADDS;
+    }
+
+    @Override
+    public Projector projector() {
+        return CpuProjector.get();
     }
 
     @Override

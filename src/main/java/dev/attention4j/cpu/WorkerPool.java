@@ -1,6 +1,6 @@
 package dev.attention4j.cpu;
 
-import dev.attention4j.Completion;
+import dev.attention4j.spi.Completion;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.atomic.AtomicInteger;

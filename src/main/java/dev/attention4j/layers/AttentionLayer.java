@@ -212,7 +212,7 @@ public abstract sealed class AttentionLayer implements AutoCloseable permits Mul
             if (built == null) {
                 Widths widths = new Widths(queryFeatures, valueFeatures, keyFeatures);
                 LayerWeights weights = LayerWeights.of(initial(widths));
-                built = new Built(widths, weights, new Projections(Projectors.of(engine), weights.tensors()));
+                built = new Built(widths, weights, new Projections(engine.projector(), weights.tensors()));
             }
         } finally {
             alone.unlock();
@@ -245,7 +245,7 @@ public abstract sealed class AttentionLayer implements AutoCloseable permits Mul
         alone.lock();
         try {
             checkOpen();
-            Projections projections = new Projections(Projectors.of(engine), weights.tensors());
+            Projections projections = new Projections(engine.projector(), weights.tensors());
             if (built != null) {
                 built.projections().close();
             }

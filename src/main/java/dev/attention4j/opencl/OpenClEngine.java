@@ -4,10 +4,8 @@ import dev.attention4j.Attention;
 import dev.attention4j.AttentionEngine;
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.AttentionResult;
-import dev.attention4j.Completion;
 import dev.attention4j.EngineInfo;
 import dev.attention4j.EngineOptions;
-import dev.attention4j.ProjectingEngine;
 import dev.attention4j.Projector;
 import dev.attention4j.Tensor;
 import dev.attention4j.opencl.plan.LoopLimit;
@@ -20,13 +18,14 @@ import dev.attention4j.opencl.runtime.ClEvent;
 import dev.attention4j.opencl.runtime.DeviceContext;
 import dev.attention4j.opencl.runtime.Quirks;
 import dev.attention4j.opencl.tuning.TuningDatabase;
+import dev.attention4j.spi.CallsUnderWay;
+import dev.attention4j.spi.Completion;
 import java.lang.ref.Cleaner;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ThreadPoolExecutor;
-import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.BiFunction;
 import java.util.function.Function;
@@ -40,7 +39,7 @@ import org.slf4j.LoggerFactory;
  * <p>A call enqueues all its commands under the engine's lock (kernel arguments are not thread-safe) and waits for the
  * device outside of it, so that calls from several threads overlap.
  */
-public final class OpenClEngine implements ProjectingEngine {
+public final class OpenClEngine implements AttentionEngine {
     private static final Logger LOG = LoggerFactory.getLogger(OpenClEngine.class);
 
     private final EngineInfo info;
@@ -48,14 +47,12 @@ public final class OpenClEngine implements ProjectingEngine {
     private final Planner planner;
     private final EngineOptions options;
     private final ReentrantLock lock = new ReentrantLock();
-    private final Condition idle = lock.newCondition();
     private final DeviceTensors tensors;
     private final DeviceProjector projector;
     private final ThreadPoolExecutor completer;
     private final Held held;
     private final Cleaner.Cleanable watch;
-    private int underWay;
-    private volatile boolean closed;
+    private final CallsUnderWay calls;
 
     /** What is freed when the engine is closed or forgotten. */
     private static final class Held {
@@ -107,6 +104,7 @@ public final class OpenClEngine implements ProjectingEngine {
     OpenClEngine(EngineInfo info, ClDevice device, EngineOptions options) {
         this.info = info;
         this.options = options;
+        calls = new CallsUnderWay(info.id() + " (" + info.name() + ")", lock);
         context = DeviceContext.open(device, options.programCache(), options.maxDeviceBytes());
         if (device.quirks().has(Quirks.Quirk.LOOPS_END)) {
             LOG.warn(
@@ -267,7 +265,9 @@ public final class OpenClEngine implements ProjectingEngine {
             checkOpen();
             Planner.Choice choice = chooser.apply(problem, call.isOnHost());
             HostPlan host = choice.plan() instanceof HostPlan plan ? plan : null;
-            underWay += host == null ? 0 : 1;
+            if (host != null) {
+                calls.begin();
+            }
             return new Call(call, choice, host);
         } finally {
             lock.unlock();
@@ -284,7 +284,7 @@ public final class OpenClEngine implements ProjectingEngine {
             AttentionCall attention = call.attention;
             return call.host.attend(attention.query(), attention.key(), attention.value(), attention.problem());
         } finally {
-            callEnded();
+            calls.end();
         }
     }
 
@@ -321,7 +321,7 @@ public final class OpenClEngine implements ProjectingEngine {
             } finally {
                 transfers.releasePooled();
             }
-            underWay++;
+            calls.begin();
             return pending;
         } finally {
             lock.unlock();
@@ -342,7 +342,7 @@ public final class OpenClEngine implements ProjectingEngine {
         try {
             return pending.finish();
         } finally {
-            callEnded();
+            calls.end();
         }
     }
 
@@ -448,43 +448,21 @@ public final class OpenClEngine implements ProjectingEngine {
     }
 
     void checkOpen() {
-        if (closed) {
-            throw new IllegalStateException("the engine " + info.id() + " (" + info.name() + ") is closed");
-        }
-    }
-
-    private void callEnded() {
-        lock.lock();
-        try {
-            underWay--;
-            idle.signalAll();
-        } finally {
-            lock.unlock();
-        }
+        calls.checkOpen();
     }
 
     @Override
     public boolean isClosed() {
-        return closed;
+        return calls.isClosed();
     }
 
     @Override
     public void close() {
-        lock.lock();
-        try {
-            if (closed) {
-                return;
-            }
-            closed = true;
-            while (underWay > 0) {
-                idle.awaitUninterruptibly();
-            }
+        calls.close(() -> {
             tensors.results().clear();
             planner.close();
             held.free();
-        } finally {
-            lock.unlock();
-        }
+        });
         watch.clean();
     }
 }

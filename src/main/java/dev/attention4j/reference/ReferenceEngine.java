@@ -1,12 +1,17 @@
 package dev.attention4j.reference;
 
+import dev.attention4j.AttentionEngine;
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.AttentionResult;
 import dev.attention4j.DType;
 import dev.attention4j.EngineInfo;
 import dev.attention4j.EngineOptions;
-import dev.attention4j.HostEngine;
+import dev.attention4j.EngineProvider;
+import dev.attention4j.Projector;
 import dev.attention4j.Tensor;
+import dev.attention4j.cpu.CpuProjector;
+import dev.attention4j.spi.HostEngine;
+import java.util.List;
 import java.util.Map;
 
 /** The oracle as an engine: double precision by plain loops on one thread, rounded once at the end. */
@@ -22,6 +27,19 @@ public final class ReferenceEngine extends HostEngine {
             "attention4j",
             "plain Java",
             Map.of("arithmetic", "float64, plain loops, one thread"));
+
+    /** Offers the oracle, which is always there. */
+    public static final class Provider implements EngineProvider {
+        @Override
+        public List<EngineInfo> engines() {
+            return List.of(INFO);
+        }
+
+        @Override
+        public AttentionEngine open(EngineInfo info, EngineOptions options) {
+            return new ReferenceEngine(options);
+        }
+    }
 
     /**
      * Opens the oracle.
@@ -44,6 +62,12 @@ public final class ReferenceEngine extends HostEngine {
                         ? rounded(result.logSumExp(), DType.FLOAT32, problem.logSumExpShape())
                         : null,
                 PLAN);
+    }
+
+    /** Plain Java's, in float: the oracle is one of attention. */
+    @Override
+    public Projector projector() {
+        return CpuProjector.get();
     }
 
     private static Tensor rounded(double[] elements, DType dtype, long... shape) {

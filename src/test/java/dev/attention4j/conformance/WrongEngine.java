@@ -4,9 +4,11 @@ import dev.attention4j.AttentionProblem;
 import dev.attention4j.AttentionResult;
 import dev.attention4j.EngineInfo;
 import dev.attention4j.EngineOptions;
-import dev.attention4j.HostEngine;
+import dev.attention4j.Projector;
 import dev.attention4j.Tensor;
+import dev.attention4j.cpu.CpuProjector;
 import dev.attention4j.reference.ReferenceEngine;
+import dev.attention4j.spi.HostEngine;
 import java.util.Map;
 import java.util.function.BiFunction;
 
@@ -25,6 +27,11 @@ final class WrongEngine extends HostEngine {
 
     WrongEngine(BiFunction<AttentionProblem, AttentionResult, AttentionResult> tamper) {
         this(EngineOptions.DEFAULT, tamper);
+    }
+
+    @Override
+    public Projector projector() {
+        return CpuProjector.get();
     }
 
     @Override

@@ -270,7 +270,7 @@ class CpuEngineTest {
             assertThat(named.info().facts()).containsEntry("threads", 3).containsKey("java version");
             assertThat(named.plans()).containsExactly("blocked");
         }
-        assertThat(new CpuProvider().absence()).isEmpty();
+        assertThat(new CpuEngine.Provider().absence()).isEmpty();
     }
 
     @Test

@@ -8,12 +8,11 @@ import dev.attention4j.AttentionProblem;
 import dev.attention4j.AttentionResult;
 import dev.attention4j.EngineInfo;
 import dev.attention4j.EngineOptions;
-import dev.attention4j.HostEngine;
-import dev.attention4j.ProjectingEngine;
 import dev.attention4j.Projector;
 import dev.attention4j.Tensor;
 import dev.attention4j.cpu.CpuEngine;
 import dev.attention4j.cpu.CpuProjector;
+import dev.attention4j.spi.HostEngine;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -22,7 +21,7 @@ import org.junit.jupiter.api.Test;
 /** A layer leaves projections to an engine that has its own, and holds what that made no longer than it must. */
 class ProjectingEngineTest {
     /** Plain Java's projections, with a record of what was asked for. */
-    private static class Recording extends HostEngine implements ProjectingEngine, Projector {
+    private static class Recording extends HostEngine implements Projector {
         private final CpuEngine cpu = new CpuEngine(EngineOptions.DEFAULT);
         final List<String> calls = new ArrayList<>();
         final List<Tensor> made = new ArrayList<>();
@@ -139,7 +138,7 @@ class ProjectingEngineTest {
     @Test
     void anEngineWithoutItsOwnIsProjectedInPlainJava() {
         try (AttentionEngine oracle = AttentionEngine.open("oracle")) {
-            assertThat(Projectors.of(oracle)).isSameAs(CpuProjector.get());
+            assertThat(oracle.projector()).isSameAs(CpuProjector.get());
         }
     }
 }

@@ -7,7 +7,6 @@ import dev.attention4j.AttentionResult;
 import dev.attention4j.DType;
 import dev.attention4j.EngineInfo;
 import dev.attention4j.Engines;
-import dev.attention4j.ProjectingEngine;
 import dev.attention4j.Projector;
 import dev.attention4j.PublicMethods;
 import dev.attention4j.Tensor;
@@ -84,7 +83,7 @@ final class ClosedObjects {
         LayerWeights groupWeights = groups.weights();
         OnnxAttentionResult ofOnnx =
                 OnnxAttention.builder().build().run(engine, OnnxAttentionInputs.of(there, there, there));
-        Projector projector = engine instanceof ProjectingEngine projecting ? projecting.projector() : null;
+        Projector projector = engine instanceof OpenClEngine ? engine.projector() : null;
         Projector.Projection prepared =
                 projector == null ? null : projector.prepare(Tensor.random(3, 12, 2, 8), Tensor.random(4, 2, 8));
         Variant variant =

@@ -4,10 +4,8 @@ import dev.attention4j.AttentionEngine;
 import dev.attention4j.EngineInfo;
 import dev.attention4j.EngineOptions;
 import dev.attention4j.Engines;
-import dev.attention4j.ProjectingEngine;
 import dev.attention4j.Projector;
 import dev.attention4j.Tensor;
-import dev.attention4j.cpu.CpuProjector;
 import dev.attention4j.measure.ProjectionShape;
 import java.util.List;
 import java.util.Optional;
@@ -27,8 +25,7 @@ final class ProjectionContender implements Contender<ProjectionInputs> {
     /** Opens an engine. */
     static ProjectionContender open(EngineInfo info) {
         AttentionEngine engine = Engines.open(info.id(), EngineOptions.DEFAULT);
-        return new ProjectionContender(
-                engine, engine instanceof ProjectingEngine own ? own.projector() : CpuProjector.get());
+        return new ProjectionContender(engine, engine.projector());
     }
 
     @Override

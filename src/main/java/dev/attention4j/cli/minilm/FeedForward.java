@@ -1,11 +1,9 @@
 package dev.attention4j.cli.minilm;
 
 import dev.attention4j.AttentionEngine;
-import dev.attention4j.ProjectingEngine;
 import dev.attention4j.Projector;
 import dev.attention4j.Projector.Projection;
 import dev.attention4j.Tensor;
-import dev.attention4j.cpu.CpuProjector;
 import java.util.List;
 
 /** The layer's second half: each position by itself is made four times wider, bent, and made narrow again. */
@@ -22,7 +20,7 @@ final class FeedForward implements AutoCloseable {
      */
     FeedForward(OnnxWeights weights, String layer, AttentionEngine engine) {
         this.engine = engine;
-        projector = engine instanceof ProjectingEngine projecting ? projecting.projector() : CpuProjector.get();
+        projector = engine.projector();
         widen = projection(weights, layer + ".intermediate.dense");
         narrow = projection(weights, layer + ".output.dense");
     }

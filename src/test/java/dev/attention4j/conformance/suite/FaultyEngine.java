@@ -6,6 +6,7 @@ import dev.attention4j.AttentionProblem;
 import dev.attention4j.AttentionResult;
 import dev.attention4j.EngineInfo;
 import dev.attention4j.EngineOptions;
+import dev.attention4j.Projector;
 import dev.attention4j.Tensor;
 import dev.attention4j.reference.ReferenceEngine;
 import java.lang.reflect.Field;
@@ -98,6 +99,11 @@ final class FaultyEngine implements AttentionEngine {
     @Override
     public CompletableFuture<AttentionResult> attendAsync(Tensor query, Tensor key, Tensor value, Attention attention) {
         return oracle.attendAsync(query, key, value, attention);
+    }
+
+    @Override
+    public Projector projector() {
+        return oracle.projector();
     }
 
     @Override

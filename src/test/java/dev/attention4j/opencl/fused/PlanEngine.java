@@ -6,7 +6,7 @@ import dev.attention4j.AttentionResult;
 import dev.attention4j.DType;
 import dev.attention4j.EngineInfo;
 import dev.attention4j.EngineOptions;
-import dev.attention4j.HostEngine;
+import dev.attention4j.Projector;
 import dev.attention4j.Tensor;
 import dev.attention4j.opencl.plan.DeviceCall;
 import dev.attention4j.opencl.plan.KeyRanges;
@@ -16,6 +16,7 @@ import dev.attention4j.opencl.plan.Tunables;
 import dev.attention4j.opencl.runtime.ClBuffer;
 import dev.attention4j.opencl.runtime.ClDevice;
 import dev.attention4j.opencl.runtime.DeviceContext;
+import dev.attention4j.spi.HostEngine;
 import java.lang.ref.Reference;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -45,6 +46,11 @@ final class PlanEngine extends HostEngine {
                 EngineOptions.DEFAULT);
         context = DeviceContext.open(device, null);
         this.plan = plan.apply(context);
+    }
+
+    @Override
+    public Projector projector() {
+        throw new UnsupportedOperationException("only attention");
     }
 
     @Override

@@ -1,10 +1,16 @@
-package dev.attention4j;
+package dev.attention4j.spi;
 
+import dev.attention4j.Attention;
+import dev.attention4j.AttentionEngine;
+import dev.attention4j.AttentionProblem;
+import dev.attention4j.AttentionResult;
+import dev.attention4j.EngineInfo;
+import dev.attention4j.EngineOptions;
+import dev.attention4j.Tensor;
 import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ThreadPoolExecutor;
-import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 
 /** What engines that compute in Java have in common; they read and write host memory. */
@@ -13,10 +19,7 @@ public abstract class HostEngine implements AttentionEngine {
     private final String plan;
     private final EngineOptions options;
     private final ThreadPoolExecutor callers;
-    private final ReentrantLock lock = new ReentrantLock();
-    private final Condition idle = lock.newCondition();
-    private int underWay;
-    private volatile boolean closed;
+    private final CallsUnderWay calls;
 
     /**
      * An open engine with one plan.
@@ -29,6 +32,7 @@ public abstract class HostEngine implements AttentionEngine {
         this.info = Objects.requireNonNull(info, "info");
         this.plan = plan;
         this.options = options;
+        calls = new CallsUnderWay(info.id(), new ReentrantLock());
         // As many calls at a time as there are processors; each of them runs on its caller's thread otherwise.
         callers = Completion.threads(Runtime.getRuntime().availableProcessors(), "attention4j " + info.id());
         if (!options.plan().equals(EngineOptions.AUTO) && !options.plan().equals(plan)) {
@@ -90,36 +94,20 @@ public abstract class HostEngine implements AttentionEngine {
     /** Accepts a call, which {@link #close()} waits for from now on. */
     private AttentionProblem begin(Tensor query, Tensor key, Tensor value, Attention attention) {
         AttentionProblem problem = check(query, key, value, attention);
-        lock.lock();
-        try {
-            checkOpen();
-            underWay++;
-            return problem;
-        } finally {
-            lock.unlock();
-        }
+        calls.begin();
+        return problem;
     }
 
     private AttentionResult finish(AttentionProblem problem, Tensor query, Tensor key, Tensor value) {
         try {
             return compute(problem, query, key, value);
         } finally {
-            callEnded();
-        }
-    }
-
-    private void callEnded() {
-        lock.lock();
-        try {
-            underWay--;
-            idle.signalAll();
-        } finally {
-            lock.unlock();
+            calls.end();
         }
     }
 
     private AttentionProblem check(Tensor query, Tensor key, Tensor value, Attention attention) {
-        checkOpen();
+        calls.checkOpen();
         AttentionProblem problem = AttentionProblem.of(query, key, value, attention);
         checkOnHost("query", query);
         checkOnHost("key", key);
@@ -145,7 +133,7 @@ public abstract class HostEngine implements AttentionEngine {
     @Override
     public final Tensor download(Tensor tensor) {
         Objects.requireNonNull(tensor, "tensor");
-        checkOpen();
+        calls.checkOpen();
         checkOnHost("tensor", tensor);
         if (tensor.isClosed()) {
             throw new IllegalStateException("tensor: the tensor is closed, must be open");
@@ -163,45 +151,29 @@ public abstract class HostEngine implements AttentionEngine {
      */
     protected final void checkExplainable(AttentionProblem problem) {
         Objects.requireNonNull(problem, "problem");
-        checkOpen();
-    }
-
-    private void checkOpen() {
-        if (closed) {
-            throw new IllegalStateException("the engine " + info.id() + " is closed");
-        }
+        calls.checkOpen();
     }
 
     @Override
     public final boolean isClosed() {
-        return closed;
+        return calls.isClosed();
     }
 
     /** Refuses new calls and waits for those that were accepted; closing again does nothing. */
     @Override
     public final void close() {
-        lock.lock();
-        try {
-            boolean first = !closed;
-            closed = true;
-            while (underWay > 0) {
-                idle.awaitUninterruptibly();
-            }
-            if (first) {
-                callers.shutdown();
-                release();
-            }
-        } finally {
-            lock.unlock();
-        }
+        calls.close(() -> {
+            callers.shutdown();
+            release();
+        });
     }
 
     @Override
     public final String toString() {
-        return info.id() + " (" + info.name() + ")" + (closed ? ", closed" : "");
+        return info.id() + " (" + info.name() + ")" + (isClosed() ? ", closed" : "");
     }
 
-    /** Gives back what the engine holds, once: nobody computes any more, or will. */
+    /** Gives back what the engine holds, once, after the last call. */
     protected void release() {
         // Most hold nothing.
     }

@@ -1,5 +1,8 @@
-package dev.attention4j;
+package dev.attention4j.spi;
 
+import dev.attention4j.AttentionEngine;
+import dev.attention4j.AttentionResult;
+import dev.attention4j.EngineOptions;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
 import java.util.concurrent.LinkedBlockingQueue;
@@ -13,7 +16,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Completes the futures of {@link AttentionEngine#attendAsync}; for those who write engines.
+ * Completes the futures of {@link AttentionEngine#attendAsync}.
  *
  * <p>What a caller attaches to a future runs on the thread that completes it and may wait for the engine's next result.
  * So that thread is none that an engine needs, and none of the common pool, all of whose threads the caller may have
