@@ -19,16 +19,25 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
-/** Keeps the packages to their jobs, and kernels, README and continuous integration to each other. */
+/** Keeps the packages to their jobs, and kernels, documents and continuous integration to each other. */
 @AnalyzeClasses(packages = "dev.attention4j", importOptions = ImportOption.DoNotIncludeTests.class)
 class ArchitectureTest {
     @ArchTest
     static final ArchRule OPENCL_IS_CALLED_FROM_ONE_PACKAGE = noClasses()
             .that()
-            .resideOutsideOfPackage("dev.attention4j.opencl.runtime")
+            .resideOutsideOfPackages("dev.attention4j.opencl.runtime", "dev.attention4j.opencl.machine")
             .should()
             .dependOnClassesThat()
             .resideInAPackage("org.jocl..");
+
+    /** It loads JOCL's native library, and makes no call by it. */
+    @ArchTest
+    static final ArchRule THE_MACHINE_MAKES_NO_CALL_TO_OPENCL = noClasses()
+            .that()
+            .resideInAPackage("dev.attention4j.opencl.machine")
+            .should()
+            .dependOnClassesThat()
+            .haveFullyQualifiedName("org.jocl.CL");
 
     @ArchTest
     static final ArchRule WHAT_A_CALLER_SEES_STANDS_ALONE = classes()
@@ -41,7 +50,7 @@ class ArchitectureTest {
     @ArchTest
     static final ArchRule THE_RUNTIME_KNOWS_NOTHING_OF_ATTENTION = noClasses()
             .that()
-            .resideInAPackage("dev.attention4j.opencl.runtime")
+            .resideInAnyPackage("dev.attention4j.opencl.runtime", "dev.attention4j.opencl.machine")
             .should()
             .dependOnClassesThat()
             .haveNameMatching("dev\\.attention4j\\.(Attention|Tensor|Engine|DType).*");
@@ -171,5 +180,24 @@ class ArchitectureTest {
                 .as("one line runs the main job, one passes the tests")
                 .hasSize(2);
         assertThat(Files.readAllLines(Path.of(".ci/run"))).contains(commands.get(1));
+    }
+
+    /** Each relative link of a document leads to a file, and to a heading that the file has. */
+    @Test
+    void everyLinkOfADocumentLeadsSomewhere() throws IOException {
+        assertThat(DocumentLinks.broken()).isEmpty();
+    }
+
+    @Test
+    void theReadmeLinksToEveryDocument() throws IOException {
+        String readme = Files.readString(Path.of("README.md"));
+        try (Stream<Path> files = Files.list(Path.of("docs"))) {
+            assertThat(files.map(Path::toString)
+                            .filter(file -> file.endsWith(".md"))
+                            .map(file -> "](" + file.replace('\\', '/') + ")")
+                            .toList())
+                    .isNotEmpty()
+                    .allMatch(readme::contains);
+        }
     }
 }

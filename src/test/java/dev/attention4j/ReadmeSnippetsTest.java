@@ -31,7 +31,7 @@ class ReadmeSnippetsTest {
 
     private static List<String> snippets() throws IOException {
         List<String> snippets = new ArrayList<>();
-        for (Path document : DocumentLinksTest.documents()) {
+        for (Path document : DocumentLinks.documents()) {
             Matcher matcher = SNIPPET.matcher(Files.readString(document));
             while (matcher.find()) {
                 snippets.add(matcher.group(1));

@@ -77,7 +77,7 @@ final class AttentionOptions {
             names = "--key-lengths",
             paramLabel = "N",
             split = ",",
-            description = "How many keys are real, the rest being padding; one N, or one for each batch row.")
+            description = "The number of keys that are not padding; one N, or one for each batch row.")
     private int[] keyLengths;
 
     @Option(

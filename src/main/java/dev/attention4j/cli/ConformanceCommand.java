@@ -78,14 +78,14 @@ final class ConformanceCommand implements Callable<Integer> {
     @Option(
             names = "--device",
             paramLabel = "ID",
-            description = "Where to compute: all, best, an index or id as 'devices' prints it,"
+            description = "The engines: all, best, an index or id as 'devices' prints it,"
                     + " a part of a device's name, cpu or oracle. Default: all; best with --cases.")
     private String device;
 
     @Option(
             names = "--plan",
             paramLabel = "P",
-            description = "How engines compute: auto, one plan's name, or all for each plan in turn. Default: all; auto"
+            description = "The plan: auto, one plan's name, or all for each plan in turn. Default: all; auto"
                     + " with --cases.")
     private String plan;
 

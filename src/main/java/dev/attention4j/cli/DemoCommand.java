@@ -61,7 +61,7 @@ final class DemoCommand implements Callable<Integer> {
     @Option(
             names = "--picture",
             paramLabel = "FILE",
-            description = "Where to write the picture, a PNG. Default: " + PICTURE + ", in target if there is one.")
+            description = "The file of the picture, a PNG. Default: " + PICTURE + ", in target if there is one.")
     private Path picture;
 
     @Option(

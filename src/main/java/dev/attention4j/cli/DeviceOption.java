@@ -19,7 +19,7 @@ final class DeviceOption {
             names = "--device",
             paramLabel = "ID",
             defaultValue = Engines.BEST,
-            description = "Where to compute: best, an index or id as 'devices' prints it,"
+            description = "The engine: best, an index or id as 'devices' prints it,"
                     + " a part of a device's name, cpu or oracle. Default: best.")
     private String device;
 

@@ -24,7 +24,7 @@ import picocli.CommandLine.Spec;
 /** {@code devices}: what can compute here. */
 @Command(
         name = "devices",
-        description = "Lists what can compute here: the OpenCL devices with what was probed, and the CPU.")
+        description = "Lists the engines here: OpenCL devices with their probed capabilities, and the CPU.")
 final class DevicesCommand implements Callable<Integer> {
     private static final int LONGEST_LIST = 8;
     private static final int LONGEST_FACT = 320;

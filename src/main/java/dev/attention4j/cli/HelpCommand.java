@@ -13,7 +13,11 @@ final class HelpCommand implements Callable<Integer> {
     @Spec
     private CommandSpec spec;
 
-    @Parameters(index = "0", arity = "0..1", paramLabel = "COMMAND", description = "Which; none for all.")
+    @Parameters(
+            index = "0",
+            arity = "0..1",
+            paramLabel = "COMMAND",
+            description = "The command; without one, lists all.")
     private String command;
 
     @Override

@@ -34,7 +34,7 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "tune",
         description = {
-            "Times the plans and tunables of an OpenCL device, checks each against the oracle, and keeps what is clearly"
+            "Times the plans and tunables of an OpenCL device, checks each against the oracle, and keeps those that are clearly"
                     + " faster than the default for this user's later calls.",
             "A shape stands for its class: the storage type, the range that its head width is in, decode (up to 16"
                     + " queries), short (up to 512) or long, causal or not. Projections are one class: weights are packed for"
@@ -63,7 +63,7 @@ final class TuneCommand implements Callable<Integer> {
             names = "--dtype",
             paramLabel = "T",
             defaultValue = "float32",
-            description = "How the tensors are stored: float32, float16 or bfloat16. Default: float32.")
+            description = "The storage type of the tensors: float32, float16 or bfloat16. Default: float32.")
     private String dtype;
 
     @Option(

@@ -15,9 +15,9 @@ import java.util.Map;
 import java.util.Objects;
 
 /**
- * Who attends to whom, as one HTML file for a browser: a heat map for each head of each layer, tokens along both axes,
- * and the weights of one token as arcs over the text. The page may show several texts, one at a time. Colours go up to the
- * largest weight of each head. The file needs no other and loads nothing from anywhere.
+ * Attention weights as one HTML file for a browser: a heat map for each head of each layer, tokens along both axes, and the
+ * weights of one token as arcs over the text. The page may show several texts, one at a time. The strongest colour is the
+ * largest weight of each head. The file is self-contained and loads nothing.
  */
 public final class AttentionPage {
     private static final String TEMPLATE = "attention_page.html";
@@ -25,7 +25,7 @@ public final class AttentionPage {
     private static final String SCRIPT_FILE = "attention_page.js";
     private static final String SCRIPT = "/*SCRIPT*/";
 
-    /** Weights are shown with four digits after the point, and written as whole numbers of such steps. */
+    /** Weights are shown with four decimals, and written as whole numbers of such steps. */
     private static final int STEPS = 10_000;
 
     private static final double ROUNDING = 1e-3;
@@ -36,7 +36,7 @@ public final class AttentionPage {
     private int head;
     private int mostHeads;
 
-    /** What one heat map's axes are, and the layers that have these. */
+    /** The tokens along a heat map's axes, and the layers that have them. */
     private record Text(String name, List<String> queries, List<String> keys, List<Map<String, Object>> layers) {
         Map<String, Object> toMap() {
             return Map.of("name", name, "queries", queries, "keys", keys, "layers", layers);
@@ -44,20 +44,20 @@ public final class AttentionPage {
     }
 
     /**
-     * A page with no text yet.
+     * Makes a page without a text.
      *
-     * @param title what the page is headed with
+     * @param title the heading of the page
      */
     public AttentionPage(String title) {
         this.title = Objects.requireNonNull(title, "title");
     }
 
     /**
-     * A page with one text, as named as the page, and no layer yet.
+     * Makes a page with one text, named as the page, without a layer.
      *
-     * @param title what the page is headed with
-     * @param queries the tokens that look, a row each
-     * @param keys the tokens that are looked at, a column each
+     * @param title the heading of the page
+     * @param queries the tokens that attend, a row each
+     * @param keys the tokens that are attended to, a column each
      * @throws IllegalArgumentException if there are no tokens
      */
     public AttentionPage(String title, List<String> queries, List<String> keys) {
@@ -66,11 +66,11 @@ public final class AttentionPage {
     }
 
     /**
-     * Begins a text; the layers that are added now are of this one.
+     * Begins a text, to which later layers belong.
      *
-     * @param name what the page calls it: the text itself, say
-     * @param queries the tokens that look, a row each
-     * @param keys the tokens that are looked at, a column each
+     * @param name its name on the page, for example the text itself
+     * @param queries the tokens that attend, a row each
+     * @param keys the tokens that are attended to, a column each
      * @return this
      * @throws IllegalArgumentException if there are no tokens
      */
@@ -85,9 +85,9 @@ public final class AttentionPage {
     }
 
     /**
-     * Adds a layer below those of the text that was begun last.
+     * Adds a layer to the last text, below its other layers.
      *
-     * @param name what the page calls it
+     * @param name its name on the page
      * @param weights as {@link dev.attention4j.AttentionResult#weights()} gives them, [1, heads, queries, keys]; or
      *     [heads, queries, keys], or one head's [queries, keys]; each 0 to 1, on the host or on a device
      * @return this
@@ -134,7 +134,7 @@ public final class AttentionPage {
         }
     }
 
-    /** A weight as the page's data have it; rounding may have carried it a little beyond its bounds. */
+    /** Returns a weight as in the page's data; rounding may have carried it slightly out of its range. */
     private static int steps(double weight) {
         if (!(weight > -ROUNDING && weight < 1 + ROUNDING)) {
             throw new IllegalArgumentException("weights: " + weight + ", must be 0 to 1");
@@ -143,7 +143,7 @@ public final class AttentionPage {
     }
 
     /**
-     * Sets which layer is shown large at first.
+     * Selects the layer that is shown large at first.
      *
      * @param number from 0
      * @return this
@@ -158,7 +158,7 @@ public final class AttentionPage {
     }
 
     /**
-     * Sets which head is shown large at first.
+     * Selects the head that is shown large at first.
      *
      * @param number from 0
      * @return this
@@ -173,11 +173,10 @@ public final class AttentionPage {
     }
 
     /**
-     * Writes the page; a file that is there already is replaced.
+     * Writes the page; an existing file is replaced.
      *
-     * @param file where to
-     * @throws IllegalStateException if there is no text, one without a layer, or no such layer or head as is
-     *     to be large at first
+     * @param file the file to write
+     * @throws IllegalStateException if there is no text, one without a layer, or no layer or head of the selected numbers
      * @throws IOException if it cannot be written
      */
     public void write(Path file) throws IOException {
@@ -207,7 +206,7 @@ public final class AttentionPage {
                 head,
                 "scale",
                 WeightColours.scale()));
-        // No token may close the element that the data lie in, or begin a comment there.
+        // No token may close the element that holds the data, or begin a comment there.
         Files.writeString(
                 file,
                 resource(TEMPLATE).replace(SCRIPT, resource(SCRIPT_FILE)).replace(DATA, json.replace("<", "\\u003c")));

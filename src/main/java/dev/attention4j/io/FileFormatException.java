@@ -4,18 +4,18 @@ import java.io.IOException;
 import java.util.Collection;
 import java.util.stream.Collectors;
 
-/** A file was read, and what it holds is refused. The message begins with the file's name. */
+/** Thrown if a file's content is refused. The message begins with the file's name. */
 public class FileFormatException extends IOException {
     private static final long serialVersionUID = 1L;
 
-    /** So that a file of ten thousand tensors still gives a readable message. */
+    /** Keeps the message readable for a file of ten thousand tensors. */
     private static final int MAX_LISTED = 40;
 
-    /** So that a hostile name does not fill the screen. */
+    /** Keeps a hostile name from filling the screen. */
     private static final int MAX_QUOTED = 120;
 
     /**
-     * With no cause but the file.
+     * Makes an exception without a cause.
      *
      * @param file the file's name
      * @param problem what was wrong and what was expected
@@ -25,20 +25,20 @@ public class FileFormatException extends IOException {
     }
 
     /**
-     * With a cause.
+     * Makes an exception with a cause.
      *
      * @param file the file's name
      * @param problem what was wrong and what was expected
-     * @param cause what was thrown below
+     * @param cause the exception below
      */
     public FileFormatException(String file, String problem, Throwable cause) {
         super(file + ": " + problem, cause);
     }
 
     /**
-     * Text from a file, fit to be printed in a message: in quotes, with control characters escaped, cut if long.
+     * Quotes text from a file for a message: escapes control characters, and cuts long text.
      *
-     * @param text whatever the file holds
+     * @param text any
      * @return one line
      */
     public static String quoted(String text) {
@@ -46,10 +46,10 @@ public class FileFormatException extends IOException {
     }
 
     /**
-     * What a file holds, fit to be printed in a message.
+     * Lists a file's tensors for a message.
      *
      * @param names of its tensors
-     * @return each in quotes, those beyond the first forty only counted; "no tensor" if there is none
+     * @return the first forty names in quotes and the number of the others; "no tensor" if there is none
      */
     public static String listed(Collection<String> names) {
         if (names.isEmpty()) {
@@ -63,9 +63,9 @@ public class FileFormatException extends IOException {
     }
 
     /**
-     * Text from a file, fit to be printed: with control characters escaped, cut if long.
+     * Makes text from a file printable: escapes control characters, and cuts long text.
      *
-     * @param text whatever the file holds
+     * @param text any
      * @return one line
      */
     public static String printable(String text) {
@@ -74,10 +74,10 @@ public class FileFormatException extends IOException {
     }
 
     /**
-     * Text of any length, lines and all, fit to be printed: what would steer a terminal is escaped as in Java and JSON.
+     * Makes text of several lines printable: escapes the characters that control a terminal, as in Java and JSON.
      *
-     * @param text whatever a file or a driver says
-     * @return the same with every control character escaped but line breaks and tabs
+     * @param text any
+     * @return the text with every control character escaped except line breaks and tabs
      */
     public static String printableLines(String text) {
         return escaped(text, "\n\t");
@@ -97,7 +97,7 @@ public class FileFormatException extends IOException {
         return printable.toString();
     }
 
-    /** Control characters, those that turn or break a line unseen, and halves of pairs, which no encoding can write. */
+    /** True for control characters, for invisible ones that turn or break a line, and for lone surrogates. */
     private static boolean steers(int c) {
         int type = Character.getType(c);
         return type == Character.CONTROL

@@ -35,18 +35,18 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * Reads the data sets of an HDF5 file by jHDF's parts; with {@link Hdf5Storage} the one class that knows jHDF, so that
- * the library loads without it. The file may come from anybody. What Keras never writes, and what would let a small
- * file ask for much memory, is refused: data sets in chunks (and so compressed), data sets that share their bytes,
- * groups indexed for thousands of members.
+ * Reads the data sets of an HDF5 file by jHDF's parts. Only this class and {@link Hdf5Storage} use jHDF, so that the library
+ * loads without it. The file may be hostile. Structures that Keras never writes, or by which a small file could ask for much
+ * memory, are refused: data sets in chunks (and so compressed ones), data sets that share their bytes, groups indexed for
+ * thousands of members.
  */
 final class Hdf5Reader {
-    /** Keras nests layers in models in models; a damaged file may nest without end. */
+    /** The depth of nested models that is read; a damaged file may nest without end. */
     private static final int MAX_DEPTH = 64;
 
     private static final long UNDEFINED = -1;
 
-    /** What a data set of float16, float32 or float64 is read as; boxed where it is a single number. */
+    /** The Java types of float16, float32 and float64 data; boxed for a single number. */
     private static final Set<Class<?>> FLOATS = Set.of(float.class, Float.class, double.class, Double.class);
 
     private static final int LEAST_FLOAT_BYTES = 2;
@@ -56,7 +56,7 @@ final class Hdf5Reader {
     private final Map<String, Tensor> tensors = new LinkedHashMap<>();
     private final Set<String> opaque = new LinkedHashSet<>();
 
-    /** Of the file's bytes, those that no data set has had yet. */
+    /** The file's bytes that no data set has taken yet. */
     private long bytesLeft;
 
     private Hdf5Reader(String name, Hdf5Storage file) {
@@ -66,10 +66,10 @@ final class Hdf5Reader {
     }
 
     /**
-     * What is in a file.
+     * The content of a file.
      *
-     * @param tensors its data sets of numbers with a fraction, by path
-     * @param opaque the paths of data sets of a type that HDF5 knows nothing of
+     * @param tensors its data sets of floating-point numbers, by path
+     * @param opaque the paths of data sets of a type unknown to HDF5
      */
     record Content(Map<String, Tensor> tensors, Set<String> opaque) {}
 
@@ -79,7 +79,7 @@ final class Hdf5Reader {
             reader.readGroup(reader.root(), "", 0);
             return new Content(reader.tensors, reader.opaque);
         } catch (RuntimeException | StackOverflowError e) {
-            // What jHDF throws for a damaged file is what its parsers happened to trip over: bounds, casts, depth.
+            // For a damaged file jHDF throws whatever its parsers run into: bounds, casts, depth.
             throw new FileFormatException(name, "is damaged, cannot be read as HDF5: " + reason(e), e);
         }
     }
@@ -115,14 +115,14 @@ final class Hdf5Reader {
         }
     }
 
-    /** The members of a group as Keras writes it: a tree, whose leaves are tables of names and places. */
+    /** Reads a group as Keras writes it: a tree whose leaves are tables of names and addresses. */
     private void readSymbols(SymbolTableMessage symbols, String path, int depth) throws FileFormatException {
         BTreeV1 tree = BTreeV1.createGroupBTree(file, symbols.getBTreeAddress());
         ByteBuffer names = new LocalHeap(file, symbols.getLocalHeapAddress()).getDataBuffer();
         for (long table : tree.getChildAddresses()) {
             for (SymbolTableEntry entry : new GroupSymbolTableNode(file, table).getSymbolTableEntries()) {
                 String member = Utils.readUntilNull(names.position(entry.getLinkNameOffset()));
-                // A link may lead to another file, or round in a circle; Keras writes none.
+                // A link may lead to another file, or in a circle; Keras writes none.
                 boolean isLink = entry.getLinkValueOffset() >= 0;
                 if (!isLink) {
                     readMember(entry.getObjectHeaderAddress(), path + member, depth);
@@ -131,7 +131,7 @@ final class Hdf5Reader {
         }
     }
 
-    /** The members of a group as newer writers write it: a list in its header. */
+    /** Reads a group as newer writers write it: a list in its header. */
     private void readLinks(ObjectHeader group, String path, int depth) throws FileFormatException {
         if (group.hasMessageOfType(LinkInfoMessage.class)
                 && group.getMessageOfType(LinkInfoMessage.class).getBTreeNameIndexAddress() != UNDEFINED) {
@@ -148,7 +148,7 @@ final class Hdf5Reader {
     }
 
     private void readMember(long address, String path, int depth) throws FileFormatException {
-        // Names may lie one in another; so a file can hold longer paths than it has bytes.
+        // Names may overlap, so the paths of a file can be longer than the file.
         file.spend(path.length());
         ObjectHeader member;
         try {
@@ -201,7 +201,7 @@ final class Hdf5Reader {
         }
     }
 
-    /** Before memory is asked for: a data set takes its bytes from the file, and no other takes the same. */
+    /** Checks, before memory is allocated, that a data set's bytes are in the file and in no other data set. */
     private void checkBytes(Dataset dataset, String path) throws FileFormatException {
         int elementBytes = dataset.getDataType().getSize();
         if (elementBytes < LEAST_FLOAT_BYTES) {
@@ -233,7 +233,7 @@ final class Hdf5Reader {
         }
     }
 
-    /** Whole numbers are no weights, but those that a note says to be the bits of others. */
+    /** Whole numbers are no weights, except those that an attribute declares to be the bits of floating-point numbers. */
     private void refuseOtherFloats(Dataset dataset, ObjectHeader header, String path) throws FileFormatException {
         boolean indexed = header.hasMessageOfType(AttributeInfoMessage.class)
                 && header.getMessageOfType(AttributeInfoMessage.class).getAttributeNameBTreeAddress() != UNDEFINED;

@@ -7,15 +7,15 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 
 /**
- * The bytes of an HDF5 file, of which only so much may be read as an honest file needs. jHDF follows whatever address
- * it finds: in a hostile file of a few hundred bytes tables may point to tables in a circle, or each twice to the next,
- * and reading them ends after years or when all memory is taken. All that jHDF reads goes through here, and is counted.
+ * The bytes of an HDF5 file, with a bound on how much is read. jHDF follows every address: in a hostile file of a few hundred
+ * bytes tables may point to tables in a circle, or each twice to the next, and reading them would take years or all memory.
+ * All reads of jHDF go through this class, which counts them.
  */
 final class Hdf5Storage extends HdfInMemoryByteBuffer {
-    /** In Keras's files each byte is read less than twice; those with the least data have the most to read about it. */
+    /** Keras's files need less than two reads of each byte; small ones need the most. */
     private static final long READS_OF_EACH_BYTE = 16;
 
-    /** What following an address costs, however few bytes lie there. */
+    /** The bytes that are counted for following an address, however few are read. */
     private static final long BYTES_PER_READ = 32;
 
     private static final long FEWEST_BYTES = 1 << 16;
@@ -29,7 +29,7 @@ final class Hdf5Storage extends HdfInMemoryByteBuffer {
         left = Math.max(FEWEST_BYTES, READS_OF_EACH_BYTE * size);
     }
 
-    /** A file that begins with its superblock. */
+    /** Opens a file that begins with its superblock. */
     static Hdf5Storage of(byte[] file) {
         Superblock superblock = Superblock.readSuperblock(ByteBuffer.wrap(file).order(ByteOrder.LITTLE_ENDIAN));
         return new Hdf5Storage(ByteBuffer.wrap(file), superblock);
@@ -44,7 +44,7 @@ final class Hdf5Storage extends HdfInMemoryByteBuffer {
         return super.mapNoOffset(address, length);
     }
 
-    /** Counts what was read otherwise. */
+    /** Counts bytes that were read elsewhere. */
     synchronized void spend(long bytes) {
         left -= BYTES_PER_READ + bytes;
         if (left < 0) {

@@ -23,21 +23,21 @@ import java.util.zip.ZipFile;
  * inside. Reading needs jHDF ({@code io.jhdf:jhdf}) on the class path, which is an optional dependency of this library.
  */
 public final class KerasFile {
-    /** The dependency, as an error names it. */
+    /** The dependency's name in errors. */
     static final String DEPENDENCY = "io.jhdf:jhdf";
 
     /** The name of the weights in a {@code .keras} file. */
     private static final String INNER = "model.weights.h5";
 
-    /** How a zip begins, and how an HDF5 file does. */
+    /** The first bytes of a zip, and of an HDF5 file. */
     private static final byte[] ZIP = {'P', 'K', 3, 4};
 
     private static final byte[] HDF5 = {(byte) 0x89, 'H', 'D', 'F', '\r', '\n', 0x1a, '\n'};
 
-    /** What a Java array may hold. */
+    /** The largest Java array. */
     private static final int MAX_BYTES = Integer.MAX_VALUE - 8;
 
-    /** Weights hardly shrink in a zip, and Keras does not try; a zip of zeros unpacks to a thousand times its size. */
+    /** Weights hardly shrink in a zip, and Keras does not compress them; a zip of zeros unpacks to a thousand times its size. */
     private static final long UNPACKED_PER_BYTE = 64;
 
     private static final long ALWAYS_UNPACKED = 1 << 20;
@@ -53,9 +53,9 @@ public final class KerasFile {
     }
 
     /**
-     * Reads a file, whole.
+     * Reads a file.
      *
-     * @param path a {@code .weights.h5} or {@code .keras} file; which of them it is shows in its first bytes
+     * @param path a {@code .weights.h5} or {@code .keras} file, which its first bytes tell apart
      * @return its float32, float64 and float16 data sets, as float32 tensors in host memory; whole numbers, such as the
      *     state of a random generator, are left out
      * @throws FileFormatException if it is neither, or damaged; says what was wrong
@@ -127,16 +127,16 @@ public final class KerasFile {
     }
 
     /**
-     * The name under which the file was read.
+     * The file's name.
      *
-     * @return the path as it was given
+     * @return the path as given
      */
     public String name() {
         return name;
     }
 
     /**
-     * Every data set of numbers with a fraction.
+     * The data sets of floating-point numbers.
      *
      * @return unmodifiable, by path: {@code layers/multi_head_attention/query_dense/vars/0}
      */
@@ -145,8 +145,8 @@ public final class KerasFile {
     }
 
     /**
-     * The data sets of a type that HDF5 has no numbers for. Keras's bfloat16 is one: to be read it must be saved as
-     * float32, float64 or float16.
+     * The data sets of a type unknown to HDF5, such as Keras's bfloat16: save them as float32, float64 or float16 to read
+     * them.
      *
      * @return unmodifiable, their paths
      */

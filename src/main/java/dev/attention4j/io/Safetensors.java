@@ -19,7 +19,7 @@ import java.util.function.Predicate;
  * Reads and writes safetensors files: 8 bytes with the length of the header, a JSON header, then the tensors' elements,
  * little-endian, row-major, without gaps.
  *
- * <p>What the reference implementation refuses is refused here too (holes, overlaps, bytes after the last tensor, a
+ * <p>Files that the reference implementation refuses are refused here too (holes, overlaps, bytes after the last tensor, a
  * header above 100 MB). Element types are F64, F32, F16, BF16, I64, I32, I16, I8, U8 and BOOL; a tensor must fit into a
  * host tensor (2 GiB less 129 bytes).
  */
@@ -29,11 +29,11 @@ public final class Safetensors {
     private Safetensors() {}
 
     /**
-     * Reads a file, whole.
+     * Reads a file.
      *
      * @param path a regular file
      * @return its tensors, in host memory, and its metadata
-     * @throws FileFormatException if the file is not as the format demands; says what was wrong and what was expected
+     * @throws FileFormatException if the file violates the format; says what was wrong and what was expected
      * @throws java.nio.file.NoSuchFileException if there is no such file
      * @throws IOException if it cannot be read
      */
@@ -42,13 +42,13 @@ public final class Safetensors {
     }
 
     /**
-     * Reads some of a file's tensors: a layer of a model, say. Of the others only the place is looked at: they may be of
-     * types that this library has not, and of any size.
+     * Reads some of a file's tensors, for example a layer of a model. The others may be of any size, and of types that this
+     * library lacks: only their positions are checked.
      *
      * @param path a regular file
-     * @param wanted says by a tensor's name whether it is read
+     * @param wanted true for the names of the tensors to read
      * @return those tensors, in host memory, the names of all, and the metadata
-     * @throws FileFormatException if the file is not as the format demands; says what was wrong and what was expected
+     * @throws FileFormatException if the file violates the format; says what was wrong and what was expected
      * @throws java.nio.file.NoSuchFileException if there is no such file
      * @throws IOException if it cannot be read
      */
@@ -84,12 +84,12 @@ public final class Safetensors {
     }
 
     /**
-     * Reads a stream to its end, for resources in a jar. Memory grows with what the stream really gives.
+     * Reads a stream to its end, for resources in a jar. It takes memory in proportion to the bytes really read.
      *
      * @param in is not closed
-     * @param name what messages call it
+     * @param name its name in messages
      * @return its tensors, in host memory, and its metadata
-     * @throws FileFormatException if it is not as the format demands; says what was wrong and what was expected
+     * @throws FileFormatException if it violates the format; says what was wrong and what was expected
      * @throws IOException if it cannot be read
      */
     public static SafetensorsFile read(InputStream in, String name) throws IOException {
@@ -104,7 +104,7 @@ public final class Safetensors {
         checkTensorSizes(name, header);
         Map<String, Tensor> tensors = new LinkedHashMap<>();
         for (Entry entry : header.entries()) {
-            // The elements come first, on the heap, in pieces: a tensor is made only of what is really there.
+            // The elements are first read on the heap, in pieces: a tensor is made only of bytes that are really there.
             byte[] elements = in.readNBytes((int) entry.bytes());
             if (elements.length < entry.bytes()) {
                 checkDataBytes(name, header, entry.begin() + elements.length);
@@ -121,12 +121,12 @@ public final class Safetensors {
     }
 
     /**
-     * Writes a file, laid out as the reference implementation does: larger elements first, then by name. The file
-     * appears whole or not at all; one that is there already is replaced.
+     * Writes a file in the order of the reference implementation: larger elements first, then by name. The file appears whole
+     * or not at all; an existing one is replaced.
      *
-     * @param path where to
-     * @param tensors by name; views are written row-major, tensors on a device are fetched
-     * @param metadata strings to keep with them
+     * @param path the file to write
+     * @param tensors by name; views are written row-major, tensors on a device are downloaded
+     * @param metadata named strings
      * @throws IllegalArgumentException if a name is {@code __metadata__}, or a text is not valid Unicode
      * @throws IllegalStateException if a tensor is closed
      * @throws IOException if it cannot be written
@@ -145,7 +145,7 @@ public final class Safetensors {
         }
     }
 
-    /** The header's length, of which nothing is allocated yet. */
+    /** Reads the header's length; nothing is allocated yet. */
     private static int headerBytes(String name, ByteBuffer length) throws FileFormatException {
         long bytes = length.order(ByteOrder.LITTLE_ENDIAN).getLong(0);
         if (Long.compareUnsigned(bytes, SafetensorsHeader.MAX_BYTES) > 0) {
@@ -207,7 +207,7 @@ public final class Safetensors {
         return tensor;
     }
 
-    /** Turns the bytes of each element round, in place. */
+    /** Reverses the bytes of each element, in place. */
     static void swap(ByteBuffer bytes, int elementBytes) {
         for (int start = 0; start < bytes.limit(); start += elementBytes) {
             for (int low = start, high = start + elementBytes - 1; low < high; low++, high--) {

@@ -8,7 +8,7 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * What a safetensors file holds: named tensors in host memory, and named strings. Immutable but for the tensors'
+ * The content of a safetensors file: named tensors in host memory, and named strings. Immutable except for the tensors'
  * elements.
  */
 public final class SafetensorsFile {
@@ -25,27 +25,27 @@ public final class SafetensorsFile {
     }
 
     /**
-     * The name under which the file was read.
+     * The file's name.
      *
-     * @return the path as it was given, or the stream's name
+     * @return the path as given, or the stream's name
      */
     public String name() {
         return name;
     }
 
     /**
-     * What the file holds, read or not.
+     * The names of all tensors of the file, read or not.
      *
-     * @return unmodifiable, in the order in which the tensors' data lies in the file
+     * @return unmodifiable, in the order of the tensors' data in the file
      */
     public List<String> names() {
         return names;
     }
 
     /**
-     * Every tensor that was read.
+     * The tensors that were read.
      *
-     * @return unmodifiable, in the order in which their data lies in the file
+     * @return unmodifiable, in the order of their data in the file
      */
     public Map<String, Tensor> tensors() {
         return tensors;
@@ -61,11 +61,11 @@ public final class SafetensorsFile {
     }
 
     /**
-     * A tensor that must be there.
+     * Returns a tensor that the file must have.
      *
      * @param tensorName its name
      * @return the tensor
-     * @throws FileFormatException if none of that name was read; lists what the file holds
+     * @throws FileFormatException if none of that name was read; lists the names in the file
      */
     public Tensor tensor(String tensorName) throws FileFormatException {
         Tensor tensor = tensors.get(tensorName);
@@ -79,7 +79,7 @@ public final class SafetensorsFile {
     }
 
     /**
-     * A tensor that may be there.
+     * Returns a tensor that the file may have.
      *
      * @param tensorName its name
      * @return empty if the file has none of that name

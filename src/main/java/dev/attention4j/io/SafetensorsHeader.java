@@ -7,24 +7,24 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * What the JSON at the start of a safetensors file says.
+ * The JSON at the start of a safetensors file.
  *
  * @param entries one for each tensor, in the order of their data, which leaves no gap and has no overlap
  * @param metadata the strings under {@code __metadata__}
  */
 record SafetensorsHeader(List<Entry> entries, Map<String, String> metadata) {
-    /** The reference implementation's bound. */
+    /** The limit of the reference implementation. */
     static final int MAX_BYTES = 100_000_000;
 
     static final int MAX_AXES = 64;
 
-    /** What Tensor.zeros can give: a Java buffer is indexed by an int. */
+    /** The largest tensor of Tensor.zeros: a Java buffer is indexed by an int. */
     static final long MAX_TENSOR_BYTES = Integer.MAX_VALUE - 128L;
 
     static final String METADATA = "__metadata__";
 
     /**
-     * In the order in which the reference implementation writes them, larger elements first, so that all are aligned.
+     * The types in the order in which the reference implementation writes them, larger elements first, which aligns all.
      */
     private static final Map<String, DType> DTYPES = new LinkedHashMap<>();
 
@@ -44,7 +44,7 @@ record SafetensorsHeader(List<Entry> entries, Map<String, String> metadata) {
     private static final List<String> DTYPE_NAMES = List.copyOf(DTYPES.keySet());
 
     /**
-     * A tensor's place: bytes begin to end, counted from the end of the header. The dtype is null if the tensor is not
+     * A tensor's position: bytes begin to end, counted from the end of the header. The dtype is null if the tensor is not
      * wanted.
      */
     @SuppressWarnings("ArrayRecordComponent") // Nobody compares two entries.
@@ -58,7 +58,7 @@ record SafetensorsHeader(List<Entry> entries, Map<String, String> metadata) {
         }
     }
 
-    /** Where the last tensor ends, counted from the end of the header. */
+    /** The end of the last tensor, counted from the end of the header. */
     long dataBytes() {
         return entries.isEmpty() ? 0 : entries.get(entries.size() - 1).end();
     }
@@ -72,7 +72,7 @@ record SafetensorsHeader(List<Entry> entries, Map<String, String> metadata) {
         return DTYPE_NAMES;
     }
 
-    /** Null for a name that is not known. */
+    /** Returns null for an unknown name. */
     static DType dtype(String name) {
         return DTYPES.get(name);
     }
@@ -86,10 +86,10 @@ record SafetensorsHeader(List<Entry> entries, Map<String, String> metadata) {
     }
 
     /**
-     * The bytes of a shape, with every product on the way within a long: strides of an empty tensor must not overflow
+     * The bytes of a shape. Every intermediate product must fit a long, because the strides of an empty tensor must not overflow
      * either.
      *
-     * @throws ArithmeticException if one is not
+     * @throws ArithmeticException if one does not
      */
     static long byteCount(DType dtype, long... shape) {
         long product = dtype.bytes();

@@ -23,11 +23,11 @@ import java.util.List;
 import java.util.Map;
 import java.util.function.Predicate;
 
-/** Parses and checks one header, token by token; nothing in it is trusted. */
+/** Parses one header, token by token, and checks everything in it. */
 final class SafetensorsHeaderReader {
     private static final JsonFactory JSON = new JsonFactoryBuilder()
             .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
-            // A cache of names shared by all files would grow by names of files that nobody reads again.
+            // A cache of names shared by all files would keep the names of files that are never read again.
             .disable(JsonFactory.Feature.CANONICALIZE_FIELD_NAMES)
             .disable(JsonFactory.Feature.INTERN_FIELD_NAMES)
             .streamReadConstraints(StreamReadConstraints.builder()
@@ -49,7 +49,7 @@ final class SafetensorsHeaderReader {
         this.wanted = wanted;
     }
 
-    /** Of tensors that are not wanted only the place is looked at: their types may be none that there is here. */
+    /** Of tensors that are not wanted only the position is checked: this library may lack their types. */
     static SafetensorsHeader read(byte[] bytes, String file, Predicate<String> wanted) throws FileFormatException {
         String text;
         try {
@@ -105,7 +105,7 @@ final class SafetensorsHeaderReader {
         }
     }
 
-    /** Null is the same as none, as the format's own library reads it. */
+    /** Treats null as none, as the format's own library does. */
     private void readMetadata() throws IOException {
         if (parser.currentToken() == JsonToken.VALUE_NULL) {
             return;
@@ -125,7 +125,7 @@ final class SafetensorsHeaderReader {
         }
     }
 
-    /** JSON can spell half of a surrogate pair, which no UTF-8 can: it could not be written again. */
+    /** Refuses lone surrogates, which JSON can spell but UTF-8 cannot: the text could not be written again. */
     private void checkUnicode(String text) throws FileFormatException {
         if (!StandardCharsets.UTF_8.newEncoder().canEncode(text)) {
             throw new FileFormatException(
@@ -152,7 +152,7 @@ final class SafetensorsHeaderReader {
                 }
                 case "shape" -> shape = readNumbers(name, "shape", SafetensorsHeader.MAX_AXES);
                 case "data_offsets" -> offsets = readNumbers(name, "data_offsets", 2);
-                // As the reference implementation does: later versions of the format may add fields.
+                // Ignored, as by the reference implementation: later versions of the format may add fields.
                 default -> parser.skipChildren();
             }
         }

@@ -62,7 +62,7 @@ final class SafetensorsWriter {
             }
             Files.move(part, target, StandardCopyOption.ATOMIC_MOVE);
         } catch (FileSystemException e) {
-            // Of the file beside it the caller knows nothing.
+            // The caller does not know of the temporary file.
             String reason = e.getReason() == null ? e.getClass().getSimpleName() : e.getReason();
             FileSystemException named = new FileSystemException(path.toString(), null, "cannot be written: " + reason);
             named.initCause(e);
@@ -72,7 +72,7 @@ final class SafetensorsWriter {
         }
     }
 
-    /** A link is followed: what it points to is written, be it there yet or not, not the link replaced. */
+    /** Follows a link, so that its target is written, whether it exists or not, and the link is kept. */
     private static Path followed(Path path) throws IOException {
         if (!Files.isSymbolicLink(path)) {
             return path.toAbsolutePath();
@@ -82,7 +82,7 @@ final class SafetensorsWriter {
                 : path.toAbsolutePath().resolveSibling(Files.readSymbolicLink(path));
     }
 
-    /** What fails here has failed before, and that error says more. */
+    /** Ignores errors: the error before says more. */
     private static void delete(Path part) {
         try {
             Files.deleteIfExists(part);
@@ -190,7 +190,7 @@ final class SafetensorsWriter {
 
     private static ByteBuffer littleEndian(Tensor tensor) {
         if (ByteOrder.nativeOrder() == ByteOrder.LITTLE_ENDIAN) {
-            // Fetched from the device or gathered from a view only if need be.
+            // Downloaded from a device, or copied from a view, only if needed.
             return tensor.isOnHost() && tensor.isContiguous()
                     ? tensor.bytes()
                     : tensor.contiguous().bytes();

@@ -4,12 +4,12 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * The colours of attention weights, the same on a page and in a picture: from the paper's for 0 to the strongest for the
- * head's largest weight. The square root of the weight counts, because most weights of a long text are small and would
- * all look like none.
+ * The colours of attention weights, the same on a page and in a picture: from the background's for 0 to the strongest for the
+ * head's largest weight. The colour depends on the square root of the weight, because most weights of a long text are small
+ * and would all look like 0.
  */
 public final class WeightColours {
-    /** The paper's colour and the strongest on a light screen and in print: black is read on both. */
+    /** The background and the strongest colour on a light screen and in print; black text is readable on both. */
     private static final int[] LIGHT = {0xFFFFFF, 0xF58A1F};
 
     private static final int[] DARK = {0x16181C, 0xFFA24D};
@@ -19,7 +19,7 @@ public final class WeightColours {
     private WeightColours() {}
 
     /**
-     * Returns the colour of a weight on light paper.
+     * Returns the colour of a weight on a light background.
      *
      * @param weight 0 to {@code largest}
      * @param largest that of the head, above 0
@@ -36,7 +36,7 @@ public final class WeightColours {
         return rgb;
     }
 
-    /** Returns the scale as the page's script reads it. */
+    /** Returns the scale in the form that the page's script reads. */
     static Map<String, Object> scale() {
         return Map.of("exponent", EXPONENT, "light", hex(LIGHT), "dark", hex(DARK));
     }

@@ -4,13 +4,13 @@ import dev.attention4j.AttentionEngine;
 import dev.attention4j.DeviceException;
 import dev.attention4j.EngineOptions;
 import dev.attention4j.Tensor;
+import dev.attention4j.opencl.machine.NativeLibrary;
+import dev.attention4j.opencl.machine.RegisteredDrivers;
+import dev.attention4j.opencl.machine.SignalHandlers;
 import dev.attention4j.opencl.probe.DeviceProbe;
 import dev.attention4j.opencl.runtime.ClDevice;
 import dev.attention4j.opencl.runtime.DeviceContext;
 import dev.attention4j.opencl.runtime.Devices;
-import dev.attention4j.opencl.runtime.NativeLibrary;
-import dev.attention4j.opencl.runtime.Rusticl;
-import dev.attention4j.opencl.runtime.SignalHandlers;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
@@ -20,8 +20,8 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * Finds out why OpenCL does not work on this machine: examines, from the ground up, what must be there, and stops where
- * nothing above can work.
+ * Finds out why OpenCL does not work on this machine: checks its parts from the lowest up, and stops at the first that is
+ * missing.
  */
 public final class Doctor {
     private static final String INSTALL_LOADER = "install an OpenCL loader: on Debian or Ubuntu"
@@ -31,9 +31,10 @@ public final class Doctor {
             + " for the CPU `apt-get install pocl-opencl-icd`; each registers itself by a file in /etc/OpenCL/vendors"
             + " (or where OCL_ICD_VENDORS points)";
     private static final String VENDORS = "OCL_ICD_VENDORS";
-    private static final String MEND_DRIVER = "`ldd LIBRARY` names what a driver's library lacks: install that, or the"
-            + " driver again; one that lacks nothing sees no hardware of its own (nvidia-smi, ls -l /dev/dri); or for the CPU"
-            + " `apt-get install pocl-opencl-icd`";
+    private static final String REPAIR_DRIVER =
+            "`ldd LIBRARY` names what a driver's library lacks: install that, or the"
+                    + " driver again; one that lacks nothing sees no hardware of its own (nvidia-smi, ls -l /dev/dri); or for the CPU"
+                    + " `apt-get install pocl-opencl-icd`";
     private static final String ENABLE_DEVICE = "see that the device is there and this user may use it (groups video"
             + " and render own /dev/dri; nvidia-smi, clinfo), or for the CPU `apt-get install pocl-opencl-icd`";
     private static final String CHOOSE_POCL_CACHE =
@@ -45,19 +46,19 @@ public final class Doctor {
     private Doctor() {}
 
     /**
-     * One thing that was examined.
+     * The result of a check.
      *
-     * @param what must be so
-     * @param ok whether it is
-     * @param found what was found
-     * @param fix what to do; empty if all is well; with ok, what would give more
+     * @param what the condition
+     * @param ok true if it holds
+     * @param found the machine's state
+     * @param fix the remedy; empty if none is needed
      */
     public record Check(String what, boolean ok, String found, String fix) {}
 
     /**
-     * What was examined.
+     * The results of all checks.
      *
-     * @param machine what must be there for any device, in the order examined; nothing follows what stands in its way
+     * @param machine the conditions of any device, up to the first that does not hold
      * @param devices a check of each device; empty if there is none
      */
     public record Examination(List<Check> machine, List<Check> devices) {
@@ -119,16 +120,17 @@ public final class Doctor {
         if (!usable) {
             return new Examination(machine, List.of());
         }
-        Rusticl.absence(search.devices())
-                .ifPresent(cause -> machine.add(new Check("each driver has a device", true, cause, Rusticl.FIX)));
+        search.whyNoRusticl()
+                .ifPresent(cause ->
+                        machine.add(new Check("each driver has a device", true, cause, RegisteredDrivers.RUSTICL_FIX)));
         machine.add(signalHandlers(SignalHandlers.areAtRisk(), SignalHandlers.whyNotKept()));
         return new Examination(
                 machine, search.devices().stream().map(Doctor::examine).toList());
     }
 
-    /** A danger to the JVM, which stands in nothing's way. */
+    /** Checks the signal handlers: a danger to the JVM, but no obstacle for devices. */
     static Check signalHandlers(boolean atRisk, Optional<String> whyNotKept) {
-        String what = "the JVM keeps its signal handlers beside the drivers' compilers";
+        String what = "the JVM keeps its signal handlers while drivers compile";
         return whyNotKept
                 .map(reason -> new Check(
                         what,
@@ -159,7 +161,7 @@ public final class Doctor {
         }
     }
 
-    /** Every key alike: each weight is 1/3, whatever the query, and the output is the mean of the values. */
+    /** Attends to equal keys: each weight is 1/3 for any query, and the output is the mean of the values. */
     private static float[] attend(AttentionEngine engine) {
         Tensor query = Tensor.of(new float[] {1, -2, 3, 0.5f}, 1, 1, 2, 2);
         Tensor key = Tensor.of(new float[] {1, 1, 1, 1, 1, 1}, 1, 1, 3, 2);
@@ -167,7 +169,7 @@ public final class Doctor {
         return engine.attend(query, key, value).output().toFloatArray();
     }
 
-    /** Of the output of {@link #attend}. */
+    /** Checks the output of {@link #attend}. */
     static Check verdict(String what, String driver, int index, float[] output) {
         boolean right = output.length == 4;
         for (float element : output) {
@@ -192,21 +194,23 @@ public final class Doctor {
                 "update the driver, " + driver + "; until then use another device (--device)");
     }
 
-    /** The fix for what a search for devices did not find. */
+    /** Returns the fix for the result of a search for devices. */
     static String fix(Devices.Search search) {
         return switch (search.status()) {
             case NO_LIBRARY -> fix(NativeLibrary.load().status());
             case NO_DRIVER -> fix(System.getenv(VENDORS), INSTALL_DRIVER);
-            case NO_PLATFORM -> fix(System.getenv(VENDORS), MEND_DRIVER);
+            case NO_PLATFORM -> fix(System.getenv(VENDORS), REPAIR_DRIVER);
             case NO_DEVICE ->
-                Rusticl.absence(search.devices()).isPresent() ? Rusticl.FIX + "; else " + ENABLE_DEVICE : ENABLE_DEVICE;
+                search.whyNoRusticl().isPresent()
+                        ? RegisteredDrivers.RUSTICL_FIX + "; else " + ENABLE_DEVICE
+                        : ENABLE_DEVICE;
             case NO_POCL_CACHE -> CHOOSE_POCL_CACHE;
             case NO_POCL_LINKER -> INSTALL_LINKER;
             case FOUND -> "";
         };
     }
 
-    /** No other fix helps while the loader looks where nothing is. */
+    /** Returns the usual fix, unless the loader looks in a place that does not exist. */
     static String fix(String vendors, String usual) {
         return vendors == null || isThere(vendors)
                 ? usual
@@ -218,7 +222,7 @@ public final class Doctor {
         try {
             return Files.exists(Path.of(path));
         } catch (InvalidPathException e) {
-            // In this locale Java cannot name it, the loader can.
+            // Java cannot name it in this locale; the loader can.
             return true;
         }
     }

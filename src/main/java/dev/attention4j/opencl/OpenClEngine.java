@@ -164,7 +164,7 @@ public final class OpenClEngine implements AttentionEngine {
         lock.lock();
         try {
             checkOpen();
-            return DeviceProbe.facts(context);
+            return DeviceProbe.capabilities(context).facts();
         } finally {
             lock.unlock();
         }

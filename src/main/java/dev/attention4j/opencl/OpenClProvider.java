@@ -4,10 +4,9 @@ import dev.attention4j.AttentionEngine;
 import dev.attention4j.EngineInfo;
 import dev.attention4j.EngineOptions;
 import dev.attention4j.EngineProvider;
+import dev.attention4j.opencl.machine.RegisteredDrivers;
 import dev.attention4j.opencl.runtime.ClDevice;
 import dev.attention4j.opencl.runtime.Devices;
-import dev.attention4j.opencl.runtime.Quirks;
-import dev.attention4j.opencl.runtime.Rusticl;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -44,7 +43,7 @@ public final class OpenClProvider implements EngineProvider {
     public Optional<Absence> absence() {
         Devices.Search made = search();
         return made.status() == Devices.Status.FOUND
-                ? Rusticl.absence(made.devices()).map(cause -> new Absence(cause, Rusticl.FIX))
+                ? made.whyNoRusticl().map(cause -> new Absence(cause, RegisteredDrivers.RUSTICL_FIX))
                 : Optional.of(new Absence("OpenCL cannot be used: " + made.found() + ".", Doctor.fix(made)));
     }
 
@@ -54,7 +53,7 @@ public final class OpenClProvider implements EngineProvider {
 
     static EngineInfo info(ClDevice device) {
         EngineInfo.Kind kind;
-        if (device.quirks().has(Quirks.Quirk.EMULATOR)) {
+        if (device.isEmulator()) {
             kind = EngineInfo.Kind.EMULATOR;
         } else {
             kind = switch (device.type()) {

@@ -5,9 +5,7 @@ import dev.attention4j.opencl.fused.ForwardDecode;
 import dev.attention4j.opencl.fused.ForwardRows;
 import dev.attention4j.opencl.fused.ForwardTiles;
 import dev.attention4j.opencl.plan.Plan;
-import dev.attention4j.opencl.runtime.ClDevice;
 import dev.attention4j.opencl.runtime.DeviceContext;
-import dev.attention4j.opencl.runtime.Quirks;
 import dev.attention4j.opencl.staged.StagedPlan;
 import java.util.ArrayList;
 import java.util.List;
@@ -33,23 +31,21 @@ final class Plans {
         // A work-group of one work-item suits a CPU's vector units and would leave a GPU idle; many work-items that
         // meet
         // at barriers suit a GPU, and a CPU only as a test.
-        return isCpuClass(context) ? List.of(decode, rows, tiles, staged) : List.of(tiles, staged, rows, decode);
+        return context.device().isCpuClass()
+                ? List.of(decode, rows, tiles, staged)
+                : List.of(tiles, staged, rows, decode);
     }
 
     static String deviceClass(DeviceContext context) {
-        return isCpuClass(context) ? "CPU-class" : "GPU-class";
+        return context.device().isCpuClass() ? "CPU-class" : "GPU-class";
     }
 
     /**
      * Whether a device is the processor that this program runs on, and works on its memory: not one that only emulates.
      */
     static boolean isThisProcessor(DeviceContext context) {
-        return isCpuClass(context)
+        return context.device().isCpuClass()
                 && context.sharesHostMemory()
-                && !context.device().quirks().has(Quirks.Quirk.EMULATOR);
-    }
-
-    private static boolean isCpuClass(DeviceContext context) {
-        return context.device().type() == ClDevice.Type.CPU;
+                && !context.device().isEmulator();
     }
 }

@@ -43,14 +43,14 @@ public final class Compare implements Callable<Integer> {
             paramLabel = "LIST",
             defaultValue = Grid.WORD,
             description =
-                    "B.Hq.Hkv.Lq.Lk.D[.Dv] with :causal or :mask behind it, layer:B.T.width.heads (a whole multi-head"
+                    "B.Hq.Hkv.Lq.Lk.D[.Dv] followed by :causal or :mask, layer:B.T.width.heads (a whole multi-head"
                             + " attention layer), gemm:rows.in.out (one projection), comma-separated; or grid. Default: grid.")
     private String shapes;
 
     @Option(
             names = "--engines",
             paramLabel = "LIST",
-            description = "opencl (every OpenCL device but emulators, or that of --device), cpu, or ids as 'devices'"
+            description = "opencl (every OpenCL device except emulators, or that of --device), cpu, or ids as 'devices'"
                     + " prints them, comma-separated. Default: opencl,cpu.")
     private String engines;
 
@@ -71,40 +71,40 @@ public final class Compare implements Callable<Integer> {
             names = "--plan",
             paramLabel = "P",
             defaultValue = LineUp.ALL,
-            description = "A plan's name, auto (what each engine chooses itself), or all. Default: all.")
+            description = "A plan's name, auto (each engine's own choice), or all. Default: all.")
     private String plan;
 
     @Option(
             names = "--rounds",
             paramLabel = "N",
             defaultValue = "7",
-            description = "How often each has its turn, 7 or more. Default: 7.")
+            description = "The number of rounds, 7 or more. Default: 7.")
     private int rounds;
 
     @Option(
             names = "--dtype",
             paramLabel = "T",
             defaultValue = "float32",
-            description = "What the tensors are stored as: float32, float16 or bfloat16. Default: float32.")
+            description = "The storage type of the tensors: float32, float16 or bfloat16. Default: float32.")
     private String dtype;
 
     @Option(
             names = "--slowest",
             paramLabel = "SECONDS",
             defaultValue = "1.5",
-            description = "Whoever takes longer for a call is left out on that shape. Default: 1.5.")
+            description = "The most that a call may take; slower engines and peers are left out on that shape. Default: 1.5.")
     private double slowest;
 
-    @Option(names = "--json", paramLabel = "FILE", description = "Write everything there.")
+    @Option(names = "--json", paramLabel = "FILE", description = "Writes all results to FILE as JSON.")
     private Path json;
 
-    @Option(names = "--chart", paramLabel = "FILE", description = "Draw it there: .svg.")
+    @Option(names = "--chart", paramLabel = "FILE", description = "Draws a chart to FILE, an .svg.")
     private Path chart;
 
     @Option(
             names = {"-h", "--help"},
             usageHelp = true,
-            description = "Show this help and exit.")
+            description = "Shows this help and exits.")
     @SuppressWarnings("UnusedVariable") // picocli acts on it.
     private boolean help;
 

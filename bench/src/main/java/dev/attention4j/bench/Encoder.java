@@ -43,7 +43,7 @@ public final class Encoder implements Callable<Integer> {
             names = {"--device", "--engine"},
             paramLabel = "ID",
             defaultValue = Engines.BEST,
-            description = "Where to compute: best, cpu, oracle, an index or id as 'devices' prints it, or a part of a"
+            description = "The engine: best, cpu, oracle, an index or id as 'devices' prints it, or a part of a"
                     + " device's name. Default: best.")
     private String device;
 

@@ -80,7 +80,7 @@ public record Roofline(double multiplyAddGflops, double copyGbPerS, double readG
     }
 
     private static boolean isCpu(DeviceContext context) {
-        return context.device().type() == ClDevice.Type.CPU;
+        return context.device().isCpuClass();
     }
 
     private static double multiplyAdd(DeviceContext context) {

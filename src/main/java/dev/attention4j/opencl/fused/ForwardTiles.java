@@ -85,7 +85,7 @@ public final class ForwardTiles implements Plan {
 
     @Override
     public List<Tunables> candidates(AttentionProblem problem) {
-        if (forcedTiling != null || context.device().type() == ClDevice.Type.CPU) {
+        if (forcedTiling != null || context.device().isCpuClass()) {
             return defaults(problem);
         }
         return Stream.concat(tilings(problem).stream(), ForwardTilesTiling.VARIATIONS.stream())
@@ -206,7 +206,7 @@ public final class ForwardTiles implements Plan {
 
     /** What a GPU gains by a kernel for fewer cases, a CPU does not: there a build takes seconds, and one has to do. */
     private boolean buildsFew() {
-        return forcedTiling == null && context.device().type() == ClDevice.Type.CPU;
+        return forcedTiling == null && context.device().isCpuClass();
     }
 
     private boolean hasOptions(AttentionProblem problem) {

@@ -7,7 +7,6 @@ import static dev.attention4j.opencl.plan.LoopLimit.loop;
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.opencl.plan.Tunables;
 import dev.attention4j.opencl.runtime.ClDevice;
-import dev.attention4j.opencl.runtime.Quirks;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
@@ -83,7 +82,7 @@ record ForwardTilesTiling(int rowItems, int columnItems, int microRows, int micr
                 (tiling.tileRows() < 2 * rows ? suitable : others).add(tiling);
             }
         }
-        if (device.type() == ClDevice.Type.CPU || device.quirks().has(Quirks.Quirk.EMULATOR)) {
+        if (device.isCpuClass() || device.isEmulator()) {
             // Compilers for CPUs turn work-items into loops and keep what they own in memory: the smallest builds
             // fastest. Interpreters pay for all of a tile, however little of it there is.
             suitable.addAll(others);

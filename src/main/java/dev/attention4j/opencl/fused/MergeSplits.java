@@ -101,7 +101,7 @@ final class MergeSplits {
         }
         int width = CommonMacros.vectorWidth(context.device());
         // A CPU's vectors are in the kernel: more work-items would only be a loop around it.
-        int items = context.device().type() == ClDevice.Type.CPU
+        int items = context.device().isCpuClass()
                 ? 1
                 : Math.min(GPU_GROUP_ITEMS, context.device().maxWorkGroupSize());
         ClKernel kernel = build(dtype, width, items);

@@ -1,24 +1,25 @@
 package dev.attention4j.opencl.probe;
 
 import dev.attention4j.DeviceException;
+import dev.attention4j.opencl.runtime.Capabilities;
 import dev.attention4j.opencl.runtime.ClBuffer;
 import dev.attention4j.opencl.runtime.ClKernel;
 import dev.attention4j.opencl.runtime.DeviceContext;
 import dev.attention4j.opencl.runtime.Quirks.Quirk;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.util.LinkedHashMap;
 import java.util.Map;
 
 /**
- * Launches {@code opencl/probe/device_probe.cl}: drivers report features that they lack, and lack some that they have.
+ * Launches {@code opencl/probe/device_probe.cl} to find a device's capabilities: drivers claim features they lack and omit
+ * features they have.
  *
  * <p>Used under the engine's lock.
  */
 public final class DeviceProbe {
     private static final int GROUP_ITEMS = 16;
 
-    /** In KiB: the sizes at which devices are known to stop. */
+    /** Sizes in KiB at which devices are known to stop. */
     private static final int[] LOCAL_KIB = {16, 32, 48, 64, 96, 128};
 
     private enum Feature {
@@ -45,25 +46,18 @@ public final class DeviceProbe {
     /**
      * Builds and runs a kernel and checks its result.
      *
-     * @param context open
      * @throws DeviceException if it does not build, does not run, or computes something else
      */
     public static void checkArithmetic(DeviceContext context) {
         run(context, Feature.ARITHMETIC, 1024);
     }
 
-    /**
-     * What probing finds.
-     *
-     * @param context open
-     * @return name → what was found, in the order to print
-     */
-    public static Map<String, Object> facts(DeviceContext context) {
-        Map<String, Object> facts = new LinkedHashMap<>();
-        facts.put("kernels compute right", works(context, Feature.ARITHMETIC, 1024));
-        facts.put("half arithmetic", works(context, Feature.HALF, 1024));
-        facts.put("double arithmetic", works(context, Feature.DOUBLE, 1024));
-        facts.put("sub-groups", works(context, Feature.SUB_GROUPS, 1024));
+    /** Returns what the device can do; it is probed once for each open device. */
+    public static Capabilities capabilities(DeviceContext context) {
+        return context.capabilities(DeviceProbe::probe);
+    }
+
+    private static Capabilities probe(DeviceContext context) {
         int largest = 0;
         for (int kib : LOCAL_KIB) {
             if (!works(context, Feature.LOCAL_MEMORY, kib * 1024)) {
@@ -71,8 +65,12 @@ public final class DeviceProbe {
             }
             largest = kib;
         }
-        facts.put("largest local array (KiB)", largest);
-        return facts;
+        return new Capabilities(
+                works(context, Feature.ARITHMETIC, 1024),
+                works(context, Feature.HALF, 1024),
+                works(context, Feature.DOUBLE, 1024),
+                works(context, Feature.SUB_GROUPS, 1024),
+                largest);
     }
 
     private static boolean works(DeviceContext context, Feature feature, int localBytes) {

@@ -1,2 +1,2 @@
-/** Finds out what a device can do by doing it. */
+/** Finds the capabilities of a device by trying. */
 package dev.attention4j.opencl.probe;

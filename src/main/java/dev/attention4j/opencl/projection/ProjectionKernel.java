@@ -1,10 +1,9 @@
 package dev.attention4j.opencl.projection;
 
+import dev.attention4j.opencl.machine.Warnings;
 import dev.attention4j.opencl.plan.Tunables;
 import dev.attention4j.opencl.plan.Variant;
-import dev.attention4j.opencl.runtime.ClDevice;
 import dev.attention4j.opencl.runtime.DeviceContext;
-import dev.attention4j.opencl.runtime.Warnings;
 import dev.attention4j.opencl.tuning.TuningDatabase;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -75,7 +74,7 @@ public interface ProjectionKernel {
     }
 
     private static boolean isOfCpuClass(DeviceContext context) {
-        return context.device().type() == ClDevice.Type.CPU;
+        return context.device().isCpuClass();
     }
 
     /**

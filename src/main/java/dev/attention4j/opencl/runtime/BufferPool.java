@@ -8,11 +8,11 @@ import java.util.TreeMap;
 import java.util.function.BooleanSupplier;
 
 /**
- * Keeps buffers for the next call: allocating device memory takes longer than many a kernel.
+ * Keeps buffers for the next call: allocating device memory takes longer than many kernels.
  *
- * <p>Sizes are rounded up to one of four steps per power of two, so that calls of similar shapes share. A buffer may be
- * given back as soon as its last command is enqueued: the queue is in order, so whoever gets it next comes later. Not
- * thread-safe: guarded by the engine's lock.
+ * <p>Sizes are rounded up to one of four steps per power of two, so that calls of similar shapes share buffers. A buffer may be
+ * released as soon as its last command is enqueued: the queue is in order, so its next user comes later. Not thread-safe: the
+ * engine's lock guards it.
  */
 public final class BufferPool implements AutoCloseable {
     private static final long SMALLEST = 256;
@@ -24,49 +24,37 @@ public final class BufferPool implements AutoCloseable {
     private long idleBytes;
     private long bytes;
 
-    /** Freed, but the device's until the commands before that are done. */
+    /** Bytes that are freed once the commands before are done. */
     private long freedBytes;
 
     private long mostBytes;
 
     private BooleanSupplier onShortage = () -> false;
 
-    /**
-     * An empty pool.
-     *
-     * @param capacity the most bytes that are allocated at a time, a quarter of them while nobody uses them
-     */
+    /** Makes an empty pool of at most {@code capacity} bytes, of which at most a quarter may be idle. */
     BufferPool(DeviceContext context, long capacity) {
         this.context = context;
         this.capacity = capacity;
         this.mostIdleBytes = capacity / 4;
     }
 
-    /**
-     * Sets what is asked where buffers in use leave too little.
-     *
-     * @param reclaim releases buffers that nobody needs; returns whether there were any
-     */
+    /** Sets the function that releases unreachable buffers when memory is short; it returns whether there were any. */
     public void onShortage(BooleanSupplier reclaim) {
         onShortage = reclaim;
     }
 
-    /**
-     * Looks for buffers in use that nobody needs; takes a moment.
-     *
-     * @return whether there were any
-     */
+    /** Releases unreachable buffers, which takes a moment; returns whether there were any. */
     public boolean reclaim() {
         return onShortage.getAsBoolean();
     }
 
     /**
-     * Takes a buffer out, or allocates one; where memory is short, after giving all idle buffers back to the device.
+     * Takes an idle buffer, or allocates one; where memory is short, it first frees all idle buffers.
      *
      * @param byteSize at least 1
-     * @return with undefined contents
-     * @throws DeviceException if it is more than the device allocates at once, or there is no memory left; says how
-     *     much was needed and how much there is
+     * @return a buffer with undefined contents
+     * @throws DeviceException if the device does not allocate as much at once, or has no memory left; says how much is needed
+     *     and how much there is
      */
     public ClBuffer acquire(long byteSize) {
         if (byteSize > largestAllocation()) {
@@ -86,7 +74,7 @@ public final class BufferPool implements AutoCloseable {
         if (bytesInUse() + byteSize > capacity) {
             throw outOfMemory(byteSize, null);
         }
-        // To the last byte where the next step would be too much.
+        // Not rounded up where that would exceed the capacity.
         long size = bytesInUse() + rounded > capacity ? byteSize : rounded;
         if (bytes + size > capacity) {
             close();
@@ -117,7 +105,7 @@ public final class BufferPool implements AutoCloseable {
         }
     }
 
-    /** What commands still use is only given back once they are done. */
+    /** Waits for the queue, since freed buffers are in use until their commands are done. */
     private void finish() {
         context.queue().finish();
         freedBytes = 0;
@@ -134,11 +122,7 @@ public final class BufferPool implements AutoCloseable {
                 cause);
     }
 
-    /**
-     * What helps where memory is short.
-     *
-     * @return to be put behind a message; empty if nothing is in use
-     */
+    /** Returns the end of a message about short memory; empty if no buffer is in use. */
     public String advice() {
         return bytesInUse() == 0 ? "" : "; close results and uploaded tensors that are no longer needed";
     }
@@ -150,57 +134,32 @@ public final class BufferPool implements AutoCloseable {
         return buffer;
     }
 
-    /**
-     * How much {@link #acquire} allocates.
-     *
-     * @param byteSize asked for
-     * @return bytes, up to a quarter more
-     */
+    /** Returns the bytes that {@link #acquire} allocates: up to a quarter more. */
     public long allocatedBytes(long byteSize) {
         return Math.max(byteSize, Math.min(sizeClass(byteSize), largestAllocation()));
     }
 
-    /**
-     * The largest buffer.
-     *
-     * @return bytes: the device's own bound, or all that may be taken
-     */
+    /** The size of the largest buffer: the device's limit or the capacity. */
     public long largestAllocation() {
         return Math.min(context.device().largestAllocationBytes(), capacity);
     }
 
-    /**
-     * The most that may be allocated at a time.
-     *
-     * @return bytes
-     */
+    /** The most bytes that may be allocated at a time. */
     public long capacity() {
         return capacity;
     }
 
-    /**
-     * What is taken out and not put back.
-     *
-     * @return bytes, as allocated
-     */
+    /** The allocated bytes that are not idle. */
     public long bytesInUse() {
         return bytes - idleBytes;
     }
 
-    /**
-     * The most device memory that was allocated here at a time; what shares the host's memory is not.
-     *
-     * @return bytes, idle buffers included
-     */
+    /** The most bytes that were allocated at a time, including idle buffers but not buffers that share the host's memory. */
     public long mostBytes() {
         return mostBytes;
     }
 
-    /**
-     * Puts a buffer back; buffers over the pool's bound are freed.
-     *
-     * @param buffer from {@link #acquire}
-     */
+    /** Takes a buffer back; frees it if too many bytes are idle. */
     public void release(ClBuffer buffer) {
         if (idleBytes + buffer.byteSize() > mostIdleBytes) {
             bytes -= buffer.byteSize();
@@ -212,7 +171,7 @@ public final class BufferPool implements AutoCloseable {
         idleBytes += buffer.byteSize();
     }
 
-    /** Frees all idle buffers; the pool can go on. */
+    /** Frees all idle buffers; the pool stays usable. */
     @Override
     public void close() {
         for (Map.Entry<Long, Deque<ClBuffer>> entry : idle.entrySet()) {

@@ -11,7 +11,7 @@ public final class ClBuffer implements AutoCloseable {
     private final long byteSize;
     private final Handles receipt = Handles.created(Handles.Kind.BUFFER);
 
-    /** The host memory under a shared buffer: kept from the garbage collector as long as the device may read it. */
+    /** The host memory of a shared buffer, kept from the garbage collector as long as the device may read it. */
     private final ByteBuffer shared;
 
     private ClBuffer(cl_mem mem, long byteSize, ByteBuffer shared) {
@@ -21,16 +21,16 @@ public final class ClBuffer implements AutoCloseable {
     }
 
     static ClBuffer allocate(DeviceContext context, long byteSize) {
-        cl_mem mem = ClException.create(
+        cl_mem mem = Calls.create(
                 "clCreateBuffer of " + byteSize + " bytes",
                 code -> CL.clCreateBuffer(context.handle(), CL.CL_MEM_READ_WRITE, byteSize, null, code));
         return new ClBuffer(mem, byteSize, null);
     }
 
-    /** Zero copy: the buffer is the host's memory. */
+    /** Makes a buffer that is the host's memory, without a copy. */
     static ClBuffer sharing(DeviceContext context, ByteBuffer memory) {
         ByteBuffer fromStart = memory.slice();
-        cl_mem mem = ClException.create(
+        cl_mem mem = Calls.create(
                 "clCreateBuffer over " + fromStart.capacity() + " bytes of the host",
                 code -> CL.clCreateBuffer(
                         context.handle(),
@@ -48,20 +48,12 @@ public final class ClBuffer implements AutoCloseable {
         return mem;
     }
 
-    /**
-     * Its size.
-     *
-     * @return bytes, at least what was asked for
-     */
+    /** The allocated size: at least the requested one. */
     public long byteSize() {
         return byteSize;
     }
 
-    /**
-     * Whether the buffer is the host's own memory.
-     *
-     * @return true if nothing has to be copied
-     */
+    /** Returns whether the buffer is the host's own memory. */
     public boolean isShared() {
         return shared != null;
     }

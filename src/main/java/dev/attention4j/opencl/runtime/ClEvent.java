@@ -3,7 +3,7 @@ package dev.attention4j.opencl.runtime;
 import org.jocl.CL;
 import org.jocl.cl_event;
 
-/** Says when an enqueued command is complete, and how long the device took for it. */
+/** Tells when an enqueued command is complete, and how long the device took for it. */
 public final class ClEvent implements AutoCloseable {
     private final cl_event event;
     private final String command;
@@ -14,11 +14,7 @@ public final class ClEvent implements AutoCloseable {
         this.command = command;
     }
 
-    /**
-     * What was enqueued.
-     *
-     * @return a kernel's name, or what the command does
-     */
+    /** The command: a kernel's name, or words. */
     public String command() {
         return command;
     }
@@ -30,22 +26,21 @@ public final class ClEvent implements AutoCloseable {
      */
     public void await() {
         checkOpen();
-        int code = ClException.codeOf("clWaitForEvents", () -> CL.clWaitForEvents(1, new cl_event[] {event}));
+        int code = Calls.codeOf("clWaitForEvents", () -> CL.clWaitForEvents(1, new cl_event[] {event}));
         if (code == CL.CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST) {
-            long status = Info.number(
+            long status = Calls.number(
                     "clGetEventInfo",
                     4,
                     (bytes, answer, size) ->
                             CL.clGetEventInfo(event, CL.CL_EVENT_COMMAND_EXECUTION_STATUS, bytes, answer, size));
             throw new ClException(command, (int) status, "");
         }
-        ClException.check("clWaitForEvents", code);
+        Calls.check("clWaitForEvents", code);
     }
 
     /**
-     * How long the device took, by its own clock. (Apple's clock is off by 125/3 on Apple silicon.)
-     *
-     * @return nanoseconds, once {@link #await()} returned
+     * The device's time for the command by its own clock, after {@link #await()} has returned. (Apple's clock is off by 125/3
+     * on Apple silicon.)
      */
     public long nanoseconds() {
         return profile(CL.CL_PROFILING_COMMAND_END) - profile(CL.CL_PROFILING_COMMAND_START);
@@ -53,7 +48,7 @@ public final class ClEvent implements AutoCloseable {
 
     private long profile(int parameter) {
         checkOpen();
-        return Info.number(
+        return Calls.number(
                 "clGetEventProfilingInfo",
                 8,
                 (bytes, answer, size) -> CL.clGetEventProfilingInfo(event, parameter, bytes, answer, size));

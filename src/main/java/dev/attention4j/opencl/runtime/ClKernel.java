@@ -9,7 +9,7 @@ import org.jocl.cl_kernel;
 import org.jocl.cl_mem;
 
 /**
- * A kernel of a built program, and the arguments that it has now.
+ * A kernel of a built program, and its current arguments.
  *
  * <p>Not thread-safe: {@code clSetKernelArg} is the one OpenCL call that is not.
  */
@@ -18,7 +18,7 @@ public final class ClKernel implements AutoCloseable {
     private final String name;
     private final int largestGroup;
     private final Handles receipt = Handles.created(Handles.Kind.KERNEL);
-    /** What each argument is set to; null for a buffer over host memory, which nothing here shall keep alive. */
+    /** The arguments' values; null for a buffer over host memory, which must not be kept alive from here. */
     private final List<Object> lastSet = new ArrayList<>();
 
     private ClKernel(cl_kernel kernel, String name, int largestGroup) {
@@ -28,13 +28,13 @@ public final class ClKernel implements AutoCloseable {
     }
 
     static ClKernel create(DeviceContext context, ClProgram program, String name) {
-        cl_kernel kernel = ClException.create(
-                "clCreateKernel(" + name + ")", code -> CL.clCreateKernel(program.handle(), name, code));
+        cl_kernel kernel =
+                Calls.create("clCreateKernel(" + name + ")", code -> CL.clCreateKernel(program.handle(), name, code));
         int largest;
         try {
             largest = (int) Math.min(
                     Integer.MAX_VALUE,
-                    Info.number(
+                    Calls.number(
                             "clGetKernelWorkGroupInfo",
                             8,
                             (bytes, answer, size) -> CL.clGetKernelWorkGroupInfo(
@@ -45,29 +45,17 @@ public final class ClKernel implements AutoCloseable {
         return new ClKernel(kernel, name, largest);
     }
 
-    /**
-     * Its name in the kernel file.
-     *
-     * @return the function's name
-     */
+    /** The function's name in the kernel file. */
     public String name() {
         return name;
     }
 
-    /**
-     * The largest work-group that this kernel can be launched with here; the device's maximum can be higher.
-     *
-     * @return work-items
-     */
+    /** The work-items of the largest work-group that this kernel can be launched with; at most the device's. */
     public int largestGroup() {
         return largestGroup;
     }
 
-    /**
-     * Starts setting all arguments anew, in the order of the kernel's parameters.
-     *
-     * @return a setter at the first parameter
-     */
+    /** Starts setting all arguments, in the order of the kernel's parameters. */
     public Arguments arguments() {
         return new Arguments();
     }
@@ -87,62 +75,37 @@ public final class ClKernel implements AutoCloseable {
     }
 
     /**
-     * Sets one argument after another; the type of each call is the type of the kernel's parameter. What is as it was
-     * at the last launch is not set again: a small problem's call takes hardly longer than its fifty arguments.
+     * Sets one argument after another; each method is for one type of parameter. Arguments that have not changed since the last
+     * launch are not set again: a small problem's call takes hardly longer than setting its arguments.
      */
     public final class Arguments {
         private int index;
 
         private Arguments() {}
 
-        /**
-         * A {@code __global} pointer.
-         *
-         * @param buffer open
-         * @return this
-         */
+        /** Sets a {@code __global} pointer. */
         public Arguments buffer(ClBuffer buffer) {
-            // The objects are compared, not their handles: a driver may give a new one the handle of one released.
+            // Objects are compared, not handles: a driver may reuse the handle of a released buffer.
             cl_mem handle = buffer.handle();
             return isSet(buffer) ? this : set(buffer.isShared() ? null : buffer, Sizeof.cl_mem, Pointer.to(handle));
         }
 
-        /**
-         * An {@code int}.
-         *
-         * @param value any
-         * @return this
-         */
+        /** Sets an {@code int}. */
         public Arguments integer(int value) {
             return isSet(value) ? this : set(value, Sizeof.cl_int, Pointer.to(new int[] {value}));
         }
 
-        /**
-         * A {@code long}.
-         *
-         * @param value any
-         * @return this
-         */
+        /** Sets a {@code long}. */
         public Arguments longInteger(long value) {
             return isSet(value) ? this : set(value, Sizeof.cl_long, Pointer.to(new long[] {value}));
         }
 
-        /**
-         * A {@code float}.
-         *
-         * @param value any
-         * @return this
-         */
+        /** Sets a {@code float}. */
         public Arguments real(float value) {
             return isSet(value) ? this : set(value, Sizeof.cl_float, Pointer.to(new float[] {value}));
         }
 
-        /**
-         * A {@code __local} pointer.
-         *
-         * @param byteSize of the memory that each work-group gets
-         * @return this
-         */
+        /** Sets a {@code __local} pointer to as many bytes for each work-group. */
         public Arguments local(long byteSize) {
             LocalMemory memory = new LocalMemory(byteSize);
             return isSet(memory) ? this : set(memory, byteSize, null);
@@ -155,7 +118,7 @@ public final class ClKernel implements AutoCloseable {
         }
 
         private Arguments set(Object value, long size, Pointer pointer) {
-            int code = ClException.codeOf("clSetKernelArg", () -> CL.clSetKernelArg(handle(), index, size, pointer));
+            int code = Calls.codeOf("clSetKernelArg", () -> CL.clSetKernelArg(handle(), index, size, pointer));
             if (code != CL.CL_SUCCESS) {
                 throw new ClException(
                         "clSetKernelArg",
@@ -173,6 +136,6 @@ public final class ClKernel implements AutoCloseable {
         }
     }
 
-    /** What a {@code __local} argument is set to. */
+    /** The value of a {@code __local} argument. */
     private record LocalMemory(long byteSize) {}
 }

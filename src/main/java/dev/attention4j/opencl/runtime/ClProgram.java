@@ -1,6 +1,7 @@
 package dev.attention4j.opencl.runtime;
 
 import dev.attention4j.DeviceException;
+import dev.attention4j.opencl.machine.SignalHandlers;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.Optional;
@@ -24,7 +25,7 @@ final class ClProgram implements AutoCloseable {
         this.program = program;
     }
 
-    /** How many programs this JVM has compiled from source, that is, did not find in the cache. */
+    /** The number of programs that this JVM has compiled because they were not in the cache. */
     static long compiledFromSource() {
         return COMPILED.get();
     }
@@ -33,7 +34,7 @@ final class ClProgram implements AutoCloseable {
         ClDevice device = context.device();
         String source = KernelSource.read(file);
         String key = ProgramCache.key(source, options, device.fingerprint());
-        // Not even asked for where nobody keeps it: for a binary PoCL compiles all kernels once more.
+        // Asked for only if it is kept: for a binary PoCL compiles all kernels once more.
         boolean binaries = !device.quirks().has(Quirks.Quirk.NO_BINARIES)
                 && context.programCache().isOpen();
         if (binaries) {
@@ -42,14 +43,14 @@ final class ClProgram implements AutoCloseable {
                 try {
                     return fromBinary(context, file, options, binary.get());
                 } catch (DeviceException e) {
-                    // The driver knows best whether it can still use what an earlier one made.
+                    // Only the driver can tell whether it still accepts an earlier driver's binary.
                     LOG.warn(
                             "A kept build of {} is refused by the driver and is built again: {}", file, e.getMessage());
                     context.programCache().drop(key);
                 }
             }
         }
-        cl_program handle = ClException.create(
+        cl_program handle = Calls.create(
                 "clCreateProgramWithSource",
                 code -> CL.clCreateProgramWithSource(context.handle(), 1, new String[] {source}, null, code));
         ClProgram program = new ClProgram(handle);
@@ -63,7 +64,7 @@ final class ClProgram implements AutoCloseable {
 
     private static ClProgram fromBinary(DeviceContext context, String file, String options, byte[] binary) {
         int[] status = new int[1];
-        cl_program handle = ClException.create(
+        cl_program handle = Calls.create(
                 "clCreateProgramWithBinary",
                 code -> CL.clCreateProgramWithBinary(
                         context.handle(),
@@ -78,10 +79,10 @@ final class ClProgram implements AutoCloseable {
         return program;
     }
 
-    /** Also needed after a binary was loaded: Apple's driver finds no kernel in it otherwise. */
+    /** Builds the program, also one from a binary: Apple's driver finds no kernel in it otherwise. */
     private void build(ClDevice device, String file, String options) {
         cl_device_id[] ids = {device.id()};
-        int code = ClException.codeOf(
+        int code = Calls.codeOf(
                 "clBuildProgram",
                 () -> SignalHandlers.keep(() -> CL.clBuildProgram(program, 1, ids, options, null, null)));
         if (code != CL.CL_SUCCESS) {
@@ -99,7 +100,7 @@ final class ClProgram implements AutoCloseable {
     private String buildLog(ClDevice device) {
         byte[] log;
         try {
-            log = Info.bytes(
+            log = Calls.bytes(
                     "clGetProgramBuildInfo",
                     (bytes, answer, size) -> CL.clGetProgramBuildInfo(
                             program, device.id(), CL.CL_PROGRAM_BUILD_LOG, bytes, answer, size));
@@ -113,7 +114,7 @@ final class ClProgram implements AutoCloseable {
 
     private Optional<byte[]> binary() {
         try {
-            long size = Info.number(
+            long size = Calls.number(
                     "clGetProgramInfo",
                     8,
                     (bytes, answer, unused) ->
@@ -123,9 +124,8 @@ final class ClProgram implements AutoCloseable {
             }
             ByteBuffer binary = ByteBuffer.allocateDirect((int) size);
             Pointer answers = Pointer.to(Pointer.to(binary));
-            ClException.run(
-                    "clGetProgramInfo", () -> CL.clGetProgramInfo(program, CL.CL_PROGRAM_BINARIES, 8, answers, null));
-            return Optional.of(Info.array(binary));
+            Calls.run("clGetProgramInfo", () -> CL.clGetProgramInfo(program, CL.CL_PROGRAM_BINARIES, 8, answers, null));
+            return Optional.of(Calls.array(binary));
         } catch (ClException e) {
             return Optional.empty();
         }

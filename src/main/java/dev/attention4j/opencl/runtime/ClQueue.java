@@ -10,7 +10,7 @@ import org.jocl.cl_command_queue;
 import org.jocl.cl_event;
 
 /**
- * An in-order queue of commands on one device. Nothing here waits but {@link #finish()}.
+ * An in-order queue of commands on one device. Only {@link #finish()} waits.
  *
  * <p>Not thread-safe: the engine enqueues a whole plan under its lock.
  */
@@ -23,13 +23,13 @@ public final class ClQueue implements AutoCloseable {
     private final DeviceContext context;
     private final Handles receipt = Handles.created(Handles.Kind.QUEUE);
     private final boolean blockingTransfers;
-    /** Given to OpenCL through {@link #handle()} alone: a driver crashes on one that was released. */
+    /** Given to OpenCL by {@link #handle()} only: a driver crashes on a released queue. */
     private cl_command_queue queue;
 
-    /** The event of what was enqueued last; null where that has none. */
+    /** The event of the last command; null if it has none. */
     private ClEvent last;
 
-    /** Never of a GPU that shares the host's memory, whose caches may hold what it writes. */
+    /** False for GPUs that share the host's memory: their caches may hold written data. */
     private boolean hostSeesWrites;
 
     private boolean keepsTimes;
@@ -47,7 +47,7 @@ public final class ClQueue implements AutoCloseable {
         ClQueue queue = new ClQueue(context, create(context, 0));
         try {
             queue.hostSeesWrites =
-                    context.sharesHostMemory() && context.device().type() == ClDevice.Type.CPU && queue.fillIsSeen();
+                    context.sharesHostMemory() && context.device().isCpuClass() && queue.fillIsSeen();
         } catch (RuntimeException e) {
             queue.close();
             throw e;
@@ -55,10 +55,10 @@ public final class ClQueue implements AutoCloseable {
         return queue;
     }
 
-    /** The deprecated call, because OpenCL 1.2 has no other. */
+    /** Calls a deprecated function, because OpenCL 1.2 has no other. */
     @SuppressWarnings("deprecation")
     private static cl_command_queue create(DeviceContext context, long properties) {
-        return ClException.create(
+        return Calls.create(
                 "clCreateCommandQueue",
                 code -> CL.clCreateCommandQueue(
                         context.handle(), context.device().id(), properties, code));
@@ -71,16 +71,11 @@ public final class ClQueue implements AutoCloseable {
         return queue;
     }
 
-    /**
-     * Collects an event for each kernel launched from now on.
-     *
-     * @param events where to; the caller closes them; null to stop
-     * @throws IllegalStateException if the queue is closed
-     */
+    /** Adds an event of each kernel launched from now on to a list, whose owner closes them; null to stop. */
     public void profileInto(List<ClEvent> events) {
         cl_command_queue before = handle();
         if (events != null && !keepsTimes) {
-            // Not from the start: a driver that notes times for each command takes longer for small ones.
+            // Only now: with profiling, drivers take longer for small commands.
             finish();
             cl_command_queue timed = create(context, CL.CL_QUEUE_PROFILING_ENABLE);
             CL.clReleaseCommandQueue(before);
@@ -91,11 +86,9 @@ public final class ClQueue implements AutoCloseable {
     }
 
     /**
-     * Copies from the host; the memory must stay as it is, and be kept from the garbage collector, until the queue has
-     * done it.
+     * Enqueues a copy from the host. The memory must be direct, unchanged and reachable until the queue has done it.
      *
      * @param target at least as large
-     * @param source direct
      */
     public void write(ClBuffer target, ByteBuffer source) {
         ByteBuffer fromPosition = source.slice();
@@ -105,30 +98,18 @@ public final class ClQueue implements AutoCloseable {
         cl_command_queue handle = handle();
         writes++;
         setLast(null);
-        ClException.run(
+        Calls.run(
                 "clEnqueueWriteBuffer",
-                () -> UnwatchedTransfers.write(
+                () -> DirectTransfers.write(
                         handle, target.handle(), blockingTransfers, fromPosition.capacity(), Pointer.to(fromPosition)));
     }
 
-    /**
-     * Copies to the host; the memory holds the result once the queue has done it, and must be kept from the garbage
-     * collector until then.
-     *
-     * @param source at least as large
-     * @param target direct
-     */
+    /** Enqueues a copy to the host. The memory must be direct and reachable until the queue has done it. */
     public void read(ClBuffer source, ByteBuffer target) {
         read(source, 0, target);
     }
 
-    /**
-     * As {@link #read(ClBuffer, ByteBuffer)} from any byte on.
-     *
-     * @param source as large as both together
-     * @param firstByte in the source
-     * @param target direct
-     */
+    /** Does {@link #read(ClBuffer, ByteBuffer)} from any byte on. */
     public void read(ClBuffer source, long firstByte, ByteBuffer target) {
         ByteBuffer fromPosition = target.slice();
         if (fromPosition.capacity() == 0) {
@@ -137,9 +118,9 @@ public final class ClQueue implements AutoCloseable {
         cl_command_queue handle = handle();
         reads++;
         setLast(null);
-        ClException.run(
+        Calls.run(
                 "clEnqueueReadBuffer",
-                () -> UnwatchedTransfers.read(
+                () -> DirectTransfers.read(
                         handle,
                         source.handle(),
                         blockingTransfers,
@@ -148,30 +129,19 @@ public final class ClQueue implements AutoCloseable {
                         Pointer.to(fromPosition)));
     }
 
-    /**
-     * How often this queue has copied from the host; memory that both share is not copied.
-     *
-     * @return since the start
-     */
+    /** The number of copies from the host since the start; shared memory is not copied. */
     public long writes() {
         return writes;
     }
 
-    /**
-     * How often this queue has copied to the host.
-     *
-     * @return since the start
-     */
+    /** The number of copies to the host since the start. */
     public long reads() {
         return reads;
     }
 
     /**
-     * Makes what kernels wrote into a shared buffer visible to the host, as the standard asks: maps it and unmaps it.
-     * Nothing is enqueued where the host sees it at once: for a processor these two commands take longer than a small
-     * attention.
-     *
-     * @param buffer shares the host's memory
+     * Makes a shared buffer's new contents visible to the host, as the standard demands: maps and unmaps it. Nothing is enqueued
+     * where the host sees them at once: on a processor these two commands take longer than a small attention.
      */
     public void syncShared(ClBuffer buffer) {
         cl_command_queue handle = handle();
@@ -179,14 +149,14 @@ public final class ClQueue implements AutoCloseable {
             return;
         }
         setLast(null);
-        ByteBuffer mapped = ClException.create(
+        ByteBuffer mapped = Calls.create(
                 "clEnqueueMapBuffer",
                 code -> CL.clEnqueueMapBuffer(
                         handle, buffer.handle(), false, CL.CL_MAP_READ, 0, buffer.byteSize(), 0, null, null, code));
-        ClException.run("clEnqueueUnmapMemObject", () -> UnwatchedTransfers.unmap(handle, buffer.handle(), mapped));
+        Calls.run("clEnqueueUnmapMemObject", () -> DirectTransfers.unmap(handle, buffer.handle(), mapped));
     }
 
-    /** Whether what the device writes into shared memory is there without mapping; one fill shows it. */
+    /** Returns whether the host sees what the device writes into shared memory without mapping, by trying. */
     private boolean fillIsSeen() {
         ByteBuffer memory = ByteBuffer.allocateDirect(FILLED_BYTES).order(ByteOrder.nativeOrder());
         try (ClBuffer buffer = context.share(memory)) {
@@ -200,32 +170,27 @@ public final class ClQueue implements AutoCloseable {
         return seen;
     }
 
-    /**
-     * Fills a buffer with NaN, so that reading what was never written shows.
-     *
-     * @param buffer any
-     */
+    /** Fills a buffer with NaN, so that reads of unwritten memory show. */
     public void poison(ClBuffer buffer) {
         cl_command_queue handle = handle();
         setLast(null);
         long whole = buffer.byteSize() / 4 * 4;
-        ClException.run(
+        Calls.run(
                 "clEnqueueFillBuffer",
                 () -> CL.clEnqueueFillBuffer(
                         handle, buffer.handle(), Pointer.to(new int[] {POISON}), 4, 0, whole, 0, null, null));
     }
 
     /**
-     * Launches a kernel with the arguments that it has now.
+     * Enqueues a kernel with its current arguments.
      *
-     * @param kernel with all arguments set
      * @param global work-items along each axis, each a multiple of the group's
      * @param group work-items of a work-group along each axis
      */
     public void launch(ClKernel kernel, long[] global, long[] group) {
         cl_command_queue handle = handle();
         cl_event event = new cl_event();
-        int code = ClException.codeOf(
+        int code = Calls.codeOf(
                 "clEnqueueNDRangeKernel",
                 () -> CL.clEnqueueNDRangeKernel(
                         handle, kernel.handle(), global.length, null, global, group, 0, null, event));
@@ -251,11 +216,11 @@ public final class ClQueue implements AutoCloseable {
     }
 
     /**
-     * An event that is complete when all that was enqueued so far is, of a kernel if that came last; also sends it to the
-     * device.
+     * Sends all enqueued commands to the device, and returns an event that is complete when they are: the last kernel's own, or
+     * a marker.
      *
      * @param what names it in errors
-     * @return to be closed by the caller
+     * @return an event that the caller closes
      */
     public ClEvent marker(String what) {
         cl_command_queue handle = handle();
@@ -263,12 +228,11 @@ public final class ClQueue implements AutoCloseable {
         last = null;
         if (marker == null) {
             cl_event event = new cl_event();
-            ClException.run(
-                    "clEnqueueMarkerWithWaitList", () -> CL.clEnqueueMarkerWithWaitList(handle, 0, null, event));
+            Calls.run("clEnqueueMarkerWithWaitList", () -> CL.clEnqueueMarkerWithWaitList(handle, 0, null, event));
             marker = new ClEvent(event, what);
         }
         try {
-            ClException.run("clFlush", () -> CL.clFlush(handle));
+            Calls.run("clFlush", () -> CL.clFlush(handle));
         } catch (RuntimeException e) {
             marker.close();
             throw e;
@@ -276,10 +240,7 @@ public final class ClQueue implements AutoCloseable {
         return marker;
     }
 
-    /**
-     * Waits for all that was enqueued: by an event, because clFinish of Rusticl (Mesa 22.3) returns before a read has
-     * arrived.
-     */
+    /** Waits for all commands, by an event: Rusticl's clFinish (Mesa 22.3) returns before a read has arrived. */
     public void finish() {
         try (ClEvent last = marker("all that was enqueued")) {
             last.await();

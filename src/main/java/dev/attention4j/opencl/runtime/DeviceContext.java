@@ -1,27 +1,28 @@
 package dev.attention4j.opencl.runtime;
 
+import dev.attention4j.opencl.machine.SignalHandlers;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.function.Function;
 import org.jocl.CL;
 import org.jocl.cl_context;
 import org.jocl.cl_context_properties;
 import org.jocl.cl_device_id;
 
 /**
- * One device, opened: its context, its queue, its pool of buffers and the kernels built for it so far. One context per
- * device, as NVIDIA's driver wants it.
+ * An open device: its context, queue, pool of buffers and built kernels. One context per device, as NVIDIA's driver wants it.
  *
- * <p>Closing it waits for the queue and frees everything. Kernels and pool are guarded by the engine's lock.
+ * <p>Closing it waits for the queue and frees everything. The engine's lock guards kernels and pool.
  */
 public final class DeviceContext implements AutoCloseable {
     /**
-     * Subnormal numbers may be 0: they made attention whose scores lie far apart, whose softmax is full of them, 3 to 13
-     * times as slow in staged and tiles (PoCL, AVX-512). And no warnings: PoCL 3.1 counts them on the user's screen, which
-     * reads like a failure.
+     * Subnormal numbers may be 0: the softmax of scores that lie far apart is full of them, which made staged and tiles 3 to 13
+     * times as slow (PoCL, AVX-512). No warnings: PoCL 3.1 prints their number on the user's screen, which looks like a
+     * failure.
      */
     private static final String BUILD_OPTIONS = "-cl-std=CL1.2 -cl-denorms-are-zero -w";
 
@@ -34,12 +35,15 @@ public final class DeviceContext implements AutoCloseable {
     private final Map<String, ClProgram> programs = new HashMap<>();
     private final Map<String, ClKernel> kernels = new HashMap<>();
 
+    /** Null until they are asked for. */
+    private Capabilities capabilities;
+
     private DeviceContext(ClDevice device, Path programCache, long maxDeviceBytes) {
         this.device = device;
         cl_context_properties properties = new cl_context_properties();
         properties.addProperty(CL.CL_CONTEXT_PLATFORM, device.platform());
         try {
-            context = ClException.create(
+            context = Calls.create(
                     "clCreateContext on " + device,
                     code -> SignalHandlers.keep(() ->
                             CL.clCreateContext(properties, 1, new cl_device_id[] {device.id()}, null, null, code)));
@@ -59,84 +63,57 @@ public final class DeviceContext implements AutoCloseable {
         this.programCache = ProgramCache.open(programCache);
     }
 
-    /**
-     * Opens a device.
-     *
-     * @param device of {@link Devices#find()}
-     * @param programCache where built programs are kept; null for the user's cache directory
-     * @return to be closed by the caller
-     */
+    /** Opens a device with no bound on its memory. */
     public static DeviceContext open(ClDevice device, Path programCache) {
         return open(device, programCache, 0);
     }
 
     /**
-     * Opens a device, of whose memory only a part may be taken.
+     * Opens a device.
      *
-     * @param device of {@link Devices#find()}
-     * @param programCache where built programs are kept; null for the user's cache directory
-     * @param maxDeviceBytes the most that the pool allocates; 0 for what the device has
-     * @return to be closed by the caller
+     * @param programCache the directory of built programs; null for the user's cache directory
+     * @param maxDeviceBytes the most bytes that the pool allocates; 0 for the device's memory
+     * @return a context that the caller closes
      */
     public static DeviceContext open(ClDevice device, Path programCache, long maxDeviceBytes) {
         return new DeviceContext(device, programCache, maxDeviceBytes);
     }
 
-    /**
-     * The device.
-     *
-     * @return what was opened
-     */
     public ClDevice device() {
         return device;
     }
 
-    /**
-     * The queue.
-     *
-     * @return in order
-     */
     public ClQueue queue() {
         return queue;
     }
 
-    /**
-     * The pool of buffers.
-     *
-     * @return for buffers that live for a call, or as long as a tensor
-     */
+    /** The pool of the buffers of calls and of tensors. */
     public BufferPool pool() {
         return pool;
     }
 
-    /**
-     * Whether host memory can be used by the device as it lies.
-     *
-     * @return true if {@link #share} costs no copy
-     */
+    /** Returns whether the device can use host memory in place, so that {@link #share} makes no copy. */
     public boolean sharesHostMemory() {
         return device.hostUnifiedMemory() && !device.quirks().has(Quirks.Quirk.NO_HOST_POINTER);
     }
 
     /**
-     * A buffer that is the host's own memory.
+     * Makes a buffer that is the host's own memory.
      *
-     * @param memory direct, not empty; must stay as it is while the device reads it
-     * @return to be closed by the caller
+     * @param memory direct, not empty, and unchanged while the device reads it
+     * @return a buffer that the caller closes
      */
     public ClBuffer share(ByteBuffer memory) {
         return ClBuffer.sharing(this, memory);
     }
 
     /**
-     * A kernel, built the first time that it is asked for with these options.
+     * Returns a kernel, which is built at the first call with these macros, and closed with this context.
      *
      * @param file under {@code opencl/}, such as {@code staged/scores.cl}
      * @param name the kernel function
      * @param defines macro → value
-     * @return owned by this context
      * @throws ClException with the build log, if it does not build
-     * @throws IllegalStateException if this context is closed
      */
     public ClKernel kernel(String file, String name, Map<String, ?> defines) {
         handle();
@@ -148,25 +125,26 @@ public final class DeviceContext implements AutoCloseable {
         });
     }
 
-    /**
-     * What has been built here so far.
-     *
-     * @return file under {@code opencl/} and options of each, with a blank between
-     */
+    /** Returns the device's capabilities, which are probed at the first call. */
+    public Capabilities capabilities(Function<DeviceContext, Capabilities> probe) {
+        handle();
+        if (capabilities == null) {
+            capabilities = probe.apply(this);
+        }
+        return capabilities;
+    }
+
+    /** Returns the builds so far: for each its file under {@code opencl/}, a blank and its options. */
     public Set<String> builds() {
         return Set.copyOf(programs.keySet());
     }
 
-    /**
-     * How many kernel files this JVM has compiled from source because no kept build was found.
-     *
-     * @return since the start
-     */
+    /** The number of kernel files that this JVM has compiled because they were not in the cache. */
     public static long compiledFromSource() {
         return ClProgram.compiledFromSource();
     }
 
-    /** Sorted, so that the same options are the same text and so the same cache entry. */
+    /** Returns the build options, sorted, so that equal options are one cache entry. */
     private String options(Map<String, ?> defines) {
         StringBuilder options = new StringBuilder(BUILD_OPTIONS)
                 .append(" -DMULTIPLY_ADD_MODE=")

@@ -6,26 +6,19 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
- * Counts the native handles that are alive, so that a test can end with none. What owns a handle keeps a receipt for it,
- * an instance of this, which also tells whether the handle was released already.
+ * Counts the native handles that are alive, so that tests can check that none is left. The owner of a handle keeps an instance
+ * of this as its receipt, which also tells whether the handle was released.
  *
- * <p>The system property {@code attention4j.handles.trace=true} keeps the stack that created each, for {@link
- * #report()}.
+ * <p>The system property {@code attention4j.handles.trace=true} keeps the stack that created each, for {@link #report()}.
  */
 public final class Handles {
     /** The kinds of OpenCL object. */
-    public enum Kind {
-        /** cl_context. */
+    enum Kind {
         CONTEXT,
-        /** cl_command_queue. */
         QUEUE,
-        /** cl_mem. */
         BUFFER,
-        /** cl_program. */
         PROGRAM,
-        /** cl_kernel. */
         KERNEL,
-        /** cl_event. */
         EVENT
     }
 
@@ -37,14 +30,14 @@ public final class Handles {
     private static final Map<Handles, Throwable> STACKS = new ConcurrentHashMap<>();
 
     private final Kind kind;
-    /** Read before each use of a handle, without the lock that {@link #release} takes. */
+    /** Volatile: it is read before each use of a handle, without the lock of {@link #release}. */
     private volatile boolean released;
 
     private Handles(Kind kind) {
         this.kind = kind;
     }
 
-    /** Counts one more; its owner keeps the receipt. */
+    /** Counts one more, and returns the receipt for its owner. */
     static Handles created(Kind kind) {
         Handles receipt = new Handles(kind);
         LIVE.computeIfAbsent(kind, k -> new AtomicLong()).incrementAndGet();
@@ -54,11 +47,7 @@ public final class Handles {
         return receipt;
     }
 
-    /**
-     * Counts one less.
-     *
-     * @return false if it was released before, and must not be given to OpenCL again
-     */
+    /** Counts one less; returns false if the handle was released before, and must not be given to OpenCL again. */
     synchronized boolean release() {
         if (released) {
             return false;
@@ -69,11 +58,7 @@ public final class Handles {
         return true;
     }
 
-    /**
-     * Whether it is kept where things are made.
-     *
-     * @return as the system property says
-     */
+    /** Returns whether stacks are kept. */
     public static boolean areTraced() {
         return TRACE;
     }
@@ -82,20 +67,12 @@ public final class Handles {
         return released;
     }
 
-    /**
-     * How many handles are alive in this JVM.
-     *
-     * @return 0 when all that was opened is closed
-     */
+    /** The number of handles alive in this JVM. */
     public static long live() {
         return LIVE.values().stream().mapToLong(AtomicLong::get).sum();
     }
 
-    /**
-     * The handles that are alive.
-     *
-     * @return a line for each kind, and with tracing the stack that created each handle
-     */
+    /** Lists the handles alive: a line for each kind, and with tracing the stack that created each handle. */
     public static String report() {
         StringBuilder text = new StringBuilder();
         new TreeMap<>(LIVE).forEach((kind, count) -> {

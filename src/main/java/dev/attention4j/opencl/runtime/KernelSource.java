@@ -10,10 +10,10 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * Reads a kernel file from the jar and puts in what it includes.
+ * Reads a kernel file from the jar, with its includes.
  *
- * <p>The host does it because a driver has no path into a jar. Each file is put in once, and {@code #line} directives
- * keep compilers naming the file and line that a person would open.
+ * <p>The host resolves includes because a driver has no path into a jar. Each file is included once, and {@code #line}
+ * directives make compilers name the original file and line.
  */
 final class KernelSource {
     private static final String ROOT = "/dev/attention4j/kernels/";
@@ -21,13 +21,7 @@ final class KernelSource {
 
     private KernelSource() {}
 
-    /**
-     * A translation unit.
-     *
-     * @param file under {@code opencl/}, such as {@code staged/scores.cl}
-     * @return without includes
-     * @throws IllegalArgumentException if a file is not in the jar
-     */
+    /** Returns the translation unit of a file under {@code opencl/}, such as {@code staged/scores.cl}. */
     static String read(String file) {
         StringBuilder text = new StringBuilder();
         append(file, text, new HashSet<>());

@@ -1,5 +1,6 @@
 package dev.attention4j.opencl.runtime;
 
+import dev.attention4j.opencl.machine.UserDirectory;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
@@ -26,27 +27,27 @@ import org.slf4j.LoggerFactory;
 /**
  * Built programs on disk, so that a second start compiles nothing.
  *
- * <p>An entry's name is the hash of source, options, device, driver and platform; its content carries that hash and its
- * own. What is damaged, stale, of another key or another user's is deleted and built again, never given to the driver;
- * what cannot be read just now is built again and kept. The directory must be this user's alone. Where no such directory
- * can be had, nothing is cached. What was not used for longest makes way where there is too much.
+ * <p>An entry's name is the hash of source, options, device, driver and platform; its content begins with that hash and one of
+ * itself. A damaged entry, or one of another key or user, is deleted and built again, never given to the driver. An entry that
+ * cannot be read now is built again and kept. The directory must be this user's alone; where there is none, nothing is cached.
+ * The least recently used entries are deleted where there are too many.
  */
 final class ProgramCache {
     private static final Logger LOG = LoggerFactory.getLogger(ProgramCache.class);
-    /** Set to {@code off}, no build is kept unless a directory for it is given. */
+    /** The system property that is {@code off} to keep no build unless a directory for it is given. */
     private static final String PROPERTY = "attention4j.programs";
 
     private static final byte[] MAGIC = "attention4j program 1\n".getBytes(StandardCharsets.US_ASCII);
     private static final int HASH_BYTES = 32;
     private static final String SUFFIX = ".program";
 
-    /** Some thousand builds. */
+    /** Enough for some thousand builds. */
     private static final long MOST_BYTES = 256L << 20;
 
-    /** Builds of drivers and versions of this library that are gone are never asked for again. */
+    /** The age of unused builds that are deleted: they were of another driver or version of this library. */
     private static final Duration UNUSED = Duration.ofDays(90);
 
-    /** Uses are noted no more often. */
+    /** The least time between two updates of a file's time of use. */
     private static final Duration NOTED = Duration.ofDays(1);
 
     private final Path directory;
@@ -56,13 +57,13 @@ final class ProgramCache {
         this(directory, MOST_BYTES);
     }
 
-    /** A cache in a directory that is there. */
+    /** A cache in an existing directory. */
     ProgramCache(Path directory, long mostBytes) {
         this.directory = directory;
         this.mostBytes = mostBytes;
     }
 
-    /** The cache in a directory, or in the user's if that is null: none there if {@link #PROPERTY} says so. */
+    /** Opens the cache in a directory, or in the user's cache if that is null and {@link #PROPERTY} is not off. */
     static ProgramCache open(Path chosen) {
         if (chosen == null && "off".equals(System.getProperty(PROPERTY))) {
             return new ProgramCache(null);
@@ -82,7 +83,7 @@ final class ProgramCache {
         }
     }
 
-    /** The name under which a build is kept. */
+    /** Returns the name of a build's entry. */
     static String key(String... parts) {
         MessageDigest digest = sha256();
         for (String part : parts) {
@@ -94,7 +95,7 @@ final class ProgramCache {
         return HexFormat.of().formatHex(digest.digest());
     }
 
-    /** Whether anything is kept. */
+    /** Returns whether builds are kept. */
     boolean isOpen() {
         return directory != null;
     }
@@ -112,14 +113,14 @@ final class ProgramCache {
             UserDirectory.checkFile(file);
             content = Files.readAllBytes(file);
         } catch (NoSuchFileException e) {
-            // Another process was quicker to delete it.
+            // Another process has deleted it.
             return Optional.empty();
         } catch (UserDirectory.ForeignFileException e) {
             LOG.warn("A kept build of a kernel is not used, it is built again: {}", e.getMessage());
             drop(key);
             return Optional.empty();
         } catch (IOException e) {
-            // As where this process has too many files open: that says nothing about the build.
+            // For example, too many files are open: that says nothing about the build.
             LOG.warn("A kept build of a kernel cannot be read now, it is built again: {}", e.toString());
             return Optional.empty();
         }
@@ -162,7 +163,7 @@ final class ProgramCache {
 
     private record Build(Path file, long bytes, Instant used) {}
 
-    /** Keeps what was used last: no more than the bound, and nothing that nobody has used for long. */
+    /** Deletes the least recently used builds over the bound, and all that have not been used for long. */
     private void evict() throws IOException {
         List<Build> builds = new ArrayList<>();
         try (DirectoryStream<Path> files = Files.newDirectoryStream(directory, "*" + SUFFIX)) {
@@ -173,7 +174,7 @@ final class ProgramCache {
                             Files.size(file),
                             Files.getLastModifiedTime(file).toInstant()));
                 } catch (NoSuchFileException e) {
-                    LOG.debug("another process was quicker to delete it", e);
+                    LOG.debug("another process has deleted it", e);
                 }
             }
         } catch (DirectoryIteratorException e) {

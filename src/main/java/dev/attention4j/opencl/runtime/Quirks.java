@@ -5,13 +5,13 @@ import java.util.Locale;
 import java.util.Set;
 
 /**
- * What has to be done differently on some devices: the one place for it, each with its reason.
+ * Drivers' peculiarities, each with its reason.
  *
- * <p>Only what probing cannot find belongs here. Add a quirk as a constant with its reason, recognise it in {@link
+ * <p>Only those that probing cannot find belong here. Add a quirk as a constant with its reason, recognise it in {@link
  * #of}, and name the test.
  */
 public final class Quirks {
-    /** One peculiarity. */
+    /** A peculiarity of a driver. */
     public enum Quirk {
         /**
          * {@code mad()} is the fast multiply-add: AMD's and Qualcomm's compilers emulate {@code fma()} on some parts.
@@ -55,34 +55,24 @@ public final class Quirks {
         this.quirks = quirks;
     }
 
-    /**
-     * Whether a quirk applies.
-     *
-     * @param quirk which
-     * @return true if so
-     */
+    /** Returns whether a quirk applies. */
     public boolean has(Quirk quirk) {
         return quirks.contains(quirk);
     }
 
     /**
-     * The value of MULTIPLY_ADD_MODE in {@code opencl/common/multiply_add.clh}.
-     *
-     * @return 0 for fma(a, b, c), 1 for mad(a, b, c), 2 for a * b + c
+     * The value of MULTIPLY_ADD_MODE in {@code opencl/common/multiply_add.clh}: 0 for fma(a, b, c), 1 for mad(a, b, c), 2 for a
+     * * b + c.
      */
     public int multiplyAddMode() {
         return has(Quirk.MULTIPLY_ADD_IS_MAD) ? 1 : has(Quirk.MULTIPLY_ADD_IS_PLAIN) ? 2 : 0;
     }
 
-    /** These and one more. */
+    /** Returns these quirks and one more. */
     Quirks with(Quirk quirk) {
         Set<Quirk> more = EnumSet.of(quirk);
         more.addAll(quirks);
         return new Quirks(more);
-    }
-
-    static Quirks of(ClDevice device) {
-        return of(device.vendor(), device.platformName(), device.name());
     }
 
     static Quirks of(String vendor, String platform, String name) {

@@ -32,10 +32,10 @@ record ProductTiling(int localRows, int localColumns, int microRows, int microVe
         if (device.quirks().has(Quirks.Quirk.LOOPS_END)) {
             return List.of(new ProductTiling(4, 4, 4, 1, 16, 4), new ProductTiling(1, 1, 4, 1, 16, 4));
         }
-        if (device.quirks().has(Quirks.Quirk.EMULATOR)) {
+        if (device.isEmulator()) {
             return List.of(SMALL);
         }
-        if (device.type() == ClDevice.Type.CPU) {
+        if (device.isCpuClass()) {
             int width = CommonMacros.vectorWidth(device);
             if (shortHeads) {
                 return List.of(new ProductTiling(2, 1, 4, 1, 16, width), new ProductTiling(1, 1, 4, 1, 16, 4));

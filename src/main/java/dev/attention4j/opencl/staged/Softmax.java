@@ -8,7 +8,6 @@ import dev.attention4j.opencl.runtime.ClBuffer;
 import dev.attention4j.opencl.runtime.ClDevice;
 import dev.attention4j.opencl.runtime.ClKernel;
 import dev.attention4j.opencl.runtime.DeviceContext;
-import dev.attention4j.opencl.runtime.Quirks;
 import java.util.HashMap;
 import java.util.Map;
 
@@ -67,13 +66,11 @@ final class Softmax {
 
     private int groupItems(int keys) {
         ClDevice device = context.device();
-        if (device.type() == ClDevice.Type.CPU) {
+        if (device.isCpuClass()) {
             return 1;
         }
         // An interpreter runs the reduction's barriers for each work-item.
-        int wanted = device.quirks().has(Quirks.Quirk.EMULATOR)
-                ? EMULATOR_ITEMS
-                : keys <= SHORT_ROW ? SHORT_ROW_ITEMS : GPU_GROUP_ITEMS;
+        int wanted = device.isEmulator() ? EMULATOR_ITEMS : keys <= SHORT_ROW ? SHORT_ROW_ITEMS : GPU_GROUP_ITEMS;
         return Integer.highestOneBit(Math.min(wanted, device.maxWorkGroupSize()));
     }
 

@@ -166,7 +166,7 @@ public final class StagedPlan implements Plan {
 
     private long defaultScratch() {
         ClDevice device = context.device();
-        long wanted = device.type() == ClDevice.Type.CPU ? CPU_SCRATCH_BYTES : GPU_SCRATCH_BYTES;
+        long wanted = device.isCpuClass() ? CPU_SCRATCH_BYTES : GPU_SCRATCH_BYTES;
         return Math.min(wanted, Math.min(device.largestAllocationBytes(), device.globalMemoryBytes() / 4));
     }
 }

@@ -1,7 +1,7 @@
 package dev.attention4j.opencl.tuning;
 
 import com.fasterxml.jackson.jr.ob.JSON;
-import dev.attention4j.opencl.runtime.Warnings;
+import dev.attention4j.opencl.machine.Warnings;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;

@@ -1,8 +1,8 @@
 package dev.attention4j.opencl.tuning;
 
 import dev.attention4j.Tuning;
-import dev.attention4j.opencl.runtime.UserFile;
-import dev.attention4j.opencl.runtime.Warnings;
+import dev.attention4j.opencl.machine.UserFile;
+import dev.attention4j.opencl.machine.Warnings;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Comparator;

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 import dev.attention4j.DeviceException;
+import dev.attention4j.opencl.machine.ContainerMemory;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -36,11 +36,11 @@ class DevicesTest {
     @Test
     void withoutAnyThatAnswersTheReasonIsGiven() {
         Devices.Search search;
-        Faults.inject(call -> call.startsWith("clGetDeviceInfo") ? -33 : 0);
+        Calls.inject(call -> call.startsWith("clGetDeviceInfo") ? -33 : 0);
         try {
             search = Devices.find();
         } finally {
-            Faults.none();
+            Calls.injectNothing();
         }
         assertThat(search.status()).isEqualTo(Devices.Status.NO_DEVICE);
         assertThat(search.found()).contains("none has a device that works").contains("CL_INVALID_DEVICE");

@@ -27,7 +27,7 @@ public final class FailingCalls implements AutoCloseable {
      */
     public static FailingCalls nth(int which, Predicate<String> counted) {
         FailingCalls calls = new FailingCalls(which, counted);
-        Faults.inject(calls::before);
+        Calls.inject(calls::before);
         return calls;
     }
 
@@ -50,6 +50,6 @@ public final class FailingCalls implements AutoCloseable {
 
     @Override
     public void close() {
-        Faults.none();
+        Calls.injectNothing();
     }
 }

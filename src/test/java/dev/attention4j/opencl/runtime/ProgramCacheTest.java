@@ -3,6 +3,8 @@ package dev.attention4j.opencl.runtime;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.attention4j.ChildJvm;
+import dev.attention4j.opencl.machine.OtherUser;
+import dev.attention4j.opencl.machine.UserDirectory;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

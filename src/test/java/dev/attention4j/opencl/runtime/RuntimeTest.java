@@ -112,7 +112,12 @@ class RuntimeTest {
             events.get(0).close();
             events.get(0).close();
             assertThatIllegalStateException().isThrownBy(() -> events.get(0).nanoseconds());
-            assertThat(DeviceProbe.facts(context)).containsEntry("kernels compute right", true);
+            Capabilities capabilities = DeviceProbe.capabilities(context);
+            assertThat(capabilities.computesRight()).isTrue();
+            assertThat(capabilities.facts()).containsEntry("kernels compute right", true);
+            long builds = context.builds().size();
+            assertThat(DeviceProbe.capabilities(context)).isSameAs(capabilities);
+            assertThat(context.builds()).hasSize((int) builds);
         }
     }
 

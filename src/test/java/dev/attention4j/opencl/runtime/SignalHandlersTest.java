@@ -10,6 +10,8 @@ import dev.attention4j.EngineOptions;
 import dev.attention4j.Engines;
 import dev.attention4j.Tensor;
 import dev.attention4j.opencl.Doctor;
+import dev.attention4j.opencl.machine.CLibrary;
+import dev.attention4j.opencl.machine.SignalHandlers;
 import java.io.BufferedReader;
 import java.io.File;
 import java.io.IOException;

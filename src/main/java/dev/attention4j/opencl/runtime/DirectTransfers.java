@@ -4,7 +4,6 @@ import java.lang.invoke.MethodHandle;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.MethodType;
 import java.nio.ByteBuffer;
-import java.util.Arrays;
 import org.jocl.CL;
 import org.jocl.Pointer;
 import org.jocl.cl_command_queue;
@@ -14,15 +13,15 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * JOCL's commands that move memory, without the thread that JOCL wakes for each that does not block.
+ * JOCL's non-blocking transfers without the thread that JOCL wakes for each.
  *
- * <p>That thread waits for the command, so that the garbage collector leaves the memory alone. Here whoever enqueues
- * keeps the memory, and on a processor that is its own OpenCL device the thread takes the place of one that computes: a
- * call of a third of a millisecond took a tenth longer. What JOCL 2.0.6 calls underneath is private; where it cannot be
- * had, the public methods do, thread and all.
+ * <p>That thread waits for the command, to keep the memory from the garbage collector. Here the caller keeps the memory. On a
+ * processor that is its own OpenCL device the thread takes the place of one that computes: a call of a third of a millisecond
+ * took a tenth longer. The native methods of JOCL 2.0.6 are private. Where they cannot be reached, its public methods are
+ * called.
  */
-final class UnwatchedTransfers {
-    private static final Logger LOG = LoggerFactory.getLogger(UnwatchedTransfers.class);
+final class DirectTransfers {
+    private static final Logger LOG = LoggerFactory.getLogger(DirectTransfers.class);
 
     private static final Class<?>[] COPY = {
         cl_command_queue.class,
@@ -35,9 +34,9 @@ final class UnwatchedTransfers {
         cl_event[].class,
         cl_event.class
     };
-    private static final MethodHandle READ = nativeMethod("clEnqueueReadBuffer", COPY);
-    private static final MethodHandle WRITE = nativeMethod("clEnqueueWriteBuffer", COPY);
-    private static final MethodHandle UNMAP = nativeMethod(
+    private static final MethodHandle READ = method("clEnqueueReadBuffer", COPY);
+    private static final MethodHandle WRITE = method("clEnqueueWriteBuffer", COPY);
+    private static final MethodHandle UNMAP = method(
             "clEnqueueUnmapMemObject",
             cl_command_queue.class,
             cl_mem.class,
@@ -46,25 +45,28 @@ final class UnwatchedTransfers {
             cl_event[].class,
             cl_event.class);
 
-    private UnwatchedTransfers() {}
+    private DirectTransfers() {}
 
-    private static MethodHandle nativeMethod(String name, Class<?>... parameters) {
+    /** Finds the native method, or the public one of the same type. */
+    private static MethodHandle method(String name, Class<?>... parameters) {
+        MethodType type = MethodType.methodType(int.class, parameters);
         try {
-            // By its name alone: to reflect on all of this class's methods takes longer than a call.
+            // Found by name: reflecting on all methods of this class takes longer than a call.
             return MethodHandles.privateLookupIn(CL.class, MethodHandles.lookup())
-                    .findStatic(CL.class, name + "Native", MethodType.methodType(int.class, parameters));
+                    .findStatic(CL.class, name + "Native", type);
         } catch (ReflectiveOperationException | RuntimeException e) {
-            LOG.debug("{}{}: JOCL's own threads wait for it", name, Arrays.toString(parameters), e);
-            return null;
+            LOG.debug("{}: JOCL's own threads wait for it", name, e);
+        }
+        try {
+            return MethodHandles.lookup().findStatic(CL.class, name, type);
+        } catch (ReflectiveOperationException e) {
+            throw new IllegalStateException(e);
         }
     }
 
     /** As {@link CL#clEnqueueReadBuffer}, with no events. */
     static int read(
             cl_command_queue queue, cl_mem source, boolean blocking, long firstByte, long byteSize, Pointer target) {
-        if (READ == null) {
-            return CL.clEnqueueReadBuffer(queue, source, blocking, firstByte, byteSize, target, 0, null, null);
-        }
         try {
             return (int) READ.invokeExact(
                     queue, source, blocking, firstByte, byteSize, target, 0, (cl_event[]) null, (cl_event) null);
@@ -75,9 +77,6 @@ final class UnwatchedTransfers {
 
     /** As {@link CL#clEnqueueWriteBuffer} to a buffer's start, with no events. */
     static int write(cl_command_queue queue, cl_mem target, boolean blocking, long byteSize, Pointer source) {
-        if (WRITE == null) {
-            return CL.clEnqueueWriteBuffer(queue, target, blocking, 0, byteSize, source, 0, null, null);
-        }
         try {
             return (int) WRITE.invokeExact(
                     queue, target, blocking, 0L, byteSize, source, 0, (cl_event[]) null, (cl_event) null);
@@ -88,9 +87,6 @@ final class UnwatchedTransfers {
 
     /** As {@link CL#clEnqueueUnmapMemObject}, with no events. */
     static int unmap(cl_command_queue queue, cl_mem buffer, ByteBuffer mapped) {
-        if (UNMAP == null) {
-            return CL.clEnqueueUnmapMemObject(queue, buffer, mapped, 0, null, null);
-        }
         try {
             return (int) UNMAP.invokeExact(queue, buffer, mapped, 0, (cl_event[]) null, (cl_event) null);
         } catch (Throwable e) {
@@ -98,7 +94,7 @@ final class UnwatchedTransfers {
         }
     }
 
-    /** What a native method may throw is unchecked. */
+    /** The native methods throw unchecked exceptions only. */
     private static RuntimeException unchecked(Throwable thrown) {
         if (thrown instanceof Error error) {
             throw error;

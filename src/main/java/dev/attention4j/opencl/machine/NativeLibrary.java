@@ -1,4 +1,4 @@
-package dev.attention4j.opencl.runtime;
+package dev.attention4j.opencl.machine;
 
 import java.io.IOException;
 import java.io.InputStream;
@@ -17,21 +17,21 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Loads JOCL's native library, once, and says what went wrong where it cannot be.
+ * Loads JOCL's native library, once, or says why it cannot be loaded.
  *
- * <p>It is unpacked here first, in one atomic step, into a directory that only this user can write, and JOCL is shown
- * that directory (see {@link JoclClasses}): on a shared machine another user could plant a library where JOCL by itself
- * looks, and two JVMs can meet a half-written one. A JVM loads a file for one class loader only, so the next, as in a web
- * container, gets a copy under another name.
+ * <p>The library is first unpacked, in one atomic step, into a directory that only this user can write; {@link JoclClasses}
+ * leads JOCL there. In the place that JOCL looks in by itself, another user of the machine could plant a library, and two JVMs
+ * could meet a half-written one. A JVM loads a file for one class loader only, so the next one, as in a web container, gets a
+ * copy under another name.
  */
 public final class NativeLibrary {
-    /** How far loading got. */
+    /** The stage that loading reached. */
     public enum Status {
         /** Loaded, and an OpenCL loader (libOpenCL) found. */
         READY,
         /** JOCL has none for this operating system and architecture. */
         NO_NATIVE,
-        /** It could not be written to disk, or what was written could not be loaded. */
+        /** The library could not be written to disk, or not be loaded from there. */
         NOT_UNPACKED,
         /** This Java allows no native libraries. */
         NO_NATIVE_ACCESS,
@@ -40,10 +40,10 @@ public final class NativeLibrary {
     }
 
     /**
-     * How loading went.
+     * The result of loading.
      *
-     * @param status how far it got
-     * @param found what was found, one sentence
+     * @param status the stage that it reached
+     * @param found one sentence
      */
     public record Outcome(Status status, String found) {}
 
@@ -53,8 +53,8 @@ public final class NativeLibrary {
             System.getProperty("os.name").toLowerCase(Locale.ROOT).contains("win");
 
     /**
-     * Names JOCL the directory. It stays set, so that what another class loader of this JVM has loaded is known, which
-     * this one cannot load again.
+     * The system property that names JOCL the directory. It stays set: it tells other class loaders of this JVM that the file
+     * there is loaded and cannot be loaded again.
      */
     private static final String DIRECTORY = "attention4j.jocl.directory";
 
@@ -65,8 +65,7 @@ public final class NativeLibrary {
     private NativeLibrary() {}
 
     /**
-     * Loads the library if that has not been tried yet, or if it could not be unpacked when it was: a disk may have room
-     * again.
+     * Loads the library at the first call, and again while it cannot be unpacked: a disk may have room again.
      *
      * @return the same outcome each time, once it could be unpacked
      */
@@ -75,7 +74,7 @@ public final class NativeLibrary {
         return known != null ? known : SignalHandlers.keepWhileLoading(NativeLibrary::loadOnce);
     }
 
-    /** Run by one thread at a time. */
+    /** Runs in one thread at a time. */
     private static Outcome loadOnce() {
         if (outcome != null) {
             return outcome;
@@ -121,7 +120,7 @@ public final class NativeLibrary {
                 Status.NOT_UNPACKED, "JOCL's native library cannot be unpacked: " + String.join("; ", refusals));
     }
 
-    /** The library's file name, as JOCL makes it up; empty where it has none. */
+    /** Returns the library's file name in JOCL's jar; empty where it has none. */
     private static Optional<String> file() {
         String os = System.getProperty("os.name").toLowerCase(Locale.ROOT);
         String arch = System.getProperty("os.arch").toLowerCase(Locale.ROOT);
@@ -137,17 +136,17 @@ public final class NativeLibrary {
         return os.startsWith("linux") ? Optional.of("lib" + NAME + "-linux-" + family + ".so") : Optional.empty();
     }
 
-    /** A way to a directory to unpack to. */
+    /** Makes or finds a directory to unpack to. */
     private interface DirectorySource {
         Path get() throws IOException;
     }
 
     /**
-     * Where the library may be unpacked to.
+     * A directory to unpack to.
      *
      * @param place names it in an error
      * @param source makes it
-     * @param once true if nobody needs it after the library is loaded
+     * @param once true if it is removed after the library is loaded
      */
     private record Unpacking(Path place, DirectorySource source, boolean once) {}
 
@@ -176,7 +175,7 @@ public final class NativeLibrary {
         return unpackings;
     }
 
-    /** Removes a library of a fresh directory; a loaded one goes on working without its file, but not on Windows. */
+    /** Removes a fresh directory and its library; a loaded library works without its file, except on Windows. */
     private static void remove(Path directory, String file) {
         Path library = directory.resolve(file);
         if (WINDOWS) {
@@ -188,21 +187,19 @@ public final class NativeLibrary {
             Files.deleteIfExists(library);
             Files.delete(directory);
         } catch (IOException e) {
-            LOG.warn("JOCL's native library is left behind: {}", e.toString());
+            LOG.warn("JOCL's native library cannot be removed after it was loaded: {}", e.toString());
         }
     }
 
-    /**
-     * Puts the library into a directory of this user's; what lies there already stays only if it is just that, and
-     * safe.
-     */
+    /** Writes the library into a directory of this user's, unless the same file is there and only this user can write it. */
     static void place(Path directory, String file, byte[] bytes) throws IOException {
         Path target = directory.resolve(file);
         if (!isInPlace(target, bytes)) {
             UserDirectory.replace(target, bytes);
         }
-        // While another directory can still be tried: once JOCL's class has failed to initialise, this JVM has no
-        // second attempt. Loading the library here to find out is no way: its JNI_OnLoad initialises that class.
+        // Checked now, while another directory can still be tried: once JOCL's class has failed to initialise, this JVM
+        // has
+        // no second attempt. The library cannot be loaded here to find out: its JNI_OnLoad initialises that class.
         UserDirectory.makeExecutable(target);
     }
 
@@ -243,7 +240,7 @@ public final class NativeLibrary {
         }
     }
 
-    /** Of JOCL's message, two stack traces below a headline, what went wrong when it loaded the unpacked file. */
+    /** Returns why the unpacked file did not load, from JOCL's message of a headline and two stack traces. */
     static Optional<String> reason(String message) {
         return message.lines()
                 .dropWhile(line -> !line.contains("load the library as a resource"))
@@ -254,7 +251,7 @@ public final class NativeLibrary {
 
     private static String firstLine(Throwable e) {
         if (e instanceof FileSystemException failed && failed.getReason() != null) {
-            // Else the message begins with a path, of a temporary name each time another.
+            // Otherwise the message begins with a path whose temporary name changes each time.
             return failed.getReason();
         }
         String message = String.valueOf(e.getMessage()).lines().findFirst().orElse("");

@@ -1,4 +1,4 @@
-package dev.attention4j.opencl.runtime;
+package dev.attention4j.opencl.machine;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -18,34 +18,33 @@ import org.slf4j.LoggerFactory;
 import org.slf4j.helpers.NOPLoggerFactory;
 
 /**
- * Keeps the JVM's signal handlers in force beside an OpenCL compiler in the same process, on Linux.
+ * Keeps the JVM's signal handlers in force when an OpenCL compiler runs in the same process, on Linux.
  *
- * <p>HotSpot lives on faults: null checks and safepoints are reads that may fault, integer division by zero is SIGFPE,
- * and its handlers make of them what Java says; SIGINT and SIGTERM run shutdown hooks. LLVM, which PoCL compiles with,
- * replaces the handlers when it first writes a file, and PoCL's own handler for SIGFPE makes 7 / 0 a 7. Rusticl and
- * Oclgrind compile with LLVM too, and leave the handlers alone.
+ * <p>HotSpot relies on faults: null checks and safepoints are reads that may fault, and integer division by zero is SIGFPE; its
+ * handlers turn them into exceptions. SIGINT and SIGTERM run shutdown hooks. LLVM, with which PoCL compiles, replaces the
+ * handlers when it first writes a file, and PoCL's handler for SIGFPE makes 7 / 0 a 7. Rusticl and Oclgrind also compile with
+ * LLVM, but leave the handlers alone.
  *
- * <p>So the handlers are read before a driver is called and put back after it. LLVM does not notice, and never replaces
- * them again: it remembers that it has. Its one turn is brought about by a function of its own, which takes microseconds,
- * as soon as a driver has loaded it. What is left is SIGFPE while PoCL looks for its devices for the first time, some
- * milliseconds, and a compiler linked into a driver, until its first build is done; in these another thread may meet
- * the wrong handler.
+ * <p>So the handlers are read before a driver is called and put back afterwards. LLVM replaces them only once; one of its own
+ * functions makes it do so, in microseconds, as soon as a driver has loaded it. Two gaps remain in which another thread may
+ * meet the wrong handler: SIGFPE while PoCL first looks for its devices, for some milliseconds, and any signal during the
+ * first build of a compiler that is linked into a driver.
  */
 public final class SignalHandlers {
     private static final Logger LOG = LoggerFactory.getLogger(SignalHandlers.class);
     private static final AtomicBoolean WARNED = new AtomicBoolean();
     private static final Path MAPS = Path.of("/proc/self/maps");
 
-    /** Those that LLVM and PoCL replace: SIGHUP to SIGFPE, SIGUSR1 to SIGPIPE, SIGTERM, SIGXCPU, SIGXFSZ, SIGSYS. */
+    /** The signals that LLVM and PoCL replace: SIGHUP to SIGFPE, SIGUSR1 to SIGPIPE, SIGTERM, SIGXCPU, SIGXFSZ, SIGSYS. */
     private static final int[] SIGNALS = {1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 12, 13, 15, 24, 25, 31};
 
     /** The handler's address, and the first signals of its mask. */
     private static final int COMPARED_BYTES = 16;
 
-    /** LLVM's function that has its signal handlers installed, part of its C interface. */
+    /** The function of LLVM's C interface that installs its signal handlers. */
     private static final String INSTALLS_HANDLERS = "LLVMEnablePrettyStackTrace";
 
-    /** One for all class loaders of this JVM: none may take for the JVM's what a driver has just put there for another. */
+    /** One lock for all class loaders of this JVM: none may save handlers that a driver has just installed for another. */
     private static final Object LOCK = "dev.attention4j: a driver may replace signal handlers".intern();
 
     private static int underWay;
@@ -54,25 +53,15 @@ public final class SignalHandlers {
 
     private SignalHandlers() {}
 
-    /**
-     * Calls what may load drivers, with the signal handlers put back afterwards.
-     *
-     * @param call is run alone, in this JVM
-     * @return the call's result
-     */
-    static <T> T keepWhileLoading(Supplier<T> call) {
+    /** Runs a call that may load drivers, alone in this JVM, and puts the signal handlers back. */
+    public static <T> T keepWhileLoading(Supplier<T> call) {
         synchronized (LOCK) {
             return keep(call);
         }
     }
 
-    /**
-     * Calls a driver, with the signal handlers put back afterwards.
-     *
-     * @param call may be one of several at a time
-     * @return the call's result
-     */
-    static <T> T keep(Supplier<T> call) {
+    /** Runs a call to a driver and puts the signal handlers back; several calls may run at a time. */
+    public static <T> T keep(Supplier<T> call) {
         Optional<CLibrary> library = CLibrary.load();
         if (library.isEmpty()) {
             return call.get();
@@ -92,15 +81,15 @@ public final class SignalHandlers {
         }
     }
 
-    /** Has each LLVM in this process replace the handlers now, and puts them back at once. */
-    static void settleCompilers() {
+    /** Makes each LLVM in this process replace the handlers now, and puts them back at once. */
+    public static void settleCompilers() {
         Optional<CLibrary> library = CLibrary.load();
         if (library.isEmpty() || settled) {
             return;
         }
         settled = true;
         Set<String> compilers = loaded("libLLVM");
-        // LLVM gives the calling thread a stack for its handlers: one that ends now.
+        // LLVM gives the calling thread a stack for its handlers, so the calling thread is one that ends now.
         Thread thread = new Thread(
                 () -> compilers.forEach(file -> library.get().run(file, INSTALLS_HANDLERS)), "attention4j compilers");
         thread.setDaemon(true);
@@ -137,7 +126,7 @@ public final class SignalHandlers {
     private static void restore(CLibrary library) {
         saved.forEach((signal, action) -> {
             Optional<ByteBuffer> now = library.action(signal);
-            // What the program itself has set meanwhile, in another thread, is a handler in the JVM.
+            // A handler in the JVM was set by the program itself meanwhile, in another thread.
             if (now.isPresent()
                     && !compared(now.get()).equals(compared(action))
                     && !isOfTheJvm(library, now.get().getLong(0))) {
@@ -154,7 +143,7 @@ public final class SignalHandlers {
         return library.libraryOf(handler).matches(".*/lib(jvm|jsig|j9\\w*)\\.so");
     }
 
-    /** Signal → library of its handler, for signals whose handler is in a driver or its compiler. */
+    /** Returns the signals whose handler is in a driver or its compiler, and the library of each. */
     static Map<Integer, String> replaced() {
         Map<Integer, String> replaced = new TreeMap<>();
         CLibrary.load().ifPresent(library -> read(library).forEach((signal, action) -> {
@@ -166,20 +155,12 @@ public final class SignalHandlers {
         return replaced;
     }
 
-    /**
-     * Returns whether a driver is registered whose compiler replaces them.
-     *
-     * @return true if PoCL is
-     */
+    /** Returns whether a driver is registered whose compiler replaces them, that is, PoCL. */
     public static boolean areAtRisk() {
         return Files.isReadable(MAPS) && RegisteredDrivers.find().stream().anyMatch(RegisteredDrivers.Driver::isPocl);
     }
 
-    /**
-     * The reason for which handlers are not, or were not, put back.
-     *
-     * @return one clause; empty if they are
-     */
+    /** Returns why handlers are not put back, one clause; empty if they are. */
     public static Optional<String> whyNotKept() {
         if (!areAtRisk() || !loaded("libjsig").isEmpty()) {
             return Optional.empty();
@@ -193,15 +174,15 @@ public final class SignalHandlers {
                 : Optional.of("they were replaced before attention4j was used: " + replaced);
     }
 
-    /** What helps where the handlers cannot be kept. */
+    /** Returns the fix where the handlers cannot be kept. */
     public static String fix() {
         return "have JNA (net.java.dev.jna:jna) on the class path and let it load its native library"
                 + " (--enable-native-access=ALL-UNNAMED on Java 24 and later), or start Java with LD_PRELOAD="
                 + Path.of(System.getProperty("java.home"), "lib", "libjsig.so");
     }
 
-    /** Says once in this process what may happen, and what helps: a program that divides by zero would not be told. */
-    static void warnOnce() {
+    /** Warns, once in this process, if handlers are not put back: nothing else tells a program that divides by zero. */
+    public static void warnOnce() {
         if (!WARNED.compareAndSet(false, true)) {
             return;
         }
@@ -213,14 +194,14 @@ public final class SignalHandlers {
                             + " hooks, and very rarely the JVM crashes. Fix: " + fix();
             LOG.warn("{}", text);
             if (LoggerFactory.getILoggerFactory() instanceof NOPLoggerFactory) {
-                // Of a danger to the whole process also a program without a logger is told.
+                // A danger to the whole process is told to programs without a logger too.
                 System.err.println("attention4j: " + text);
             }
         });
     }
 
-    /** The files of the libraries in this process whose names begin so; empty where that cannot be seen. */
-    static Set<String> loaded(String name) {
+    /** Returns the files of loaded libraries whose names begin so; empty where that cannot be read. */
+    public static Set<String> loaded(String name) {
         try {
             if (!Files.isReadable(MAPS)) {
                 return Set.of();

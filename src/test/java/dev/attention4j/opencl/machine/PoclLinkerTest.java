@@ -1,4 +1,4 @@
-package dev.attention4j.opencl.runtime;
+package dev.attention4j.opencl.machine;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -21,18 +21,18 @@ class PoclLinkerTest {
     @Test
     void itMustBeInThePathAndRunnable() throws IOException {
         Map<String, String> environment = Map.of("PATH", "/nonexistent::a\0b:" + directory);
-        assertThat(PoclLinker.complaint(environment, VERSION)).hasValueSatisfying(complaint -> assertThat(complaint)
+        assertThat(Pocl.whyNoLinker(environment, VERSION)).hasValueSatisfying(complaint -> assertThat(complaint)
                 .contains("without the linker ld", directory.toString()));
         Path linker = Files.writeString(directory.resolve("ld"), "");
-        assertThat(PoclLinker.complaint(environment, VERSION)).isPresent();
+        assertThat(Pocl.whyNoLinker(environment, VERSION)).isPresent();
         assertThat(linker.toFile().setExecutable(true)).isTrue();
-        assertThat(PoclLinker.complaint(environment, VERSION)).isEmpty();
-        assertThat(PoclLinker.complaint(Map.of(), VERSION)).isPresent();
+        assertThat(Pocl.whyNoLinker(environment, VERSION)).isEmpty();
+        assertThat(Pocl.whyNoLinker(Map.of(), VERSION)).isPresent();
     }
 
     @Test
     void laterVersionsAndOtherPlatformsNeedNone() {
-        assertThat(PoclLinker.complaint(Map.of(), "OpenCL 3.0 PoCL 7.0  Linux")).isEmpty();
-        assertThat(PoclLinker.complaint(Map.of(), "OpenCL 3.0 ")).isEmpty();
+        assertThat(Pocl.whyNoLinker(Map.of(), "OpenCL 3.0 PoCL 7.0  Linux")).isEmpty();
+        assertThat(Pocl.whyNoLinker(Map.of(), "OpenCL 3.0 ")).isEmpty();
     }
 }

@@ -1,4 +1,4 @@
-package dev.attention4j.opencl.runtime;
+package dev.attention4j.opencl.machine;
 
 import java.io.IOException;
 import java.nio.file.AccessDeniedException;
@@ -24,10 +24,10 @@ import java.util.Set;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Directories that only this user can write: what is loaded or run from there cannot be planted by another. */
-final class UserDirectory {
-    /** Thrown where a file is not this user's alone: it must not be used, and may be deleted. */
-    static final class ForeignFileException extends IOException {
+/** Directories that only this user can write, so that no other user can plant code that is loaded or run from there. */
+public final class UserDirectory {
+    /** Thrown if a file is not this user's alone: it must not be used, and may be deleted. */
+    public static final class ForeignFileException extends IOException {
         private static final long serialVersionUID = 1;
 
         private ForeignFileException(String message) {
@@ -35,10 +35,10 @@ final class UserDirectory {
         }
     }
 
-    /** Moves the cache directory. */
-    static final String PROPERTY = "attention4j.cache.dir";
+    /** The system property that moves the cache directory. */
+    public static final String PROPERTY = "attention4j.cache.dir";
 
-    /** From here on a temporary file's process is taken to be dead. */
+    /** The age from which a temporary file's process is assumed to be dead. */
     private static final Duration ABANDONED = Duration.ofHours(1);
 
     private static final Logger LOG = LoggerFactory.getLogger(UserDirectory.class);
@@ -48,10 +48,8 @@ final class UserDirectory {
 
     private UserDirectory() {}
 
-    /**
-     * Where this user's caches lie: the first of {@link #caches} that is there and can be written, or that can be made.
-     */
-    static Path cache() {
+    /** Returns this user's cache directory: the first of {@link #caches} that can be written or made. */
+    public static Path cache() {
         List<Path> candidates = caches();
         return candidates.stream()
                 .filter(UserDirectory::canBeWritten)
@@ -60,13 +58,13 @@ final class UserDirectory {
     }
 
     /**
-     * Where this user's caches may lie, the usual place of this platform first; if {@code attention4j.cache.dir} names a
-     * directory, that alone. The last lies among the temporary files.
+     * Returns the possible cache directories: the one that {@code attention4j.cache.dir} names, or else the usual place of this
+     * platform first and one among the temporary files last.
      *
-     * @return absolute, whatever the environment says: a container's user without an entry in its list of users has the
-     *     home "?"; without those that Java cannot name, such as one with letters beyond ASCII if the locale is C
+     * @return absolute paths only (a container's user without a passwd entry has the home "?"), and only those that Java can
+     *     name (in the locale C none with letters beyond ASCII)
      */
-    static List<Path> caches() {
+    public static List<Path> caches() {
         String user = System.getProperty("user.name", "").replaceAll("[^A-Za-z0-9._-]", "_");
         Path last = temporary().resolve("attention4j-" + user);
         String chosen = System.getProperty(PROPERTY);
@@ -90,7 +88,7 @@ final class UserDirectory {
         return candidates.stream().distinct().toList();
     }
 
-    /** The directory of all users' temporary files, also where Java cannot name the one that it is told. */
+    /** Returns the directory of temporary files; /tmp where Java cannot name the one that is set. */
     static Path temporary() {
         return path(System.getProperty("java.io.tmpdir"))
                 .orElse(Path.of("/tmp"))
@@ -123,7 +121,7 @@ final class UserDirectory {
         return there != null && Files.isDirectory(there) && Files.isWritable(there);
     }
 
-    /** Where native libraries can be unpacked and loaded from; empty if nowhere among the caches. */
+    /** Returns a cache's directory from which native libraries can be loaded; empty if there is none. */
     static Optional<Path> natives() {
         for (Path cache : caches()) {
             try {
@@ -136,27 +134,27 @@ final class UserDirectory {
                     Files.delete(probe);
                 }
             } catch (IOException e) {
-                // The next may do.
+                // The next one may be usable.
             }
         }
         return Optional.empty();
     }
 
-    /** A cache's directory of native libraries, made if it is not there. */
+    /** Returns a cache's directory of native libraries, which is made if it is missing. */
     static Path natives(Path cache) throws IOException {
         return ensure(ensure(cache).resolve("native"));
     }
 
     /**
-     * Creates the directory if it is not there, and makes sure that it is this user's alone.
+     * Creates a directory if it is missing, and checks that it is this user's alone.
      *
-     * @throws IOException if it cannot be created, is a link, is another's, or others may write into it
+     * @throws IOException if it cannot be created, is a link, is another user's, or other users can write into it
      */
-    static Path ensure(Path directory) throws IOException {
+    public static Path ensure(Path directory) throws IOException {
         try {
             return made(directory);
         } catch (FileSystemException e) {
-            // Their messages are a path, and seldom a reason.
+            // These messages are a path, and seldom a reason.
             String reason = e instanceof AccessDeniedException
                     ? "permission denied"
                     : e.getReason() != null ? e.getReason() : e.getClass().getSimpleName();
@@ -180,7 +178,7 @@ final class UserDirectory {
                     Files.createDirectory(directory);
                 }
             } catch (FileAlreadyExistsException e) {
-                // Another process was quicker; whether what it made is fit is seen below.
+                // Another process was quicker; its directory is checked below.
             }
         }
         if (!Files.isDirectory(directory, LinkOption.NOFOLLOW_LINKS)) {
@@ -201,14 +199,12 @@ final class UserDirectory {
     }
 
     /**
-     * Makes sure that what lies in such a directory is this user's too: it may have been put there while the directory
-     * was open to others.
+     * Checks that a file in such a directory is this user's too: it may have been put there while others could write.
      *
-     * @param file is there
-     * @throws ForeignFileException if it is a link or no regular file, is another's, or others may write it
+     * @throws ForeignFileException if it is a link or no regular file, is another user's, or other users can write it
      * @throws IOException if that cannot be found out now
      */
-    static void checkFile(Path file) throws IOException {
+    public static void checkFile(Path file) throws IOException {
         if (!Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS)) {
             throw new ForeignFileException(file + " is no regular file");
         }
@@ -221,13 +217,9 @@ final class UserDirectory {
     }
 
     /**
-     * Writes a file in such a directory, whole or not at all: whoever reads it meanwhile finds the old content or the
-     * new.
-     *
-     * @param file is replaced if it is there
-     * @throws IOException if it cannot be written there
+     * Writes or replaces a file in such a directory, whole or not at all: other readers find the old content or the new.
      */
-    static void replace(Path file, byte[] content) throws IOException {
+    public static void replace(Path file, byte[] content) throws IOException {
         Path temporary =
                 Files.createTempFile(file.getParent(), file.getFileName().toString(), ".part");
         try {
@@ -240,15 +232,12 @@ final class UserDirectory {
     }
 
     /**
-     * Deletes what processes that were killed have left behind: files, and directories of files. What cannot be deleted
-     * stays.
+     * Deletes files, and directories of files, that killed processes have left. Those that cannot be deleted stay.
      *
-     * @param directory is listed
-     * @param glob of the names
-     * @param age what is younger may be another process's that is still at it
-     * @param ofThisUser whose owner's files alone are deleted
+     * @param age younger files may still be in use by another process
+     * @param ofThisUser a file whose owner's files alone are deleted
      */
-    static void sweep(Path directory, String glob, Duration age, Path ofThisUser) {
+    public static void sweep(Path directory, String glob, Duration age, Path ofThisUser) {
         Instant before = Instant.now().minus(age);
         try (DirectoryStream<Path> found = Files.newDirectoryStream(directory, glob)) {
             boolean posix = isPosix(directory);
@@ -276,12 +265,12 @@ final class UserDirectory {
             }
             Files.deleteIfExists(file);
         } catch (IOException | DirectoryIteratorException e) {
-            // Another user's, or in use: Windows keeps what is loaded.
+            // It is another user's, or in use: Windows keeps loaded libraries.
             LOG.debug("{} stays", file, e);
         }
     }
 
-    /** That two files have one owner. */
+    /** Checks that two files have one owner. */
     static void checkOwner(Path file, Path ofThisUser) throws IOException {
         if (!haveOneOwner(file, ofThisUser)) {
             throw new ForeignFileException(file + " belongs to another user");
@@ -302,9 +291,9 @@ final class UserDirectory {
     }
 
     /**
-     * Makes a file one that can be run or loaded as a library.
+     * Makes a file executable, as a program or a library.
      *
-     * @throws IOException if that does not help: a file system mounted noexec shows itself by this (access(2) says so)
+     * @throws IOException if it then still is not, as on a file system mounted noexec
      */
     static void makeExecutable(Path file) throws IOException {
         if (!file.toFile().setExecutable(true) || !Files.isExecutable(file)) {

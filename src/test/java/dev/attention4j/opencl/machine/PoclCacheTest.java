@@ -1,4 +1,4 @@
-package dev.attention4j.opencl.runtime;
+package dev.attention4j.opencl.machine;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -16,46 +16,43 @@ class PoclCacheTest {
 
     @Test
     void itIsWherePoclLooksForIt() {
-        assertThat(PoclCache.directory(Map.of("POCL_CACHE_DIR", "/a", "XDG_CACHE_HOME", "/b", "HOME", "/c")))
+        assertThat(Pocl.cache(Map.of("POCL_CACHE_DIR", "/a", "XDG_CACHE_HOME", "/b", "HOME", "/c")))
                 .isEqualTo(Path.of("/a"));
-        assertThat(PoclCache.directory(Map.of("XDG_CACHE_HOME", "/b", "HOME", "/c")))
-                .isEqualTo(Path.of("/b/pocl/kcache"));
-        assertThat(PoclCache.directory(Map.of("XDG_CACHE_HOME", "", "HOME", "/c")))
-                .isEqualTo(Path.of("/c/.cache/pocl/kcache"));
-        assertThat(PoclCache.directory(Map.of())).isEqualTo(Path.of("/tmp/pocl/kcache"));
+        assertThat(Pocl.cache(Map.of("XDG_CACHE_HOME", "/b", "HOME", "/c"))).isEqualTo(Path.of("/b/pocl/kcache"));
+        assertThat(Pocl.cache(Map.of("XDG_CACHE_HOME", "", "HOME", "/c"))).isEqualTo(Path.of("/c/.cache/pocl/kcache"));
+        assertThat(Pocl.cache(Map.of())).isEqualTo(Path.of("/tmp/pocl/kcache"));
     }
 
     @Test
     void whatCanBeWrittenAndRunIsFine() throws IOException {
         Path cache = temporary.resolve("new/cache");
-        assertThat(PoclCache.complaint(Map.of("POCL_CACHE_DIR", cache.toString())))
-                .isEmpty();
+        assertThat(Pocl.whyNoCache(Map.of("POCL_CACHE_DIR", cache.toString()))).isEmpty();
         assertThat(cache).isEmptyDirectory();
     }
 
     @Test
     void whatCannotIsNamed() throws IOException {
         Path file = Files.writeString(temporary.resolve("file"), "");
-        assertThat(PoclCache.complaint(Map.of("POCL_CACHE_DIR", file.toString())))
+        assertThat(Pocl.whyNoCache(Map.of("POCL_CACHE_DIR", file.toString())))
                 .hasValueSatisfying(complaint ->
                         assertThat(complaint).startsWith("PoCL cannot keep what it compiles in " + file + ": "));
     }
 
     @Test
     void anEmptyNameIsNamedBeforePoclSeesIt() {
-        assertThat(PoclCache.endsTheProcess(Map.of("POCL_CACHE_DIR", "", "OCL_ICD_VENDORS", "libpocl.so.2")))
+        assertThat(Pocl.endsTheProcess(Map.of("POCL_CACHE_DIR", "", "OCL_ICD_VENDORS", "libpocl.so.2")))
                 .isTrue();
-        assertThat(PoclCache.endsTheProcess(Map.of("POCL_CACHE_DIR", "", "OCL_ICD_VENDORS", "libother.so")))
+        assertThat(Pocl.endsTheProcess(Map.of("POCL_CACHE_DIR", "", "OCL_ICD_VENDORS", "libother.so")))
                 .isFalse();
-        assertThat(PoclCache.endsTheProcess(Map.of("OCL_ICD_VENDORS", "libpocl.so.2")))
+        assertThat(Pocl.endsTheProcess(Map.of("OCL_ICD_VENDORS", "libpocl.so.2")))
                 .isFalse();
     }
 
     /** As letters beyond ASCII are in the locale C. */
     @Test
     void aNameThatJavaCannotReadIsNamed() {
-        assertThat(PoclCache.complaint(Map.of("POCL_CACHE_DIR", "a\0b")))
-                .hasValueSatisfying(complaint -> assertThat(complaint).contains("where Java cannot look"));
+        assertThat(Pocl.whyNoCache(Map.of("POCL_CACHE_DIR", "a\0b")))
+                .hasValueSatisfying(complaint -> assertThat(complaint).contains("Java cannot name"));
     }
 
     /** What PoCL finds there it runs. */
@@ -70,7 +67,7 @@ class PoclCacheTest {
     }
 
     private static void complains(Path cache, String words) {
-        assertThat(PoclCache.complaint(Map.of("POCL_CACHE_DIR", cache.toString())))
+        assertThat(Pocl.whyNoCache(Map.of("POCL_CACHE_DIR", cache.toString())))
                 .hasValueSatisfying(complaint -> assertThat(complaint)
                         .startsWith("PoCL cannot keep what it compiles in " + cache + ": ")
                         .contains(words));

@@ -1,9 +1,10 @@
-package dev.attention4j.opencl.runtime;
+package dev.attention4j.opencl.machine;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.attention4j.ChildJvm;
+import dev.attention4j.opencl.runtime.Devices;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -23,7 +24,7 @@ class PoclThreadsTest {
         Path status = Files.writeString(
                 folder.resolve("status"),
                 "Name:\tjava\nCpus_allowed:\tff\nCpus_allowed_list:\t" + allowed + "\nMems_allowed_list:\t0\n");
-        return PoclThreads.mayPin(Map.of(), status, Files.writeString(folder.resolve("online"), online + "\n"));
+        return Pocl.mayPin(Map.of(), status, Files.writeString(folder.resolve("online"), online + "\n"));
     }
 
     @Test
@@ -41,16 +42,15 @@ class PoclThreadsTest {
     void whatTheUserHasSetStays() throws IOException {
         Path status = Files.writeString(folder.resolve("status"), "Cpus_allowed_list:\t0-7\n");
         Path online = Files.writeString(folder.resolve("online"), "0-7\n");
-        assertThat(PoclThreads.mayPin(Map.of("PATH", "/bin"), status, online)).isTrue();
-        assertThat(PoclThreads.mayPin(Map.of("POCL_AFFINITY", "0"), status, online))
-                .isFalse();
-        assertThat(PoclThreads.mayPin(Map.of("POCL_MAX_PTHREAD_COUNT", "16"), status, online))
+        assertThat(Pocl.mayPin(Map.of("PATH", "/bin"), status, online)).isTrue();
+        assertThat(Pocl.mayPin(Map.of("POCL_AFFINITY", "0"), status, online)).isFalse();
+        assertThat(Pocl.mayPin(Map.of("POCL_MAX_PTHREAD_COUNT", "16"), status, online))
                 .isFalse();
     }
 
     @Test
     void whereThatCannotBeReadThreadsAreLeftAlone() {
-        assertThat(PoclThreads.mayPin(Map.of(), folder.resolve("none"), folder.resolve("none")))
+        assertThat(Pocl.mayPin(Map.of(), folder.resolve("none"), folder.resolve("none")))
                 .isFalse();
     }
 
@@ -58,8 +58,8 @@ class PoclThreadsTest {
     @Test
     @EnabledOnOs(OS.LINUX)
     void eachThreadGetsACoreAndNobodyElseSeesHow() throws Exception {
-        assumeTrue(PoclThreads.mayPin(
-                System.getenv(), Path.of("/proc/self/status"), Path.of("/sys/devices/system/cpu/online")));
+        assumeTrue(
+                Pocl.mayPin(System.getenv(), Path.of("/proc/self/status"), Path.of("/sys/devices/system/cpu/online")));
         String printed = new ChildJvm(Lists.class)
                 .options("-Xmx256m", "-Dattention4j.cache.dir=" + folder.resolve("cache"))
                 .environment("OCL_ICD_VENDORS", "/etc/OpenCL/vendors/pocl.icd")
@@ -74,9 +74,9 @@ class PoclThreadsTest {
         private Lists() {}
 
         public static void main(String[] args) throws Exception {
-            System.out.println("pinned before: " + PoclThreads.pinnedBeside(Set.of()));
+            System.out.println("pinned before: " + Pocl.pinnedSince(Set.of()));
             Devices.find();
-            System.out.println("pinned: " + PoclThreads.pinnedBeside(Set.of()));
+            System.out.println("pinned: " + Pocl.pinnedSince(Set.of()));
             System.out.println("in Java: " + System.getenv("POCL_AFFINITY"));
             Process child = new ProcessBuilder("sh", "-c", "echo $POCL_AFFINITY").start();
             System.out.println("in a child: " + child.inputReader().readLine());

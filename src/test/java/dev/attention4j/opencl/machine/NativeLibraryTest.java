@@ -1,4 +1,4 @@
-package dev.attention4j.opencl.runtime;
+package dev.attention4j.opencl.machine;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;

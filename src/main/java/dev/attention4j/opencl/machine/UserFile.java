@@ -1,4 +1,4 @@
-package dev.attention4j.opencl.runtime;
+package dev.attention4j.opencl.machine;
 
 import java.io.IOException;
 import java.nio.channels.ClosedByInterruptException;
@@ -18,7 +18,7 @@ import java.util.concurrent.locks.LockSupport;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** A small file of this user's, in a directory that only this user can write; it is replaced whole or not at all. */
+/** A small file in a directory that only this user can write; it is replaced whole or not at all. */
 public final class UserFile {
     private static final Logger LOG = LoggerFactory.getLogger(UserFile.class);
     private static final long MOST_BYTES = 4L << 20;
@@ -29,39 +29,24 @@ public final class UserFile {
         this.path = path;
     }
 
-    /**
-     * A file in the user's cache directory.
-     *
-     * @param name of the file
-     * @return need not be there
-     */
+    /** Returns a file of the user's cache directory; it need not exist. */
     public static UserFile inCache(String name) {
         return at(UserDirectory.cache().resolve(name));
     }
 
-    /**
-     * A file elsewhere.
-     *
-     * @param path of the file
-     * @return need not be there
-     */
+    /** Returns a file elsewhere; it need not exist. */
     public static UserFile at(Path path) {
         return new UserFile(path.toAbsolutePath());
     }
 
-    /**
-     * Where it is.
-     *
-     * @return need not be there
-     */
     public Path path() {
         return path;
     }
 
     /**
-     * What is in it.
+     * Reads it.
      *
-     * @return empty if it is not there
+     * @return its content; empty if it is missing
      * @throws IOException if it cannot be read, is no file, is too large, is another user's, or others can write it
      */
     public Optional<byte[]> read() throws IOException {
@@ -81,7 +66,7 @@ public final class UserFile {
     }
 
     /**
-     * Makes its directory, so that what cannot be kept is known before it is worked for.
+     * Makes its directory, so that a failure shows before the work is done.
      *
      * @throws IOException if it cannot be made or written, or is not this user's alone
      */
@@ -90,9 +75,8 @@ public final class UserFile {
     }
 
     /**
-     * Replaces it; whoever reads meanwhile, or stops this program, finds the old content or the new.
+     * Replaces it. Other readers find the old content or the new, even if this program is stopped meanwhile.
      *
-     * @param content all of it
      * @throws IOException if it cannot be written there
      */
     public void write(byte[] content) throws IOException {
@@ -103,26 +87,19 @@ public final class UserFile {
     /** Reads and writes a file. */
     @FunctionalInterface
     public interface Change {
-        /**
-         * Reads it, and writes it if it must.
-         *
-         * @throws IOException if it cannot
-         */
         void run() throws IOException;
     }
 
     /**
-     * Changes what is in it: of all that do so, in this process and in others, one after another, so that none writes
-     * over what another has added.
+     * Runs a change while no other, of this process or another, runs, so that none overwrites another's.
      *
-     * @param change reads and writes
-     * @throws IOException what the change throws, or if nothing can be written there
+     * @throws IOException if the change throws it, or if nothing can be written there
      */
     public void change(Change change) throws IOException {
         prepare();
         Path lock = path.resolveSibling(path.getFileName() + ".lock");
         synchronized (UserFile.class) {
-            // An interrupt closes a channel, and what follows would run without the lock: it waits for the end.
+            // An interrupt closes the channel, and the rest would run without the lock: it is delivered at the end.
             boolean interrupted = Thread.interrupted();
             try {
                 while (!changeLocked(lock, change)) {
@@ -157,10 +134,10 @@ public final class UserFile {
             } catch (ClosedByInterruptException | FileLockInterruptionException e) {
                 throw e;
             } catch (OverlappingFileLockException e) {
-                // This library in another class loader of this JVM, which the monitor does not keep out.
+                // Held by this library in another class loader of this JVM, which has a monitor of its own.
                 LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(1));
             } catch (IOException e) {
-                // A file system without locks: what was found must be kept all the same.
+                // On a file system without locks the change is made without one.
                 LOG.debug("no lock", e);
                 return;
             }
@@ -168,9 +145,9 @@ public final class UserFile {
     }
 
     /**
-     * Gets a file that is of no use out of the way, without losing what is in it.
+     * Renames a damaged file, which keeps its content.
      *
-     * @return where it is now
+     * @return its new path
      * @throws IOException if it cannot be moved
      */
     public Path setAside() throws IOException {

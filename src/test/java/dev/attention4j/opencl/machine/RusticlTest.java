@@ -1,4 +1,4 @@
-package dev.attention4j.opencl.runtime;
+package dev.attention4j.opencl.machine;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -12,11 +12,11 @@ class RusticlTest {
 
     @Test
     void theVariableIsNamedWhereItIsInstalledAndShowsNothing() {
-        assertThat(Rusticl.absence(Map.of(), INSTALLED, List.of("Portable Computing Language")))
+        assertThat(RegisteredDrivers.whyNoRusticl(Map.of(), INSTALLED, List.of("Portable Computing Language")))
                 .get()
                 .asString()
                 .endsWith("RUSTICL_ENABLE is not set.");
-        assertThat(Rusticl.absence(Map.of("RUSTICL_ENABLE", "iris"), INSTALLED, List.of()))
+        assertThat(RegisteredDrivers.whyNoRusticl(Map.of("RUSTICL_ENABLE", "iris"), INSTALLED, List.of()))
                 .get()
                 .asString()
                 .endsWith("RUSTICL_ENABLE=iris names none that is here.");
@@ -24,8 +24,9 @@ class RusticlTest {
 
     @Test
     void whereItIsNotInstalledOrHasADeviceNothingIsSaid() {
-        assertThat(Rusticl.absence(Map.of(), List.of(), List.of())).isEmpty();
-        assertThat(Rusticl.absence(Map.of("RUSTICL_ENABLE", "llvmpipe"), INSTALLED, List.of("rusticl")))
+        assertThat(RegisteredDrivers.whyNoRusticl(Map.of(), List.of(), List.of()))
+                .isEmpty();
+        assertThat(RegisteredDrivers.whyNoRusticl(Map.of("RUSTICL_ENABLE", "llvmpipe"), INSTALLED, List.of("rusticl")))
                 .isEmpty();
     }
 }

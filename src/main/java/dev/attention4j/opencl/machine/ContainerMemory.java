@@ -1,4 +1,4 @@
-package dev.attention4j.opencl.runtime;
+package dev.attention4j.opencl.machine;
 
 import java.io.IOException;
 import java.nio.file.Files;
@@ -6,27 +6,27 @@ import java.nio.file.Path;
 import java.util.OptionalLong;
 
 /**
- * How much memory the container allows in which this process runs, on Linux: its cgroup's limit. Drivers report the
- * machine's memory instead, and a process that takes more than its cgroup allows is killed.
+ * The memory limit of the container that this process runs in, on Linux: that of its cgroup. Drivers report the machine's
+ * memory instead, and a process that takes more than its cgroup allows is killed.
  *
- * <p>Read here, because {@code OperatingSystemMXBean.getTotalMemorySize()}, which knows it too, takes a tenth of a
- * second when it is first asked and does not look at the cgroups around the process's own.
+ * <p>{@code OperatingSystemMXBean.getTotalMemorySize()} is not used: its first call takes a tenth of a second, and it ignores
+ * the limits of the enclosing cgroups.
  */
-final class ContainerMemory {
+public final class ContainerMemory {
     private static final String VERSION_2 = "0::";
     private static final String VERSION_1 = ":memory:";
 
-    /** What the JVM, a driver and its compiler take beside the heap. */
+    /** Memory that the JVM, a driver and its compiler take in addition to the heap. */
     private static final long NATIVE_BYTES = 256L << 20;
 
     private ContainerMemory() {}
 
-    /** The lowest limit of this process's cgroup and those around it; empty where there is none. */
-    static OptionalLong limit() {
+    /** Returns the lowest limit of this process's cgroup and of those that enclose it; empty where there is none. */
+    public static OptionalLong limit() {
         return limit(Path.of("/proc/self/cgroup"), Path.of("/sys/fs/cgroup"));
     }
 
-    static OptionalLong limit(Path membership, Path root) {
+    public static OptionalLong limit(Path membership, Path root) {
         long limit = Long.MAX_VALUE;
         try {
             for (String line : Files.readAllLines(membership)) {
@@ -45,7 +45,7 @@ final class ContainerMemory {
         return limit == Long.MAX_VALUE ? OptionalLong.empty() : OptionalLong.of(limit);
     }
 
-    /** From the root, which in a container is its own cgroup whatever the path says, down to the path. */
+    /** Reads from the root, which in a container is its own cgroup whatever the path says, down to the path. */
     private static long lowest(Path root, String path, String file) {
         long lowest = read(root.resolve(file));
         Path directory = root;
@@ -67,13 +67,10 @@ final class ContainerMemory {
     }
 
     /**
-     * What device buffers may take of a container's memory: what the Java heap at its largest and native code leave, for
-     * all of it is counted together, and an eighth at least.
-     *
-     * @param limit of the container
-     * @param largestHeap of this JVM
+     * Returns the part of a container's memory that device buffers may take: the rest after the Java heap at its largest and
+     * native code, since the limit counts all of them, and an eighth at least.
      */
-    static long forBuffers(long limit, long largestHeap) {
+    public static long forBuffers(long limit, long largestHeap) {
         return Math.max(limit / 8, limit - Math.min(limit, largestHeap) - NATIVE_BYTES);
     }
 }

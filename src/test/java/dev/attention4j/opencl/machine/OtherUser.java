@@ -1,4 +1,4 @@
-package dev.attention4j.opencl.runtime;
+package dev.attention4j.opencl.machine;
 
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
@@ -9,11 +9,11 @@ import java.nio.file.Path;
 import java.nio.file.attribute.UserPrincipal;
 
 /** Somebody else on a shared machine. */
-final class OtherUser {
+public final class OtherUser {
     private OtherUser() {}
 
     /** Makes a file another user's, as if he had planted it; only root can do that, so only root's tests go on. */
-    static void give(Path file) throws IOException {
+    public static void give(Path file) throws IOException {
         UserPrincipal nobody =
                 file.getFileSystem().getUserPrincipalLookupService().lookupPrincipalByName("nobody");
         try {

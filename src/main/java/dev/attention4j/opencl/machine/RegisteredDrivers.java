@@ -1,4 +1,4 @@
-package dev.attention4j.opencl.runtime;
+package dev.attention4j.opencl.machine;
 
 import java.io.IOException;
 import java.nio.file.DirectoryStream;
@@ -10,29 +10,36 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 
 /**
  * The drivers that are registered with the OpenCL loader of a Unix system: for each a file {@code *.icd} in {@code
  * /etc/OpenCL/vendors}, or where {@code OCL_ICD_VENDORS} points, that holds the name of its library.
  *
- * <p>Read without OpenCL: a driver that does not load is seen here alone.
+ * <p>They are read without OpenCL, so they include drivers that do not load.
  */
 public final class RegisteredDrivers {
     private static final Path VENDORS = Path.of("/etc/OpenCL/vendors");
 
+    private static final String ENABLE_RUSTICL = "RUSTICL_ENABLE";
+
+    /** The fix: it enables the driver. */
+    public static final String RUSTICL_FIX = "to use Mesa's devices, start Java with " + ENABLE_RUSTICL
+            + "=iris (Intel), radeonsi (AMD), nouveau (NVIDIA), panfrost (Mali) or llvmpipe (the CPU; slow, for tests)";
+
     /**
-     * One of them.
+     * A registered driver.
      *
      * @param registration the file, or the variable of the environment, that names the library
      * @param library a path, or a name that the dynamic linker looks up
      */
     public record Driver(String registration, String library) {
-        /** PoCL compiles inside the process, with LLVM's handlers for signals. */
+        /** PoCL compiles in this process, and LLVM replaces its signal handlers. */
         boolean isPocl() {
             return library.toLowerCase(Locale.ROOT).contains("pocl");
         }
 
-        /** Mesa's, which shows no device unless a variable names it. */
+        /** Mesa's driver shows no device unless a variable of the environment names one. */
         boolean isRusticl() {
             return library.toLowerCase(Locale.ROOT).contains("rusticl");
         }
@@ -41,7 +48,7 @@ public final class RegisteredDrivers {
             try {
                 return !Files.exists(Path.of(path));
             } catch (InvalidPathException e) {
-                // In this locale Java cannot name it, the loader can.
+                // Java cannot name it in this locale; the loader can.
                 return false;
             }
         }
@@ -55,11 +62,7 @@ public final class RegisteredDrivers {
 
     private RegisteredDrivers() {}
 
-    /**
-     * Those that the loader will find.
-     *
-     * @return in the order of their files' names; empty where there are none, or this is not a Unix system
-     */
+    /** Finds those that the loader will find, by the names of their files; none outside of Unix systems. */
     public static List<Driver> find() {
         return find(System.getenv());
     }
@@ -67,7 +70,7 @@ public final class RegisteredDrivers {
     static List<Driver> find(Map<String, String> environment) {
         List<Driver> drivers = new ArrayList<>();
         try {
-            // Both loaders, ocl-icd and Khronos's, take a directory; ocl-icd also a registration or a library.
+            // Both loaders, ocl-icd and Khronos's, take a directory; ocl-icd also takes a registration or a library.
             String variable = environment.getOrDefault("OCL_ICD_VENDORS", "").isEmpty()
                     ? "OPENCL_VENDOR_PATH"
                     : "OCL_ICD_VENDORS";
@@ -89,6 +92,31 @@ public final class RegisteredDrivers {
             }
         }
         return drivers;
+    }
+
+    /**
+     * Returns why Rusticl, Mesa's driver, shows no device though it is installed: it shows those alone that a variable of the
+     * environment names.
+     *
+     * @param platforms the names of all platforms with devices
+     * @return one sentence; empty if it is not installed or has a device
+     */
+    public static Optional<String> whyNoRusticl(List<String> platforms) {
+        return whyNoRusticl(System.getenv(), find(), platforms);
+    }
+
+    static Optional<String> whyNoRusticl(
+            Map<String, String> environment, List<Driver> drivers, List<String> platforms) {
+        boolean hasDevice = platforms.stream()
+                .anyMatch(platform -> platform.toLowerCase(Locale.ROOT).contains("rusticl"));
+        if (hasDevice || drivers.stream().noneMatch(Driver::isRusticl)) {
+            return Optional.empty();
+        }
+        String enabled = environment.getOrDefault(ENABLE_RUSTICL, "");
+        return Optional.of("Mesa's driver Rusticl is installed and shows no device: "
+                + (enabled.isEmpty()
+                        ? ENABLE_RUSTICL + " is not set."
+                        : ENABLE_RUSTICL + "=" + enabled + " names none that is here."));
     }
 
     private static void addAll(Path directory, List<Driver> drivers) throws IOException {

@@ -1,4 +1,4 @@
-package dev.attention4j.opencl.runtime;
+package dev.attention4j.opencl.machine;
 
 import java.lang.ref.Reference;
 import java.lang.reflect.Constructor;
@@ -14,18 +14,18 @@ import java.util.Optional;
 /**
  * Functions of the C library that Java does not offer, called through JNA, on Linux.
  *
- * <p>JNA is called by reflection. A program may leave it out. And what JNA has in public for finding a function runs
- * {@code ldconfig} in a child process and leaves a thread behind, which keeps the class loader of a web application in
- * memory; the two methods that only call {@code dlopen} and {@code dlsym} are not public.
+ * <p>JNA is called by reflection, for two reasons. A program may leave it out. And JNA's public way to find a function runs
+ * {@code ldconfig} in a child process and starts a thread that never ends, which keeps the class loader of a web application
+ * in memory; the two methods that only call {@code dlopen} and {@code dlsym} are not public.
  */
-final class CLibrary {
-    /** More than {@code struct sigaction} has on any architecture. */
+public final class CLibrary {
+    /** Larger than {@code struct sigaction} on any architecture. */
     private static final int ACTION_BYTES = 256;
 
     private static final int INFO_BYTES = 32;
     private static final int LAZY = 1;
 
-    /** JNA unpacks its native library there. */
+    /** Names the directory to which JNA unpacks its native library. */
     private static final String DIRECTORY = "jna.tmpdir";
 
     private static CLibrary loaded;
@@ -63,15 +63,15 @@ final class CLibrary {
         unsetenv = function(null, "unsetenv");
     }
 
-    /** The library; empty where it cannot be called, which {@link #whyNot} explains. */
-    static synchronized Optional<CLibrary> load() {
+    /** Returns the library; empty where it cannot be called, which {@link #whyNot} explains. */
+    public static synchronized Optional<CLibrary> load() {
         if (loaded == null && whyNot == null) {
             whyNot = tryLoad();
         }
         return Optional.ofNullable(loaded);
     }
 
-    /** The reason for which {@link #load} gives none, one clause. */
+    /** Returns why {@link #load} gives none, one clause. */
     static String whyNot() {
         load();
         return whyNot;
@@ -83,7 +83,7 @@ final class CLibrary {
         }
         boolean chosen = System.getProperty(DIRECTORY) != null;
         if (!chosen) {
-            // By itself it makes a folder in the home that Java reports, even in one called "?".
+            // Without it JNA makes a folder in the home that Java reports, even in one called "?".
             System.setProperty(
                     DIRECTORY,
                     UserDirectory.natives().map(Object::toString).orElse(System.getProperty("java.io.tmpdir")));
@@ -105,23 +105,19 @@ final class CLibrary {
         }
     }
 
-    /**
-     * What the process does on a signal.
-     *
-     * @return the struct {@code sigaction}; empty for a signal that cannot be handled
-     */
-    Optional<ByteBuffer> action(int signal) {
+    /** Returns the struct {@code sigaction} of a signal; empty if the signal cannot be handled. */
+    public Optional<ByteBuffer> action(int signal) {
         ByteBuffer action = buffer(ACTION_BYTES);
         return call(sigaction, signal, null, action) == 0 ? Optional.of(action) : Optional.empty();
     }
 
-    /** Sets what the process does on a signal. */
+    /** Sets the struct {@code sigaction} of a signal. */
     void setAction(int signal, ByteBuffer action) {
         call(sigaction, signal, action, null);
     }
 
-    /** The file of the library that a function is in; empty if it is in none. */
-    String libraryOf(long function) {
+    /** Returns the file of the library that holds a function; empty if none does. */
+    public String libraryOf(long function) {
         ByteBuffer info = buffer(INFO_BYTES);
         if (call(dladdr, function, info) == 0 || info.getLong(0) == 0) {
             return "";
@@ -129,22 +125,17 @@ final class CLibrary {
         return (String) invoke(getString, create(info.getLong(0)), 0L);
     }
 
-    /** Sets a variable in the environment of the process; neither {@code System.getenv} nor children of Java's see it. */
+    /** Sets a variable of the process's environment; neither {@code System.getenv} nor child processes see it. */
     void setEnvironment(String name, String value) {
         call(setenv, name, value, 1);
     }
 
-    /** Removes a variable from the environment of the process. */
+    /** Removes a variable of the process's environment. */
     void unsetEnvironment(String name) {
         call(unsetenv, name);
     }
 
-    /**
-     * Calls a function without parameters and result of a library.
-     *
-     * @param library is loaded already
-     * @return false if it has none of this name
-     */
+    /** Calls a function without parameters or result of a loaded library; returns false if it has none of this name. */
     boolean run(String library, String function) {
         try {
             call(function(library, function));
@@ -174,8 +165,8 @@ final class CLibrary {
     /**
      * Calls a function that returns an {@code int}.
      *
-     * <p>JNA gets pointers only. Of a number or a buffer it would call a method without looking for an exception, which
-     * {@code -Xcheck:jni} reports, and for a text it would start a thread. A pointer is passed in a register as a number is.
+     * <p>JNA gets pointers only: for a number or a buffer it would call a method without checking for an exception, which {@code
+     * -Xcheck:jni} reports, and for a text it would start a thread. Pointers are passed in registers as numbers are.
      *
      * @param arguments numbers, texts, buffers outside of the heap, null
      */
