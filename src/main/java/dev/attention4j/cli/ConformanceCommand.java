@@ -3,13 +3,12 @@ package dev.attention4j.cli;
 import dev.attention4j.EngineInfo;
 import dev.attention4j.EngineOptions;
 import dev.attention4j.Engines;
-import dev.attention4j.conformance.CaseOutcome;
-import dev.attention4j.conformance.CaseSource;
+import dev.attention4j.conformance.ConformanceCase;
 import dev.attention4j.conformance.ConformanceSuite;
-import dev.attention4j.conformance.suite.Outcome;
+import dev.attention4j.conformance.Outcome;
 import dev.attention4j.conformance.suite.Report;
-import dev.attention4j.conformance.suite.Selection;
 import dev.attention4j.conformance.suite.SuiteRun;
+import dev.attention4j.conformance.suite.SuiteRun.Selection;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
@@ -188,7 +187,7 @@ final class ConformanceCommand implements Callable<Integer> {
         }
         String asked = plan(EngineOptions.AUTO);
         List<EngineInfo> engines = engines(Engines.BEST);
-        List<CaseSource> sources = ConformanceSuite.find(cases);
+        List<ConformanceCase.Source> sources = ConformanceSuite.find(cases);
         ConformanceSuite suite = ConformanceSuite.of(sources, engines, asked, EngineOptions.DEFAULT);
         PrintWriter out = json.screen(spec);
         String count = sources.size() + (sources.size() == 1 ? " case" : " cases");
@@ -197,13 +196,13 @@ final class ConformanceCommand implements Callable<Integer> {
         found.expect(suite.size());
         return new Job(
                 found,
-                () -> suite.runEach((source, outcome) -> found.end(outcome(source, outcome, asked))),
+                () -> suite.run((source, outcome) -> found.end(outcome(source, outcome, asked))),
                 // The case that runs goes on until this process ends; what ended before it is reported.
                 () -> {});
     }
 
     /** A case from a file in the suite's terms: a row of the matrix of its own. */
-    private static Outcome outcome(CaseSource source, CaseOutcome outcome, String asked) {
+    private static Outcome outcome(ConformanceCase.Source source, Outcome outcome, String asked) {
         // A file that cannot be read is its own name.
         String name = outcome.caseName() + ": ";
         String detail =
@@ -214,7 +213,7 @@ final class ConformanceCommand implements Callable<Integer> {
                 outcome.engine(),
                 outcome.plan(),
                 Outcome.Status.valueOf(outcome.status().name()),
-                outcome.maxError(),
+                outcome.error(),
                 Double.NaN,
                 detail,
                 0,

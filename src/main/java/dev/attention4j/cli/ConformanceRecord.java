@@ -1,7 +1,7 @@
 package dev.attention4j.cli;
 
 import dev.attention4j.EngineInfo;
-import dev.attention4j.conformance.suite.Outcome;
+import dev.attention4j.conformance.Outcome;
 import dev.attention4j.conformance.suite.Report;
 import dev.attention4j.conformance.suite.SuiteRun;
 import java.io.PrintWriter;

@@ -1,11 +1,11 @@
 package dev.attention4j.cli;
 
 import dev.attention4j.EngineInfo;
+import dev.attention4j.conformance.Outcome;
+import dev.attention4j.conformance.Outcome.Status;
 import dev.attention4j.conformance.suite.HtmlReport;
 import dev.attention4j.conformance.suite.JunitReport;
 import dev.attention4j.conformance.suite.Matrix;
-import dev.attention4j.conformance.suite.Outcome;
-import dev.attention4j.conformance.suite.Outcome.Status;
 import dev.attention4j.conformance.suite.Report;
 import java.io.IOException;
 import java.io.PrintWriter;

@@ -4,7 +4,6 @@ import com.fasterxml.jackson.jr.ob.JSON;
 import dev.attention4j.Attention;
 import dev.attention4j.Tensor;
 import dev.attention4j.conformance.AttentionCase;
-import dev.attention4j.conformance.BuiltInCases;
 import dev.attention4j.conformance.ConformanceCase;
 import java.io.IOException;
 import java.util.List;
@@ -37,7 +36,7 @@ record Sentence(
      * @throws IOException if the jar does not have it, or it is damaged
      */
     static Sentence load() throws IOException {
-        ConformanceCase source = BuiltInCases.SENTENCES.read();
+        ConformanceCase source = ConformanceCase.SENTENCES.read();
         AttentionCase attention = AttentionCase.of(source);
         return new Sentence(
                 "The train left the station on time.",

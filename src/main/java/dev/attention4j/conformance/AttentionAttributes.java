@@ -69,24 +69,14 @@ final class AttentionAttributes {
     }
 
     private void setNumbers(AttentionBuilder builder) throws FileFormatException {
-        if (attributes.has("scale")) {
-            builder.scale(attributes.number("scale"));
-        }
-        if (attributes.has("softcap")) {
-            builder.softcap(attributes.number("softcap"));
-        }
-        if (attributes.has("alibiSlopes")) {
-            builder.alibiSlopes(attributes.floats("alibiSlopes"));
-        }
-        if (attributes.has("sinks")) {
-            builder.sinks(attributes.floats("sinks"));
-        }
+        attributes.number("scale", builder::scale);
+        attributes.number("softcap", builder::softcap);
+        attributes.floats("alibiSlopes", builder::alibiSlopes);
+        attributes.floats("sinks", builder::sinks);
     }
 
     private void setLengths(AttentionBuilder builder) throws FileFormatException {
-        if (attributes.has("keyLengths")) {
-            builder.keyLengths(attributes.wholeNumbers("keyLengths"));
-        }
+        attributes.wholeNumbers("keyLengths", builder::keyLengths);
         if (attributes.has(QUERY_LENGTHS) != attributes.has(KEY_LENGTHS)) {
             throw new FileFormatException(
                     file, "attributes: only one of " + QUERY_LENGTHS + " and " + KEY_LENGTHS + ", must be both");
@@ -138,9 +128,7 @@ final class AttentionAttributes {
         if (aligned) {
             builder.align(alignment("alignment"));
         }
-        if (offset) {
-            builder.alignOffsets(attributes.wholeNumbers("offsets"));
-        }
+        attributes.wholeNumbers("offsets", builder::alignOffsets);
     }
 
     private Alignment alignment(String name) throws FileFormatException {

@@ -2,9 +2,16 @@ package dev.attention4j.conformance;
 
 import dev.attention4j.Attention;
 import dev.attention4j.AttentionBuilder;
+import dev.attention4j.AttentionEngine;
 import dev.attention4j.AttentionProblem;
+import dev.attention4j.AttentionResult;
+import dev.attention4j.DType;
 import dev.attention4j.Tensor;
+import dev.attention4j.conformance.Operation.Check;
+import dev.attention4j.conformance.Operation.Computed;
+import dev.attention4j.conformance.Operation.Expected;
 import dev.attention4j.io.FileFormatException;
+import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -49,8 +56,6 @@ public record AttentionCase(
     /**
      * Understands a case.
      *
-     * @param source of the op {@code attention}
-     * @return tensors and operation, checked against each other
      * @throws FileFormatException if the op is another, a tensor is missing or not known, an attribute is not known, or
      *     they do not fit each other; names it
      */
@@ -87,5 +92,48 @@ public record AttentionCase(
         } catch (IllegalArgumentException e) {
             throw new FileFormatException(file, e.getMessage(), e);
         }
+    }
+
+    /**
+     * Two calls where the case has weights: a plan that is picked because it can return weights is not the one that
+     * plain calls are given, and both must be right.
+     */
+    static List<Check> checks(ConformanceCase conformanceCase) throws FileFormatException {
+        AttentionCase attention = of(conformanceCase);
+        Map<String, Tensor> plain = new LinkedHashMap<>(attention.expected);
+        boolean hasWeights = plain.remove(WEIGHTS) != null;
+        List<Check> checks = new ArrayList<>();
+        checks.add(attention.check(String.join(", ", plain.keySet()), plain));
+        if (hasWeights) {
+            checks.add(attention.check(WEIGHTS, attention.expected));
+        }
+        return checks;
+    }
+
+    private Check check(String what, Map<String, Tensor> wanted) {
+        Attention operation = attention.toBuilder()
+                .weights(wanted.containsKey(WEIGHTS))
+                .logSumExp(wanted.containsKey(LOG_SUM_EXP))
+                .build();
+        Map<String, Expected> outputs = new LinkedHashMap<>();
+        wanted.forEach((tensor, want) -> {
+            // The output comes in the query's type, the rest in float32.
+            DType dtype = tensor.equals(OUTPUT) ? query.dtype() : DType.FLOAT32;
+            outputs.put(tensor, new Expected(want, dtype, Tolerance.of(dtype)));
+        });
+        return new Check(what, outputs, engine -> call(engine, operation));
+    }
+
+    private Computed call(AttentionEngine engine, Attention operation) {
+        AttentionResult result = engine.attend(query, key, value, operation);
+        Map<String, Tensor> outputs = new LinkedHashMap<>();
+        outputs.put(OUTPUT, result.output());
+        if (operation.wantsWeights()) {
+            outputs.put(WEIGHTS, result.weights());
+        }
+        if (operation.wantsLogSumExp()) {
+            outputs.put(LOG_SUM_EXP, result.logSumExp());
+        }
+        return new Computed(result.plan(), outputs, result::close);
     }
 }

@@ -4,6 +4,7 @@ import dev.attention4j.Tensor;
 import dev.attention4j.io.FileFormatException;
 import dev.attention4j.io.Safetensors;
 import dev.attention4j.io.SafetensorsFile;
+import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Path;
@@ -23,6 +24,34 @@ import java.util.Optional;
  * alibiSlopes}, {@code sinks}. In float32 the output may be off by 1e-5 + 1e-4 · |expected|.
  */
 public final class ConformanceCase {
+    /**
+     * Real attention, which comes with the library: queries, keys and values inside the sentence encoder all-MiniLM-L6-v2
+     * (layer 0, 12 heads of width 32), on two English sentences padded to 22 tokens, with its mask, weights and output. The
+     * metadata's {@code tokens} names each position.
+     */
+    public static final Source SENTENCES = new Source("minilm_layer0.safetensors", name -> {
+        try (InputStream in = ConformanceCase.class.getResourceAsStream(name)) {
+            if (in == null) {
+                throw new FileNotFoundException(name + ": is not in the jar, which must hold it");
+            }
+            return read(in, name);
+        }
+    });
+
+    /** Reads a case by its name. */
+    @FunctionalInterface
+    interface Reader {
+        ConformanceCase read(String name) throws IOException;
+    }
+
+    /** Where a case can be read from, a file's path or a resource's name; reading is put off until it is run. */
+    public record Source(String name, Reader reader) {
+        /** Reads the case; an {@link IOException} names what is wrong. */
+        public ConformanceCase read() throws IOException {
+            return reader.read(name);
+        }
+    }
+
     private final SafetensorsFile file;
 
     private ConformanceCase(SafetensorsFile file) throws FileFormatException {

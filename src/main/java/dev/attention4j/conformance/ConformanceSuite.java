@@ -4,31 +4,28 @@ import dev.attention4j.AttentionEngine;
 import dev.attention4j.EngineInfo;
 import dev.attention4j.EngineOptions;
 import dev.attention4j.Engines;
-import dev.attention4j.conformance.CaseOutcome.Status;
+import dev.attention4j.conformance.ConformanceCase.Source;
+import dev.attention4j.conformance.Outcome.Status;
 import dev.attention4j.io.FileFormatException;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.EnumMap;
 import java.util.List;
-import java.util.Map;
 import java.util.function.BiConsumer;
 import java.util.function.BiFunction;
-import java.util.function.Consumer;
-import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
  * Every case on every engine by every plan asked for.
  *
  * <pre>{@code
- * List<CaseSource> cases = ConformanceSuite.find(Path.of("cases")); // or BuiltInCases.all()
+ * List<Source> cases = ConformanceSuite.find(Path.of("cases")); // or List.of(ConformanceCase.SENTENCES)
  * ConformanceSuite suite =
  *         ConformanceSuite.of(cases, Engines.list(), ConformanceSuite.ALL_PLANS, EngineOptions.DEFAULT);
  * progress.max(suite.size());
- * ConformanceSuite.Totals totals = suite.run(outcome -> progress.step());
+ * suite.run((source, outcome) -> progress.step());
  * }</pre>
  */
 public final class ConformanceSuite {
@@ -40,13 +37,13 @@ public final class ConformanceSuite {
     /** One engine, opened with one plan. */
     private record Run(EngineInfo engine, String plan) {}
 
-    private final List<CaseSource> cases;
+    private final List<Source> cases;
     private final List<Run> runs;
     private final EngineOptions options;
     private final BiFunction<EngineInfo, EngineOptions, AttentionEngine> opener;
 
     private ConformanceSuite(
-            List<CaseSource> cases,
+            List<Source> cases,
             List<Run> runs,
             EngineOptions options,
             BiFunction<EngineInfo, EngineOptions, AttentionEngine> opener) {
@@ -64,16 +61,16 @@ public final class ConformanceSuite {
      * @throws FileFormatException if there is none
      * @throws IOException if the folder is not there or cannot be searched
      */
-    public static List<CaseSource> find(Path folder) throws IOException {
+    public static List<Source> find(Path folder) throws IOException {
         Path start = folder.toRealPath();
         if (Files.isRegularFile(start)) {
-            return List.of(new CaseFile(folder));
+            return List.of(source(folder));
         }
-        List<CaseSource> found;
+        List<Source> found;
         try (Stream<Path> files = Files.walk(start)) {
             found = files.filter(file -> file.getFileName().toString().endsWith(EXTENSION) && Files.isRegularFile(file))
                     .sorted()
-                    .map(file -> (CaseSource) new CaseFile(folder.resolve(start.relativize(file))))
+                    .map(file -> source(folder.resolve(start.relativize(file))))
                     .toList();
         } catch (UncheckedIOException e) {
             throw e.getCause();
@@ -97,12 +94,12 @@ public final class ConformanceSuite {
      * @throws IllegalArgumentException if there are no cases or no engines, or no engine has the plan
      */
     public static ConformanceSuite of(
-            List<CaseSource> cases, List<EngineInfo> engines, String plan, EngineOptions options) {
+            List<Source> cases, List<EngineInfo> engines, String plan, EngineOptions options) {
         return of(cases, engines, plan, options, (info, how) -> Engines.open(info.id(), how));
     }
 
     static ConformanceSuite of(
-            List<CaseSource> cases,
+            List<Source> cases,
             List<EngineInfo> engines,
             String plan,
             EngineOptions options,
@@ -160,102 +157,45 @@ public final class ConformanceSuite {
      * Runs everything, on this thread. A case that cannot be read and an engine that cannot be opened are failures, and
      * the others go on.
      *
-     * @param outcomes gets each outcome as soon as it is there
-     * @return how many went how
+     * @param outcomes gets each outcome as soon as it is there, and of which source it is
      */
-    public Totals run(Consumer<CaseOutcome> outcomes) {
-        return runEach((source, outcome) -> outcomes.accept(outcome));
-    }
-
-    /**
-     * As {@link #run(Consumer)}, saying of which source each outcome is.
-     *
-     * @param outcomes gets each outcome as soon as it is there
-     * @return how many went how
-     */
-    public Totals runEach(BiConsumer<CaseSource, CaseOutcome> outcomes) {
-        Map<Status, Integer> counts = new EnumMap<>(Status.class);
-        BiConsumer<CaseSource, CaseOutcome> counted = (source, outcome) -> {
-            counts.merge(outcome.status(), 1, Integer::sum);
-            outcomes.accept(source, outcome);
-        };
+    public void run(BiConsumer<Source, Outcome> outcomes) {
         for (Run run : runs) {
             AttentionEngine opened;
             try {
                 opened = opener.apply(run.engine(), options.withPlan(run.plan()));
             } catch (RuntimeException e) {
-                for (CaseSource source : cases) {
-                    counted.accept(source, failure(source, run, "the engine could not be opened: " + Thrown.text(e)));
+                for (Source source : cases) {
+                    outcomes.accept(
+                            source, failure(source, run, "the engine could not be opened: " + Outcome.describe(e)));
                 }
                 continue;
             }
             try (AttentionEngine engine = opened) {
                 ConformanceRunner runner = new ConformanceRunner(engine, run.plan());
-                for (CaseSource source : cases) {
-                    counted.accept(source, run(source, run, runner));
+                for (Source source : cases) {
+                    outcomes.accept(source, run(source, run, runner));
                 }
             }
         }
-        return new Totals(
-                counts.getOrDefault(Status.PASSED, 0),
-                counts.getOrDefault(Status.FAILED, 0),
-                counts.getOrDefault(Status.SKIPPED, 0));
     }
 
-    private static CaseOutcome run(CaseSource source, Run run, ConformanceRunner runner) {
+    private static Outcome run(Source source, Run run, ConformanceRunner runner) {
         try {
             return runner.run(source.read());
         } catch (IOException e) {
-            return failure(source, run, Thrown.text(e));
+            return failure(source, run, Outcome.describe(e));
         } catch (OutOfMemoryError e) {
             // One large array did not fit; the next case may well.
-            return failure(source, run, Thrown.text(e));
+            return failure(source, run, Outcome.describe(e));
         }
     }
 
-    private static CaseOutcome failure(CaseSource source, Run run, String detail) {
-        return new CaseOutcome(source.name(), run.engine().id(), run.plan(), Status.FAILED, Double.NaN, detail);
+    private static Outcome failure(Source source, Run run, String detail) {
+        return Outcome.ofFile(source.name(), run.engine().id(), run.plan(), Status.FAILED, Double.NaN, detail);
     }
 
-    /**
-     * How many went how.
-     *
-     * @param passed all that was compared was right
-     * @param failed something was wrong
-     * @param skipped nothing was compared
-     */
-    public record Totals(int passed, int failed, int skipped) {
-        /**
-         * Whether something was checked and all of it was right.
-         *
-         * @return false too where every case was skipped
-         */
-        public boolean succeeded() {
-            return failed == 0 && passed > 0;
-        }
-
-        /**
-         * {@code N passed, N failed}, and {@code , N skipped} if any were.
-         *
-         * @return one line
-         */
-        @Override
-        public String toString() {
-            return Stream.of(passed + " passed", failed + " failed", skipped == 0 ? "" : skipped + " skipped")
-                    .filter(part -> !part.isEmpty())
-                    .collect(Collectors.joining(", "));
-        }
-    }
-
-    private record CaseFile(Path path) implements CaseSource {
-        @Override
-        public String name() {
-            return path.toString();
-        }
-
-        @Override
-        public ConformanceCase read() throws IOException {
-            return ConformanceCase.read(path);
-        }
+    private static Source source(Path file) {
+        return new Source(file.toString(), name -> ConformanceCase.read(file));
     }
 }

@@ -10,6 +10,9 @@ import java.io.IOException;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Consumer;
+import java.util.function.DoubleConsumer;
+import java.util.function.IntConsumer;
 
 /**
  * JSON in a case's metadata: a flat object of attributes, read by name and type, with refusals that name the attribute.
@@ -69,11 +72,25 @@ final class JsonAttributes {
         throw refused(name, "true or false");
     }
 
-    double number(String name) throws FileFormatException {
+    /** Gives a number to its setter; nothing where it is absent, as the others below. */
+    void number(String name, DoubleConsumer setter) throws FileFormatException {
         if (attributes.get(name) instanceof Number number) {
-            return number.doubleValue();
+            setter.accept(number.doubleValue());
+        } else if (has(name)) {
+            throw refused(name, "a number");
         }
-        throw refused(name, "a number");
+    }
+
+    void wholeNumber(String name, IntConsumer setter) throws FileFormatException {
+        if (has(name)) {
+            setter.accept(wholeNumber(name));
+        }
+    }
+
+    void wholeNumbers(String name, Consumer<int[]> setter) throws FileFormatException {
+        if (has(name)) {
+            setter.accept(wholeNumbers(name));
+        }
     }
 
     int wholeNumber(String name) throws FileFormatException {
@@ -95,7 +112,10 @@ final class JsonAttributes {
         return numbers;
     }
 
-    float[] floats(String name) throws FileFormatException {
+    void floats(String name, Consumer<float[]> setter) throws FileFormatException {
+        if (!has(name)) {
+            return;
+        }
         List<?> list = list(name);
         float[] numbers = new float[list.size()];
         for (int n = 0; n < numbers.length; n++) {
@@ -107,7 +127,7 @@ final class JsonAttributes {
                 throw refused(name, "a number or an array of such (\"" + MINUS_INFINITY + "\" is one)");
             }
         }
-        return numbers;
+        setter.accept(numbers);
     }
 
     FileFormatException refused(String name, String mustBe) {

@@ -22,6 +22,9 @@ import java.util.Map;
  * weights are {@code weight.query.kernel} and so on, in Keras's shapes.
  */
 final class KerasOperation implements Operation {
+    static final String MULTI_HEAD = "keras.MultiHeadAttention";
+    static final String GROUP_QUERY = "keras.GroupQueryAttention";
+
     private static final String INPUT = "input.";
     private static final String WEIGHT = "weight.";
     private static final String OUTPUT = "output.output";
@@ -55,34 +58,23 @@ final class KerasOperation implements Operation {
      */
     static Operation multiHeadAttention() {
         List<String> arguments = List.of("num_heads", "key_dim", "value_dim", "output_shape", "attention_axes");
-        return new KerasOperation("keras.MultiHeadAttention", arguments, false, config -> {
+        return new KerasOperation(MULTI_HEAD, arguments, false, config -> {
             MultiHeadAttention.Builder builder = MultiHeadAttention.builder()
                     .heads(config.wholeNumber("num_heads"))
                     .keyDim(config.wholeNumber("key_dim"));
-            if (config.has("value_dim")) {
-                builder.valueDim(config.wholeNumber("value_dim"));
-            }
-            if (config.has("output_shape")) {
-                builder.outputShape(config.wholeNumbers("output_shape"));
-            }
-            if (config.has("attention_axes")) {
-                builder.attentionAxes(config.wholeNumbers("attention_axes"));
-            }
+            config.wholeNumber("value_dim", builder::valueDim);
+            config.wholeNumbers("output_shape", builder::outputShape);
+            config.wholeNumbers("attention_axes", builder::attentionAxes);
             return builder;
         });
     }
 
     static Operation groupQueryAttention() {
         List<String> arguments = List.of("head_dim", "num_query_heads", "num_key_value_heads");
-        return new KerasOperation("keras.GroupQueryAttention", arguments, true, config -> GroupQueryAttention.builder()
+        return new KerasOperation(GROUP_QUERY, arguments, true, config -> GroupQueryAttention.builder()
                 .headDim(config.wholeNumber("head_dim"))
                 .queryHeads(config.wholeNumber("num_query_heads"))
                 .keyValueHeads(config.wholeNumber("num_key_value_heads")));
-    }
-
-    @Override
-    public String op() {
-        return op;
     }
 
     /** Two calls where the case has scores, as for the op {@code attention}: plain calls are given another plan. */

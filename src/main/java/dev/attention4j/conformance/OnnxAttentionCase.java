@@ -2,12 +2,17 @@ package dev.attention4j.conformance;
 
 import static dev.attention4j.io.FileFormatException.quoted;
 
+import dev.attention4j.AttentionEngine;
 import dev.attention4j.DType;
 import dev.attention4j.Tensor;
+import dev.attention4j.conformance.Operation.Check;
+import dev.attention4j.conformance.Operation.Computed;
+import dev.attention4j.conformance.Operation.Expected;
 import dev.attention4j.io.FileFormatException;
 import dev.attention4j.onnx.OnnxAttention;
 import dev.attention4j.onnx.OnnxAttentionBuilder;
 import dev.attention4j.onnx.OnnxAttentionInputs;
+import dev.attention4j.onnx.OnnxAttentionResult;
 import dev.attention4j.onnx.QkMatmulOutput;
 import java.util.Collections;
 import java.util.LinkedHashMap;
@@ -140,24 +145,12 @@ record OnnxAttentionCase(
             }
             node.isCausal(causal == 1);
         }
-        if (attributes.has("q_num_heads")) {
-            node.qNumHeads(attributes.wholeNumber("q_num_heads"));
-        }
-        if (attributes.has("kv_num_heads")) {
-            node.kvNumHeads(attributes.wholeNumber("kv_num_heads"));
-        }
-        if (attributes.has("left_window_size")) {
-            node.leftWindowSize(attributes.wholeNumber("left_window_size"));
-        }
-        if (attributes.has("right_window_size")) {
-            node.rightWindowSize(attributes.wholeNumber("right_window_size"));
-        }
-        if (attributes.has("scale")) {
-            node.scale(attributes.number("scale"));
-        }
-        if (attributes.has("softcap")) {
-            node.softcap(attributes.number("softcap"));
-        }
+        attributes.wholeNumber("q_num_heads", node::qNumHeads);
+        attributes.wholeNumber("kv_num_heads", node::kvNumHeads);
+        attributes.wholeNumber("left_window_size", node::leftWindowSize);
+        attributes.wholeNumber("right_window_size", node::rightWindowSize);
+        attributes.number("scale", node::scale);
+        attributes.number("softcap", node::softcap);
         if (attributes.has("softmax_precision")) {
             node.softmaxPrecision(precision(attributes));
         }
@@ -173,5 +166,46 @@ record OnnxAttentionCase(
             default ->
                 throw attributes.refused("softmax_precision", "1 (float), 10 (float16), 11 (double) or 16 (bfloat16)");
         };
+    }
+
+    /**
+     * Two runs where the case has weights, as for {@link AttentionCase#checks}: the plan that plain runs are given may be
+     * one that cannot return them.
+     */
+    static List<Check> checks(ConformanceCase conformanceCase) throws FileFormatException {
+        OnnxAttentionCase onnx = of(conformanceCase);
+        if (onnx.scores.isEmpty()) {
+            return List.of(onnx.check(onnx.node, onnx.expected));
+        }
+        OnnxAttention withScores =
+                onnx.node.toBuilder().qkMatmulOutput(onnx.scores.get()).build();
+        Map<String, Tensor> plain = new LinkedHashMap<>(onnx.expected);
+        plain.remove(QK_MATMUL_OUTPUT);
+        if (onnx.scores.get() != QkMatmulOutput.WEIGHTS || plain.isEmpty()) {
+            return List.of(onnx.check(withScores, onnx.expected));
+        }
+        return List.of(onnx.check(onnx.node, plain), onnx.check(withScores, onnx.expected));
+    }
+
+    private Check check(OnnxAttention called, Map<String, Tensor> wanted) {
+        Map<String, Expected> outputs = new LinkedHashMap<>();
+        // The standard's outputs come in the types of their inputs, and so are the numbers wanted.
+        wanted.forEach(
+                (output, want) -> outputs.put(output, new Expected(want, want.dtype(), Tolerance.of(want.dtype()))));
+        // Only a run for the weights can be beyond a plan.
+        String what = scores.isPresent() && wanted.size() == expected.size()
+                ? QK_MATMUL_OUTPUT
+                : String.join(", ", wanted.keySet());
+        return new Check(what, outputs, engine -> run(engine, called));
+    }
+
+    private Computed run(AttentionEngine engine, OnnxAttention called) {
+        OnnxAttentionResult result = called.run(engine, inputs);
+        Map<String, Tensor> outputs = new LinkedHashMap<>();
+        outputs.put(OUTPUT, result.output());
+        outputs.put(PRESENT_KEY, result.presentKey());
+        outputs.put(PRESENT_VALUE, result.presentValue());
+        result.qkMatmulOutput().ifPresent(found -> outputs.put(QK_MATMUL_OUTPUT, found));
+        return new Computed(result.plan(), outputs, result::close);
     }
 }

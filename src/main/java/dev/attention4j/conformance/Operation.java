@@ -7,38 +7,24 @@ import dev.attention4j.io.FileFormatException;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 
-/** What the cases of one {@code op} mean. A new op is one class, named in this interface's list. */
-public interface Operation {
-    /** All that are known to this version. */
-    List<Operation> KNOWN = List.of(
-            new AttentionOperation(),
-            new OnnxAttentionOperation(),
+/** What the cases of one {@code op} mean. */
+@FunctionalInterface
+interface Operation {
+    /** All that this version knows, by the {@code op} in the cases' metadata. */
+    Map<String, Operation> KNOWN = Map.of(
+            AttentionCase.OP,
+            AttentionCase::checks,
+            OnnxAttentionCase.OP,
+            OnnxAttentionCase::checks,
+            KerasOperation.MULTI_HEAD,
             KerasOperation.multiHeadAttention(),
+            KerasOperation.GROUP_QUERY,
             KerasOperation.groupQueryAttention());
 
     /**
-     * Finds an operation.
+     * Reads a case's meaning.
      *
-     * @param op a case's {@link ConformanceCase#op()}
-     * @return empty if it is not known to this version
-     */
-    static Optional<Operation> find(String op) {
-        return KNOWN.stream().filter(known -> known.op().equals(op)).findFirst();
-    }
-
-    /**
-     * Which cases this is for.
-     *
-     * @return the {@code op} in their metadata
-     */
-    String op();
-
-    /**
-     * Understands a case.
-     *
-     * @param conformanceCase of this op
      * @return the calls to make, at least one
      * @throws FileFormatException if something is missing, unknown or contradictory; names it
      */
@@ -52,7 +38,6 @@ public interface Operation {
      * @param call makes the call
      */
     record Check(String what, Map<String, Expected> expected, Call call) {
-        /** Copies the map. */
         public Check {
             expected = new LinkedHashMap<>(expected);
         }
@@ -67,15 +52,9 @@ public interface Operation {
      */
     record Expected(Tensor want, DType dtype, Tolerance tolerance) {}
 
-    /** Makes a call. */
+    /** Makes a call on an open engine; the outputs have at least what is expected. */
     @FunctionalInterface
     interface Call {
-        /**
-         * Makes the call on an engine.
-         *
-         * @param engine open
-         * @return what came out, at least what is expected
-         */
         Computed on(AttentionEngine engine);
     }
 

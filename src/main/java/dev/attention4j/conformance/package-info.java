@@ -3,7 +3,7 @@
  *
  * <p>A {@link dev.attention4j.conformance.ConformanceCase} is a file with inputs, the outputs that must come out, and
  * how the call was made. {@link dev.attention4j.conformance.ConformanceSuite} runs many on many engines, {@link
- * dev.attention4j.conformance.ConformanceRunner} one on one. {@link dev.attention4j.conformance.BuiltInCases} come with
- * the library. What an {@code op} means is known by one {@link dev.attention4j.conformance.Operation} for each.
+ * dev.attention4j.conformance.ConformanceRunner} one on one; what an {@code op} means is a line in the table of {@code
+ * Operation}. Files and the built-in suite report alike, by one {@link dev.attention4j.conformance.Outcome} a case.
  */
 package dev.attention4j.conformance;

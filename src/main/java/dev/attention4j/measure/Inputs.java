@@ -29,6 +29,21 @@ public record Inputs(Tensor query, Tensor key, Tensor value, Attention attention
         return AttentionProblem.of(query, key, value, attention);
     }
 
+    /** The same with another query. */
+    public Inputs withQuery(Tensor other) {
+        return new Inputs(other, key, value, attention);
+    }
+
+    /** The same with another key. */
+    public Inputs withKey(Tensor other) {
+        return new Inputs(query, other, value, attention);
+    }
+
+    /** The same with another value. */
+    public Inputs withValue(Tensor other) {
+        return new Inputs(query, key, other, attention);
+    }
+
     /** The same tensors with another operation. */
     public Inputs with(Attention operation) {
         return new Inputs(query, key, value, operation);

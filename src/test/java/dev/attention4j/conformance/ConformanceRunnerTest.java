@@ -12,7 +12,7 @@ import dev.attention4j.DeviceException;
 import dev.attention4j.EngineOptions;
 import dev.attention4j.Tensor;
 import dev.attention4j.UnsupportedPlanException;
-import dev.attention4j.conformance.CaseOutcome.Status;
+import dev.attention4j.conformance.Outcome.Status;
 import dev.attention4j.io.SharedCases;
 import dev.attention4j.reference.ReferenceEngine;
 import java.io.IOException;
@@ -32,15 +32,15 @@ class ConformanceRunnerTest {
     @Test
     void realAttentionPassesOnTheOracle() throws IOException {
         List<ConformanceCase> cases = List.of(
-                BuiltInCases.SENTENCES.read(),
+                ConformanceCase.SENTENCES.read(),
                 ConformanceCase.read(REAL.resolve("minilm_layer2.safetensors")),
                 ConformanceCase.read(REAL.resolve("minilm_layer5.safetensors")));
         for (ConformanceCase real : cases) {
-            CaseOutcome outcome = onOracle(real);
+            Outcome outcome = onOracle(real);
             assertThat(outcome.status()).as(outcome.toString()).isEqualTo(Status.PASSED);
             assertThat(outcome.engine()).isEqualTo("oracle");
             assertThat(outcome.plan()).isEqualTo(ReferenceEngine.PLAN);
-            assertThat(outcome.maxError()).as(outcome.toString()).isPositive().isLessThan(2e-5);
+            assertThat(outcome.error()).as(outcome.toString()).isPositive().isLessThan(2e-5);
             assertThat(outcome.detail()).isEmpty();
         }
     }
@@ -49,8 +49,8 @@ class ConformanceRunnerTest {
     void sharedCasesPassOrAreSkippedWithTheReason() throws IOException {
         for (Path path : SharedCases.find()) {
             ConformanceCase shared = ConformanceCase.read(path);
-            CaseOutcome outcome = onOracle(shared);
-            if (Operation.find(shared.op()).isPresent()) {
+            Outcome outcome = onOracle(shared);
+            if (Operation.KNOWN.containsKey(shared.op())) {
                 assertThat(outcome.status()).as(outcome.toString()).isEqualTo(Status.PASSED);
             } else {
                 assertThat(outcome.status()).as(outcome.toString()).isEqualTo(Status.SKIPPED);
@@ -63,20 +63,20 @@ class ConformanceRunnerTest {
     void everyOutputOfACaseIsCompared() throws IOException {
         Attention attention = Attention.causal(Alignment.BOTTOM_RIGHT);
         ConformanceCase made = CaseFiles.of(folder, CaseFiles.tensors(attention), "{\"causal\": \"BOTTOM_RIGHT\"}");
-        CaseOutcome right = onOracle(made);
+        Outcome right = onOracle(made);
         assertThat(right.status()).as(right.toString()).isEqualTo(Status.PASSED);
-        assertThat(right.maxError()).isZero();
+        assertThat(right.error()).isZero();
 
-        CaseOutcome output = onWrong(made, (problem, result) -> set(result, result.output(), 13, 9));
+        Outcome output = onWrong(made, (problem, result) -> set(result, result.output(), 13, 9));
         assertThat(output.status()).isEqualTo(Status.FAILED);
         double want = made.tensor("output.output").get(0, 1, 0, 1);
-        assertThat(output.maxError()).isEqualTo(9 - want);
+        assertThat(output.error()).isEqualTo(9 - want);
         assertThat(output.plan()).isEqualTo(WrongEngine.PLAN);
         assertThat(output.detail())
                 .isEqualTo("output.output: 1 of 24 elements wrong, worst at [0, 1, 0, 1]: got 9.0, want " + (float) want
                         + " (allowed: 1.0E-5 + 1.0E-4 * |want|)");
 
-        CaseOutcome weights = onWrong(
+        Outcome weights = onWrong(
                 made,
                 (problem, result) ->
                         problem.attention().wantsWeights() ? set(result, result.weights(), 29, 1.5f) : result);
@@ -84,7 +84,7 @@ class ConformanceRunnerTest {
         assertThat(weights.detail())
                 .startsWith("output.weights: 1 of 30 elements wrong, worst at [0, 1, 2, 4]: got 1.5");
 
-        CaseOutcome logSumExp = onWrong(made, (problem, result) -> set(result, result.logSumExp(), 0, -7));
+        Outcome logSumExp = onWrong(made, (problem, result) -> set(result, result.logSumExp(), 0, -7));
         assertThat(logSumExp.status()).isEqualTo(Status.FAILED);
         assertThat(logSumExp.detail())
                 .contains("output.log_sum_exp: 1 of 6 elements wrong, worst at [0, 0, 0]: got -7.0");
@@ -95,18 +95,18 @@ class ConformanceRunnerTest {
         ConformanceCase made = CaseFiles.of(folder, CaseFiles.tensors(Attention.DEFAULT), (String) null);
         float want = (float) made.tensor("output.output").get(0, 0, 0, 0);
         float limit = 1e-5f + 1e-4f * Math.abs(want);
-        CaseOutcome beyond = onWrong(made, (problem, result) -> set(result, result.output(), 0, want + 1.1f * limit));
-        CaseOutcome within = onWrong(made, (problem, result) -> set(result, result.output(), 0, want + 0.9f * limit));
+        Outcome beyond = onWrong(made, (problem, result) -> set(result, result.output(), 0, want + 1.1f * limit));
+        Outcome within = onWrong(made, (problem, result) -> set(result, result.output(), 0, want + 0.9f * limit));
         assertThat(beyond.status()).as(beyond.toString()).isEqualTo(Status.FAILED);
         assertThat(within.status()).as(within.toString()).isEqualTo(Status.PASSED);
     }
 
     @Test
     void nanNeverPasses() throws IOException {
-        CaseOutcome outcome =
-                onWrong(BuiltInCases.SENTENCES.read(), (problem, result) -> set(result, result.output(), 5, Float.NaN));
+        Outcome outcome = onWrong(
+                ConformanceCase.SENTENCES.read(), (problem, result) -> set(result, result.output(), 5, Float.NaN));
         assertThat(outcome.status()).isEqualTo(Status.FAILED);
-        assertThat(outcome.maxError()).isInfinite();
+        assertThat(outcome.error()).isInfinite();
         assertThat(outcome.detail()).contains("1 of 16896 elements wrong, worst at [0, 0, 0, 5]: got NaN");
     }
 
@@ -118,7 +118,7 @@ class ConformanceRunnerTest {
         assertThat(made.tensor("output.log_sum_exp").get(0, 0, 0)).isEqualTo(Double.NEGATIVE_INFINITY);
         assertThat(onOracle(made).status()).isEqualTo(Status.PASSED);
         for (float wrong : new float[] {-3e38f, Float.POSITIVE_INFINITY, Float.NaN, 0}) {
-            CaseOutcome outcome = onWrong(made, (problem, result) -> set(result, result.logSumExp(), 2, wrong));
+            Outcome outcome = onWrong(made, (problem, result) -> set(result, result.logSumExp(), 2, wrong));
             assertThat(outcome.status()).as(outcome.toString()).isEqualTo(Status.FAILED);
             assertThat(outcome.detail()).contains("worst at [0, 0, 2]: got " + wrong + ", want -Infinity");
         }
@@ -127,11 +127,11 @@ class ConformanceRunnerTest {
     @Test
     void aWrongShapeOrTypeIsAFailure() throws IOException {
         ConformanceCase made = CaseFiles.of(folder, CaseFiles.tensors(Attention.DEFAULT), "{}");
-        CaseOutcome shape =
+        Outcome shape =
                 onWrong(made, (problem, result) -> with(result, result.output().reshape(1, 3, 2, 4)));
         assertThat(shape.status()).isEqualTo(Status.FAILED);
         assertThat(shape.detail()).contains("output.output: got shape [1, 3, 2, 4], want [1, 2, 3, 4]");
-        CaseOutcome type =
+        Outcome type =
                 onWrong(made, (problem, result) -> with(result, result.output().to(DType.FLOAT16)));
         assertThat(type.status()).isEqualTo(Status.FAILED);
         assertThat(type.detail()).contains("output.output: got type FLOAT16, want FLOAT32");
@@ -139,11 +139,11 @@ class ConformanceRunnerTest {
 
     @Test
     void whatTheEngineThrowsIsAFailure() throws IOException {
-        CaseOutcome outcome = onWrong(BuiltInCases.SENTENCES.read(), (problem, result) -> {
+        Outcome outcome = onWrong(ConformanceCase.SENTENCES.read(), (problem, result) -> {
             throw new DeviceException("CL_OUT_OF_RESOURCES");
         });
         assertThat(outcome.status()).isEqualTo(Status.FAILED);
-        assertThat(outcome.maxError()).isNaN();
+        assertThat(outcome.error()).isNaN();
         assertThat(outcome.detail()).isEqualTo("CL_OUT_OF_RESOURCES");
     }
 
@@ -155,22 +155,22 @@ class ConformanceRunnerTest {
             }
             return result;
         };
-        CaseOutcome checked = insisting(noWeights);
+        Outcome checked = insisting(noWeights);
         assertThat(checked.status()).isEqualTo(Status.PASSED);
         assertThat(checked.detail())
                 .isEqualTo(
                         "output.weights not checked: plan: \"wrongly\" cannot do this call: it never holds the weights");
 
-        CaseOutcome wrong = insisting(noWeights.andThen(result -> set(result, result.output(), 0, 1e9f)));
+        Outcome wrong = insisting(noWeights.andThen(result -> set(result, result.output(), 0, 1e9f)));
         assertThat(wrong.status()).isEqualTo(Status.FAILED);
 
-        CaseOutcome nothing = insisting((problem, result) -> {
+        Outcome nothing = insisting((problem, result) -> {
             throw new UnsupportedPlanException(WrongEngine.PLAN, "it takes no mask");
         });
         assertThat(nothing.status()).isEqualTo(Status.SKIPPED);
         assertThat(nothing.detail()).contains("output.output not checked: ").contains("it takes no mask");
 
-        CaseOutcome excuse = onWrong(BuiltInCases.SENTENCES.read(), noWeights);
+        Outcome excuse = onWrong(ConformanceCase.SENTENCES.read(), noWeights);
         assertThat(excuse.status()).as("with the plan left to the engine").isEqualTo(Status.FAILED);
     }
 
@@ -180,38 +180,38 @@ class ConformanceRunnerTest {
         tensors.remove("output.weights");
         tensors.remove("output.log_sum_exp");
         tensors.replaceAll((name, tensor) -> name.startsWith("input") ? tensor.to(DType.FLOAT16) : tensor);
-        CaseOutcome outcome = onOracle(CaseFiles.of(folder, tensors, "{}"));
+        Outcome outcome = onOracle(CaseFiles.of(folder, tensors, "{}"));
         assertThat(outcome.status()).as(outcome.toString()).isEqualTo(Status.PASSED);
-        assertThat(outcome.maxError()).isGreaterThan(1e-5);
+        assertThat(outcome.error()).isGreaterThan(1e-5);
     }
 
     @Test
     void aCaseThatDoesNotFitTogetherIsAFailure() throws IOException {
         Map<String, Tensor> tensors = CaseFiles.tensors(Attention.DEFAULT);
         tensors.put("input.value", Tensor.random(3, 1, 2, 6, 4));
-        CaseOutcome outcome = onOracle(CaseFiles.of(folder, tensors, "{}"));
+        Outcome outcome = onOracle(CaseFiles.of(folder, tensors, "{}"));
         assertThat(outcome.status()).isEqualTo(Status.FAILED);
         assertThat(outcome.detail()).contains("made.safetensors: value: length 6, must be 5");
     }
 
-    private static CaseOutcome onOracle(ConformanceCase conformanceCase) {
+    private static Outcome onOracle(ConformanceCase conformanceCase) {
         try (AttentionEngine oracle = new ReferenceEngine(EngineOptions.DEFAULT)) {
             return new ConformanceRunner(oracle, EngineOptions.AUTO).run(conformanceCase);
         }
     }
 
-    private static CaseOutcome onWrong(
+    private static Outcome onWrong(
             ConformanceCase conformanceCase, BiFunction<AttentionProblem, AttentionResult, AttentionResult> tamper) {
         try (AttentionEngine wrong = new WrongEngine(tamper)) {
             return new ConformanceRunner(wrong, EngineOptions.AUTO).run(conformanceCase);
         }
     }
 
-    private static CaseOutcome insisting(BiFunction<AttentionProblem, AttentionResult, AttentionResult> tamper)
+    private static Outcome insisting(BiFunction<AttentionProblem, AttentionResult, AttentionResult> tamper)
             throws IOException {
         EngineOptions options = EngineOptions.DEFAULT.withPlan(WrongEngine.PLAN);
         try (AttentionEngine wrong = new WrongEngine(options, tamper)) {
-            return new ConformanceRunner(wrong, WrongEngine.PLAN).run(BuiltInCases.SENTENCES.read());
+            return new ConformanceRunner(wrong, WrongEngine.PLAN).run(ConformanceCase.SENTENCES.read());
         }
     }
 

@@ -6,7 +6,7 @@ import dev.attention4j.AttentionEngine;
 import dev.attention4j.EngineOptions;
 import dev.attention4j.Tensor;
 import dev.attention4j.TestEngines;
-import dev.attention4j.conformance.CaseOutcome.Status;
+import dev.attention4j.conformance.Outcome.Status;
 import dev.attention4j.io.SharedCases;
 import dev.attention4j.layers.AttentionInputs;
 import dev.attention4j.layers.AttentionLayer;
@@ -38,7 +38,7 @@ class KerasOperationTest {
                 for (Path path : SharedCases.find()) {
                     ConformanceCase shared = ConformanceCase.read(path);
                     if (shared.op().startsWith("keras.")) {
-                        CaseOutcome outcome = runner.run(shared);
+                        Outcome outcome = runner.run(shared);
                         assertThat(outcome.status()).as(outcome.toString()).isEqualTo(Status.PASSED);
                         assertThat(outcome.detail()).isEmpty();
                     }
@@ -69,7 +69,7 @@ class KerasOperationTest {
         return tensors;
     }
 
-    private CaseOutcome run(String op, Map<String, Tensor> tensors, String config, String call) throws IOException {
+    private Outcome run(String op, Map<String, Tensor> tensors, String config, String call) throws IOException {
         Map<String, String> metadata = Map.of("op", op, "name", "made", "config", config, "call", call);
         try (AttentionEngine engine = AttentionEngine.open("cpu")) {
             return new ConformanceRunner(engine, EngineOptions.AUTO).run(CaseFiles.of(folder, tensors, metadata));
@@ -89,14 +89,14 @@ class KerasOperationTest {
                 .attentionAxes(1));
         String config = "{\"num_heads\": 2, \"key_dim\": 3, \"value_dim\": 5, \"output_shape\": [2, 4],"
                 + " \"use_bias\": false, \"use_gate\": true, \"sliding_window\": 2, \"attention_axes\": 1}";
-        CaseOutcome outcome = run(MULTI_HEAD, tensors, config, "{\"return_attention_scores\": true}");
+        Outcome outcome = run(MULTI_HEAD, tensors, config, "{\"return_attention_scores\": true}");
         assertThat(outcome.status()).as(outcome.toString()).isEqualTo(Status.PASSED);
 
-        CaseOutcome unwindowed =
+        Outcome unwindowed =
                 run(MULTI_HEAD, tensors, config.replace("\"sliding_window\": 2", "\"sliding_window\": null"), "{}");
         assertThat(unwindowed.status()).isEqualTo(Status.FAILED);
         assertThat(unwindowed.detail()).startsWith("output.output: ");
-        CaseOutcome causal =
+        Outcome causal =
                 run(MULTI_HEAD, tensors, config, "{\"use_causal_mask\": true, \"return_attention_scores\": true}");
         assertThat(causal.status()).isEqualTo(Status.FAILED);
         assertThat(causal.detail()).contains("output.scores: ");
@@ -107,7 +107,7 @@ class KerasOperationTest {
         Map<String, Tensor> tensors =
                 tensors(GroupQueryAttention.builder().headDim(3).queryHeads(4).keyValueHeads(2));
         String config = "{\"head_dim\": 3, \"num_query_heads\": 4, \"num_key_value_heads\": 2}";
-        CaseOutcome outcome = run("keras.GroupQueryAttention", tensors, config, "{\"return_attention_scores\": true}");
+        Outcome outcome = run("keras.GroupQueryAttention", tensors, config, "{\"return_attention_scores\": true}");
         assertThat(outcome.status()).as(outcome.toString()).isEqualTo(Status.PASSED);
     }
 
@@ -138,7 +138,7 @@ class KerasOperationTest {
     }
 
     private void failed(Map<String, Tensor> tensors, String config, String call, String words) throws IOException {
-        CaseOutcome outcome = run(MULTI_HEAD, tensors, config, call);
+        Outcome outcome = run(MULTI_HEAD, tensors, config, call);
         assertThat(outcome.status()).isEqualTo(Status.FAILED);
         assertThat(outcome.detail()).contains(words);
     }

@@ -8,7 +8,7 @@ import dev.attention4j.EngineInfo;
 import dev.attention4j.EngineOptions;
 import dev.attention4j.Tensor;
 import dev.attention4j.TestEngines;
-import dev.attention4j.conformance.CaseOutcome.Status;
+import dev.attention4j.conformance.Outcome.Status;
 import dev.attention4j.io.FileFormatException;
 import dev.attention4j.io.SharedCases;
 import dev.attention4j.onnx.OnnxAttention;
@@ -88,7 +88,7 @@ class OnnxAttentionCaseTest {
         return ways;
     }
 
-    private static CaseOutcome run(ConformanceCase conformanceCase, String engine, String plan) {
+    private static Outcome run(ConformanceCase conformanceCase, String engine, String plan) {
         try (AttentionEngine open =
                 AttentionEngine.open(engine, TestEngines.options().withPlan(plan))) {
             return new ConformanceRunner(open, plan).run(conformanceCase);
@@ -103,7 +103,7 @@ class OnnxAttentionCaseTest {
         for (Path path : shared) {
             ConformanceCase standards = ConformanceCase.read(path);
             if (standards.op().equals(OnnxAttentionCase.OP)) {
-                CaseOutcome outcome = run(standards, engine, plan);
+                Outcome outcome = run(standards, engine, plan);
                 assertThat(outcome.status()).as(outcome.toString()).isEqualTo(Status.PASSED);
                 assertThat(outcome.plan()).isEqualTo(plan);
                 checked++;
@@ -117,7 +117,7 @@ class OnnxAttentionCaseTest {
     @ParameterizedTest
     @MethodSource("ways")
     void aCaseOfOnesOwnPasses(String engine, String plan) throws IOException {
-        CaseOutcome right = run(written(), engine, plan);
+        Outcome right = run(written(), engine, plan);
         assertThat(right.status()).as(right.toString()).isEqualTo(Status.PASSED);
         assertThat(right.plan()).isEqualTo(plan);
         // A plan without weights leaves them unchecked, and says so.
@@ -131,7 +131,7 @@ class OnnxAttentionCaseTest {
             Tensor wrong = Tensor.of(want.toFloatArray(), want.shape());
             wrong.floats().put(5, wrong.floats().get(5) + 0.01f);
             tensors.put(name, wrong);
-            CaseOutcome outcome = run(written(), "oracle", ReferenceEngine.PLAN);
+            Outcome outcome = run(written(), "oracle", ReferenceEngine.PLAN);
             assertThat(outcome.status()).as(name).isEqualTo(Status.FAILED);
             assertThat(outcome.detail()).startsWith(name.substring("output.".length()) + ": 1 of ");
             tensors.put(name, want);
@@ -143,8 +143,8 @@ class OnnxAttentionCaseTest {
         for (String attribute : List.of("", ", \"qk_matmul_output_mode\": 1", ", \"qk_matmul_output_mode\": 2")) {
             metadata.put("attributes", "{\"is_causal\": 1, \"q_num_heads\": 2, \"kv_num_heads\": 1" + attribute + "}");
             ConformanceCase made = written();
-            assertThat(new OnnxAttentionOperation().checks(made)).hasSize(1);
-            CaseOutcome outcome = run(made, "oracle", ReferenceEngine.PLAN);
+            assertThat(OnnxAttentionCase.checks(made)).hasSize(1);
+            Outcome outcome = run(made, "oracle", ReferenceEngine.PLAN);
             assertThat(outcome.status()).as("these are the weights").isEqualTo(Status.FAILED);
             assertThat(outcome.detail()).startsWith("qk_matmul_output: ").doesNotContain("Y: ");
         }

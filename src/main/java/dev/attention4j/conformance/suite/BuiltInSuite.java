@@ -2,13 +2,13 @@ package dev.attention4j.conformance.suite;
 
 import dev.attention4j.EngineInfo;
 import dev.attention4j.conformance.AttentionCase;
-import dev.attention4j.conformance.BuiltInCases;
-import dev.attention4j.conformance.CaseOutcome;
 import dev.attention4j.conformance.ConformanceCase;
 import dev.attention4j.conformance.ConformanceRunner;
+import dev.attention4j.conformance.Outcome;
 import dev.attention4j.conformance.problems.Covering;
 import dev.attention4j.conformance.problems.GridCase;
 import dev.attention4j.conformance.problems.PeerGrids;
+import dev.attention4j.conformance.suite.SuiteRun.Selection;
 import dev.attention4j.measure.Inputs;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -99,13 +99,13 @@ final class BuiltInSuite {
     private static SuiteCase real() {
         return new SuiteCase("real/sentences", 1e6, 32, () -> {
             try {
-                ConformanceCase source = BuiltInCases.SENTENCES.read();
+                ConformanceCase source = ConformanceCase.SENTENCES.read();
                 AttentionCase attention = AttentionCase.of(source);
                 SuiteCase.Check measured = ProblemCases.check(
                         new Inputs(attention.query(), attention.key(), attention.value(), attention.attention()));
                 return engine -> {
-                    CaseOutcome outcome = new ConformanceRunner(engine, "one").run(source);
-                    Finding recorded = outcome.status() == CaseOutcome.Status.PASSED
+                    Outcome outcome = new ConformanceRunner(engine, "one").run(source);
+                    Finding recorded = outcome.status() == Outcome.Status.PASSED
                             ? Finding.RIGHT
                             : Finding.objection(outcome.detail());
                     return recorded.and(measured.on(engine));

@@ -1,7 +1,8 @@
 package dev.attention4j.conformance.suite;
 
 import com.fasterxml.jackson.jr.ob.JSON;
-import dev.attention4j.conformance.suite.Outcome.Status;
+import dev.attention4j.conformance.Outcome;
+import dev.attention4j.conformance.Outcome.Status;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.io.UncheckedIOException;

@@ -1,6 +1,7 @@
 package dev.attention4j.conformance.suite;
 
 import dev.attention4j.EngineInfo;
+import dev.attention4j.conformance.Outcome;
 import dev.attention4j.io.FileFormatException;
 import dev.attention4j.reference.Deviation;
 import java.io.FileNotFoundException;

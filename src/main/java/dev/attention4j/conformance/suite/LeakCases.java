@@ -4,6 +4,10 @@ import static dev.attention4j.conformance.suite.ProblemCases.BATCH;
 import static dev.attention4j.conformance.suite.ProblemCases.HEADS;
 import static dev.attention4j.conformance.suite.ProblemCases.KEYS;
 import static dev.attention4j.conformance.suite.ProblemCases.QUERIES;
+import static dev.attention4j.conformance.suite.ProblemCases.SMALL;
+import static dev.attention4j.conformance.suite.ProblemCases.SMALL_FLOPS;
+import static dev.attention4j.conformance.suite.ProblemCases.attention;
+import static dev.attention4j.conformance.suite.ProblemCases.small;
 
 import dev.attention4j.Alignment;
 import dev.attention4j.Attention;
@@ -27,23 +31,20 @@ final class LeakCases {
 
     static List<SuiteCase> all() {
         List<SuiteCase> cases = new ArrayList<>();
-        add(cases, "mask", Attention.builder().mask(mask()));
-        add(cases, "bias", Attention.builder().bias(bias()));
-        add(cases, "mask-and-softcap", Attention.builder().mask(mask()).softcap(2));
-        add(cases, "causal", Attention.builder().causalOffsets(SEEN - QUERIES));
-        add(cases, "window", Attention.builder().window(-1, 0).alignOffsets(SEEN - QUERIES));
-        add(cases, "key-lengths", Attention.builder().keyLengths(SEEN));
-        add(
-                cases,
-                "key-lengths-and-causal",
-                Attention.builder().keyLengths(SEEN).causal(Alignment.BOTTOM_RIGHT));
+        add(cases, "mask", attention().mask(mask()));
+        add(cases, "bias", attention().bias(bias()));
+        add(cases, "mask-and-softcap", attention().mask(mask()).softcap(2));
+        add(cases, "causal", attention().causalOffsets(SEEN - QUERIES));
+        add(cases, "window", attention().window(-1, 0).alignOffsets(SEEN - QUERIES));
+        add(cases, "key-lengths", attention().keyLengths(SEEN));
+        add(cases, "key-lengths-and-causal", attention().keyLengths(SEEN).causal(Alignment.BOTTOM_RIGHT));
         cases.add(maskedBias());
         return cases;
     }
 
     private static void add(List<SuiteCase> cases, String name, AttentionBuilder attention) {
-        AttentionProblem problem = ProblemCases.small(attention.logSumExp(true).build());
-        cases.add(new SuiteCase("leaks/" + name, ProblemCases.SMALL_FLOPS, problem.valueDim(), () -> {
+        AttentionProblem problem = small(attention.logSumExp(true).build());
+        cases.add(new SuiteCase("leaks/" + name, SMALL_FLOPS, problem.valueDim(), () -> {
             Inputs clean = Inputs.of(problem);
             return check(
                     clean,
@@ -57,11 +58,11 @@ final class LeakCases {
 
     /** A bias of NaN where the mask says not to attend. */
     private static SuiteCase maskedBias() {
-        return new SuiteCase("leaks/masked-bias", ProblemCases.SMALL_FLOPS, ProblemCases.SMALL.valueDim(), () -> {
+        return new SuiteCase("leaks/masked-bias", SMALL_FLOPS, SMALL.valueDim(), () -> {
             Tensor bias = Tensor.random(5, HEADS, 1, KEYS);
             Attention clean =
-                    Attention.builder().mask(mask()).bias(bias).logSumExp(true).build();
-            Inputs inputs = Inputs.of(ProblemCases.small(clean));
+                    attention().mask(mask()).bias(bias).logSumExp(true).build();
+            Inputs inputs = Inputs.of(small(clean));
             return check(
                     inputs,
                     inputs.with(clean.toBuilder().bias(poisoned(bias, 1)).build()));
@@ -74,7 +75,7 @@ final class LeakCases {
             try (AttentionResult wanted = ProblemCases.attend(engine, clean, clean.attention());
                     AttentionResult got = ProblemCases.attend(engine, poisoned, poisoned.attention())) {
                 Finding finding = Finding.of(yardstick.measure(got, poisoned.attention()));
-                return Bits.same(wanted, got)
+                return ProblemCases.sameBits(wanted, got)
                         ? finding
                         : finding.and(Finding.objection("what masked positions hold changes bits of the result"));
             }

@@ -1,6 +1,7 @@
 package dev.attention4j.conformance.suite;
 
-import dev.attention4j.conformance.suite.Outcome.Status;
+import dev.attention4j.conformance.Outcome;
+import dev.attention4j.conformance.Outcome.Status;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;

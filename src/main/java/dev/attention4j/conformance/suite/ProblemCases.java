@@ -1,10 +1,12 @@
 package dev.attention4j.conformance.suite;
 
 import dev.attention4j.Attention;
+import dev.attention4j.AttentionBuilder;
 import dev.attention4j.AttentionEngine;
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.AttentionResult;
 import dev.attention4j.DType;
+import dev.attention4j.Tensor;
 import dev.attention4j.UnsupportedPlanException;
 import dev.attention4j.conformance.problems.GridCase;
 import dev.attention4j.conformance.problems.RandomProblem;
@@ -35,6 +37,11 @@ final class ProblemCases {
     static final double SMALL_FLOPS = 5e5;
 
     private ProblemCases() {}
+
+    /** An operation to add options to. */
+    static AttentionBuilder attention() {
+        return Attention.builder();
+    }
 
     /** The small problem with an operation, in float32. */
     static AttentionProblem small(Attention attention) {
@@ -96,6 +103,15 @@ final class ProblemCases {
 
     static AttentionResult attend(AttentionEngine engine, Inputs inputs, Attention asked) {
         return engine.attend(inputs.query(), inputs.key(), inputs.value(), asked);
+    }
+
+    /** Returns true if two results that hold output and log-sum-exp are the same, bit for bit. */
+    static boolean sameBits(AttentionResult one, AttentionResult other) {
+        return sameBits(one.output(), other.output()) && sameBits(one.logSumExp(), other.logSumExp());
+    }
+
+    private static boolean sameBits(Tensor one, Tensor other) {
+        return one.contiguous().bytes().equals(other.contiguous().bytes());
     }
 
     /** As if every query saw every key, and were no fewer than a vector or tile takes: that costs some plans as much. */

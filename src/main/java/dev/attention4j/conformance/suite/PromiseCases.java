@@ -1,5 +1,10 @@
 package dev.attention4j.conformance.suite;
 
+import static dev.attention4j.conformance.suite.ProblemCases.SMALL;
+import static dev.attention4j.conformance.suite.ProblemCases.SMALL_FLOPS;
+import static dev.attention4j.conformance.suite.ProblemCases.attention;
+import static dev.attention4j.conformance.suite.ProblemCases.small;
+
 import dev.attention4j.Alignment;
 import dev.attention4j.Attention;
 import dev.attention4j.AttentionBuilder;
@@ -23,24 +28,21 @@ final class PromiseCases {
     static List<SuiteCase> all() {
         List<SuiteCase> cases = new ArrayList<>();
         for (DType dtype : new DType[] {DType.FLOAT32, DType.FLOAT16}) {
-            repeat(cases, "plain-" + dtype, ProblemCases.SMALL.problem(dtype, asked(Attention.builder())));
+            repeat(cases, "plain-" + dtype, SMALL.problem(dtype, asked(attention())));
         }
-        repeat(cases, "causal", ProblemCases.small(asked(Attention.builder().causal(Alignment.TOP_LEFT))));
-        repeat(
-                cases,
-                "one-query",
-                ProblemCases.SMALL.withLengths(1, 1030).problem(DType.FLOAT32, asked(Attention.builder())));
-        AttentionProblem masked = ProblemCases.small(
-                asked(Attention.builder().mask(ScoreCases.mask(1, ProblemCases.QUERIES, ProblemCases.KEYS))));
+        repeat(cases, "causal", small(asked(attention().causal(Alignment.TOP_LEFT))));
+        repeat(cases, "one-query", SMALL.withLengths(1, 1030).problem(DType.FLOAT32, asked(attention())));
+        AttentionProblem masked =
+                small(asked(attention().mask(ScoreCases.mask(1, ProblemCases.QUERIES, ProblemCases.KEYS))));
         add(cases, "resident/upload", masked, PromiseCases::uploaded);
         add(cases, "resident/query-on-the-host", masked, PromiseCases::mixed);
         add(cases, "async/two-at-once", masked, PromiseCases::twoAtOnce);
-        AttentionProblem plain = ProblemCases.small(asked(Attention.builder()));
+        AttentionProblem plain = small(asked(attention()));
         add(cases, "log-sum-exp/alone", plain, (engine, inputs, yardstick) -> measured(yardstick, engine, inputs));
         add(cases, "log-sum-exp/parts-merge", plain, PromiseCases::merged);
-        Attention weights = Attention.builder().weights(true).build();
-        cases.add(new SuiteCase("weights/returned", ProblemCases.SMALL_FLOPS, ProblemCases.SMALL.valueDim(), () -> {
-            Inputs inputs = Inputs.of(ProblemCases.small(weights));
+        Attention weights = attention().weights(true).build();
+        cases.add(new SuiteCase("weights/returned", SMALL_FLOPS, SMALL.valueDim(), () -> {
+            Inputs inputs = Inputs.of(small(weights));
             Yardstick yardstick = Yardstick.of(inputs.query(), inputs.key(), inputs.value(), weights);
             // Asked for as they are: a plan that cannot return them says so, and no other case hides that.
             return engine -> {
@@ -69,8 +71,7 @@ final class PromiseCases {
     /** The same bits three times, with another call between. */
     private static void repeat(List<SuiteCase> cases, String name, AttentionProblem problem) {
         add(cases, "repeat/" + name, problem, (engine, inputs, yardstick) -> {
-            Inputs other = Inputs.of(ProblemCases.SMALL
-                    .withLengths(7, 11)
+            Inputs other = Inputs.of(SMALL.withLengths(7, 11)
                     .problem(
                             problem.dtype(),
                             problem.attention().mask().isPresent() ? Attention.DEFAULT : problem.attention()));
@@ -79,7 +80,7 @@ final class PromiseCases {
                     AttentionResult second = ProblemCases.attend(engine, inputs, inputs.attention());
                     AttentionResult third = ProblemCases.attend(engine, inputs, inputs.attention())) {
                 Finding finding = Finding.of(yardstick.measure(first, inputs.attention()));
-                return Bits.same(first, second) && Bits.same(first, third)
+                return ProblemCases.sameBits(first, second) && ProblemCases.sameBits(first, third)
                         ? finding
                         : finding.and(
                                 Finding.objection("the same call gave other bits, beside a call by " + between.plan()));
@@ -125,7 +126,7 @@ final class PromiseCases {
         try (AttentionResult one = first.join();
                 AttentionResult two = second.join()) {
             Finding finding = Finding.of(yardstick.measure(one, inputs.attention()));
-            return Bits.same(one, two)
+            return ProblemCases.sameBits(one, two)
                     ? finding
                     : finding.and(Finding.objection("two calls at once gave different bits"));
         }

@@ -1,5 +1,14 @@
 package dev.attention4j.conformance.suite;
 
+import static dev.attention4j.conformance.suite.ProblemCases.BATCH;
+import static dev.attention4j.conformance.suite.ProblemCases.HEADS;
+import static dev.attention4j.conformance.suite.ProblemCases.KEYS;
+import static dev.attention4j.conformance.suite.ProblemCases.QUERIES;
+import static dev.attention4j.conformance.suite.ProblemCases.SMALL;
+import static dev.attention4j.conformance.suite.ProblemCases.SMALL_FLOPS;
+import static dev.attention4j.conformance.suite.ProblemCases.attention;
+import static dev.attention4j.conformance.suite.ProblemCases.small;
+
 import dev.attention4j.Attention;
 import dev.attention4j.AttentionBuilder;
 import dev.attention4j.AttentionEngine;
@@ -8,7 +17,6 @@ import dev.attention4j.DType;
 import dev.attention4j.Tensor;
 import dev.attention4j.measure.Inputs;
 import dev.attention4j.reference.Yardstick;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.function.UnaryOperator;
 
@@ -17,67 +25,41 @@ final class RefusalCases {
     private RefusalCases() {}
 
     static List<SuiteCase> all() {
-        List<SuiteCase> cases = new ArrayList<>();
-        shaped(
-                cases,
-                "key-width",
-                "key",
-                right -> new Inputs(right.query(), right.key().slice(3, 0, 3), right.value(), right.attention()));
-        shaped(
-                cases,
-                "key-batch",
-                "key",
-                right -> new Inputs(right.query(), right.key().slice(0, 0, 1), right.value(), right.attention()));
-        shaped(
-                cases,
-                "value-length",
-                "value",
-                right -> new Inputs(right.query(), right.key(), right.value().slice(2, 0, 3), right.attention()));
-        shaped(
-                cases,
-                "heads-in-no-groups",
-                "query",
-                right -> new Inputs(right.query().slice(1, 0, 3), right.key(), right.value(), right.attention()));
-        shaped(
-                cases,
-                "axes",
-                "query",
-                right -> new Inputs(
-                        right.query()
-                                .reshape(
-                                        ProblemCases.BATCH * ProblemCases.HEADS,
-                                        ProblemCases.QUERIES,
-                                        ProblemCases.SMALL.headDim()),
-                        right.key(),
-                        right.value(),
-                        right.attention()));
-        shaped(
-                cases,
-                "types",
-                "key",
-                right -> new Inputs(right.query(), right.key().to(DType.FLOAT16), right.value(), right.attention()));
-        option(cases, "mask-shape", "mask", Attention.builder().mask(ScoreCases.filled(true, ProblemCases.KEYS + 1)));
-        option(cases, "bias-shape", "bias", Attention.builder().bias(Tensor.random(1, 3, 1, 1, 1)));
-        option(cases, "key-lengths", "keyLengths", Attention.builder().keyLengths(ProblemCases.KEYS + 1));
-        option(cases, "offsets", "offsets", Attention.builder().causalOffsets(1, 2, 3));
-        option(cases, "alibi", "alibiSlopes", Attention.builder().alibiSlopes(1, 2, 3));
-        option(cases, "sinks", "sinks", Attention.builder().sinks(1));
-        option(
-                cases,
-                "packed-batch",
-                "cumulativeLengths",
-                Attention.builder()
-                        .cumulativeLengths(new int[] {0, ProblemCases.QUERIES}, new int[] {0, ProblemCases.KEYS}));
-        return cases;
+        return List.of(
+                of("key-width", "key", right -> right.withKey(right.key().slice(3, 0, 3))),
+                of("key-batch", "key", right -> right.withKey(right.key().slice(0, 0, 1))),
+                of(
+                        "value-length",
+                        "value",
+                        right -> right.withValue(right.value().slice(2, 0, 3))),
+                of(
+                        "heads-in-no-groups",
+                        "query",
+                        right -> right.withQuery(right.query().slice(1, 0, 3))),
+                of(
+                        "axes",
+                        "query",
+                        right -> right.withQuery(right.query().reshape(BATCH * HEADS, QUERIES, SMALL.headDim()))),
+                of("types", "key", right -> right.withKey(right.key().to(DType.FLOAT16))),
+                option("mask-shape", "mask", attention().mask(ScoreCases.filled(true, KEYS + 1))),
+                option("bias-shape", "bias", attention().bias(Tensor.random(1, 3, 1, 1, 1))),
+                option("key-lengths", "keyLengths", attention().keyLengths(KEYS + 1)),
+                option("offsets", "offsets", attention().causalOffsets(1, 2, 3)),
+                option("alibi", "alibiSlopes", attention().alibiSlopes(1, 2, 3)),
+                option("sinks", "sinks", attention().sinks(1)),
+                option(
+                        "packed-batch",
+                        "cumulativeLengths",
+                        attention().cumulativeLengths(new int[] {0, QUERIES}, new int[] {0, KEYS})));
     }
 
-    private static void option(List<SuiteCase> cases, String name, String argument, AttentionBuilder wrong) {
-        shaped(cases, name, argument, right -> right.with(wrong.build()));
+    private static SuiteCase option(String name, String argument, AttentionBuilder wrong) {
+        return of(name, argument, right -> right.with(wrong.build()));
     }
 
-    private static void shaped(List<SuiteCase> cases, String name, String argument, UnaryOperator<Inputs> spoil) {
-        cases.add(new SuiteCase("refusal/" + name, ProblemCases.SMALL_FLOPS, ProblemCases.SMALL.valueDim(), () -> {
-            Inputs right = Inputs.of(ProblemCases.small(Attention.DEFAULT));
+    private static SuiteCase of(String name, String argument, UnaryOperator<Inputs> spoil) {
+        return new SuiteCase("refusal/" + name, SMALL_FLOPS, SMALL.valueDim(), () -> {
+            Inputs right = Inputs.of(small(Attention.DEFAULT));
             Inputs wrong = spoil.apply(right);
             Yardstick yardstick = Yardstick.of(right.query(), right.key(), right.value(), right.attention());
             return engine -> {
@@ -86,7 +68,7 @@ final class RefusalCases {
                     return finding.and(Finding.of(yardstick.measure(result, right.attention())));
                 }
             };
-        }));
+        });
     }
 
     private static Finding refused(AttentionEngine engine, Inputs wrong, String argument) {

@@ -1,6 +1,7 @@
 package dev.attention4j.conformance.suite;
 
 import dev.attention4j.EngineInfo;
+import dev.attention4j.conformance.Outcome;
 import java.time.Instant;
 import java.util.LinkedHashMap;
 import java.util.List;

@@ -4,6 +4,8 @@ import static dev.attention4j.conformance.suite.ProblemCases.BATCH;
 import static dev.attention4j.conformance.suite.ProblemCases.HEADS;
 import static dev.attention4j.conformance.suite.ProblemCases.KEYS;
 import static dev.attention4j.conformance.suite.ProblemCases.QUERIES;
+import static dev.attention4j.conformance.suite.ProblemCases.SMALL;
+import static dev.attention4j.conformance.suite.ProblemCases.attention;
 
 import dev.attention4j.AlibiSlopes;
 import dev.attention4j.Alignment;
@@ -14,7 +16,6 @@ import dev.attention4j.DType;
 import dev.attention4j.Tensor;
 import dev.attention4j.measure.Inputs;
 import java.nio.FloatBuffer;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
@@ -26,75 +27,60 @@ final class ScoreCases {
     private ScoreCases() {}
 
     static List<SuiteCase> all() {
-        List<SuiteCase> cases = new ArrayList<>();
-        add(cases, "plain/default", Attention.builder());
-        add(cases, "scale/given", Attention.builder().scale(0.7));
-        add(cases, "scale/zero", Attention.builder().scale(0));
-        add(cases, "scale/negative", Attention.builder().scale(-0.4));
+        CaseList cases = new CaseList();
+        cases.add("plain/default", attention());
+        cases.add("scale/given", attention().scale(0.7));
+        cases.add("scale/zero", attention().scale(0));
+        cases.add("scale/negative", attention().scale(-0.4));
         // Scores of some hundreds: exp of them is infinite unless the largest is taken off first.
-        add(cases, "scale/large-scores", Attention.builder().scale(20));
-        add(cases, "softcap/alone", Attention.builder().softcap(3));
-        add(cases, "softcap/small", Attention.builder().softcap(0.01).scale(1));
-        add(cases, "softcap/far-beyond", Attention.builder().softcap(5).scale(10));
+        cases.add("scale/large-scores", attention().scale(20));
+        cases.add("softcap/alone", attention().softcap(3));
+        cases.add("softcap/small", attention().softcap(0.01).scale(1));
+        cases.add("softcap/far-beyond", attention().softcap(5).scale(10));
         // A masked score stays −∞: capped after the masks it would be −cap, and leak.
-        add(cases, "softcap/before-causal", Attention.builder().softcap(0.5).causal(Alignment.TOP_LEFT));
-        add(cases, "softcap/before-mask", Attention.builder().softcap(0.5).mask(mask(1, BATCH, 1, QUERIES, KEYS)));
-        add(cases, "softcap/before-bias", Attention.builder().softcap(2).bias(bias(2, true, HEADS, QUERIES, KEYS)));
-        add(cases, "softcap/largest", Attention.builder().softcap(AttentionBuilder.MAX_SOFTCAP));
-        add(cases, "bias/keys", Attention.builder().bias(bias(3, false, KEYS)));
-        add(cases, "bias/queries-keys", Attention.builder().bias(bias(4, false, QUERIES, KEYS)));
-        add(cases, "bias/heads", Attention.builder().bias(bias(5, false, HEADS, 1, KEYS)));
-        add(cases, "bias/batch", Attention.builder().bias(bias(6, false, BATCH, 1, 1, KEYS)));
-        add(cases, "bias/of-each-query", Attention.builder().bias(bias(7, false, QUERIES, 1)));
-        add(cases, "bias/everything", Attention.builder().bias(bias(8, true, BATCH, HEADS, QUERIES, KEYS)));
-        add(
-                cases,
+        cases.add("softcap/before-causal", attention().softcap(0.5).causal(Alignment.TOP_LEFT));
+        cases.add("softcap/before-mask", attention().softcap(0.5).mask(mask(1, BATCH, 1, QUERIES, KEYS)));
+        cases.add("softcap/before-bias", attention().softcap(2).bias(bias(2, true, HEADS, QUERIES, KEYS)));
+        cases.add("softcap/largest", attention().softcap(AttentionBuilder.MAX_SOFTCAP));
+        cases.add("bias/keys", attention().bias(bias(3, false, KEYS)));
+        cases.add("bias/queries-keys", attention().bias(bias(4, false, QUERIES, KEYS)));
+        cases.add("bias/heads", attention().bias(bias(5, false, HEADS, 1, KEYS)));
+        cases.add("bias/batch", attention().bias(bias(6, false, BATCH, 1, 1, KEYS)));
+        cases.add("bias/of-each-query", attention().bias(bias(7, false, QUERIES, 1)));
+        cases.add("bias/everything", attention().bias(bias(8, true, BATCH, HEADS, QUERIES, KEYS)));
+        cases.add(
                 "bias/float16",
-                Attention.builder().bias(bias(9, true, HEADS, QUERIES, KEYS).to(DType.FLOAT16)));
-        add(
-                cases,
-                "bias/permuted",
-                Attention.builder().bias(bias(10, false, KEYS, QUERIES).permute(1, 0)));
+                attention().bias(bias(9, true, HEADS, QUERIES, KEYS).to(DType.FLOAT16)));
+        cases.add(
+                "bias/permuted", attention().bias(bias(10, false, KEYS, QUERIES).permute(1, 0)));
         // A common stand-in for −∞, which it is not: where all keys have it, all are attended to.
-        add(cases, "bias/lowest-float", Attention.builder().bias(lowest(DType.FLOAT32)));
-        add(cases, "bias/lowest-bfloat16", Attention.builder().bias(lowest(DType.BFLOAT16)));
-        add(cases, "sinks/lowest-float", Attention.builder().sinks(filledWith(-Float.MAX_VALUE)));
+        cases.add("bias/lowest-float", attention().bias(lowest(DType.FLOAT32)));
+        cases.add("bias/lowest-bfloat16", attention().bias(lowest(DType.BFLOAT16)));
+        cases.add("sinks/lowest-float", attention().sinks(filledWith(-Float.MAX_VALUE)));
         cases.add(infiniteValue());
-        add(cases, "mask/keys", Attention.builder().mask(mask(11, KEYS)));
-        add(cases, "mask/queries-keys", Attention.builder().mask(mask(12, QUERIES, KEYS)));
-        add(cases, "mask/heads", Attention.builder().mask(mask(13, HEADS, 1, KEYS)));
-        add(cases, "mask/batch", Attention.builder().mask(mask(14, BATCH, 1, 1, KEYS)));
-        add(cases, "mask/everything", Attention.builder().mask(mask(15, BATCH, HEADS, QUERIES, KEYS)));
-        add(cases, "mask/all-true", Attention.builder().mask(filled(true, QUERIES, KEYS)));
-        add(cases, "mask/one-key-each", Attention.builder().mask(diagonal()));
-        add(
-                cases,
-                "mask/and-bias",
-                Attention.builder().mask(mask(16, QUERIES, KEYS)).bias(bias(17, true, HEADS, 1, KEYS)));
-        add(
-                cases,
-                "mask/and-causal",
-                Attention.builder().mask(mask(18, BATCH, 1, 1, KEYS)).causal(Alignment.BOTTOM_RIGHT));
-        add(cases, "alibi/heads", Attention.builder().alibiSlopes(AlibiSlopes.geometric(HEADS)));
-        add(cases, "alibi/batch", Attention.builder().alibiSlopes(slopes(BATCH * HEADS)));
-        add(
-                cases,
-                "alibi/causal",
-                Attention.builder().alibiSlopes(slopes(HEADS)).causal(Alignment.BOTTOM_RIGHT));
-        add(
-                cases,
-                "alibi/offsets",
-                Attention.builder().alibiSlopes(slopes(HEADS)).alignOffsets(-3, 11));
-        add(cases, "sinks/heads", Attention.builder().sinks(sinks()));
-        add(cases, "sinks/large", Attention.builder().sinks(filledWith(10)));
-        add(cases, "sinks/none-for-some", Attention.builder().sinks(1, NEVER, -2, NEVER));
-        add(cases, "sinks/causal", Attention.builder().sinks(sinks()).causal(Alignment.TOP_LEFT));
-        add(cases, "sinks/and-no-key", Attention.builder().sinks(sinks()).mask(filled(false, KEYS)));
-        add(cases, "sinks/softcap", Attention.builder().sinks(sinks()).softcap(1));
-        add(
-                cases,
+        cases.add("mask/keys", attention().mask(mask(11, KEYS)));
+        cases.add("mask/queries-keys", attention().mask(mask(12, QUERIES, KEYS)));
+        cases.add("mask/heads", attention().mask(mask(13, HEADS, 1, KEYS)));
+        cases.add("mask/batch", attention().mask(mask(14, BATCH, 1, 1, KEYS)));
+        cases.add("mask/everything", attention().mask(mask(15, BATCH, HEADS, QUERIES, KEYS)));
+        cases.add("mask/all-true", attention().mask(filled(true, QUERIES, KEYS)));
+        cases.add("mask/one-key-each", attention().mask(diagonal()));
+        cases.add("mask/and-bias", attention().mask(mask(16, QUERIES, KEYS)).bias(bias(17, true, HEADS, 1, KEYS)));
+        cases.add(
+                "mask/and-causal", attention().mask(mask(18, BATCH, 1, 1, KEYS)).causal(Alignment.BOTTOM_RIGHT));
+        cases.add("alibi/heads", attention().alibiSlopes(AlibiSlopes.geometric(HEADS)));
+        cases.add("alibi/batch", attention().alibiSlopes(slopes(BATCH * HEADS)));
+        cases.add("alibi/causal", attention().alibiSlopes(slopes(HEADS)).causal(Alignment.BOTTOM_RIGHT));
+        cases.add("alibi/offsets", attention().alibiSlopes(slopes(HEADS)).alignOffsets(-3, 11));
+        cases.add("sinks/heads", attention().sinks(sinks()));
+        cases.add("sinks/large", attention().sinks(filledWith(10)));
+        cases.add("sinks/none-for-some", attention().sinks(1, NEVER, -2, NEVER));
+        cases.add("sinks/causal", attention().sinks(sinks()).causal(Alignment.TOP_LEFT));
+        cases.add("sinks/and-no-key", attention().sinks(sinks()).mask(filled(false, KEYS)));
+        cases.add("sinks/softcap", attention().sinks(sinks()).softcap(1));
+        cases.add(
                 "order/everything",
-                Attention.builder()
+                attention()
                         .scale(0.5)
                         .softcap(2)
                         .bias(bias(19, true, HEADS, QUERIES, KEYS))
@@ -103,13 +89,7 @@ final class ScoreCases {
                         .window(25, 0)
                         .alibiSlopes(slopes(HEADS))
                         .sinks(sinks()));
-        return cases;
-    }
-
-    /** All results are asked for; plans that cannot return weights are asked for the others. */
-    private static void add(List<SuiteCase> cases, String name, AttentionBuilder attention) {
-        cases.add(ProblemCases.of(
-                name, ProblemCases.small(attention.logSumExp(true).weights(true).build())));
+        return cases.all();
     }
 
     /** Two of three keys, drawn from a seed; the first of a row always. */
@@ -150,7 +130,7 @@ final class ScoreCases {
 
     /** In the last of as many keys as no vector or tile divides, seen by a single query. */
     private static SuiteCase infiniteValue() {
-        AttentionProblem problem = ProblemCases.SMALL.withLengths(1, KEYS).problem(DType.FLOAT32, Attention.DEFAULT);
+        AttentionProblem problem = SMALL.withLengths(1, KEYS).problem(DType.FLOAT32, Attention.DEFAULT);
         return ProblemCases.of("values/infinite-last", problem, () -> {
             Inputs inputs = Inputs.of(problem);
             FloatBuffer values = inputs.value().floats();

@@ -3,17 +3,17 @@ package dev.attention4j.conformance.suite;
 import static dev.attention4j.conformance.suite.ProblemCases.BATCH;
 import static dev.attention4j.conformance.suite.ProblemCases.KEYS;
 import static dev.attention4j.conformance.suite.ProblemCases.QUERIES;
+import static dev.attention4j.conformance.suite.ProblemCases.SMALL;
+import static dev.attention4j.conformance.suite.ProblemCases.attention;
+import static dev.attention4j.conformance.suite.ProblemCases.small;
 
 import dev.attention4j.Alignment;
 import dev.attention4j.Attention;
-import dev.attention4j.AttentionBuilder;
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.DType;
 import dev.attention4j.Tensor;
-import dev.attention4j.measure.AttentionShape;
 import dev.attention4j.measure.Inputs;
 import dev.attention4j.opencl.tuning.StorageName;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.function.UnaryOperator;
 
@@ -25,45 +25,33 @@ final class ShapeCases {
     private ShapeCases() {}
 
     static List<SuiteCase> all() {
-        List<SuiteCase> cases = new ArrayList<>();
-        Attention all = asked(Attention.builder());
+        CaseList cases = new CaseList();
         for (int[] heads : new int[][] {{1, 1}, {4, 4}, {6, 2}, {8, 1}}) {
-            add(
-                    cases,
-                    "heads/" + heads[0] + "-over-" + heads[1],
-                    ProblemCases.SMALL.withHeads(heads[0], heads[1]),
-                    all);
+            cases.add("heads/" + heads[0] + "-over-" + heads[1], SMALL.withHeads(heads[0], heads[1]), attention());
         }
-        add(
-                cases,
-                "heads/group-of-one-query",
-                ProblemCases.SMALL.withHeads(8, 2).withLengths(1, 70),
-                all);
+        cases.add("heads/group-of-one-query", SMALL.withHeads(8, 2).withLengths(1, 70), attention());
         for (int width : WIDTHS) {
             // Two heads: the widest are to be quick enough for an emulator.
-            add(cases, "width/" + width, ProblemCases.SMALL.withHeads(2, 1).withWidths(width, width), all);
+            cases.add("width/" + width, SMALL.withHeads(2, 1).withWidths(width, width), attention());
         }
-        add(cases, "width/values-wider", ProblemCases.SMALL.withWidths(7, 50), all);
-        add(cases, "width/values-narrower", ProblemCases.SMALL.withWidths(50, 7), all);
+        cases.add("width/values-wider", SMALL.withWidths(7, 50), attention());
+        cases.add("width/values-narrower", SMALL.withWidths(50, 7), attention());
         for (int[] lengths : LENGTHS) {
-            add(
-                    cases,
-                    "length/" + lengths[0] + "x" + lengths[1],
-                    ProblemCases.SMALL.withLengths(lengths[0], lengths[1]),
-                    all);
+            cases.add(
+                    "length/" + lengths[0] + "x" + lengths[1], SMALL.withLengths(lengths[0], lengths[1]), attention());
         }
         for (int keys : new int[] {100_000, 1_000_000}) {
             cases.add(equalKeys(keys));
         }
-        layout(cases, all);
+        layout(cases);
         storage(cases);
         nothing(cases);
-        return cases;
+        return cases.all();
     }
 
     /** The mean of equal values is that value, however many there are: one running sum would drift. */
     private static SuiteCase equalKeys(int keys) {
-        Attention logSumExp = Attention.builder().logSumExp(true).build();
+        Attention logSumExp = attention().logSumExp(true).build();
         AttentionProblem problem = new AttentionProblem(1, 1, 1, 1, keys, 4, 4, DType.FLOAT32, logSumExp);
         return ProblemCases.of("length/1x" + keys + "-equal-keys", problem, () -> {
             float[] values = new float[4 * keys];
@@ -78,8 +66,9 @@ final class ShapeCases {
         });
     }
 
-    private static void layout(List<SuiteCase> cases, Attention attention) {
-        AttentionProblem problem = ProblemCases.small(attention);
+    private static void layout(CaseList cases) {
+        AttentionProblem problem =
+                small(attention().logSumExp(true).weights(true).build());
         laidOut(cases, "layout/batch-length-heads", problem, tensor -> tensor.permute(0, 2, 1, 3)
                 .contiguous()
                 .permute(0, 2, 1, 3));
@@ -100,8 +89,7 @@ final class ShapeCases {
         });
     }
 
-    private static void laidOut(
-            List<SuiteCase> cases, String name, AttentionProblem problem, UnaryOperator<Tensor> layout) {
+    private static void laidOut(CaseList cases, String name, AttentionProblem problem, UnaryOperator<Tensor> layout) {
         cases.add(ProblemCases.of(name, problem, () -> {
             Inputs plain = Inputs.of(problem);
             return new Inputs(
@@ -112,80 +100,31 @@ final class ShapeCases {
         }));
     }
 
-    private static void storage(List<SuiteCase> cases) {
+    private static void storage(CaseList cases) {
         for (DType dtype : new DType[] {DType.FLOAT16, DType.BFLOAT16}) {
             String name = StorageName.of(dtype) + "/";
-            stored(cases, name + "plain", dtype, ProblemCases.SMALL, Attention.builder());
-            stored(
-                    cases,
-                    name + "causal",
-                    dtype,
-                    ProblemCases.SMALL,
-                    Attention.builder().causal(Alignment.BOTTOM_RIGHT));
-            stored(
-                    cases,
-                    name + "key-lengths",
-                    dtype,
-                    ProblemCases.SMALL,
-                    Attention.builder().keyLengths(0, 30));
-            stored(
-                    cases,
-                    name + "mask",
-                    dtype,
-                    ProblemCases.SMALL,
-                    Attention.builder().mask(ScoreCases.mask(1, QUERIES, KEYS)));
-            stored(cases, name + "one-query", dtype, ProblemCases.SMALL.withLengths(1, 150), Attention.builder());
-            stored(cases, name + "odd-widths", dtype, ProblemCases.SMALL.withWidths(33, 35), Attention.builder());
+            cases.add(name + "plain", dtype, SMALL, attention());
+            cases.add(name + "causal", dtype, SMALL, attention().causal(Alignment.BOTTOM_RIGHT));
+            cases.add(name + "key-lengths", dtype, SMALL, attention().keyLengths(0, 30));
+            cases.add(name + "mask", dtype, SMALL, attention().mask(ScoreCases.mask(1, QUERIES, KEYS)));
+            cases.add(name + "one-query", dtype, SMALL.withLengths(1, 150), attention());
+            cases.add(name + "odd-widths", dtype, SMALL.withWidths(33, 35), attention());
         }
     }
 
-    private static void stored(
-            List<SuiteCase> cases, String name, DType dtype, AttentionShape shape, AttentionBuilder attention) {
-        cases.add(ProblemCases.of(name, shape.problem(dtype, asked(attention))));
-    }
-
     /** No elements, and queries that see no key: zeros and −∞, never NaN. */
-    private static void nothing(List<SuiteCase> cases) {
-        Attention all = asked(Attention.builder());
-        add(cases, "empty/no-batch", ProblemCases.SMALL.withBatch(0), all);
-        add(cases, "empty/no-queries", ProblemCases.SMALL.withLengths(0, KEYS), all);
-        add(cases, "empty/no-keys", ProblemCases.SMALL.withLengths(QUERIES, 0), all);
-        add(cases, "empty/neither", ProblemCases.SMALL.withLengths(0, 0), all);
-        add(
-                cases,
-                "unseen/by-mask",
-                ProblemCases.SMALL,
-                asked(Attention.builder().mask(ScoreCases.filled(false, QUERIES, KEYS))));
-        add(
-                cases,
-                "unseen/by-mask-of-a-row",
-                ProblemCases.SMALL,
-                asked(Attention.builder().mask(half())));
-        add(
-                cases,
-                "unseen/by-bias",
-                ProblemCases.SMALL,
-                asked(Attention.builder().bias(Tensor.of(new float[] {Float.NEGATIVE_INFINITY}, 1))));
-        add(
-                cases,
-                "unseen/by-causal",
-                ProblemCases.SMALL.withLengths(37, 19),
-                asked(Attention.builder().causal(Alignment.BOTTOM_RIGHT)));
-        add(
-                cases,
-                "unseen/by-window",
-                ProblemCases.SMALL.withLengths(60, 20),
-                asked(Attention.builder().window(2, 2)));
-        add(
-                cases,
-                "unseen/by-key-length",
-                ProblemCases.SMALL,
-                asked(Attention.builder().keyLengths(0, 0)));
-        add(
-                cases,
-                "unseen/by-offset",
-                ProblemCases.SMALL,
-                asked(Attention.builder().causalOffsets(-1000)));
+    private static void nothing(CaseList cases) {
+        cases.add("empty/no-batch", SMALL.withBatch(0), attention());
+        cases.add("empty/no-queries", SMALL.withLengths(0, KEYS), attention());
+        cases.add("empty/no-keys", SMALL.withLengths(QUERIES, 0), attention());
+        cases.add("empty/neither", SMALL.withLengths(0, 0), attention());
+        cases.add("unseen/by-mask", attention().mask(ScoreCases.filled(false, QUERIES, KEYS)));
+        cases.add("unseen/by-mask-of-a-row", attention().mask(half()));
+        cases.add("unseen/by-bias", attention().bias(Tensor.of(new float[] {Float.NEGATIVE_INFINITY}, 1)));
+        cases.add("unseen/by-causal", SMALL.withLengths(37, 19), attention().causal(Alignment.BOTTOM_RIGHT));
+        cases.add("unseen/by-window", SMALL.withLengths(60, 20), attention().window(2, 2));
+        cases.add("unseen/by-key-length", attention().keyLengths(0, 0));
+        cases.add("unseen/by-offset", attention().causalOffsets(-1000));
     }
 
     /** The first batch row sees all keys, the second none. */
@@ -193,13 +132,5 @@ final class ShapeCases {
         boolean[] mask = new boolean[BATCH];
         mask[0] = true;
         return Tensor.of(mask, BATCH, 1, 1, 1);
-    }
-
-    private static void add(List<SuiteCase> cases, String name, AttentionShape shape, Attention attention) {
-        cases.add(ProblemCases.of(name, shape.problem(DType.FLOAT32, attention)));
-    }
-
-    private static Attention asked(AttentionBuilder attention) {
-        return attention.logSumExp(true).weights(true).build();
     }
 }

@@ -29,10 +29,4 @@ record SuiteCase(String name, double flops, int valueDim, DType dtype, Supplier<
          */
         Finding on(AttentionEngine engine);
     }
-
-    /** What a case of that name is a case of: a row of the matrix. */
-    static String feature(String name) {
-        int slash = name.indexOf('/');
-        return slash < 0 ? name : name.substring(0, slash);
-    }
 }

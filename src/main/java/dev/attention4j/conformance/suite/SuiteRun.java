@@ -1,7 +1,8 @@
 package dev.attention4j.conformance.suite;
 
 import dev.attention4j.EngineInfo;
-import dev.attention4j.conformance.suite.Outcome.Status;
+import dev.attention4j.conformance.Outcome;
+import dev.attention4j.conformance.Outcome.Status;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.time.Duration;
@@ -12,12 +13,14 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 
 /**
  * Runs the built-in suite: each engine in child JVMs of its own. Where a case crashes it or does not end in time, that is
@@ -49,22 +52,29 @@ public final class SuiteRun {
     /** The feature of what goes wrong outside all cases. */
     private static final String ENGINE = "engine";
 
-    /** Hears how it goes. */
+    /**
+     * Which of the suite's cases are run.
+     *
+     * @param quick fewer random problems, and of the peers' grids the small problems
+     * @param seed draws random problems and the part of each grid; the same seed selects the same cases
+     * @param only the name of the one case to run, whatever it builds; empty for all
+     */
+    public record Selection(boolean quick, long seed, Optional<String> only) {
+        /** The seed unless another is given. */
+        public static final long DEFAULT_SEED = 1;
+    }
+
+    /** Receives progress. */
     public interface Listener {
         /**
          * An engine begins.
          *
-         * @param engine which
          * @param plans those it is run with; none if it has not the plan that was asked for
          * @param trials how many outcomes will follow
          */
         void begin(EngineInfo engine, List<String> plans, int trials);
 
-        /**
-         * A case has ended on it.
-         *
-         * @param outcome how
-         */
+        /** A case has ended on it. */
         void end(Outcome outcome);
     }
 
@@ -183,6 +193,32 @@ public final class SuiteRun {
         return compilesOnOneCore && manyTrials
                 ? Math.min(MOST_LANES, Runtime.getRuntime().availableProcessors())
                 : 1;
+    }
+
+    /** Puts what several children say back into the order of the trials, so that two runs report alike. */
+    static final class InOrder {
+        private final TreeMap<Integer, Outcome> early = new TreeMap<>();
+        private final Consumer<Outcome> listener;
+        private int next;
+
+        InOrder(Consumer<Outcome> listener) {
+            this.listener = listener;
+        }
+
+        /** Passes it on, and those that waited for it; or keeps it until its turn. */
+        void add(int trial, Outcome outcome) {
+            early.put(trial, outcome);
+            while (early.containsKey(next)) {
+                listener.accept(early.remove(next));
+                next++;
+            }
+        }
+
+        /** Passes on what still waits for trials that will not come. */
+        void flush() {
+            early.values().forEach(listener);
+            early.clear();
+        }
     }
 
     /** All lanes of an engine, and what they have in common. */

@@ -1,12 +1,15 @@
 package dev.attention4j.conformance.suite;
 
 import dev.attention4j.AttentionEngine;
+import dev.attention4j.DType;
 import dev.attention4j.EngineInfo;
 import dev.attention4j.EngineOptions;
 import dev.attention4j.Engines;
 import dev.attention4j.UnsupportedPlanException;
-import dev.attention4j.conformance.Thrown;
-import dev.attention4j.conformance.suite.Outcome.Status;
+import dev.attention4j.conformance.Outcome;
+import dev.attention4j.conformance.Outcome.Status;
+import dev.attention4j.conformance.suite.SuiteRun.Selection;
+import dev.attention4j.opencl.fused.ForwardTiles;
 import dev.attention4j.reference.Deviation;
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;
@@ -25,6 +28,11 @@ import java.util.Set;
  * it may not live to say what came of it.
  */
 final class Worker {
+    /** The widest values for which the plan tiles is built on a CPU. */
+    private static final int WIDTH = 64;
+
+    private static final int QUICK_WIDTH = 32;
+
     private final Assignment assignment;
     private final EngineInfo info;
     private final Events events;
@@ -88,9 +96,8 @@ final class Worker {
                     end(trial, one, plan, Status.SKIPPED, "not run: the plan crashed or hung too often");
                     continue;
                 }
-                Optional<String> tooSlow = assignment.selection().only().isPresent()
-                        ? Optional.empty()
-                        : Builds.tooSlow(info, plan, one, assignment.selection().quick());
+                Optional<String> tooSlow =
+                        assignment.selection().only().isPresent() ? Optional.empty() : tooSlow(plan, one);
                 if (tooSlow.isPresent()) {
                     end(trial, one, plan, Status.SKIPPED, tooSlow.get());
                     continue;
@@ -101,7 +108,7 @@ final class Worker {
                     undrawn = e;
                 }
                 if (undrawn != null) {
-                    end(trial, one, plan, Status.FAILED, "the case cannot be drawn: " + Thrown.text(undrawn));
+                    end(trial, one, plan, Status.FAILED, "the case cannot be drawn: " + Outcome.describe(undrawn));
                 } else {
                     run(trial, one, check, plan);
                 }
@@ -109,6 +116,25 @@ final class Worker {
         }
         engines.values().forEach(AttentionEngine::close);
         events.done();
+    }
+
+    /**
+     * Why a case is not run because of a build; empty if it is run. The plan tiles is meant for GPUs, whose compilers are
+     * quick; those for CPUs take seconds for each storage and for each width of values, rounded up to 32, and minutes for the
+     * wide ones. There two widths must do (up to 64, which most models have), and one, in float32, in a quick run.
+     */
+    private Optional<String> tooSlow(String plan, SuiteCase one) {
+        boolean quick = assignment.selection().quick();
+        boolean slow = info.kind() == EngineInfo.Kind.OPENCL_CPU || info.kind() == EngineInfo.Kind.EMULATOR;
+        if (!slow || !plan.equals(ForwardTiles.NAME)) {
+            return Optional.empty();
+        }
+        if (one.valueDim() > (quick ? QUICK_WIDTH : WIDTH)) {
+            return Optional.of("no build for values of this width, which takes too long on a CPU");
+        }
+        return quick && one.dtype() != DType.FLOAT32
+                ? Optional.of("no build but for float32 in a quick run, which takes too long on a CPU")
+                : Optional.empty();
     }
 
     /** Those asked for that the engine has. */
@@ -142,7 +168,7 @@ final class Worker {
             detail = e.getMessage();
         } catch (RuntimeException | OutOfMemoryError | LinkageError e) {
             status = Status.FAILED;
-            detail = Thrown.text(e);
+            detail = Outcome.describe(e);
         }
         double error = finding.worst().map(Deviation::error).orElse(Double.NaN);
         double units = finding.worst().map(Deviation::units).orElse(Double.NaN);

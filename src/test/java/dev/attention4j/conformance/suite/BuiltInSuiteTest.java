@@ -3,6 +3,8 @@ package dev.attention4j.conformance.suite;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.attention4j.EngineInfo.Kind;
+import dev.attention4j.conformance.Outcome;
+import dev.attention4j.conformance.suite.SuiteRun.Selection;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
@@ -30,7 +32,7 @@ class BuiltInSuiteTest {
     @Test
     void everyPromiseIsAFeature() {
         Set<String> features = new TreeSet<>();
-        names(QUICK, Kind.GPU).forEach(name -> features.add(SuiteCase.feature(name)));
+        names(QUICK, Kind.GPU).forEach(name -> features.add(Outcome.feature(name)));
         assertThat(features)
                 .contains(
                         "real",

@@ -2,7 +2,9 @@ package dev.attention4j.conformance.suite;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.attention4j.conformance.suite.Outcome.Status;
+import dev.attention4j.conformance.Outcome;
+import dev.attention4j.conformance.Outcome.Status;
+import dev.attention4j.conformance.suite.SuiteRun.InOrder;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;

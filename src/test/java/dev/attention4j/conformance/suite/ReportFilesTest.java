@@ -3,7 +3,9 @@ package dev.attention4j.conformance.suite;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.attention4j.EngineInfo;
-import dev.attention4j.conformance.suite.Outcome.Status;
+import dev.attention4j.conformance.Outcome;
+import dev.attention4j.conformance.Outcome.Status;
+import dev.attention4j.conformance.suite.SuiteRun.Selection;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -125,7 +127,7 @@ class ReportFilesTest {
     void eachFeatureOfTheSuiteIsSaidInWords() {
         List<String> features =
                 BuiltInSuite.cases(new Selection(true, 1, Optional.empty()), EngineInfo.Kind.CPU).stream()
-                        .map(one -> SuiteCase.feature(one.name()))
+                        .map(one -> Outcome.feature(one.name()))
                         .distinct()
                         .toList();
         assertThat(features).contains("real", "random", "ggml").hasSizeGreaterThan(30);

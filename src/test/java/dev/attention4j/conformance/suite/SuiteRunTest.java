@@ -6,7 +6,9 @@ import static org.assertj.core.groups.Tuple.tuple;
 
 import dev.attention4j.EngineInfo;
 import dev.attention4j.EngineProvider;
-import dev.attention4j.conformance.suite.Outcome.Status;
+import dev.attention4j.conformance.Outcome;
+import dev.attention4j.conformance.Outcome.Status;
+import dev.attention4j.conformance.suite.SuiteRun.Selection;
 import java.io.File;
 import java.io.IOException;
 import java.nio.file.Files;

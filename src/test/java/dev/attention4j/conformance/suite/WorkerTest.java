@@ -3,6 +3,7 @@ package dev.attention4j.conformance.suite;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.attention4j.EngineInfo;
+import dev.attention4j.conformance.suite.SuiteRun.Selection;
 import java.util.Optional;
 import java.util.Set;
 import java.util.stream.IntStream;

@@ -1,0 +1,122 @@
+package dev.attention4j.conformance;
+
+import dev.attention4j.DeviceException;
+import java.io.IOException;
+import java.util.Locale;
+import java.util.Objects;
+
+/**
+ * How one case went on one engine by one plan.
+ *
+ * @param feature what it is a case of: a row of the matrix
+ * @param caseName its name; a file's path where it could not be read
+ * @param engine the engine's id, as in {@link dev.attention4j.EngineInfo#id()}
+ * @param plan the plan that computed, several joined by {@code +}, or the one asked for where nothing was computed
+ * @param status how it went
+ * @param error the largest difference from what is right; infinite where one of both is not finite; NaN where nothing was
+ *     measured
+ * @param units the same in units of the yardstick ({@link dev.attention4j.reference.Deviation#units()}); NaN likewise
+ * @param detail of a failure: what is wrong; of a case that was left out: why; of a pass: what could not be checked
+ * @param seconds how long it took
+ * @param reproduce the command's arguments that run this alone
+ */
+public record Outcome(
+        String feature,
+        String caseName,
+        String engine,
+        String plan,
+        Status status,
+        double error,
+        double units,
+        String detail,
+        double seconds,
+        String reproduce) {
+    /** How a case went. */
+    public enum Status {
+        /** All is right. */
+        PASSED,
+        /** Something is wrong, or something was thrown. */
+        FAILED,
+        /** The JVM ended in it: the driver, most likely. */
+        CRASHED,
+        /** It did not end in time. */
+        HUNG,
+        /** It was left out, for a reason. */
+        SKIPPED;
+
+        /** Returns false where all is right or nothing was run. */
+        public boolean isFailure() {
+            return this == FAILED || this == CRASHED || this == HUNG;
+        }
+
+        @Override
+        public String toString() {
+            return name().toLowerCase(Locale.ROOT);
+        }
+    }
+
+    /** Refuses null. */
+    public Outcome {
+        Objects.requireNonNull(feature, "feature");
+        Objects.requireNonNull(caseName, "caseName");
+        Objects.requireNonNull(engine, "engine");
+        Objects.requireNonNull(plan, "plan");
+        Objects.requireNonNull(status, "status");
+        Objects.requireNonNull(detail, "detail");
+        Objects.requireNonNull(reproduce, "reproduce");
+    }
+
+    /** Of a case of the built-in suite. */
+    public static Outcome of(
+            String caseName,
+            String engine,
+            String plan,
+            Status status,
+            double error,
+            double units,
+            String detail,
+            double seconds) {
+        String reproduce = "conformance --case " + caseName + " --device " + engine + " --plan " + plan;
+        return new Outcome(feature(caseName), caseName, engine, plan, status, error, units, detail, seconds, reproduce);
+    }
+
+    /** Of a case from a file, which is a row of the matrix of its own. */
+    static Outcome ofFile(String caseName, String engine, String plan, Status status, double error, String detail) {
+        return new Outcome(caseName, caseName, engine, plan, status, error, Double.NaN, detail, 0, "");
+    }
+
+    /** What a case of the suite is a case of: its name up to the slash. */
+    public static String feature(String caseName) {
+        int slash = caseName.indexOf('/');
+        return slash < 0 ? caseName : caseName.substring(0, slash);
+    }
+
+    /** The same with another line that runs it again. */
+    public Outcome withReproduce(String line) {
+        return new Outcome(feature, caseName, engine, plan, status, error, units, detail, seconds, line);
+    }
+
+    /** One line for people: status, case, engine, plan and detail. */
+    @Override
+    public String toString() {
+        return status.name() + " " + caseName + " on " + engine + " (" + plan + ")"
+                + (detail.isEmpty() ? "" : ": " + detail);
+    }
+
+    /** Describes what a case threw: the message alone if it is one that this library makes for its callers, else with its type. */
+    public static String describe(Throwable e) {
+        String message = e.getMessage();
+        if (e instanceof OutOfMemoryError) {
+            return "out of memory" + (message == null ? "" : ": " + message);
+        }
+        boolean isForCallers = e instanceof DeviceException
+                || e instanceof IllegalArgumentException
+                || e instanceof IllegalStateException
+                || e instanceof UnsupportedOperationException
+                || e instanceof IOException;
+        if (isForCallers && message != null) {
+            return message;
+        }
+        return "internal error " + e.getClass().getSimpleName() + (message == null ? "" : ": " + message);
+    }
+}
