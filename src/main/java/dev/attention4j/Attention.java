@@ -201,7 +201,7 @@ public final class Attention {
         }
         options.queryMask.ifPresent(mask -> {
             if (mask.size(0) != batch || mask.size(1) != queryLength) {
-                throw new IllegalArgumentException("queryMask: shape " + Shapes.text(mask.shape())
+                throw new IllegalArgumentException("queryMask: shape " + Arrays.toString(mask.shape())
                         + ", must be [batch, queryLength] = [" + batch + ", " + queryLength + "]");
             }
         });
@@ -267,9 +267,9 @@ public final class Attention {
                 text,
                 isBanded() || options.alibiSlopes.length > 0,
                 explicit ? "offsets=" + Arrays.toString(options.offsets) : options.alignment.name());
-        options.mask.ifPresent(mask -> text.add("mask=" + Shapes.text(mask.shape())));
-        options.bias.ifPresent(bias -> text.add("bias=" + Shapes.text(bias.shape())));
-        options.queryMask.ifPresent(mask -> text.add("queryMask=" + Shapes.text(mask.shape())));
+        options.mask.ifPresent(mask -> text.add("mask=" + Arrays.toString(mask.shape())));
+        options.bias.ifPresent(bias -> text.add("bias=" + Arrays.toString(bias.shape())));
+        options.queryMask.ifPresent(mask -> text.add("queryMask=" + Arrays.toString(mask.shape())));
         addIf(text, options.keyLengths.length > 0, "keyLengths=" + Arrays.toString(options.keyLengths));
         addIf(
                 text,

@@ -208,7 +208,7 @@ public final class AttentionBuilder {
     public AttentionBuilder queryMask(Tensor mask) {
         if (mask != null && (mask.dtype() != DType.BOOL || mask.rank() != 2)) {
             throw new IllegalArgumentException("queryMask: type " + mask.dtype() + " of shape "
-                    + Shapes.text(mask.shape()) + ", must be BOOL (true = attends) of 2 axes [batch, queryLength]");
+                    + Arrays.toString(mask.shape()) + ", must be BOOL (true = attends) of 2 axes [batch, queryLength]");
         }
         options.queryMask = Optional.ofNullable(mask);
         return this;
@@ -345,7 +345,7 @@ public final class AttentionBuilder {
 
     private static Tensor checkRank(String name, Tensor tensor) {
         if (tensor != null && tensor.rank() > 4) {
-            throw new IllegalArgumentException(name + ": shape " + Shapes.text(tensor.shape())
+            throw new IllegalArgumentException(name + ": shape " + Arrays.toString(tensor.shape())
                     + ", must have at most 4 axes [batch, heads, queryLength, keyLength]");
         }
         return tensor;

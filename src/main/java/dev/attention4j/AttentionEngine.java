@@ -49,17 +49,12 @@ public interface AttentionEngine extends AutoCloseable {
         return Engines.open(device, options);
     }
 
-    /**
-     * Which engine this is.
-     *
-     * @return its entry in {@link Engines#list()}
-     */
+    /** {@return this engine's entry in {@link Engines#list()}} */
     EngineInfo info();
 
     /**
-     * The ways in which this engine can compute, by name; {@link EngineOptions#withPlan} takes one of them.
-     *
-     * @return at least one
+     * {@return the names of the ways in which this engine can compute, at least one; {@link EngineOptions#withPlan}
+     * takes one of them}
      */
     List<String> plans();
 
@@ -166,9 +161,8 @@ public interface AttentionEngine extends AutoCloseable {
     CompletableFuture<AttentionResult> attendAsync(Tensor query, Tensor key, Tensor value, Attention attention);
 
     /**
-     * The dense projections of layers, done where this engine computes.
-     *
-     * @return the same each time; closed with the engine
+     * {@return the dense projections of layers, done where this engine computes: the same each time, closed with the
+     * engine}
      */
     Projector projector();
 
@@ -193,11 +187,7 @@ public interface AttentionEngine extends AutoCloseable {
      */
     Tensor download(Tensor tensor);
 
-    /**
-     * Whether {@link #close()} was called.
-     *
-     * @return true once it was
-     */
+    /** {@return true once {@link #close()} was called} */
     boolean isClosed();
 
     /** Waits for calls under way, then frees the device and every tensor on it; closing again does nothing. */

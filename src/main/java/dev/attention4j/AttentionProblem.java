@@ -1,5 +1,6 @@
 package dev.attention4j;
 
+import java.util.Arrays;
 import java.util.Objects;
 
 /**
@@ -89,8 +90,8 @@ public record AttentionProblem(
         sameSize("key", "headDim", 3, key.size(3), query.size(3), "query", key);
         if (key.size(1) > 0 && query.size(1) % key.size(1) != 0) {
             throw new IllegalArgumentException("query: " + query.size(1) + " heads, must be a multiple of the "
-                    + key.size(1) + " heads of key and value; axis 1 of query's shape " + Shapes.text(query.shape())
-                    + " and of key's " + Shapes.text(key.shape()) + READ_AS);
+                    + key.size(1) + " heads of key and value; axis 1 of query's shape " + Arrays.toString(query.shape())
+                    + " and of key's " + Arrays.toString(key.shape()) + READ_AS);
         }
         return new AttentionProblem(
                 toInt("batch", query.size(0)),
@@ -249,7 +250,7 @@ public record AttentionProblem(
         Objects.requireNonNull(tensor, name);
         if (tensor.rank() != 4) {
             throw new IllegalArgumentException(
-                    name + ": shape " + Shapes.text(tensor.shape()) + ", must have 4 axes " + LAYOUT);
+                    name + ": shape " + Arrays.toString(tensor.shape()) + ", must have 4 axes " + LAYOUT);
         }
         checkOpen(name, tensor);
     }
@@ -263,14 +264,14 @@ public record AttentionProblem(
     private static void same(String name, String what, Object was, Object mustBe, String of, Tensor tensor) {
         if (!was.equals(mustBe)) {
             throw new IllegalArgumentException(name + ": " + what + " " + was + ", must be " + mustBe + " as " + of
-                    + " has; " + name + "'s shape is " + Shapes.text(tensor.shape()) + ", read as " + LAYOUT);
+                    + " has; " + name + "'s shape is " + Arrays.toString(tensor.shape()) + ", read as " + LAYOUT);
         }
     }
 
     private static void sameSize(String name, String what, int axis, long was, long mustBe, String of, Tensor tensor) {
         if (was != mustBe) {
             throw new IllegalArgumentException(name + ": " + what + " " + was + ", must be " + mustBe + " as " + of
-                    + " has; it is axis " + axis + " of " + name + "'s shape " + Shapes.text(tensor.shape())
+                    + " has; it is axis " + axis + " of " + name + "'s shape " + Arrays.toString(tensor.shape())
                     + ", read as " + LAYOUT);
         }
     }
@@ -295,9 +296,9 @@ public record AttentionProblem(
         for (int axis = 1; axis <= tensor.rank(); axis++) {
             long size = tensor.size(-axis);
             if (size != 1 && size != target[target.length - axis]) {
-                throw new IllegalArgumentException(name + ": shape " + Shapes.text(tensor.shape())
+                throw new IllegalArgumentException(name + ": shape " + Arrays.toString(tensor.shape())
                         + ", must broadcast, right-aligned, to [batch, heads, queryLength, keyLength] = "
-                        + Shapes.text(target) + ", but axis " + (tensor.rank() - axis) + " is " + size
+                        + Arrays.toString(target) + ", but axis " + (tensor.rank() - axis) + " is " + size
                         + reshaped(tensor, target));
             }
         }

@@ -27,11 +27,7 @@ public final class AttentionResult implements AutoCloseable {
         this.plan = plan;
     }
 
-    /**
-     * The values, summed by the weights.
-     *
-     * @return [batch, heads, queryLength, valueDim] in the query's type
-     */
+    /** {@return the values, summed by the weights: [batch, heads, queryLength, valueDim] in the query's type} */
     public Tensor output() {
         return output;
     }
@@ -57,11 +53,7 @@ public final class AttentionResult implements AutoCloseable {
         return asked(logSumExp, "logSumExp");
     }
 
-    /**
-     * Which of the engine's plans computed this.
-     *
-     * @return one of {@link AttentionEngine#plans()}
-     */
+    /** {@return which of the engine's plans computed this: one of {@link AttentionEngine#plans()}} */
     public String plan() {
         return plan;
     }

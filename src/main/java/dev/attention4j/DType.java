@@ -37,29 +37,20 @@ public enum DType {
         this.bytes = bytes;
     }
 
-    /**
-     * The size of one element.
-     *
-     * @return bytes per element
-     */
+    /** {@return bytes per element} */
     public int bytes() {
         return bytes;
     }
 
     /**
-     * Whether this is a type that query, key and value may have.
-     *
-     * @return true for {@link #FLOAT32}, {@link #FLOAT16} and {@link #BFLOAT16}
+     * {@return true if query, key and value may have this type: {@link #FLOAT32}, {@link #FLOAT16} and {@link
+     * #BFLOAT16}}
      */
     public boolean isAttentionStorage() {
         return this == FLOAT32 || this == FLOAT16 || this == BFLOAT16;
     }
 
-    /**
-     * Whether this is one of the floating-point types.
-     *
-     * @return true for the four float types
-     */
+    /** {@return true for the four floating-point types} */
     public boolean isFloat() {
         return this == FLOAT64 || isAttentionStorage();
     }

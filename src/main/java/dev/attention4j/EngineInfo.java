@@ -40,11 +40,7 @@ public record EngineInfo(String id, Kind kind, String name, String vendor, Strin
         facts = Collections.unmodifiableMap(new LinkedHashMap<>(facts));
     }
 
-    /**
-     * Whether the engine is an OpenCL device.
-     *
-     * @return false for the plain Java engines
-     */
+    /** {@return true for an OpenCL device, false for the plain Java engines} */
     public boolean isOpenCl() {
         return kind != Kind.CPU && kind != Kind.ORACLE;
     }

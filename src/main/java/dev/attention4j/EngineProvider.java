@@ -10,9 +10,8 @@ import java.util.Optional;
  */
 public interface EngineProvider {
     /**
-     * The engines of this family that this machine can open now.
-     *
-     * @return empty if there are none; never throws for a missing driver
+     * {@return the engines of this family that this machine can open now; empty if there are none, never throws for
+     * a missing driver}
      */
     List<EngineInfo> engines();
 
@@ -27,11 +26,7 @@ public interface EngineProvider {
      */
     AttentionEngine open(EngineInfo info, EngineOptions options);
 
-    /**
-     * Why this family has no engine here, and how to get one.
-     *
-     * @return empty if it has one
-     */
+    /** {@return why this family has no engine here, and how to get one; empty if it has one} */
     default Optional<Absence> absence() {
         return Optional.empty();
     }

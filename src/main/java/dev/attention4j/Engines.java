@@ -24,20 +24,14 @@ public final class Engines {
     private Engines() {}
 
     /**
-     * Every engine that can be opened, OpenCL devices first, then the CPU, then the oracle; an engine's place here is
-     * its index for {@code --device}.
-     *
-     * @return never empty
+     * {@return every engine that can be opened, OpenCL devices first, then the CPU, then the oracle; an engine's
+     * place here is its index for {@code --device}}
      */
     public static List<EngineInfo> list() {
         return infos(find(providers()));
     }
 
-    /**
-     * Why a family of engines (OpenCL, that is) cannot be used here, and the fix.
-     *
-     * @return empty if all is well
-     */
+    /** {@return why a family of engines (OpenCL, that is) cannot be used here, and the fix; empty if all is well} */
     public static List<EngineProvider.Absence> absences() {
         List<EngineProvider.Absence> absences = new ArrayList<>();
         for (EngineProvider provider : providers()) {

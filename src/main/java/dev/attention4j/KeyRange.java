@@ -12,11 +12,7 @@ import java.util.Arrays;
  * @param sequence the batch row, or the number of the packed sequence
  */
 public record KeyRange(int begin, int end, int position, int sequence) {
-    /**
-     * The number of keys.
-     *
-     * @return 0 or more
-     */
+    /** {@return the number of keys} */
     public int count() {
         return Math.max(0, end - begin);
     }

@@ -3,6 +3,7 @@ package dev.attention4j;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
+import java.util.Arrays;
 import java.util.Objects;
 import java.util.Random;
 import java.util.function.Function;
@@ -54,7 +55,8 @@ public final class Tensor implements AutoCloseable {
     public static Tensor of(FloatBuffer elements, long... shape) {
         Tensor tensor = zeros(
                 DType.FLOAT32,
-                Shapes.checkedFor(Objects.requireNonNull(elements, "elements").remaining(), shape));
+                TensorLayout.checkedFor(
+                        Objects.requireNonNull(elements, "elements").remaining(), shape));
         tensor.floats().put(elements.duplicate());
         return tensor;
     }
@@ -69,7 +71,7 @@ public final class Tensor implements AutoCloseable {
      */
     public static Tensor of(boolean[] elements, long... shape) {
         Tensor tensor =
-                zeros(DType.BOOL, Shapes.checkedFor(Objects.requireNonNull(elements, "elements").length, shape));
+                zeros(DType.BOOL, TensorLayout.checkedFor(Objects.requireNonNull(elements, "elements").length, shape));
         ByteBuffer bytes = tensor.memory.toHost();
         for (int n = 0; n < elements.length; n++) {
             bytes.put(n, (byte) (elements[n] ? 1 : 0));
@@ -90,11 +92,11 @@ public final class Tensor implements AutoCloseable {
     public static Tensor wrap(ByteBuffer bytes, DType dtype, long... shape) {
         HostMemory.checkUsable(Objects.requireNonNull(bytes, "bytes"));
         Objects.requireNonNull(dtype, "dtype");
-        long[] checked = Shapes.checked(shape);
-        int expected = Shapes.hostBytes(dtype, checked);
+        long[] checked = TensorLayout.checked(shape);
+        int expected = TensorLayout.hostBytes(dtype, checked);
         if (bytes.remaining() != expected) {
             throw new IllegalArgumentException("bytes: has " + bytes.remaining() + " bytes, must be " + expected
-                    + " for shape " + Shapes.text(checked) + " of " + dtype);
+                    + " for shape " + Arrays.toString(checked) + " of " + dtype);
         }
         return inMemory(dtype, checked, new HostMemory(bytes.slice().order(ByteOrder.nativeOrder())));
     }
@@ -109,8 +111,8 @@ public final class Tensor implements AutoCloseable {
      */
     public static Tensor zeros(DType dtype, long... shape) {
         Objects.requireNonNull(dtype, "dtype");
-        long[] checked = Shapes.checked(shape);
-        return inMemory(dtype, checked, HostMemory.allocate(Shapes.hostBytes(dtype, checked)));
+        long[] checked = TensorLayout.checked(shape);
+        return inMemory(dtype, checked, HostMemory.allocate(TensorLayout.hostBytes(dtype, checked)));
     }
 
     /**
@@ -141,57 +143,37 @@ public final class Tensor implements AutoCloseable {
      * @throws IllegalArgumentException if the memory is smaller than the shape
      */
     public static Tensor inMemory(DType dtype, long[] shape, TensorMemory memory) {
-        long needed = Math.multiplyExact(Shapes.elementCount(shape), dtype.bytes());
+        long needed = Math.multiplyExact(TensorLayout.elementCount(shape), dtype.bytes());
         if (memory.byteSize() < needed) {
             throw new IllegalArgumentException("memory: has " + memory.byteSize() + " bytes, must be at least " + needed
-                    + " for shape " + Shapes.text(shape) + " of " + dtype);
+                    + " for shape " + Arrays.toString(shape) + " of " + dtype);
         }
         return new Tensor(dtype, TensorLayout.rowMajor(shape), memory);
     }
 
     // ---- what it is
 
-    /**
-     * The element type.
-     *
-     * @return the type of each element
-     */
+    /** {@return the type of each element} */
     public DType dtype() {
         return dtype;
     }
 
-    /**
-     * The size of each axis.
-     *
-     * @return a copy
-     */
+    /** {@return a copy of the size of each axis} */
     public long[] shape() {
         return layout.shape.clone();
     }
 
-    /**
-     * How many elements apart neighbours along each axis lie.
-     *
-     * @return a copy
-     */
+    /** {@return a copy of the strides: how many elements apart neighbours along each axis lie} */
     public long[] strides() {
         return layout.strides.clone();
     }
 
-    /**
-     * Where the first element lies.
-     *
-     * @return elements from the start of {@link #memory()}
-     */
+    /** {@return where the first element lies, in elements from the start of {@link #memory()}} */
     public long offset() {
         return layout.offset;
     }
 
-    /**
-     * The number of axes.
-     *
-     * @return 0 for a single number
-     */
+    /** {@return the number of axes; 0 for a single number} */
     public int rank() {
         return layout.rank();
     }
@@ -207,56 +189,35 @@ public final class Tensor implements AutoCloseable {
         return layout.size(axis);
     }
 
-    /**
-     * How many elements there are.
-     *
-     * @return the product of the shape
-     */
+    /** {@return the number of elements, the product of the shape} */
     public long elementCount() {
         return layout.elementCount();
     }
 
-    /**
-     * How many bytes the elements take where they lie row-major.
-     *
-     * @return bytes
-     */
+    /** {@return how many bytes the elements take where they lie row-major} */
     public long byteSize() {
         return elementCount() * dtype.bytes();
     }
 
-    /**
-     * Whether the elements lie row-major with no gaps.
-     *
-     * @return false for most permuted views and slices
-     */
+    /** {@return true if the elements lie row-major with no gaps; false for most views} */
     public boolean isContiguous() {
         return layout.isRowMajor();
     }
 
-    /**
-     * The memory underneath; for those who write engines.
-     *
-     * @return shared by all views
-     */
+    /** {@return the memory underneath, shared by all views; for those who write engines} */
     public TensorMemory memory() {
         return memory;
     }
 
     /**
-     * Whether the elements are in the host's memory, where every engine reads them.
-     *
-     * @return false for a tensor on a device
+     * {@return true if the elements are in the host's memory, where every engine reads them; false for a tensor on a
+     * device}
      */
     public boolean isOnHost() {
         return memory.engine() == null;
     }
 
-    /**
-     * Whether the memory is gone.
-     *
-     * @return true after {@link #close()}, or after the owning engine was closed
-     */
+    /** {@return true after {@link #close()}, or after the owning engine was closed} */
     public boolean isClosed() {
         return memory.isClosed();
     }
@@ -462,7 +423,7 @@ public final class Tensor implements AutoCloseable {
             return description();
         }
         try {
-            return description() + " " + TensorText.of(this);
+            return description() + " " + TensorElements.text(this);
         } catch (IllegalStateException e) {
             // Another thread has closed it in the meantime.
             return description();
@@ -471,7 +432,7 @@ public final class Tensor implements AutoCloseable {
 
     /** Shape, type and place. */
     private String description() {
-        return "Tensor" + Shapes.text(layout.shape) + " " + dtype
+        return "Tensor" + Arrays.toString(layout.shape) + " " + dtype
                 + (isOnHost() ? "" : " on " + memory.engine().info().name())
                 + (isClosed() ? " (closed)" : "");
     }

@@ -1,6 +1,7 @@
 package dev.attention4j;
 
 import java.nio.ByteBuffer;
+import java.util.StringJoiner;
 
 /**
  * What a tensor holds: its elements in row-major order, wherever the layout has them, widened or rounded on the way
@@ -13,6 +14,12 @@ import java.nio.ByteBuffer;
 record TensorElements(DType dtype, TensorLayout layout, ByteBuffer bytes) {
     /** Fits the nearest cache as doubles. */
     private static final int MOST_OF_A_RUN = 1024;
+
+    /** The most elements that are all written. */
+    private static final int MOST_WRITTEN = 36;
+
+    /** Of a larger tensor, how many are written of each end. */
+    private static final int EDGE = 3;
 
     /** As {@link Tensor#toFloatArray}. */
     float[] toFloatArray() {
@@ -77,7 +84,7 @@ record TensorElements(DType dtype, TensorLayout layout, ByteBuffer bytes) {
             });
         } else if (type == dtype) {
             forEachPlace((first, step, count) -> {
-                ElementRuns.copy(dtype.bytes(), bytes, first, step, target, position[0], count);
+                copyRun(dtype.bytes(), bytes, first, step, target, position[0], count);
                 position[0] += count * dtype.bytes();
             });
         } else if (dtype == DType.INT64 && type.isAttentionStorage()) {
@@ -89,7 +96,7 @@ record TensorElements(DType dtype, TensorLayout layout, ByteBuffer bytes) {
             });
         } else {
             forEachRun((run, count) -> {
-                ElementRuns.write(type, target, position[0], run, count);
+                writeRun(type, target, position[0], run, count);
                 position[0] += count * type.bytes();
             });
         }
@@ -116,7 +123,7 @@ record TensorElements(DType dtype, TensorLayout layout, ByteBuffer bytes) {
     private void forEachRun(Run visitor) {
         double[] run = new double[(int) Math.min(MOST_OF_A_RUN, Math.max(1, layout.elementCount()))];
         forEachPlace((first, step, count) -> {
-            ElementRuns.read(dtype, bytes, first, step, run, count);
+            readRun(dtype, bytes, first, step, run, count);
             visitor.visit(run, count);
         });
     }
@@ -149,5 +156,158 @@ record TensorElements(DType dtype, TensorLayout layout, ByteBuffer bytes) {
 
     private int byteOf(long at) {
         return Math.toIntExact(at * dtype.bytes());
+    }
+
+    // ---- runs of equally spaced elements: a loop for each float type, each in a method of its own, which compilers
+    // make
+    // several times as much of as of a switch in a loop
+
+    /** Reads elements that are {@code step} bytes apart, from the byte {@code first} on. */
+    private static void readRun(DType dtype, ByteBuffer memory, int first, int step, double[] elements, int count) {
+        switch (dtype) {
+            case FLOAT32 -> readFloats(memory, first, step, elements, count);
+            case FLOAT16 -> readHalves(memory, first, step, elements, count);
+            case BFLOAT16 -> readBfloats(memory, first, step, elements, count);
+            default -> {
+                for (int n = 0; n < count; n++) {
+                    elements[n] = dtype.read(memory, first + n * step);
+                }
+            }
+        }
+    }
+
+    private static void readFloats(ByteBuffer memory, int first, int step, double[] elements, int count) {
+        for (int n = 0; n < count; n++) {
+            elements[n] = memory.getFloat(first + n * step);
+        }
+    }
+
+    private static void readHalves(ByteBuffer memory, int first, int step, double[] elements, int count) {
+        for (int n = 0; n < count; n++) {
+            elements[n] = Float16.toFloat(memory.getShort(first + n * step));
+        }
+    }
+
+    private static void readBfloats(ByteBuffer memory, int first, int step, double[] elements, int count) {
+        for (int n = 0; n < count; n++) {
+            elements[n] = Float16.bfloatToFloat(memory.getShort(first + n * step));
+        }
+    }
+
+    /** Copies elements of 1, 2, 4 or 8 bytes as they are stored, to one after another from the byte {@code at} on. */
+    private static void copyRun(
+            int elementBytes, ByteBuffer from, int first, int step, ByteBuffer to, int at, int count) {
+        switch (elementBytes) {
+            case 8 -> {
+                for (int n = 0; n < count; n++) {
+                    to.putLong(at + 8 * n, from.getLong(first + n * step));
+                }
+            }
+            case 4 -> copyInts(from, first, step, to, at, count);
+            case 2 -> copyShorts(from, first, step, to, at, count);
+            default -> {
+                for (int n = 0; n < count; n++) {
+                    to.put(at + n, from.get(first + n * step));
+                }
+            }
+        }
+    }
+
+    private static void copyInts(ByteBuffer from, int first, int step, ByteBuffer to, int at, int count) {
+        for (int n = 0; n < count; n++) {
+            to.putInt(at + Integer.BYTES * n, from.getInt(first + n * step));
+        }
+    }
+
+    private static void copyShorts(ByteBuffer from, int first, int step, ByteBuffer to, int at, int count) {
+        for (int n = 0; n < count; n++) {
+            to.putShort(at + Short.BYTES * n, from.getShort(first + n * step));
+        }
+    }
+
+    /** Writes elements one after another, each rounded to the nearest of its type. */
+    private static void writeRun(DType dtype, ByteBuffer memory, int first, double[] elements, int count) {
+        switch (dtype) {
+            case FLOAT32 -> writeFloats(memory, first, elements, count);
+            case FLOAT16 -> writeHalves(memory, first, elements, count);
+            case BFLOAT16 -> writeBfloats(memory, first, elements, count);
+            default -> {
+                for (int n = 0; n < count; n++) {
+                    dtype.write(memory, first + n * dtype.bytes(), elements[n]);
+                }
+            }
+        }
+    }
+
+    private static void writeFloats(ByteBuffer memory, int first, double[] elements, int count) {
+        for (int n = 0; n < count; n++) {
+            memory.putFloat(first + Float.BYTES * n, (float) elements[n]);
+        }
+    }
+
+    private static void writeHalves(ByteBuffer memory, int first, double[] elements, int count) {
+        for (int n = 0; n < count; n++) {
+            memory.putShort(first + Short.BYTES * n, Float16.fromDouble(elements[n]));
+        }
+    }
+
+    private static void writeBfloats(ByteBuffer memory, int first, double[] elements, int count) {
+        for (int n = 0; n < count; n++) {
+            memory.putShort(first + Short.BYTES * n, Float16.bfloatFromDouble(elements[n]));
+        }
+    }
+
+    // ---- text
+
+    /** Nested brackets of all elements, or one pair around the first and last few in row-major order. */
+    static String text(Tensor tensor) {
+        long count = tensor.elementCount();
+        if (count <= MOST_WRITTEN) {
+            return nested(tensor, new long[tensor.rank()], 0);
+        }
+        StringJoiner ends = new StringJoiner(", ", "[", "]");
+        for (long n = 0; n < EDGE; n++) {
+            ends.add(element(tensor, index(tensor, n)));
+        }
+        ends.add("…");
+        for (long n = count - EDGE; n < count; n++) {
+            ends.add(element(tensor, index(tensor, n)));
+        }
+        return ends.toString();
+    }
+
+    private static String nested(Tensor tensor, long[] index, int axis) {
+        if (axis == index.length) {
+            return element(tensor, index);
+        }
+        StringJoiner parts = new StringJoiner(", ", "[", "]");
+        for (long n = 0; n < tensor.size(axis) && tensor.elementCount() > 0; n++) {
+            index[axis] = n;
+            parts.add(nested(tensor, index, axis + 1));
+        }
+        return parts.toString();
+    }
+
+    /** Of the n-th element in row-major order. */
+    private static long[] index(Tensor tensor, long n) {
+        long[] index = new long[tensor.rank()];
+        long rest = n;
+        for (int axis = index.length - 1; axis >= 0; axis--) {
+            index[axis] = rest % tensor.size(axis);
+            rest /= tensor.size(axis);
+        }
+        return index;
+    }
+
+    private static String element(Tensor tensor, long... index) {
+        double element = tensor.get(index);
+        DType dtype = tensor.dtype();
+        if (dtype == DType.BOOL) {
+            return element == 0 ? "false" : "true";
+        }
+        if (!dtype.isFloat()) {
+            return String.valueOf((long) element);
+        }
+        return dtype == DType.FLOAT64 ? String.valueOf(element) : String.valueOf((float) element);
     }
 }

@@ -9,6 +9,9 @@ import java.util.function.LongConsumer;
  * counted in elements. A view is another layout over the same memory. Immutable.
  */
 final class TensorLayout {
+    /** The largest host tensor: a Java buffer is indexed by an int. */
+    static final long MAX_HOST_BYTES = Integer.MAX_VALUE - 128L;
+
     final long[] shape;
     final long[] strides;
     final long offset;
@@ -21,7 +24,7 @@ final class TensorLayout {
 
     /** One element after another from the memory's start, the last axis fastest. */
     static TensorLayout rowMajor(long... shape) {
-        return new TensorLayout(shape.clone(), Shapes.rowMajor(shape), 0);
+        return new TensorLayout(shape.clone(), rowMajorStrides(shape), 0);
     }
 
     int rank() {
@@ -38,13 +41,13 @@ final class TensorLayout {
         int fromFront = axis < 0 ? axis + shape.length : axis;
         if (fromFront < 0 || fromFront >= shape.length) {
             throw new IndexOutOfBoundsException("axis: " + axis + ", must be " + -shape.length + " to "
-                    + (shape.length - 1) + " for the shape " + Shapes.text(shape));
+                    + (shape.length - 1) + " for the shape " + Arrays.toString(shape));
         }
         return fromFront;
     }
 
     long elementCount() {
-        return Shapes.elementCount(shape);
+        return elementCount(shape);
     }
 
     /** How many elements lie from the first to the last, gaps among them. */
@@ -65,7 +68,17 @@ final class TensorLayout {
     }
 
     boolean isRowMajor() {
-        return Shapes.isRowMajor(shape, strides);
+        long expected = 1;
+        for (int axis = shape.length - 1; axis >= 0; axis--) {
+            if (shape[axis] == 0) {
+                return true;
+            }
+            if (shape[axis] != 1 && strides[axis] != expected) {
+                return false;
+            }
+            expected *= shape[axis];
+        }
+        return true;
     }
 
     /** As {@link Tensor#permute}. */
@@ -101,14 +114,14 @@ final class TensorLayout {
         long[] newShape = shape.clone();
         newShape[at] = to - from;
         // A view of nothing starts where this does: two empty ends added up could lie beyond the memory.
-        long start = Shapes.elementCount(newShape) == 0 ? offset : offset + from * strides[at];
+        long start = elementCount(newShape) == 0 ? offset : offset + from * strides[at];
         return new TensorLayout(newShape, strides, start);
     }
 
     /** As {@link Tensor#broadcast}. */
     TensorLayout broadcast(long... newShape) {
-        long[] checked = Shapes.checked(newShape);
-        Shapes.elementCount(checked);
+        long[] checked = checked(newShape);
+        elementCount(checked);
         long[] newStrides = new long[checked.length];
         boolean fits = shape.length <= checked.length;
         for (int axis = 1; fits && axis <= shape.length; axis++) {
@@ -117,30 +130,30 @@ final class TensorLayout {
             newStrides[checked.length - axis] = size == 1 ? 0 : strides[shape.length - axis];
         }
         if (!fits) {
-            throw new IllegalArgumentException("newShape: " + Shapes.text(checked) + ", must be, right-aligned, "
-                    + Shapes.text(shape) + " but where that has no axis or one of size 1");
+            throw new IllegalArgumentException("newShape: " + Arrays.toString(checked) + ", must be, right-aligned, "
+                    + Arrays.toString(shape) + " but where that has no axis or one of size 1");
         }
         return new TensorLayout(checked, newStrides, offset);
     }
 
     /** As {@link Tensor#reshape}. */
     TensorLayout reshape(long... newShape) {
-        long[] checked = Shapes.checked(newShape);
-        if (Shapes.elementCount(checked) != elementCount()) {
-            throw new IllegalArgumentException("newShape: " + Shapes.text(checked) + ", must have the " + elementCount()
-                    + " elements of " + Shapes.text(shape));
+        long[] checked = checked(newShape);
+        if (elementCount(checked) != elementCount()) {
+            throw new IllegalArgumentException("newShape: " + Arrays.toString(checked) + ", must have the "
+                    + elementCount() + " elements of " + Arrays.toString(shape));
         }
         if (!isRowMajor()) {
             throw new IllegalArgumentException("newShape: this tensor is a view with gaps; call contiguous() first");
         }
-        return new TensorLayout(checked, Shapes.rowMajor(checked), offset);
+        return new TensorLayout(checked, rowMajorStrides(checked), offset);
     }
 
     /** Where one element lies. */
     long position(long... index) {
         if (index.length != shape.length) {
             throw new IndexOutOfBoundsException(
-                    "index has " + index.length + " numbers for shape " + Shapes.text(shape));
+                    "index has " + index.length + " numbers for shape " + Arrays.toString(shape));
         }
         long at = offset;
         for (int axis = 0; axis < index.length; axis++) {
@@ -173,5 +186,68 @@ final class TensorLayout {
                 return;
             }
         }
+    }
+
+    // ---- arithmetic on shapes, checked for overflow
+
+    static long[] checked(long... shape) {
+        for (int axis = 0; axis < shape.length; axis++) {
+            if (shape[axis] < 0) {
+                throw new IllegalArgumentException("shape: axis " + axis + " is " + shape[axis]
+                        + ", must be 0 or more, in " + Arrays.toString(shape));
+            }
+        }
+        return shape.clone();
+    }
+
+    /** As {@link #checked}, for data that must fill the shape. */
+    static long[] checkedFor(int given, long... shape) {
+        long[] checked = checked(shape);
+        long expected = elementCount(checked);
+        if (given != expected) {
+            throw new IllegalArgumentException(
+                    "elements: " + given + " given, must be " + expected + " for shape " + Arrays.toString(checked));
+        }
+        return checked;
+    }
+
+    static long elementCount(long... shape) {
+        long count = 1;
+        boolean empty = false;
+        for (long size : shape) {
+            empty |= size == 0;
+        }
+        if (empty) {
+            return 0;
+        }
+        for (long size : shape) {
+            try {
+                count = Math.multiplyExact(count, size);
+            } catch (ArithmeticException e) {
+                throw new IllegalArgumentException(
+                        "shape " + Arrays.toString(shape) + " has more than 2^63 elements", e);
+            }
+        }
+        return count;
+    }
+
+    static int hostBytes(DType dtype, long... shape) {
+        long count = elementCount(shape);
+        if (count > MAX_HOST_BYTES / dtype.bytes()) {
+            throw new IllegalArgumentException("shape " + Arrays.toString(shape) + " of " + dtype + " has " + count
+                    + " elements; a tensor in host memory holds at most " + MAX_HOST_BYTES + " bytes ("
+                    + MAX_HOST_BYTES / dtype.bytes() + " elements): split it over batch or heads");
+        }
+        return Math.toIntExact(count * dtype.bytes());
+    }
+
+    private static long[] rowMajorStrides(long... shape) {
+        long[] strides = new long[shape.length];
+        long stride = 1;
+        for (int axis = shape.length - 1; axis >= 0; axis--) {
+            strides[axis] = stride;
+            stride *= Math.max(1, shape[axis]);
+        }
+        return strides;
     }
 }

@@ -11,17 +11,12 @@ import java.util.function.Function;
  */
 public interface TensorMemory extends AutoCloseable {
     /**
-     * The engine whose device holds the memory.
-     *
-     * @return the owner, or null where the memory is the host's and every engine can read it
+     * {@return the engine whose device holds the memory; null where the memory is the host's and every engine can
+     * read it}
      */
     AttentionEngine engine();
 
-    /**
-     * The size of the memory.
-     *
-     * @return bytes
-     */
+    /** {@return the size of the memory in bytes} */
     long byteSize();
 
     /**
@@ -47,11 +42,7 @@ public interface TensorMemory extends AutoCloseable {
                 toHost().slice(Math.toIntExact(firstByte), byteCount).order(ByteOrder.nativeOrder()));
     }
 
-    /**
-     * Whether {@link #close()} has been called, here or by closing the engine.
-     *
-     * @return true once the memory is gone
-     */
+    /** {@return true once {@link #close()} has been called, here or by closing the engine} */
     boolean isClosed();
 
     /** Gives the memory back; calling it again does nothing. */

@@ -15,7 +15,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 class TensorTest {
     private static Tensor counting(long... shape) {
-        float[] elements = new float[(int) Shapes.elementCount(shape)];
+        float[] elements = new float[(int) TensorLayout.elementCount(shape)];
         for (int n = 0; n < elements.length; n++) {
             elements[n] = n;
         }

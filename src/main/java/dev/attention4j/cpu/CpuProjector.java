@@ -21,11 +21,7 @@ public final class CpuProjector implements Projector {
 
     private CpuProjector() {}
 
-    /**
-     * The projector, which holds nothing.
-     *
-     * @return the only one
-     */
+    /** {@return the only projector, which holds nothing} */
     public static CpuProjector get() {
         return ONLY;
     }

@@ -43,92 +43,55 @@ public final class AttentionInputs {
         return tensor;
     }
 
-    /**
-     * Starts with nothing; query and value must be given.
-     *
-     * @return a new builder
-     */
+    /** {@return a builder of nothing yet; query and value must be given} */
     public static Builder builder() {
         return new Builder();
     }
 
-    /**
-     * What looks.
-     *
-     * @return [batch, queryLength, features], or with more axes of positions
-     */
+    /** {@return what looks: [batch, queryLength, features], or with more axes of positions} */
     public Tensor query() {
         return query;
     }
 
-    /**
-     * What is summed.
-     *
-     * @return [batch, keyLength, features], or with more axes of positions
-     */
+    /** {@return what is summed: [batch, keyLength, features], or with more axes of positions} */
     public Tensor value() {
         return value;
     }
 
     /**
-     * What is looked at.
-     *
-     * @return [batch, keyLength, features], or with more axes of positions; the value unless given
+     * {@return what is looked at: [batch, keyLength, features], or with more axes of positions; the value unless
+     * given}
      */
     public Tensor key() {
         return key;
     }
 
-    /**
-     * Which queries attend at all.
-     *
-     * @return the query's shape without its features; empty for all
-     */
+    /** {@return which queries attend at all, of the query's shape without its features; empty for all} */
     public Optional<Tensor> queryMask() {
         return Optional.ofNullable(queryMask);
     }
 
-    /**
-     * Which values may be attended to.
-     *
-     * @return the value's shape without its features; empty for all
-     */
+    /** {@return which values may be attended to, of the value's shape without its features; empty for all} */
     public Optional<Tensor> valueMask() {
         return Optional.ofNullable(valueMask);
     }
 
-    /**
-     * Which keys may be attended to.
-     *
-     * @return the key's shape without its features; empty for all
-     */
+    /** {@return which keys may be attended to, of the key's shape without its features; empty for all} */
     public Optional<Tensor> keyMask() {
         return Optional.ofNullable(keyMask);
     }
 
-    /**
-     * Which keys each query may attend to.
-     *
-     * @return [batch, queryLength, keyLength], say; empty for all
-     */
+    /** {@return which keys each query may attend to, say [batch, queryLength, keyLength]; empty for all} */
     public Optional<Tensor> attentionMask() {
         return Optional.ofNullable(attentionMask);
     }
 
-    /**
-     * Whether query i sees key j only if j ≤ i.
-     *
-     * @return true if so
-     */
+    /** {@return true if query i may attend to key j only if j ≤ i} */
     public boolean isCausal() {
         return causal;
     }
 
-    /**
-     * Whether the scores are wanted.
-     *
-     * @return true if so
-     */
+    /** {@return true if the scores are wanted} */
     public boolean wantsScores() {
         return wantsScores;
     }

@@ -272,9 +272,8 @@ public abstract sealed class AttentionLayer implements AutoCloseable permits Mul
     }
 
     /**
-     * Whether there are weights, given or made.
-     *
-     * @return false until the first of {@link #load}, {@link #initialize} and a call
+     * {@return true if there are weights, given or made; false until the first of {@link #load}, {@link #initialize}
+     * and a call}
      */
     public final boolean hasWeights() {
         Lock shared = lock.readLock();
@@ -287,11 +286,7 @@ public abstract sealed class AttentionLayer implements AutoCloseable permits Mul
         }
     }
 
-    /**
-     * What the first weights are made from.
-     *
-     * @return the seed set, or the one drawn where none was
-     */
+    /** {@return what the first weights are made from: the seed set, or the one drawn where none was} */
     public final long seed() {
         return options.seed();
     }

@@ -17,11 +17,7 @@ public final class GroupQueryAttention extends AttentionLayer {
         super(options, engine);
     }
 
-    /**
-     * Starts from Keras's defaults; headDim, queryHeads and keyValueHeads must be set.
-     *
-     * @return a new builder
-     */
+    /** {@return a builder with Keras's defaults; headDim, queryHeads and keyValueHeads must be set} */
     public static Builder builder() {
         return new Builder();
     }

@@ -63,11 +63,7 @@ record LayerOptions(
         }
     }
 
-    /**
-     * Every weight for inputs of these widths.
-     *
-     * @return by name, in the order in which they are initialised
-     */
+    /** {@return every weight for inputs of these widths, by name, in the order in which they are initialised} */
     Map<String, Weight> weights(Widths widths) {
         Map<String, Weight> weights = new LinkedHashMap<>();
         add(QUERY, axes(widths.query()), axes(queryHeads, keyDim), weights);

@@ -18,9 +18,8 @@ public final class LayerResult implements AutoCloseable {
     }
 
     /**
-     * The heads' sums of values, projected together.
-     *
-     * @return [batch, queryLength, features] in the query's type, or with more axes of positions or of features
+     * {@return the heads' sums of values, projected together: [batch, queryLength, features] in the query's type, or
+     * with more axes of positions or of features}
      */
     public Tensor output() {
         return output;
@@ -42,9 +41,8 @@ public final class LayerResult implements AutoCloseable {
     }
 
     /**
-     * Which of the engine's plans computed the attention.
-     *
-     * @return one of {@link dev.attention4j.AttentionEngine#plans()}
+     * {@return which of the engine's plans computed the attention: one of {@link
+     * dev.attention4j.AttentionEngine#plans()}}
      */
     public String plan() {
         return plan;

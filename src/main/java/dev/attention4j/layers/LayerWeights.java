@@ -193,11 +193,7 @@ public final class LayerWeights {
                 LayerBuilder.positive("keyValueHeads", keyValueHeads));
     }
 
-    /**
-     * Every weight.
-     *
-     * @return unmodifiable, by Keras's names, float32 on the host
-     */
+    /** {@return every weight by Keras's name, unmodifiable, float32 on the host} */
     public Map<String, Tensor> tensors() {
         return tensors;
     }

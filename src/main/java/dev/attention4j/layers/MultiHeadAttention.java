@@ -17,11 +17,7 @@ public final class MultiHeadAttention extends AttentionLayer {
         super(options, engine);
     }
 
-    /**
-     * Starts from Keras's defaults; heads and keyDim must be set.
-     *
-     * @return a new builder
-     */
+    /** {@return a builder with Keras's defaults; heads and keyDim must be set} */
     public static Builder builder() {
         return new Builder();
     }

@@ -54,20 +54,12 @@ public final class OnnxAttention {
         qkMatmulOutput = builder.qkMatmulOutput;
     }
 
-    /**
-     * Starts from the standard's defaults.
-     *
-     * @return a new builder
-     */
+    /** {@return a builder with the standard's defaults} */
     public static OnnxAttentionBuilder builder() {
         return new OnnxAttentionBuilder();
     }
 
-    /**
-     * A builder that starts from this node.
-     *
-     * @return a new builder
-     */
+    /** {@return a builder that starts from this node} */
     public OnnxAttentionBuilder toBuilder() {
         return new OnnxAttentionBuilder(this);
     }

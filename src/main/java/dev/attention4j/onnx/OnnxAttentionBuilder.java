@@ -145,11 +145,7 @@ public final class OnnxAttentionBuilder {
         return this;
     }
 
-    /**
-     * The node as set so far.
-     *
-     * @return immutable
-     */
+    /** {@return the node as set so far, immutable} */
     public OnnxAttention build() {
         return new OnnxAttention(this);
     }

@@ -20,20 +20,12 @@ public record Deviation(String what, double error, double plainError, String wor
     /** The most that {@link #units} may be. */
     public static final double MOST_UNITS = 2;
 
-    /**
-     * The most that the error may be.
-     *
-     * @return twice that of plain float code, plus 10⁻⁶
-     */
+    /** {@return the most that the error may be: twice that of plain float code, plus 10⁻⁶} */
     public double limit() {
         return MOST_UNITS * plainError + ALLOWANCE;
     }
 
-    /**
-     * Whether the error is a number within the limit.
-     *
-     * @return false for NaN
-     */
+    /** {@return true if the error is within the limit; false for NaN} */
     public boolean isAllowed() {
         return error <= limit();
     }
