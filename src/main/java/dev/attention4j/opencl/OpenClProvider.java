@@ -16,7 +16,7 @@ import java.util.Optional;
 public final class OpenClProvider implements EngineProvider {
     private Devices.Search search;
 
-    /** Not before somebody asks: who wants another engine by its name must not get drivers into the process. */
+    /** Searches at the first call: a caller that opens another engine by its name must not get drivers into the process. */
     private synchronized Devices.Search search() {
         if (search == null) {
             search = Devices.find();

@@ -5,14 +5,14 @@ import dev.attention4j.DType;
 import java.util.List;
 
 /**
- * Problems that are alike enough to be fast with the same tiles: classes of attention, and one of all projections.
+ * A class of problems that are fast with the same tunables: classes of attention, and one of all projections.
  *
- * @param dtype how query, key and value are stored
+ * @param dtype the storage type of query, key and value
  * @param width the wider of head dim and value dim: {@code 1-32}, {@code 33-64}, {@code 65-128}, {@code 129-256} or
  *     {@code 257-}; {@code any} for projections
  * @param length by the queries of a head: {@code decode} (up to 16), {@code short} (up to 512) or {@code long};
  *     {@code projection} for projections
- * @param causal whether later keys are masked, so that query blocks differ in work
+ * @param causal true if later keys are masked, so that query blocks differ in work
  */
 public record ProblemClass(DType dtype, String width, String length, boolean causal) {
     private static final int[] WIDTH_ENDS = {32, 64, 128, 256};
@@ -23,10 +23,10 @@ public record ProblemClass(DType dtype, String width, String length, boolean cau
     private static final String ANY_WIDTH = "any";
     private static final String PROJECTION = "projection";
 
-    /** Projections of all shapes and types: an engine packs weights for one tiling, whatever they will be used for. */
+    /** All projections: an engine packs weights for one set of tunables, whatever their later use. */
     public static final ProblemClass PROJECTIONS = new ProblemClass(DType.FLOAT32, ANY_WIDTH, PROJECTION, false);
 
-    /** Refuses classes that there are not. */
+    /** Refuses classes that do not exist. */
     public ProblemClass {
         if (!dtype.isAttentionStorage()) {
             throw new IllegalArgumentException("dtype: " + dtype + ", must be FLOAT32, FLOAT16 or BFLOAT16");
@@ -46,12 +46,7 @@ public record ProblemClass(DType dtype, String width, String length, boolean cau
         }
     }
 
-    /**
-     * The class of a problem.
-     *
-     * @param problem any
-     * @return its class
-     */
+    /** Returns the class of a problem. */
     public static ProblemClass of(AttentionProblem problem) {
         return new ProblemClass(
                 problem.dtype(),

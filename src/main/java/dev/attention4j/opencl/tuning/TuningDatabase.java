@@ -14,19 +14,19 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
-/** The entries for one device: what ships with the library and, over it, the user's own. */
+/** The entries for one device: those that ship with the library, and the user's own, which replace them. */
 public final class TuningDatabase {
     private static final String SHIPPED = "tuning.json";
 
     /**
-     * An entry and what is said of it.
+     * An entry and its origin.
      *
-     * @param entry what was measured
-     * @param ofUser whether this user has measured it; else it ships with the library
-     * @param driver the version that is there now
+     * @param entry the entry
+     * @param ofUser true if this user has measured it, false if it ships with the library
+     * @param driver the current version of the driver
      */
     public record Found(TuningEntry entry, boolean ofUser, String driver) {
-        /** Who measured it when and on what: part of a line. */
+        /** The origin as part of a line. */
         @Override
         public String toString() {
             return "tuned on " + (ofUser ? "this device" : "such a device") + " on " + entry.measured()
@@ -42,12 +42,11 @@ public final class TuningDatabase {
     private TuningDatabase() {}
 
     /**
-     * The entries for a device.
+     * Reads the entries for a device.
      *
-     * @param tuning where to look
+     * @param tuning the files to read
      * @param device the device's name
      * @param driver its driver's version
-     * @return empty if nobody has tuned it
      */
     public static TuningDatabase open(Tuning tuning, String device, String driver) {
         List<TuningEntry> shipped = tuning.source() == Tuning.Source.NONE ? List.of() : entries(shippedFile(), device);
@@ -56,7 +55,7 @@ public final class TuningDatabase {
         return of(shipped, user, device, driver);
     }
 
-    /** As {@link #open} with given entries. */
+    /** Does {@link #open} with given entries. */
     static TuningDatabase of(List<TuningEntry> shipped, List<TuningEntry> user, String device, String driver) {
         TuningDatabase database = new TuningDatabase();
         database.add(shipped, false, device, driver);
@@ -64,7 +63,7 @@ public final class TuningDatabase {
         return database;
     }
 
-    /** Of several for the same question, such as from two drivers, that of this driver counts, else the newest. */
+    /** Adds entries. Of several for one question, such as from two drivers, that of this driver counts, or else the newest. */
     private void add(List<TuningEntry> entries, boolean ofUser, String device, String driver) {
         List<TuningEntry> ordered = new ArrayList<>(entries);
         ordered.sort(Comparator.comparing((TuningEntry entry) -> entry.driver().equals(driver))
@@ -76,18 +75,18 @@ public final class TuningDatabase {
         }
     }
 
-    /** What ships with the library. */
+    /** Returns the entries that ship with the library. */
     static List<TuningEntry> shipped() {
         return entries(shippedFile());
     }
 
     /**
-     * A file's entries if any may be a device's. Most devices have none in what ships: then it is not parsed, which takes a
-     * fifth of the time of opening an engine and its first call.
+     * Returns a file's entries, or none if the device's name is not in it. The file is then not parsed, which would take a fifth
+     * of the time to open an engine and make its first call.
      */
     static List<TuningEntry> entries(byte[] file, String device) {
         String text = new String(file, StandardCharsets.UTF_8);
-        // A name may be there in escapes.
+        // The name may be written with escapes.
         return text.contains(device) || text.contains("\\") ? entries(file) : List.of();
     }
 
@@ -111,41 +110,34 @@ public final class TuningDatabase {
     }
 
     /**
-     * The plan and tunables that were fastest of all plans'.
+     * Returns the plan and tunables that were the fastest of all plans.
      *
-     * @param problem any
-     * @return empty if nobody has tuned its class
+     * @return empty if the problem's class is not tuned
      */
     public Optional<Found> fastest(AttentionProblem problem) {
         return find(EngineOptions.AUTO, problem);
     }
 
     /**
-     * The tunables that were fastest of a plan's.
+     * Returns the tunables that were the fastest of a plan.
      *
-     * @param plan its name
-     * @param problem any
-     * @return empty if nobody has tuned the plan for its class
+     * @return empty if the plan is not tuned for the problem's class
      */
     public Optional<Found> fastestOf(String plan, AttentionProblem problem) {
         return find(plan, problem).or(() -> fastest(problem)
                 .filter(auto -> auto.entry().variant().plan().equals(plan)));
     }
 
-    /**
-     * The kernel of projections and its tunables that were fastest.
-     *
-     * @return empty if nobody has tuned them
-     */
+    /** Returns the fastest kernel of projections with its tunables; empty if they are not tuned. */
     public Optional<Found> fastestProjection() {
-        // Most devices have no entry, and a first call need not wait for a record's hash code to be made.
+        // Most devices have no entry: their first call need not wait until the record's hash code is linked.
         return found.isEmpty()
                 ? Optional.empty()
                 : Optional.ofNullable(found.get(new Key(EngineOptions.AUTO, ProblemClass.PROJECTIONS)));
     }
 
     private Optional<Found> find(String asked, AttentionProblem problem) {
-        // Most devices have no entry, and small problems count in microseconds.
+        // Most devices have no entry, and a small problem takes microseconds.
         return found.isEmpty()
                 ? Optional.empty()
                 : Optional.ofNullable(found.get(new Key(asked, ProblemClass.of(problem))));

@@ -11,17 +11,17 @@ import java.util.Map;
 import java.util.Objects;
 
 /**
- * What was measured to be fastest for a class of problems on a device.
+ * The plan and tunables that were measured to be the fastest for a class of problems on a device.
  *
  * @param device the device's name, as its driver gives it
- * @param driver the driver's version that it was measured on
+ * @param driver the driver's version
  * @param measured the day
- * @param asked the plan that was asked for: a plan's name, or {@code auto} where all took part
+ * @param asked the requested plan: a plan's name, or {@code auto} for all
  * @param problems the class of problems
  * @param variant the winner
- * @param shape what was measured, for people
+ * @param shape the measured shapes, for readers
  * @param milliseconds of a call with the winner
- * @param gain how many times as fast as without this entry
+ * @param gain the time without this entry ÷ the time with it
  */
 public record TuningEntry(
         String device,
@@ -33,7 +33,7 @@ public record TuningEntry(
         String shape,
         double milliseconds,
         double gain) {
-    /** Refuses what cannot be: texts without content, and winners of another plan than was asked for. */
+    /** Refuses blank texts, and winners of another plan than the requested one. */
     public TuningEntry {
         filled("device", device);
         filled("driver", driver);
@@ -44,7 +44,7 @@ public record TuningEntry(
         filled("shape", shape);
         if (!asked.equals(EngineOptions.AUTO) && !asked.equals(variant.plan())) {
             throw new IllegalArgumentException(
-                    "plan: \"" + variant.plan() + "\", must be \"" + asked + "\", which was asked for");
+                    "plan: \"" + variant.plan() + "\", must be \"" + asked + "\", the requested plan");
         }
         if (!(milliseconds > 0) || !(gain > 0) || Double.isInfinite(milliseconds) || Double.isInfinite(gain)) {
             throw new IllegalArgumentException(
@@ -52,21 +52,12 @@ public record TuningEntry(
         }
     }
 
-    /**
-     * Whether an entry answers the same question: only one of both can be used.
-     *
-     * @param other another entry
-     * @return true if device, plan asked for and class are the same
-     */
+    /** Returns whether both entries are for the same device, requested plan and class, so that only one can be used. */
     public boolean replaces(TuningEntry other) {
         return device.equals(other.device) && asked.equals(other.asked) && problems.equals(other.problems);
     }
 
-    /**
-     * As a JSON object.
-     *
-     * @return name → text, number or boolean
-     */
+    /** Returns the entry as a JSON object. */
     Map<String, Object> toMap() {
         Map<String, Object> map = new LinkedHashMap<>();
         map.put("device", device);
@@ -85,11 +76,7 @@ public record TuningEntry(
         return map;
     }
 
-    /**
-     * From a JSON object.
-     *
-     * @throws IllegalArgumentException that says what is missing or wrong
-     */
+    /** Reads a JSON object; throws an {@link IllegalArgumentException} that says what is missing or wrong. */
     static TuningEntry of(Map<?, ?> map) {
         return new TuningEntry(
                 text(map, "device"),

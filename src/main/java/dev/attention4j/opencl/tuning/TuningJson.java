@@ -13,7 +13,7 @@ import java.util.Map;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Entries as JSON, the same for what ships and for the user's own. */
+/** Reads and writes entries as JSON, shipped ones and the user's. */
 final class TuningJson {
     private static final Logger LOG = LoggerFactory.getLogger(TuningJson.class);
     private static final String FORMAT = "attention4j tuning 1";
@@ -21,21 +21,20 @@ final class TuningJson {
     private TuningJson() {}
 
     /**
-     * What is in a file.
+     * The content of a file.
      *
-     * @param entries that can be used
-     * @param others that cannot, as they were read: another version of this library may have written them
+     * @param entries the usable ones
+     * @param others the others, unchanged: another version of this library may have written them
      */
     record Content(List<TuningEntry> entries, List<?> others) {
         static final Content NONE = new Content(List.of(), List.of());
     }
 
     /**
-     * Reads entries; one that is no good is left out with a warning, for the others may be.
+     * Reads entries. An unusable one is left out with a warning, because the others may be usable.
      *
-     * @param content of a file
-     * @param where it is from, for warnings
-     * @throws IOException if it is no JSON, or JSON of another kind
+     * @param where names the file in warnings
+     * @throws IOException if it is no JSON, or JSON of another format
      */
     static Content read(byte[] content, String where) throws IOException {
         Map<String, Object> all = parse(content);

@@ -13,7 +13,7 @@ import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** The entries of this user, in a file of their own. */
+/** The entries of this user, in a file. */
 public final class UserTuning {
     private static final Logger LOG = LoggerFactory.getLogger(UserTuning.class);
 
@@ -23,12 +23,7 @@ public final class UserTuning {
         this.file = file;
     }
 
-    /**
-     * The entries that engines with this tuning read.
-     *
-     * @param tuning with {@link Tuning.Source#USER}
-     * @return nothing is read yet
-     */
+    /** Returns the entries that engines with this tuning read, of {@link Tuning.Source#USER}; nothing is read yet. */
     public static UserTuning of(Tuning tuning) {
         if (tuning.source() != Tuning.Source.USER) {
             throw new IllegalArgumentException("tuning: " + tuning + ", must be of the user");
@@ -36,17 +31,13 @@ public final class UserTuning {
         return new UserTuning(tuning.file() == null ? UserFile.inCache("tuning.json") : UserFile.at(tuning.file()));
     }
 
-    /**
-     * Where they are.
-     *
-     * @return a file that need not be there
-     */
+    /** The file, which need not exist. */
     public Path file() {
         return file.path();
     }
 
     /**
-     * Makes sure that entries can be kept.
+     * Checks that entries can be kept.
      *
      * @throws IOException if the directory cannot be made or written, or is not this user's alone
      */
@@ -55,15 +46,15 @@ public final class UserTuning {
     }
 
     /**
-     * Reads them.
+     * Reads the entries.
      *
-     * @return none, with a warning that names the file, if it is damaged or others can write it
+     * @return none, with a warning that names the file, if it is damaged or other users can write it
      */
     public List<TuningEntry> read() {
         try {
             return readOrThrow();
         } catch (IOException e) {
-            Warnings.once(LOG, "What this user has tuned is ignored: " + e.getMessage());
+            Warnings.once(LOG, "This user's tuning is ignored: " + e.getMessage());
             return List.of();
         }
     }
@@ -71,7 +62,6 @@ public final class UserTuning {
     /**
      * Keeps an entry instead of the one that it replaces.
      *
-     * @param entry the new one
      * @throws IOException if the file cannot be written
      */
     public void put(TuningEntry entry) throws IOException {
@@ -82,10 +72,9 @@ public final class UserTuning {
     }
 
     /**
-     * Removes what an entry would replace.
+     * Removes the entry that another one would replace.
      *
-     * @param entry is not kept
-     * @return whether there was one
+     * @return true if there was one
      * @throws IOException if the file cannot be written
      */
     public boolean removeReplacedBy(TuningEntry entry) throws IOException {
@@ -131,7 +120,7 @@ public final class UserTuning {
         }
     }
 
-    /** In an order that does not depend on what was tuned first. */
+    /** Writes entries in an order that does not depend on when each was tuned. */
     private void write(TuningJson.Content before, Stream<TuningEntry> entries) throws IOException {
         List<TuningEntry> sorted = entries.sorted(Comparator.comparing(TuningEntry::device)
                         .thenComparing(TuningEntry::asked)
