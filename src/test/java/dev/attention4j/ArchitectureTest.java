@@ -22,6 +22,10 @@ import org.junit.jupiter.api.Test;
 /** Keeps the packages to their jobs, and kernels, documents and continuous integration to each other. */
 @AnalyzeClasses(packages = "dev.attention4j", importOptions = ImportOption.DoNotIncludeTests.class)
 class ArchitectureTest {
+    private static final String[] TOOLS = {
+        "dev.attention4j.cli..", "dev.attention4j.conformance..", "dev.attention4j.measure..", "dev.attention4j.tuner.."
+    };
+
     @ArchTest
     static final ArchRule OPENCL_IS_CALLED_FROM_ONE_PACKAGE = noClasses()
             .that()
@@ -129,6 +133,15 @@ class ArchitectureTest {
                     "dev.attention4j.io..",
                     "dev.attention4j.onnx..",
                     "dev.attention4j.conformance..");
+
+    /** They are in two jars. */
+    @ArchTest
+    static final ArchRule THE_LIBRARY_NEEDS_NO_TOOL = noClasses()
+            .that()
+            .resideOutsideOfPackages(TOOLS)
+            .should()
+            .dependOnClassesThat()
+            .resideInAnyPackage(TOOLS);
 
     @ArchTest
     static final ArchRule NOTHING_LEANS_ON_THE_COMMAND_LINE = noClasses()
