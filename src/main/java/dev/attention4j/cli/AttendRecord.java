@@ -55,12 +55,7 @@ final class AttendRecord {
     void engine(EngineInfo info, String plan) {
         line("engine", info.id() + ", " + info.name() + ", " + DevicesCommand.kind(info));
         line("plan", plan);
-        Map<String, Object> engine = new LinkedHashMap<>();
-        engine.put("id", info.id());
-        engine.put("name", info.name());
-        engine.put("vendor", info.vendor());
-        engine.put("driver", info.driver());
-        fields.put("engine", engine);
+        fields.put("engine", JsonOption.fields(info));
         fields.put("plan", plan);
     }
 
@@ -124,14 +119,13 @@ final class AttendRecord {
         List<Object> verified = new ArrayList<>();
         for (Deviation deviation : deviations) {
             line("verify", deviation.toString());
-            Map<String, Object> entry = new LinkedHashMap<>();
-            entry.put("what", deviation.what());
-            entry.put("error", deviation.error());
-            entry.put("plain_float_error", deviation.plainError());
-            entry.put("allowed", deviation.limit());
-            entry.put("right", deviation.isAllowed());
-            entry.put("worst", deviation.worst());
-            verified.add(entry);
+            verified.add(JsonOption.fields(
+                    "what", deviation.what(),
+                    "error", deviation.error(),
+                    "plain_float_error", deviation.plainError(),
+                    "allowed", deviation.limit(),
+                    "right", deviation.isAllowed(),
+                    "worst", deviation.worst()));
         }
         fields.put("verify", verified);
         return deviations.stream().allMatch(Deviation::isAllowed);
@@ -147,10 +141,8 @@ final class AttendRecord {
     }
 
     private static Map<String, Object> shapeAndType(Tensor tensor) {
-        Map<String, Object> fields = new LinkedHashMap<>();
-        fields.put("shape", Arrays.stream(tensor.shape()).boxed().toList());
-        fields.put("type", StorageName.of(tensor.dtype()));
-        return fields;
+        return JsonOption.fields(
+                "shape", Arrays.stream(tensor.shape()).boxed().toList(), "type", StorageName.of(tensor.dtype()));
     }
 
     private void line(String label, String text) {

@@ -132,17 +132,17 @@ final class ConformanceCommand implements Callable<Integer> {
         PrintWriter out = json.screen(spec);
         job.found().close();
         Report report = job.found().report(isStopped);
-        ConformanceText.print(
+        ConformanceRecord.print(
                 report, cases == null && only == null && !report.outcomes().isEmpty(), out);
-        json.write(ConformanceText.all(report, isStopped), spec);
-        ConformanceText.write(report, junit, html, out);
+        json.write(ConformanceRecord.all(report, isStopped), spec);
+        ConformanceRecord.write(report, junit, html, out);
         if (report.outcomes().stream().allMatch(outcome -> outcome.status() == Outcome.Status.SKIPPED) && !isStopped) {
             out.println(
                     cases == null
                             ? "Nothing was checked: no plan that was asked for does this."
                             : "Nothing was checked: this version knows none of these cases.");
         }
-        out.println(ConformanceText.totals(report) + (isStopped ? ", stopped before the end" : ""));
+        out.println(ConformanceRecord.totals(report) + (isStopped ? ", stopped before the end" : ""));
         out.flush();
         return report.succeeded() ? Main.OK : Main.CHECK_FAILED;
     }

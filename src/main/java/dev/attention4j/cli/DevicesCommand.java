@@ -119,21 +119,14 @@ final class DevicesCommand implements Callable<Integer> {
     private static Map<String, Object> all(List<EngineInfo> engines, List<EngineProvider.Absence> absences) {
         List<Object> list = new ArrayList<>();
         for (EngineInfo engine : engines) {
-            Map<String, Object> entry = new LinkedHashMap<>();
-            entry.put("index", list.size());
-            entry.put("id", engine.id());
+            Map<String, Object> entry = JsonOption.fields("index", list.size());
+            entry.putAll(JsonOption.fields(engine));
             entry.put("kind", engine.kind().name().toLowerCase(Locale.ROOT));
-            entry.put("name", engine.name());
-            entry.put("vendor", engine.vendor());
-            entry.put("driver", engine.driver());
             entry.put("facts", engine.facts());
             list.add(entry);
         }
         List<Object> missing = new ArrayList<>();
-        absences.forEach(absence -> missing.add(Map.of("cause", absence.cause(), "fix", absence.fix())));
-        Map<String, Object> all = new LinkedHashMap<>();
-        all.put("engines", list);
-        all.put("absences", missing);
-        return all;
+        absences.forEach(absence -> missing.add(JsonOption.fields("cause", absence.cause(), "fix", absence.fix())));
+        return JsonOption.fields("engines", list, "absences", missing);
     }
 }

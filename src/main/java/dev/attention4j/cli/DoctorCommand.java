@@ -4,7 +4,6 @@ import dev.attention4j.opencl.Doctor;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
@@ -30,24 +29,18 @@ final class DoctorCommand implements Callable<Integer> {
         json.check();
         Doctor.Examination examination = Doctor.examine();
         int exitCode = report(examination, json.screen(spec));
-        Map<String, Object> found = new LinkedHashMap<>();
-        found.put("works", exitCode == Main.OK);
-        found.put("machine", checks(examination.machine()));
-        found.put("devices", checks(examination.devices()));
+        Map<String, Object> found = JsonOption.fields(
+                "works", exitCode == Main.OK,
+                "machine", checks(examination.machine()),
+                "devices", checks(examination.devices()));
         json.write(found, spec);
         return exitCode;
     }
 
     private static List<Object> checks(List<Doctor.Check> checks) {
         List<Object> list = new ArrayList<>();
-        for (Doctor.Check check : checks) {
-            Map<String, Object> entry = new LinkedHashMap<>();
-            entry.put("what", check.what());
-            entry.put("ok", check.ok());
-            entry.put("found", check.found());
-            entry.put("fix", check.fix());
-            list.add(entry);
-        }
+        checks.forEach(check -> list.add(
+                JsonOption.fields("what", check.what(), "ok", check.ok(), "found", check.found(), "fix", check.fix())));
         return list;
     }
 

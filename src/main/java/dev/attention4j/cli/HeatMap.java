@@ -42,8 +42,6 @@ final class HeatMap {
      * Writes the picture, in the colours of {@link WeightColours}.
      *
      * @param weights [from][to], each 0 to 1, one of them above 0
-     * @param file ends in {@code .png}
-     * @throws IOException if it cannot be written
      */
     static void write(String title, List<String> tokens, double[][] weights, Path file) throws IOException {
         BitmapEncoder.saveBitmapWithDPI(

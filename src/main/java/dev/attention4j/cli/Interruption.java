@@ -20,12 +20,7 @@ final class Interruption implements AutoCloseable {
     private final Thread hook;
     private volatile boolean isAsked;
 
-    /**
-     * Begins to listen.
-     *
-     * @param stop ends the work early
-     * @param report is called after it
-     */
+    /** Begins to listen. */
     Interruption(Runnable stop, Report report) {
         hook = new Thread(() -> stopAndReport(stop, report), "interruption");
         Runtime.getRuntime().addShutdownHook(hook);

@@ -1,6 +1,7 @@
 package dev.attention4j.cli;
 
 import com.fasterxml.jackson.jr.ob.JSON;
+import dev.attention4j.EngineInfo;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
@@ -52,16 +53,13 @@ final class JsonOption {
     /**
      * Writes version, date and what was found, if it was asked for: maps, lists, texts, numbers and booleans, indented;
      * anything else as its text, and numbers that JSON has not (NaN, infinities) as null.
-     *
-     * @throws IOException if the file cannot be written
      */
     void write(Map<String, ?> found, CommandSpec spec) throws IOException {
         if (file == null) {
             return;
         }
-        Map<String, Object> all = new LinkedHashMap<>();
-        all.put("version", Version.number());
-        all.put("date", Instant.now().truncatedTo(ChronoUnit.SECONDS));
+        Map<String, Object> all =
+                fields("version", Version.number(), "date", Instant.now().truncatedTo(ChronoUnit.SECONDS));
         all.putAll(found);
         String json = JSON.std
                         .with(JSON.Feature.PRETTY_PRINT_OUTPUT)
@@ -76,6 +74,20 @@ final class JsonOption {
         }
         OutputFile.write(file, target -> Files.write(target, json.getBytes(StandardCharsets.UTF_8)));
         spec.commandLine().getOut().println("Written to " + file);
+    }
+
+    /** A JSON object of names and values in turns. */
+    static Map<String, Object> fields(Object... namesAndValues) {
+        Map<String, Object> fields = new LinkedHashMap<>();
+        for (int n = 0; n < namesAndValues.length; n += 2) {
+            fields.put((String) namesAndValues[n], namesAndValues[n + 1]);
+        }
+        return fields;
+    }
+
+    /** An engine as JSON, without its facts. */
+    static Map<String, Object> fields(EngineInfo engine) {
+        return fields("id", engine.id(), "name", engine.name(), "vendor", engine.vendor(), "driver", engine.driver());
     }
 
     private static Object plain(Object found) {

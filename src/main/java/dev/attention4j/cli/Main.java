@@ -12,6 +12,7 @@ import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
 import picocli.CommandLine.ParseResult;
 import picocli.CommandLine.ScopeType;
 import picocli.CommandLine.Spec;
@@ -28,7 +29,7 @@ import picocli.CommandLine.Spec;
             AttendCommand.class,
             ConformanceCommand.class,
             TuneCommand.class,
-            HelpCommand.class
+            Main.HelpCommand.class
         },
         versionProvider = Version.class,
         exitCodeListHeading = "%nExit codes:%n",
@@ -71,11 +72,7 @@ public final class Main implements Callable<Integer> {
 
     private Main() {}
 
-    /**
-     * Runs a command and ends the JVM with its exit code.
-     *
-     * @param args the command and its options
-     */
+    /** Runs a command and ends the JVM with its exit code. */
     public static void main(String[] args) {
         // Before anything below has a logger: the logger reads these once. What the user sets with -D stays.
         setUnlessSet("org.slf4j.simpleLogger.defaultLogLevel", "warn");
@@ -210,6 +207,33 @@ public final class Main implements Callable<Integer> {
     private static void setUnlessSet(String property, String value) {
         if (System.getProperty(property) == null) {
             System.setProperty(property, value);
+        }
+    }
+
+    /** {@code help}: what {@code --help} shows. Not picocli's own, whose {@code -h} collides with the inherited one. */
+    @Command(name = "help", description = "Shows the help of a command, or the list of them.")
+    static final class HelpCommand implements Callable<Integer> {
+        @Spec
+        private CommandSpec spec;
+
+        @Parameters(
+                index = "0",
+                arity = "0..1",
+                paramLabel = "COMMAND",
+                description = "The command; without one, lists all.")
+        private String command;
+
+        @Override
+        public Integer call() {
+            CommandLine shown = spec.parent().commandLine();
+            if (command != null) {
+                shown = shown.getSubcommands().get(command);
+            }
+            if (shown == null) {
+                throw new IllegalArgumentException(noCommand(spec.parent().commandLine(), command));
+            }
+            shown.usage(spec.commandLine().getOut());
+            return OK;
         }
     }
 }

@@ -19,7 +19,6 @@ final class OutputFile {
     /**
      * Checks a file that an option names.
      *
-     * @param option as the user types it
      * @param file null for none
      * @throws IllegalArgumentException if it is a directory, is in none, or may not be written
      */

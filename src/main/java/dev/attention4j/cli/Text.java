@@ -147,11 +147,7 @@ final class Text {
         return difference == 0 ? "0" : String.format(Locale.ROOT, "%.1e", difference);
     }
 
-    /**
-     * Breaks at blanks into lines of at most {@code width} characters; a longer word is cut.
-     *
-     * @return at least one line
-     */
+    /** Breaks at blanks into lines of at most {@code width} characters; a longer word is cut; at least one line. */
     static List<String> wrap(String text, int width) {
         List<String> lines = new ArrayList<>();
         StringBuilder line = new StringBuilder();

@@ -19,7 +19,6 @@ import java.time.LocalDate;
 import java.time.ZoneOffset;
 import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -129,32 +128,32 @@ final class TuneCommand implements Callable<Integer> {
         if (!right) {
             out.println("WRONG results, see above: the device's compiler or a kernel is at fault.");
         }
-        Map<String, Object> found = new LinkedHashMap<>();
-        found.put("device", info.id());
-        found.put("name", info.name());
-        found.put("driver", info.driver());
-        found.put("type", StorageName.of(storage));
-        found.put("plan", plan);
-        found.put("shapes", results);
-        found.put("file", kept == 0 ? null : user.file());
+        Map<String, Object> found = JsonOption.fields(
+                "device", info.id(),
+                "name", info.name(),
+                "driver", info.driver(),
+                "type", StorageName.of(storage),
+                "plan", plan,
+                "shapes", results,
+                "file", kept == 0 ? null : user.file());
         json.write(found, spec);
         return right ? Main.OK : Main.CHECK_FAILED;
     }
 
     private static Map<String, Object> fields(TuningResult result, Shape shape, ProblemClass problems, boolean isKept) {
-        Map<String, Object> fields = new LinkedHashMap<>();
-        fields.put("shape", shape);
-        fields.put("stands_for", problems);
-        fields.put("trials", result.trials().stream().map(TuneCommand::fields).toList());
-        fields.put("default", fields(result.untuned()));
-        fields.put(
+        return JsonOption.fields(
+                "shape", shape,
+                "stands_for", problems,
+                "trials", result.trials().stream().map(TuneCommand::fields).toList(),
+                "default", fields(result.untuned()),
                 "fastest",
-                result.fastest().map(fastest -> fields(fastest.variant())).orElse(null));
-        fields.put("gain", result.gain());
-        fields.put("turns_won", result.won());
-        fields.put("turns", result.turns());
-        fields.put("kept", isKept);
-        return fields;
+                        result.fastest()
+                                .map(fastest -> fields(fastest.variant()))
+                                .orElse(null),
+                "gain", result.gain(),
+                "turns_won", result.won(),
+                "turns", result.turns(),
+                "kept", isKept);
     }
 
     private static Map<String, Object> fields(Trial trial) {
@@ -167,10 +166,8 @@ final class TuneCommand implements Callable<Integer> {
     }
 
     private static Map<String, Object> fields(Variant variant) {
-        Map<String, Object> fields = new LinkedHashMap<>();
-        fields.put("plan", variant.plan());
-        fields.put("tunables", variant.tunables().values());
-        return fields;
+        return JsonOption.fields(
+                "plan", variant.plan(), "tunables", variant.tunables().values());
     }
 
     /** What is found for one shape of a class is kept instead of what was found for another: there must be but one. */
@@ -228,5 +225,38 @@ final class TuneCommand implements Callable<Integer> {
             out.println("What was kept for it before is forgotten: the default is as good now.");
         }
         return false;
+    }
+
+    /** The progress bar of one shape that is tuned. */
+    private static final class TuningBar implements Tuner.Listener, AutoCloseable {
+        private final String task;
+        private Progress progress;
+        private boolean begun;
+
+        TuningBar(String task) {
+            this.task = task;
+        }
+
+        @Override
+        public void begin(int steps) {
+            progress = Progress.start(task, steps);
+        }
+
+        @Override
+        public void step(String what) {
+            // What began before is done now.
+            if (begun) {
+                progress.step();
+            }
+            begun = true;
+            progress.say(what);
+        }
+
+        @Override
+        public void close() {
+            if (progress != null) {
+                progress.close();
+            }
+        }
     }
 }

@@ -24,9 +24,9 @@ final class Verification {
     }
 
     /**
-     * The largest difference of two rows of numbers, by {@link Deviation#difference}.
+     * The largest difference of two rows of numbers, by {@link Deviation#difference}; NaN if only one of two numbers is
+     * NaN.
      *
-     * @return NaN if only one of two numbers is NaN
      * @throws IllegalArgumentException if they are not equally many
      */
     static double difference(double[] got, double[] want) {

@@ -63,10 +63,7 @@ public final class ConformanceCase {
     /**
      * Reads a case.
      *
-     * @param path a safetensors file
-     * @return the case
      * @throws FileFormatException if it is no safetensors file, or its metadata lacks {@code op} or {@code name}
-     * @throws IOException if it cannot be read
      */
     public static ConformanceCase read(Path path) throws IOException {
         return new ConformanceCase(Safetensors.read(path));
@@ -75,57 +72,33 @@ public final class ConformanceCase {
     /**
      * Reads a case from a stream.
      *
-     * @param in is not closed
-     * @param name what messages call it
-     * @return the case
      * @throws FileFormatException if it is no safetensors file, or its metadata lacks {@code op} or {@code name}
-     * @throws IOException if it cannot be read
      */
     public static ConformanceCase read(InputStream in, String name) throws IOException {
         return new ConformanceCase(Safetensors.read(in, name));
     }
 
-    /**
-     * Which operation this is a case of.
-     *
-     * @return {@code attention}, say
-     */
+    /** Which operation this is a case of. */
     public String op() {
         return file.metadata().get("op");
     }
 
-    /**
-     * The case's own name.
-     *
-     * @return as its author gave it
-     */
+    /** The case's own name. */
     public String name() {
         return file.metadata().get("name");
     }
 
-    /**
-     * Everything that is said about the case, {@code op} and {@code name} among it.
-     *
-     * @return unmodifiable
-     */
+    /** Everything that is said about the case, {@code op} and {@code name} among it; unmodifiable. */
     public Map<String, String> metadata() {
         return file.metadata();
     }
 
-    /**
-     * The file's own name, with which messages begin.
-     *
-     * @return a path, or a stream's name
-     */
+    /** The file's own name, with which messages begin. */
     public String fileName() {
         return file.name();
     }
 
-    /**
-     * Every tensor, by its full name.
-     *
-     * @return unmodifiable
-     */
+    /** Every tensor, by its full name; unmodifiable. */
     public Map<String, Tensor> tensors() {
         return file.tensors();
     }
@@ -133,20 +106,13 @@ public final class ConformanceCase {
     /**
      * A tensor that must be there.
      *
-     * @param fullName {@code input.query}, say
-     * @return the tensor
      * @throws FileFormatException if there is none; lists what the file holds
      */
     public Tensor tensor(String fullName) throws FileFormatException {
         return file.tensor(fullName);
     }
 
-    /**
-     * A tensor that may be there.
-     *
-     * @param fullName {@code input.mask}, say
-     * @return empty if there is none
-     */
+    /** A tensor that may be there; empty if there is none. */
     public Optional<Tensor> find(String fullName) {
         return file.find(fullName);
     }

@@ -54,10 +54,9 @@ public final class ConformanceSuite {
     }
 
     /**
-     * The case files of a folder.
+     * The case files of a folder; sorted by path, at least one; none has been read yet.
      *
      * @param folder is searched with all folders in it for {@code *.safetensors}; a single file is taken as it is
-     * @return sorted by path, at least one; none has been read yet
      * @throws FileFormatException if there is none
      * @throws IOException if the folder is not there or cannot be searched
      */
@@ -85,12 +84,9 @@ public final class ConformanceSuite {
     /**
      * Gets ready to run; opens engines for a moment to ask them for their plans.
      *
-     * @param cases what to run
-     * @param engines where
      * @param plan {@link EngineOptions#AUTO}, the name of a plan (engines that have no such plan are left out), or
      *     {@link #ALL_PLANS}
      * @param options how engines are opened, but for the plan
-     * @return ready
      * @throws IllegalArgumentException if there are no cases or no engines, or no engine has the plan
      */
     public static ConformanceSuite of(
@@ -135,20 +131,12 @@ public final class ConformanceSuite {
         return new ConformanceSuite(cases, runs, options, opener);
     }
 
-    /**
-     * How many outcomes there will be.
-     *
-     * @return cases × (engine and plan)
-     */
+    /** How many outcomes there will be. */
     public int size() {
         return Math.multiplyExact(cases.size(), runs.size());
     }
 
-    /**
-     * What will be run, for people.
-     *
-     * @return {@code engine plan} for each pair, in order
-     */
+    /** What will be run, for people; {@code engine plan} for each pair, in order. */
     public List<String> runs() {
         return runs.stream().map(run -> run.engine().id() + " " + run.plan()).toList();
     }

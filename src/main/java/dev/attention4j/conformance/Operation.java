@@ -23,9 +23,8 @@ interface Operation {
             KerasOperation.groupQueryAttention());
 
     /**
-     * Reads a case's meaning.
+     * Reads which calls a case makes, at least one.
      *
-     * @return the calls to make, at least one
      * @throws FileFormatException if something is missing, unknown or contradictory; names it
      */
     List<Check> checks(ConformanceCase conformanceCase) throws FileFormatException;

@@ -26,7 +26,6 @@ public record Tolerance(double absolute, double relative) {
     /**
      * The tolerance of the operation {@code attention}.
      *
-     * @param storage how the result is stored
      * @return 1e-5 + 1e-4·|want| for float32, 1e-3 + 1e-3·|want| for float16, 1e-2 + 1e-2·|want| for bfloat16
      */
     public static Tolerance of(DType storage) {
@@ -37,13 +36,7 @@ public record Tolerance(double absolute, double relative) {
         };
     }
 
-    /**
-     * Whether one element passes. NaN and ±∞ pass only where the very same is wanted.
-     *
-     * @param got what was computed
-     * @param want what must be
-     * @return true if it is near enough
-     */
+    /** Returns true if one element is near enough. NaN and ±∞ pass only where the very same is wanted. */
     public boolean allows(double got, double want) {
         if (!Double.isFinite(got) || !Double.isFinite(want)) {
             return Double.compare(got, want) == 0;

@@ -116,7 +116,6 @@ public final class SampledOracle {
      * common with the heads.
      *
      * @param most how many may be computed; the first and the last are even where fewer may
-     * @return numbers from 0 to {@code all − 1}
      */
     public static SortedSet<Integer> choose(int all, double most) {
         SortedSet<Integer> chosen = new TreeSet<>();
@@ -291,10 +290,9 @@ public final class SampledOracle {
     }
 
     /**
-     * Compares a result with the first one that was right, in rows that the oracle did not compute: each of two right results
-     * may be off to its side, and be rounded to its side.
-     *
-     * @return empty if they agree, or the result is wrong in the rows that were computed
+     * Compares a result with the first one that was right, in rows that the oracle did not compute: each of two right
+     * results may be off to its side, and be rounded to its side; empty if they agree, or the result is wrong in the
+     * rows that were computed.
      */
     public Optional<String> disagreement(AttentionResult result) {
         Deviation deviation = measure(result).get(0);

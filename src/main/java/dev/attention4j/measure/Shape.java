@@ -29,11 +29,10 @@ public sealed interface Shape permits AttentionShape, LayerShape, ProjectionShap
     }
 
     /**
-     * Reads a comma-separated list.
+     * Reads a comma-separated list; each shape once, in the order of the list.
      *
      * @param form how shapes are written, for errors
      * @param isTaken rejects shapes that the caller does not measure
-     * @return each shape once, in the order of the list
      * @throws IllegalArgumentException that names the shape which does not parse and how one is written
      */
     static List<Shape> parseList(String list, String form, Predicate<Shape> isTaken) {

@@ -30,7 +30,7 @@ public final class StridedRows {
     public void read(int batch, int head, int row, int column, int count, float[] target) {
         int stride = (int) strides[3];
         int at = (int) (offset + batch * strides[0] + head * strides[1] + row * strides[2] + column * strides[3]);
-        if (dtype == DType.FLOAT32 && stride == 1) {
+        if (dtype == DType.FLOAT32 && stride == 1 && count > 0) {
             floats.get(at, target, 0, count);
             return;
         }

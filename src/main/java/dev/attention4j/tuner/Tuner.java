@@ -90,9 +90,7 @@ public final class Tuner {
     /**
      * Tunes a shape on a device; stores nothing.
      *
-     * @param info an OpenCL device
      * @param plan a plan's name, or {@link EngineOptions#AUTO} for all; projections have no plans
-     * @param shape of {@link #shapes}
      * @param dtype how an attention's tensors are stored; projections are timed in float32
      */
     public static TuningResult tune(EngineInfo info, String plan, Shape shape, DType dtype, Listener listener) {

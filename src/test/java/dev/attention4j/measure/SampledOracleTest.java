@@ -140,6 +140,17 @@ class SampledOracleTest {
                 .isPresent();
     }
 
+    /** A part of a bias of no keys begins beyond its memory's end. */
+    @Test
+    void aBiasOfNoKeysIsRead() {
+        Attention biased = Attention.builder()
+                .bias(Tensor.zeros(DType.FLOAT32, 2, 1, 31, 0))
+                .build();
+        Inputs inputs = Inputs.of(new AttentionProblem(2, 2, 1, 31, 0, 4, 5, DType.FLOAT32, biased));
+        assertThat(SampledOracle.of(inputs, ALL).whyWrong(result(right(inputs))))
+                .isEmpty();
+    }
+
     @Test
     void packedSequencesWhoseRowsItCannotCutOutAreRefused() {
         Attention packed = Attention.builder()

@@ -10,7 +10,6 @@ public final class Benchmarks {
     /**
      * Runs JMH.
      *
-     * @param args as JMH takes them
      * @throws IOException if JMH cannot write its results
      */
     public static void main(String[] args) throws IOException {

@@ -70,7 +70,7 @@ public final class Compare implements Callable<Integer> {
     @Option(
             names = "--plan",
             paramLabel = "P",
-            defaultValue = LineUp.ALL,
+            defaultValue = ContenderOpener.ALL,
             description = "A plan's name, auto (each engine's own choice), or all. Default: all.")
     private String plan;
 
@@ -92,7 +92,8 @@ public final class Compare implements Callable<Integer> {
             names = "--slowest",
             paramLabel = "SECONDS",
             defaultValue = "1.5",
-            description = "The most that a call may take; slower engines and peers are left out on that shape. Default: 1.5.")
+            description =
+                    "The most that a call may take; slower engines and peers are left out on that shape. Default: 1.5.")
     private double slowest;
 
     @Option(names = "--json", paramLabel = "FILE", description = "Writes all results to FILE as JSON.")
@@ -101,20 +102,9 @@ public final class Compare implements Callable<Integer> {
     @Option(names = "--chart", paramLabel = "FILE", description = "Draws a chart to FILE, an .svg.")
     private Path chart;
 
-    @Option(
-            names = {"-h", "--help"},
-            usageHelp = true,
-            description = "Shows this help and exits.")
-    @SuppressWarnings("UnusedVariable") // picocli acts on it.
-    private boolean help;
-
     private Compare() {}
 
-    /**
-     * Runs the comparison and ends the JVM with its exit code.
-     *
-     * @param args as {@code --help} says
-     */
+    /** Runs the comparison and ends the JVM with its exit code. */
     public static void main(String[] args) {
         Launch.main(new Compare(), args);
     }
@@ -143,13 +133,14 @@ public final class Compare implements Callable<Integer> {
         }
         int threads = Runtime.getRuntime().availableProcessors();
         List<EngineInfo> chosen = engines();
-        LineUp lineUp = new LineUp(chosen, plan, peers, threads, this::note);
+        ContenderOpener opener = new ContenderOpener(chosen, plan, peers, threads, this::note);
         ClDevice ceiling = ceilingDevice(chosen);
-        try (Field field = Field.open(cases, lineUp, new Field.Rules(rounds, 1e3 * slowest, ceiling))) {
-            Report report =
-                    new Report(primary(chosen), storage, threads, rounds, chosen, field.peers(), rooflines(chosen));
+        try (Contenders contenders =
+                Contenders.open(cases, opener, new Contenders.Rules(rounds, 1e3 * slowest, ceiling))) {
+            Report report = new Report(
+                    primary(chosen), storage, threads, rounds, chosen, contenders.peers(), rooflines(chosen));
             header(out, chosen, report, threads);
-            compare(cases, storage, field, report, chosen, out);
+            compare(cases, storage, contenders, report, chosen, out);
             boolean failed =
                     report.all().stream().anyMatch(m -> !m.peer() && m.outcome() == Measurement.Outcome.FAILED);
             return failed ? ENGINE_FAILED : OK;
@@ -165,15 +156,20 @@ public final class Compare implements Callable<Integer> {
     }
 
     private void compare(
-            List<Shape> cases, DType storage, Field field, Report report, List<EngineInfo> chosen, PrintWriter out)
+            List<Shape> cases,
+            DType storage,
+            Contenders contenders,
+            Report report,
+            List<EngineInfo> chosen,
+            PrintWriter out)
             throws IOException {
         ResultTable table = new ResultTable(out, report);
         long steps = cases.stream()
-                .mapToLong(shape -> Contest.steps(field.size(shape), rounds))
+                .mapToLong(shape -> RoundTiming.steps(contenders.size(shape), rounds))
                 .sum();
         try (Progress progress = Progress.start("comparing", steps)) {
             for (Shape shape : cases) {
-                report.add(shape, measure(field, shape, storage, progress));
+                report.add(shape, measure(contenders, shape, storage, progress));
                 report.raise(rooflines(chosen));
                 progress.hide();
                 table.print(shape);
@@ -191,14 +187,14 @@ public final class Compare implements Callable<Integer> {
         }
     }
 
-    private static List<Measurement> measure(Field field, Shape shape, DType storage, Progress progress) {
+    private static List<Measurement> measure(Contenders contenders, Shape shape, DType storage, Progress progress) {
         try {
-            return field.run(shape, storage, progress);
+            return contenders.run(shape, storage, progress);
         } catch (OutOfMemoryError e) {
             // Of the inputs or the oracle: a contender's is its own failure.
             throw new IllegalArgumentException(
                     "shape: \"" + shape + "\" does not fit into this JVM's memory, which -Xmx and"
-                            + " -XX:MaxDirectMemorySize set: " + Contest.message(e),
+                            + " -XX:MaxDirectMemorySize set: " + RoundTiming.message(e),
                     e);
         }
     }
@@ -266,7 +262,7 @@ public final class Compare implements Callable<Integer> {
         try {
             return Roofline.device(engine).map(Roofline::measure);
         } catch (RuntimeException e) {
-            note("the peak of " + engine.id() + " cannot be measured: " + Contest.message(e));
+            note("the peak of " + engine.id() + " cannot be measured: " + RoundTiming.message(e));
             return Optional.empty();
         }
     }

@@ -17,43 +17,24 @@ public interface Contender<W extends Workload> extends AutoCloseable {
      */
     String name();
 
-    /**
-     * How it computes.
-     *
-     * @return an engine's plan, or what a peer calls its operation
-     */
+    /** How it computes. */
     String plan();
 
-    /**
-     * Whether it is what users would pick instead of attention4j.
-     *
-     * @return false for this project's own engines
-     */
+    /** Returns whether it is what users would pick instead of attention4j; false for this project's own engines. */
     boolean isPeer();
 
     /**
-     * The version of a peer and the libraries it was built with, as far as it says them.
-     *
-     * @return one line; empty for what was built with this project
+     * The version of a peer and the libraries it was built with, as far as it says them; one line; empty for what was
+     * built with this project.
      */
     default String builtWith() {
         return "";
     }
 
-    /**
-     * Why it cannot compute a problem, if that is known beforehand.
-     *
-     * @param inputs the problem and its tensors
-     * @return empty if it can, as far as is known
-     */
+    /** Why it cannot compute a problem, if that is known beforehand; empty if it can, as far as is known. */
     Optional<String> refusal(W inputs);
 
-    /**
-     * Whether this is how its engine would compute the problem if left to itself.
-     *
-     * @param inputs the problem and its tensors
-     * @return true where there is no choice
-     */
+    /** Returns whether this is how its engine would compute the problem if left to itself; true where there is no choice. */
     default boolean isOwnChoice(W inputs) {
         return true;
     }
@@ -62,7 +43,6 @@ public interface Contender<W extends Workload> extends AutoCloseable {
      * Does all that is done once for many calls; not timed.
      *
      * @param inputs what to compute; stays as it is until the call is closed
-     * @return a call that can be made again and again
      */
     Call prepare(W inputs);
 
@@ -80,7 +60,6 @@ public interface Contender<W extends Workload> extends AutoCloseable {
          * Computes until a time has passed, at least once.
          *
          * @param leastMs milliseconds that all calls together take at least
-         * @return the milliseconds of each call
          */
         default double[] times(double leastMs) {
             return Timing.times(this::run, leastMs, System::nanoTime);

@@ -20,11 +20,7 @@ final class ContenderStyle {
 
     private ContenderStyle() {}
 
-    /**
-     * Returns a contender's name in words.
-     *
-     * @param engine its id in a report
-     */
+    /** Returns a contender's name in words. */
     static String name(String engine) {
         if (engine.startsWith("opencl:")) {
             return "attention4j on " + engine;

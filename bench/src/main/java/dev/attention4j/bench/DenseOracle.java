@@ -8,16 +8,7 @@ package dev.attention4j.bench;
  */
 @SuppressWarnings("ArrayRecordComponent") // Nobody compares two of them.
 record DenseOracle(float[] weights, float[] bias) {
-    /**
-     * One row's products with some of the columns.
-     *
-     * @param input holds the row
-     * @param at where it begins
-     * @param inputs how long it is
-     * @param from the first column
-     * @param to behind the last column
-     * @return [to - from]
-     */
+    /** One row's products with some of the columns. */
     double[] project(float[] input, int at, int inputs, int from, int to) {
         double[] row = new double[inputs];
         for (int k = 0; k < inputs; k++) {

@@ -23,10 +23,9 @@ record DeviceResults(String name, List<Map<String, Object>> reports, List<Result
     private static final String ENDING = ".json";
 
     /**
-     * Reads a folder.
+     * Reads a folder; one for each device, driver and storage type, in the order of the names.
      *
      * @param folder holds {@code <device>.json} files as {@link Compare} writes them
-     * @return one for each device, driver and storage type, in the order of the names
      * @throws IOException if a file cannot be read
      * @throws IllegalArgumentException if there is no report
      */

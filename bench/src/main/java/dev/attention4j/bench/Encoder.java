@@ -55,20 +55,9 @@ public final class Encoder implements Callable<Integer> {
                             + " opened in a browser.")
     private Path heads;
 
-    @Option(
-            names = {"-h", "--help"},
-            usageHelp = true,
-            description = "Show this help and exit.")
-    @SuppressWarnings("UnusedVariable") // picocli acts on it.
-    private boolean help;
-
     private Encoder() {}
 
-    /**
-     * Runs the encoder and ends the JVM with its exit code.
-     *
-     * @param args as {@code --help} says
-     */
+    /** Runs the encoder and ends the JVM with its exit code. */
     public static void main(String[] args) {
         Launch.main(new Encoder(), args);
     }

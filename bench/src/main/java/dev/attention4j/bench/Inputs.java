@@ -25,9 +25,7 @@ public record Inputs(AttentionShape shape, AttentionProblem problem, Tensor quer
     /**
      * Makes the tensors.
      *
-     * @param shape sizes
      * @param dtype what the tensors are stored as
-     * @return tensors in host memory
      */
     public static Inputs of(AttentionShape shape, DType dtype) {
         Tensor mask = shape.isMasked() ? mask(shape) : null;
@@ -55,8 +53,8 @@ public record Inputs(AttentionShape shape, AttentionProblem problem, Tensor quer
     }
 
     @Override
-    public Truth truth() {
-        return Truth.of(this);
+    public ExpectedResult expected() {
+        return ExpectedResult.of(this);
     }
 
     /** As {@link Tensor#random} is, but by all cores: the largest shapes have 10⁸ elements. */

@@ -60,24 +60,13 @@ public final class KitGrid implements Callable<Integer> {
             description = "Begin nothing that would not end within this time. Default: 120.")
     private double maxSeconds;
 
-    @Option(
-            names = {"-h", "--help"},
-            usageHelp = true,
-            description = "Show this help and exit.")
-    @SuppressWarnings("UnusedVariable") // picocli acts on it.
-    private boolean help;
-
     private final Map<String, Object> report = new LinkedHashMap<>();
     private final List<Object> results = new ArrayList<>();
     private boolean failed;
 
     private KitGrid() {}
 
-    /**
-     * Times the grid and ends the JVM with its exit code.
-     *
-     * @param args as {@code --help} says
-     */
+    /** Times the grid and ends the JVM with its exit code. */
     public static void main(String[] args) {
         System.exit(run(args));
     }
@@ -86,7 +75,7 @@ public final class KitGrid implements Callable<Integer> {
     static int run(String... args) {
         return new CommandLine(new KitGrid())
                 .setExecutionExceptionHandler((e, command, parsed) -> {
-                    command.getErr().println("KitGrid: " + Contest.message(e));
+                    command.getErr().println("KitGrid: " + RoundTiming.message(e));
                     return Launch.BAD_INPUT;
                 })
                 .execute(args);
@@ -98,7 +87,7 @@ public final class KitGrid implements Callable<Integer> {
         if (grid == null) {
             return rooflines();
         }
-        List<GridCase> cases = GridCase.read(grid);
+        List<KitCase> cases = KitCase.read(grid);
         EngineInfo info = Engines.resolve(device);
         report.put("device", info.name());
         report.put("driver", info.driver());
@@ -134,40 +123,40 @@ public final class KitGrid implements Callable<Integer> {
     }
 
     /** Whether time ran out before the last case. */
-    private boolean time(AttentionEngine engine, String name, AttentionEngine chooser, List<GridCase> cases, long end)
+    private boolean time(AttentionEngine engine, String name, AttentionEngine chooser, List<KitCase> cases, long end)
             throws IOException {
-        ResidentContest contest = new ResidentContest(engine, end);
-        for (GridCase gridCase : cases) {
-            if (contest.isOver()) {
+        ResidentTiming timing = new ResidentTiming(engine, end);
+        for (KitCase kitCase : cases) {
+            if (timing.isOver()) {
                 return true;
             }
             if (plan.equals("others")
-                    && OwnPlan.takes(chooser, name, gridCase.shape().problem(gridCase.dtype()))) {
+                    && EngineWithPlan.takes(chooser, name, kitCase.shape().problem(kitCase.dtype()))) {
                 continue;
             }
-            Map<String, Object> entry = contest.run(gridCase);
+            Map<String, Object> entry = timing.run(kitCase);
             entry.putIfAbsent("plan", name);
             results.add(entry);
             failed |= "failed".equals(entry.get("outcome"));
-            System.out.println(line(gridCase, entry));
+            System.out.println(line(kitCase, entry));
             write();
         }
         return false;
     }
 
-    private static String line(GridCase gridCase, Map<String, Object> entry) {
+    private static String line(KitCase kitCase, Map<String, Object> entry) {
         return "timed".equals(entry.get("outcome"))
                 ? String.format(
                         Locale.ROOT,
                         "%-44s %-10s %10.3f ms  kernels %10s ms  %10.1f GFLOP/s  error %.1e",
-                        gridCase,
+                        kitCase,
                         entry.get("plan"),
                         KitReport.number(entry, "median_ms"),
                         entry.get("kernel_ms"),
                         KitReport.number(entry, "gflops"),
                         KitReport.number(entry, "max_error"))
                 : String.format(
-                        "%-44s %-10s %s: %s", gridCase, entry.get("plan"), entry.get("outcome"), entry.get("reason"));
+                        "%-44s %-10s %s: %s", kitCase, entry.get("plan"), entry.get("outcome"), entry.get("reason"));
     }
 
     private int rooflines() throws IOException {
@@ -198,8 +187,8 @@ public final class KitGrid implements Callable<Integer> {
                     found.forEach((name, what) -> System.out.println("  " + name + " " + what));
                 }
             } catch (RuntimeException e) {
-                entry.put("reason", Contest.message(e));
-                System.out.println(info.id() + "  the peak cannot be measured: " + Contest.message(e));
+                entry.put("reason", RoundTiming.message(e));
+                System.out.println(info.id() + "  the peak cannot be measured: " + RoundTiming.message(e));
                 code = Compare.ENGINE_FAILED;
             }
             results.add(entry);

@@ -99,7 +99,7 @@ public final class KitReport {
         } catch (IOException e) {
             // Written when the step was killed; the step's own outcome says that it was.
             Map<String, Object> unreadable = new LinkedHashMap<>();
-            unreadable.put("reason", "not readable: " + Contest.message(e));
+            unreadable.put("reason", "not readable: " + RoundTiming.message(e));
             return unreadable;
         }
     }

@@ -6,6 +6,7 @@ import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
 import java.util.concurrent.Callable;
 import picocli.CommandLine;
+import picocli.CommandLine.Model.OptionSpec;
 
 /** How the commands of this package begin and end. */
 final class Launch {
@@ -14,12 +15,7 @@ final class Launch {
 
     private Launch() {}
 
-    /**
-     * Runs a command and ends the JVM with its exit code.
-     *
-     * @param command with picocli's annotations
-     * @param args its arguments
-     */
+    /** Runs a command and ends the JVM with its exit code. */
     static void main(Callable<Integer> command, String... args) {
         if (System.getProperty("org.slf4j.simpleLogger.defaultLogLevel") == null) {
             System.setProperty("org.slf4j.simpleLogger.defaultLogLevel", "warn");
@@ -34,6 +30,11 @@ final class Launch {
     /** As {@link #main}, but gives the exit code; an error is one line. */
     static int run(Callable<Integer> command, PrintWriter out, PrintWriter err, String... args) {
         CommandLine line = new CommandLine(command).setOut(out).setErr(err);
+        line.getCommandSpec()
+                .addOption(OptionSpec.builder("-h", "--help")
+                        .usageHelp(true)
+                        .description("Shows this help and exits.")
+                        .build());
         return line.setParameterExceptionHandler((e, unused) -> report(line, e))
                 .setExecutionExceptionHandler((e, unused, parsed) -> report(line, e))
                 .execute(args);

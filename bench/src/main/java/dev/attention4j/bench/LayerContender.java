@@ -7,10 +7,10 @@ import dev.attention4j.layers.MultiHeadAttention;
 import dev.attention4j.measure.LayerShape;
 
 /** This project's layer on an engine with one plan: host tensor in, host tensor out. */
-final class LayerContender extends OwnPlan<LayerInputs> {
+final class LayerContender extends EngineWithPlan<LayerInputs> {
     /** Opens an engine with one of its plans. */
-    LayerContender(EngineInfo info, String plan) {
-        super(info, plan);
+    LayerContender(EngineInfo info, String plan, boolean onlyWhereChosen) {
+        super(info, plan, onlyWhereChosen);
     }
 
     @Override

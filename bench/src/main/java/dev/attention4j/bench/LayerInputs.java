@@ -27,9 +27,7 @@ public record LayerInputs(
     /**
      * Makes the tensors.
      *
-     * @param shape sizes
      * @param dtype what the input is stored as
-     * @return in host memory
      */
     public static LayerInputs of(LayerShape shape, DType dtype) {
         int width = shape.width();
@@ -58,11 +56,7 @@ public record LayerInputs(
         return input.dtype();
     }
 
-    /**
-     * The weights as this library's layer takes them.
-     *
-     * @return by Keras's names
-     */
+    /** The weights as this library's layer takes them. */
     public LayerWeights layerWeights() {
         long width = shape.width();
         long heads = shape.heads();
@@ -81,7 +75,7 @@ public record LayerInputs(
 
     /** Keys and values of a batch row are needed for any of its positions: samples are from the first and the last. */
     @Override
-    public Truth truth() {
+    public ExpectedResult expected() {
         int length = shape.length();
         int width = shape.width();
         float[] elements = input.toFloatArray();
@@ -95,7 +89,7 @@ public record LayerInputs(
                     .toArray(double[][]::new));
         }
         int step = Math.max(1, length / 32);
-        return Truth.of(
+        return ExpectedResult.of(
                 dtype(),
                 shape.batch() * length,
                 width,

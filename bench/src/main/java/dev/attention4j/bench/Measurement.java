@@ -21,7 +21,7 @@ import dev.attention4j.measure.Shape;
  *     second; NaN unless the shape is a decoding step
  * @param multiplyAddGflops what the device reaches with multiply-adds alone, in turns with the contenders, GFLOP/s; NaN if
  *     the shape is a decoding step
- * @param checkedAgainst see {@link Truth#against}
+ * @param checkedAgainst see {@link ExpectedResult#against}
  */
 record Measurement(
         Shape shape,

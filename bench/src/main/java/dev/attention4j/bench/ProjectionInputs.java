@@ -34,15 +34,15 @@ public record ProjectionInputs(ProjectionShape shape, Tensor input, Tensor weigh
     }
 
     @Override
-    public Truth truth() {
+    public ExpectedResult expected() {
         int rows = shape.rows();
         int inputs = shape.inputs();
         int outputs = shape.outputs();
         float[] elements = input.toFloatArray();
         DenseOracle dense = new DenseOracle(weights.toFloatArray(), bias.toFloatArray());
         // As many rows as the oracle does in a few seconds, spread over all.
-        int step = (int) Math.max(1, Math.ceil(flops() / Truth.ORACLE_FLOPS));
-        return Truth.of(
+        int step = (int) Math.max(1, Math.ceil(flops() / ExpectedResult.ORACLE_FLOPS));
+        return ExpectedResult.of(
                 dtype(),
                 rows,
                 outputs,

@@ -56,7 +56,6 @@ public final class ReadmeTable {
     /**
      * Rewrites the README, and writes charts and tables.
      *
-     * @param readme has both comments
      * @param results holds {@code <device>.json} files as {@link Compare} writes them
      * @throws IOException if a file cannot be read or written
      * @throws IllegalArgumentException if the comments or the results are not there

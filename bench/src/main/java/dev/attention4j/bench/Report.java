@@ -104,7 +104,7 @@ final class Report {
                 || !(measurement.shape() instanceof AttentionShape shape)) {
             return OptionalDouble.empty();
         }
-        long bytes = Contest.keyValueBytes(shape.problem(dtype));
+        long bytes = RoundTiming.keyValueBytes(shape.problem(dtype));
         return OptionalDouble.of(bytes / measurement.medianMs() / 1e6 / measurement.readGbPerS());
     }
 

@@ -33,12 +33,7 @@ public record Roofline(double multiplyAddGflops, double copyGbPerS, double readG
 
     private static final int[][] GPU_CANDIDATES = {{1, 8}, {1, 12}, {4, 4}};
 
-    /**
-     * The OpenCL device behind an engine.
-     *
-     * @param engine of {@link dev.attention4j.Engines#list()}
-     * @return empty if the engine is none of OpenCL's
-     */
+    /** The OpenCL device behind an engine; empty if the engine is none of OpenCL's. */
     public static Optional<ClDevice> device(EngineInfo engine) {
         return Devices.find().devices().stream()
                 .filter(device -> engine.id().equals("opencl:" + device.index()))
@@ -48,8 +43,6 @@ public record Roofline(double multiplyAddGflops, double copyGbPerS, double readG
     /**
      * Measures a device; takes about a second.
      *
-     * @param device of {@link Devices#find()}
-     * @return all figures above 0
      * @throws ClException if the kernels do not build or run
      */
     public static Roofline measure(ClDevice device) {
@@ -58,12 +51,7 @@ public record Roofline(double multiplyAddGflops, double copyGbPerS, double readG
         }
     }
 
-    /**
-     * The better of two measurements, figure by figure: what a machine was once seen to do is what it can.
-     *
-     * @param other of the same device
-     * @return neither's figures are higher
-     */
+    /** The better of two measurements, figure by figure: what a machine was once seen to do is what it can. */
     Roofline or(Roofline other) {
         return new Roofline(
                 Math.max(multiplyAddGflops, other.multiplyAddGflops),

@@ -47,7 +47,7 @@ public final class RooflineCommand {
                 Roofline roofline = Roofline.measure(device.get());
                 System.out.println(info.id() + "  " + info.name() + ", " + info.driver() + ": " + line(roofline));
             } catch (RuntimeException e) {
-                System.err.println("Roofline: " + info.id() + ": " + Contest.message(e));
+                System.err.println("Roofline: " + info.id() + ": " + RoundTiming.message(e));
                 failed = true;
             }
         }

@@ -12,7 +12,6 @@ final class TensorCall implements Contender.Call {
     /**
      * Computes nothing yet.
      *
-     * @param compute gives the result, complete
      * @param release gives back what was prepared for these calls
      */
     TensorCall(Supplier<Tensor> compute, Runnable release) {

@@ -5,32 +5,16 @@ import dev.attention4j.measure.Shape;
 
 /** A shape and its tensors: what every contender of a shape computes. */
 public interface Workload {
-    /**
-     * What was asked for.
-     *
-     * @return its sizes
-     */
+    /** What was asked for. */
     Shape shape();
 
-    /**
-     * What the tensors are stored as.
-     *
-     * @return a float type
-     */
+    /** What the tensors are stored as. */
     DType dtype();
 
-    /**
-     * Computes what the result must be, or samples of it; takes seconds.
-     *
-     * @return for the results of all contenders
-     */
-    Truth truth();
+    /** Computes what the result must be, or samples of it; takes seconds. */
+    ExpectedResult expected();
 
-    /**
-     * The useful operations of a call.
-     *
-     * @return above 0
-     */
+    /** The useful operations of a call. */
     default double flops() {
         return shape().flops();
     }

@@ -219,7 +219,7 @@ class CompareTest {
                 new Broken(good, "late", 40), new Broken(good, "at once", 0), new Broken(good, "wrong", -1), good);
         List<Measurement> measured;
         try (Progress progress = Progress.start("test", 1)) {
-            measured = new Contest<>(contenders, 7, 3000, null).run(inputs, progress);
+            measured = new RoundTiming<>(contenders, 7, 3000, null).run(inputs, progress);
         }
         assertThat(measured)
                 .extracting(Measurement::outcome)
@@ -239,7 +239,7 @@ class CompareTest {
         Inputs inputs = Inputs.of(shape, DType.FLOAT32);
         try (Progress progress = Progress.start("test", 1);
                 Contender<Inputs> slow = Peers.openAttention("plain-java", 2).get(0)) {
-            List<Measurement> measured = new Contest<>(List.of(slow), 7, 1e-6, null).run(inputs, progress);
+            List<Measurement> measured = new RoundTiming<>(List.of(slow), 7, 1e-6, null).run(inputs, progress);
             assertThat(measured.get(0).outcome()).isEqualTo(Measurement.Outcome.TOO_SLOW);
             assertThat(measured.get(0).reason()).contains("s a call");
         }

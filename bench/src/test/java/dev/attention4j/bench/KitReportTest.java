@@ -118,7 +118,7 @@ class KitReportTest {
 
     @Test
     void theGridHoldsWhatAGpuIsToBeMeasuredOn() throws Exception {
-        List<GridCase> grid = GridCase.read(GRID);
+        List<KitCase> grid = KitCase.read(GRID);
 
         assertThat(grid).doesNotHaveDuplicates();
         for (DType dtype : List.of(DType.FLOAT32, DType.FLOAT16)) {
@@ -143,7 +143,7 @@ class KitReportTest {
         Path grid = folder.resolve("grid");
         Files.writeString(grid, "# comment\nfloat32 1.1.1.8.8.4\nfloat8 1.1.1.8.8.4\n");
 
-        assertThatThrownBy(() -> GridCase.read(grid))
+        assertThatThrownBy(() -> KitCase.read(grid))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining("line 3")
                 .hasMessageContaining("float8");

@@ -73,7 +73,7 @@ class LayerShapeTest {
             layer.load(inputs.layerWeights());
             Tensor input = inputs.input();
             float[] output = layer.call(input, input).toFloatArray();
-            Truth truth = inputs.truth();
+            ExpectedResult truth = inputs.expected();
             assertThat(truth.check("oracle", output)).isLessThan(2e-6);
             assertThat(truth.against()).isEqualTo("oracle");
             output[17] += 0.01f;
@@ -84,6 +84,6 @@ class LayerShapeTest {
     @Test
     void largeLayersAreSampled() {
         LayerInputs inputs = LayerInputs.of(LayerShape.parse("layer:4.100.8.2"), DType.FLOAT32);
-        assertThat(inputs.truth().against()).startsWith("oracle on ").contains("% of the rows");
+        assertThat(inputs.expected().against()).startsWith("oracle on ").contains("% of the rows");
     }
 }

@@ -22,7 +22,6 @@ final class EncoderLayer implements AutoCloseable {
      * Reads the weights, and brings them to the engine.
      *
      * @param name the layer's name in the model
-     * @param heads how many heads there are
      * @param engine open, and not closed before the layer
      */
     EncoderLayer(OnnxWeights weights, String name, int heads, AttentionEngine engine) {
@@ -59,7 +58,6 @@ final class EncoderLayer implements AutoCloseable {
      * @param hidden [batch, length, width] on the host
      * @param keyMask [batch, length]: false at padding
      * @param scores is given the attention's weights, [batch, heads, length, length]; null if they are not wanted
-     * @return as hidden, new
      */
     Tensor apply(Tensor hidden, Tensor keyMask, Consumer<Tensor> scores) {
         AttentionInputs inputs = AttentionInputs.builder()

@@ -43,7 +43,6 @@ public final class MiniLm implements AutoCloseable {
      * Reads the model from the class path, and brings its weights to an engine.
      *
      * @param engine open, and not closed before the model
-     * @return the model
      * @throws IOException if it is not on the class path, or damaged
      */
     public static MiniLm load(AttentionEngine engine) throws IOException {
@@ -55,18 +54,13 @@ public final class MiniLm implements AutoCloseable {
      *
      * @param place the jar that ships the model, or a folder with its ONNX file and tokenizer.json
      * @param engine open, and not closed before the model
-     * @return the model
      * @throws IOException if it is not there, or damaged
      */
     public static MiniLm load(Path place, AttentionEngine engine) throws IOException {
         return new MiniLm(ModelFiles.read(place), engine);
     }
 
-    /**
-     * Returns true if the model is on the class path.
-     *
-     * @return whether {@link #load(AttentionEngine)} will find it
-     */
+    /** Returns true if the model is on the class path. */
     public static boolean isOnClassPath() {
         return MiniLm.class.getResource(MODEL) != null;
     }
@@ -79,7 +73,6 @@ public final class MiniLm implements AutoCloseable {
      * Splits a sentence into tokens.
      *
      * @param sentence any text; what is beyond 512 tokens is cut off
-     * @return its tokens
      */
     public SentenceTokens tokenize(String sentence) {
         return tokenizer.tokenize(sentence);
@@ -87,9 +80,6 @@ public final class MiniLm implements AutoCloseable {
 
     /**
      * Encodes sentences: the mean of the last layer's rows, of length 1. Batches are padded to their longest sentence.
-     *
-     * @param sentences from {@link #tokenize}
-     * @return [sentence][384]; the scalar product of two is their cosine
      */
     public float[][] embed(List<SentenceTokens> sentences) {
         float[][] embedded = new float[sentences.size()][];
@@ -105,12 +95,7 @@ public final class MiniLm implements AutoCloseable {
         return embedded;
     }
 
-    /**
-     * Who attends to whom in a sentence.
-     *
-     * @param sentence from {@link #tokenize}
-     * @return for each layer [heads, tokens, tokens] on the host
-     */
+    /** Who attends to whom in a sentence. */
     public List<Tensor> attention(SentenceTokens sentence) {
         List<Tensor> scores = new ArrayList<>();
         run(List.of(sentence), all -> scores.add(copy(all))).close();

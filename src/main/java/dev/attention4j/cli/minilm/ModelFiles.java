@@ -13,11 +13,10 @@ import java.util.zip.ZipException;
 import java.util.zip.ZipFile;
 
 /**
- * The model's two files: its weights (ONNX) and its tokenizer's vocabulary. They lie in the jar that ships them, or in a
- * folder as Hugging Face's model page has it.
+ * The model's two files: its weights (ONNX) and its tokenizer's vocabulary. They lie in the jar that ships them, or in
+ * a folder as Hugging Face's model page has it.
  *
  * @param weights the content of the ONNX file
- * @param tokenizer the content of tokenizer.json
  */
 @SuppressWarnings("ArrayRecordComponent") // Never compared: a pair on its way to the readers.
 record ModelFiles(byte[] weights, byte[] tokenizer) {

@@ -129,7 +129,6 @@ final class OnnxWeights {
     /**
      * Returns a weight; what a linear module multiplies by is {@code MODULE.kernel}, [inputs, outputs].
      *
-     * @return a copy, float32
      * @throws IllegalArgumentException if there is none of this name, or it is not stored as float32
      */
     Tensor tensor(String name) {

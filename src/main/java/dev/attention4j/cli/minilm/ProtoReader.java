@@ -25,9 +25,8 @@ final class ProtoReader {
     }
 
     /**
-     * Goes to the next field.
+     * Goes to the next field; false at the message's end.
      *
-     * @return false at the message's end
      * @throws IOException if the message is damaged
      */
     boolean next() throws IOException {

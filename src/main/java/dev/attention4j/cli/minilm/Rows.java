@@ -10,12 +10,7 @@ final class Rows {
 
     /** Changes one row. */
     interface Change {
-        /**
-         * Changes a row in place.
-         *
-         * @param number which it is
-         * @param row its elements
-         */
+        /** Changes a row in place. */
         void apply(int number, float[] row);
     }
 
@@ -23,7 +18,6 @@ final class Rows {
      * Changes each row of a tensor in place.
      *
      * @param tensor float32 on the host, row-major; the last axis is a row
-     * @return the same tensor
      */
     static Tensor change(Tensor tensor, Change change) {
         int width = Math.toIntExact(tensor.size(-1));
@@ -38,13 +32,7 @@ final class Rows {
         return tensor;
     }
 
-    /**
-     * Adds a row of a table to a row.
-     *
-     * @param row as wide as the table
-     * @param table the table's elements, row-major
-     * @param number which of its rows
-     */
+    /** Adds a row of a table to a row. */
     static void add(float[] row, FloatBuffer table, int number) {
         int start = number * row.length;
         for (int n = 0; n < row.length; n++) {

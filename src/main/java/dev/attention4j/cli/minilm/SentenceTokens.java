@@ -17,11 +17,7 @@ public record SentenceTokens(String text, List<Integer> ids, List<String> tokens
         tokens = List.copyOf(tokens);
     }
 
-    /**
-     * How many tokens there are.
-     *
-     * @return at least 2
-     */
+    /** How many tokens there are; at least 2. */
     public int length() {
         return ids.size();
     }

@@ -31,13 +31,7 @@ final class TokenEmbeddings {
         return positionCount;
     }
 
-    /**
-     * Looks sentences up.
-     *
-     * @param sentences at least one
-     * @param length that of the longest
-     * @return [batch, length, width]; zeros at padding
-     */
+    /** Looks sentences up. */
     Tensor look(List<SentenceTokens> sentences, int length) {
         return Rows.change(Tensor.zeros(DType.FLOAT32, sentences.size(), length, width), (number, row) -> {
             SentenceTokens sentence = sentences.get(number / length);

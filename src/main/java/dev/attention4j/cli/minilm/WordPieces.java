@@ -49,9 +49,7 @@ public final class WordPieces {
     /**
      * Reads a tokenizer's file.
      *
-     * @param in the content of {@code tokenizer.json}
      * @param longest the most tokens of a sentence; the file's own limit and padding are not heeded
-     * @return the tokenizer
      * @throws IOException if it is not of this kind, or cannot be read
      */
     public static WordPieces read(InputStream in, int longest) throws IOException {
@@ -76,7 +74,6 @@ public final class WordPieces {
      * Splits a sentence into tokens.
      *
      * @param sentence any text; what does not fit is cut off
-     * @return its tokens
      */
     public SentenceTokens tokenize(String sentence) {
         List<String> pieces = new ArrayList<>();

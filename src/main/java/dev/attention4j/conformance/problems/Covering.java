@@ -50,12 +50,9 @@ public final class Covering {
     }
 
     /**
-     * Selects.
+     * Selects a part of a grid, in the order of the names.
      *
-     * @param cases the grid
-     * @param seed of the selection
      * @param effort operations that the cases for pairs may take together
-     * @return in the order of their names
      */
     public static List<GridCase> select(List<GridCase> cases, long seed, double effort) {
         Covering covering = new Covering(cases, seed);

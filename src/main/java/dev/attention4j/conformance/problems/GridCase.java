@@ -39,11 +39,7 @@ public record GridCase(
         DType dtype,
         Set<GridOption> options,
         boolean logSumExp) {
-    /**
-     * What a case costs, more or less: as if every query saw every key.
-     *
-     * @return floating-point operations
-     */
+    /** What a case costs, more or less: as if every query saw every key. */
     public double flops() {
         return 2.0 * batch * heads * queries * keys * (headDim + valueDim);
     }
@@ -62,11 +58,7 @@ public record GridCase(
         return axes;
     }
 
-    /**
-     * Tensors and operation; the same for the same name.
-     *
-     * @return drawn anew
-     */
+    /** Tensors and operation; the same for the same name. */
     public Inputs inputs() {
         Random random = new Random(toString().hashCode());
         AttentionBuilder attention = Attention.builder().logSumExp(logSumExp);

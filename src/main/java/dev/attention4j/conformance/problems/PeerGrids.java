@@ -24,21 +24,12 @@ public final class PeerGrids {
         return set(List.of(options));
     }
 
-    /**
-     * Every grid.
-     *
-     * @return all problems of each, none twice
-     */
+    /** Every grid. */
     public static List<List<GridCase>> all() {
         return List.of(flashAttention(), pyTorch(), xFormers(), ggml());
     }
 
-    /**
-     * One problem by its name.
-     *
-     * @param name as {@link GridCase#toString()} gives it
-     * @return empty if no grid has it
-     */
+    /** One problem by its name; empty if no grid has it. */
     public static Optional<GridCase> find(String name) {
         return all().stream()
                 .flatMap(List::stream)
@@ -46,11 +37,7 @@ public final class PeerGrids {
                 .findFirst();
     }
 
-    /**
-     * flash-attn, {@code tests/test_flash_attn.py}: lengths beside powers of two, widths beside multiples of 8.
-     *
-     * @return all of it
-     */
+    /** flash-attn, {@code tests/test_flash_attn.py}: lengths beside powers of two, widths beside multiples of 8. */
     public static List<GridCase> flashAttention() {
         int[] widths = {32, 40, 59, 64, 80, 96, 111, 128, 160, 192, 224, 256};
         int[][] lengths = {
@@ -98,11 +85,7 @@ public final class PeerGrids {
         return cases;
     }
 
-    /**
-     * PyTorch, {@code test/test_transformers.py}: every length with every other, and both scales.
-     *
-     * @return all of it
-     */
+    /** PyTorch, {@code test/test_transformers.py}: every length with every other, and both scales. */
     public static List<GridCase> pyTorch() {
         int[] queries = {4, 8, 64, 143, 256, 512, 1024, 2048};
         int[] keys = {4, 8, 64, 128, 256, 587, 1024, 2048};
@@ -131,8 +114,6 @@ public final class PeerGrids {
 
     /**
      * xFormers, {@code tests/test_mem_eff_attention.py}: odd lengths and widths, nothing at all, NaN in the padding.
-     *
-     * @return all of it
      */
     public static List<GridCase> xFormers() {
         int[] lengths = {2, 3, 15, 31, 32, 34, 68, 72, 90, 132, 136};
@@ -179,8 +160,6 @@ public final class PeerGrids {
 
     /**
      * ggml, {@code tests/test-backend-ops.cpp}: few queries, grouped heads, masks, sinks and ALiBi in all combinations.
-     *
-     * @return all of it
      */
     public static List<GridCase> ggml() {
         int[][] widths = {

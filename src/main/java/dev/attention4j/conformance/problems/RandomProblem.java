@@ -38,11 +38,7 @@ public record RandomProblem(Tensor query, Tensor key, Tensor value, Attention at
     private static final int[] LENGTHS = {1, 2, 3, 4, 5, 7, 8, 13, 15, 16, 17, 31, 33, 40, 64, 65, 70, 100};
     private static final int[] WIDTHS = {1, 2, 3, 4, 5, 8, 13, 16, 17, 20, 32, 33, 40, 64, 65, 80};
 
-    /**
-     * Tensors and operation.
-     *
-     * @return as drawn
-     */
+    /** Tensors and operation. */
     public Inputs inputs() {
         return new Inputs(query, key, value, attention);
     }
@@ -51,7 +47,6 @@ public record RandomProblem(Tensor query, Tensor key, Tensor value, Attention at
      * Draws a problem with a random combination of options.
      *
      * @param seed the same seed gives the same problem
-     * @return a problem of a few thousand scores at most per head
      */
     public static RandomProblem draw(long seed) {
         return draw(seed, -1);
@@ -63,7 +58,6 @@ public record RandomProblem(Tensor query, Tensor key, Tensor value, Attention at
      * @param seed the same seed gives the same problem
      * @param only 0 to 12: scale, softcap, causal, window, offsets, mask, bias, none, key lengths, ALiBi, sinks, packed
      *     sequences, query mask; −1 for a combination
-     * @return a problem
      */
     public static RandomProblem draw(long seed, int only) {
         Random random = new Random(seed);

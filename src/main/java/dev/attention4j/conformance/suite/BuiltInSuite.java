@@ -40,11 +40,9 @@ final class BuiltInSuite {
     private BuiltInSuite() {}
 
     /**
-     * Selects.
+     * Selects cases, at least one.
      *
-     * @param selection what is asked for
      * @param kind of the engine: emulators are given what is small and quick
-     * @return at least one
      * @throws IllegalArgumentException if there is no case of the name asked for
      */
     static List<SuiteCase> cases(Selection selection, EngineInfo.Kind kind) {

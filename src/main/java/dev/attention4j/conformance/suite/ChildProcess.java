@@ -94,11 +94,7 @@ final class ChildProcess implements AutoCloseable {
         events.add(new End());
     }
 
-    /**
-     * Waits for the next event.
-     *
-     * @return empty if there is none within the limit
-     */
+    /** Waits for the next event; empty if there is none within the limit. */
     Optional<Events.Event> next(Duration limit) {
         try {
             return Optional.ofNullable(events.poll(limit.toMillis(), TimeUnit.MILLISECONDS));

@@ -12,6 +12,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.ZoneOffset;
 import java.time.format.DateTimeFormatter;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -37,13 +38,7 @@ public final class HtmlReport {
         this.report = report;
     }
 
-    /**
-     * Writes the page; a file that is there already is replaced.
-     *
-     * @param report what was found
-     * @param file where to
-     * @throws IOException if it cannot be written
-     */
+    /** Writes the page; a file that is there already is replaced. */
     public static void write(Report report, Path file) throws IOException {
         HtmlReport page = new HtmlReport(report);
         page.summary();
@@ -58,95 +53,76 @@ public final class HtmlReport {
                         .replace("<!--BODY-->", page.html.toString()));
     }
 
+    /** Adds markup; texts among the values are escaped. */
+    private void add(String markup, Object... values) {
+        Object[] escaped = Arrays.stream(values)
+                .map(value -> value instanceof String text ? escaped(text) : value)
+                .toArray();
+        html.append(String.format(Locale.ROOT, markup, escaped));
+    }
+
     private void summary() {
-        long failed = report.failures().size();
-        html.append("<p class=\"verdict ")
-                .append(report.succeeded() ? "good" : "bad")
-                .append("\">")
-                .append(report.count(Outcome.Status.PASSED))
-                .append(" passed, ")
-                .append(failed)
-                .append(" failed</p>\n");
-        html.append("<p>attention4j ")
-                .append(escaped(report.version()))
-                .append(", ")
-                .append(report.date().atOffset(ZoneOffset.UTC).format(DATE));
-        double seconds =
-                report.outcomes().stream().mapToDouble(Outcome::seconds).sum();
-        html.append(String.format(Locale.ROOT, ", %.0f s in cases", seconds));
+        add(
+                "<p class=\"verdict %s\">%d passed, %d failed</p>\n",
+                report.succeeded() ? "good" : "bad",
+                report.count(Outcome.Status.PASSED),
+                report.failures().size());
+        add(
+                "<p>attention4j %s, %s, %.0f s in cases",
+                report.version(),
+                report.date().atOffset(ZoneOffset.UTC).format(DATE),
+                report.outcomes().stream().mapToDouble(Outcome::seconds).sum());
         if (report.count(Outcome.Status.SKIPPED) > 0) {
-            html.append(", ").append(report.count(Outcome.Status.SKIPPED)).append(" left out (see below)");
+            add(", %d left out (see below)", report.count(Outcome.Status.SKIPPED));
         }
-        html.append("</p>\n");
+        add("</p>\n");
     }
 
     private void matrix() {
         Matrix matrix = Matrix.of(report.outcomes());
         Map<String, Long> plans = matrix.columns().stream()
                 .collect(Collectors.groupingBy(Matrix.Column::engine, LinkedHashMap::new, Collectors.counting()));
-        html.append(
-                        "<h2>Matrix</h2>\n<p>Each number is the largest error of a row's cases relative to plain float code's error on")
-                .append(" the same problems. The limit is ")
-                .append((int) Deviation.MOST_UNITS)
-                .append("; <em>ok</em> is right where nothing is measured, – is nothing run.</p>\n");
-        scale();
-        html.append(
-                        "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"matrix\"><table class=\"matrix\" role=\"table\"")
-                .append(" style=\"--columns:")
-                .append(matrix.columns().size())
-                .append("\">\n<thead role=\"rowgroup\"><tr role=\"row\"><th rowspan=\"2\" scope=\"col\"")
-                .append(" role=\"columnheader\">feature</th>");
-        plans.forEach((engine, count) -> html.append("<th scope=\"colgroup\" role=\"columnheader\" colspan=\"")
-                .append(count)
-                .append("\" style=\"--span:")
-                .append(count)
-                .append("\">")
-                .append(escaped(engine))
-                .append("<small title=\"")
-                .append(escaped(name(engine)))
-                .append("\">")
-                .append(escaped(name(engine)))
-                .append("</small></th>"));
-        html.append("</tr>\n<tr role=\"row\">");
+        add(
+                "<h2>Matrix</h2>\n<p>Each number is the largest error of a row's cases relative to plain float code's error on"
+                        + " the same problems. The limit is %d; <em>ok</em> is right where nothing is measured, – is nothing"
+                        + " run.</p>\n",
+                (int) Deviation.MOST_UNITS);
+        // How long the bars of cells are: for readers, what 1 and the limit mean.
+        add(
+                "<div class=\"scale\"><div class=\"bar\" style=\"--used:%1$s\"></div><span>0</span>"
+                        + "<span style=\"left:%1$s\">1: as plain float code</span>"
+                        + "<span style=\"left:%2$s\">%3$d: the limit</span></div>\n",
+                used(1), used(Deviation.MOST_UNITS), (int) Deviation.MOST_UNITS);
+        add(
+                "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"matrix\"><table class=\"matrix\" role=\"table\""
+                        + " style=\"--columns:%d\">\n<thead role=\"rowgroup\"><tr role=\"row\"><th rowspan=\"2\" scope=\"col\""
+                        + " role=\"columnheader\">feature</th>",
+                matrix.columns().size());
+        plans.forEach((engine, count) -> add(
+                "<th scope=\"colgroup\" role=\"columnheader\" colspan=\"%1$d\" style=\"--span:%1$d\">%2$s<small"
+                        + " title=\"%3$s\">%3$s</small></th>",
+                count, engine, name(engine)));
+        add("</tr>\n<tr role=\"row\">");
         String before = "";
         for (Matrix.Column column : matrix.columns()) {
-            html.append("<th scope=\"col\" role=\"columnheader\"")
-                    .append(first(column, before))
-                    .append('>');
-            html.append(escaped(column.plan())).append("</th>");
+            add("<th scope=\"col\" role=\"columnheader\"%s>%s</th>", first(column, before), column.plan());
             before = column.engine();
         }
-        html.append("</tr></thead>\n<tbody role=\"rowgroup\">\n");
+        add("</tr></thead>\n<tbody role=\"rowgroup\">\n");
         for (String feature : matrix.features()) {
-            html.append("<tr role=\"row\"><th scope=\"row\" role=\"rowheader\">")
-                    .append(escaped(feature));
+            add("<tr role=\"row\"><th scope=\"row\" role=\"rowheader\">%s", feature);
             if (!FeatureWords.of(feature).isEmpty()) {
-                html.append(" <small>")
-                        .append(escaped(FeatureWords.of(feature)))
-                        .append("</small>");
+                add(" <small>%s</small>", FeatureWords.of(feature));
             }
-            html.append("</th>");
+            add("</th>");
             before = "";
             for (Matrix.Column column : matrix.columns()) {
                 cell(matrix.cell(feature, column), first(column, before));
                 before = column.engine();
             }
-            html.append("</tr>\n");
+            add("</tr>\n");
         }
-        html.append("</tbody></table></div>\n");
-    }
-
-    /** Shows how long the bars of cells are: for readers, what 1 and the limit mean. */
-    private void scale() {
-        html.append(String.format(
-                Locale.ROOT,
-                "<div class=\"scale\"><div class=\"bar\" style=\"--used:%s\"></div><span>0</span>"
-                        + "<span style=\"left:%s\">1: as plain float code</span>"
-                        + "<span style=\"left:%s\">%d: the limit</span></div>\n",
-                used(1),
-                used(1),
-                used(Deviation.MOST_UNITS),
-                (int) Deviation.MOST_UNITS));
+        add("</tbody></table></div>\n");
     }
 
     /** The length of a bar in its cell, in which the limit stands at four fifths. */
@@ -170,44 +146,29 @@ public final class HtmlReport {
 
     private void cell(Matrix.Cell cell, String first) {
         String kind = cell.failures() > 0 ? "bad" : cell.passed() == 0 ? "none" : "good";
-        html.append("<td role=\"cell\" class=\"").append(kind).append('"').append(first);
-        html.append(" title=\"")
-                .append(cell.passed())
-                .append(" passed, ")
-                .append(cell.failures())
-                .append(" failed\"");
+        add(
+                "<td role=\"cell\" class=\"%s\"%s title=\"%d passed, %d failed\"",
+                kind, first, cell.passed(), cell.failures());
         if (kind.equals("good") && !Double.isNaN(cell.units())) {
-            html.append(" style=\"--used:").append(used(cell.units())).append('"');
+            add(" style=\"--used:%s\"", used(cell.units()));
         }
-        html.append('>')
-                .append(kind.equals("none") ? "–" : escaped(cell.toString()))
-                .append("</td>");
+        add(">%s</td>", kind.equals("none") ? "–" : cell.toString());
     }
 
     private void failures() {
         List<Outcome> failures = report.failures();
-        html.append("<h2>Failures</h2>\n");
-        if (failures.isEmpty()) {
-            html.append("<p>None.</p>\n");
-            return;
-        }
-        html.append("<ul class=\"failures\">\n");
+        add("<h2>Failures</h2>\n" + (failures.isEmpty() ? "<p>None.</p>\n" : "<ul class=\"failures\">\n"));
         for (Outcome failure : failures) {
-            html.append("<li><strong>")
-                    .append(escaped(failure.status().toString()))
-                    .append("</strong> ")
-                    .append(escaped(failure.caseName()))
-                    .append(" on ")
-                    .append(escaped(failure.engine()))
-                    .append(" (")
-                    .append(escaped(failure.plan()))
-                    .append(")<div>")
-                    .append(escaped(failure.detail()))
-                    .append("</div><code>")
-                    .append(escaped(failure.reproduce()))
-                    .append("</code></li>\n");
+            add(
+                    "<li><strong>%s</strong> %s on %s (%s)<div>%s</div><code>%s</code></li>\n",
+                    failure.status(),
+                    failure.caseName(),
+                    failure.engine(),
+                    failure.plan(),
+                    failure.detail(),
+                    failure.reproduce());
         }
-        html.append("</ul>\n");
+        add(failures.isEmpty() ? "" : "</ul>\n");
     }
 
     private void leftOut() {
@@ -215,38 +176,27 @@ public final class HtmlReport {
         if (reasons.isEmpty()) {
             return;
         }
-        html.append("<h2>Left out</h2>\n<ul>\n");
-        reasons.forEach(reason -> html.append("<li>")
-                .append(reason.count())
-                .append(" on ")
-                .append(escaped(reason.toString()))
-                .append("</li>\n"));
-        html.append("</ul>\n");
+        add("<h2>Left out</h2>\n<ul>\n");
+        reasons.forEach(reason -> add("<li>%d on %s</li>\n", reason.count(), reason.toString()));
+        add("</ul>\n");
     }
 
     private void devices() {
-        html.append("<h2>Devices</h2>\n");
+        add("<h2>Devices</h2>\n");
         for (EngineInfo engine : report.engines()) {
-            html.append("<section><h3>")
-                    .append(escaped(engine.id()))
-                    .append(": ")
-                    .append(escaped(engine.name()))
-                    .append("</h3>\n<dl>\n");
+            add("<section><h3>%s: %s</h3>\n<dl>\n", engine.id(), engine.name());
             fact("vendor", engine.vendor());
             fact("driver", engine.driver());
             engine.facts().forEach(this::fact);
-            html.append("</dl></section>\n");
+            add("</dl></section>\n");
         }
     }
 
     private void fact(String name, Object value) {
-        String text = String.valueOf(value);
-        html.append("<div><dt>").append(escaped(name)).append("</dt><dd>");
-        html.append(escaped(
-                value instanceof List<?> list
-                        ? list.stream().map(String::valueOf).collect(Collectors.joining(", "))
-                        : text));
-        html.append("</dd></div>\n");
+        String text = value instanceof List<?> list
+                ? list.stream().map(String::valueOf).collect(Collectors.joining(", "))
+                : String.valueOf(value);
+        add("<div><dt>%s</dt><dd>%s</dd></div>\n", name, text);
     }
 
     private static String escaped(String text) {

@@ -22,13 +22,7 @@ import javax.xml.stream.XMLStreamWriter;
 public final class JunitReport {
     private JunitReport() {}
 
-    /**
-     * Writes the file; one that is there already is replaced.
-     *
-     * @param report what was found
-     * @param file where to
-     * @throws IOException if it cannot be written
-     */
+    /** Writes the file; one that is there already is replaced. */
     public static void write(Report report, Path file) throws IOException {
         try (BufferedWriter writer = Files.newBufferedWriter(file, StandardCharsets.UTF_8)) {
             XMLStreamWriter xml = XMLOutputFactory.newFactory().createXMLStreamWriter(writer);

@@ -43,38 +43,26 @@ public final class Matrix {
             }
         }
 
-        /**
-         * How many cases were right.
-         *
-         * @return 0 or more
-         */
+        /** How many cases were right. */
         public int passed() {
             return passed;
         }
 
-        /**
-         * How many cases were wrong, crashed and timed out among them.
-         *
-         * @return 0 or more
-         */
+        /** How many cases were wrong, crashed and timed out among them. */
         public int failures() {
             return failed + crashed + hung;
         }
 
         /**
-         * The largest error of the cases that were right.
-         *
-         * @return in units of the yardstick; NaN where nothing was measured
+         * The largest error of the cases that were right; in units of the yardstick; NaN where nothing was measured.
          */
         public double units() {
             return units;
         }
 
         /**
-         * The cell as a word: the largest error, {@code ok} where all is right and nothing was measured, the failures where
-         * there are any, and {@code -} where nothing was run.
-         *
-         * @return for people
+         * The cell as a word: the largest error, {@code ok} where all is right and nothing was measured, the failures
+         * where there are any, and {@code -} where nothing was run.
          */
         @Override
         public String toString() {
@@ -98,7 +86,6 @@ public final class Matrix {
      * Counts.
      *
      * @param outcomes in the order of features and columns to come
-     * @return the matrix
      */
     public static Matrix of(List<Outcome> outcomes) {
         Matrix matrix = new Matrix();
@@ -113,31 +100,17 @@ public final class Matrix {
         return matrix;
     }
 
-    /**
-     * An engine and a plan for each column.
-     *
-     * @return in the order in which they were met
-     */
+    /** An engine and a plan for each column; in the order in which they were met. */
     public List<Column> columns() {
         return List.copyOf(columns);
     }
 
-    /**
-     * A feature for each row.
-     *
-     * @return in the order in which they were met
-     */
+    /** A feature for each row; in the order in which they were met. */
     public Set<String> features() {
         return Collections.unmodifiableSet(cells.keySet());
     }
 
-    /**
-     * The outcomes of a row in a column.
-     *
-     * @param feature of {@link #features()}
-     * @param column of {@link #columns()}
-     * @return empty of outcomes where there are none
-     */
+    /** The outcomes of a row in a column; empty of outcomes where there are none. */
     public Cell cell(String feature, Column column) {
         return cells.getOrDefault(feature, Map.of()).getOrDefault(column, new Cell());
     }

@@ -27,21 +27,12 @@ public record Report(String title, Instant date, String version, List<EngineInfo
         outcomes = List.copyOf(outcomes);
     }
 
-    /**
-     * Those that went so.
-     *
-     * @param status how
-     * @return how many
-     */
+    /** Counts the outcomes of a status. */
     public long count(Outcome.Status status) {
         return outcomes.stream().filter(outcome -> outcome.status() == status).count();
     }
 
-    /**
-     * Those in which something is wrong.
-     *
-     * @return failed, crashed or hung, in order
-     */
+    /** Those in which something is wrong; failed, crashed or hung, in order. */
     public List<Outcome> failures() {
         return outcomes.stream().filter(outcome -> outcome.status().isFailure()).toList();
     }
@@ -69,10 +60,8 @@ public record Report(String title, Instant date, String version, List<EngineInfo
     }
 
     /**
-     * The reasons why cases went so, as far as they were given; those that differ in numbers alone count as one.
-     *
-     * @param status how
-     * @return in order
+     * The reasons why cases went so, as far as they were given; those that differ in numbers alone count as one; in
+     * order.
      */
     public List<Reason> reasons(Outcome.Status status) {
         Map<List<String>, Reason> reasons = new LinkedHashMap<>();
@@ -88,11 +77,7 @@ public record Report(String title, Instant date, String version, List<EngineInfo
         return List.copyOf(reasons.values());
     }
 
-    /**
-     * Whether something was checked and all of it was right.
-     *
-     * @return false too where every case was left out
-     */
+    /** Returns whether something was checked and all of it was right; false too where every case was left out. */
     public boolean succeeded() {
         return failures().isEmpty() && count(Outcome.Status.PASSED) > 0;
     }

@@ -70,7 +70,6 @@ public final class SuiteRun {
          * An engine begins.
          *
          * @param plans those it is run with; none if it has not the plan that was asked for
-         * @param trials how many outcomes will follow
          */
         void begin(EngineInfo engine, List<String> plans, int trials);
 
@@ -88,7 +87,6 @@ public final class SuiteRun {
     /**
      * A run that has not begun.
      *
-     * @param selection which cases
      * @param plan one plan's name (with tiles behind a colon if any), {@link dev.attention4j.EngineOptions#AUTO}, or
      *     {@link #ALL_PLANS}
      * @param limit the most time for one case, builds of kernels included
@@ -113,7 +111,6 @@ public final class SuiteRun {
     /**
      * Runs all cases, one engine after another.
      *
-     * @param engines where
      * @param listener hears of each, case by case in the order of the suite, never of two at a time
      * @throws UncheckedIOException if no child JVM can be started
      */
@@ -135,11 +132,7 @@ public final class SuiteRun {
         }
     }
 
-    /**
-     * Tells whether {@link #stop} was called.
-     *
-     * @return true if the outcomes are but a part of all
-     */
+    /** Returns true if {@link #stop} was called: the outcomes are but a part of all. */
     public boolean isStopped() {
         synchronized (children) {
             return isStopped;
@@ -280,11 +273,7 @@ public final class SuiteRun {
             outcomes.add(trial, outcome);
         }
 
-        /**
-         * A fault outside all cases.
-         *
-         * @return whether the engine has never opened: once is enough, for all lanes
-         */
+        /** Reports a fault outside all cases; returns whether the engine has never opened: once is enough, for all lanes. */
         synchronized boolean fault(Status status, String detail, double seconds) {
             if (trials < 0) {
                 if (isLost) {

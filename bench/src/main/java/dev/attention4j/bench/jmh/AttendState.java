@@ -5,8 +5,8 @@ import dev.attention4j.AttentionResult;
 import dev.attention4j.DType;
 import dev.attention4j.EngineOptions;
 import dev.attention4j.Engines;
+import dev.attention4j.bench.ExpectedResult;
 import dev.attention4j.bench.Inputs;
-import dev.attention4j.bench.Truth;
 import dev.attention4j.measure.AttentionShape;
 
 /** An open engine and the tensors of a shape, on the host and on the engine's device; its result has been checked. */
@@ -18,7 +18,6 @@ final class AttendState implements AutoCloseable {
     /**
      * Opens the engine, computes once from the host and once from the device, and checks both.
      *
-     * @param engineName as {@link Engines#open} takes it
      * @param plan one of the engine's, or auto
      * @throws IllegalStateException if a result is wrong
      */
@@ -31,7 +30,7 @@ final class AttendState implements AutoCloseable {
                 engine.upload(host.query()),
                 engine.upload(host.key()),
                 engine.upload(host.value()));
-        Truth truth = Truth.of(host);
+        ExpectedResult truth = ExpectedResult.of(host);
         try (AttentionResult fromHost = attendHost();
                 AttentionResult fromDevice = attendDevice()) {
             truth.check("from the host", fromHost.output().toFloatArray());

@@ -49,11 +49,7 @@ public class CallBenchmark {
         state.close();
     }
 
-    /**
-     * Host tensors in, host tensor out.
-     *
-     * @param blackhole takes the result
-     */
+    /** Host tensors in, host tensor out. */
     @Benchmark
     public void hostToHost(Blackhole blackhole) {
         try (AttentionResult result = state.attendHost()) {
@@ -61,11 +57,7 @@ public class CallBenchmark {
         }
     }
 
-    /**
-     * Tensors that lie on the device already, and a result that stays there; complete when the call returns.
-     *
-     * @param blackhole takes the result
-     */
+    /** Tensors that lie on the device already, and a result that stays there; complete when the call returns. */
     @Benchmark
     public void deviceResident(Blackhole blackhole) {
         try (AttentionResult result = state.attendDevice()) {

@@ -53,11 +53,7 @@ public class PlanBenchmark {
         state.close();
     }
 
-    /**
-     * One call.
-     *
-     * @param blackhole takes the result
-     */
+    /** One call. */
     @Benchmark
     public void attend(Blackhole blackhole) {
         try (AttentionResult result = state.attendDevice()) {

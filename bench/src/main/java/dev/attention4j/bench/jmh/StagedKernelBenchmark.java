@@ -58,11 +58,7 @@ public class StagedKernelBenchmark {
         state.close();
     }
 
-    /**
-     * One call, each kernel of it timed.
-     *
-     * @param times takes the kernels' times
-     */
+    /** One call, each kernel of it timed. */
     @Benchmark
     public void call(KernelTimes times) {
         OpenClEngine device = (OpenClEngine) state.engine();
@@ -114,38 +110,22 @@ public class StagedKernelBenchmark {
             }
         }
 
-        /**
-         * {@code staged/scores.cl}.
-         *
-         * @return microseconds per call
-         */
+        /** {@code staged/scores.cl}. */
         public double scoresUs() {
             return scores / Math.max(1, calls);
         }
 
-        /**
-         * {@code staged/scale_mask.cl}.
-         *
-         * @return microseconds per call
-         */
+        /** {@code staged/scale_mask.cl}. */
         public double scaleMaskUs() {
             return scaleMask / Math.max(1, calls);
         }
 
-        /**
-         * {@code staged/softmax.cl}.
-         *
-         * @return microseconds per call
-         */
+        /** {@code staged/softmax.cl}. */
         public double softmaxUs() {
             return softmax / Math.max(1, calls);
         }
 
-        /**
-         * {@code staged/weighted_sum.cl}.
-         *
-         * @return microseconds per call
-         */
+        /** {@code staged/weighted_sum.cl}. */
         public double weightedSumUs() {
             return weightedSum / Math.max(1, calls);
         }

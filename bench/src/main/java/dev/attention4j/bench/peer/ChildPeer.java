@@ -32,7 +32,6 @@ final class ChildPeer<W extends Workload> implements Contender<W> {
     /**
      * Starts the child.
      *
-     * @param kind what it computes
      * @param index which of the contenders of this kind
      * @param threads how many one call may use
      * @throws IllegalStateException if the peer does not load there

@@ -29,10 +29,7 @@ final class OnnxModel {
      * The model: inputs {@code query}, {@code key}, {@code value} and perhaps {@code attention_bias}, output {@code
      * output}, all float32 of any size.
      *
-     * @param heads its {@code num_heads}
-     * @param causal its {@code unidirectional}
      * @param bias whether there is an {@code attention_bias} [batch or 1, heads or 1, queryLength, keyLength]
-     * @return the bytes of an .onnx file
      */
     static byte[] multiHeadAttention(int heads, boolean causal, boolean bias) {
         Message node = new Message().text(1, "query").text(1, "key").text(1, "value");
@@ -59,14 +56,11 @@ final class OnnxModel {
     }
 
     /**
-     * A model whose attention is causal: inputs {@code query}, {@code key}, {@code value}, {@code seqlens_k} [batch] and
-     * {@code total_sequence_length} [1] (int32), and perhaps {@code past_key} and {@code past_value}; outputs {@code
-     * output}, {@code present_key}, {@code present_value}.
+     * A model whose attention is causal: inputs {@code query}, {@code key}, {@code value}, {@code seqlens_k} [batch]
+     * and {@code total_sequence_length} [1] (int32), and perhaps {@code past_key} and {@code past_value}; outputs
+     * {@code output}, {@code present_key}, {@code present_value}.
      *
-     * @param heads its {@code num_heads}
-     * @param keyValueHeads its {@code kv_num_heads}
      * @param past whether there is a past [batch, keyValueHeads, keyLength, headDim]
-     * @return the bytes of an .onnx file
      */
     static byte[] groupQueryAttention(int heads, int keyValueHeads, boolean past) {
         Message node = new Message()
@@ -105,12 +99,10 @@ final class OnnxModel {
      * A self-attention layer: {@code com.microsoft.Attention}, which projects its input itself, and a projection behind
      * it; input {@code input}, output {@code output}, float32, the weights inside.
      *
-     * @param heads its {@code num_heads}
      * @param inputWeights [width, 3 · width]: query, key, value
      * @param inputBias [3 · width]
      * @param outputWeights [width, width]
      * @param outputBias [width]
-     * @return the bytes of an .onnx file
      */
     static byte[] layer(int heads, Tensor inputWeights, Tensor inputBias, Tensor outputWeights, Tensor outputBias) {
         Message attention = new Message()

@@ -31,7 +31,6 @@ abstract class OnnxRuntime<W extends Workload> implements Contender<W> {
      * Loads ONNX Runtime.
      *
      * @param threads how many one call may use
-     * @param nodes what the model consists of
      */
     OnnxRuntime(int threads, String nodes) {
         this.threads = threads;

@@ -22,11 +22,7 @@ public final class Peers {
 
     private Peers() {}
 
-    /**
-     * The names of all peers.
-     *
-     * @return in the order of the tables
-     */
+    /** The names of all peers; in the order of the tables. */
     public static List<String> names() {
         return List.of(PYTORCH_2_10, PYTORCH_2_7, ONNX_RUNTIME, PLAIN_JAVA);
     }
@@ -34,9 +30,6 @@ public final class Peers {
     /**
      * Opens a peer for attention, with each of its operations.
      *
-     * @param name one of {@link #names()}
-     * @param threads how many it may use
-     * @return to be closed by the caller
      * @throws IllegalArgumentException if there is no peer of that name
      * @throws IllegalStateException if its library is not there or does not load; one line
      */
@@ -51,13 +44,7 @@ public final class Peers {
                         PLAIN_JAVA, () -> List.of(new PlainJavaPeer(threads))));
     }
 
-    /**
-     * Opens a peer for layers, in each way in which it can compute one; otherwise as {@link #openAttention}.
-     *
-     * @param name one of {@link #names()}
-     * @param threads how many it may use
-     * @return to be closed by the caller
-     */
+    /** Opens a peer for layers, in each way in which it can compute one; otherwise as {@link #openAttention}. */
     public static List<Contender<LayerInputs>> openLayer(String name, int threads) {
         return open(
                 name,
@@ -69,11 +56,8 @@ public final class Peers {
     }
 
     /**
-     * Opens a peer for projections; otherwise as {@link #openAttention}.
-     *
-     * @param name one of {@link #names()}
-     * @param threads how many it may use
-     * @return to be closed by the caller; empty for those that are compared by whole layers only
+     * Opens a peer for projections; otherwise as {@link #openAttention}; to be closed by the caller; empty for those
+     * that are compared by whole layers only.
      */
     public static List<Contender<ProjectionInputs>> openGemm(String name, int threads) {
         return open(

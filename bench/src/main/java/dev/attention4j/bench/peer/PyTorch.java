@@ -17,12 +17,7 @@ abstract class PyTorch<W extends Workload> implements Contender<W> {
     private final TorchRuntime torch;
     private final String plan;
 
-    /**
-     * A contender that closes its runtime.
-     *
-     * @param torch a version of PyTorch
-     * @param plan what PyTorch calls the operation
-     */
+    /** A contender that closes its runtime. */
     PyTorch(TorchRuntime torch, String plan) {
         this.torch = torch;
         this.plan = plan;

@@ -80,8 +80,6 @@ final class TorchModule {
      * @param grouped whether there are fewer key/value heads than query heads: then they are repeated, as PyTorch's
      *     documentation has it, for on the CPU {@code enable_gqa=True} takes the slow path (3 times as slow)
      * @param masked whether {@code forward} takes a mask beside query, key and value
-     * @param causal its {@code is_causal}
-     * @return the bytes of a .pt file
      */
     static byte[] scaledDotProductAttention(boolean grouped, boolean masked, boolean causal) {
         String inputs = "q: Tensor, k: Tensor, v: Tensor" + (masked ? ", m: Tensor" : "");
@@ -92,7 +90,6 @@ final class TorchModule {
     /**
      * A self-attention layer by its steps: one projection into query, key and value, attention, one projection out.
      *
-     * @param heads of the layer
      * @return the bytes of a .pt file; {@code forward} takes input, in_proj_weight, in_proj_bias, out_proj.weight and
      *     out_proj.bias
      */

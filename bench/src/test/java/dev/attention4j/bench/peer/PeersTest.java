@@ -5,10 +5,10 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.attention4j.DType;
 import dev.attention4j.bench.Contender;
+import dev.attention4j.bench.ExpectedResult;
 import dev.attention4j.bench.Inputs;
 import dev.attention4j.bench.LayerInputs;
 import dev.attention4j.bench.ProjectionInputs;
-import dev.attention4j.bench.Truth;
 import dev.attention4j.bench.Workload;
 import dev.attention4j.measure.AttentionShape;
 import dev.attention4j.measure.LayerShape;
@@ -56,7 +56,7 @@ class PeersTest {
     })
     void agreesWithTheOracle(String peer, String shape) {
         Inputs inputs = Inputs.of(AttentionShape.parse(shape), DType.FLOAT32);
-        Truth truth = Truth.of(inputs);
+        ExpectedResult truth = ExpectedResult.of(inputs);
         try (Contender<Inputs> contender = Peers.openAttention(peer, 2).get(0)) {
             assertThat(contender.name()).isEqualTo(peer);
             assertThat(contender.isPeer()).isTrue();
@@ -91,7 +91,7 @@ class PeersTest {
     @CsvSource({"pytorch-2.7, 2", "pytorch-2.10, 2", "onnxruntime, 1", "plain-java, 1"})
     void layersAgreeWithTheOracle(String peer, int ways) {
         LayerInputs inputs = LayerInputs.of(LayerShape.parse("layer:3.40.24.3"), DType.FLOAT32);
-        Truth truth = inputs.truth();
+        ExpectedResult truth = inputs.expected();
         List<Contender<LayerInputs>> contenders = Peers.openLayer(peer, 2);
         assertThat(contenders).hasSize(ways);
         for (Contender<LayerInputs> contender : contenders) {
@@ -114,7 +114,7 @@ class PeersTest {
     @ValueSource(strings = {"pytorch-2.7", "pytorch-2.10"})
     void aProjectionAgreesWithTheOracle(String peer) {
         ProjectionInputs inputs = ProjectionInputs.of(ProjectionShape.parse("gemm:37.20.50"), DType.FLOAT32);
-        Truth truth = inputs.truth();
+        ExpectedResult truth = inputs.expected();
         try (Contender<ProjectionInputs> contender = Peers.openGemm(peer, 2).get(0);
                 Contender.Call call = contender.prepare(inputs)) {
             call.run();
@@ -133,7 +133,8 @@ class PeersTest {
             try (Contender.Call call = contender.prepare(inputs)) {
                 for (int n = 0; n < 3; n++) {
                     call.run();
-                    assertThat(Truth.of(inputs).check(shape, call.output())).isLessThan(2e-6);
+                    assertThat(ExpectedResult.of(inputs).check(shape, call.output()))
+                            .isLessThan(2e-6);
                 }
             }
         }
@@ -180,7 +181,8 @@ class PeersTest {
             Inputs inputs = Inputs.of(AttentionShape.parse("2.3.3.40.50.16"), DType.FLOAT32);
             try (Contender.Call call = peer.prepare(inputs)) {
                 assertThat(call.times(1)).isNotEmpty().doesNotContain(0.0);
-                assertThat(Truth.of(inputs).check("child", call.output())).isLessThan(2e-6);
+                assertThat(ExpectedResult.of(inputs).check("child", call.output()))
+                        .isLessThan(2e-6);
             }
         }
     }

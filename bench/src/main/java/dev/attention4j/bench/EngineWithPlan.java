@@ -12,7 +12,7 @@ import java.util.Optional;
  *
  * @param <W> what it computes
  */
-abstract class OwnPlan<W extends Workload> implements Contender<W> {
+abstract class EngineWithPlan<W extends Workload> implements Contender<W> {
     private static final String HOST = "host";
 
     private final AttentionEngine engine;
@@ -20,13 +20,18 @@ abstract class OwnPlan<W extends Workload> implements Contender<W> {
     /** The same engine, left to itself. */
     private final AttentionEngine chooser;
 
+    private final boolean onlyWhereChosen;
+
     /**
      * Opens the engine.
      *
+     * @param onlyWhereChosen whether the plan is timed only where the engine would take it by itself
+     *
      * @throws IllegalArgumentException if it has no such plan
      */
-    OwnPlan(EngineInfo info, String plan) {
+    EngineWithPlan(EngineInfo info, String plan, boolean onlyWhereChosen) {
         this.plan = plan;
+        this.onlyWhereChosen = onlyWhereChosen;
         chooser = Engines.open(info.id(), EngineOptions.DEFAULT);
         try {
             engine = Engines.open(info.id(), EngineOptions.DEFAULT.withPlan(plan));
@@ -57,6 +62,9 @@ abstract class OwnPlan<W extends Workload> implements Contender<W> {
 
     @Override
     public final Optional<String> refusal(W inputs) {
+        if (onlyWhereChosen && !isOwnChoice(inputs)) {
+            return Optional.of("the engine takes another plan");
+        }
         // What else it cannot do the engine says itself, by an UnsupportedPlanException, when it is called.
         return plan.equals(HOST) && !isOwnChoice(inputs)
                 ? Optional.of("made for tiny problems, by the code of the engine cpu")

@@ -11,7 +11,7 @@ import java.util.function.BiFunction;
 import java.util.function.Consumer;
 
 /** Opens who takes part: engines with their plans, and peers. */
-final class LineUp {
+final class ContenderOpener {
     /** Every plan of an engine. */
     static final String ALL = "all";
 
@@ -27,13 +27,12 @@ final class LineUp {
     /**
      * Opens nothing yet.
      *
-     * @param engines of this project
      * @param plan a plan's name, {@link EngineOptions#AUTO} or {@link #ALL}
      * @param peers comma-separated, {@link #NONE}, or null for those that load
      * @param threads how many a peer may use
      * @param note takes what is left out, and why
      */
-    LineUp(List<EngineInfo> engines, String plan, String peers, int threads, Consumer<String> note) {
+    ContenderOpener(List<EngineInfo> engines, String plan, String peers, int threads, Consumer<String> note) {
         this.engines = engines;
         this.plan = plan;
         this.peers = peers;
@@ -62,15 +61,18 @@ final class LineUp {
         }
     }
 
+    /** Opens an engine with one of its plans, to be timed everywhere or only where the engine takes it by itself. */
+    private interface ByPlan<W extends Workload> {
+        Contender<W> open(EngineInfo engine, String plan, boolean onlyWhereChosen);
+    }
+
     private <W extends Workload> List<Contender<W>> open(
-            BiFunction<EngineInfo, String, Contender<W>> byPlan,
-            BiFunction<String, Integer, List<Contender<W>>> byPeer) {
+            ByPlan<W> byPlan, BiFunction<String, Integer, List<Contender<W>>> byPeer) {
         List<Contender<W>> opened = new ArrayList<>();
         try {
             for (EngineInfo engine : engines) {
                 for (String name : plans(engine)) {
-                    Contender<W> contender = byPlan.apply(engine, name);
-                    opened.add(plan.equals(EngineOptions.AUTO) ? new OwnChoiceOnly<>(contender) : contender);
+                    opened.add(byPlan.open(engine, name, plan.equals(EngineOptions.AUTO)));
                 }
             }
             openPeers(byPeer, opened);

@@ -12,13 +12,13 @@ import java.util.function.Function;
  * multiply-adds for everything else. It takes turns with the contenders, because a device that they keep busy may give less
  * than when it was idle: memory's speed drifts, and processors lower their clock under load.
  */
-final class Ceiling implements AutoCloseable {
+final class DevicePeak implements AutoCloseable {
     private final DeviceContext context;
     private final Roofline.Load load;
     private final boolean isRead;
     private final List<Double> turns = new ArrayList<>();
 
-    private Ceiling(ClDevice device, boolean isRead, Function<DeviceContext, Roofline.Load> prepare) {
+    private DevicePeak(ClDevice device, boolean isRead, Function<DeviceContext, Roofline.Load> prepare) {
         context = DeviceContext.open(device, null);
         this.isRead = isRead;
         try {
@@ -33,27 +33,22 @@ final class Ceiling implements AutoCloseable {
     /**
      * Prepares a plain read and warms it up.
      *
-     * @param device of {@link dev.attention4j.opencl.runtime.Devices#find()}
      * @param bytes of the buffer, rounded down to what work-items share evenly
      */
-    static Ceiling ofReading(ClDevice device, long bytes) {
-        return new Ceiling(device, true, context -> Roofline.Read.prepare(context, bytes));
+    static DevicePeak ofReading(ClDevice device, long bytes) {
+        return new DevicePeak(device, true, context -> Roofline.Read.prepare(context, bytes));
     }
 
-    /**
-     * Prepares multiply-adds in registers and warms them up.
-     *
-     * @param device of {@link dev.attention4j.opencl.runtime.Devices#find()}
-     */
-    static Ceiling ofMultiplyAdds(ClDevice device) {
-        return new Ceiling(device, false, Roofline.MultiplyAdds::prepare);
+    /** Prepares multiply-adds in registers and warms them up. */
+    static DevicePeak ofMultiplyAdds(ClDevice device) {
+        return new DevicePeak(device, false, Roofline.MultiplyAdds::prepare);
     }
 
     /** Runs for as long as a contender's turn takes. */
     void turn() {
         double total = 0;
         int runs = 0;
-        while (total < Contest.TURN_MS) {
+        while (total < RoundTiming.TURN_MS) {
             total += load.run();
             runs++;
         }

@@ -15,15 +15,15 @@ import java.util.List;
  * @param dtype FLOAT32, FLOAT16 or BFLOAT16
  * @param shape sizes and restriction
  */
-record GridCase(DType dtype, AttentionShape shape) {
+record KitCase(DType dtype, AttentionShape shape) {
     /**
      * Reads a grid file: a line each, {@code float16 2.16.16.4096.4096.128:causal}; {@code #} starts a comment.
      *
      * @throws IOException if the file cannot be read
      * @throws IllegalArgumentException that names file and line if one does not parse, or if there is none
      */
-    static List<GridCase> read(Path file) throws IOException {
-        List<GridCase> cases = new ArrayList<>();
+    static List<KitCase> read(Path file) throws IOException {
+        List<KitCase> cases = new ArrayList<>();
         List<String> lines = Files.readAllLines(file);
         for (int n = 0; n < lines.size(); n++) {
             String line = lines.get(n).replaceFirst("#.*", "").strip();
@@ -41,12 +41,12 @@ record GridCase(DType dtype, AttentionShape shape) {
         return cases;
     }
 
-    private static GridCase parse(String line) {
+    private static KitCase parse(String line) {
         String[] words = line.split("\\s+", -1);
         if (words.length != 2) {
             throw new IllegalArgumentException("\"" + line + "\", must be a storage type and a shape");
         }
-        return new GridCase(StorageName.parse("storage type", words[0]), AttentionShape.parse(words[1]));
+        return new KitCase(StorageName.parse("storage type", words[0]), AttentionShape.parse(words[1]));
     }
 
     @Override

@@ -18,7 +18,7 @@ import java.util.Optional;
  * Times contenders on one shape. They take turns within each round (A B C, A B C, …), so that a machine that grows
  * slower or faster meanwhile does so for all alike.
  */
-final class Contest<W extends Workload> {
+final class RoundTiming<W extends Workload> {
     /**
      * A turn is as many calls as take this long, at least one: a shorter time would be that of waking up after the
      * rest.
@@ -51,11 +51,10 @@ final class Contest<W extends Workload> {
     /**
      * A contest to run on many shapes.
      *
-     * @param rounds how many
      * @param slowestMs a contender whose call takes longer is not timed
-     * @param device that takes its turn with nothing but multiply-adds or reads, see {@link Ceiling}; null for none
+     * @param device that takes its turn with nothing but multiply-adds or reads, see {@link DevicePeak}; null for none
      */
-    Contest(List<Contender<W>> contenders, int rounds, double slowestMs, ClDevice device) {
+    RoundTiming(List<Contender<W>> contenders, int rounds, double slowestMs, ClDevice device) {
         this.device = device;
         this.contenders = List.copyOf(contenders);
         this.rounds = rounds;
@@ -70,11 +69,11 @@ final class Contest<W extends Workload> {
     /** Runs all rounds of a shape; no failure of a contender ends it. */
     List<Measurement> run(W inputs, Progress progress) {
         progress.say(inputs.shape() + " oracle");
-        Truth truth = inputs.truth();
+        ExpectedResult truth = inputs.expected();
         progress.step();
         Map<Contender<W>, Measurement> measurements = new LinkedHashMap<>();
         Map<Contender<W>, Runner<W>> runners = new LinkedHashMap<>();
-        Optional<Ceiling> ceiling = ceiling(inputs);
+        Optional<DevicePeak> ceiling = ceiling(inputs);
         try {
             for (Contender<W> contender : contenders) {
                 progress.say(inputs.shape() + " " + contender.name());
@@ -97,7 +96,7 @@ final class Contest<W extends Workload> {
                 finish(runner, ceiling, measurements);
             }
         } finally {
-            ceiling.ifPresent(Ceiling::close);
+            ceiling.ifPresent(DevicePeak::close);
             closeAll(runners.values());
         }
         List<Measurement> ordered = new ArrayList<>();
@@ -105,7 +104,7 @@ final class Contest<W extends Workload> {
         return ordered;
     }
 
-    private Optional<Ceiling> ceiling(W workload) {
+    private Optional<DevicePeak> ceiling(W workload) {
         if (device == null) {
             return Optional.empty();
         }
@@ -113,8 +112,8 @@ final class Contest<W extends Workload> {
         boolean decodes = workload instanceof Inputs inputs && inputs.problem().queryLength() == 1;
         return Optional.of(
                 decodes
-                        ? Ceiling.ofReading(device, keyValueBytes(((Inputs) workload).problem()))
-                        : Ceiling.ofMultiplyAdds(device));
+                        ? DevicePeak.ofReading(device, keyValueBytes(((Inputs) workload).problem()))
+                        : DevicePeak.ofMultiplyAdds(device));
     }
 
     /** What every call must read at least. */
@@ -182,7 +181,7 @@ final class Contest<W extends Workload> {
     }
 
     /** The last result is checked as the first was: a race shows late. */
-    private void finish(Runner<W> runner, Optional<Ceiling> ceiling, Map<Contender<W>, Measurement> measurements) {
+    private void finish(Runner<W> runner, Optional<DevicePeak> ceiling, Map<Contender<W>, Measurement> measurements) {
         Entry<W> entry = runner.entry;
         try {
             runner.check();
@@ -234,7 +233,7 @@ final class Contest<W extends Workload> {
         }
     }
 
-    private record Entry<W extends Workload>(Contender<W> contender, W inputs, Truth truth) {
+    private record Entry<W extends Workload>(Contender<W> contender, W inputs, ExpectedResult truth) {
         Measurement without(Measurement.Outcome outcome, String reason) {
             return new Measurement(
                     inputs.shape(),
@@ -305,7 +304,7 @@ final class Contest<W extends Workload> {
             error = Math.max(error, entry.truth.check(entry.contender.name(), call.output()));
         }
 
-        Measurement measurement(Optional<Ceiling> ceiling) {
+        Measurement measurement(Optional<DevicePeak> ceiling) {
             double[] sorted =
                     turns.stream().mapToDouble(Double::doubleValue).sorted().toArray();
             double median = Timing.median(sorted);
@@ -322,8 +321,8 @@ final class Contest<W extends Workload> {
                     sorted[sorted.length - 1],
                     entry.inputs.flops() / median / 1e6,
                     error,
-                    ceiling.map(Ceiling::readGbPerS).orElse(Double.NaN),
-                    ceiling.map(Ceiling::multiplyAddGflops).orElse(Double.NaN),
+                    ceiling.map(DevicePeak::readGbPerS).orElse(Double.NaN),
+                    ceiling.map(DevicePeak::multiplyAddGflops).orElse(Double.NaN),
                     entry.truth.against());
         }
     }

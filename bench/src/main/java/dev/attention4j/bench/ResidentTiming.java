@@ -22,7 +22,7 @@ import java.util.OptionalDouble;
  * Times calls of one engine whose tensors stay on its device, by the host's clock and by the device's own, and never
  * begins what it cannot end in time.
  */
-final class ResidentContest {
+final class ResidentTiming {
     private static final int LEAST_ROUNDS = 7;
     private static final int MOST_ROUNDS = 30;
     private static final double TURN_MS = 5;
@@ -40,7 +40,7 @@ final class ResidentContest {
     private double prepareMsPerElement;
 
     private Inputs inputs;
-    private Truth truth;
+    private ExpectedResult truth;
 
     /**
      * For many cases.
@@ -48,7 +48,7 @@ final class ResidentContest {
      * @param engine with the one plan that is to be timed, or auto
      * @param end {@link System#nanoTime()} after which nothing begins
      */
-    ResidentContest(AttentionEngine engine, long end) {
+    ResidentTiming(AttentionEngine engine, long end) {
         this.engine = engine;
         this.end = end;
     }
@@ -63,14 +63,14 @@ final class ResidentContest {
     }
 
     /** One case as an entry of the file: figures, or an {@code outcome} and a {@code reason} why there are none. */
-    Map<String, Object> run(GridCase gridCase) {
+    Map<String, Object> run(KitCase kitCase) {
         Map<String, Object> entry = new LinkedHashMap<>();
-        entry.put("dtype", StorageName.of(gridCase.dtype()));
-        entry.put("shape", gridCase.shape().sizes());
-        entry.put("causal", gridCase.shape().isCausal());
+        entry.put("dtype", StorageName.of(kitCase.dtype()));
+        entry.put("shape", kitCase.shape().sizes());
+        entry.put("causal", kitCase.shape().isCausal());
         entry.put("engine", engine.info().id());
         try {
-            measure(gridCase, entry);
+            measure(kitCase, entry);
         } catch (OutOfTime e) {
             missing(entry, "out_of_time", e);
         } catch (UnsupportedPlanException e) {
@@ -83,18 +83,18 @@ final class ResidentContest {
 
     private static void missing(Map<String, Object> entry, String outcome, Throwable e) {
         entry.put("outcome", outcome);
-        entry.put("reason", Contest.message(e));
+        entry.put("reason", RoundTiming.message(e));
     }
 
-    private void measure(GridCase gridCase, Map<String, Object> entry) {
-        double flops = gridCase.shape().problem(gridCase.dtype()).flops();
-        String kind = gridCase.dtype() + (gridCase.shape().queryLength() == 1 ? " decode" : "");
+    private void measure(KitCase kitCase, Map<String, Object> entry) {
+        double flops = kitCase.shape().problem(kitCase.dtype()).flops();
+        String kind = kitCase.dtype() + (kitCase.shape().queryLength() == 1 ? " decode" : "");
         double budgetMs = 1e3 * Math.min(CASE_SECONDS, secondsLeft());
-        double prepareMs = isPrepared(gridCase) ? 0 : prepareMsPerElement * elements(gridCase.shape());
+        double prepareMs = isPrepared(kitCase) ? 0 : prepareMsPerElement * elements(kitCase.shape());
         double callsMs = flopsPerMs.containsKey(kind) ? (LEAST_ROUNDS + 2) * flops / flopsPerMs.get(kind) : 0;
         checkTime(callsMs, budgetMs);
         checkTime(prepareMs + callsMs, 1e3 * secondsLeft());
-        prepare(gridCase);
+        prepare(kitCase);
         Attention attention = inputs.problem().attention();
         try (Tensor query = engine.upload(inputs.query());
                 Tensor key = engine.upload(inputs.key());
@@ -141,10 +141,10 @@ final class ResidentContest {
     }
 
     /** A case and its causal twin share their tensors: making them takes longer than timing them does. */
-    private boolean isPrepared(GridCase gridCase) {
-        AttentionShape shape = gridCase.shape();
+    private boolean isPrepared(KitCase kitCase) {
+        AttentionShape shape = kitCase.shape();
         return inputs != null
-                && inputs.problem().dtype() == gridCase.dtype()
+                && inputs.problem().dtype() == kitCase.dtype()
                 && inputs.shape().sizes().equals(shape.sizes())
                 && inputs.shape().isMasked() == shape.isMasked();
     }
@@ -155,23 +155,23 @@ final class ResidentContest {
                 * sizes.headDim();
     }
 
-    private void prepare(GridCase gridCase) {
-        AttentionShape shape = gridCase.shape();
+    private void prepare(KitCase kitCase) {
+        AttentionShape shape = kitCase.shape();
         long start = System.nanoTime();
         truth = null;
-        if (isPrepared(gridCase)) {
+        if (isPrepared(kitCase)) {
             Tensor mask = inputs.problem().attention().mask().orElse(null);
             inputs = new Inputs(
                     shape,
-                    shape.problem(gridCase.dtype(), shape.attention(mask)),
+                    shape.problem(kitCase.dtype(), shape.attention(mask)),
                     inputs.query(),
                     inputs.key(),
                     inputs.value());
-            truth = Truth.of(inputs, ORACLE_FLOPS);
+            truth = ExpectedResult.of(inputs, ORACLE_FLOPS);
         } else {
             inputs = null;
-            inputs = Inputs.of(shape, gridCase.dtype());
-            truth = Truth.of(inputs, ORACLE_FLOPS);
+            inputs = Inputs.of(shape, kitCase.dtype());
+            truth = ExpectedResult.of(inputs, ORACLE_FLOPS);
             prepareMsPerElement = (System.nanoTime() - start) / 1e6 / elements(shape);
         }
     }

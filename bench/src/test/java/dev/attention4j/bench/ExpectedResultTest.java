@@ -9,7 +9,7 @@ import dev.attention4j.reference.ReferenceAttention;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-class TruthTest {
+class ExpectedResultTest {
     @ParameterizedTest
     @ValueSource(
             strings = {
@@ -21,7 +21,7 @@ class TruthTest {
             })
     void blocksOfTheOracleMakeTheWholeOracle(String text) {
         Inputs inputs = Inputs.of(AttentionShape.parse(text), DType.FLOAT32);
-        Truth truth = Truth.of(inputs);
+        ExpectedResult truth = ExpectedResult.of(inputs);
         assertThat(truth.against()).isEqualTo("oracle");
         assertThat(truth.error(oracle(inputs))).isLessThan(1e-6);
     }
@@ -30,7 +30,7 @@ class TruthTest {
     @ValueSource(strings = {"2.4.2.300.90.16", "2.4.2.300.90.16:causal"})
     void oneWrongNumberShows(String text) {
         Inputs inputs = Inputs.of(AttentionShape.parse(text), DType.FLOAT32);
-        Truth truth = Truth.of(inputs);
+        ExpectedResult truth = ExpectedResult.of(inputs);
         float[] output = oracle(inputs);
         for (float wrong : new float[] {output[12345] + 0.01f, Float.NaN, Float.POSITIVE_INFINITY}) {
             float[] broken = output.clone();
@@ -46,7 +46,7 @@ class TruthTest {
     @ValueSource(strings = {"2.4.2.300.90.16", "2.4.2.300.90.16:causal"})
     void whatTheOracleLeavesOutIsCheckedAgainstTheFirst(String text) {
         Inputs inputs = Inputs.of(AttentionShape.parse(text), DType.FLOAT32);
-        Truth truth = Truth.of(inputs, inputs.problem().flops() / 10);
+        ExpectedResult truth = ExpectedResult.of(inputs, inputs.problem().flops() / 10);
         assertThat(truth.against()).startsWith("oracle on ").endsWith("% of the rows");
         float[] output = oracle(inputs);
         assertThat(truth.check("first", output)).isLessThan(1e-6);

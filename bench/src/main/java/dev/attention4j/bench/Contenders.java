@@ -13,22 +13,22 @@ import java.util.function.Supplier;
 import java.util.stream.Stream;
 
 /** Who takes part in each kind of shape that is asked for: attention, layers, projections. */
-final class Field implements AutoCloseable {
-    private final Heat<Inputs> attention;
-    private final Heat<LayerInputs> layer;
-    private final Heat<ProjectionInputs> gemm;
+final class Contenders implements AutoCloseable {
+    private final Kind<Inputs> attention;
+    private final Kind<LayerInputs> layer;
+    private final Kind<ProjectionInputs> gemm;
 
-    private Field(Heat<Inputs> attention, Heat<LayerInputs> layer, Heat<ProjectionInputs> gemm) {
+    private Contenders(Kind<Inputs> attention, Kind<LayerInputs> layer, Kind<ProjectionInputs> gemm) {
         this.attention = attention;
         this.layer = layer;
         this.gemm = gemm;
     }
 
     /** The contenders of one kind, and their contest. */
-    private record Heat<W extends Workload>(List<Contender<W>> contenders, Contest<W> contest) {
-        static <W extends Workload> Heat<W> open(boolean wanted, Supplier<List<Contender<W>>> open, Rules rules) {
+    private record Kind<W extends Workload>(List<Contender<W>> contenders, RoundTiming<W> timing) {
+        static <W extends Workload> Kind<W> open(boolean wanted, Supplier<List<Contender<W>>> open, Rules rules) {
             List<Contender<W>> contenders = wanted ? open.get() : List.of();
-            return new Heat<>(contenders, new Contest<>(contenders, rules.rounds, rules.slowestMs, rules.device));
+            return new Kind<>(contenders, new RoundTiming<>(contenders, rules.rounds, rules.slowestMs, rules.device));
         }
 
         void close() {
@@ -36,16 +36,16 @@ final class Field implements AutoCloseable {
         }
     }
 
-    /** What all contests have in common, as {@link Contest} says it; the device may be null. */
+    /** What all contests have in common, as {@link RoundTiming} says it; the device may be null. */
     record Rules(int rounds, double slowestMs, ClDevice device) {}
 
     /** Opens the contenders of the kinds that there are. */
-    static Field open(List<Shape> shapes, LineUp lineUp, Rules rules) {
-        Heat<Inputs> attention = Heat.open(any(shapes, AttentionShape.class), lineUp::attention, rules);
-        Heat<LayerInputs> layer = null;
+    static Contenders open(List<Shape> shapes, ContenderOpener opener, Rules rules) {
+        Kind<Inputs> attention = Kind.open(any(shapes, AttentionShape.class), opener::attention, rules);
+        Kind<LayerInputs> layer = null;
         try {
-            layer = Heat.open(any(shapes, LayerShape.class), lineUp::layer, rules);
-            return new Field(attention, layer, Heat.open(any(shapes, ProjectionShape.class), lineUp::gemm, rules));
+            layer = Kind.open(any(shapes, LayerShape.class), opener::layer, rules);
+            return new Contenders(attention, layer, Kind.open(any(shapes, ProjectionShape.class), opener::gemm, rules));
         } catch (RuntimeException e) {
             attention.close();
             if (layer != null) {
@@ -61,10 +61,10 @@ final class Field implements AutoCloseable {
 
     /** How many compete on a shape. */
     int size(Shape shape) {
-        return heat(shape).contenders.size();
+        return kind(shape).contenders.size();
     }
 
-    private Heat<?> heat(Shape shape) {
+    private Kind<?> kind(Shape shape) {
         return shape instanceof LayerShape ? layer : shape instanceof ProjectionShape ? gemm : attention;
     }
 
@@ -72,7 +72,7 @@ final class Field implements AutoCloseable {
     Map<String, String> peers() {
         Map<String, String> peers = new LinkedHashMap<>();
         Stream.of(attention, layer, gemm)
-                .flatMap(heat -> heat.contenders.stream())
+                .flatMap(kind -> kind.contenders.stream())
                 .filter(contender -> !contender.builtWith().isEmpty())
                 .forEach(contender -> peers.merge(
                         contender.name(),
@@ -84,11 +84,11 @@ final class Field implements AutoCloseable {
     /** Runs all rounds of a shape. */
     List<Measurement> run(Shape shape, DType storage, Progress progress) {
         if (shape instanceof LayerShape layerShape) {
-            return layer.contest.run(LayerInputs.of(layerShape, storage), progress);
+            return layer.timing.run(LayerInputs.of(layerShape, storage), progress);
         }
         return shape instanceof ProjectionShape gemmShape
-                ? gemm.contest.run(ProjectionInputs.of(gemmShape, storage), progress)
-                : attention.contest.run(Inputs.of((AttentionShape) shape, storage), progress);
+                ? gemm.timing.run(ProjectionInputs.of(gemmShape, storage), progress)
+                : attention.timing.run(Inputs.of((AttentionShape) shape, storage), progress);
     }
 
     @Override

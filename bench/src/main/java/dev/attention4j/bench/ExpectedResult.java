@@ -13,7 +13,7 @@ import java.util.stream.IntStream;
  * What the result of a problem must be: all of it by the double-precision oracle, or, where that would take too long,
  * blocks of rows spread over it by the oracle and the rest by the first contender that agrees with those.
  */
-public final class Truth {
+public final class ExpectedResult {
     private static final int BLOCK_ROWS = 32;
     /** What the oracle does in a few seconds on two cores. */
     static final double ORACLE_FLOPS = 3e9;
@@ -26,28 +26,23 @@ public final class Truth {
     private float[] first;
     private String firstName;
 
-    private Truth(DType dtype, int rows, int width) {
+    private ExpectedResult(DType dtype, int rows, int width) {
         this.dtype = dtype;
         this.width = width;
         expected = new double[rows * width];
         known = new boolean[rows];
     }
 
-    /**
-     * Computes what the oracle can compute in a few seconds.
-     *
-     * @param inputs the problem
-     * @return all of the result, or samples of it
-     */
-    public static Truth of(Inputs inputs) {
+    /** Computes what the oracle can compute in a few seconds. */
+    public static ExpectedResult of(Inputs inputs) {
         return of(inputs, ORACLE_FLOPS);
     }
 
     /** As {@link #of(Inputs)} with another limit. */
-    static Truth of(Inputs inputs, double mostFlops) {
+    static ExpectedResult of(Inputs inputs, double mostFlops) {
         AttentionProblem problem = inputs.problem();
         int rows = problem.batch() * problem.queryHeads() * problem.queryLength();
-        Truth truth = new Truth(problem.dtype(), rows, problem.valueDim());
+        ExpectedResult truth = new ExpectedResult(problem.dtype(), rows, problem.valueDim());
         int blocksPerHead = (problem.queryLength() + BLOCK_ROWS - 1) / BLOCK_ROWS;
         int blocks = problem.batch() * problem.queryHeads() * blocksPerHead;
         SampledOracle.choose(blocks, blocks * mostFlops / problem.flops()).parallelStream()
@@ -58,13 +53,10 @@ public final class Truth {
     /**
      * Computes rows one by one.
      *
-     * @param rows of the result
-     * @param width of a row
-     * @param wanted which rows
      * @param oracle gives a row, [width]; called by several threads
      */
-    static Truth of(DType dtype, int rows, int width, IntPredicate wanted, IntFunction<double[]> oracle) {
-        Truth truth = new Truth(dtype, rows, width);
+    static ExpectedResult of(DType dtype, int rows, int width, IntPredicate wanted, IntFunction<double[]> oracle) {
+        ExpectedResult truth = new ExpectedResult(dtype, rows, width);
         IntStream.range(0, rows).filter(wanted).parallel().forEach(row -> {
             System.arraycopy(oracle.apply(row), 0, truth.expected, row * width, width);
             truth.known[row] = true;
@@ -72,7 +64,7 @@ public final class Truth {
         return truth.complete();
     }
 
-    private Truth complete() {
+    private ExpectedResult complete() {
         for (int n = 0; n < expected.length; n++) {
             largest = known[n / width] ? Math.max(largest, Math.abs(expected[n])) : largest;
         }
@@ -102,10 +94,10 @@ public final class Truth {
     }
 
     /**
-     * The largest difference of a result from what it must be.
+     * The largest difference of a result from what it must be; 0 or more; NaN if a number is NaN; infinite if there are
+     * not as many numbers as there must be.
      *
      * @param output [batch, queryHeads, queryLength, valueDim], row-major
-     * @return 0 or more; NaN if a number is NaN; infinite if there are not as many numbers as there must be
      */
     public double error(float[] output) {
         if (output.length != expected.length) {
@@ -128,8 +120,6 @@ public final class Truth {
     /**
      * The largest error that rounding explains: well above what summing in another order does, well below what a wrong
      * row or tile does.
-     *
-     * @return in units of the output
      */
     public double limit() {
         double relative = dtype == DType.FLOAT32 ? 1e-4 : dtype == DType.FLOAT16 ? 4e-3 : 3e-2;
@@ -139,9 +129,7 @@ public final class Truth {
     /**
      * Checks a result; the first that is right becomes the measure of what the oracle did not compute.
      *
-     * @param name whose it is
      * @param output [batch, queryHeads, queryLength, valueDim], row-major
-     * @return the largest error
      * @throws IllegalStateException if the result is wrong
      */
     public double check(String name, float[] output) {
@@ -157,11 +145,7 @@ public final class Truth {
         return error;
     }
 
-    /**
-     * What results are checked against.
-     *
-     * @return a few words
-     */
+    /** What results are checked against. */
     public String against() {
         if (knownRows() == known.length) {
             return "oracle";
