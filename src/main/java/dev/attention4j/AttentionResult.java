@@ -44,7 +44,7 @@ public final class AttentionResult implements AutoCloseable {
     }
 
     /**
-     * The natural logarithm of the sum of the exponentials of each row's scores, after scale, softcap, bias and masks.
+     * The natural logarithm of the sum of the exponentials of each row's scores, after all that changes a score.
      *
      * @return [batch, heads, queryLength], float32; −∞ where no key may be attended to
      * @throws IllegalStateException if it was not asked for

@@ -8,7 +8,7 @@ import java.util.Arrays;
  *
  * @param begin the first key, 0 to keyLength
  * @param end one past the last key, 0 to keyLength; not above {@code begin} if there is no key
- * @param position the key at which the query stands, for causal, window and ALiBi; negative or beyond the keys is legal
+ * @param position the key at which the query stands, for everything that goes by position; negative or beyond the keys is legal
  * @param sequence the batch row, or the number of the packed sequence
  */
 public record KeyRange(int begin, int end, int position, int sequence) {

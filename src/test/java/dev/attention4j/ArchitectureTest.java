@@ -83,7 +83,8 @@ class ArchitectureTest {
             .resideInAPackage("dev.attention4j.layers")
             .should()
             .onlyDependOnClassesThat()
-            .resideInAnyPackage("dev.attention4j", "dev.attention4j.layers", "dev.attention4j.io", "java..");
+            .resideInAnyPackage(
+                    "dev.attention4j", "dev.attention4j.spi", "dev.attention4j.layers", "dev.attention4j.io", "java..");
 
     @ArchTest
     static final ArchRule NO_ENGINE_LEANS_ON_LAYERS = noClasses()

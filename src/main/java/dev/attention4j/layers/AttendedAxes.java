@@ -74,14 +74,13 @@ final class AttendedAxes {
     /** {@code [batch, length, features]}: a view where the input lies so, else a copy. */
     Tensor flatten(Tensor input) {
         Tensor ordered = isInOrder() ? input : input.permute(concat(concat(free, attended), rank - 1));
-        return rowMajor(ordered)
-                .reshape(Sizes.product(free(input)), Sizes.product(attended(input)), input.size(rank - 1));
+        return rowMajor(ordered).reshape(product(free(input)), product(attended(input)), input.size(rank - 1));
     }
 
     /** A mask with one element for each position, as {@code [batch, length]}. */
     Tensor flattenMask(Tensor mask) {
         Tensor ordered = isInOrder() ? mask : mask.permute(concat(free, attended));
-        return rowMajor(ordered).reshape(Sizes.product(free(mask)), Sizes.product(attended(mask)));
+        return rowMajor(ordered).reshape(product(free(mask)), product(attended(mask)));
     }
 
     /**
@@ -91,7 +90,7 @@ final class AttendedAxes {
      * @param outputs the axes after the positions'
      */
     Tensor unflatten(Tensor flat, Tensor query, long... outputs) {
-        Tensor ordered = flat.reshape(Sizes.concat(Sizes.concat(free(query), attended(query)), outputs));
+        Tensor ordered = flat.reshape(concat(concat(free(query), attended(query)), outputs));
         if (isInOrder()) {
             return ordered;
         }
@@ -108,8 +107,8 @@ final class AttendedAxes {
 
     /** The scores' axes: those not attended over, heads, the query's positions, the key's. */
     long[] scoresShape(Tensor query, Tensor key, int heads) {
-        long[] leading = Sizes.concat(free(query), heads);
-        return Sizes.concat(leading, Sizes.concat(attended(query), attended(key)));
+        long[] leading = concat(free(query), heads);
+        return concat(leading, concat(attended(query), attended(key)));
     }
 
     private boolean isInOrder() {
@@ -125,5 +124,19 @@ final class AttendedAxes {
         int[] both = Arrays.copyOf(first, first.length + second.length);
         System.arraycopy(second, 0, both, first.length, second.length);
         return both;
+    }
+
+    static long[] concat(long[] first, long... second) {
+        long[] both = Arrays.copyOf(first, first.length + second.length);
+        System.arraycopy(second, 0, both, first.length, second.length);
+        return both;
+    }
+
+    static long product(long... axes) {
+        long product = 1;
+        for (long axis : axes) {
+            product = Math.multiplyExact(product, axis);
+        }
+        return product;
     }
 }

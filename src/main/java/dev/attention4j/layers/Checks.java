@@ -2,6 +2,7 @@ package dev.attention4j.layers;
 
 import dev.attention4j.AttentionEngine;
 import dev.attention4j.Tensor;
+import dev.attention4j.spi.TensorChecks;
 import java.util.Arrays;
 
 /** Refuses inputs that do not fit together, before anything runs. */
@@ -49,19 +50,10 @@ final class Checks {
 
     /** Checks one input on its own, and its type and number of axes against the query's. */
     private static void input(String name, Tensor tensor, Tensor query) {
-        open(name, tensor);
-        if (!tensor.dtype().isAttentionStorage()) {
-            throw new IllegalArgumentException(
-                    name + ": type " + tensor.dtype() + ", must be FLOAT32, FLOAT16 or BFLOAT16 (Tensor.to converts)");
-        }
-        if (tensor.dtype() != query.dtype()) {
-            throw new IllegalArgumentException(
-                    name + ": type " + tensor.dtype() + ", must be " + query.dtype() + " as query has");
-        }
-        if (tensor.rank() != query.rank()) {
-            throw new IllegalArgumentException(name + ": shape " + Arrays.toString(tensor.shape()) + ", must have the "
-                    + query.rank() + " axes of query's " + Arrays.toString(query.shape()));
-        }
+        TensorChecks.open(name, tensor);
+        TensorChecks.storage(name, tensor);
+        TensorChecks.sameType(name, tensor, "query", query);
+        TensorChecks.sameRank(name, tensor, "query", query);
         if (tensor.size(-1) == 0) {
             throw new IllegalArgumentException(
                     name + ": shape " + Arrays.toString(tensor.shape()) + ", must have at least one feature");
@@ -70,22 +62,13 @@ final class Checks {
 
     /** Checks that every input is on the host or the layer's engine. */
     static void owner(AttentionInputs inputs, AttentionEngine engine) {
-        owner("query", inputs.query(), engine);
-        owner("value", inputs.value(), engine);
-        owner("key", inputs.key(), engine);
-        inputs.queryMask().ifPresent(mask -> owner("queryMask", mask, engine));
-        inputs.valueMask().ifPresent(mask -> owner("valueMask", mask, engine));
-        inputs.keyMask().ifPresent(mask -> owner("keyMask", mask, engine));
-        inputs.attentionMask().ifPresent(mask -> owner("attentionMask", mask, engine));
-    }
-
-    private static void owner(String name, Tensor tensor, AttentionEngine engine) {
-        if (!tensor.isOnHost() && tensor.memory().engine() != engine) {
-            throw new IllegalArgumentException(name + ": Tensor" + Arrays.toString(tensor.shape()) + " on "
-                    + tensor.memory().engine().info().name()
-                    + ", must be on the host or on the layer's engine "
-                    + engine.info().id());
-        }
+        TensorChecks.owner("query", inputs.query(), engine);
+        TensorChecks.owner("value", inputs.value(), engine);
+        TensorChecks.owner("key", inputs.key(), engine);
+        inputs.queryMask().ifPresent(mask -> TensorChecks.owner("queryMask", mask, engine));
+        inputs.valueMask().ifPresent(mask -> TensorChecks.owner("valueMask", mask, engine));
+        inputs.keyMask().ifPresent(mask -> TensorChecks.owner("keyMask", mask, engine));
+        inputs.attentionMask().ifPresent(mask -> TensorChecks.owner("attentionMask", mask, engine));
     }
 
     /** What is attended over in inputs with as many axes as the query. */
@@ -118,12 +101,6 @@ final class Checks {
             throw new IllegalArgumentException(
                     name + ": shape " + Arrays.toString(input.shape()) + ", must have " + wanted + " features (axis "
                             + (input.rank() - 1) + ", its last) as the weight " + name + LayerOptions.KERNEL + " has");
-        }
-    }
-
-    static void open(String name, Tensor tensor) {
-        if (tensor.isClosed()) {
-            throw new IllegalStateException(name + ": the tensor is closed, must be open");
         }
     }
 

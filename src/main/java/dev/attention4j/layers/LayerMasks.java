@@ -3,6 +3,7 @@ package dev.attention4j.layers;
 import dev.attention4j.AttentionBuilder;
 import dev.attention4j.DType;
 import dev.attention4j.Tensor;
+import dev.attention4j.spi.TensorChecks;
 import java.nio.ByteBuffer;
 import java.util.Arrays;
 
@@ -44,7 +45,7 @@ final class LayerMasks {
     }
 
     private static Tensor positions(String name, Tensor mask, String of, Tensor input, AttendedAxes axes) {
-        Checks.open(name, mask);
+        TensorChecks.open(name, mask);
         long[] expected = Arrays.copyOf(input.shape(), input.rank() - 1);
         if (!Arrays.equals(mask.shape(), expected)) {
             throw new IllegalArgumentException(name + ": shape " + Arrays.toString(mask.shape()) + ", must be "
@@ -64,7 +65,7 @@ final class LayerMasks {
 
     /** The attention mask: its first axes are the scores' first, its last are the positions of query and key. */
     private static Tensor pairs(Tensor mask, AttentionInputs inputs, AttendedAxes axes, int heads) {
-        Checks.open("attentionMask", mask);
+        TensorChecks.open("attentionMask", mask);
         long[] scores = axes.scoresShape(inputs.query(), inputs.key(), heads);
         int positions = 2 * axes.count();
         if (mask.rank() < positions || mask.rank() > scores.length) {
@@ -100,7 +101,7 @@ final class LayerMasks {
             if (Arrays.stream(sizes).anyMatch(size -> size != 1)) {
                 System.arraycopy(full, groups[group], spread, groups[group], sizes.length);
             }
-            result[group] = Sizes.product(Arrays.copyOfRange(spread, groups[group], groups[group + 1]));
+            result[group] = AttendedAxes.product(Arrays.copyOfRange(spread, groups[group], groups[group + 1]));
         }
         if (Arrays.equals(spread, mask.shape())) {
             return mask.reshape(result);

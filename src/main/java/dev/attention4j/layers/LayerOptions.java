@@ -77,9 +77,11 @@ record LayerOptions(
     }
 
     private void add(String projection, long[] inputs, long[] outputs, Map<String, Weight> weights) {
-        long fanIn = Sizes.product(inputs);
-        long fanOut = Sizes.product(outputs);
-        weights.put(projection + KERNEL, new Weight(Sizes.concat(inputs, outputs), fanIn, fanOut, kernelInitializer));
+        long fanIn = AttendedAxes.product(inputs);
+        long fanOut = AttendedAxes.product(outputs);
+        weights.put(
+                projection + KERNEL,
+                new Weight(AttendedAxes.concat(inputs, outputs), fanIn, fanOut, kernelInitializer));
         if (hasBias) {
             weights.put(projection + BIAS, new Weight(outputs, fanIn, fanOut, biasInitializer));
         }

@@ -161,7 +161,8 @@ public final class LayerWeights {
      * @throws IOException if it cannot be read
      */
     public static LayerWeights torch(Path path, String prefix, int heads) throws IOException {
-        return TorchWeights.read(path, Objects.requireNonNull(prefix, "prefix"), LayerBuilder.positive("heads", heads));
+        return TorchWeights.ofModule(
+                path, Objects.requireNonNull(prefix, "prefix"), LayerBuilder.positive("heads", heads));
     }
 
     /**
@@ -186,7 +187,7 @@ public final class LayerWeights {
      * @throws IOException if it cannot be read
      */
     public static LayerWeights huggingFace(Path path, String prefix, int heads, int keyValueHeads) throws IOException {
-        return HuggingFaceWeights.read(
+        return TorchWeights.ofModel(
                 path,
                 Objects.requireNonNull(prefix, "prefix"),
                 LayerBuilder.positive("heads", heads),

@@ -3,6 +3,7 @@ package dev.attention4j.layers;
 import static dev.attention4j.layers.LayerOptions.BIAS;
 import static dev.attention4j.layers.LayerOptions.KERNEL;
 
+import dev.attention4j.DType;
 import dev.attention4j.Tensor;
 import dev.attention4j.io.FileFormatException;
 import dev.attention4j.io.Safetensors;
@@ -17,9 +18,10 @@ import java.util.Set;
 import java.util.TreeSet;
 
 /**
- * PyTorch's {@code nn.MultiheadAttention} in Keras's shapes. PyTorch keeps a projection as [outputs, features], the
- * outputs of all heads one after another; those of query, key and value lie in one tensor, one below the other, where
- * their features are equally many.
+ * Safetensors files of PyTorch and Transformers in Keras's shapes. A projection is kept as PyTorch's linear layers are:
+ * a weight [outputs, features], the outputs of all heads one after another, and a bias [outputs] or none. {@code
+ * nn.MultiheadAttention} keeps query, key and value in one tensor, one below the other, where their features are equally
+ * many.
  */
 final class TorchWeights {
     private static final String STACKED = "in_proj_weight";
@@ -35,6 +37,29 @@ final class TorchWeights {
             LayerOptions.VALUE,
             "v_proj_weight");
 
+    /** What a model family calls query, key, value and output. */
+    private record Names(String query, String key, String value, String output) {
+        Map<String, String> byProjection() {
+            Map<String, String> names = new LinkedHashMap<>();
+            names.put(LayerOptions.QUERY, query);
+            names.put(LayerOptions.KEY, key);
+            names.put(LayerOptions.VALUE, value);
+            names.put(LayerOptions.OUTPUT, output);
+            return names;
+        }
+    }
+
+    private static final List<Names> FAMILIES = List.of(
+            new Names("q_proj", "k_proj", "v_proj", "o_proj"),
+            new Names("q_proj", "k_proj", "v_proj", "out_proj"),
+            new Names("self.query", "self.key", "self.value", "output.dense"));
+
+    /** What may come between the prefix of a block and its attention. */
+    private static final List<String> BLOCK_PARTS = List.of("", "self_attn.", "attention.", "attn.");
+
+    /** Tensors beside the projections that do not belong to the attention, or say nothing. */
+    private static final List<String> NOT_WEIGHTS = List.of("output.LayerNorm.", "rotary_emb.inv_freq");
+
     private final SafetensorsFile file;
     private final String prefix;
     private final int heads;
@@ -45,7 +70,8 @@ final class TorchWeights {
         this.heads = heads;
     }
 
-    static LayerWeights read(Path path, String prefix, int heads) throws IOException {
+    /** Reads one {@code nn.MultiheadAttention}, after a prefix. */
+    static LayerWeights ofModule(Path path, String prefix, int heads) throws IOException {
         return new TorchWeights(Safetensors.read(path, name -> name.startsWith(prefix)), prefix, heads).read();
     }
 
@@ -54,10 +80,7 @@ final class TorchWeights {
         long embedding = out.size(0);
         expect(OUT, out, embedding, embedding);
         if (embedding % heads != 0) {
-            throw new FileFormatException(
-                    file.name(),
-                    name(OUT) + " has the shape " + Arrays.toString(out.shape()) + ", must have a multiple of " + heads
-                            + " rows, one part for each head");
+            throw wrongShape(OUT, out, "a multiple of " + heads + " rows, one part for each head");
         }
         boolean stacked = file.find(prefix + STACKED).isPresent();
         boolean biased = file.find(prefix + STACKED_BIAS).isPresent();
@@ -68,7 +91,13 @@ final class TorchWeights {
                             + name(SEPARATE.get(LayerOptions.QUERY)) + " and so on; the file holds "
                             + FileFormatException.listed(file.names()));
         }
-        checkNoOther(stacked, biased);
+        Set<String> known = new TreeSet<>(Set.of(OUT));
+        known.addAll(stacked ? Set.of(STACKED) : SEPARATE.values());
+        if (biased) {
+            known.addAll(Set.of(STACKED_BIAS, OUT_BIAS));
+        }
+        // bias_k and bias_v, keys of its own, would change the result.
+        checkNoOther(known, List.of());
         Map<String, Tensor> weights = new LinkedHashMap<>();
         for (int n = 0; n < INPUTS.size(); n++) {
             String input = INPUTS.get(n);
@@ -134,15 +163,11 @@ final class TorchWeights {
                         + FileFormatException.listed(file.names()));
     }
 
-    /** What the module may have besides (bias_k and bias_v, keys of its own) would change the result. */
-    private void checkNoOther(boolean stacked, boolean biased) throws FileFormatException {
-        Set<String> known = new TreeSet<>(Set.of(OUT));
-        known.addAll(stacked ? Set.of(STACKED) : SEPARATE.values());
-        if (biased) {
-            known.addAll(Set.of(STACKED_BIAS, OUT_BIAS));
-        }
+    /** What an attention may have in addition would change the result. */
+    private void checkNoOther(Set<String> known, List<String> ignored) throws FileFormatException {
         for (String there : file.names()) {
-            if (there.startsWith(prefix) && !known.contains(there.substring(prefix.length()))) {
+            String own = there.startsWith(prefix) ? there.substring(prefix.length()) : null;
+            if (own != null && !known.contains(own) && ignored.stream().noneMatch(own::startsWith)) {
                 throw new FileFormatException(
                         file.name(),
                         FileFormatException.quoted(there) + " is not a weight of such a layer, must be one of " + known
@@ -164,5 +189,87 @@ final class TorchWeights {
             return isBias ? OUT_BIAS : OUT;
         }
         return isBias ? STACKED_BIAS : stacked ? STACKED : SEPARATE.getOrDefault(projection, name);
+    }
+
+    // ---- models of Transformers
+
+    /** Reads the projections of a Transformers model's attention, after a prefix of the whole or of a block. */
+    static LayerWeights ofModel(Path path, String prefix, int heads, int keyValueHeads) throws IOException {
+        SafetensorsFile file = Safetensors.read(path, name -> name.startsWith(prefix));
+        for (String part : BLOCK_PARTS) {
+            for (Names family : FAMILIES) {
+                if (file.find(prefix + part + family.query + ".weight").isPresent()
+                        && file.find(prefix + part + family.output + ".weight").isPresent()) {
+                    return new TorchWeights(file, prefix + part, heads).read(family, keyValueHeads);
+                }
+            }
+        }
+        throw new FileFormatException(
+                file.name(),
+                "no attention after " + FileFormatException.quoted(prefix)
+                        + ", must be q_proj, k_proj, v_proj and o_proj"
+                        + " (or out_proj), or self.query, self.key, self.value and output.dense, each with .weight; the"
+                        + " file holds "
+                        + FileFormatException.listed(file.names()));
+    }
+
+    private LayerWeights read(Names names, int keyValueHeads) throws FileFormatException {
+        // Norms of query and key, say, would change the result.
+        Set<String> known = new TreeSet<>();
+        names.byProjection().values().forEach(name -> known.addAll(List.of(name + ".weight", name + ".bias")));
+        checkNoOther(known, NOT_WEIGHTS);
+        Map<String, Tensor> weights = new LinkedHashMap<>();
+        Map<String, String> sources = new LinkedHashMap<>();
+        boolean biased = false;
+        for (Map.Entry<String, String> entry : names.byProjection().entrySet()) {
+            String projection = entry.getKey();
+            String name = entry.getValue();
+            boolean isOutput = projection.equals(LayerOptions.OUTPUT);
+            Tensor matrix = matrix(name + ".weight");
+            if (matrix.elementCount() == 0) {
+                throw wrongShape(name + ".weight", matrix, "2 axes [outputs, features]");
+            }
+            int parts = isOutput || projection.equals(LayerOptions.QUERY) ? heads : keyValueHeads;
+            int split = isOutput ? 1 : 0;
+            if (matrix.size(split) % parts != 0) {
+                throw wrongShape(
+                        name + ".weight",
+                        matrix,
+                        "a multiple of " + parts + " on axis " + split + ", one part for each head");
+            }
+            long width = matrix.size(split) / parts;
+            Tensor turned = matrix.permute(1, 0).contiguous();
+            weights.put(
+                    projection + KERNEL,
+                    isOutput
+                            ? turned.reshape(parts, width, matrix.size(0))
+                            : turned.reshape(matrix.size(1), parts, width));
+            sources.put(projection + KERNEL, prefix + name + ".weight");
+            sources.put(projection + BIAS, prefix + name + ".bias");
+            biased |= file.find(prefix + name + ".bias").isPresent();
+        }
+        if (biased) {
+            for (Map.Entry<String, String> entry : names.byProjection().entrySet()) {
+                addBias(entry.getKey(), entry.getValue(), weights);
+            }
+        }
+        return LayerWeights.ofFile(
+                file.name(), weights, name -> sources.getOrDefault(name, prefix + name), file.names());
+    }
+
+    /** A layer has all biases or none: one that is not there is 0. */
+    private void addBias(String projection, String name, Map<String, Tensor> weights) throws FileFormatException {
+        long[] kernel = weights.get(projection + KERNEL).shape();
+        long[] shape =
+                projection.equals(LayerOptions.OUTPUT) ? new long[] {kernel[2]} : new long[] {kernel[1], kernel[2]};
+        Tensor bias = file.find(prefix + name + ".bias").orElse(null);
+        if (bias != null && (bias.rank() != 1 || bias.size(0) != AttendedAxes.product(shape))) {
+            throw wrongShape(name + ".bias", bias, "[" + AttendedAxes.product(shape) + "]");
+        }
+        weights.put(
+                projection + BIAS,
+                bias == null
+                        ? Tensor.zeros(DType.FLOAT32, shape)
+                        : bias.contiguous().reshape(shape));
     }
 }

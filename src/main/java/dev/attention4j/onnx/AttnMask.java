@@ -4,6 +4,7 @@ import dev.attention4j.AttentionBuilder;
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.DType;
 import dev.attention4j.Tensor;
+import dev.attention4j.spi.TensorChecks;
 import java.nio.ByteBuffer;
 import java.util.Arrays;
 
@@ -13,7 +14,7 @@ final class AttnMask {
 
     /** Sets the builder's mask, if it is one of booleans, or its bias, if it is one of numbers. */
     static void set(AttentionBuilder builder, Tensor attnMask, AttentionProblem shapes) {
-        Checks.open("attnMask", attnMask);
+        TensorChecks.open("attnMask", attnMask);
         check(attnMask, shapes.weightsShape());
         if (attnMask.dtype() == DType.BOOL) {
             builder.mask(padded(attnMask, shapes.keyLength()));

@@ -1,6 +1,7 @@
 package dev.attention4j.onnx;
 
 import dev.attention4j.Tensor;
+import dev.attention4j.spi.TensorChecks;
 import java.util.Arrays;
 
 /** Heads in and out of the hidden axis of tensors with 3 axes. */
@@ -13,7 +14,7 @@ final class Heads {
      * @param heads 0 if the attribute is not given
      */
     static Tensor split(String name, Tensor tensor, String attribute, int heads) {
-        Checks.open(name, tensor);
+        TensorChecks.open(name, tensor);
         if (tensor.rank() == 4) {
             if (heads != 0 && heads != tensor.size(1)) {
                 throw new IllegalArgumentException(attribute + ": " + heads + ", must be the " + tensor.size(1)

@@ -1,6 +1,7 @@
 package dev.attention4j.onnx;
 
 import dev.attention4j.Tensor;
+import dev.attention4j.spi.TensorChecks;
 import java.nio.ByteBuffer;
 import java.util.Arrays;
 
@@ -42,8 +43,8 @@ record KeyValueCache(Tensor key, Tensor value, int pastLength) {
     }
 
     private static void check(String name, Tensor past, String like, Tensor tensor) {
-        Checks.open(name, past);
-        Checks.sameType(name, past, like, tensor);
+        TensorChecks.open(name, past);
+        TensorChecks.sameType(name, past, like, tensor);
         long[] mustBe = tensor.shape();
         if (past.rank() == mustBe.length) {
             mustBe[LENGTH_AXIS] = past.size(LENGTH_AXIS);

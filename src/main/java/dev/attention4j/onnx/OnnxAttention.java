@@ -8,6 +8,7 @@ import dev.attention4j.AttentionProblem;
 import dev.attention4j.AttentionResult;
 import dev.attention4j.DType;
 import dev.attention4j.Tensor;
+import dev.attention4j.spi.TensorChecks;
 import java.util.Arrays;
 import java.util.Objects;
 import java.util.Optional;
@@ -81,11 +82,11 @@ public final class OnnxAttention {
         Tensor query = Heads.split("query", inputs.query(), "qNumHeads", qNumHeads);
         Tensor key = Heads.split("key", inputs.key(), "kvNumHeads", kvNumHeads);
         Tensor value = Heads.split("value", inputs.value(), "kvNumHeads", kvNumHeads);
-        Checks.sameRank("key", inputs.key(), inputs.query());
-        Checks.sameRank("value", inputs.value(), inputs.query());
-        Checks.floats("query", query);
-        Checks.floats("value", value);
-        Checks.sameType("key", key, "query", query);
+        TensorChecks.sameRank("key", inputs.key(), "query", inputs.query());
+        TensorChecks.sameRank("value", inputs.value(), "query", inputs.query());
+        TensorChecks.storage("query", query);
+        TensorChecks.storage("value", value);
+        TensorChecks.sameType("key", key, "query", query);
         KeyValueCache cache = KeyValueCache.of(inputs, key, value);
 
         DType storage = value.dtype() == query.dtype() ? query.dtype() : DType.FLOAT32;
@@ -151,7 +152,7 @@ public final class OnnxAttention {
     }
 
     private static int[] keyLengths(Tensor lengths, AttentionProblem shapes) {
-        Checks.open("nonpadKvSeqlen", lengths);
+        TensorChecks.open("nonpadKvSeqlen", lengths);
         if (lengths.dtype() != DType.INT64 || lengths.rank() != 1 || lengths.size(0) != shapes.batch()) {
             throw new IllegalArgumentException("nonpadKvSeqlen: type " + lengths.dtype() + ", shape "
                     + Arrays.toString(lengths.shape()) + ", must be INT64 and one number for each of the "

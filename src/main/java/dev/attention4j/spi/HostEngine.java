@@ -135,9 +135,7 @@ public abstract class HostEngine implements AttentionEngine {
         Objects.requireNonNull(tensor, "tensor");
         calls.checkOpen();
         checkOnHost("tensor", tensor);
-        if (tensor.isClosed()) {
-            throw new IllegalStateException("tensor: the tensor is closed, must be open");
-        }
+        TensorChecks.open("tensor", tensor);
         Tensor copy = Tensor.zeros(tensor.dtype(), tensor.shape());
         copy.bytes().put(tensor.contiguous().bytes());
         return copy;

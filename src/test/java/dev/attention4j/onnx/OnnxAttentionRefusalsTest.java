@@ -57,11 +57,11 @@ class OnnxAttentionRefusalsTest {
         refused(
                 HEADS,
                 OnnxAttentionInputs.of(query, hidden, hidden),
-                "key: shape [2, 3, 32], must have 4 axes as query has");
+                "key: shape [2, 3, 32], must have the 4 axes of query's [2, 4, 3, 8]");
         refused(
                 HEADS,
                 OnnxAttentionInputs.of(query, key, hidden),
-                "value: shape [2, 3, 32], must have 4 axes as query has");
+                "value: shape [2, 3, 32], must have the 4 axes of query's [2, 4, 3, 8]");
         refused(
                 PLAIN,
                 OnnxAttentionInputs.of(Tensor.random(1, 3, 8), key, key),

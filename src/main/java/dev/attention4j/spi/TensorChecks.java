@@ -1,0 +1,51 @@
+package dev.attention4j.spi;
+
+import dev.attention4j.AttentionEngine;
+import dev.attention4j.Tensor;
+import java.util.Arrays;
+
+/** Refuses tensors that do not fit, before anything runs; each error begins with the name of the argument. */
+public final class TensorChecks {
+    private TensorChecks() {}
+
+    /** Refuses a closed tensor. */
+    public static void open(String name, Tensor tensor) {
+        if (tensor.isClosed()) {
+            throw new IllegalStateException(name + ": the tensor is closed, must be open");
+        }
+    }
+
+    /** Refuses a type that query, key and value may not have. */
+    public static void storage(String name, Tensor tensor) {
+        if (!tensor.dtype().isAttentionStorage()) {
+            throw new IllegalArgumentException(
+                    name + ": type " + tensor.dtype() + ", must be FLOAT32, FLOAT16 or BFLOAT16 (Tensor.to converts)");
+        }
+    }
+
+    /** Refuses another type than that of a tensor named {@code like}. */
+    public static void sameType(String name, Tensor tensor, String like, Tensor other) {
+        if (tensor.dtype() != other.dtype()) {
+            throw new IllegalArgumentException(
+                    name + ": type " + tensor.dtype() + ", must be " + other.dtype() + " as " + like + " has");
+        }
+    }
+
+    /** Refuses another number of axes than that of a tensor named {@code like}. */
+    public static void sameRank(String name, Tensor tensor, String like, Tensor other) {
+        if (tensor.rank() != other.rank()) {
+            throw new IllegalArgumentException(name + ": shape " + Arrays.toString(tensor.shape()) + ", must have the "
+                    + other.rank() + " axes of " + like + "'s " + Arrays.toString(other.shape()));
+        }
+    }
+
+    /** Refuses a tensor on the device of another engine. */
+    public static void owner(String name, Tensor tensor, AttentionEngine engine) {
+        AttentionEngine owner = tensor.memory().engine();
+        if (owner != null && owner != engine) {
+            throw new IllegalArgumentException(name + ": Tensor" + Arrays.toString(tensor.shape()) + " on "
+                    + owner.info().name() + ", must be on the host or on the layer's engine "
+                    + engine.info().id());
+        }
+    }
+}
