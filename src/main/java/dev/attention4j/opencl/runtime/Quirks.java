@@ -27,13 +27,12 @@ public final class Quirks {
         /** Made for testing, not for speed (Oclgrind, llvmpipe): never the default device. */
         EMULATOR,
         /**
-         * Programs made from binaries are not to be trusted: always build from source. Rusticl of Mesa 22.3 aborts the
-         * process on a binary that it did not make; Oclgrind loses the source lines that its reports point at.
+         * Programs made from binaries cannot be trusted: always build from source. Rusticl of Mesa 22.3 aborts the process on a
+         * binary that it did not make; Oclgrind loses the source lines for its reports.
          */
         NO_BINARIES,
         /**
-         * Transfers must be waited for where they are enqueued: JOCL waits for the others on a thread of its own, and
-         * two threads crash Oclgrind.
+         * Transfers must block: JOCL waits for others on a thread of its own, and two threads crash Oclgrind.
          */
         BLOCKING_TRANSFERS,
         /**
@@ -43,8 +42,8 @@ public final class Quirks {
          */
         LOOPS_END,
         /**
-         * Errors of the compiler are counted on the user's screen ("4 errors generated."): PoCL 3.1. What needs an extension
-         * is built only where that is reported; elsewhere what is built says more than what is reported.
+         * The compiler prints its number of errors on the user's screen ("4 errors generated."): PoCL 3.1. Probes that need an
+         * extension run only if it is reported; on other devices they run always, since a build tells more than a report.
          */
         ERRORS_ON_SCREEN
     }
