@@ -7,15 +7,14 @@ import org.jocl.cl_mem;
 
 /** A block of device memory. */
 public final class ClBuffer implements AutoCloseable {
-    private final cl_mem mem;
+    private final Handle<cl_mem> mem;
     private final long byteSize;
-    private final Handles receipt = Handles.created(Handles.Kind.BUFFER);
 
     /** The host memory of a shared buffer, kept from the garbage collector as long as the device may read it. */
     private final ByteBuffer shared;
 
     private ClBuffer(cl_mem mem, long byteSize, ByteBuffer shared) {
-        this.mem = mem;
+        this.mem = new Handle<>(Handles.Kind.BUFFER, "the buffer", mem);
         this.byteSize = byteSize;
         this.shared = shared;
     }
@@ -42,10 +41,7 @@ public final class ClBuffer implements AutoCloseable {
     }
 
     cl_mem handle() {
-        if (receipt.isReleased()) {
-            throw new IllegalStateException("the buffer is closed");
-        }
-        return mem;
+        return mem.get();
     }
 
     /** The allocated size: at least the requested one. */
@@ -66,8 +62,6 @@ public final class ClBuffer implements AutoCloseable {
 
     @Override
     public void close() {
-        if (receipt.release()) {
-            CL.clReleaseMemObject(mem);
-        }
+        mem.release(CL::clReleaseMemObject);
     }
 }

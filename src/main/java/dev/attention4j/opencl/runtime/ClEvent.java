@@ -5,12 +5,11 @@ import org.jocl.cl_event;
 
 /** Tells when an enqueued command is complete, and how long the device took for it. */
 public final class ClEvent implements AutoCloseable {
-    private final cl_event event;
+    private final Handle<cl_event> event;
     private final String command;
-    private final Handles receipt = Handles.created(Handles.Kind.EVENT);
 
     ClEvent(cl_event event, String command) {
-        this.event = event;
+        this.event = new Handle<>(Handles.Kind.EVENT, "the event", event);
         this.command = command;
     }
 
@@ -25,14 +24,14 @@ public final class ClEvent implements AutoCloseable {
      * @throws ClException if it failed on the device
      */
     public void await() {
-        checkOpen();
-        int code = Calls.codeOf("clWaitForEvents", () -> CL.clWaitForEvents(1, new cl_event[] {event}));
+        cl_event handle = event.get();
+        int code = Calls.codeOf("clWaitForEvents", () -> CL.clWaitForEvents(1, new cl_event[] {handle}));
         if (code == CL.CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST) {
             long status = Calls.number(
                     "clGetEventInfo",
                     4,
                     (bytes, answer, size) ->
-                            CL.clGetEventInfo(event, CL.CL_EVENT_COMMAND_EXECUTION_STATUS, bytes, answer, size));
+                            CL.clGetEventInfo(handle, CL.CL_EVENT_COMMAND_EXECUTION_STATUS, bytes, answer, size));
             throw new ClException(command, (int) status, "");
         }
         Calls.check("clWaitForEvents", code);
@@ -47,23 +46,15 @@ public final class ClEvent implements AutoCloseable {
     }
 
     private long profile(int parameter) {
-        checkOpen();
+        cl_event handle = event.get();
         return Calls.number(
                 "clGetEventProfilingInfo",
                 8,
-                (bytes, answer, size) -> CL.clGetEventProfilingInfo(event, parameter, bytes, answer, size));
-    }
-
-    private void checkOpen() {
-        if (receipt.isReleased()) {
-            throw new IllegalStateException("the event is closed");
-        }
+                (bytes, answer, size) -> CL.clGetEventProfilingInfo(handle, parameter, bytes, answer, size));
     }
 
     @Override
     public void close() {
-        if (receipt.release()) {
-            CL.clReleaseEvent(event);
-        }
+        event.release(CL::clReleaseEvent);
     }
 }

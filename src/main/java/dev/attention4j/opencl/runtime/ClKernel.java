@@ -14,15 +14,14 @@ import org.jocl.cl_mem;
  * <p>Not thread-safe: {@code clSetKernelArg} is the one OpenCL call that is not.
  */
 public final class ClKernel implements AutoCloseable {
-    private final cl_kernel kernel;
+    private final Handle<cl_kernel> kernel;
     private final String name;
     private final int largestGroup;
-    private final Handles receipt = Handles.created(Handles.Kind.KERNEL);
     /** The arguments' values; null for a buffer over host memory, which must not be kept alive from here. */
     private final List<Object> lastSet = new ArrayList<>();
 
     private ClKernel(cl_kernel kernel, String name, int largestGroup) {
-        this.kernel = kernel;
+        this.kernel = new Handle<>(Handles.Kind.KERNEL, "the kernel " + name, kernel);
         this.name = name;
         this.largestGroup = largestGroup;
     }
@@ -61,17 +60,12 @@ public final class ClKernel implements AutoCloseable {
     }
 
     cl_kernel handle() {
-        if (receipt.isReleased()) {
-            throw new IllegalStateException("the kernel " + name + " is closed");
-        }
-        return kernel;
+        return kernel.get();
     }
 
     @Override
     public void close() {
-        if (receipt.release()) {
-            CL.clReleaseKernel(kernel);
-        }
+        kernel.release(CL::clReleaseKernel);
     }
 
     /**

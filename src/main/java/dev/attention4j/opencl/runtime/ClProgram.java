@@ -18,11 +18,10 @@ final class ClProgram implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(ClProgram.class);
     private static final AtomicLong COMPILED = new AtomicLong();
 
-    private final cl_program program;
-    private final Handles receipt = Handles.created(Handles.Kind.PROGRAM);
+    private final Handle<cl_program> program;
 
     private ClProgram(cl_program program) {
-        this.program = program;
+        this.program = new Handle<>(Handles.Kind.PROGRAM, "the program", program);
     }
 
     /** The number of programs that this JVM has compiled because they were not in the cache. */
@@ -84,7 +83,7 @@ final class ClProgram implements AutoCloseable {
         cl_device_id[] ids = {device.id()};
         int code = Calls.codeOf(
                 "clBuildProgram",
-                () -> SignalHandlers.keep(() -> CL.clBuildProgram(program, 1, ids, options, null, null)));
+                () -> SignalHandlers.keep(() -> CL.clBuildProgram(handle(), 1, ids, options, null, null)));
         if (code != CL.CL_SUCCESS) {
             try {
                 throw new ClException(
@@ -103,7 +102,7 @@ final class ClProgram implements AutoCloseable {
             log = Calls.bytes(
                     "clGetProgramBuildInfo",
                     (bytes, answer, size) -> CL.clGetProgramBuildInfo(
-                            program, device.id(), CL.CL_PROGRAM_BUILD_LOG, bytes, answer, size));
+                            handle(), device.id(), CL.CL_PROGRAM_BUILD_LOG, bytes, answer, size));
         } catch (ClException e) {
             log = new byte[0];
         }
@@ -118,13 +117,14 @@ final class ClProgram implements AutoCloseable {
                     "clGetProgramInfo",
                     8,
                     (bytes, answer, unused) ->
-                            CL.clGetProgramInfo(program, CL.CL_PROGRAM_BINARY_SIZES, bytes, answer, null));
+                            CL.clGetProgramInfo(handle(), CL.CL_PROGRAM_BINARY_SIZES, bytes, answer, null));
             if (size <= 0 || size > Integer.MAX_VALUE) {
                 return Optional.empty();
             }
             ByteBuffer binary = ByteBuffer.allocateDirect((int) size);
             Pointer answers = Pointer.to(Pointer.to(binary));
-            Calls.run("clGetProgramInfo", () -> CL.clGetProgramInfo(program, CL.CL_PROGRAM_BINARIES, 8, answers, null));
+            Calls.run(
+                    "clGetProgramInfo", () -> CL.clGetProgramInfo(handle(), CL.CL_PROGRAM_BINARIES, 8, answers, null));
             return Optional.of(Calls.array(binary));
         } catch (ClException e) {
             return Optional.empty();
@@ -132,16 +132,11 @@ final class ClProgram implements AutoCloseable {
     }
 
     cl_program handle() {
-        if (receipt.isReleased()) {
-            throw new IllegalStateException("the program is closed");
-        }
-        return program;
+        return program.get();
     }
 
     @Override
     public void close() {
-        if (receipt.release()) {
-            CL.clReleaseProgram(program);
-        }
+        program.release(CL::clReleaseProgram);
     }
 }

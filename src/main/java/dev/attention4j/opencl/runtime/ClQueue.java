@@ -21,10 +21,8 @@ public final class ClQueue implements AutoCloseable {
     private static final int FILLED_BYTES = 4096;
 
     private final DeviceContext context;
-    private final Handles receipt = Handles.created(Handles.Kind.QUEUE);
     private final boolean blockingTransfers;
-    /** Given to OpenCL by {@link #handle()} only: a driver crashes on a released queue. */
-    private cl_command_queue queue;
+    private Handle<cl_command_queue> queue;
 
     /** The event of the last command; null if it has none. */
     private ClEvent last;
@@ -39,7 +37,7 @@ public final class ClQueue implements AutoCloseable {
 
     private ClQueue(DeviceContext context, cl_command_queue queue) {
         this.context = context;
-        this.queue = queue;
+        this.queue = new Handle<>(Handles.Kind.QUEUE, "the queue", queue);
         this.blockingTransfers = context.device().quirks().has(Quirks.Quirk.BLOCKING_TRANSFERS);
     }
 
@@ -65,21 +63,18 @@ public final class ClQueue implements AutoCloseable {
     }
 
     private cl_command_queue handle() {
-        if (receipt.isReleased()) {
-            throw new IllegalStateException("the queue is closed");
-        }
-        return queue;
+        return queue.get();
     }
 
     /** Adds an event of each kernel launched from now on to a list, whose owner closes them; null to stop. */
     public void profileInto(List<ClEvent> events) {
-        cl_command_queue before = handle();
+        handle();
         if (events != null && !keepsTimes) {
             // Only now: with profiling, drivers take longer for small commands.
             finish();
-            cl_command_queue timed = create(context, CL.CL_QUEUE_PROFILING_ENABLE);
-            CL.clReleaseCommandQueue(before);
-            queue = timed;
+            Handle<cl_command_queue> before = queue;
+            queue = new Handle<>(Handles.Kind.QUEUE, "the queue", create(context, CL.CL_QUEUE_PROFILING_ENABLE));
+            before.release(CL::clReleaseCommandQueue);
             keepsTimes = true;
         }
         profile = events;
@@ -249,9 +244,7 @@ public final class ClQueue implements AutoCloseable {
 
     @Override
     public void close() {
-        if (receipt.release()) {
-            setLast(null);
-            CL.clReleaseCommandQueue(queue);
-        }
+        setLast(null);
+        queue.release(CL::clReleaseCommandQueue);
     }
 }

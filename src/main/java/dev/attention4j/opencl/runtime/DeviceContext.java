@@ -27,8 +27,7 @@ public final class DeviceContext implements AutoCloseable {
     private static final String BUILD_OPTIONS = "-cl-std=CL1.2 -cl-denorms-are-zero -w";
 
     private final ClDevice device;
-    private final cl_context context;
-    private final Handles receipt = Handles.created(Handles.Kind.CONTEXT);
+    private final Handle<cl_context> context;
     private final ClQueue queue;
     private final BufferPool pool;
     private final ProgramCache programCache;
@@ -42,19 +41,15 @@ public final class DeviceContext implements AutoCloseable {
         this.device = device;
         cl_context_properties properties = new cl_context_properties();
         properties.addProperty(CL.CL_CONTEXT_PLATFORM, device.platform());
-        try {
-            context = Calls.create(
-                    "clCreateContext on " + device,
-                    code -> SignalHandlers.keep(() ->
-                            CL.clCreateContext(properties, 1, new cl_device_id[] {device.id()}, null, null, code)));
-        } catch (RuntimeException e) {
-            receipt.release();
-            throw e;
-        }
+        cl_context created = Calls.create(
+                "clCreateContext on " + device,
+                code -> SignalHandlers.keep(
+                        () -> CL.clCreateContext(properties, 1, new cl_device_id[] {device.id()}, null, null, code)));
+        context = new Handle<>(Handles.Kind.CONTEXT, "the device " + device, created);
         try {
             queue = ClQueue.create(this);
         } catch (RuntimeException e) {
-            releaseContext();
+            context.release(CL::clReleaseContext);
             throw e;
         }
         pool = new BufferPool(
@@ -156,25 +151,16 @@ public final class DeviceContext implements AutoCloseable {
     }
 
     cl_context handle() {
-        if (receipt.isReleased()) {
-            throw new IllegalStateException("the device " + device + " is closed");
-        }
-        return context;
+        return context.get();
     }
 
     ProgramCache programCache() {
         return programCache;
     }
 
-    private void releaseContext() {
-        if (receipt.release()) {
-            CL.clReleaseContext(context);
-        }
-    }
-
     @Override
     public void close() {
-        if (receipt.isReleased()) {
+        if (context.isReleased()) {
             return;
         }
         try {
@@ -184,7 +170,7 @@ public final class DeviceContext implements AutoCloseable {
             programs.values().forEach(ClProgram::close);
             pool.close();
             queue.close();
-            releaseContext();
+            context.release(CL::clReleaseContext);
         }
     }
 }

@@ -6,8 +6,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
- * Counts the native handles that are alive, so that tests can check that none is left. The owner of a handle keeps an instance
- * of this as its receipt, which also tells whether the handle was released.
+ * Counts the native handles that are alive, so that tests can check that none is left.
  *
  * <p>The system property {@code attention4j.handles.trace=true} keeps the stack that created each, for {@link #report()}.
  */
@@ -27,44 +26,25 @@ public final class Handles {
 
     private static final boolean TRACE = Boolean.getBoolean(TRACE_PROPERTY);
     private static final Map<Kind, AtomicLong> LIVE = new ConcurrentHashMap<>();
-    private static final Map<Handles, Throwable> STACKS = new ConcurrentHashMap<>();
+    private static final Map<Handle<?>, Throwable> STACKS = new ConcurrentHashMap<>();
 
-    private final Kind kind;
-    /** Volatile: it is read before each use of a handle, without the lock of {@link #release}. */
-    private volatile boolean released;
+    private Handles() {}
 
-    private Handles(Kind kind) {
-        this.kind = kind;
-    }
-
-    /** Counts one more, and returns the receipt for its owner. */
-    static Handles created(Kind kind) {
-        Handles receipt = new Handles(kind);
+    static void created(Kind kind, Handle<?> handle) {
         LIVE.computeIfAbsent(kind, k -> new AtomicLong()).incrementAndGet();
         if (TRACE) {
-            STACKS.put(receipt, new Throwable(kind + " created here"));
+            STACKS.put(handle, new Throwable(kind + " created here"));
         }
-        return receipt;
     }
 
-    /** Counts one less; returns false if the handle was released before, and must not be given to OpenCL again. */
-    synchronized boolean release() {
-        if (released) {
-            return false;
-        }
-        released = true;
+    static void released(Kind kind, Handle<?> handle) {
         LIVE.get(kind).decrementAndGet();
-        STACKS.remove(this);
-        return true;
+        STACKS.remove(handle);
     }
 
     /** Returns whether stacks are kept. */
     public static boolean areTraced() {
         return TRACE;
-    }
-
-    boolean isReleased() {
-        return released;
     }
 
     /** The number of handles alive in this JVM. */

@@ -8,6 +8,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.function.BooleanSupplier;
+import java.util.function.Function;
 
 /** Closes a device with all that it made, and calls all that is public of them. */
 final class ClosedHandles {
@@ -42,6 +43,7 @@ final class ClosedHandles {
         PublicMethods methods = new PublicMethods()
                 .with(List.class, ArrayList::new)
                 .with(BooleanSupplier.class, () -> () -> false)
+                .with(Function.class, () -> anything -> new Capabilities(true, true, true, true, 16))
                 .with(ByteBuffer.class, () -> memory)
                 .with(ClBuffer.class, () -> buffer)
                 .with(ClKernel.class, () -> kernel)
