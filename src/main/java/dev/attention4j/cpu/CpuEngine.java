@@ -65,8 +65,8 @@ public final class CpuEngine extends HostEngine {
     @Override
     public String explain(AttentionProblem problem) {
         checkExplainable(problem);
-        Split split = new Split(problem);
-        return PLAN + ": " + split.blocks() + " blocks of query rows on "
+        QueryBlocks cut = new QueryBlocks(problem);
+        return PLAN + ": " + cut.blocks() + " blocks of query rows on "
                 + (isWorthSharing(problem) ? pool.threads() + " threads" : "the calling thread")
                 + "; the only plan of the engine " + info().id();
     }
@@ -75,14 +75,14 @@ public final class CpuEngine extends HostEngine {
     protected AttentionResult compute(AttentionProblem problem, Tensor query, Tensor key, Tensor value) {
         Results results = new Results(problem);
         ScoreTerms terms = new ScoreTerms(problem, Exp::tanh);
-        Split split = new Split(problem);
-        int blocks = split.blocks();
+        QueryBlocks cut = new QueryBlocks(problem);
+        int blocks = cut.blocks();
         pool.run(blocks, isWorthSharing(problem), () -> {
             // Made when first needed: nearly always a call needs only one of them, and each has scratch memory.
             BlockKernel[] kernels = new BlockKernel[2];
             return task -> {
                 // The last first: under a causal mask the last rows of a head have the most to do.
-                QueryBlock block = split.block(blocks - 1 - task);
+                QueryBlock block = cut.block(blocks - 1 - task);
                 int kind = block.count < LEAST_VECTOR_LANES ? 0 : 1;
                 if (kernels[kind] == null) {
                     kernels[kind] = kind == 0

@@ -35,34 +35,21 @@ import java.util.Optional;
  * standard does: a product beyond 3.4·10³⁸ is infinite however small the scale.
  */
 public final class OnnxAttention {
-    final boolean causal;
-    final int qNumHeads;
-    final int kvNumHeads;
-    final int leftWindowSize;
-    final int rightWindowSize;
-    final Double scale;
-    final double softcap;
-    final QkMatmulOutput qkMatmulOutput;
+    /** Never changed. */
+    final OnnxAttentionBuilder.Attributes attributes;
 
-    OnnxAttention(OnnxAttentionBuilder builder) {
-        causal = builder.causal;
-        qNumHeads = builder.qNumHeads;
-        kvNumHeads = builder.kvNumHeads;
-        leftWindowSize = builder.leftWindowSize;
-        rightWindowSize = builder.rightWindowSize;
-        scale = builder.scale;
-        softcap = builder.softcap;
-        qkMatmulOutput = builder.qkMatmulOutput;
+    OnnxAttention(OnnxAttentionBuilder.Attributes attributes) {
+        this.attributes = attributes;
     }
 
     /** {@return a builder with the standard's defaults} */
     public static OnnxAttentionBuilder builder() {
-        return new OnnxAttentionBuilder();
+        return new OnnxAttentionBuilder(new OnnxAttentionBuilder.Attributes());
     }
 
     /** {@return a builder that starts from this node} */
     public OnnxAttentionBuilder toBuilder() {
-        return new OnnxAttentionBuilder(this);
+        return new OnnxAttentionBuilder(attributes.copy());
     }
 
     /**
@@ -79,9 +66,9 @@ public final class OnnxAttention {
      */
     public OnnxAttentionResult run(AttentionEngine engine, OnnxAttentionInputs inputs) {
         Objects.requireNonNull(engine, "engine: null, must be one that is open");
-        Tensor query = Heads.split("query", inputs.query(), "qNumHeads", qNumHeads);
-        Tensor key = Heads.split("key", inputs.key(), "kvNumHeads", kvNumHeads);
-        Tensor value = Heads.split("value", inputs.value(), "kvNumHeads", kvNumHeads);
+        Tensor query = Heads.split("query", inputs.query(), "qNumHeads", attributes.qNumHeads);
+        Tensor key = Heads.split("key", inputs.key(), "kvNumHeads", attributes.kvNumHeads);
+        Tensor value = Heads.split("value", inputs.value(), "kvNumHeads", attributes.kvNumHeads);
         TensorChecks.sameRank("key", inputs.key(), "query", inputs.query());
         TensorChecks.sameRank("value", inputs.value(), "query", inputs.query());
         TensorChecks.storage("query", query);
@@ -99,8 +86,8 @@ public final class OnnxAttention {
         AttentionProblem problem = AttentionProblem.of(computedQuery, computedKey, computedValue, attention);
 
         Tensor scores = null;
-        if (qkMatmulOutput != null && qkMatmulOutput != QkMatmulOutput.WEIGHTS) {
-            scores = Scores.compute(problem, computedQuery, computedKey, qkMatmulOutput);
+        if (attributes.qkMatmulOutput != null && attributes.qkMatmulOutput != QkMatmulOutput.WEIGHTS) {
+            scores = Scores.compute(problem, computedQuery, computedKey, attributes.qkMatmulOutput);
         }
         AttentionResult result = engine.attend(computedQuery, computedKey, computedValue, attention);
         try {
@@ -131,16 +118,12 @@ public final class OnnxAttention {
 
     private Attention attention(OnnxAttentionInputs inputs, int pastLength, AttentionProblem shapes) {
         AttentionBuilder builder = Attention.builder()
-                .window(leftWindowSize, rightWindowSize)
-                .weights(qkMatmulOutput == QkMatmulOutput.WEIGHTS);
-        if (scale != null) {
-            builder.scale(scale);
-        }
-        if (softcap > 0) {
-            builder.softcap(softcap);
-        }
+                .window(attributes.leftWindowSize, attributes.rightWindowSize)
+                .weights(attributes.qkMatmulOutput == QkMatmulOutput.WEIGHTS);
+        attributes.scale.ifPresent(builder::scale);
+        attributes.softcap.ifPresent(builder::softcap);
         inputs.attnMask().ifPresent(mask -> AttnMask.set(builder, mask, shapes));
-        if (causal) {
+        if (attributes.causal) {
             builder.causal(Alignment.TOP_LEFT);
         }
         if (inputs.pastKey().isPresent()) {

@@ -3,29 +3,34 @@ package dev.attention4j.onnx;
 import dev.attention4j.AttentionBuilder;
 import dev.attention4j.DType;
 import java.util.Objects;
+import java.util.OptionalDouble;
 
 /** Collects the attributes of an {@link OnnxAttention}, each with the standard's default until it is set. */
 public final class OnnxAttentionBuilder {
-    boolean causal;
-    int qNumHeads;
-    int kvNumHeads;
-    int leftWindowSize = -1;
-    int rightWindowSize = -1;
-    Double scale;
-    double softcap;
-    QkMatmulOutput qkMatmulOutput;
+    private final Attributes attributes;
 
-    OnnxAttentionBuilder() {}
+    OnnxAttentionBuilder(Attributes attributes) {
+        this.attributes = attributes;
+    }
 
-    OnnxAttentionBuilder(OnnxAttention node) {
-        causal = node.causal;
-        qNumHeads = node.qNumHeads;
-        kvNumHeads = node.kvNumHeads;
-        leftWindowSize = node.leftWindowSize;
-        rightWindowSize = node.rightWindowSize;
-        scale = node.scale;
-        softcap = node.softcap;
-        qkMatmulOutput = node.qkMatmulOutput;
+    /** All attributes, for this package. */
+    static final class Attributes implements Cloneable {
+        boolean causal;
+        int qNumHeads;
+        int kvNumHeads;
+        int leftWindowSize = -1;
+        int rightWindowSize = -1;
+        OptionalDouble scale = OptionalDouble.empty();
+        OptionalDouble softcap = OptionalDouble.empty();
+        QkMatmulOutput qkMatmulOutput;
+
+        Attributes copy() {
+            try {
+                return (Attributes) clone();
+            } catch (CloneNotSupportedException e) {
+                throw new AssertionError(e);
+            }
+        }
     }
 
     /**
@@ -35,7 +40,7 @@ public final class OnnxAttentionBuilder {
      * @return this
      */
     public OnnxAttentionBuilder isCausal(boolean causal) {
-        this.causal = causal;
+        attributes.causal = causal;
         return this;
     }
 
@@ -47,7 +52,7 @@ public final class OnnxAttentionBuilder {
      * @throws IllegalArgumentException unless positive
      */
     public OnnxAttentionBuilder qNumHeads(int heads) {
-        this.qNumHeads = positive("qNumHeads", heads);
+        attributes.qNumHeads = positive("qNumHeads", heads);
         return this;
     }
 
@@ -59,7 +64,7 @@ public final class OnnxAttentionBuilder {
      * @throws IllegalArgumentException unless positive
      */
     public OnnxAttentionBuilder kvNumHeads(int heads) {
-        this.kvNumHeads = positive("kvNumHeads", heads);
+        attributes.kvNumHeads = positive("kvNumHeads", heads);
         return this;
     }
 
@@ -71,7 +76,7 @@ public final class OnnxAttentionBuilder {
      * @throws IllegalArgumentException if below −1
      */
     public OnnxAttentionBuilder leftWindowSize(int keys) {
-        this.leftWindowSize = window("leftWindowSize", keys);
+        attributes.leftWindowSize = window("leftWindowSize", keys);
         return this;
     }
 
@@ -83,7 +88,7 @@ public final class OnnxAttentionBuilder {
      * @throws IllegalArgumentException if below −1
      */
     public OnnxAttentionBuilder rightWindowSize(int keys) {
-        this.rightWindowSize = window("rightWindowSize", keys);
+        attributes.rightWindowSize = window("rightWindowSize", keys);
         return this;
     }
 
@@ -98,7 +103,7 @@ public final class OnnxAttentionBuilder {
         if (!(scale >= 0 && scale <= Float.MAX_VALUE)) {
             throw new IllegalArgumentException("scale: " + scale + ", must be a finite float, 0 or more");
         }
-        this.scale = scale;
+        attributes.scale = OptionalDouble.of(scale);
         return this;
     }
 
@@ -114,7 +119,7 @@ public final class OnnxAttentionBuilder {
             throw new IllegalArgumentException("softcap: " + cap + ", must be 0 (none) or " + Float.MIN_NORMAL + " to "
                     + AttentionBuilder.MAX_SOFTCAP);
         }
-        this.softcap = cap;
+        attributes.softcap = cap == 0 ? OptionalDouble.empty() : OptionalDouble.of(cap);
         return this;
     }
 
@@ -141,13 +146,13 @@ public final class OnnxAttentionBuilder {
      * @return this
      */
     public OnnxAttentionBuilder qkMatmulOutput(QkMatmulOutput mode) {
-        this.qkMatmulOutput = Objects.requireNonNull(mode, "mode");
+        attributes.qkMatmulOutput = Objects.requireNonNull(mode, "mode");
         return this;
     }
 
     /** {@return the node as set so far, immutable} */
     public OnnxAttention build() {
-        return new OnnxAttention(this);
+        return new OnnxAttention(attributes.copy());
     }
 
     private static int positive(String name, int heads) {

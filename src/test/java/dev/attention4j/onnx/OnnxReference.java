@@ -23,9 +23,9 @@ final class OnnxReference {
 
     OnnxReference(OnnxAttention node, OnnxAttentionInputs inputs) {
         this.node = node;
-        Tensor q = fourAxes(inputs.query(), node.qNumHeads);
-        Tensor k = fourAxes(inputs.key(), node.kvNumHeads);
-        Tensor v = fourAxes(inputs.value(), node.kvNumHeads);
+        Tensor q = fourAxes(inputs.query(), node.attributes.qNumHeads);
+        Tensor k = fourAxes(inputs.key(), node.attributes.kvNumHeads);
+        Tensor v = fourAxes(inputs.value(), node.attributes.kvNumHeads);
         batch = (int) q.size(0);
         queryHeads = (int) q.size(1);
         keyValueHeads = (int) k.size(1);
@@ -50,7 +50,7 @@ final class OnnxReference {
 
     /** [batch, queryHeads, queryLength, totalLength]. */
     double[] qkMatmulOutput(QkMatmulOutput mode) {
-        double scale = node.scale == null ? 1 / Math.sqrt(headDim) : node.scale;
+        double scale = node.attributes.scale.orElse(1 / Math.sqrt(headDim));
         double[] scores = new double[batch * queryHeads * queryLength * totalLength];
         for (int n = 0; n < scores.length; n++) {
             int j = n % totalLength;
@@ -61,8 +61,9 @@ final class OnnxReference {
                 dot += query[row * headDim + d] * key[(slice * totalLength + j) * headDim + d];
             }
             double score = scale * dot;
-            if (mode != QkMatmulOutput.SCORES && node.softcap > 0) {
-                score = Math.tanh(score / node.softcap) * node.softcap;
+            if (mode != QkMatmulOutput.SCORES && node.attributes.softcap.isPresent()) {
+                score = Math.tanh(score / node.attributes.softcap.getAsDouble())
+                        * node.attributes.softcap.getAsDouble();
             }
             boolean masked = mode == QkMatmulOutput.MASKED || mode == QkMatmulOutput.WEIGHTS;
             scores[n] = masked ? score + bias[n] : score;
@@ -125,9 +126,9 @@ final class OnnxReference {
             int i = n / totalLength % queryLength;
             int b = n / totalLength / queryLength / queryHeads;
             int position = i + (lengths == null ? past : (int) lengths[b] - queryLength);
-            boolean seen = (!node.causal || j <= position)
-                    && (node.leftWindowSize < 0 || j >= position - node.leftWindowSize)
-                    && (node.rightWindowSize < 0 || j <= position + node.rightWindowSize)
+            boolean seen = (!node.attributes.causal || j <= position)
+                    && (node.attributes.leftWindowSize < 0 || j >= position - node.attributes.leftWindowSize)
+                    && (node.attributes.rightWindowSize < 0 || j <= position + node.attributes.rightWindowSize)
                     && (lengths == null || j < lengths[b]);
             long[] index = {b, n / totalLength / queryLength % queryHeads, i, j};
             all[n] = seen ? inputs.attnMask().map(mask -> addend(mask, index)).orElse(0.0) : Double.NEGATIVE_INFINITY;

@@ -3,10 +3,10 @@ package dev.attention4j.cpu;
 import dev.attention4j.AttentionProblem;
 
 /**
- * How a problem is cut into {@link QueryBlock}s. It depends on the shapes alone, not on the number of threads, so that
+ * The {@link QueryBlock}s into which a problem is cut. They depend on the shapes alone, not on the number of threads, so that
  * this number changes no bit.
  */
-final class Split {
+final class QueryBlocks {
     /** The most lanes of a block: long enough for vector loops, short enough for a core's own cache. */
     private static final int MOST_LANES = 256;
 
@@ -26,7 +26,7 @@ final class Split {
 
     private final int rowBlocks;
 
-    Split(AttentionProblem problem) {
+    QueryBlocks(AttentionProblem problem) {
         this.problem = problem;
         int group = problem.queryHeads() / problem.keyValueHeads();
         long allRows = (long) problem.batch() * problem.queryHeads() * problem.queryLength();
