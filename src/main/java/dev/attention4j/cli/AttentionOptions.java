@@ -5,12 +5,18 @@ import dev.attention4j.Alignment;
 import dev.attention4j.Attention;
 import dev.attention4j.AttentionBuilder;
 import dev.attention4j.Tensor;
+import java.util.Arrays;
+import java.util.Locale;
 import java.util.Map;
 import java.util.function.Supplier;
+import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.TypeConversionException;
 
 /** The options of {@link Attention} but for mask and bias, which come from the file. */
 final class AttentionOptions {
+    private static final String ALIGNMENTS = "top-left or bottom-right";
+
     /** What the library calls them, and what they are called here. */
     private static final Map<String, String> OPTIONS = Map.of(
             "scale",
@@ -45,7 +51,7 @@ final class AttentionOptions {
     @Option(
             names = "--causal",
             paramLabel = "ALIGN",
-            converter = OptionValues.AlignmentConverter.class,
+            converter = AlignmentConverter.class,
             description = "Masks keys after each query's position; ALIGN says which key a query is aligned to:"
                     + " top-left (query 0 at key 0) or bottom-right (last query at last key).")
     private Alignment causal;
@@ -61,14 +67,14 @@ final class AttentionOptions {
     @Option(
             names = "--window",
             paramLabel = "L,R",
-            converter = OptionValues.WindowConverter.class,
+            converter = WindowConverter.class,
             description = "Attends to L keys before and R after each query's position; -1 is all.")
-    private OptionValues.Window window;
+    private Window window;
 
     @Option(
             names = "--align",
             paramLabel = "ALIGN",
-            converter = OptionValues.AlignmentConverter.class,
+            converter = AlignmentConverter.class,
             description =
                     "Which key a query is aligned to for a --window or --alibi that is not causal. Default: top-left.")
     private Alignment align;
@@ -83,26 +89,26 @@ final class AttentionOptions {
     @Option(
             names = "--cumulative-lengths",
             paramLabel = "Q[:K]",
-            converter = OptionValues.CumulativeConverter.class,
+            converter = CumulativeConverter.class,
             description =
                     "Sequences of unequal length are packed into one batch row: the start of each and, at the end,"
                             + " the end of the last, for queries and for keys (if they differ): 0,3,7:0,5,9.")
-    private OptionValues.Cumulative cumulative;
+    private Cumulative cumulative;
 
     @Option(
             names = "--alibi",
             paramLabel = "SLOPES",
-            converter = OptionValues.AlibiConverter.class,
+            converter = AlibiConverter.class,
             description = "Adds -slope |position - key| to scores: 'geometric' for the slopes of the paper, or one for"
                     + " each query head: 0.5,0.25.")
-    private OptionValues.Alibi alibi;
+    private Alibi alibi;
 
     @Option(
             names = "--sinks",
             paramLabel = "LOGITS",
-            converter = OptionValues.SinksConverter.class,
+            converter = SinksConverter.class,
             description = "A logit for each query head that joins its softmax's denominator; -inf for a head without.")
-    private OptionValues.Numbers sinks;
+    private Numbers sinks;
 
     @Option(names = "--weights", description = "Also computes the weights: which key each query attends to.")
     private boolean weights;
@@ -191,5 +197,115 @@ final class AttentionOptions {
             String option = colon < 0 ? null : OPTIONS.get(message.substring(0, colon));
             throw option == null ? e : new IllegalArgumentException(option + message.substring(colon), e);
         }
+    }
+
+    /** How far a query sees to each side. */
+    record Window(int left, int right) {}
+
+    /** Reads {@code top-left}. */
+    static final class AlignmentConverter implements ITypeConverter<Alignment> {
+        @Override
+        public Alignment convert(String text) {
+            String name = text.toUpperCase(Locale.ROOT).replace('-', '_');
+            return Arrays.stream(Alignment.values())
+                    .filter(alignment -> alignment.name().equals(name))
+                    .findFirst()
+                    .orElseThrow(() ->
+                            new TypeConversionException("\"" + text + "\" is no alignment, must be " + ALIGNMENTS));
+        }
+    }
+
+    /** Reads {@code 127,0}. */
+    static final class WindowConverter implements ITypeConverter<Window> {
+        @Override
+        public Window convert(String text) {
+            String[] sides = text.split(",", -1);
+            if (sides.length == 2) {
+                try {
+                    return new Window(Integer.parseInt(sides[0].strip()), Integer.parseInt(sides[1].strip()));
+                } catch (NumberFormatException e) {
+                    throw refused(text);
+                }
+            }
+            throw refused(text);
+        }
+
+        private static TypeConversionException refused(String text) {
+            return new TypeConversionException(
+                    "\"" + text + "\" is no window, must be two whole numbers L,R such as 127,0 (-1 is unbounded)");
+        }
+    }
+
+    /** Where packed sequences begin and end. */
+    @SuppressWarnings("ArrayRecordComponent") // An option's text, split; nobody compares two.
+    record Cumulative(int[] queries, int[] keys) {}
+
+    /** Slopes as given, or those of the paper. */
+    @SuppressWarnings("ArrayRecordComponent") // As above.
+    record Alibi(boolean geometric, float... slopes) {}
+
+    /** A list of numbers. */
+    @SuppressWarnings("ArrayRecordComponent") // As above.
+    record Numbers(float... numbers) {}
+
+    /** Reads {@code 0,3,7} or {@code 0,3,7:0,5,9}. */
+    static final class CumulativeConverter implements ITypeConverter<Cumulative> {
+        @Override
+        public Cumulative convert(String text) {
+            String[] sides = text.split(":", -1);
+            if (sides.length <= 2) {
+                try {
+                    return new Cumulative(wholeNumbers(sides[0]), wholeNumbers(sides[sides.length - 1]));
+                } catch (NumberFormatException e) {
+                    throw refused(text);
+                }
+            }
+            throw refused(text);
+        }
+
+        private static int[] wholeNumbers(String text) {
+            return Arrays.stream(text.split(",", -1))
+                    .mapToInt(number -> Integer.parseInt(number.strip()))
+                    .toArray();
+        }
+
+        private static TypeConversionException refused(String text) {
+            return new TypeConversionException("\"" + text + "\" are no cumulative lengths, must be whole numbers"
+                    + " Q,Q,...:K,K,... such as 0,3,7:0,5,9, or one list for both");
+        }
+    }
+
+    /** Reads {@code geometric} or {@code 0.5,0.25}. */
+    static final class AlibiConverter implements ITypeConverter<Alibi> {
+        private static final String GEOMETRIC = "geometric";
+
+        @Override
+        public Alibi convert(String text) {
+            return text.equals(GEOMETRIC)
+                    ? new Alibi(true)
+                    : new Alibi(false, numbers(text, "slopes, must be " + GEOMETRIC + " or numbers such as 0.5,0.25"));
+        }
+    }
+
+    /** Reads {@code 0.5,-inf}. */
+    static final class SinksConverter implements ITypeConverter<Numbers> {
+        @Override
+        public Numbers convert(String text) {
+            return new Numbers(numbers(text, "logits, must be numbers (or -inf) such as 0.5,-1.25"));
+        }
+    }
+
+    private static float[] numbers(String text, String mustBe) {
+        String[] parts = text.split(",", -1);
+        float[] numbers = new float[parts.length];
+        for (int n = 0; n < parts.length; n++) {
+            String part = parts[n].strip();
+            try {
+                numbers[n] = part.equals("-inf") ? Float.NEGATIVE_INFINITY : Float.parseFloat(part);
+            } catch (NumberFormatException e) {
+                throw new TypeConversionException("\"" + text + "\" are no " + mustBe);
+            }
+        }
+        return numbers;
     }
 }

@@ -9,7 +9,7 @@ import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 
 /** The terminal, if there is one, that this was started from. */
-final class Terminal {
+public final class Terminal {
     private static final int USUAL_COLUMNS = 80;
     private static final int LEAST_COLUMNS = 60;
     private static final int MOST_COLUMNS = 200;
@@ -38,7 +38,7 @@ final class Terminal {
     }
 
     /** True if standard error is a terminal on which a line can be drawn again and again. */
-    static boolean drawsBars() {
+    public static boolean drawsBars() {
         return drawsBars(System.getenv(), isTerminal(STANDARD_ERROR));
     }
 

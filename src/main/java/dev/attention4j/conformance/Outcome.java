@@ -3,7 +3,6 @@ package dev.attention4j.conformance;
 import dev.attention4j.DeviceException;
 import java.io.IOException;
 import java.util.Locale;
-import java.util.Objects;
 
 /**
  * How one case went on one engine by one plan.
@@ -53,17 +52,6 @@ public record Outcome(
         public String toString() {
             return name().toLowerCase(Locale.ROOT);
         }
-    }
-
-    /** Refuses null. */
-    public Outcome {
-        Objects.requireNonNull(feature, "feature");
-        Objects.requireNonNull(caseName, "caseName");
-        Objects.requireNonNull(engine, "engine");
-        Objects.requireNonNull(plan, "plan");
-        Objects.requireNonNull(status, "status");
-        Objects.requireNonNull(detail, "detail");
-        Objects.requireNonNull(reproduce, "reproduce");
     }
 
     /** Of a case of the built-in suite. */

@@ -1,12 +1,20 @@
 package dev.attention4j.bench;
 
+import dev.attention4j.Attention;
 import dev.attention4j.AttentionEngine;
+import dev.attention4j.AttentionProblem;
 import dev.attention4j.EngineInfo;
 import dev.attention4j.EngineOptions;
 import dev.attention4j.Engines;
+import dev.attention4j.Projector;
+import dev.attention4j.Tensor;
 import dev.attention4j.bench.peer.Peers;
+import dev.attention4j.layers.MultiHeadAttention;
+import dev.attention4j.measure.LayerShape;
+import dev.attention4j.measure.ProjectionShape;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.BiFunction;
 import java.util.function.Consumer;
 
@@ -124,5 +132,118 @@ final class ContenderOpener {
             names.add(name.strip());
         }
         return names;
+    }
+
+    /** Attention by an engine of this project with one plan: the library call, host tensors in, host tensor out. */
+    private static final class EngineContender extends EngineWithPlan<Inputs> {
+        /** Opens an engine with one of its plans. */
+        EngineContender(EngineInfo info, String plan, boolean onlyWhereChosen) {
+            super(info, plan, onlyWhereChosen);
+        }
+
+        @Override
+        AttentionProblem problem(Inputs inputs) {
+            return inputs.problem();
+        }
+
+        @Override
+        public Call prepare(Inputs inputs) {
+            return new TensorCall(
+                    () -> engine().attend(
+                                    inputs.query(),
+                                    inputs.key(),
+                                    inputs.value(),
+                                    inputs.problem().attention())
+                            .output(),
+                    () -> {});
+        }
+    }
+
+    /** This project's layer on an engine with one plan: host tensor in, host tensor out. */
+    private static final class LayerContender extends EngineWithPlan<LayerInputs> {
+        /** Opens an engine with one of its plans. */
+        LayerContender(EngineInfo info, String plan, boolean onlyWhereChosen) {
+            super(info, plan, onlyWhereChosen);
+        }
+
+        @Override
+        AttentionProblem problem(LayerInputs inputs) {
+            LayerShape shape = inputs.shape();
+            return new AttentionProblem(
+                    shape.batch(),
+                    shape.heads(),
+                    shape.heads(),
+                    shape.length(),
+                    shape.length(),
+                    shape.headDim(),
+                    shape.headDim(),
+                    inputs.dtype(),
+                    Attention.DEFAULT);
+        }
+
+        @Override
+        public Call prepare(LayerInputs inputs) {
+            LayerShape shape = inputs.shape();
+            MultiHeadAttention layer = MultiHeadAttention.builder()
+                    .heads(shape.heads())
+                    .keyDim(shape.headDim())
+                    .build(engine());
+            layer.load(inputs.layerWeights());
+            return new TensorCall(() -> layer.call(inputs.input(), inputs.input()), layer::close);
+        }
+    }
+
+    /**
+     * A projection as layers on an engine compute it: the input is on the host, the result stays where attention needs it.
+     */
+    private static final class ProjectionContender implements Contender<ProjectionInputs> {
+        private final AttentionEngine engine;
+        private final Projector projector;
+
+        private ProjectionContender(AttentionEngine engine, Projector projector) {
+            this.engine = engine;
+            this.projector = projector;
+        }
+
+        /** Opens an engine. */
+        static ProjectionContender open(EngineInfo info) {
+            AttentionEngine engine = Engines.open(info.id(), EngineOptions.DEFAULT);
+            return new ProjectionContender(engine, engine.projector());
+        }
+
+        @Override
+        public String name() {
+            return engine.info().id();
+        }
+
+        @Override
+        public String plan() {
+            return "projection";
+        }
+
+        @Override
+        public boolean isPeer() {
+            return false;
+        }
+
+        @Override
+        public Optional<String> refusal(ProjectionInputs inputs) {
+            return Optional.empty();
+        }
+
+        @Override
+        public Call prepare(ProjectionInputs inputs) {
+            ProjectionShape shape = inputs.shape();
+            Tensor kernel = inputs.weights().reshape(shape.inputs(), 1, shape.outputs());
+            Projector.Projection projection =
+                    projector.prepare(kernel, inputs.bias().reshape(1, shape.outputs()));
+            return new TensorCall(
+                    () -> projector.split(inputs.input(), List.of(projection)).get(0), projection::close);
+        }
+
+        @Override
+        public void close() {
+            engine.close();
+        }
     }
 }

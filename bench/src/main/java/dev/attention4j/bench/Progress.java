@@ -1,9 +1,7 @@
 package dev.attention4j.bench;
 
-import java.io.IOException;
+import dev.attention4j.cli.Terminal;
 import java.io.PrintStream;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import me.tongfei.progressbar.ConsoleProgressBarConsumer;
 import me.tongfei.progressbar.ProgressBar;
 import me.tongfei.progressbar.ProgressBarBuilder;
@@ -11,7 +9,6 @@ import me.tongfei.progressbar.ProgressBarStyle;
 
 /** A bar on standard error while something long runs; nothing at all where standard error is no terminal. */
 final class Progress implements AutoCloseable {
-    private static final Path STANDARD_ERROR = Path.of("/proc/self/fd/2");
     private static final int COLUMNS = 100;
 
     private final String task;
@@ -32,7 +29,7 @@ final class Progress implements AutoCloseable {
 
     /** Shows the bar again after {@link #hide}. */
     void show() {
-        if (bar != null || !onTerminal()) {
+        if (bar != null || !Terminal.drawsBars()) {
             return;
         }
         PrintStream standardError = System.err;
@@ -79,16 +76,5 @@ final class Progress implements AutoCloseable {
     @Override
     public void close() {
         hide();
-    }
-
-    private static boolean onTerminal() {
-        try {
-            String target = Files.readSymbolicLink(STANDARD_ERROR).toString();
-            return target.startsWith("/dev/pts/") || target.startsWith("/dev/tty") || target.equals("/dev/console");
-        } catch (IOException | UnsupportedOperationException e) {
-            // No /proc on macOS and Windows, and Java does not tell what standard error is: rather no bar than a log
-            // full of them.
-            return false;
-        }
     }
 }

@@ -2,6 +2,7 @@ package dev.attention4j.bench;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.attention4j.bench.Result.ShapeWords;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 

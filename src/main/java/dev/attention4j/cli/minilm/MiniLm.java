@@ -4,13 +4,21 @@ import dev.attention4j.AttentionEngine;
 import dev.attention4j.DType;
 import dev.attention4j.Tensor;
 import java.io.ByteArrayInputStream;
+import java.io.FileNotFoundException;
 import java.io.IOException;
+import java.io.InputStream;
 import java.nio.ByteBuffer;
 import java.nio.FloatBuffer;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.Consumer;
+import java.util.stream.Stream;
+import java.util.zip.ZipEntry;
+import java.util.zip.ZipException;
+import java.util.zip.ZipFile;
 
 /**
  * all-MiniLM-L6-v2: makes of a sentence 384 numbers, such that sentences that mean much the same have much the same
@@ -152,5 +160,120 @@ public final class MiniLm implements AutoCloseable {
     @Override
     public void close() {
         layers.forEach(EncoderLayer::close);
+    }
+
+    /** The model's first step: what each token means by itself and what its position does, added and normalized. */
+    private static final class TokenEmbeddings {
+        private static final String MODULE = "embeddings.";
+
+        private final int width;
+        private final int positionCount;
+        private final FloatBuffer words;
+        private final FloatBuffer positions;
+        private final FloatBuffer types;
+        private final LayerNorm norm;
+
+        TokenEmbeddings(OnnxWeights weights) {
+            Tensor positionTable = weights.tensor(MODULE + "position_embeddings.weight");
+            positionCount = Math.toIntExact(positionTable.size(0));
+            width = Math.toIntExact(positionTable.size(1));
+            words = weights.tensor(MODULE + "word_embeddings.weight").floats();
+            positions = positionTable.floats();
+            types = weights.tensor(MODULE + "token_type_embeddings.weight").floats();
+            norm = new LayerNorm(weights, MODULE + "LayerNorm");
+        }
+
+        /** The number of positions that the model knows: no sentence may have more tokens. */
+        int positionCount() {
+            return positionCount;
+        }
+
+        /** Looks sentences up. */
+        Tensor look(List<SentenceTokens> sentences, int length) {
+            return Rows.change(Tensor.zeros(DType.FLOAT32, sentences.size(), length, width), (number, row) -> {
+                SentenceTokens sentence = sentences.get(number / length);
+                int position = number % length;
+                if (position < sentence.length()) {
+                    Rows.add(row, words, sentence.ids().get(position));
+                    Rows.add(row, positions, position);
+                    // All tokens of a text that stands by itself are of the first type.
+                    Rows.add(row, types, 0);
+                    norm.apply(row);
+                }
+            });
+        }
+    }
+
+    /**
+     * The model's two files: its weights (ONNX) and its tokenizer's vocabulary. They lie in the jar that ships them, or in
+     * a folder as Hugging Face's model page has it.
+     *
+     * @param weights the content of the ONNX file
+     */
+    @SuppressWarnings("ArrayRecordComponent") // Never compared: a pair on its way to the readers.
+    record ModelFiles(byte[] weights, byte[] tokenizer) {
+        private static final String WEIGHTS = ".onnx";
+        private static final String TOKENIZER = "tokenizer.json";
+
+        /** Reads them from the class path, where the jar that ships them is on it. */
+        static ModelFiles fromClassPath() throws IOException {
+            return new ModelFiles(resource(MiniLm.MODEL), resource(MiniLm.TOKENIZER));
+        }
+
+        /**
+         * Reads them from a jar or a folder.
+         *
+         * @throws IOException if there are none
+         */
+        static ModelFiles read(Path place) throws IOException {
+            if (Files.isDirectory(place)) {
+                return new ModelFiles(
+                        Files.readAllBytes(find(place, WEIGHTS)), Files.readAllBytes(find(place, TOKENIZER)));
+            }
+            try (ZipFile jar = new ZipFile(place.toFile())) {
+                return new ModelFiles(entry(jar, place, WEIGHTS), entry(jar, place, TOKENIZER));
+            } catch (ZipException e) {
+                throw new IOException(place + ": is no jar (" + e.getMessage() + "), must be one, or a folder", e);
+            }
+        }
+
+        private static byte[] resource(String name) throws IOException {
+            try (InputStream in = MiniLm.class.getResourceAsStream(name)) {
+                if (in == null) {
+                    throw new FileNotFoundException(name + ": not on the class path");
+                }
+                return in.readAllBytes();
+            }
+        }
+
+        /** In the folder itself or in its folder onnx. */
+        private static Path find(Path folder, String ending) throws IOException {
+            for (Path place : List.of(folder, folder.resolve("onnx"))) {
+                if (Files.isDirectory(place)) {
+                    try (Stream<Path> files = Files.list(place)) {
+                        Optional<Path> found = files.filter(
+                                        file -> file.toString().endsWith(ending))
+                                .sorted()
+                                .findFirst();
+                        if (found.isPresent()) {
+                            return found.get();
+                        }
+                    }
+                }
+            }
+            throw new FileNotFoundException(
+                    folder + ": has no file *" + ending + ", must hold the model all-MiniLM-L6-v2");
+        }
+
+        private static byte[] entry(ZipFile jar, Path place, String ending) throws IOException {
+            ZipEntry entry = jar.stream()
+                    .filter(one -> one.getName().endsWith(ending))
+                    .findFirst()
+                    .orElseThrow(() -> new FileNotFoundException(
+                            place + ": has no file *" + ending + ", must be the jar of the model all-MiniLM-L6-v2"));
+            try (InputStream in = jar.getInputStream(entry)) {
+                return in.readAllBytes();
+            }
+        }
     }
 }

@@ -10,113 +10,79 @@ import java.util.Random;
 /** What a case of a grid asks for beyond plain attention, in the way of the peer that tests it. */
 public enum GridOption {
     /** PyTorch's {@code is_causal}. */
-    TOP_LEFT {
-        @Override
-        void set(GridCase grid, AttentionBuilder attention, Random random) {
-            attention.causal(Alignment.TOP_LEFT);
-        }
-    },
+    TOP_LEFT((grid, attention, random) -> attention.causal(Alignment.TOP_LEFT)),
     /** flash-attn's {@code causal}. */
-    CAUSAL {
-        @Override
-        void set(GridCase grid, AttentionBuilder attention, Random random) {
-            attention.causal(Alignment.BOTTOM_RIGHT);
-        }
-    },
+    CAUSAL((grid, attention, random) -> attention.causal(Alignment.BOTTOM_RIGHT)),
     /** flash-attn's {@code window_size}, drawn as its test draws it. */
-    LOCAL {
-        @Override
-        void set(GridCase grid, AttentionBuilder attention, Random random) {
-            attention.window(random.nextInt(grid.keys()), random.nextInt(grid.keys()));
-            attention.align(Alignment.BOTTOM_RIGHT);
-        }
-    },
+    LOCAL((grid, attention, random) -> {
+        attention.window(random.nextInt(grid.keys()), random.nextInt(grid.keys()));
+        attention.align(Alignment.BOTTOM_RIGHT);
+    }),
     /** flash-attn's {@code alibi_slopes}: one for each batch row and head, up to 0.3. */
-    ALIBI {
-        @Override
-        void set(GridCase grid, AttentionBuilder attention, Random random) {
-            float[] slopes = new float[grid.batch() * grid.heads()];
-            for (int n = 0; n < slopes.length; n++) {
-                slopes[n] = 0.3f * random.nextFloat();
-            }
-            attention.alibiSlopes(slopes).align(Alignment.BOTTOM_RIGHT);
+    ALIBI((grid, attention, random) -> {
+        float[] slopes = new float[grid.batch() * grid.heads()];
+        for (int n = 0; n < slopes.length; n++) {
+            slopes[n] = 0.3f * random.nextFloat();
         }
-    },
+        attention.alibiSlopes(slopes).align(Alignment.BOTTOM_RIGHT);
+    }),
     /** ggml's {@code max_bias} of 8: slopes of 2^(-8 h / heads). */
-    MAX_BIAS {
-        @Override
-        void set(GridCase grid, AttentionBuilder attention, Random random) {
-            float[] slopes = new float[grid.heads()];
-            for (int head = 0; head < slopes.length; head++) {
-                slopes[head] = (float) Math.pow(2, -8.0 * (head + 1) / grid.heads());
-            }
-            attention.alibiSlopes(slopes);
+    MAX_BIAS((grid, attention, random) -> {
+        float[] slopes = new float[grid.heads()];
+        for (int head = 0; head < slopes.length; head++) {
+            slopes[head] = (float) Math.pow(2, -8.0 * (head + 1) / grid.heads());
         }
-    },
+        attention.alibiSlopes(slopes);
+    }),
     /** flash-attn's softcap of 50, with scores that are large enough to be bent by it. */
-    SOFTCAP {
-        @Override
-        void set(GridCase grid, AttentionBuilder attention, Random random) {
-            attention.softcap(50).scale(20 / Math.sqrt(grid.headDim()));
-        }
-    },
+    SOFTCAP((grid, attention, random) -> attention.softcap(50).scale(20 / Math.sqrt(grid.headDim()))),
     /**
      * ggml's {@code logit_softcap} of 10, with scores that are bent by it. With larger ones the few queries of that grid
      * would see a key or two each, and how far plain float code is from the oracle be a matter of luck.
      */
-    LOGIT_SOFTCAP {
-        @Override
-        void set(GridCase grid, AttentionBuilder attention, Random random) {
-            attention.softcap(10).scale(3 / Math.sqrt(grid.headDim()));
-        }
-    },
+    LOGIT_SOFTCAP((grid, attention, random) -> attention.softcap(10).scale(3 / Math.sqrt(grid.headDim()))),
     /** PyTorch's {@code scale}. */
-    SCALE {
-        @Override
-        void set(GridCase grid, AttentionBuilder attention, Random random) {
-            attention.scale(1.0 / grid.headDim());
-        }
-    },
+    SCALE((grid, attention, random) -> attention.scale(1.0 / grid.headDim())),
     /** ggml's mask: numbers of -1 to 1, and blocks of −∞. */
-    MASK {
-        @Override
-        void set(GridCase grid, AttentionBuilder attention, Random random) {
-            attention.bias(blockMask(grid, random));
-        }
-    },
+    MASK((grid, attention, random) -> attention.bias(blockMask(grid, random))),
     /** A logit for each head, as ggml's. */
-    SINKS {
-        @Override
-        void set(GridCase grid, AttentionBuilder attention, Random random) {
-            float[] sinks = new float[grid.heads()];
-            for (int head = 0; head < sinks.length; head++) {
-                sinks[head] = (float) (10 * random.nextDouble() - 5);
-            }
-            attention.sinks(sinks);
+    SINKS((grid, attention, random) -> {
+        float[] sinks = new float[grid.heads()];
+        for (int head = 0; head < sinks.length; head++) {
+            sinks[head] = (float) (10 * random.nextDouble() - 5);
         }
-    },
+        attention.sinks(sinks);
+    }),
     /** Key lengths, and behind them NaN, as xFormers pads. */
-    PADDING {
-        @Override
-        void set(GridCase grid, AttentionBuilder attention, Random random) {
-            int[] lengths = new int[grid.batch()];
-            Arrays.setAll(lengths, row -> random.nextInt(grid.keys() + 1));
-            attention.keyLengths(lengths);
-        }
-    },
+    PADDING((grid, attention, random) -> {
+        int[] lengths = new int[grid.batch()];
+        Arrays.setAll(lengths, row -> random.nextInt(grid.keys() + 1));
+        attention.keyLengths(lengths);
+    }),
     /** Query, key and value lie as [batch, length, heads, width]; see {@link GridCase#inputs()}. */
-    PERMUTED {
-        @Override
-        void set(GridCase grid, AttentionBuilder attention, Random random) {
-            // An order in memory, not a part of the operation.
-        }
-    };
+    PERMUTED((grid, attention, random) -> {
+        // An order in memory, not a part of the operation.
+    });
 
     private static final int BLOCK_QUERIES = 16;
     private static final int BLOCK_KEYS = 64;
 
+    /** Adds an option to an operation. */
+    private interface Setter {
+        void set(GridCase grid, AttentionBuilder attention, Random random);
+    }
+
+    @SuppressWarnings("ImmutableEnumChecker") // Lambdas without state.
+    private final Setter setter;
+
+    GridOption(Setter setter) {
+        this.setter = setter;
+    }
+
     /** Adds it to an operation. */
-    abstract void set(GridCase grid, AttentionBuilder attention, Random random);
+    void set(GridCase grid, AttentionBuilder attention, Random random) {
+        setter.set(grid, attention, random);
+    }
 
     private static Tensor blockMask(GridCase grid, Random random) {
         int keys = grid.keys();

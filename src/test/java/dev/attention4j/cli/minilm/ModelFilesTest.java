@@ -63,10 +63,10 @@ class ModelFilesTest {
     @Test
     void whatIsNoModelIsNamed() throws IOException {
         Path text = Files.writeString(folder.resolve("a.jar"), "no jar");
-        assertThatThrownBy(() -> ModelFiles.read(text))
+        assertThatThrownBy(() -> MiniLm.ModelFiles.read(text))
                 .isInstanceOf(IOException.class)
                 .hasMessageContaining("a.jar: is no jar");
-        assertThatThrownBy(() -> ModelFiles.read(folder))
+        assertThatThrownBy(() -> MiniLm.ModelFiles.read(folder))
                 .isInstanceOf(IOException.class)
                 .hasMessageContaining("has no file *.onnx, must hold the model all-MiniLM-L6-v2");
         assertThatThrownBy(() -> WordPieces.read(

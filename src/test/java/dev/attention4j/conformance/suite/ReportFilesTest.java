@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.attention4j.EngineInfo;
 import dev.attention4j.conformance.Outcome;
 import dev.attention4j.conformance.Outcome.Status;
+import dev.attention4j.conformance.suite.HtmlReport.FeatureWords;
 import dev.attention4j.conformance.suite.SuiteRun.Selection;
 import java.io.IOException;
 import java.nio.file.Files;
