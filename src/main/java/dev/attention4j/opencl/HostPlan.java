@@ -69,12 +69,6 @@ final class HostPlan implements Plan, AutoCloseable {
                 * (problem.headDim() + problem.valueDim());
     }
 
-    /** None that a driver could end. */
-    @Override
-    public long loopIterations(AttentionProblem problem, Tunables tunables) {
-        return 0;
-    }
-
     /** The engine that computes divides it itself. */
     @Override
     public Division division(AttentionProblem problem, Tunables tunables, long maxScratchBytes) {

@@ -106,7 +106,7 @@ public final class OpenClEngine implements AttentionEngine {
         this.options = options;
         calls = new CallsUnderWay(info.id() + " (" + info.name() + ")", lock);
         context = DeviceContext.open(device, options.programCache(), options.maxDeviceBytes());
-        if (device.quirks().has(Quirks.Quirk.LOOPS_END)) {
+        if (device.quirks().has(Quirks.Quirk.LOOP_LIMIT)) {
             LOG.warn(
                     "{} ({}) ends loops after 65,535 iterations, a bug of its driver: long or wide problems that no plan"
                             + " gets done within them are refused. Use it for tests of small problems.",

@@ -231,7 +231,7 @@ final class Planner {
         for (Tunables tunables : plan.defaults(problem)) {
             Optional<String> misfit = plan.misfit(problem, tunables);
             if (misfit.isEmpty()) {
-                excess = loopLimit.excess(plan.loopIterations(problem, tunables));
+                excess = loopExcess(plan, problem, tunables);
                 if (excess.isPresent()) {
                     continue;
                 }
@@ -252,9 +252,15 @@ final class Planner {
         return Optional.empty();
     }
 
-    /** Why tunables cannot be taken: they do not fit, or the device would not see their loops through. */
+    /** Returns why tunables cannot be taken: they do not fit, or the device would cut their loops short. */
     private Optional<String> misfit(Plan plan, AttentionProblem problem, Tunables tunables) {
-        return plan.misfit(problem, tunables).or(() -> loopLimit.excess(plan.loopIterations(problem, tunables)));
+        return plan.misfit(problem, tunables).or(() -> loopExcess(plan, problem, tunables));
+    }
+
+    private Optional<String> loopExcess(Plan plan, AttentionProblem problem, Tunables tunables) {
+        return loopLimit == LoopLimit.NONE || plan.isOnHost()
+                ? Optional.empty()
+                : loopLimit.whyNot(plan.name(), problem, plan.division(problem, tunables, 0));
     }
 
     private static boolean isOf(Plan plan, TuningDatabase.Found found) {

@@ -52,12 +52,6 @@ class PlannerTest {
     /** A plan whose tiles of more than {@code most} do not fit; it cannot return weights unless it has no tiles. */
     private record FakePlan(String name, int most) implements Plan {
         @Override
-        public long loopIterations(AttentionProblem problem, Tunables tunables) {
-            // A tile of keys after the other, or one key after the other.
-            return problem.keyLength() / (most == 0 ? 1 : tunables.get("TILE"));
-        }
-
-        @Override
         public Optional<String> refusal(AttentionProblem problem) {
             return most > 0 && problem.attention().wantsWeights() ? Optional.of("no weights") : Optional.empty();
         }
@@ -234,24 +228,23 @@ class PlannerTest {
     }
 
     @Test
-    void whatADeviceWouldNotSeeThroughMakesWayOrIsRefused() {
-        loopLimit = new LoopLimit(20, "A GPU");
-        // 1024 keys in tiles of 64 are 16 iterations, in tiles of 32 too many.
-        assertThat(planner("auto", 64).choose(PROBLEM).tunables()).isEqualTo(Tunables.parse("TILE=64"));
+    void aPlanWhoseLoopsWouldBeCutShortIsRefused() {
+        // staged: 14 x (1,024 keys + 64); tiles: (1,024 keys + 16) x (128 + 128).
+        loopLimit = new LoopLimit(20_000, "A GPU");
+        assertThat(planner("auto", 64).choose(PROBLEM).plan().name()).isEqualTo("staged");
         assertThat(planner("auto", 64).variants(PROBLEM))
                 .extracting(Variant::toString)
-                .containsExactly("tiles:TILE=64");
-        assertThat(planner("tiles:TILE=32", 64).choose(PROBLEM).explanation(PROBLEM))
-                .contains("what was asked for does not fit: loops of up to 32 iterations", "TILE=64");
+                .containsExactly("staged");
+        loopLimit = new LoopLimit(10_000, "A GPU");
         assertThatExceptionOfType(UnsupportedPlanException.class)
                 .isThrownBy(() -> planner("auto", 32).choose(PROBLEM))
                 .withMessage("plan: \"auto\" cannot do this call: TILE=64 does not fit: TILE=64 is above 32;"
-                        + " tiles has loops of up to 64 iterations, which the driver ends after 20 (a bug);"
-                        + " staged has loops of up to 1,024 iterations, which the driver ends after 20 (a bug);"
+                        + " tiles has loops of up to 266,240 iterations, which the driver ends after 10,000 (a bug);"
+                        + " staged has loops of up to 15,232 iterations, which the driver ends after 10,000 (a bug);"
                         + " A GPU can do smaller problems only; take another device, or the engine \"cpu\"");
         assertThatExceptionOfType(UnsupportedPlanException.class)
                 .isThrownBy(() -> planner("auto", 64).insist(PROBLEM, true, Variant.parse("staged")))
-                .withMessageContaining("ends after 20 (a bug)");
+                .withMessageContaining("ends after 10,000 (a bug)");
     }
 
     @Test

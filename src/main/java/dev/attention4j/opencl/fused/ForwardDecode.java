@@ -1,9 +1,5 @@
 package dev.attention4j.opencl.fused;
 
-import static dev.attention4j.opencl.plan.LoopLimit.UNTAKEN;
-import static dev.attention4j.opencl.plan.LoopLimit.fixed;
-import static dev.attention4j.opencl.plan.LoopLimit.loop;
-
 import dev.attention4j.Attention;
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.DType;
@@ -14,7 +10,6 @@ import dev.attention4j.opencl.plan.Plan;
 import dev.attention4j.opencl.plan.Tunables;
 import dev.attention4j.opencl.runtime.ClKernel;
 import dev.attention4j.opencl.runtime.DeviceContext;
-import dev.attention4j.opencl.runtime.Quirks;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
@@ -30,9 +25,6 @@ public final class ForwardDecode implements Plan {
     /** Fewer keys are not worth a work-group and a share of the mergeSplits. */
     private static final int LEAST_SPLIT_KEYS = 512;
 
-    /** Keys of a split, and of a block, where loops end: a work-group must do little, whatever that takes. */
-    private static final int LIMITED_SPLIT_KEYS = 32;
-
     /** Work-groups for each compute unit, so that one that starts late does not leave the others waiting. */
     private static final int GROUPS_PER_UNIT = 4;
 
@@ -47,19 +39,8 @@ public final class ForwardDecode implements Plan {
     /** Splits are whole multiples of this, so that a block's runs of keys are of one length. */
     private static final int SPLIT_STEP = 32;
 
-    /** The kernel's: runs of keys, or of values, that are read side by side. */
-    private static final int STREAMS = 4;
-
-    /** The kernel's: keys that are summed one after another, of what lies behind the whole vectors of a width. */
-    private static final int TAIL_KEYS = 32;
-
-    /** Loops of the output tile that is not taken, with or without a mask. */
-    private static final int UNTAKEN_TILE = 2;
-
     private final DeviceContext context;
     private final MergeSplits mergeSplits;
-    private final boolean loopsEnd;
-    private final int keyBlock;
     private final Map<Build, ClKernel> kernels = new HashMap<>();
 
     /**
@@ -70,8 +51,6 @@ public final class ForwardDecode implements Plan {
     public ForwardDecode(DeviceContext context) {
         this.context = context;
         mergeSplits = new MergeSplits(context);
-        loopsEnd = context.device().quirks().has(Quirks.Quirk.LOOPS_END);
-        keyBlock = loopsEnd ? LIMITED_SPLIT_KEYS : KEY_BLOCK;
     }
 
     /** What a kernel is built for. */
@@ -101,45 +80,6 @@ public final class ForwardDecode implements Plan {
         Attention attention = problem.attention();
         boolean masked = attention.mask().isPresent() || attention.bias().isPresent();
         return rows(problem) <= (masked ? MOST_ROWS_MASKED : MOST_ROWS);
-    }
-
-    /** The loops of {@code forward_decode.cl}. */
-    @Override
-    public long loopIterations(AttentionProblem problem, Tunables tunables) {
-        int splits = splits(problem, 0);
-        long rows = blockRows(problem);
-        long keys = Math.min(problem.keyLength(), splitKeys(problem, splits));
-        long blocks = (keys + keyBlock - 1) / keyBlock;
-        long ofTiles = loop(
-                (rows + rowTile(problem) - 1) / rowTile(problem), tileIterations(problem, Math.min(keys, keyBlock)));
-        long all = loop(rows, loop(problem.headDim()), loop(problem.valueDim()))
-                + loop(blocks, ofTiles)
-                + loop(rows, loop(problem.valueDim()));
-        return Math.max(all, mergeSplits.loopIterations(splits));
-    }
-
-    /** For a tile of rows and a block of keys. */
-    private long tileIterations(AttentionProblem problem, long keys) {
-        int width = CommonMacros.vectorWidth(context.device());
-        long rowTile = rowTile(problem);
-        long scoreRows = Math.min(rowTile, 2);
-        long valueDim = problem.valueDim();
-        long ofRows = fixed(rowTile);
-        long steps = (keys + STREAMS - 1) / STREAMS;
-        long scoreTile = fixed(scoreRows, fixed(STREAMS))
-                + loop(problem.headDim() / width, fixed(STREAMS, fixed(scoreRows)))
-                + fixed(scoreRows)
-                + fixed(scoreRows, loop(problem.headDim() % width));
-        // Softcap, ALiBi, bias, mask and key range; lanes behind the last key; largest and sum.
-        long softmax = fixed(rowTile, loop(steps), loop(width), 2 * loop((keys + width - 1) / width));
-        long fold = loop(rowTile * valueDim) + ofRows + loop(rowTile, loop(valueDim / width), loop(valueDim % width));
-        long outputTile = fixed(STREAMS) + ofRows + loop(valueDim / width, 2 * ofRows + fixed(STREAMS, ofRows));
-        long look = rowTile < 4 ? 0 : loop(keys, loop(valueDim / width), loop(valueDim % width));
-        long all = look
-                + fold
-                + loop(steps, outputTile, UNTAKEN_TILE)
-                + loop(valueDim % width, loop(rowTile, loop(keys / TAIL_KEYS + 1, loop(TAIL_KEYS))));
-        return loop(steps, fixed(STREAMS), fixed(rowTile / scoreRows, scoreTile)) + softmax + all + UNTAKEN;
     }
 
     @Override
@@ -179,7 +119,7 @@ public final class ForwardDecode implements Plan {
                 .local(4 * blockRows * problem.valueDim())
                 .local(4 * blockRows * problem.valueDim())
                 .local(blockOutputBytes(problem))
-                .local(4 * blockRows * keyBlock)
+                .local(4 * blockRows * KEY_BLOCK)
                 .local(4 * blockRows)
                 .local(4 * blockRows)
                 .local(4 * blockRows);
@@ -194,7 +134,7 @@ public final class ForwardDecode implements Plan {
         defines.put("STORAGE", CommonMacros.storage(build.dtype));
         defines.put("VECTOR_WIDTH", CommonMacros.vectorWidth(context.device()));
         defines.put("ROW_TILE", build.rowTile);
-        defines.put("KEY_BLOCK", keyBlock);
+        defines.put("KEY_BLOCK", KEY_BLOCK);
         return context.kernel("fused/forward_decode.cl", "forward_decode", defines);
     }
 
@@ -214,21 +154,15 @@ public final class ForwardDecode implements Plan {
 
     /** Rows of a work-group: all of them if local memory has room, else whole tiles; 0 if not even one fits. */
     private long blockRows(AttentionProblem problem) {
-        long rowBytes = 4 * ((long) problem.headDim() + 2L * problem.valueDim() + keyBlock + 3);
+        long rowBytes = 4 * ((long) problem.headDim() + 2L * problem.valueDim() + KEY_BLOCK + 3);
         long room = Math.max(0, context.device().localMemoryBytes() - blockOutputBytes(problem)) / rowBytes;
         long rows = Math.max(1, rows(problem));
         int tile = rowTile(problem);
-        if (loopsEnd) {
-            return Math.min(Math.min(rows, room), tile);
-        }
         return rows <= room ? rows : room < tile ? room : room / tile * tile;
     }
 
-    /** As many as give each compute unit enough work-groups; where loops end, whatever room that takes. */
+    /** As many as give each compute unit enough work-groups. */
     private int splits(AttentionProblem problem, long maxScratchBytes) {
-        if (loopsEnd) {
-            return Math.max(1, (problem.keyLength() + LIMITED_SPLIT_KEYS - 1) / LIMITED_SPLIT_KEYS);
-        }
         long units = Math.max(1, (long) problem.batch() * problem.keyValueHeads());
         long wanted = (GROUPS_PER_UNIT * (long) context.device().computeUnits() + units - 1) / units;
         long fitting = mergeSplits.most(problem, maxScratchBytes);

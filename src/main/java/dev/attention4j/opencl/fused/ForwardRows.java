@@ -76,11 +76,6 @@ public final class ForwardRows implements Plan {
     }
 
     @Override
-    public long loopIterations(AttentionProblem problem, Tunables tunables) {
-        return ForwardRowsTiling.of(tunables).loopIterations(problem);
-    }
-
-    @Override
     public String describe(AttentionProblem problem, Tunables tunables) {
         ForwardRowsTiling tiling = ForwardRowsTiling.of(tunables);
         return "one pass, " + tiling + (areWidened(problem, tiling) ? ", keys and values widened once, " : ", ")

@@ -1,9 +1,5 @@
 package dev.attention4j.opencl.fused;
 
-import static dev.attention4j.opencl.plan.LoopLimit.UNTAKEN;
-import static dev.attention4j.opencl.plan.LoopLimit.fixed;
-import static dev.attention4j.opencl.plan.LoopLimit.loop;
-
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.DType;
 import dev.attention4j.opencl.plan.CommonMacros;
@@ -121,68 +117,6 @@ record ForwardRowsTiling(int vectorWidth, int rowVectors, int keyTile, int dimTi
     /** For a block of keys, or of values, of 16 bits; those of 32 are read where they lie. */
     long widenedFloats(AttentionProblem problem) {
         return problem.dtype() == DType.FLOAT32 ? 0 : (long) keyBlock * Math.max(problem.headDim(), problem.valueDim());
-    }
-
-    /** The loops of {@code forward_rows.cl}, one after another: those around the blocks of keys, then those blocks. */
-    long loopIterations(AttentionProblem problem) {
-        int keys = problem.keyLength();
-        // Three runs of keys, of which each may end in a block that is not whole: less than a tile more for each.
-        long blocks = keys / keyBlock * blockIterations(problem, keyBlock)
-                + blockIterations(problem, keys % keyBlock)
-                + 2 * blockIterations(problem, keyTile);
-        long fold = folds(problem) ? loop(rowVectors, 2 * loop(problem.valueDim() + 1L)) : UNTAKEN;
-        long folds = 2L + keys / keyBlock / FOLDED_BLOCKS;
-        return loop(rows())
-                + folds * fold
-                + loop((long) problem.valueDim() * rowVectors)
-                + loop(rowVectors)
-                + loop(rows(), loop(problem.headDim() + 8L))
-                + loop((long) problem.valueDim() * rowVectors)
-                + loop(rowVectors)
-                + loop(rows())
-                + blocks
-                + loop(rowVectors, loop(problem.valueDim()))
-                + loop(rows(), loop(problem.valueDim() + 8L))
-                + loop(rows());
-    }
-
-    private long blockIterations(AttentionProblem problem, long keys) {
-        long valueDim = problem.valueDim();
-        long ofVectors = fixed(rowVectors);
-        long widened = problem.dtype() == DType.FLOAT32
-                ? 0
-                : loop(keys, vectors(problem.headDim())) + loop(keys, vectors(valueDim));
-        long scoreTile = 2 * fixed(keyTile, ofVectors) + loop(problem.headDim(), ofVectors, fixed(keyTile, ofVectors));
-        long turnedRound = loop(keys / 8, loop(rows() / 8, 2 * fixed(8), 3 * fixed(4)));
-        long rowByRow = turnedRound + loop(rows(), loop(keys));
-        // Softcap; ALiBi and key ranges; what the mask is to all; mask of rows that are alike; mask and bias.
-        long options = loop(keys * rowVectors)
-                + 2 * loop(keys, ofVectors)
-                + loop(rows(), loop(keys))
-                + loop(keys, loop(rows()))
-                + 2 * rowByRow;
-        long softmax = 3 * ofVectors + loop(keys, ofVectors) + fixed(rowVectors, loop(keys), UNTAKEN);
-        long seen = loop(keys, vectors(valueDim)) + loop(valueDim, fixed(rowVectors, loop(keys)));
-        long all = loop(valueDim / dimTile, outputTile(keys, dimTile))
-                + loop(valueDim % dimTile / 2, outputTile(keys, 2))
-                + loop(valueDim % dimTile % 2, outputTile(keys, 1));
-        return 1
-                + widened
-                + loop((keys + keyTile - 1) / keyTile, scoreTile)
-                + options
-                + softmax
-                + Math.max(seen, all)
-                + UNTAKEN;
-    }
-
-    private long outputTile(long keys, int dims) {
-        long ofVectors = fixed(rowVectors);
-        return 2 * fixed(dims, ofVectors) + loop(keys, ofVectors, fixed(dims, ofVectors));
-    }
-
-    /** Over the vectors of a width and the elements behind them. */
-    private long vectors(long width) {
-        return loop(width / vectorWidth) + loop(width % vectorWidth);
     }
 
     /** The macros. */

@@ -104,17 +104,6 @@ public final class ForwardTiles implements Plan {
     }
 
     @Override
-    public long loopIterations(AttentionProblem problem, Tunables tunables) {
-        ForwardTilesTiling wanted = ForwardTilesTiling.of(tunables);
-        // Any may be what the kernel, as built, can be launched with.
-        long tiles = Stream.concat(Stream.of(wanted), tilings(problem).stream())
-                .mapToLong(tiling -> tiling.loopIterations(problem))
-                .max()
-                .orElseThrow();
-        return Math.max(tiles, mergeSplits.loopIterations(splits(problem, wanted, 0)));
-    }
-
-    @Override
     public Division division(AttentionProblem problem, Tunables tunables, long maxScratchBytes) {
         ForwardTilesTiling wanted = ForwardTilesTiling.of(tunables);
         // Any may be what the kernel, as built, can be launched with: rows of tiles are powers of two.

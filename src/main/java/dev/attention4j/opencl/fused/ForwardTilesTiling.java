@@ -1,9 +1,5 @@
 package dev.attention4j.opencl.fused;
 
-import static dev.attention4j.opencl.plan.LoopLimit.UNTAKEN;
-import static dev.attention4j.opencl.plan.LoopLimit.fixed;
-import static dev.attention4j.opencl.plan.LoopLimit.loop;
-
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.opencl.plan.Tunables;
 import dev.attention4j.opencl.runtime.ClDevice;
@@ -157,47 +153,6 @@ record ForwardTilesTiling(int rowItems, int columnItems, int microRows, int micr
         int outputVectors = columnItems * sliceKeys * (weightPitch + columnItems * microDims(valueDim) / 4);
         int bytesOfRow = 3 * 4 + 2 * 4 + 8 + 2 * 4 + 2 * 8;
         return 16L * Math.max(scoreVectors, outputVectors) + (long) bytesOfRow * tileRows() + 16;
-    }
-
-    /**
-     * The loops of {@code forward_tiles.cl}, one after another: those around the tiles of keys, then those tiles. As if
-     * no keys were split, since memory may be too short for it.
-     */
-    long loopIterations(AttentionProblem problem) {
-        int rowVectors = microRows / 4;
-        int dimVectors = microDims(problem.valueDim()) / 4;
-        long rowLoop = loop((tileRows() + groupItems() - 1) / groupItems(), fixed(columnItems / 4));
-        long queryLoads = fixed(tileRows() * dimSlice / 4 / groupItems());
-        long keyLoads = fixed(tileKeys() * dimSlice / 4 / groupItems());
-        long valueLoads = fixed((long) sliceKeys * dimVectors * columnItems / rowItems);
-        long scores = fixed(microKeys, fixed(rowVectors));
-        long outputs = fixed(4L * dimVectors, fixed(rowVectors));
-        long dimSlices = loop(
-                (problem.headDim() + dimSlice - 1) / dimSlice,
-                3 * queryLoads + 3 * keyLoads + 2 * valueLoads,
-                products(dimSlice, microKeys / 4));
-        long keySlices = fixed(
-                microKeys / sliceKeys,
-                fixed(sliceKeys, fixed(rowVectors)),
-                3 * valueLoads + queryLoads + keyLoads,
-                products((long) columnItems * sliceKeys, dimVectors) + UNTAKEN);
-        // Scores at 0, scaled, four options, key ranges, the largest, weights.
-        long tile = 9 * scores + dimSlices + rowLoop + 2 * outputs + 2 * fixed(rowVectors) + keySlices;
-        long tiles = keyTiles(problem);
-        long folds = (2 + tiles / foldedTiles(problem)) * (outputs + fixed(rowVectors));
-        return 2 * rowLoop
-                + fixed(tileRows() / 4)
-                + 3 * outputs
-                + folds
-                + 2 * fixed(rowVectors)
-                + queryLoads
-                + keyLoads
-                + loop(tiles, tile);
-    }
-
-    private long products(long depth, int columnVectors) {
-        long rowVectors = fixed(microRows / 4);
-        return loop(depth, rowVectors, fixed(columnVectors, rowVectors));
     }
 
     /** The macros. */

@@ -1,7 +1,5 @@
 package dev.attention4j.opencl.fused;
 
-import static dev.attention4j.opencl.plan.LoopLimit.loop;
-
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.DType;
 import dev.attention4j.opencl.plan.CommonMacros;
@@ -121,12 +119,6 @@ final class MergeSplits {
         long vectors = partial.rows() * ((partial.valueDim() + width - 1) / width);
         long groups = (vectors + items - 1) / items;
         context.queue().launch(kernel, new long[] {groups * items}, new long[] {items});
-    }
-
-    /** The loops of {@code merge_splits.cl}. */
-    long loopIterations(int splits) {
-        int width = CommonMacros.vectorWidth(context.device());
-        return 2 * loop(splits) + loop(splits, loop(width)) + loop(width);
     }
 
     private ClKernel build(DType dtype, int width, int items) {

@@ -91,16 +91,6 @@ public interface Plan {
     }
 
     /**
-     * At most how many iterations all loops of a work-item together have, in whichever kernel of this plan has most,
-     * whatever the problem's masks and other options: for devices on which they end, see {@link LoopLimit}.
-     *
-     * @param problem one that it does not refuse
-     * @param tunables that fit it
-     * @return as {@link LoopLimit#loop} counts
-     */
-    long loopIterations(AttentionProblem problem, Tunables tunables);
-
-    /**
      * How this plan would compute a problem here: tiles, slices.
      *
      * @param problem one that it does not refuse

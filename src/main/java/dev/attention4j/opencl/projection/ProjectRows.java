@@ -88,7 +88,7 @@ public final class ProjectRows implements ProjectionKernel {
         if (whole.positions() == 0 || whole.widest() == 0) {
             return;
         }
-        whole.check(LoopLimit.of(context.device()), tiling.loopIterations(whole));
+        whole.check(LoopLimit.of(context.device()));
         ClKernel kernel = byStorage.computeIfAbsent(whole.storage(), this::build);
         for (ProjectionCall call : whole.launches()) {
             int groupPanels = tiling.groupPanels(

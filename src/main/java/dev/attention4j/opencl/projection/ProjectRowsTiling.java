@@ -1,9 +1,5 @@
 package dev.attention4j.opencl.projection;
 
-import static dev.attention4j.opencl.plan.LoopLimit.UNTAKEN;
-import static dev.attention4j.opencl.plan.LoopLimit.fixed;
-import static dev.attention4j.opencl.plan.LoopLimit.loop;
-
 import dev.attention4j.opencl.plan.CommonMacros;
 import dev.attention4j.opencl.plan.Tunables;
 import dev.attention4j.opencl.runtime.ClDevice;
@@ -28,12 +24,9 @@ record ProjectRowsTiling(int vectorWidth, int microRows, int panelVectors, int t
     /** A cache line between the rows in local memory, as in the kernel. */
     private static final int ROW_GAP = 16;
 
-    /** The kernel's: inputs whose products are summed before they are added to those before. */
-    private static final int SUMMED_INPUTS = 128;
-
     /** The best guess for a device, then ever smaller ones, for devices with little local memory. */
     static List<ProjectRowsTiling> defaults(ClDevice device) {
-        if (device.quirks().has(Quirks.Quirk.LOOPS_END)) {
+        if (device.quirks().has(Quirks.Quirk.LOOP_LIMIT)) {
             return List.of(new ProjectRowsTiling(4, 2, 1, 1, 1, 64));
         }
         int width = CommonMacros.vectorWidth(device);
@@ -116,25 +109,6 @@ record ProjectRowsTiling(int vectorWidth, int microRows, int panelVectors, int t
     /** What the kernel declares: rows, where they go, and sums. */
     private long localBytes() {
         return 4L * rows() * (depth + ROW_GAP) + 8L * rows() + 4L * rows() * panels * panel();
-    }
-
-    /** The loops of {@code project_rows.cl}. */
-    long loopIterations(ProjectionCall call) {
-        int inputs = call.inputs();
-        int here = Math.min(depth, inputs);
-        // A slice may begin and end inside of a head.
-        int width = Math.max(1, call.inputWidth());
-        long heads = Math.min(here, here / width + 2L);
-        long headLoops = loop(Math.min(here, width) / vectorWidth) + loop(Math.min(width, vectorWidth - 1));
-        long sums = fixed(microRows, fixed(panelVectors));
-        long summed = 2 * sums + loop(Math.min(here, SUMMED_INPUTS), fixed(panelVectors), sums);
-        long product = summed + loop(here / SUMMED_INPUTS, summed);
-        long stored = loop(microRows, fixed(panelVectors, loop(vectorWidth)));
-        long tile = product + UNTAKEN + stored;
-        long slice = loop(rows(), loop(heads, headLoops))
-                + loop(microRows - 1, loop(here))
-                + loop(panels, fixed(panelVectors), loop(tiles, tile));
-        return loop(rows()) + loop(Math.max(1, (inputs + depth - 1L) / depth), slice);
     }
 
     /** Panels of a work-group: fewer where there would be fewer work-groups than wanted. */

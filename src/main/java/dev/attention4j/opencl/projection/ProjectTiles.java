@@ -83,7 +83,7 @@ public final class ProjectTiles implements ProjectionKernel {
             return;
         }
         Tiled tiled = byStorage.computeIfAbsent(whole.storage(), this::build);
-        whole.check(LoopLimit.of(context.device()), tiled.tiling.loopIterations(whole));
+        whole.check(LoopLimit.of(context.device()));
         for (ProjectionCall call : whole.launches()) {
             call.set(tiled.kernel);
             context.queue().launch(tiled.kernel, tiled.tiling.global(call), tiled.tiling.group());

@@ -1,8 +1,5 @@
 package dev.attention4j.opencl.projection;
 
-import static dev.attention4j.opencl.plan.LoopLimit.fixed;
-import static dev.attention4j.opencl.plan.LoopLimit.loop;
-
 import dev.attention4j.opencl.plan.Tunables;
 import dev.attention4j.opencl.runtime.ClDevice;
 import dev.attention4j.opencl.runtime.Quirks;
@@ -26,7 +23,7 @@ record ProjectTilesTiling(int localRows, int localColumns, int microRows, int mi
 
     /** The best guess, then ever smaller work-groups; all with one width of panels, so that weights are packed once. */
     static List<ProjectTilesTiling> defaults(ClDevice device) {
-        if (device.quirks().has(Quirks.Quirk.LOOPS_END)) {
+        if (device.quirks().has(Quirks.Quirk.LOOP_LIMIT)) {
             return List.of(new ProjectTilesTiling(2, 16, 1, 1, 8));
         }
         return List.of(
@@ -113,21 +110,6 @@ record ProjectTilesTiling(int localRows, int localColumns, int microRows, int mi
 
     private long localBytes() {
         return 4L * depth * (tileRows() + panel()) + 8L * tileRows();
-    }
-
-    /** The loops of {@code project_tiles.cl}. */
-    long loopIterations(ProjectionCall call) {
-        int inputs = call.inputs();
-        long sums = fixed(microRows, fixed(microVectors));
-        long rowLoads = loop(
-                (tileRows() * depth + groupItems() - 1) / groupItems(),
-                loop(depth / Math.max(1, call.inputWidth()) + 1L));
-        long panelLoads = loop((depth * panel() + groupItems() * VECTOR_WIDTH - 1) / (groupItems() * VECTOR_WIDTH));
-        long products = fixed(depth, fixed(microVectors), sums);
-        return loop((tileRows() + groupItems() - 1) / groupItems())
-                + sums
-                + loop((inputs + depth - 1) / depth, rowLoads, panelLoads, products, sums)
-                + loop(microRows, fixed(microVectors, loop(VECTOR_WIDTH)));
     }
 
     long[] global(ProjectionCall call) {

@@ -58,9 +58,9 @@ public record ProjectionCall(
         return Math.multiplyExact(inputHeads, inputWidth);
     }
 
-    /** Refuses what a device would not see through, so that no result is wrong. */
-    void check(LoopLimit limit, long iterations) {
-        limit.excess(iterations).ifPresent(excess -> {
+    /** Refuses more inputs than the device's loops get done. */
+    void check(LoopLimit limit) {
+        limit.whyNotProject(inputs()).ifPresent(excess -> {
             throw new DeviceException("a projection of " + inputs() + " inputs: " + excess + "; " + limit.advice());
         });
     }

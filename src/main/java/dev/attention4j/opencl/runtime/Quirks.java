@@ -36,11 +36,10 @@ public final class Quirks {
          */
         BLOCKING_TRANSFERS,
         /**
-         * A work-item's loops end after 65,535 iterations in all, whatever their conditions say, and nothing is
-         * unrolled: llvmpipe (Mesa 22.3), to survive shaders that hang. Work-items must do little, and what they cannot
-         * do is refused: see {@code LoopLimit}, which says how iterations are counted.
+         * All loops of a work-item exit after 65,535 iterations in total: llvmpipe (Mesa 22.3), to survive shaders that
+         * hang. What might exceed that is refused: see {@code LoopLimit}.
          */
-        LOOPS_END,
+        LOOP_LIMIT,
         /**
          * The compiler prints its number of errors on the user's screen ("4 errors generated."): PoCL 3.1. Probes that need an
          * extension run only if it is reported; on other devices they run always, since a build tells more than a report.
@@ -86,7 +85,7 @@ public final class Quirks {
         }
         if (all.contains("llvmpipe")) {
             found.add(Quirk.EMULATOR);
-            found.add(Quirk.LOOPS_END);
+            found.add(Quirk.LOOP_LIMIT);
         }
         if (all.contains("portable computing language")) {
             found.add(Quirk.ERRORS_ON_SCREEN);

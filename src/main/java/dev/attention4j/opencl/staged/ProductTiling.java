@@ -1,8 +1,5 @@
 package dev.attention4j.opencl.staged;
 
-import static dev.attention4j.opencl.plan.LoopLimit.fixed;
-import static dev.attention4j.opencl.plan.LoopLimit.loop;
-
 import dev.attention4j.opencl.plan.CommonMacros;
 import dev.attention4j.opencl.runtime.ClDevice;
 import dev.attention4j.opencl.runtime.Quirks;
@@ -29,9 +26,6 @@ record ProductTiling(int localRows, int localColumns, int microRows, int microVe
      * @param shortHeads whether heads are so short that most of a large tile would be computed for nothing
      */
     static List<ProductTiling> candidates(ClDevice device, boolean shortHeads) {
-        if (device.quirks().has(Quirks.Quirk.LOOPS_END)) {
-            return List.of(new ProductTiling(4, 4, 4, 1, 16, 4), new ProductTiling(1, 1, 4, 1, 16, 4));
-        }
         if (device.isEmulator()) {
             return List.of(SMALL);
         }
@@ -62,21 +56,6 @@ record ProductTiling(int localRows, int localColumns, int microRows, int microVe
 
     long localBytes() {
         return 4L * slice * (tileRows() + tileColumns());
-    }
-
-    /**
-     * The loops of both products' kernels.
-     *
-     * @param depth that is summed over: headDim, or keys
-     */
-    long loopIterations(long depth) {
-        long sums = fixed(microRows, fixed(microVectors));
-        long staged = loop((slice * tileRows() + groupItems() - 1) / groupItems())
-                + loop((slice * tileColumns() + groupItems() - 1) / groupItems());
-        long products = fixed(slice, fixed(microVectors), sums);
-        return sums
-                + loop((depth + slice - 1) / slice, staged, 3 * sums, products)
-                + fixed(microRows, fixed(microVectors, loop(vectorWidth)));
     }
 
     void define(String columns, String sliceName, Map<String, Object> defines) {

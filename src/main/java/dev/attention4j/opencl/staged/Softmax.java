@@ -1,7 +1,5 @@
 package dev.attention4j.opencl.staged;
 
-import static dev.attention4j.opencl.plan.LoopLimit.loop;
-
 import dev.attention4j.opencl.plan.CommonMacros;
 import dev.attention4j.opencl.plan.DeviceCall;
 import dev.attention4j.opencl.runtime.ClBuffer;
@@ -19,9 +17,6 @@ final class Softmax {
 
     private static final int SHORT_ROW_ITEMS = 32;
     private static final int EMULATOR_ITEMS = 4;
-
-    /** The kernel's: vectors of weights that are summed one after another. */
-    private static final int SUMMED_VECTORS = 64;
 
     private final DeviceContext context;
 
@@ -72,17 +67,6 @@ final class Softmax {
         // An interpreter runs the reduction's barriers for each work-item.
         int wanted = device.isEmulator() ? EMULATOR_ITEMS : keys <= SHORT_ROW ? SHORT_ROW_ITEMS : GPU_GROUP_ITEMS;
         return Integer.highestOneBit(Math.min(wanted, device.maxWorkGroupSize()));
-    }
-
-    /** The loops of {@code softmax.cl}, by one work-item for each row. */
-    long loopIterations(int keys) {
-        int width = CommonMacros.vectorWidth(context.device());
-        int vectors = keys / width;
-        return 2 * loop(vectors)
-                + loop(vectors / SUMMED_VECTORS, loop(SUMMED_VECTORS))
-                + loop(vectors % SUMMED_VECTORS)
-                + 3 * loop(keys % width)
-                + 2 * loop(Integer.SIZE);
     }
 
     private ClKernel build(Map<String, Object> defines, int items) {

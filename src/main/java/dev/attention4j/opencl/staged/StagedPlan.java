@@ -67,16 +67,6 @@ public final class StagedPlan implements Plan {
     }
 
     @Override
-    public long loopIterations(AttentionProblem problem, Tunables tunables) {
-        long products = Stream.of(true, false)
-                .flatMap(shortHeads -> ProductTiling.candidates(context.device(), shortHeads).stream())
-                .mapToLong(tiling -> tiling.loopIterations(Math.max(problem.headDim(), problem.keyLength())))
-                .max()
-                .orElseThrow();
-        return Math.max(products, softmax.loopIterations(problem.keyLength()));
-    }
-
-    @Override
     public String describe(AttentionProblem problem, Tunables tunables) {
         return "four kernels, " + tiling(hasShortHeads(problem.keyLength(), problem.queryLength()))
                 + ", scores of up to " + (defaultScratch() >> 20) + " MiB at a time";

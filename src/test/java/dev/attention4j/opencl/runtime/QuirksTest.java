@@ -42,10 +42,10 @@ class QuirksTest {
         Quirks llvmpipe = Quirks.of("Mesa/X.org", "rusticl", "llvmpipe (LLVM 15.0.6, 512 bits)");
         assertThat(llvmpipe.has(Quirk.EMULATOR)).isTrue();
         assertThat(llvmpipe.has(Quirk.NO_HOST_POINTER)).isTrue();
-        assertThat(llvmpipe.has(Quirk.LOOPS_END)).isTrue();
+        assertThat(llvmpipe.has(Quirk.LOOP_LIMIT)).isTrue();
         Quirks radeonByRusticl = Quirks.of("AMD", "rusticl", "AMD Radeon RX 6600 (navi23)");
         assertThat(radeonByRusticl.has(Quirk.EMULATOR)).isFalse();
-        assertThat(radeonByRusticl.has(Quirk.LOOPS_END)).isFalse();
+        assertThat(radeonByRusticl.has(Quirk.LOOP_LIMIT)).isFalse();
         Quirks oclgrind = Quirks.of("University of Bristol", "Oclgrind", "Oclgrind Simulator");
         assertThat(oclgrind.has(Quirk.EMULATOR)).isTrue();
         assertThat(oclgrind.has(Quirk.NO_BINARIES)).isTrue();

@@ -24,18 +24,17 @@ import java.util.List;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/**
- * Where loops end (Rusticl's llvmpipe, and every other device as if it were one), a problem is computed in parts that
- * are small enough or refused, and never wrong.
- */
-class LoopsEndTest {
+/** On a device that cuts loops short (Rusticl's llvmpipe) a problem is right or refused, and never wrong. */
+class LoopLimitTest {
     private static final int WIDTH = 64;
 
     static List<ClDevice> devices() {
         TestEngines.openCl();
-        return Devices.find().devices().stream()
-                .map(device -> device.pretending(Quirk.LOOPS_END))
+        List<ClDevice> limited = Devices.find().devices().stream()
+                .filter(device -> device.quirks().has(Quirk.LOOP_LIMIT))
                 .toList();
+        assertThat(limited).as("llvmpipe").isNotEmpty();
+        return limited;
     }
 
     private static OpenClEngine open(ClDevice device, String plan) {
@@ -52,7 +51,7 @@ class LoopsEndTest {
             int refused = 0;
             try (OpenClEngine engine = open(device, plan)) {
                 for (int queries : new int[] {1, 9}) {
-                    for (int keys : new int[] {60, 85, 105, 330, 1000}) {
+                    for (int keys : new int[] {15, 25, 60, 105, 200, 330, 1000}) {
                         for (AttentionBuilder attention : List.of(Attention.builder(), edges(queries, keys))) {
                             boolean done = attend(engine, queries, keys, DType.FLOAT32, attention);
                             right += done ? 1 : 0;
@@ -62,9 +61,40 @@ class LoopsEndTest {
                 }
             }
             assertThat(right).as("computed by " + plan).isPositive();
-            if (plan.equals("rows")) {
+            if (!plan.equals("staged")) {
                 assertThat(refused).as("refused by " + plan).isPositive();
             }
+        }
+    }
+
+    /** The bound itself: one key more is refused, and with it all loops still run to their end. */
+    @ParameterizedTest
+    @MethodSource("devices")
+    void theLargestProblemsAcceptedAreRight(ClDevice device) {
+        for (String plan : List.of("rows", "decode", "tiles", "staged")) {
+            try (OpenClEngine engine = open(device, plan)) {
+                for (int queries : new int[] {1, 9}) {
+                    int accepted = 0;
+                    for (int step = 4096; step > 0; step /= 2) {
+                        accepted += isAccepted(engine, queries, accepted + step) ? step : 0;
+                    }
+                    assertThat(accepted).as(plan).isBetween(1, 8190);
+                    assertThat(attend(engine, queries, accepted, DType.FLOAT32, edges(queries, accepted)))
+                            .as(plan)
+                            .isTrue();
+                }
+            }
+        }
+    }
+
+    private static boolean isAccepted(OpenClEngine engine, int queries, int keys) {
+        Attention attention = edges(queries, keys).build();
+        AttentionProblem problem =
+                new AttentionProblem(1, 1, 1, queries, keys, WIDTH, WIDTH, DType.FLOAT32, attention);
+        try {
+            return !engine.explain(problem).isEmpty();
+        } catch (UnsupportedPlanException e) {
+            return false;
         }
     }
 
@@ -96,7 +126,7 @@ class LoopsEndTest {
     @MethodSource("devices")
     void whatOnePlanWouldNotGetDoneAnotherDoes(ClDevice device) {
         try (OpenClEngine engine = open(device, EngineOptions.AUTO)) {
-            // Many keys for few rows, then for more rows than forward_rows can do.
+            // More keys than the loops of the other plans get done.
             assertThat(attend(engine, 1, 3000, DType.FLOAT32, Attention.builder()))
                     .isTrue();
             assertThat(attend(engine, 40, 400, DType.FLOAT32, Attention.builder()))
@@ -124,7 +154,7 @@ class LoopsEndTest {
     void projectionsAreRightOrRefused(ClDevice device) {
         try (OpenClEngine engine = open(device, EngineOptions.AUTO)) {
             Projector projector = engine.projector();
-            for (int inputs : new int[] {100, 3000, 7000}) {
+            for (int inputs : new int[] {100, 1000, 2900}) {
                 Tensor input = Tensor.random(1, 1, 3, inputs);
                 Tensor kernel = Tensor.random(2, inputs, 1, 5);
                 PlainProjection plain = new PlainProjection(input.reshape(1, 1, 3, inputs), null, kernel, null);
