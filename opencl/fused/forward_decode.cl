@@ -1,7 +1,7 @@
 // Forward decode: attention of few query rows over many keys, for CPU-class devices. Decoding a token is the case in
 // mind: one query, and every key and value read once, so that memory bandwidth is the limit.
 //
-// Arguments and shapes: fused/forward_call.clh, with unitHeads = group, and
+// Arguments and shapes: common/forward_call.clh, with unitHeads = group, and
 //   partialOutput [splits, batch, queryHeads, queries, valueDim]  float, the weighted mean over a split's keys
 //   partialSums   [splits, batch, queryHeads, queries]            float2, the split's maximum and sum
 //                                                                 of e^(score - maximum)
@@ -32,9 +32,9 @@
 #include "common/log_sum_exp.clh"
 #include "common/multiply_add.clh"
 #include "common/running_total.clh"
+#include "common/score.clh"
 #include "common/vector.clh"
 #include "common/not_finite.clh"
-#include "fused/forward_call.clh"
 
 #ifndef ROW_TILE
 #define ROW_TILE 1 // query rows that use a value while it is in registers: 1, 2 or 4
@@ -142,23 +142,28 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_decode(
     int splitKeys, int blockRows, __local float *queryRows, __local float *outputRows, __local float *lostRows,
     __local float *blockOutputs, __local float *scores, __local float *maxima, __local float *sums,
     __local float *lostSums) {
-    const int halvings = weight_halvings(keys);
-    const int units = queryHeads / group;
+    const int queries = call.queries;
+    const int headDim = call.headDim;
+    const int valueDim = call.valueDim;
+    const int group = call.group;
+    const long keyRowStride = call.key.rowStride;
+    const long valueRowStride = call.value.rowStride;
+    const int halvings = weight_halvings(call.keys);
+    const int units = call.queryHeads / group;
     const int split = get_group_id(0);
     const int batch = get_group_id(1) / units;
     const int firstHead = get_group_id(1) % units * group;
     const int firstOfBlock = get_group_id(2) * blockRows;
     const int rows = min(blockRows, group * queries - firstOfBlock);
-    query += queryOffset + batch * queryBatchStride;
-    key += keyOffset + batch * keyBatchStride + (firstHead / group) * keyHeadStride;
-    value += valueOffset + batch * valueBatchStride + (firstHead / group) * valueHeadStride;
+    key += row_at(&call.key, batch, firstHead / group, 0);
+    value += row_at(&call.value, batch, firstHead / group, 0);
 
-    int begin = keys;
+    int begin = call.keys;
     int end = 0;
     for (int row = 0; row < rows; row++) {
         const int queryRow = (firstOfBlock + row) % queries;
         const int head = firstHead + (firstOfBlock + row) / queries;
-        __global const STORED *from = query + head * queryHeadStride + queryRow * queryRowStride;
+        __global const STORED *from = query + row_at(&call.query, batch, head, queryRow);
         for (int d = 0; d < headDim; d++) {
             queryRows[row * headDim + d] = load_stored(from, d);
         }
@@ -167,12 +172,11 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_decode(
             lostRows[row * valueDim + d] = 0.0f;
         }
         // A sink is a first key with a value of 0: the first split's.
-        const float sink = (features & HAS_SINKS) && split == 0 ? sinks[head] : -INFINITY;
+        const float sink = (call.options & HAS_SINKS) && split == 0 ? sinks[head] : -INFINITY;
         maxima[row] = sink;
         sums[row] = sink == -INFINITY ? 0.0f : as_float((127 - halvings) << 23);
         lostSums[row] = 0.0f;
-        const KeyRange range = key_range(keyRanges, (features & HAS_KEY_RANGES) != 0, batch, queryRow, queries, offset,
-                                         left, right, keys);
+        const KeyRange range = key_range(&call, keyRanges, batch, queryRow);
         begin = min(begin, range.begin);
         end = max(end, range.end);
     }
@@ -194,7 +198,7 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_decode(
                 rows_of_runs(keyRows, keyRowStride, k, run, keysHere, from);
 #pragma unroll
                 for (int r = 0; r < ROW_TILE; r += SCORE_ROWS) {
-                    score_tile(from, queryRows, firstRow + r, rows, headDim, scale, scores + k * STREAMS);
+                    score_tile(from, queryRows, firstRow + r, rows, headDim, call.scale, scores + k * STREAMS);
                 }
             }
             float rescale[ROW_TILE];
@@ -210,40 +214,36 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_decode(
                     continue;
                 }
                 const int queryRow = (firstOfBlock + row) % queries;
-                const long head = firstHead + (firstOfBlock + row) / queries;
-                const KeyRange range = key_range(keyRanges, (features & HAS_KEY_RANGES) != 0, batch, queryRow, queries,
-                                                 offset, left, right, keys);
+                const int head = firstHead + (firstOfBlock + row) / queries;
+                const KeyRange range = key_range(&call, keyRanges, batch, queryRow);
                 const bool edge = firstKey < range.begin || firstKey + keysHere > range.end;
-                masked = masked || edge || (features & (HAS_BIAS | HAS_MASK)) != 0;
-                if (edge || (features & (HAS_SOFTCAP | HAS_ALIBI | HAS_BIAS | HAS_MASK)) != 0) {
-                    const float slope = features & HAS_ALIBI ? -alibiSlopes[range.sequence * slopeStride + head] : 0.0f;
-                    __global const float *addends = bias + biasOffset + batch * biasBatchStride + head * biasHeadStride +
-                                                    queryRow * biasQueryStride + firstKey * biasKeyStride;
-                    __global const uchar *attend = mask + maskOffset + batch * maskBatchStride + head * maskHeadStride +
-                                                   queryRow * maskQueryStride + firstKey * maskKeyStride;
+                masked = masked || edge || (call.options & (HAS_BIAS | HAS_MASK)) != 0;
+                if (edge || (call.options & (CHANGES_SCORES | HAS_BIAS | HAS_MASK)) != 0) {
+                    const float slope = call.options & HAS_ALIBI ? alibiSlopes[range.sequence * call.slopeStride + head]
+                                                                 : 0.0f;
+                    const long biasStride = call.bias.keyStride;
+                    const long maskStride = call.mask.keyStride;
+                    __global const float *adds =
+                        bias + scores_at(&call.bias, batch, head, queryRow) + firstKey * biasStride;
+                    __global const uchar *attends =
+                        mask + scores_at(&call.mask, batch, head, queryRow) + firstKey * maskStride;
                     for (int n = 0; n < steps; n++) {
                         const int4 at = keys_of_step(n, run, keysHere);
                         float4 score = vload4(n, rowScores);
-                        if (features & HAS_SOFTCAP) {
-                            score = softcap * tanh(score / softcap);
+                        CHANGE_SCORE(float4, score, call, slope, fabs(convert_float4(range.position - firstKey - at)))
+                        if (call.options & HAS_BIAS) {
+                            const float4 add = (float4)(adds[at.x * biasStride], adds[at.y * biasStride],
+                                                        adds[at.z * biasStride], adds[at.w * biasStride]);
+                            score = BIAS_SCORE(float4, score, add);
                         }
-                        if (features & HAS_ALIBI) {
-                            const float4 distance = fabs(convert_float4(range.position - firstKey - at));
-                            score = MULTIPLY_ADD((float4)(slope), distance, score);
-                        }
-                        if (features & HAS_BIAS) {
-                            const float4 add = (float4)(addends[at.x * biasKeyStride], addends[at.y * biasKeyStride],
-                                                        addends[at.z * biasKeyStride], addends[at.w * biasKeyStride]);
-                            score = select(score + add, add, add == -INFINITY);
-                        }
-                        if (features & HAS_MASK) {
-                            const int4 seen = (int4)(attend[at.x * maskKeyStride], attend[at.y * maskKeyStride],
-                                                     attend[at.z * maskKeyStride], attend[at.w * maskKeyStride]);
-                            score = select(score, (float4)(-INFINITY), seen == 0);
+                        if (call.options & HAS_MASK) {
+                            const int4 attended = (int4)(attends[at.x * maskStride], attends[at.y * maskStride],
+                                                         attends[at.z * maskStride], attends[at.w * maskStride]);
+                            score = MASK_SCORE(float4, score, attended != 0);
                         }
                         if (edge) {
-                            const int4 seen = firstKey + at >= range.begin && firstKey + at < range.end;
-                            score = select((float4)(-INFINITY), score, seen);
+                            const int4 inside = firstKey + at >= range.begin && firstKey + at < range.end;
+                            score = MASK_SCORE(float4, score, inside);
                         }
                         vstore4(score, n, rowScores);
                     }
@@ -325,8 +325,8 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_decode(
         }
     }
 
-    const long firstAt = ((long)batch * queryHeads + firstHead) * queries + firstOfBlock;
-    const long splitAt = (long)split * (get_num_groups(1) / units) * queryHeads * queries;
+    const long firstAt = ((long)batch * call.queryHeads + firstHead) * queries + firstOfBlock;
+    const long splitAt = (long)split * (get_num_groups(1) / units) * call.queryHeads * queries;
     const bool whole = get_num_groups(0) == 1;
     for (int row = 0; row < rows; row++) {
         const long at = firstAt + row;
@@ -342,7 +342,7 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_decode(
         }
         if (!whole) {
             partialSums[splitAt + at] = (float2)(maxima[row], SUM_OF_EXPONENTIALS(sum, halvings));
-        } else if (features & HAS_LOG_SUM_EXP) {
+        } else if (call.options & HAS_LOG_SUM_EXP) {
             const float exponentials = SUM_OF_EXPONENTIALS(sum, halvings);
             logSumExp[at] = sum == 0.0f ? -INFINITY : LOG_OF_SUM(float, maxima[row], exponentials);
         }

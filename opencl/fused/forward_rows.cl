@@ -1,6 +1,6 @@
 // Forward rows: attention in one pass over keys and values, for CPU-class devices.
 //
-// Arguments and shapes: fused/forward_call.clh.
+// Arguments and shapes: common/forward_call.clh.
 //
 // A work-group is one work-item and owns ROWS query rows, one in each lane of ROW_VECTORS vectors. Every element of a
 // key or value is broadcast and serves ROW_VECTORS multiply-adds; maximum, sum and rescale are lane-wise, so there is no
@@ -30,8 +30,8 @@
 #include "common/multiply_add.clh"
 #include "common/prefetch.clh"
 #include "common/running_total.clh"
+#include "common/score.clh"
 #include "common/vector.clh"
-#include "fused/forward_call.clh"
 
 #ifndef ROW_VECTORS
 #define ROW_VECTORS 3 // vectors of query rows of a work-item
@@ -229,42 +229,41 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_rows(
     __local long maskAt[ROWS];
     __local long biasAt[ROWS];
 
-    const int halvings = weight_halvings(keys);
-    const int units = queryHeads / unitHeads;
+    const int queries = call.queries;
+    const int headDim = call.headDim;
+    const int valueDim = call.valueDim;
+    const int halvings = weight_halvings(call.keys);
+    const int units = call.queryHeads / call.unitHeads;
     const int batch = get_group_id(1) / units;
-    const int firstHead = get_group_id(1) % units * unitHeads;
+    const int firstHead = get_group_id(1) % units * call.unitHeads;
     // Of causal problems the last blocks are the longest: they go first, so that no processor is left with one at the end.
     const int firstRow = (get_num_groups(0) - 1 - get_group_id(0)) * ROWS;
-    const int rowsHere = min(ROWS, unitHeads * queries - firstRow);
-    query += queryOffset + batch * queryBatchStride;
-    // The rows of a unit lie one behind the other in the output.
-    const long rowsAt = ((long)batch * queryHeads + firstHead) * queries + firstRow;
-    const long keyStart = keyOffset + batch * keyBatchStride + (firstHead / group) * keyHeadStride;
-    const long valueStart = valueOffset + batch * valueBatchStride + (firstHead / group) * valueHeadStride;
+    const int rowsHere = min(ROWS, call.unitHeads * queries - firstRow);
+    // The rows of a unit are consecutive in the output.
+    const long rowsAt = ((long)batch * call.queryHeads + firstHead) * queries + firstRow;
+    const long keyRowStride = call.key.rowStride;
+    const long valueRowStride = call.value.rowStride;
+    const long keyStart = row_at(&call.key, batch, firstHead / call.group, 0);
+    const long valueStart = row_at(&call.value, batch, firstHead / call.group, 0);
 
     // Lanes beyond the last row repeat it, and are not stored.
-    int blockBegin = keys;
+    int blockBegin = call.keys;
     int blockEnd = 0;
     int cleanBegin = 0;
-    int cleanEnd = keys;
+    int cleanEnd = call.keys;
     int head = firstHead + firstRow / queries;
     int queryRow = firstRow % queries;
     for (int lane = 0; lane < ROWS; lane++) {
-        queryAt[lane] = head * queryHeadStride + queryRow * queryRowStride;
-        const KeyRange range =
-            key_range(keyRanges, (features & HAS_KEY_RANGES) != 0, batch, queryRow, queries, offset, left, right, keys);
+        queryAt[lane] = row_at(&call.query, batch, head, queryRow);
+        const KeyRange range = key_range(&call, keyRanges, batch, queryRow);
         rowBegin[lane] = range.begin;
         rowEnd[lane] = range.end;
-        if (features & HAS_ALIBI) {
-            rowPosition[lane] = range.position;
-            rowSlope[lane] = -alibiSlopes[range.sequence * slopeStride + head];
-        }
-        if (features & (HAS_MASK | HAS_BIAS)) {
-            maskAt[lane] = maskOffset + batch * maskBatchStride + head * maskHeadStride + queryRow * maskQueryStride;
-            biasAt[lane] = biasOffset + batch * biasBatchStride + head * biasHeadStride + queryRow * biasQueryStride;
-        }
+        rowPosition[lane] = range.position;
+        rowSlope[lane] = call.options & HAS_ALIBI ? alibiSlopes[range.sequence * call.slopeStride + head] : 0.0f;
+        maskAt[lane] = scores_at(&call.mask, batch, head, queryRow);
+        biasAt[lane] = scores_at(&call.bias, batch, head, queryRow);
         // A sink is a first key with a value of 0.
-        rowSink[lane] = features & HAS_SINKS ? sinks[head] : -INFINITY;
+        rowSink[lane] = call.options & HAS_SINKS ? sinks[head] : -INFINITY;
         blockBegin = min(blockBegin, rowBegin[lane]);
         blockEnd = max(blockEnd, rowEnd[lane]);
         cleanBegin = max(cleanBegin, rowBegin[lane]);
@@ -291,12 +290,11 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_rows(
     // What comes from memory after the last key is fetched a few rows with each block of keys: this work-group's output, and
     // the queries of the one that this processor is likely to run next, the rows before these or the last of the next head.
     const int nextRow = firstRow < ROWS ? (get_num_groups(0) - 1) * ROWS : firstRow - ROWS;
-    __global const STORED *nextQueries =
-        query + (firstHead + (firstRow < ROWS)) * queryHeadStride + nextRow * queryRowStride;
+    __global const STORED *nextQueries = query + row_at(&call.query, batch, firstHead + (firstRow < ROWS), nextRow);
     const int rowsAhead = ROWS * KEY_BLOCK / max(blockEnd - blockBegin, 1) + 1;
     int rowAhead = 0;
 
-    const bool maskAlike = features & HAS_MASK ? rows_alike(maskAt) : false;
+    const bool maskAlike = call.options & HAS_MASK ? rows_alike(maskAt) : false;
 
     int keysHere;
     for (int firstKey = blockBegin; firstKey < blockEnd; firstKey += keysHere) {
@@ -305,9 +303,10 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_rows(
                          : firstKey < cleanEnd                          ? cleanEnd
                                                                         : blockEnd;
         keysHere = min(KEY_BLOCK, part - firstKey);
-        const int attends = features & HAS_MASK ? mask_kind(mask + firstKey * maskKeyStride, maskAt, maskAlike,
-                                                            maskKeyStride, keysHere)
-                                                : ATTENDS_ALL;
+        __global const uchar *blockMask = mask + firstKey * call.mask.keyStride;
+        const int attends = call.options & HAS_MASK
+                                ? mask_kind(blockMask, maskAt, maskAlike, call.mask.keyStride, keysHere)
+                                : ATTENDS_ALL;
         if (attends == ATTENDS_NONE) {
             continue;
         }
@@ -326,44 +325,40 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_rows(
         widen(keyRows, keyRowStride, keysHere, headDim, widened);
 #endif
         for (int n = 0; n < rowsAhead && rowAhead < rowsHere; n++, rowAhead++) {
-            prefetch_row(nextQueries + rowAhead * queryRowStride, headDim);
+            prefetch_row(nextQueries + rowAhead * call.query.rowStride, headDim);
             prefetch_row_to_write(output + (rowsAt + rowAhead) * valueDim, valueDim);
         }
         for (int k = 0; k < keysHere; k += KEY_TILE) {
-            score_tile(keysStart, keysStride, k, keysHere, headDim, scale, queryRows, scores);
+            score_tile(keysStart, keysStride, k, keysHere, headDim, call.scale, queryRows, scores);
         }
 
-        if (features & HAS_SOFTCAP) {
-            for (int n = 0; n < keysHere * ROW_VECTORS; n++) {
-                scores[n] = softcap * tanh(scores[n] / softcap);
-            }
-        }
-        if (features & HAS_ALIBI) {
+        if (call.options & CHANGES_SCORES) {
             for (int k = 0; k < keysHere; k++) {
                 for (int r = 0; r < ROW_VECTORS; r++) {
                     // From the block's first key: as floats, positions beyond 2^24 would be rounded.
                     const INT_VECTOR position = LOAD_INT_VECTOR(rowPosition + r * VECTOR_WIDTH) - firstKey;
-                    const VECTOR distance = fabs(JOIN(convert_float, VECTOR_WIDTH)(position) - (float)k);
-                    const VECTOR slope = LOAD_VECTOR(rowSlope + r * VECTOR_WIDTH);
-                    scores[k * ROW_VECTORS + r] = MULTIPLY_ADD(slope, distance, scores[k * ROW_VECTORS + r]);
+                    VECTOR score = scores[k * ROW_VECTORS + r];
+                    CHANGE_SCORE(VECTOR, score, call, LOAD_VECTOR(rowSlope + r * VECTOR_WIDTH),
+                                 fabs(JOIN(convert_float, VECTOR_WIDTH)(position) - (float)k))
+                    scores[k * ROW_VECTORS + r] = score;
                 }
             }
         }
-        if (features & HAS_BIAS) {
-            apply_bias(bias + firstKey * biasKeyStride, biasAt, biasKeyStride, keysHere, (__local float *)scores);
-        }
-        if (attends == ATTENDS_SOME) {
-            apply_mask(mask + firstKey * maskKeyStride, maskAt, maskAlike, maskKeyStride, keysHere,
+        if (call.options & HAS_BIAS) {
+            apply_bias(bias + firstKey * call.bias.keyStride, biasAt, call.bias.keyStride, keysHere,
                        (__local float *)scores);
         }
-        bool masked = attends == ATTENDS_SOME || (features & HAS_BIAS) != 0;
+        if (attends == ATTENDS_SOME) {
+            apply_mask(blockMask, maskAt, maskAlike, call.mask.keyStride, keysHere, (__local float *)scores);
+        }
+        bool masked = attends == ATTENDS_SOME || (call.options & HAS_BIAS) != 0;
         if (firstKey < cleanBegin || firstKey + keysHere > cleanEnd) {
             masked = true;
             for (int k = 0; k < keysHere; k++) {
                 for (int r = 0; r < ROW_VECTORS; r++) {
-                    const INT_VECTOR seen = LOAD_INT_VECTOR(rowBegin + r * VECTOR_WIDTH) <= firstKey + k &&
-                                            LOAD_INT_VECTOR(rowEnd + r * VECTOR_WIDTH) > firstKey + k;
-                    scores[k * ROW_VECTORS + r] = select((VECTOR)(-INFINITY), scores[k * ROW_VECTORS + r], seen);
+                    const INT_VECTOR attended = LOAD_INT_VECTOR(rowBegin + r * VECTOR_WIDTH) <= firstKey + k &&
+                                                LOAD_INT_VECTOR(rowEnd + r * VECTOR_WIDTH) > firstKey + k;
+                    scores[k * ROW_VECTORS + r] = MASK_SCORE(VECTOR, scores[k * ROW_VECTORS + r], attended);
                 }
             }
         }
@@ -459,7 +454,7 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_rows(
                            sums[r] == 0.0f);
     }
     unpack_output((__local float *)outputRows, rowsHere, valueDim, output + rowsAt * valueDim);
-    for (int lane = 0; lane < rowsHere && (features & HAS_LOG_SUM_EXP) != 0; lane++) {
+    for (int lane = 0; lane < rowsHere && (call.options & HAS_LOG_SUM_EXP) != 0; lane++) {
         logSumExp[rowsAt + lane] = lanes[lane];
     }
 }

@@ -1,6 +1,6 @@
 // Forward tiles: attention in one pass over keys and values, for GPU-class devices.
 //
-// Arguments and shapes: fused/forward_call.clh, and partialOutput, partialSums, which are written instead of output and
+// Arguments and shapes: common/forward_call.clh, and partialOutput, partialSums, which are written instead of output and
 // logSumExp if splits > 1, as merge_splits.cl reads them; wideOutput is not 0 where rows of the output consist of whole,
 // aligned vectors of 4 elements; totals [work-groups, TOTAL_VECTORS, GROUP_ITEMS], where a row may have foldedTiles tiles of keys.
 //
@@ -44,7 +44,6 @@
 
 #include "common/key_range.clh"
 #include "common/log_sum_exp.clh"
-#include "fused/forward_call.clh"
 #include "fused/tile_options.clh"
 #include "fused/tile_output.clh"
 #include "fused/tile_products.clh"
@@ -71,14 +70,14 @@ __kernel __attribute__((reqd_work_group_size(GROUP_ITEMS, 1, 1))) void forward_t
     __local long biasRows[TILE_ROWS];
 #endif
 
-    const int halvings = weight_halvings(keys);
+    const int halvings = weight_halvings(call.keys);
     const int item = get_local_id(0);
     const int rowItem = row_item(item);
     const int columnItem = column_item(item);
 
     // Units of one key/value head are neighbours: what one reads, the next finds in a cache.
-    const int unitsOfGroup = group / unitHeads;
-    const int tiles = (unitHeads * queries + TILE_ROWS - 1) / TILE_ROWS;
+    const int unitsOfGroup = call.group / call.unitHeads;
+    const int tiles = (call.unitHeads * call.queries + TILE_ROWS - 1) / TILE_ROWS;
     long place = get_group_id(0);
     const int unit = place % unitsOfGroup;
     place /= unitsOfGroup;
@@ -87,34 +86,31 @@ __kernel __attribute__((reqd_work_group_size(GROUP_ITEMS, 1, 1))) void forward_t
     place /= tiles;
     const int split = place % splits;
     place /= splits;
-    const int keyValueHead = place % (queryHeads / group);
-    const int batch = place / (queryHeads / group);
-    const int firstHead = keyValueHead * group + unit * unitHeads;
-    const int rowsHere = min(TILE_ROWS, unitHeads * queries - firstRow);
-    query += queryOffset + batch * queryBatchStride;
-    key += keyOffset + batch * keyBatchStride + keyValueHead * keyHeadStride;
-    value += valueOffset + batch * valueBatchStride + keyValueHead * valueHeadStride;
+    const int keyValueHead = place % (call.queryHeads / call.group);
+    const int batch = place / (call.queryHeads / call.group);
+    const int firstHead = keyValueHead * call.group + unit * call.unitHeads;
+    const int rowsHere = min(TILE_ROWS, call.unitHeads * call.queries - firstRow);
+    key += row_at(&call.key, batch, keyValueHead, 0);
+    value += row_at(&call.value, batch, keyValueHead, 0);
 
     // Rows beyond the last repeat it, and are not stored.
     for (int row = item; row < TILE_ROWS; row += GROUP_ITEMS) {
         const int unitRow = firstRow + min(row, rowsHere - 1);
-        const int head = firstHead + unitRow / queries;
-        const int queryRow = unitRow % queries;
-        const KeyRange range =
-            key_range(keyRanges, (features & HAS_KEY_RANGES) != 0, batch, queryRow, queries, offset, left, right, keys);
+        const int head = firstHead + unitRow / call.queries;
+        const int queryRow = unitRow % call.queries;
+        const KeyRange range = key_range(&call, keyRanges, batch, queryRow);
         ((__local int *)rowBegin)[row] = range.begin;
         ((__local int *)rowEnd)[row] = range.end;
-        queryRows[row] = head * queryHeadStride + queryRow * queryRowStride;
+        queryRows[row] = row_at(&call.query, batch, head, queryRow);
         // A sink is a first key with a value of 0.
         ((__local float *)rowMaximum)[row] =
-            (features & HAS_SINKS) != 0 && split == 0 ? sinks[head] : -INFINITY;
+            (call.options & HAS_SINKS) != 0 && split == 0 ? sinks[head] : -INFINITY;
 #ifdef OPTIONS
-        if (features & HAS_ALIBI) {
-            ((__local int *)rowPosition)[row] = range.position;
-            ((__local float *)rowSlope)[row] = -alibiSlopes[range.sequence * slopeStride + head];
-        }
-        maskRows[row] = maskOffset + batch * maskBatchStride + head * maskHeadStride + queryRow * maskQueryStride;
-        biasRows[row] = biasOffset + batch * biasBatchStride + head * biasHeadStride + queryRow * biasQueryStride;
+        ((__local int *)rowPosition)[row] = range.position;
+        ((__local float *)rowSlope)[row] =
+            call.options & HAS_ALIBI ? alibiSlopes[range.sequence * call.slopeStride + head] : 0.0f;
+        maskRows[row] = scores_at(&call.mask, batch, head, queryRow);
+        biasRows[row] = scores_at(&call.bias, batch, head, queryRow);
 #endif
     }
     if (item == 0) {
@@ -166,8 +162,8 @@ __kernel __attribute__((reqd_work_group_size(GROUP_ITEMS, 1, 1))) void forward_t
     int tilesSummed = 0; // since they joined the totals
     bool folded = false;
     if (begin < end) {
-        load_queries(carriedQueries, item, query, queryRows, 0, headDim);
-        load_keys(carriedKeys, item, key, keyRowStride, begin, end, 0, headDim);
+        load_queries(carriedQueries, item, query, queryRows, 0, call.headDim);
+        load_keys(carriedKeys, item, key, call.key.rowStride, begin, end, 0, call.headDim);
     }
     for (int firstKey = begin; firstKey < end; firstKey += TILE_KEYS) {
         float4 scores[MICRO_KEYS][ROW_VECTORS];
@@ -178,15 +174,15 @@ __kernel __attribute__((reqd_work_group_size(GROUP_ITEMS, 1, 1))) void forward_t
                 scores[n][r] = (float4)(0.0f);
             }
         }
-        for (int firstDim = 0; firstDim < headDim; firstDim += DIM_SLICE) {
+        for (int firstDim = 0; firstDim < call.headDim; firstDim += DIM_SLICE) {
             store_transposed(carriedQueries, QUERY_LOADS, item, queryStaging, QUERY_PITCH);
             store_transposed(carriedKeys, KEY_LOADS, item, keyStaging, KEY_PITCH);
             barrier(CLK_LOCAL_MEM_FENCE);
-            if (firstDim + DIM_SLICE < headDim) {
-                load_queries(carriedQueries, item, query, queryRows, firstDim + DIM_SLICE, headDim);
-                load_keys(carriedKeys, item, key, keyRowStride, firstKey, end, firstDim + DIM_SLICE, headDim);
+            if (firstDim + DIM_SLICE < call.headDim) {
+                load_queries(carriedQueries, item, query, queryRows, firstDim + DIM_SLICE, call.headDim);
+                load_keys(carriedKeys, item, key, call.key.rowStride, firstKey, end, firstDim + DIM_SLICE, call.headDim);
             } else {
-                load_values(carriedValues, item, value, valueRowStride, firstKey, end, 0, valueDim);
+                load_values(carriedValues, item, value, call.value.rowStride, firstKey, end, 0, call.valueDim);
             }
             add_products(scores, MICRO_KEYS / 4, queryStaging + rowItem, QUERY_PITCH, keyStaging + columnItem, KEY_PITCH,
                          DIM_SLICE);
@@ -199,29 +195,26 @@ __kernel __attribute__((reqd_work_group_size(GROUP_ITEMS, 1, 1))) void forward_t
         for (int n = 0; n < MICRO_KEYS; n++) {
 #pragma unroll
             for (int r = 0; r < ROW_VECTORS; r++) {
-                scores[n][r] *= scale;
+                scores[n][r] *= call.scale;
             }
         }
         bool masked = firstKey < cleanBegin || firstKey + TILE_KEYS > cleanEnd;
 #ifdef OPTIONS
-        if (features & HAS_SOFTCAP) {
-            apply_softcap(scores, softcap);
+        if (call.options & CHANGES_SCORES) {
+            change_scores(scores, &call, rowItem, columnItem, firstKey, rowSlope, rowPosition);
         }
-        if (features & HAS_ALIBI) {
-            add_alibi(scores, rowItem, columnItem, firstKey, rowSlope, rowPosition);
+        if (call.options & HAS_BIAS) {
+            add_bias(scores, rowItem, columnItem, firstKey, end, bias, biasRows, call.bias.keyStride);
         }
-        if (features & HAS_BIAS) {
-            add_bias(scores, rowItem, columnItem, firstKey, end, bias, biasRows, biasKeyStride);
-        }
-        if (features & HAS_MASK) {
-            apply_mask(scores, rowItem, columnItem, firstKey, end, mask, maskRows, maskKeyStride);
+        if (call.options & HAS_MASK) {
+            apply_mask(scores, rowItem, columnItem, firstKey, end, mask, maskRows, call.mask.keyStride);
         }
 #endif
         if (masked) {
             apply_key_ranges(scores, rowItem, columnItem, firstKey, rowBegin, rowEnd);
         }
 #ifdef OPTIONS
-        masked = masked || (features & (HAS_BIAS | HAS_MASK)) != 0;
+        masked = masked || (call.options & (HAS_BIAS | HAS_MASK)) != 0;
 #endif
 
         store_maxima(scores, rowItem, columnItem, weightStaging);
@@ -259,10 +252,10 @@ __kernel __attribute__((reqd_work_group_size(GROUP_ITEMS, 1, 1))) void forward_t
             }
             barrier(CLK_LOCAL_MEM_FENCE);
             if (first + SLICE_KEYS < MICRO_KEYS) {
-                load_values(carriedValues, item, value, valueRowStride, firstKey, end, first + SLICE_KEYS, valueDim);
+                load_values(carriedValues, item, value, call.value.rowStride, firstKey, end, first + SLICE_KEYS, call.valueDim);
             } else if (firstKey + TILE_KEYS < end) {
-                load_queries(carriedQueries, item, query, queryRows, 0, headDim);
-                load_keys(carriedKeys, item, key, keyRowStride, firstKey + TILE_KEYS, end, 0, headDim);
+                load_queries(carriedQueries, item, query, queryRows, 0, call.headDim);
+                load_keys(carriedKeys, item, key, call.key.rowStride, firstKey + TILE_KEYS, end, 0, call.headDim);
             }
             if (lastNotFinite == firstKey + first) {
                 add_products_of_seen(added, weightStaging + rowItem, valueStaging + columnItem);
@@ -286,24 +279,24 @@ __kernel __attribute__((reqd_work_group_size(GROUP_ITEMS, 1, 1))) void forward_t
 
     store_sums(sums, rowItem, columnItem, weightStaging);
     barrier(CLK_LOCAL_MEM_FENCE);
-    const long rowsOfAll = get_num_groups(0) / ((long)tiles * splits) * unitHeads * queries;
-    const long firstOutput = ((long)batch * queryHeads + firstHead) * queries + firstRow;
+    const long rowsOfAll = get_num_groups(0) / ((long)tiles * splits) * call.unitHeads * call.queries;
+    const long firstOutput = ((long)batch * call.queryHeads + firstHead) * call.queries + firstRow;
     for (int row = item; row < TILE_ROWS; row += GROUP_ITEMS) {
         const float sum = sum_of_parts(weightStaging, row);
         ((__local float *)rowShift)[row] = sum == 0.0f ? 0.0f : 1.0f / sum;
         const float maximum = ((__local float *)rowMaximum)[row];
         if (row < rowsHere && splits > 1) {
             partialSums[split * rowsOfAll + firstOutput + row] = (float2)(maximum, SUM_OF_EXPONENTIALS(sum, halvings));
-        } else if (row < rowsHere && (features & HAS_LOG_SUM_EXP) != 0) {
+        } else if (row < rowsHere && (call.options & HAS_LOG_SUM_EXP) != 0) {
             logSumExp[firstOutput + row] = sum == 0.0f ? -INFINITY : LOG_OF_SUM(float, maximum, SUM_OF_EXPONENTIALS(sum, halvings));
         }
     }
     barrier(CLK_LOCAL_MEM_FENCE);
     if (splits > 1) {
-        partialOutput += (split * rowsOfAll + firstOutput) * valueDim;
-        store_partial_outputs(outputs, rowItem, columnItem, rowShift, partialOutput, rowsHere, valueDim);
+        partialOutput += (split * rowsOfAll + firstOutput) * call.valueDim;
+        store_partial_outputs(outputs, rowItem, columnItem, rowShift, partialOutput, rowsHere, call.valueDim);
     } else {
-        store_outputs(outputs, rowItem, columnItem, rowShift, output + firstOutput * valueDim, rowsHere, valueDim,
+        store_outputs(outputs, rowItem, columnItem, rowShift, output + firstOutput * call.valueDim, rowsHere, call.valueDim,
                       wideOutput != 0);
     }
 }

@@ -1,13 +1,8 @@
 // Scores, step 1 of the staged plan: S = Q K^T, the dot product of each query with each key.
 //
-//   query  [batch, queryHeads, queryLength, headDim]     any strides but 1 along headDim
-//   key    [batch, keyValueHeads, keys, headDim]         likewise; query head h reads key head h / group
-//   scores [slices, queries, keys]                       row-major float, unscaled
+// Arguments and shapes: common/forward_call.clh, staged/block.clh; the scores are not scaled yet.
 //
-// A slice is one (batch, head) pair, numbered batch * queryHeads + head; a launch does the slices from firstSlice on and
-// of each the queries from firstQuery on, so that the host can walk problems whose scores do not fit.
-//
-// Work-groups: (key tile, query tile, slice). A work-group stages a slice of headDim of its query rows and key rows in
+// Work-groups: (key tile, query tile, head). A work-group stages a slice of headDim of its query rows and key rows in
 // local memory, transposed, so that work-items read neighbouring keys as vectors; each work-item accumulates
 // MICRO_QUERIES x (MICRO_VECTORS * VECTOR_WIDTH) scores in registers. Tiles of keys that none of its queries may see are
 // not computed; what lies there is written over by scale_mask.
@@ -16,8 +11,7 @@
 
 #include "common/key_range.clh"
 #include "common/multiply_add.clh"
-#include "common/storage.clh"
-#include "common/vector.clh"
+#include "staged/block.clh"
 
 #ifndef LOCAL_QUERIES
 #define LOCAL_QUERIES 16 // work-items of a work-group along the queries
@@ -40,33 +34,25 @@
 #define GROUP_ITEMS (LOCAL_QUERIES * LOCAL_KEYS)
 
 __kernel __attribute__((reqd_work_group_size(LOCAL_KEYS, LOCAL_QUERIES, 1))) void scores(
-    __global const STORED *query, long queryOffset, long queryBatchStride, long queryHeadStride, long queryRowStride,
-    __global const STORED *key, long keyOffset, long keyBatchStride, long keyHeadStride, long keyRowStride,
-    __global float *scores, long scoresOffset, int firstSlice, int queryHeads, int group, int firstQuery, int queryLength,
-    int queries, int keys, int headDim, __global const int *keyRanges, int offset, int left, int right) {
+    BLOCK_PARAMETERS) {
     __local float queryTile[DIM_SLICE * TILE_QUERIES];
     __local float keyTile[DIM_SLICE * TILE_KEYS];
 
     const int item = get_local_id(1) * LOCAL_KEYS + get_local_id(0);
-    const int slice = firstSlice + get_group_id(2);
-    const int batch = slice / queryHeads;
-    const int head = slice % queryHeads;
+    const int batch = (firstHead + get_group_id(2)) / call.queryHeads;
+    const int head = (firstHead + get_group_id(2)) % call.queryHeads;
     const int tileQuery = get_group_id(1) * TILE_QUERIES;
     const int tileKey = get_group_id(0) * TILE_KEYS;
-    const int rowsHere = min(TILE_QUERIES, queries - tileQuery);
-    const int keysHere = min(TILE_KEYS, keys - tileKey);
+    const int rowsHere = min(TILE_QUERIES, blockQueries - tileQuery);
+    const int keysHere = min(TILE_KEYS, call.keys - tileKey);
 
-    query += queryOffset + batch * queryBatchStride + head * queryHeadStride + (firstQuery + tileQuery) * queryRowStride;
-    key += keyOffset + batch * keyBatchStride + (head / group) * keyHeadStride + tileKey * keyRowStride;
+    query += row_at(&call.query, batch, head, firstQuery + tileQuery);
+    key += row_at(&call.key, batch, head / call.group, tileKey);
 
     // A tile that no query may see runs no iteration: the trip count stays the same for the whole work-group, as the
     // barriers need it.
-    const int firstRow = firstQuery + tileQuery;
-    const KeyRange seen = key_range_of_rows(keyRanges, KEY_RANGES, batch, firstRow, rowsHere, queryLength, offset, left,
-                                            right, keys);
-    const int begin = seen.begin;
-    const int end = seen.end;
-    const int dims = tileKey < end && tileKey + keysHere > begin ? headDim : 0;
+    const KeyRange range = key_range_of_rows(&call, keyRanges, batch, firstQuery + tileQuery, rowsHere);
+    const int dims = tileKey < range.end && tileKey + keysHere > range.begin ? call.headDim : 0;
 
     VECTOR sums[MICRO_QUERIES][MICRO_VECTORS];
     for (int m = 0; m < MICRO_QUERIES; m++) {
@@ -79,15 +65,15 @@ __kernel __attribute__((reqd_work_group_size(LOCAL_KEYS, LOCAL_QUERIES, 1))) voi
         for (int n = item; n < TILE_QUERIES * DIM_SLICE; n += GROUP_ITEMS) {
             const int row = n / DIM_SLICE;
             const int dim = n % DIM_SLICE;
-            const bool inside = row < rowsHere && firstDim + dim < headDim;
+            const bool inside = row < rowsHere && firstDim + dim < call.headDim;
             queryTile[dim * TILE_QUERIES + row] =
-                inside ? load_stored(query, row * queryRowStride + firstDim + dim) : 0.0f;
+                inside ? load_stored(query, row * call.query.rowStride + firstDim + dim) : 0.0f;
         }
         for (int n = item; n < TILE_KEYS * DIM_SLICE; n += GROUP_ITEMS) {
             const int row = n / DIM_SLICE;
             const int dim = n % DIM_SLICE;
-            const bool inside = row < keysHere && firstDim + dim < headDim;
-            keyTile[dim * TILE_KEYS + row] = inside ? load_stored(key, row * keyRowStride + firstDim + dim) : 0.0f;
+            const bool inside = row < keysHere && firstDim + dim < call.headDim;
+            keyTile[dim * TILE_KEYS + row] = inside ? load_stored(key, row * call.key.rowStride + firstDim + dim) : 0.0f;
         }
         barrier(CLK_LOCAL_MEM_FENCE);
 
@@ -122,12 +108,12 @@ __kernel __attribute__((reqd_work_group_size(LOCAL_KEYS, LOCAL_QUERIES, 1))) voi
         barrier(CLK_LOCAL_MEM_FENCE);
     }
 
-    scores += scoresOffset + ((long)get_group_id(2) * queries + tileQuery) * keys + tileKey;
+    scores += scoresOffset + ((long)get_group_id(2) * blockQueries + tileQuery) * call.keys + tileKey;
     for (int m = 0; m < MICRO_QUERIES; m++) {
         const int row = get_local_id(1) * MICRO_QUERIES + m;
         for (int n = 0; n < MICRO_VECTORS; n++) {
             const int column = (get_local_id(0) + n * LOCAL_KEYS) * VECTOR_WIDTH;
-            __global float *to = scores + (long)row * keys + column;
+            __global float *to = scores + (long)row * call.keys + column;
             if (row < rowsHere && column + VECTOR_WIDTH <= keysHere) {
                 STORE_VECTOR(sums[m][n], to);
             } else if (row < rowsHere) {

@@ -1,20 +1,21 @@
 // Unmark, step 5 of the staged plan where weights are wanted and anything masks: the -0 by which softmax marks a masked key's
 // weight becomes 0.
 //
-//   weights [slices, queries, keys]     row-major float
+// Arguments and shapes: common/forward_call.clh, staged/block.clh.
 //
 // One work-item per weight; a work-group is GROUP_ITEMS neighbouring keys of one row.
+
+#include "staged/block.clh"
 
 #ifndef GROUP_ITEMS
 #define GROUP_ITEMS 64 // work-items of a work-group
 #endif
 
-__kernel __attribute__((reqd_work_group_size(GROUP_ITEMS, 1, 1))) void unmark(
-    __global float *weights, long weightsOffset, int queries, int keys) {
+__kernel __attribute__((reqd_work_group_size(GROUP_ITEMS, 1, 1))) void unmark(BLOCK_PARAMETERS) {
     const int column = get_global_id(0);
-    if (column < keys) {
+    if (column < call.keys) {
         __global float *at =
-            weights + weightsOffset + ((long)get_global_id(2) * queries + get_global_id(1)) * keys + column;
+            scores + scoresOffset + ((long)get_global_id(2) * blockQueries + get_global_id(1)) * call.keys + column;
         const float weight = *at;
         *at = weight == 0.0f ? 0.0f : weight;
     }

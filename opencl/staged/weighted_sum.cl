@@ -1,10 +1,8 @@
 // Weighted sum, step 4 of the staged plan: O = P V, the values summed by the softmax's weights.
 //
-//   weights [slices, queries, keys]                                row-major float
-//   value   [batch, keyValueHeads, keys, valueDim]                 any strides but 1 along valueDim
-//   output  [batch, queryHeads, queryLength, valueDim]             row-major
+// Arguments and shapes: common/forward_call.clh, staged/block.clh; scores are the weights by now.
 //
-// Slices and queries as in scores.cl. Work-groups: (tile of valueDim, query tile, slice). A work-group stages a slice of
+// Work-groups: (tile of valueDim, query tile, head). A work-group stages a slice of
 // keys: their weights, transposed, and their values; each work-item accumulates
 // MICRO_QUERIES x (MICRO_VECTORS * VECTOR_WIDTH) outputs in registers. Keys that none of its queries may see are not visited.
 //
@@ -19,8 +17,7 @@
 #include "common/key_range.clh"
 #include "common/multiply_add.clh"
 #include "common/running_total.clh"
-#include "common/storage.clh"
-#include "common/vector.clh"
+#include "staged/block.clh"
 
 #ifndef LOCAL_QUERIES
 #define LOCAL_QUERIES 16 // work-items of a work-group along the queries
@@ -46,30 +43,23 @@
 #define GROUP_ITEMS (LOCAL_QUERIES * LOCAL_DIMS)
 
 __kernel __attribute__((reqd_work_group_size(LOCAL_DIMS, LOCAL_QUERIES, 1))) void weighted_sum(
-    __global const float *weights, long weightsOffset, __global const STORED *value, long valueOffset, long valueBatchStride,
-    long valueHeadStride, long valueRowStride, __global STORED *output, int firstSlice, int queryHeads, int group,
-    int firstQuery, int queryLength, int queries, int keys, int valueDim, __global const int *keyRanges, int offset,
-    int left, int right) {
+    BLOCK_PARAMETERS) {
     __local float weightTile[KEY_SLICE * TILE_QUERIES];
     __local float valueTile[KEY_SLICE * TILE_DIMS];
 
     const int item = get_local_id(1) * LOCAL_DIMS + get_local_id(0);
-    const int slice = firstSlice + get_group_id(2);
-    const int batch = slice / queryHeads;
-    const int head = slice % queryHeads;
+    const int batch = (firstHead + get_group_id(2)) / call.queryHeads;
+    const int head = (firstHead + get_group_id(2)) % call.queryHeads;
     const int tileQuery = get_group_id(1) * TILE_QUERIES;
     const int tileDim = get_group_id(0) * TILE_DIMS;
-    const int rowsHere = min(TILE_QUERIES, queries - tileQuery);
-    const int dimsHere = min(TILE_DIMS, valueDim - tileDim);
+    const int rowsHere = min(TILE_QUERIES, blockQueries - tileQuery);
+    const int dimsHere = min(TILE_DIMS, call.valueDim - tileDim);
 
-    const int firstRow = firstQuery + tileQuery;
-    const KeyRange seen = key_range_of_rows(keyRanges, KEY_RANGES, batch, firstRow, rowsHere, queryLength, offset, left,
-                                            right, keys);
-    const int begin = seen.begin;
-    const int end = seen.end;
+    const KeyRange range = key_range_of_rows(&call, keyRanges, batch, firstQuery + tileQuery, rowsHere);
+    const int end = range.end;
 
-    weights += weightsOffset + ((long)get_group_id(2) * queries + tileQuery) * keys;
-    value += valueOffset + batch * valueBatchStride + (head / group) * valueHeadStride + tileDim;
+    __global const float *weights = scores + scoresOffset + ((long)get_group_id(2) * blockQueries + tileQuery) * call.keys;
+    value += row_at(&call.value, batch, head / call.group, 0) + tileDim;
 
     VECTOR sums[MICRO_QUERIES][MICRO_VECTORS];
     VECTOR totals[MICRO_QUERIES][MICRO_VECTORS];
@@ -83,18 +73,18 @@ __kernel __attribute__((reqd_work_group_size(LOCAL_DIMS, LOCAL_QUERIES, 1))) voi
     }
 
     int slices = 0; // since the last ones joined the total
-    for (int firstKey = begin; firstKey < end; firstKey += KEY_SLICE) {
+    for (int firstKey = range.begin; firstKey < end; firstKey += KEY_SLICE) {
         for (int n = item; n < TILE_QUERIES * KEY_SLICE; n += GROUP_ITEMS) {
             const int row = n / KEY_SLICE;
             const int key = n % KEY_SLICE;
             const bool inside = row < rowsHere && firstKey + key < end;
-            weightTile[key * TILE_QUERIES + row] = inside ? weights[(long)row * keys + firstKey + key] : -0.0f;
+            weightTile[key * TILE_QUERIES + row] = inside ? weights[(long)row * call.keys + firstKey + key] : -0.0f;
         }
         for (int n = item; n < TILE_DIMS * KEY_SLICE; n += GROUP_ITEMS) {
             const int key = n / TILE_DIMS;
             const int dim = n % TILE_DIMS;
             const bool inside = dim < dimsHere && firstKey + key < end;
-            valueTile[key * TILE_DIMS + dim] = inside ? load_stored(value, (firstKey + key) * valueRowStride + dim) : 0.0f;
+            valueTile[key * TILE_DIMS + dim] = inside ? load_stored(value, (firstKey + key) * call.value.rowStride + dim) : 0.0f;
         }
         barrier(CLK_LOCAL_MEM_FENCE);
 
@@ -144,7 +134,7 @@ __kernel __attribute__((reqd_work_group_size(LOCAL_DIMS, LOCAL_QUERIES, 1))) voi
         barrier(CLK_LOCAL_MEM_FENCE);
     }
 
-    output += ((long)slice * queryLength + firstQuery + tileQuery) * valueDim + tileDim;
+    output += ((long)(firstHead + get_group_id(2)) * call.queries + firstQuery + tileQuery) * call.valueDim + tileDim;
     for (int m = 0; m < MICRO_QUERIES; m++) {
         const int row = get_local_id(1) * MICRO_QUERIES + m;
         for (int n = 0; n < MICRO_VECTORS; n++) {
@@ -153,7 +143,7 @@ __kernel __attribute__((reqd_work_group_size(LOCAL_DIMS, LOCAL_QUERIES, 1))) voi
             STORE_VECTOR(totals[m][n] + lost[m][n], lanes);
             for (int lane = 0; lane < VECTOR_WIDTH; lane++) {
                 if (row < rowsHere && column + lane < dimsHere) {
-                    store_stored(lanes[lane], output, (long)row * valueDim + column + lane);
+                    store_stored(lanes[lane], output, (long)row * call.valueDim + column + lane);
                 }
             }
         }

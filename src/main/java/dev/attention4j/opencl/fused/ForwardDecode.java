@@ -63,7 +63,7 @@ public final class ForwardDecode implements Plan {
 
     @Override
     public Optional<String> refusal(AttentionProblem problem) {
-        return ForwardCall.refusal(problem).or(() -> misfit(problem));
+        return Plan.withoutWeights(problem).or(() -> misfit(problem));
     }
 
     private Optional<String> misfit(AttentionProblem problem) {
@@ -110,7 +110,7 @@ public final class ForwardDecode implements Plan {
         int splits = call.division().splits();
         MergeSplits.Partial partial = MergeSplits.Partial.of(call, splits);
         long blockRows = Math.min(call.division().groupRows(), Math.max(1, rows(problem)));
-        ForwardCall.set(kernel, call, group)
+        call.arguments(kernel, group)
                 .buffer(partial.output())
                 .buffer(partial.sums())
                 .integer(splitKeys(problem, splits))

@@ -43,7 +43,7 @@ public final class ForwardRows implements Plan {
 
     @Override
     public Optional<String> refusal(AttentionProblem problem) {
-        return ForwardCall.refusal(problem).or(() -> misfit(problem));
+        return Plan.withoutWeights(problem).or(() -> misfit(problem));
     }
 
     private Optional<String> misfit(AttentionProblem problem) {
@@ -102,7 +102,7 @@ public final class ForwardRows implements Plan {
         DeviceCall given = widened ? widenRows.enqueue(call) : call;
         ClKernel kernel = kernels.computeIfAbsent(new Build(problem.dtype(), tiling, widened), this::build);
         int unitHeads = unitHeads(problem);
-        ForwardCall.set(kernel, given, unitHeads)
+        given.arguments(kernel, unitHeads)
                 .local(4L * problem.headDim() * tiling.rows())
                 .local(4L * problem.valueDim() * tiling.rows())
                 .local(4L * tiling.keyBlock() * tiling.rows())

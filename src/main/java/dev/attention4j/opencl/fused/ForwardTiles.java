@@ -67,7 +67,7 @@ public final class ForwardTiles implements Plan {
 
     @Override
     public Optional<String> refusal(AttentionProblem problem) {
-        return ForwardCall.refusal(problem).or(() -> misfit(problem));
+        return Plan.withoutWeights(problem).or(() -> misfit(problem));
     }
 
     private Optional<String> misfit(AttentionProblem problem) {
@@ -150,7 +150,7 @@ public final class ForwardTiles implements Plan {
                 ? call.scratch().apply(groups(problem, tiling) * splits * tiling.totalBytes(problem.valueDim()))
                 : call.output();
         boolean wideOutput = problem.valueDim() % 4 == 0 && !call.output().isShared();
-        ForwardCall.set(tiled.kernel(), call, unitHeads(problem))
+        call.arguments(tiled.kernel(), unitHeads(problem))
                 .buffer(partial.output())
                 .buffer(partial.sums())
                 .integer(splits)

@@ -3,7 +3,7 @@
  *
  * <p>{@link dev.attention4j.opencl.fused.ForwardRows} is for CPUs, {@link dev.attention4j.opencl.fused.ForwardDecode}
  * for CPUs where few queries share the keys, {@link dev.attention4j.opencl.fused.ForwardTiles} for GPUs. Each launches
- * the kernel of its name in {@code opencl/fused/}, through {@code ForwardCall}; two of them split the keys and have
+ * the kernel of its name in {@code opencl/fused/}, through {@code DeviceCall}; two of them split the keys and have
  * {@code MergeSplits} put the parts together, and rows has {@code WidenRows} widen keys of 16 bits that many rows read.
  */
 package dev.attention4j.opencl.fused;

@@ -1,7 +1,10 @@
 package dev.attention4j.opencl.plan;
 
+import dev.attention4j.Attention;
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.opencl.runtime.ClBuffer;
+import dev.attention4j.opencl.runtime.ClKernel;
+import dev.attention4j.opencl.runtime.StructLayout;
 import java.util.function.LongFunction;
 
 /**
@@ -51,6 +54,98 @@ public record DeviceCall(
      */
     public long scratchBudget(long usual) {
         return Math.min(scratchRoom, maxScratchBytes > 0 ? maxScratchBytes : usual);
+    }
+
+    private static final StructLayout LAYOUT = StructLayout.of("common/forward_call.clh", "ForwardCall");
+
+    // The options of forward_call.clh.
+    private static final int HAS_SOFTCAP = 1;
+    private static final int HAS_MASK = 2;
+    private static final int HAS_BIAS = 4;
+    private static final int HAS_LOG_SUM_EXP = 8;
+    private static final int HAS_KEY_RANGES = 16;
+    private static final int HAS_ALIBI = 32;
+    private static final int HAS_SINKS = 64;
+    private static final int LIMITS_KEYS = 128;
+
+    /**
+     * Sets FORWARD_PARAMETERS of {@code opencl/common/forward_call.clh}.
+     *
+     * @param kernel a kernel whose first parameters they are
+     * @param unitHeads heads whose rows are computed together; a divisor of the heads that share a key/value head
+     * @return after these parameters
+     */
+    public ClKernel.Arguments arguments(ClKernel kernel, int unitHeads) {
+        Attention attention = problem.attention();
+        int heads = problem.queryHeads();
+        StructLayout.Values values = LAYOUT.values()
+                .put("options", options())
+                .put("queryHeads", heads)
+                .put("group", heads / problem.keyValueHeads())
+                .put("unitHeads", unitHeads)
+                .put("queries", problem.queryLength())
+                .put("keys", problem.keyLength())
+                .put("headDim", problem.headDim())
+                .put("valueDim", problem.valueDim())
+                .put("offset", keyRanges == null && problem.batch() > 0 ? problem.offset(0) : 0)
+                .put("left", attention.windowLeft())
+                .put("right", attention.isCausal() ? 0 : attention.windowRight())
+                .put("slopeStride", attention.alibiSlopes().length > heads ? heads : 0)
+                .put("scale", (float) problem.scale())
+                .put("softcap", (float) attention.softcap().orElse(0));
+        putRows(values, "query", query);
+        putRows(values, "key", key);
+        putRows(values, "value", value);
+        putScores(values, "mask", mask);
+        putScores(values, "bias", bias);
+        return kernel.arguments()
+                .buffer(query.buffer())
+                .buffer(key.buffer())
+                .buffer(value.buffer())
+                .buffer(output)
+                .buffer(orUnused(logSumExp))
+                .buffer(orUnused(keyRanges))
+                .buffer(orUnused(alibiSlopes))
+                .buffer(orUnused(sinks))
+                .buffer(orUnused(mask == null ? null : mask.buffer()))
+                .buffer(orUnused(bias == null ? null : bias.buffer()))
+                .struct(values);
+    }
+
+    private ClBuffer orUnused(ClBuffer buffer) {
+        return buffer == null ? output : buffer;
+    }
+
+    private static void putRows(StructLayout.Values values, String name, Operand operand) {
+        values.put(name + ".offset", operand.offset())
+                .put(name + ".batchStride", operand.strides()[0])
+                .put(name + ".headStride", operand.strides()[1])
+                .put(name + ".rowStride", operand.strides()[2]);
+    }
+
+    private static void putScores(StructLayout.Values values, String name, Operand operand) {
+        values.put(name + ".offset", operand == null ? 0 : operand.offset());
+        String[] axes = {".batchStride", ".headStride", ".queryStride", ".keyStride"};
+        for (int axis = 0; axis < axes.length; axis++) {
+            values.put(name + axes[axis], operand == null ? 0 : operand.strides()[axis]);
+        }
+    }
+
+    private int options() {
+        Attention attention = problem.attention();
+        return (attention.softcap().isPresent() ? HAS_SOFTCAP : 0)
+                | (mask != null ? HAS_MASK : 0)
+                | (bias != null ? HAS_BIAS : 0)
+                | (logSumExp != null ? HAS_LOG_SUM_EXP : 0)
+                | (keyRanges != null ? HAS_KEY_RANGES : 0)
+                | (alibiSlopes != null ? HAS_ALIBI : 0)
+                | (sinks != null ? HAS_SINKS : 0)
+                | (attention.limitsKeys() ? LIMITS_KEYS : 0);
+    }
+
+    /** Returns whether anything masks a score. */
+    public boolean masksScores() {
+        return (options() & (HAS_MASK | HAS_BIAS | LIMITS_KEYS)) != 0;
     }
 
     /**

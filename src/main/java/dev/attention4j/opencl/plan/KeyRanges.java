@@ -3,10 +3,8 @@ package dev.attention4j.opencl.plan;
 import dev.attention4j.Attention;
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.KeyRange;
-import dev.attention4j.opencl.runtime.ClBuffer;
-import dev.attention4j.opencl.runtime.ClKernel;
 
-/** The arguments of {@code opencl/common/key_range.clh}. */
+/** The table of {@code opencl/common/key_range.clh}. */
 public final class KeyRanges {
     /** Ints of a row of the table: begin, end, position, sequence. */
     private static final int ROW = 4;
@@ -53,40 +51,5 @@ public final class KeyRanges {
      */
     public static long byteSize(AttentionProblem problem) {
         return 4L * ROW * problem.batch() * problem.queryLength();
-    }
-
-    /**
-     * Sets table, offset, left and right.
-     *
-     * @param arguments of the kernel, at the table
-     * @param call the call
-     * @param unused any buffer, for the table if there is none
-     * @return the same, after right
-     */
-    public static ClKernel.Arguments set(ClKernel.Arguments arguments, DeviceCall call, ClBuffer unused) {
-        AttentionProblem problem = call.problem();
-        Attention attention = problem.attention();
-        boolean alike = call.keyRanges() == null;
-        return arguments
-                .buffer(alike ? unused : call.keyRanges())
-                .integer(alike && problem.batch() > 0 ? problem.offset(0) : 0)
-                .integer(attention.windowLeft())
-                .integer(attention.isCausal() ? 0 : attention.windowRight());
-    }
-
-    /**
-     * Sets slopes and the slopes from one sequence to the next.
-     *
-     * @param arguments of the kernel, at the slopes
-     * @param call the call
-     * @param unused any buffer, for the slopes if there are none
-     * @return the same, after the stride
-     */
-    public static ClKernel.Arguments setAlibi(ClKernel.Arguments arguments, DeviceCall call, ClBuffer unused) {
-        int heads = call.problem().queryHeads();
-        int slopes = call.problem().attention().alibiSlopes().length;
-        return arguments
-                .buffer(call.alibiSlopes() == null ? unused : call.alibiSlopes())
-                .integer(slopes > heads ? heads : 0);
     }
 }

@@ -25,14 +25,4 @@ public record Operand(ClBuffer buffer, long offset, long[] strides) {
         }
         return arguments;
     }
-
-    /**
-     * Sets buffer, offset and the strides of all four axes.
-     *
-     * @param arguments of the kernel, at the buffer
-     * @return the same, after the strides
-     */
-    public ClKernel.Arguments asElements(ClKernel.Arguments arguments) {
-        return asRows(arguments).longInteger(strides[3]);
-    }
 }

@@ -24,6 +24,13 @@ public interface Plan {
      */
     Optional<String> refusal(AttentionProblem problem);
 
+    /** Returns why a plan that never holds the weights cannot compute a problem; empty if it does not want them. */
+    static Optional<String> withoutWeights(AttentionProblem problem) {
+        return problem.attention().wantsWeights()
+                ? Optional.of("it never holds the weights; the plan staged returns them")
+                : Optional.empty();
+    }
+
     /**
      * Whether a problem is of the kind that this plan is made for. Others are left to the plans behind it, unless it is
      * asked for or was tuned.

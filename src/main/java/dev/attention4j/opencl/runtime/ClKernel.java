@@ -1,5 +1,6 @@
 package dev.attention4j.opencl.runtime;
 
+import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
 import org.jocl.CL;
@@ -97,6 +98,13 @@ public final class ClKernel implements AutoCloseable {
         /** Sets a {@code float}. */
         public Arguments real(float value) {
             return isSet(value) ? this : set(value, Sizeof.cl_float, Pointer.to(new float[] {value}));
+        }
+
+        /** Sets a struct by value, with all of its numbers. */
+        public Arguments struct(StructLayout.Values values) {
+            byte[] bytes = values.toBytes();
+            ByteBuffer comparable = ByteBuffer.wrap(bytes);
+            return isSet(comparable) ? this : set(comparable, bytes.length, Pointer.to(bytes));
         }
 
         /** Sets a {@code __local} pointer to as many bytes for each work-group. */

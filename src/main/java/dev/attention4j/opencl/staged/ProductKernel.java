@@ -49,35 +49,8 @@ record ProductKernel(ClKernel kernel, ProductTiling tiling) {
                 + context.device().localMemoryBytes() + " bytes");
     }
 
-    /**
-     * Sets the parameters that both products end with, and launches the kernel.
-     *
-     * @param arguments behind those of the tensors
-     * @param width headDim of the scores, valueDim of the weighted sum
-     * @param columns of a row of the result
-     */
-    void launch(DeviceContext context, Block block, ClKernel.Arguments arguments, int width, int columns) {
-        AttentionProblem problem = block.call().problem();
-        arguments
-                .integer(block.firstSlice())
-                .integer(problem.queryHeads())
-                .integer(block.group())
-                .integer(block.firstQuery())
-                .integer(problem.queryLength())
-                .integer(block.queries())
-                .integer(block.keys())
-                .integer(width);
-        KeyRanges.set(arguments, block.call(), block.scores());
-        context.queue().launch(kernel, tiling.global(block.queries(), columns, block.slices()), tiling.group());
-    }
-
-    /** The macros that storage and key ranges of a problem ask for. */
-    static Map<String, Object> defines(DType dtype, Attention attention) {
-        Map<String, Object> defines = new HashMap<>();
-        defines.put("STORAGE", CommonMacros.storage(dtype));
-        if (KeyRanges.areNeeded(attention)) {
-            defines.put("KEY_RANGES", 1);
-        }
-        return defines;
+    void launch(DeviceContext context, Block block, int columns) {
+        block.setArguments(kernel);
+        context.queue().launch(kernel, tiling.global(block.queries(), columns, block.heads()), tiling.group());
     }
 }

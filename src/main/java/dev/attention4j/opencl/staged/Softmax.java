@@ -25,38 +25,17 @@ final class Softmax {
     }
 
     void enqueue(Block block) {
-        DeviceCall call = block.call();
-        ClBuffer logSumExp = call.logSumExp();
         Map<String, Object> defines = new HashMap<>();
         defines.put("VECTOR_WIDTH", CommonMacros.vectorWidth(context.device()));
-        if (logSumExp != null) {
-            defines.put("LOG_SUM_EXP", 1);
-        }
-        if (WeightedSum.skipsMasked(call)) {
-            defines.put("MARK_MASKED", 1);
-        }
-        if (call.sinks() != null) {
-            defines.put("SINKS", 1);
-        }
         int items = groupItems(block.keys());
         ClKernel kernel = build(defines, items);
         while (kernel.largestGroup() < items) {
             items /= 2;
             kernel = build(defines, items);
         }
-        kernel.arguments()
-                .buffer(block.scores())
-                .longInteger(block.scoresOffset())
-                .buffer(logSumExp == null ? block.scores() : logSumExp)
-                .buffer(call.sinks() == null ? block.scores() : call.sinks())
-                .integer(call.problem().queryHeads())
-                .integer(block.firstSlice())
-                .integer(block.firstQuery())
-                .integer(call.problem().queryLength())
-                .integer(block.queries())
-                .integer(block.keys());
+        block.setArguments(kernel);
         context.queue()
-                .launch(kernel, new long[] {(long) block.queries() * items, block.slices()}, new long[] {items, 1});
+                .launch(kernel, new long[] {(long) block.queries() * items, block.heads()}, new long[] {items, 1});
     }
 
     private int groupItems(int keys) {

@@ -1,6 +1,9 @@
 package dev.attention4j.opencl.staged;
 
+import static dev.attention4j.opencl.plan.CommonMacros.storage;
+
 import dev.attention4j.AttentionProblem;
+import dev.attention4j.DType;
 import dev.attention4j.DeviceException;
 import dev.attention4j.opencl.plan.DeviceCall;
 import dev.attention4j.opencl.plan.Division;
@@ -8,9 +11,11 @@ import dev.attention4j.opencl.plan.Plan;
 import dev.attention4j.opencl.plan.Tunables;
 import dev.attention4j.opencl.runtime.ClBuffer;
 import dev.attention4j.opencl.runtime.ClDevice;
+import dev.attention4j.opencl.runtime.ClKernel;
 import dev.attention4j.opencl.runtime.DeviceContext;
+import java.util.HashMap;
+import java.util.Map;
 import java.util.Optional;
-import java.util.stream.Stream;
 
 /**
  * Scores, scale and mask, softmax, weighted sum: each step a kernel over a matrix of scores in memory.
@@ -32,15 +37,14 @@ public final class StagedPlan implements Plan {
 
     private static final int SHORT_KEYS = 32;
 
+    /** Work-items of a work-group of the kernels that work element by element. */
+    private static final int GROUP_ITEMS = 64;
+
     /** Grids are at most 65535 work-groups along y and z on NVIDIA. */
     private static final int MOST_GROUPS = 32768;
 
     private final DeviceContext context;
-    private final Scores scores;
-    private final ScaleMask scaleMask;
     private final Softmax softmax;
-    private final WeightedSum weightedSum;
-    private final Unmark unmark;
 
     /**
      * The plan on one device.
@@ -49,11 +53,7 @@ public final class StagedPlan implements Plan {
      */
     public StagedPlan(DeviceContext context) {
         this.context = context;
-        scores = new Scores(context);
-        scaleMask = new ScaleMask(context);
         softmax = new Softmax(context);
-        weightedSum = new WeightedSum(context);
-        unmark = new Unmark(context);
     }
 
     @Override
@@ -137,13 +137,33 @@ public final class StagedPlan implements Plan {
     }
 
     private void enqueue(Block block) {
-        scores.enqueue(block);
-        scaleMask.enqueue(block);
-        softmax.enqueue(block);
-        weightedSum.enqueue(block);
-        if (block.call().weights() != null && WeightedSum.skipsMasked(block.call())) {
-            unmark.enqueue(block);
+        DType dtype = block.call().problem().dtype();
+        boolean masks = block.call().masksScores();
+        if (block.keys() > 0) {
+            ProductKernel.build(
+                            context, block.hasShortHeads(), "scores", "KEYS", "DIM_SLICE", Map.of("STORAGE", storage(dtype)))
+                    .launch(context, block, block.keys());
+            enqueueElements("scale_mask", block);
         }
+        softmax.enqueue(block);
+        Map<String, Object> defines = new HashMap<>();
+        defines.put("STORAGE", storage(dtype));
+        if (masks) {
+            defines.put("SKIP_MASKED", 1);
+        }
+        ProductKernel.build(context, block.hasShortHeads(), "weighted_sum", "DIMS", "KEY_SLICE", defines)
+                .launch(context, block, block.call().problem().valueDim());
+        if (masks && block.call().weights() != null && block.keys() > 0) {
+            enqueueElements("unmark", block);
+        }
+    }
+
+    /** Launches a kernel with a work-item for each element of the scores or weights. */
+    private void enqueueElements(String name, Block block) {
+        ClKernel kernel = context.kernel("staged/" + name + ".cl", name, Map.of("GROUP_ITEMS", GROUP_ITEMS));
+        block.setArguments(kernel);
+        long[] global = {Block.ceilDiv(block.keys(), GROUP_ITEMS) * GROUP_ITEMS, block.queries(), block.heads()};
+        context.queue().launch(kernel, global, new long[] {GROUP_ITEMS, 1, 1});
     }
 
     /** Whole groups of the division, in which rows have the same bits however many groups a block has. */
