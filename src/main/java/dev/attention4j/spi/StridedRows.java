@@ -28,6 +28,10 @@ public final class StridedRows {
 
     /** Reads {@code count} elements from [batch, head, row, column] on into the start of {@code target}. */
     public void read(int batch, int head, int row, int column, int count, float[] target) {
+        if (count == 0) {
+            // A tensor without elements has no place to read from.
+            return;
+        }
         int stride = (int) strides[3];
         int at = (int) (offset + batch * strides[0] + head * strides[1] + row * strides[2] + column * strides[3]);
         if (dtype == DType.FLOAT32 && stride == 1 && count > 0) {

@@ -12,7 +12,7 @@ class KernelBranchesTest {
 
     @BeforeEach
     void oneBuild() {
-        branches.build("staged/softmax.cl", "-cl-std=CL1.2 -DMULTIPLY_ADD_MODE=0 -DGROUP_ITEMS=1 -DSINKS=1");
+        branches.build("staged/weighted_sum.cl", "-cl-std=CL1.2 -DMULTIPLY_ADD_MODE=0 -DSTORAGE=2 -DSKIP_MASKED=1");
     }
 
     private static long of(Set<String> names, String file, String directive) {
@@ -23,24 +23,20 @@ class KernelBranchesTest {
 
     @Test
     void aMacroIsTestedBothWaysOnlyByTwoBuilds() {
-        assertThat(of(branches.neverTaken(), "staged/softmax.cl", "#ifdef LOG_SUM_EXP"))
-                .isEqualTo(1);
-        assertThat(of(branches.neverLeftOut(), "staged/softmax.cl", "#ifdef LOG_SUM_EXP"))
-                .isZero();
-        assertThat(of(branches.neverTaken(), "staged/softmax.cl", "#ifdef SINKS"))
-                .isZero();
-        assertThat(of(branches.neverLeftOut(), "staged/softmax.cl", "#ifdef SINKS"))
-                .isEqualTo(2);
+        String file = "staged/weighted_sum.cl";
+        assertThat(of(branches.neverTaken(), file, "#ifdef SKIP_MASKED")).isZero();
+        assertThat(of(branches.neverLeftOut(), file, "#ifdef SKIP_MASKED")).isEqualTo(1);
+        assertThat(of(branches.neverTaken(), file, "#else")).isEqualTo(1);
 
-        branches.build("staged/softmax.cl", "-DMULTIPLY_ADD_MODE=0 -DGROUP_ITEMS=1 -DLOG_SUM_EXP=1 -DMARK_MASKED=1");
+        branches.build(file, "-DMULTIPLY_ADD_MODE=0 -DSTORAGE=2");
 
-        assertThat(of(branches.neverTaken(), "staged/softmax.cl", "")).isZero();
-        assertThat(of(branches.neverLeftOut(), "staged/softmax.cl", "")).isZero();
+        assertThat(of(branches.neverTaken(), file, "")).isZero();
+        assertThat(of(branches.neverLeftOut(), file, "")).isZero();
     }
 
     @Test
     void includedFilesCountWithTheValuesTheyAreBuiltWith() {
-        // Which softmax.cl does not include: no build has taken any of it.
+        // Built with STORAGE=2.
         assertThat(of(branches.neverTaken(), "common/storage.clh", "#elif STORAGE == 1"))
                 .isPositive();
 
@@ -58,7 +54,7 @@ class KernelBranchesTest {
 
     @Test
     void whatSetsADefaultIsNoBranch() {
-        assertThat(of(branches.neverTaken(), "staged/softmax.cl", "#ifndef GROUP_ITEMS"))
+        assertThat(of(branches.neverTaken(), "staged/weighted_sum.cl", "#ifndef LOCAL_DIMS"))
                 .isZero();
         assertThat(of(branches.neverLeftOut(), "common/vector.clh", "#ifndef VECTOR_WIDTH"))
                 .isZero();

@@ -89,8 +89,7 @@ class LoopLimitTest {
 
     private static boolean isAccepted(OpenClEngine engine, int queries, int keys) {
         Attention attention = edges(queries, keys).build();
-        AttentionProblem problem =
-                new AttentionProblem(1, 1, 1, queries, keys, WIDTH, WIDTH, DType.FLOAT32, attention);
+        AttentionProblem problem = new AttentionProblem(1, 1, 1, queries, keys, WIDTH, WIDTH, DType.FLOAT32, attention);
         try {
             return !engine.explain(problem).isEmpty();
         } catch (UnsupportedPlanException e) {

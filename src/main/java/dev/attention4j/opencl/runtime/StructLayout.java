@@ -54,8 +54,8 @@ public final class StructLayout {
      */
     public static StructLayout of(String file, String name) {
         Map<String, Map<String, String>> structs = new HashMap<>();
-        Matcher declaration =
-                DECLARATION.matcher(KernelSource.read(file).replaceAll("//[^\n]*", "").replaceAll("\\s+", " "));
+        Matcher declaration = DECLARATION.matcher(
+                KernelSource.read(file).replaceAll("//[^\n]*", "").replaceAll("\\s+", " "));
         while (declaration.find()) {
             Map<String, String> types = new LinkedHashMap<>();
             Matcher field = FIELD.matcher(declaration.group(1));

@@ -1,11 +1,6 @@
 package dev.attention4j.opencl.staged;
 
-import dev.attention4j.Attention;
-import dev.attention4j.AttentionProblem;
-import dev.attention4j.DType;
 import dev.attention4j.DeviceException;
-import dev.attention4j.opencl.plan.CommonMacros;
-import dev.attention4j.opencl.plan.KeyRanges;
 import dev.attention4j.opencl.runtime.ClKernel;
 import dev.attention4j.opencl.runtime.DeviceContext;
 import java.util.HashMap;

@@ -2,7 +2,6 @@ package dev.attention4j.opencl.staged;
 
 import dev.attention4j.opencl.plan.CommonMacros;
 import dev.attention4j.opencl.runtime.ClDevice;
-import dev.attention4j.opencl.runtime.Quirks;
 import java.util.List;
 import java.util.Map;
 

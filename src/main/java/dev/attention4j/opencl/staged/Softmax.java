@@ -1,8 +1,6 @@
 package dev.attention4j.opencl.staged;
 
 import dev.attention4j.opencl.plan.CommonMacros;
-import dev.attention4j.opencl.plan.DeviceCall;
-import dev.attention4j.opencl.runtime.ClBuffer;
 import dev.attention4j.opencl.runtime.ClDevice;
 import dev.attention4j.opencl.runtime.ClKernel;
 import dev.attention4j.opencl.runtime.DeviceContext;

@@ -141,7 +141,12 @@ public final class StagedPlan implements Plan {
         boolean masks = block.call().masksScores();
         if (block.keys() > 0) {
             ProductKernel.build(
-                            context, block.hasShortHeads(), "scores", "KEYS", "DIM_SLICE", Map.of("STORAGE", storage(dtype)))
+                            context,
+                            block.hasShortHeads(),
+                            "scores",
+                            "KEYS",
+                            "DIM_SLICE",
+                            Map.of("STORAGE", storage(dtype)))
                     .launch(context, block, block.keys());
             enqueueElements("scale_mask", block);
         }

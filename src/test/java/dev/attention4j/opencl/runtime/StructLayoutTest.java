@@ -26,7 +26,17 @@ class StructLayoutTest {
             }
         }
         for (String field : new String[] {
-            "options", "queryHeads", "group", "unitHeads", "queries", "keys", "headDim", "valueDim", "offset", "left", "right",
+            "options",
+            "queryHeads",
+            "group",
+            "unitHeads",
+            "queries",
+            "keys",
+            "headDim",
+            "valueDim",
+            "offset",
+            "left",
+            "right",
             "slopeStride"
         }) {
             values.put(field, 3);
