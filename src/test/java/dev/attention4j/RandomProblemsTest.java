@@ -72,9 +72,12 @@ class RandomProblemsTest {
         }
     }
 
-    /** Whether it was computed. A plan that cannot return weights is checked without them. */
+    /** Returns whether it was computed. A plan that cannot return weights is checked without them. */
     private static boolean check(AttentionEngine engine, RandomProblem problem) {
-        Attention attention = problem.attention();
+        return check(engine, problem, problem.attention());
+    }
+
+    private static boolean check(AttentionEngine engine, RandomProblem problem, Attention attention) {
         try {
             engine.explain(AttentionProblem.of(problem.query(), problem.key(), problem.value(), attention));
         } catch (UnsupportedPlanException e) {
@@ -83,7 +86,7 @@ class RandomProblemsTest {
                 return false;
             }
             assertThat(attention.wantsWeights()).as(e.getMessage()).isTrue();
-            attention = attention.toBuilder().weights(false).build();
+            return check(engine, problem, attention.toBuilder().weights(false).build());
         }
         YardstickCheck.check(engine, problem.query(), problem.key(), problem.value(), attention, problem.reproduce());
         return true;

@@ -52,7 +52,7 @@ final class HostPlan implements Plan, AutoCloseable {
     }
 
     @Override
-    public Optional<String> refusal(AttentionProblem problem) {
+    public Optional<String> whyNot(AttentionProblem problem) {
         return Optional.empty();
     }
 

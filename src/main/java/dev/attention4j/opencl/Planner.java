@@ -127,9 +127,11 @@ final class Planner {
         if (!this.wanted.tunables().isEmpty()) {
             plans.stream()
                     .filter(plan -> plan.name().equals(this.wanted.plan()))
-                    .forEach(plan -> plan.malformed(this.wanted.tunables()).ifPresent(malformed -> {
-                        throw new IllegalArgumentException("plan: \"" + wanted + "\": " + malformed);
-                    }));
+                    .forEach(plan -> plan.tunableSpace()
+                            .whyNot(this.wanted.tunables())
+                            .ifPresent(whyNot -> {
+                                throw new IllegalArgumentException("plan: \"" + wanted + "\": " + whyNot);
+                            }));
         }
     }
 
@@ -202,35 +204,35 @@ final class Planner {
     }
 
     private Optional<Choice> choose(Plan plan, AttentionProblem problem, Set<String> refusals) {
-        Optional<String> refusal = plan.refusal(problem);
-        if (refusal.isPresent()) {
-            refusals.add(refusal.get());
+        Optional<String> never = plan.whyNot(problem);
+        if (never.isPresent()) {
+            refusals.add(never.get());
             return Optional.empty();
         }
         String asked = isAuto() ? "" : "asked for, ";
         String unfit = "";
         if (!wanted.tunables().isEmpty()) {
-            Optional<String> misfit = misfit(plan, problem, wanted.tunables());
-            if (misfit.isEmpty()) {
+            Optional<String> whyNot = whyNot(plan, problem, wanted.tunables());
+            if (whyNot.isEmpty()) {
                 return Optional.of(new Choice(plan, wanted.tunables(), "asked for"));
             }
-            unfit += "; what was asked for does not fit: " + misfit.get();
+            unfit += "; what was asked for does not fit: " + whyNot.get();
         }
         Optional<TuningDatabase.Found> tuned =
                 isAuto() ? tuning.fastest(problem).filter(found -> isOf(plan, found)) : Optional.empty();
         tuned = tuned.or(() -> tuning.fastestOf(plan.name(), problem));
         if (tuned.isPresent()) {
             Tunables tunables = tuned.get().entry().variant().tunables();
-            Optional<String> misfit = misfit(plan, problem, tunables);
-            if (misfit.isEmpty()) {
+            Optional<String> whyNot = whyNot(plan, problem, tunables);
+            if (whyNot.isEmpty()) {
                 return Optional.of(new Choice(plan, tunables, asked + tuned.get() + unfit));
             }
-            unfit += "; what was " + tuned.get() + " does not fit: " + misfit.get();
+            unfit += "; what was " + tuned.get() + " does not fit: " + whyNot.get();
         }
         Optional<String> excess = Optional.empty();
         for (Tunables tunables : plan.defaults(problem)) {
-            Optional<String> misfit = plan.misfit(problem, tunables);
-            if (misfit.isEmpty()) {
+            Optional<String> whyNot = plan.whyNot(problem, tunables);
+            if (whyNot.isEmpty()) {
                 excess = loopExcess(plan, problem, tunables);
                 if (excess.isPresent()) {
                     continue;
@@ -238,7 +240,7 @@ final class Planner {
                 String why = asked + "default for " + deviceClass + " devices" + unfit;
                 return Optional.of(new Choice(plan, tunables, why));
             }
-            unfit += "; " + tunables + " does not fit: " + misfit.get();
+            unfit += "; " + tunables + " does not fit: " + whyNot.get();
         }
         if (excess.isPresent()) {
             unfit += "; " + plan.name() + " has " + excess.get();
@@ -253,12 +255,12 @@ final class Planner {
     }
 
     /** Returns why tunables cannot be taken: they do not fit, or the device would cut their loops short. */
-    private Optional<String> misfit(Plan plan, AttentionProblem problem, Tunables tunables) {
-        return plan.misfit(problem, tunables).or(() -> loopExcess(plan, problem, tunables));
+    private Optional<String> whyNot(Plan plan, AttentionProblem problem, Tunables tunables) {
+        return plan.whyNot(problem, tunables).or(() -> loopExcess(plan, problem, tunables));
     }
 
     private Optional<String> loopExcess(Plan plan, AttentionProblem problem, Tunables tunables) {
-        return loopLimit == LoopLimit.NONE || plan.isOnHost()
+        return loopLimit.equals(LoopLimit.NONE) || plan.isOnHost()
                 ? Optional.empty()
                 : loopLimit.whyNot(plan.name(), problem, plan.division(problem, tunables, 0));
     }
@@ -285,7 +287,7 @@ final class Planner {
             }
             variants.add(new Variant(plan.name(), own.get().tunables()));
             for (Tunables tunables : plan.candidates(problem)) {
-                if (misfit(plan, problem, tunables).isEmpty()) {
+                if (whyNot(plan, problem, tunables).isEmpty()) {
                     variants.add(new Variant(plan.name(), tunables));
                 }
             }
@@ -302,11 +304,11 @@ final class Planner {
     Choice insist(AttentionProblem problem, boolean onHost, Variant variant) {
         for (Plan plan : plans) {
             if (plan.name().equals(variant.plan())) {
-                Optional<String> refusal = plan.isOnHost() && !onHost
+                Optional<String> whyNot = plan.isOnHost() && !onHost
                         ? Optional.of(NEEDS_HOST_TENSORS)
-                        : plan.refusal(problem).or(() -> misfit(plan, problem, variant.tunables()));
-                if (refusal.isPresent()) {
-                    throw new UnsupportedPlanException(variant.toString(), refusal.get());
+                        : plan.whyNot(problem).or(() -> whyNot(plan, problem, variant.tunables()));
+                if (whyNot.isPresent()) {
+                    throw new UnsupportedPlanException(variant.toString(), whyNot.get());
                 }
                 return new Choice(plan, variant.tunables(), "asked for");
             }

@@ -13,6 +13,7 @@ import dev.attention4j.opencl.plan.DeviceCall;
 import dev.attention4j.opencl.plan.Division;
 import dev.attention4j.opencl.plan.LoopLimit;
 import dev.attention4j.opencl.plan.Plan;
+import dev.attention4j.opencl.plan.TunableSpace;
 import dev.attention4j.opencl.plan.Tunables;
 import dev.attention4j.opencl.plan.Variant;
 import dev.attention4j.opencl.tuning.ProblemClass;
@@ -52,7 +53,7 @@ class PlannerTest {
     /** A plan whose tiles of more than {@code most} do not fit; it cannot return weights unless it has no tiles. */
     private record FakePlan(String name, int most) implements Plan {
         @Override
-        public Optional<String> refusal(AttentionProblem problem) {
+        public Optional<String> whyNot(AttentionProblem problem) {
             return most > 0 && problem.attention().wantsWeights() ? Optional.of("no weights") : Optional.empty();
         }
 
@@ -67,16 +68,14 @@ class PlannerTest {
         }
 
         @Override
-        public Optional<String> malformed(Tunables tunables) {
-            if (most == 0) {
-                return Plan.super.malformed(tunables);
-            }
-            return tunables.names().equals(tile(1).names()) ? Optional.empty() : Optional.of("must have TILE");
+        public TunableSpace tunableSpace() {
+            return most == 0 ? TunableSpace.NONE : new TunableSpace().upTo("TILE", 1024);
         }
 
         @Override
-        public Optional<String> misfit(AttentionProblem problem, Tunables tunables) {
-            return malformed(tunables)
+        public Optional<String> whyNot(AttentionProblem problem, Tunables tunables) {
+            return tunableSpace()
+                    .whyNot(tunables)
                     .or(() -> most == 0 || tunables.get("TILE") <= most
                             ? Optional.empty()
                             : Optional.of(tunables + " is above " + most));
@@ -189,10 +188,10 @@ class PlannerTest {
     void whatAreNoTunablesOfThePlanAreRefusedAtOnce() {
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> planner("tiles:TILES=48", 64))
-                .withMessage("plan: \"tiles:TILES=48\": must have TILE");
+                .withMessage("plan: \"tiles:TILES=48\": tunables: TILES=48, must be TILE 1 to 1024");
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> planner("staged:TILE=48", 64))
-                .withMessage("plan: \"staged:TILE=48\": the plan staged has no tunables");
+                .withMessage("plan: \"staged:TILE=48\": tunables: TILE=48, must be none");
     }
 
     @Test

@@ -62,16 +62,13 @@ public final class ForwardDecode implements Plan {
     }
 
     @Override
-    public Optional<String> refusal(AttentionProblem problem) {
-        return Plan.withoutWeights(problem).or(() -> misfit(problem));
-    }
-
-    private Optional<String> misfit(AttentionProblem problem) {
-        return blockRows(problem) == 0
-                ? Optional.of("a row of " + problem.headDim() + " and " + problem.valueDim()
-                        + " does not fit the local memory of "
-                        + context.device().localMemoryBytes() + " bytes")
-                : Optional.empty();
+    public Optional<String> whyNot(AttentionProblem problem) {
+        return Plan.withoutWeights(problem)
+                .or(() -> blockRows(problem) == 0
+                        ? Optional.of("a row of " + problem.headDim() + " and " + problem.valueDim()
+                                + " does not fit the local memory of "
+                                + context.device().localMemoryBytes() + " bytes")
+                        : Optional.empty());
     }
 
     /** Where a problem has so few rows for each key/value head that reading the keys takes longer than using them. */

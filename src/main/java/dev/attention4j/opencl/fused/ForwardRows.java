@@ -6,6 +6,7 @@ import dev.attention4j.opencl.plan.CommonMacros;
 import dev.attention4j.opencl.plan.DeviceCall;
 import dev.attention4j.opencl.plan.Division;
 import dev.attention4j.opencl.plan.Plan;
+import dev.attention4j.opencl.plan.TunableSpace;
 import dev.attention4j.opencl.plan.Tunables;
 import dev.attention4j.opencl.runtime.ClKernel;
 import dev.attention4j.opencl.runtime.DeviceContext;
@@ -42,15 +43,13 @@ public final class ForwardRows implements Plan {
     }
 
     @Override
-    public Optional<String> refusal(AttentionProblem problem) {
-        return Plan.withoutWeights(problem).or(() -> misfit(problem));
-    }
-
-    private Optional<String> misfit(AttentionProblem problem) {
-        return tiling(problem).isEmpty()
-                ? Optional.of("rows of " + problem.headDim() + " and " + problem.valueDim()
-                        + " do not fit the local memory of " + context.device().localMemoryBytes() + " bytes")
-                : Optional.empty();
+    public Optional<String> whyNot(AttentionProblem problem) {
+        return Plan.withoutWeights(problem)
+                .or(() -> tiling(problem).isEmpty()
+                        ? Optional.of("rows of " + problem.headDim() + " and " + problem.valueDim()
+                                + " do not fit the local memory of "
+                                + context.device().localMemoryBytes() + " bytes")
+                        : Optional.empty());
     }
 
     @Override
@@ -66,13 +65,13 @@ public final class ForwardRows implements Plan {
     }
 
     @Override
-    public Optional<String> malformed(Tunables tunables) {
-        return tunables.refusalBy(ForwardRowsTiling::of);
+    public TunableSpace tunableSpace() {
+        return ForwardRowsTiling.SPACE;
     }
 
     @Override
-    public Optional<String> misfit(AttentionProblem problem, Tunables tunables) {
-        return ForwardRowsTiling.misfit(context.device(), problem, tunables);
+    public Optional<String> whyNot(AttentionProblem problem, Tunables tunables) {
+        return ForwardRowsTiling.whyNot(context.device(), problem, tunables);
     }
 
     @Override

@@ -3,14 +3,12 @@ package dev.attention4j.opencl.fused;
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.DType;
 import dev.attention4j.opencl.plan.CommonMacros;
+import dev.attention4j.opencl.plan.TunableSpace;
 import dev.attention4j.opencl.plan.Tunables;
 import dev.attention4j.opencl.runtime.ClDevice;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 
 /**
  * The tunables of {@code opencl/fused/forward_rows.cl}.
@@ -25,7 +23,15 @@ record ForwardRowsTiling(int vectorWidth, int rowVectors, int keyTile, int dimTi
     /** The kernel's FOLDED_BLOCKS: blocks of keys that are summed before they are folded into the totals. */
     private static final int FOLDED_BLOCKS = 64;
 
-    private static final Set<String> NAMES = Set.of("VECTOR_WIDTH", "ROW_VECTORS", "KEY_TILE", "DIM_TILE", "KEY_BLOCK");
+    static final TunableSpace SPACE = new TunableSpace()
+            .oneOf("VECTOR_WIDTH", 4, 8, 16)
+            .upTo("ROW_VECTORS", 8)
+            .upTo("KEY_TILE", 32)
+            .upTo("DIM_TILE", 32)
+            .upTo("KEY_BLOCK", 1024)
+            .suchThat(
+                    "KEY_BLOCK is a multiple of KEY_TILE",
+                    tunables -> tunables.get("KEY_BLOCK") % tunables.get("KEY_TILE") == 0);
 
     /**
      * Widths of query and value together from which on a head's keys and values leave the caches between two
@@ -121,43 +127,27 @@ record ForwardRowsTiling(int vectorWidth, int rowVectors, int keyTile, int dimTi
 
     /** The macros. */
     Tunables tunables() {
-        Map<String, Integer> values = new LinkedHashMap<>();
-        values.put("VECTOR_WIDTH", vectorWidth);
-        values.put("ROW_VECTORS", rowVectors);
-        values.put("KEY_TILE", keyTile);
-        values.put("DIM_TILE", dimTile);
-        values.put("KEY_BLOCK", keyBlock);
-        return new Tunables(values);
+        return SPACE.of(vectorWidth, rowVectors, keyTile, dimTile, keyBlock);
     }
 
     /**
-     * The tiling of these macros.
+     * Returns the tiling of these macros.
      *
-     * @throws IllegalArgumentException if they are others, or values that the kernel does not build or work with
+     * @throws IllegalArgumentException if they are not in {@link #SPACE}
      */
     static ForwardRowsTiling of(Tunables tunables) {
-        tunables.checkNames(NAMES);
-        ForwardRowsTiling tiling = new ForwardRowsTiling(
+        SPACE.checked(tunables);
+        return new ForwardRowsTiling(
                 tunables.get("VECTOR_WIDTH"),
                 tunables.get("ROW_VECTORS"),
                 tunables.get("KEY_TILE"),
                 tunables.get("DIM_TILE"),
                 tunables.get("KEY_BLOCK"));
-        boolean vector = tiling.vectorWidth == 4 || tiling.vectorWidth == 8 || tiling.vectorWidth == 16;
-        boolean tiles = tunables.isWithin("ROW_VECTORS", 8)
-                && tunables.isWithin("KEY_TILE", 32)
-                && tunables.isWithin("DIM_TILE", 32);
-        if (!vector || !tiles || !tunables.isWithin("KEY_BLOCK", 1024) || tiling.keyBlock % tiling.keyTile != 0) {
-            throw new IllegalArgumentException("tunables: " + tunables
-                    + ", must be VECTOR_WIDTH of 4, 8 or 16, ROW_VECTORS of 1 to 8, KEY_TILE and DIM_TILE of 1 to 32 and"
-                    + " KEY_BLOCK, a multiple of KEY_TILE up to 1024");
-        }
-        return tiling;
     }
 
-    /** Why a problem cannot be computed with these macros, whoever gave them. */
-    static Optional<String> misfit(ClDevice device, AttentionProblem problem, Tunables tunables) {
-        return tunables.refusalBy(ForwardRowsTiling::of).or(() -> {
+    /** Returns why a problem cannot be computed with these macros, from wherever they come. */
+    static Optional<String> whyNot(ClDevice device, AttentionProblem problem, Tunables tunables) {
+        return SPACE.whyNot(tunables).or(() -> {
             long bytes = of(tunables).localBytes(problem);
             return bytes <= device.localMemoryBytes()
                     ? Optional.empty()

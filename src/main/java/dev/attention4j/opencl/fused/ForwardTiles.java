@@ -9,6 +9,7 @@ import dev.attention4j.opencl.plan.DeviceCall;
 import dev.attention4j.opencl.plan.Division;
 import dev.attention4j.opencl.plan.Operand;
 import dev.attention4j.opencl.plan.Plan;
+import dev.attention4j.opencl.plan.TunableSpace;
 import dev.attention4j.opencl.plan.Tunables;
 import dev.attention4j.opencl.runtime.ClBuffer;
 import dev.attention4j.opencl.runtime.ClDevice;
@@ -66,16 +67,13 @@ public final class ForwardTiles implements Plan {
     }
 
     @Override
-    public Optional<String> refusal(AttentionProblem problem) {
-        return Plan.withoutWeights(problem).or(() -> misfit(problem));
-    }
-
-    private Optional<String> misfit(AttentionProblem problem) {
-        return tilings(problem).isEmpty()
-                ? Optional.of("values of " + problem.valueDim() + " fit no tiling for the local memory of "
-                        + context.device().localMemoryBytes() + " bytes and work-groups of "
-                        + context.device().maxWorkGroupSize())
-                : Optional.empty();
+    public Optional<String> whyNot(AttentionProblem problem) {
+        return Plan.withoutWeights(problem)
+                .or(() -> tilings(problem).isEmpty()
+                        ? Optional.of("values of " + problem.valueDim() + " fit no tiling for the local memory of "
+                                + context.device().localMemoryBytes() + " bytes and work-groups of "
+                                + context.device().maxWorkGroupSize())
+                        : Optional.empty());
     }
 
     @Override
@@ -94,13 +92,13 @@ public final class ForwardTiles implements Plan {
     }
 
     @Override
-    public Optional<String> malformed(Tunables tunables) {
-        return tunables.refusalBy(ForwardTilesTiling::of);
+    public TunableSpace tunableSpace() {
+        return ForwardTilesTiling.SPACE;
     }
 
     @Override
-    public Optional<String> misfit(AttentionProblem problem, Tunables tunables) {
-        return ForwardTilesTiling.misfit(context.device(), problem, tunables);
+    public Optional<String> whyNot(AttentionProblem problem, Tunables tunables) {
+        return ForwardTilesTiling.whyNot(context.device(), problem, tunables);
     }
 
     @Override

@@ -1,15 +1,13 @@
 package dev.attention4j.opencl.fused;
 
 import dev.attention4j.AttentionProblem;
+import dev.attention4j.opencl.plan.TunableSpace;
 import dev.attention4j.opencl.plan.Tunables;
 import dev.attention4j.opencl.runtime.ClDevice;
 import java.util.ArrayList;
 import java.util.Comparator;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 
 /**
  * The tunables of {@code opencl/fused/forward_tiles.cl}; see {@code opencl/fused/tile_shape.clh}.
@@ -52,8 +50,21 @@ record ForwardTilesTiling(int rowItems, int columnItems, int microRows, int micr
             new ForwardTilesTiling(8, 8, 8, 8, 16, 2),
             new ForwardTilesTiling(4, 16, 4, 4, 32, 1));
 
-    private static final Set<String> NAMES =
-            Set.of("ROW_ITEMS", "COLUMN_ITEMS", "MICRO_ROWS", "MICRO_KEYS", "DIM_SLICE", "SLICE_KEYS");
+    static final TunableSpace SPACE = new TunableSpace()
+            .multiples("ROW_ITEMS", 4, 64)
+            .multiples("COLUMN_ITEMS", 8, 64)
+            .multiples("MICRO_ROWS", 4, 16)
+            .multiples("MICRO_KEYS", 4, 16)
+            .multiples("DIM_SLICE", 4, 64)
+            .oneOf("SLICE_KEYS", 1, 2, 4)
+            .suchThat("work-items share out each slice evenly", tunables -> {
+                int rowItems = tunables.get("ROW_ITEMS");
+                int columnItems = tunables.get("COLUMN_ITEMS");
+                int dimSlice = tunables.get("DIM_SLICE");
+                return tunables.get("MICRO_ROWS") * dimSlice % (4 * columnItems) == 0
+                        && tunables.get("MICRO_KEYS") * dimSlice % (4 * rowItems) == 0
+                        && columnItems * tunables.get("SLICE_KEYS") % rowItems == 0;
+            });
 
     /** For devices that cannot take more, behind all others. */
     private static final ForwardTilesTiling LEAST = new ForwardTilesTiling(4, 8, 4, 4, 16, 1);
@@ -157,56 +168,28 @@ record ForwardTilesTiling(int rowItems, int columnItems, int microRows, int micr
 
     /** The macros. */
     Tunables tunables() {
-        Map<String, Integer> values = new LinkedHashMap<>();
-        values.put("ROW_ITEMS", rowItems);
-        values.put("COLUMN_ITEMS", columnItems);
-        values.put("MICRO_ROWS", microRows);
-        values.put("MICRO_KEYS", microKeys);
-        values.put("DIM_SLICE", dimSlice);
-        values.put("SLICE_KEYS", sliceKeys);
-        return new Tunables(values);
+        return SPACE.of(rowItems, columnItems, microRows, microKeys, dimSlice, sliceKeys);
     }
 
     /**
-     * The tiling of these macros.
+     * Returns the tiling of these macros.
      *
-     * @throws IllegalArgumentException if they are others, or values that the kernel does not build or work with
+     * @throws IllegalArgumentException if they are not in {@link #SPACE}
      */
     static ForwardTilesTiling of(Tunables tunables) {
-        tunables.checkNames(NAMES);
-        ForwardTilesTiling tiling = new ForwardTilesTiling(
+        SPACE.checked(tunables);
+        return new ForwardTilesTiling(
                 tunables.get("ROW_ITEMS"),
                 tunables.get("COLUMN_ITEMS"),
                 tunables.get("MICRO_ROWS"),
                 tunables.get("MICRO_KEYS"),
                 tunables.get("DIM_SLICE"),
                 tunables.get("SLICE_KEYS"));
-        boolean group = multiple(tiling.rowItems, 4, 64) && multiple(tiling.columnItems, 8, 64);
-        boolean tiles = multiple(tiling.microRows, 4, 16) && multiple(tiling.microKeys, 4, 16);
-        boolean slices = multiple(tiling.dimSlice, 4, 64) && tiling.sliceKeys >= 1 && 4 % tiling.sliceKeys == 0;
-        // Divides by what was checked before.
-        boolean even = group
-                && tiles
-                && slices
-                && tiling.microRows * tiling.dimSlice % (4 * tiling.columnItems) == 0
-                && tiling.microKeys * tiling.dimSlice % (4 * tiling.rowItems) == 0
-                && tiling.columnItems * tiling.sliceKeys % tiling.rowItems == 0;
-        if (!even) {
-            throw new IllegalArgumentException("tunables: " + tunables
-                    + ", must be ROW_ITEMS, a multiple of 4, and COLUMN_ITEMS, one of 8, up to 64, MICRO_ROWS and MICRO_KEYS,"
-                    + " multiples of 4 up to 16, DIM_SLICE, one up to 64, and SLICE_KEYS, 1, 2 or 4,"
-                    + " which share out each slice evenly");
-        }
-        return tiling;
     }
 
-    private static boolean multiple(int value, int of, int most) {
-        return value >= of && value <= most && value % of == 0;
-    }
-
-    /** Why a problem cannot be computed with these macros, whoever gave them. */
-    static Optional<String> misfit(ClDevice device, AttentionProblem problem, Tunables tunables) {
-        return tunables.refusalBy(ForwardTilesTiling::of).or(() -> {
+    /** Returns why a problem cannot be computed with these macros, from wherever they come. */
+    static Optional<String> whyNot(ClDevice device, AttentionProblem problem, Tunables tunables) {
+        return SPACE.whyNot(tunables).or(() -> {
             ForwardTilesTiling tiling = of(tunables);
             if (tiling.fits(device.maxWorkGroupSize(), device.localMemoryBytes(), problem.valueDim())) {
                 return Optional.empty();

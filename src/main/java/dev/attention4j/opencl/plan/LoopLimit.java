@@ -46,9 +46,14 @@ public record LoopLimit(long most, String device) {
                 });
     }
 
-    /** Returns why no projection may have so many inputs; empty if one may. */
-    public Optional<String> whyNotProject(int inputs) {
-        return whyNot(22.0 * (inputs + 64.0));
+    /**
+     * Returns why a projection may not have so many inputs; empty if it may.
+     *
+     * @param inputs the number of products of a sum
+     * @param sums vectors of sums that a work-item computes
+     */
+    public Optional<String> whyNotProject(int inputs, int sums) {
+        return whyNot((5.0 * sums + 4) * (inputs + 64.0));
     }
 
     private Optional<String> whyNot(double iterations) {

@@ -17,12 +17,12 @@ public interface Plan {
     String name();
 
     /**
-     * Why this plan cannot compute a problem, whatever its tunables.
+     * Returns why this plan cannot compute a problem, whatever its tunables.
      *
      * @param problem any
      * @return empty if it can
      */
-    Optional<String> refusal(AttentionProblem problem);
+    Optional<String> whyNot(AttentionProblem problem);
 
     /** Returns why a plan that never holds the weights cannot compute a problem; empty if it does not want them. */
     static Optional<String> withoutWeights(AttentionProblem problem) {
@@ -73,28 +73,21 @@ public interface Plan {
         return defaults(problem);
     }
 
-    /**
-     * Why these are no tunables of this plan, whatever the problem: a name that it does not know or that is missing, a
-     * value out of range.
-     *
-     * @param tunables any, for they may come from a person
-     * @return empty if they are
-     */
-    default Optional<String> malformed(Tunables tunables) {
-        return tunables.isEmpty() ? Optional.empty() : Optional.of("the plan " + name() + " has no tunables");
+    /** Returns what this plan's tunables may be. */
+    default TunableSpace tunableSpace() {
+        return TunableSpace.NONE;
     }
 
     /**
-     * Why this plan cannot compute a problem with these tunables: they are none of its own, more local memory than there
-     * is, a kernel that as built cannot be launched so. Called under the engine's lock, so that it may build kernels to
-     * find out.
+     * Returns why this plan cannot compute a problem with these tunables: they are not in its space, too much local memory,
+     * or a built kernel whose work-group limit is smaller. Called under the engine's lock, because it may build kernels.
      *
-     * @param problem one that it does not refuse
+     * @param problem one that {@link #whyNot(AttentionProblem)} allows
      * @param tunables any, for they may come from a file
      * @return empty if it can
      */
-    default Optional<String> misfit(AttentionProblem problem, Tunables tunables) {
-        return malformed(tunables);
+    default Optional<String> whyNot(AttentionProblem problem, Tunables tunables) {
+        return tunableSpace().whyNot(tunables);
     }
 
     /**

@@ -3,9 +3,7 @@ package dev.attention4j.opencl.plan;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.Map;
-import java.util.Optional;
 import java.util.Set;
-import java.util.function.Function;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
@@ -14,7 +12,7 @@ import java.util.stream.Collectors;
  * What a plan can be tuned by: macros of its kernels, such as tile sizes, and their values.
  *
  * <p>Written as {@code ROW_VECTORS=3,KEY_TILE=8}. Only the plan knows which names and values make sense, see
- * {@link Plan#misfit}.
+ * {@link TunableSpace}.
  *
  * @param values macro → value, in the order to print them
  */
@@ -79,47 +77,6 @@ public record Tunables(Map<String, Integer> values) {
             throw new IllegalArgumentException("tunables: " + this + ", must have " + name);
         }
         return value;
-    }
-
-    /**
-     * Refuses what lacks a macro or has another one.
-     *
-     * @param wanted the names of all macros
-     * @throws IllegalArgumentException if the names are not just these, in any order
-     */
-    public void checkNames(Set<String> wanted) {
-        if (!names().equals(wanted)) {
-            throw new IllegalArgumentException("tunables: " + this + ", must be all of "
-                    + wanted.stream().sorted().map(name -> name + "=...").collect(Collectors.joining(",")));
-        }
-    }
-
-    /**
-     * Why a tiling cannot be read from these.
-     *
-     * @param reader throws an {@link IllegalArgumentException} where it cannot
-     * @return its message; empty if it can
-     */
-    public Optional<String> refusalBy(Function<Tunables, ?> reader) {
-        try {
-            Object unused = reader.apply(this);
-            return Optional.empty();
-        } catch (IllegalArgumentException e) {
-            return Optional.of(e.getMessage());
-        }
-    }
-
-    /**
-     * Whether the value of a macro is one of 1 to most.
-     *
-     * @param name the macro
-     * @param most the largest value allowed
-     * @return false below 1 and above most
-     * @throws IllegalArgumentException if it is not there
-     */
-    public boolean isWithin(String name, int most) {
-        int value = get(name);
-        return value >= 1 && value <= most;
     }
 
     /**

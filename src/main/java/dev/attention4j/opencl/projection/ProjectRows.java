@@ -38,7 +38,7 @@ public final class ProjectRows implements ProjectionKernel {
     public static ProjectRows of(DeviceContext context) {
         ClDevice device = context.device();
         return ProjectRowsTiling.defaults(device).stream()
-                .filter(tiling -> tiling.misfit(device).isEmpty())
+                .filter(tiling -> tiling.whyNot(device).isEmpty())
                 .findFirst()
                 .map(tiling -> new ProjectRows(context, tiling))
                 .orElseThrow(() -> new DeviceException("no tiling of project_rows fits " + device + ": local memory "
@@ -55,8 +55,8 @@ public final class ProjectRows implements ProjectionKernel {
      */
     public static ProjectRows of(DeviceContext context, Tunables tunables) {
         ProjectRowsTiling tiling = ProjectRowsTiling.of(tunables);
-        tiling.misfit(context.device()).ifPresent(misfit -> {
-            throw new IllegalArgumentException("tunables: " + tunables + ": " + misfit);
+        tiling.whyNot(context.device()).ifPresent(whyNot -> {
+            throw new IllegalArgumentException("tunables: " + tunables + ": " + whyNot);
         });
         return new ProjectRows(context, tiling);
     }
@@ -88,7 +88,7 @@ public final class ProjectRows implements ProjectionKernel {
         if (whole.positions() == 0 || whole.widest() == 0) {
             return;
         }
-        whole.check(LoopLimit.of(context.device()));
+        whole.check(LoopLimit.of(context.device()), tiling.sums());
         ClKernel kernel = byStorage.computeIfAbsent(whole.storage(), this::build);
         for (ProjectionCall call : whole.launches()) {
             int groupPanels = tiling.groupPanels(

@@ -1,12 +1,11 @@
 package dev.attention4j.opencl.projection;
 
 import dev.attention4j.opencl.plan.CommonMacros;
+import dev.attention4j.opencl.plan.TunableSpace;
 import dev.attention4j.opencl.plan.Tunables;
 import dev.attention4j.opencl.runtime.ClDevice;
 import dev.attention4j.opencl.runtime.Quirks;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Stream;
 
@@ -21,6 +20,14 @@ import java.util.stream.Stream;
  * @param depth inputs that are brought into local memory at a time
  */
 record ProjectRowsTiling(int vectorWidth, int microRows, int panelVectors, int tiles, int panels, int depth) {
+    static final TunableSpace SPACE = new TunableSpace()
+            .oneOf("VECTOR_WIDTH", 4, 8, 16)
+            .upTo("MICRO_ROWS", 16)
+            .upTo("PANEL_VECTORS", 8)
+            .upTo("TILES", 64)
+            .upTo("PANELS", 64)
+            .upTo("DEPTH", 4096);
+
     /** A cache line between the rows in local memory, as in the kernel. */
     private static final int ROW_GAP = 16;
 
@@ -47,40 +54,28 @@ record ProjectRowsTiling(int vectorWidth, int microRows, int panelVectors, int t
         return Stream.of(tiles)
                 .flatMap(tile -> Stream.of(256, 512).flatMap(depth -> Stream.of(8, 16)
                         .map(below -> new ProjectRowsTiling(width, tile[0], tile[1], below, 16, depth))))
-                .filter(tiling -> tiling.misfit(device).isEmpty())
+                .filter(tiling -> tiling.whyNot(device).isEmpty())
                 .toList();
     }
 
     /**
-     * The tiling of these macros.
+     * Returns the tiling of these macros.
      *
-     * @throws IllegalArgumentException if they are others, or values that the kernel does not build or work with
+     * @throws IllegalArgumentException if they are not in {@link #SPACE}
      */
     static ProjectRowsTiling of(Tunables tunables) {
-        ProjectRowsTiling tiling = new ProjectRowsTiling(
+        SPACE.checked(tunables);
+        return new ProjectRowsTiling(
                 tunables.get("VECTOR_WIDTH"),
                 tunables.get("MICRO_ROWS"),
                 tunables.get("PANEL_VECTORS"),
                 tunables.get("TILES"),
                 tunables.get("PANELS"),
                 tunables.get("DEPTH"));
-        boolean vector = tiling.vectorWidth == 4 || tiling.vectorWidth == 8 || tiling.vectorWidth == 16;
-        if (!vector
-                || !tunables.isWithin("MICRO_ROWS", 16)
-                || !tunables.isWithin("PANEL_VECTORS", 8)
-                || !tunables.isWithin("TILES", 64)
-                || !tunables.isWithin("PANELS", 64)
-                || !tunables.isWithin("DEPTH", 4096)
-                || !tiling.tunables().names().equals(tunables.names())) {
-            throw new IllegalArgumentException("tunables: " + tunables
-                    + ", must be VECTOR_WIDTH of 4, 8 or 16, MICRO_ROWS of 1 to 16, PANEL_VECTORS of 1 to 8, TILES and"
-                    + " PANELS of 1 to 64 and DEPTH of 1 to 4096");
-        }
-        return tiling;
     }
 
     /** Why a device cannot take it. */
-    Optional<String> misfit(ClDevice device) {
+    Optional<String> whyNot(ClDevice device) {
         return localBytes() <= device.localMemoryBytes()
                 ? Optional.empty()
                 : Optional.of(localBytes() + " bytes of local memory, the device has " + device.localMemoryBytes());
@@ -88,18 +83,16 @@ record ProjectRowsTiling(int vectorWidth, int microRows, int panelVectors, int t
 
     /** The macros. */
     Tunables tunables() {
-        Map<String, Integer> values = new LinkedHashMap<>();
-        values.put("VECTOR_WIDTH", vectorWidth);
-        values.put("MICRO_ROWS", microRows);
-        values.put("PANEL_VECTORS", panelVectors);
-        values.put("TILES", tiles);
-        values.put("PANELS", panels);
-        values.put("DEPTH", depth);
-        return new Tunables(values);
+        return SPACE.of(vectorWidth, microRows, panelVectors, tiles, panels, depth);
     }
 
     int panel() {
         return panelVectors * vectorWidth;
+    }
+
+    /** Returns the vectors of sums of a work-item. */
+    int sums() {
+        return rows() * panels * panelVectors;
     }
 
     int rows() {

@@ -47,8 +47,8 @@ public final class ProjectTiles implements ProjectionKernel {
      */
     public static ProjectTiles of(DeviceContext context, Tunables tunables) {
         ProjectTilesTiling tiling = ProjectTilesTiling.of(tunables);
-        tiling.misfit(context.device()).ifPresent(misfit -> {
-            throw new IllegalArgumentException("tunables: " + tunables + ": " + misfit);
+        tiling.whyNot(context.device()).ifPresent(whyNot -> {
+            throw new IllegalArgumentException("tunables: " + tunables + ": " + whyNot);
         });
         return new ProjectTiles(context, List.of(tiling));
     }
@@ -83,7 +83,7 @@ public final class ProjectTiles implements ProjectionKernel {
             return;
         }
         Tiled tiled = byStorage.computeIfAbsent(whole.storage(), this::build);
-        whole.check(LoopLimit.of(context.device()));
+        whole.check(LoopLimit.of(context.device()), tiled.tiling.sums());
         for (ProjectionCall call : whole.launches()) {
             call.set(tiled.kernel);
             context.queue().launch(tiled.kernel, tiled.tiling.global(call), tiled.tiling.group());
@@ -94,7 +94,7 @@ public final class ProjectTiles implements ProjectionKernel {
     private Tiled build(int storage) {
         ClDevice device = context.device();
         for (ProjectTilesTiling tiling : tilings) {
-            if (tiling.misfit(device).isPresent()) {
+            if (tiling.whyNot(device).isPresent()) {
                 continue;
             }
             Map<String, Object> defines = new HashMap<>(tiling.tunables().values());

@@ -1,11 +1,10 @@
 package dev.attention4j.opencl.projection;
 
+import dev.attention4j.opencl.plan.TunableSpace;
 import dev.attention4j.opencl.plan.Tunables;
 import dev.attention4j.opencl.runtime.ClDevice;
 import dev.attention4j.opencl.runtime.Quirks;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 
 /**
@@ -18,6 +17,13 @@ import java.util.Optional;
  * @param depth inputs staged at a time
  */
 record ProjectTilesTiling(int localRows, int localColumns, int microRows, int microVectors, int depth) {
+    static final TunableSpace SPACE = new TunableSpace()
+            .upTo("LOCAL_ROWS", 64)
+            .upTo("LOCAL_COLUMNS", 64)
+            .upTo("MICRO_ROWS", 16)
+            .upTo("MICRO_VECTORS", 16)
+            .upTo("DEPTH", 256);
+
     /** For 16-byte loads. */
     static final int VECTOR_WIDTH = 4;
 
@@ -45,37 +51,27 @@ record ProjectTilesTiling(int localRows, int localColumns, int microRows, int mi
                         new ProjectTilesTiling(16, 16, 8, 2, 16),
                         new ProjectTilesTiling(16, 8, 8, 2, 8))
                 .stream()
-                .filter(tiling -> tiling.misfit(device).isEmpty())
+                .filter(tiling -> tiling.whyNot(device).isEmpty())
                 .toList();
     }
 
     /**
-     * The tiling of these macros.
+     * Returns the tiling of these macros.
      *
-     * @throws IllegalArgumentException if they are others, or values that the kernel does not build or work with
+     * @throws IllegalArgumentException if they are not in {@link #SPACE}
      */
     static ProjectTilesTiling of(Tunables tunables) {
-        ProjectTilesTiling tiling = new ProjectTilesTiling(
+        SPACE.checked(tunables);
+        return new ProjectTilesTiling(
                 tunables.get("LOCAL_ROWS"),
                 tunables.get("LOCAL_COLUMNS"),
                 tunables.get("MICRO_ROWS"),
                 tunables.get("MICRO_VECTORS"),
                 tunables.get("DEPTH"));
-        if (!tunables.isWithin("LOCAL_ROWS", 64)
-                || !tunables.isWithin("LOCAL_COLUMNS", 64)
-                || !tunables.isWithin("MICRO_ROWS", 16)
-                || !tunables.isWithin("MICRO_VECTORS", 16)
-                || !tunables.isWithin("DEPTH", 256)
-                || !tiling.tunables().names().equals(tunables.names())) {
-            throw new IllegalArgumentException("tunables: " + tunables
-                    + ", must be LOCAL_ROWS and LOCAL_COLUMNS of 1 to 64, MICRO_ROWS and MICRO_VECTORS of 1 to 16 and"
-                    + " DEPTH of 1 to 256");
-        }
-        return tiling;
     }
 
     /** Why a device cannot take it; a kernel as built may still want smaller work-groups. */
-    Optional<String> misfit(ClDevice device) {
+    Optional<String> whyNot(ClDevice device) {
         if (groupItems() > device.maxWorkGroupSize()) {
             return Optional.of(
                     "work-groups of " + groupItems() + ", the device takes at most " + device.maxWorkGroupSize());
@@ -87,17 +83,16 @@ record ProjectTilesTiling(int localRows, int localColumns, int microRows, int mi
 
     /** The macros. */
     Tunables tunables() {
-        Map<String, Integer> values = new LinkedHashMap<>();
-        values.put("LOCAL_ROWS", localRows);
-        values.put("LOCAL_COLUMNS", localColumns);
-        values.put("MICRO_ROWS", microRows);
-        values.put("MICRO_VECTORS", microVectors);
-        values.put("DEPTH", depth);
-        return new Tunables(values);
+        return SPACE.of(localRows, localColumns, microRows, microVectors, depth);
     }
 
     int panel() {
         return localColumns * microVectors * VECTOR_WIDTH;
+    }
+
+    /** Returns the vectors of sums of a work-item. */
+    int sums() {
+        return microRows * microVectors;
     }
 
     int tileRows() {

@@ -59,8 +59,8 @@ public record ProjectionCall(
     }
 
     /** Refuses more inputs than the device's loops get done. */
-    void check(LoopLimit limit) {
-        limit.whyNotProject(inputs()).ifPresent(excess -> {
+    void check(LoopLimit limit, int sums) {
+        limit.whyNotProject(inputs(), sums).ifPresent(excess -> {
             throw new DeviceException("a projection of " + inputs() + " inputs: " + excess + "; " + limit.advice());
         });
     }

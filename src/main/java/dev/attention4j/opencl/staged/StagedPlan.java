@@ -62,7 +62,7 @@ public final class StagedPlan implements Plan {
     }
 
     @Override
-    public Optional<String> refusal(AttentionProblem problem) {
+    public Optional<String> whyNot(AttentionProblem problem) {
         return Optional.empty();
     }
 

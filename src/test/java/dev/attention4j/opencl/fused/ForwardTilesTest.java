@@ -207,11 +207,11 @@ class ForwardTilesTest {
         try (DeviceContext context = DeviceContext.open(device, null)) {
             ForwardTiles plan = new ForwardTiles(context);
             Attention weights = Attention.builder().weights(true).build();
-            assertThat(plan.refusal(problem(64, weights)))
+            assertThat(plan.whyNot(problem(64, weights)))
                     .hasValueSatisfying(why -> assertThat(why).contains("weights"));
-            assertThat(plan.refusal(problem(1 << 20, Attention.builder().build())))
+            assertThat(plan.whyNot(problem(1 << 20, Attention.builder().build())))
                     .hasValueSatisfying(why -> assertThat(why).contains("1048576"));
-            assertThat(plan.refusal(problem(256, Attention.builder().build()))).isEmpty();
+            assertThat(plan.whyNot(problem(256, Attention.builder().build()))).isEmpty();
         }
     }
 

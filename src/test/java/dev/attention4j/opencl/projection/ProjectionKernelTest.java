@@ -92,9 +92,9 @@ class ProjectionKernelTest {
     @CsvSource(
             delimiter = ';',
             value = {
-                "VECTOR_WIDTH=8,MICRO_ROWS=6,PANEL_VECTORS=2,TILES=8,PANELS=16; must have DEPTH",
-                "VECTOR_WIDTH=3,MICRO_ROWS=6,PANEL_VECTORS=2,TILES=8,PANELS=16,DEPTH=64; VECTOR_WIDTH of 4, 8 or 16",
-                "VECTOR_WIDTH=8,MICRO_ROWS=6,PANEL_VECTORS=2,TILES=8,PANELS=16,DEPTH=64,X=1; VECTOR_WIDTH of 4, 8 or 16",
+                "VECTOR_WIDTH=8,MICRO_ROWS=6,PANEL_VECTORS=2,TILES=8,PANELS=16; DEPTH 1 to 4096",
+                "VECTOR_WIDTH=3,MICRO_ROWS=6,PANEL_VECTORS=2,TILES=8,PANELS=16,DEPTH=64; 'VECTOR_WIDTH one of [4, 8, 16]'",
+                "VECTOR_WIDTH=8,MICRO_ROWS=6,PANEL_VECTORS=2,TILES=8,PANELS=16,DEPTH=64,X=1; 'VECTOR_WIDTH one of [4, 8, 16]'",
                 "VECTOR_WIDTH=8,MICRO_ROWS=16,PANEL_VECTORS=2,TILES=64,PANELS=16,DEPTH=4096; bytes of local memory",
             })
     void tunablesThatAreNotTheRowsKernelsAreRefused(String tunables, String message) {
@@ -111,7 +111,7 @@ class ProjectionKernelTest {
             Tunables tunables = Tunables.parse("LOCAL_ROWS=16,LOCAL_COLUMNS=0,MICRO_ROWS=4,MICRO_VECTORS=1,DEPTH=16");
             assertThatIllegalArgumentException()
                     .isThrownBy(() -> ProjectTiles.of(context, tunables))
-                    .withMessageContaining("must be LOCAL_ROWS and LOCAL_COLUMNS of 1 to 64");
+                    .withMessageContaining("must be LOCAL_ROWS 1 to 64, LOCAL_COLUMNS 1 to 64");
         }
     }
 

@@ -1,0 +1,109 @@
+package dev.attention4j.opencl.plan;
+
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.Predicate;
+import java.util.stream.Collectors;
+
+/**
+ * The tunables of a kernel as data: each with its range, and what they must satisfy together.
+ *
+ * <p>What a device or a problem allows is not part of it; a plan checks that.
+ */
+public final class TunableSpace {
+    /** The values of one tunable: multiples of {@code step} from {@code step} to {@code most}, or a list. */
+    private record Range(String name, int step, int most, List<Integer> values) {
+        boolean contains(int value) {
+            return values.isEmpty() ? value >= step && value <= most && value % step == 0 : values.contains(value);
+        }
+
+        @Override
+        public String toString() {
+            if (!values.isEmpty()) {
+                return name + " one of " + values;
+            }
+            return name + (step == 1 ? " 1 to " : " a multiple of " + step + " up to ") + most;
+        }
+    }
+
+    /** A condition on several tunables, in words. */
+    private record Constraint(String words, Predicate<Tunables> holds) {}
+
+    /** The space of a plan that has no tunables. */
+    public static final TunableSpace NONE = new TunableSpace();
+
+    private final List<Range> ranges = new ArrayList<>();
+    private final List<Constraint> constraints = new ArrayList<>();
+
+    /** Adds a tunable of 1 to {@code most}. */
+    public TunableSpace upTo(String name, int most) {
+        return multiples(name, 1, most);
+    }
+
+    /** Adds a tunable of {@code step}, 2 · {@code step}, ... up to {@code most}. */
+    public TunableSpace multiples(String name, int step, int most) {
+        ranges.add(new Range(name, step, most, List.of()));
+        return this;
+    }
+
+    /** Adds a tunable with these values. */
+    public TunableSpace oneOf(String name, Integer... values) {
+        ranges.add(new Range(name, 0, 0, List.of(values)));
+        return this;
+    }
+
+    /**
+     * Adds a constraint, asked only about values within their ranges.
+     *
+     * @param words the end of "must be ..., such that"
+     */
+    public TunableSpace suchThat(String words, Predicate<Tunables> holds) {
+        constraints.add(new Constraint(words, holds));
+        return this;
+    }
+
+    /** Returns why tunables are not in this space; empty if they are. */
+    public Optional<String> whyNot(Tunables tunables) {
+        boolean inside =
+                tunables.names().equals(ranges.stream().map(Range::name).collect(Collectors.toSet()))
+                        && ranges.stream().allMatch(range -> range.contains(tunables.get(range.name)))
+                        && constraints.stream().allMatch(constraint -> constraint.holds.test(tunables));
+        if (inside) {
+            return Optional.empty();
+        }
+        if (ranges.isEmpty()) {
+            return Optional.of("tunables: " + tunables + ", must be none");
+        }
+        String all = ranges.stream().map(Range::toString).collect(Collectors.joining(", "));
+        String such = constraints.stream().map(Constraint::words).collect(Collectors.joining(" and "));
+        return Optional.of(
+                "tunables: " + tunables + ", must be " + all + (such.isEmpty() ? "" : ", such that " + such));
+    }
+
+    /**
+     * Returns tunables that are in this space.
+     *
+     * @throws IllegalArgumentException if they are not
+     */
+    public Tunables checked(Tunables tunables) {
+        whyNot(tunables).ifPresent(why -> {
+            throw new IllegalArgumentException(why);
+        });
+        return tunables;
+    }
+
+    /** Returns tunables with these values, in the order in which the tunables were added. */
+    public Tunables of(int... values) {
+        if (values.length != ranges.size()) {
+            throw new IllegalArgumentException("values: " + values.length + ", must be " + ranges.size());
+        }
+        Map<String, Integer> named = new LinkedHashMap<>();
+        for (int n = 0; n < values.length; n++) {
+            named.put(ranges.get(n).name, values[n]);
+        }
+        return new Tunables(named);
+    }
+}
