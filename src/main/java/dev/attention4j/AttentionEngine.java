@@ -59,26 +59,26 @@ public interface AttentionEngine extends AutoCloseable {
     List<String> plans();
 
     /**
-     * Says which plan a problem would be given and why.
+     * Returns the plan that a problem would be given, and why.
      *
      * @param problem shapes and operation
-     * @return one line
+     * @return printed, one line
      * @throws IllegalStateException if this engine is closed
      */
-    String explain(AttentionProblem problem);
+    PlanChoice explain(AttentionProblem problem);
 
     /**
-     * Says which plan a call would be given and why, without computing it.
+     * Returns the plan that a call would be given, and why, without computing it.
      *
      * @param query [batch, queryHeads, queryLength, headDim]
      * @param key [batch, keyValueHeads, keyLength, headDim]
      * @param value [batch, keyValueHeads, keyLength, valueDim]
      * @param attention the operation
-     * @return one line
+     * @return printed, one line
      * @throws IllegalArgumentException as {@link #attend(Tensor, Tensor, Tensor, Attention)}
      * @throws IllegalStateException if this engine or a tensor is closed
      */
-    default String explain(Tensor query, Tensor key, Tensor value, Attention attention) {
+    default PlanChoice explain(Tensor query, Tensor key, Tensor value, Attention attention) {
         return explain(AttentionProblem.of(query, key, value, attention));
     }
 

@@ -74,9 +74,9 @@ class EnginesTest {
                 assertThat(engine.info()).isEqualTo(info);
                 assertThat(engine.plans()).isNotEmpty();
                 AttentionProblem problem = new AttentionProblem(1, 1, 1, 4, 4, 8, 8, DType.FLOAT32, Attention.DEFAULT);
-                String explanation = engine.explain(problem);
-                assertThat(explanation).doesNotContain("\n");
-                assertThat(engine.plans()).as(explanation).anyMatch(explanation::startsWith);
+                PlanChoice choice = engine.explain(problem);
+                assertThat(choice.toString()).doesNotContain("\n").startsWith(choice.plan());
+                assertThat(engine.plans()).contains(choice.plan());
             }
         }
     }

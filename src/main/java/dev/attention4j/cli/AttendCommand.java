@@ -100,7 +100,7 @@ final class AttendCommand implements Callable<Integer> {
         device.explainFallback(info, err);
         found.inputs(in, inputs, attention);
         try (AttentionEngine engine = device.open(info, plan)) {
-            found.engine(info, engine.explain(problem));
+            found.engine(info, engine.explain(problem).toString());
             try (AttentionResult result = timed(engine, problem, query, key, value, found)) {
                 Map<String, Tensor> results = results(result, attention);
                 results.forEach(found::result);

@@ -6,6 +6,7 @@ import dev.attention4j.AttentionResult;
 import dev.attention4j.EngineInfo;
 import dev.attention4j.EngineOptions;
 import dev.attention4j.EngineProvider;
+import dev.attention4j.PlanChoice;
 import dev.attention4j.Projector;
 import dev.attention4j.Tensor;
 import dev.attention4j.spi.HostEngine;
@@ -63,12 +64,13 @@ public final class CpuEngine extends HostEngine {
     }
 
     @Override
-    public String explain(AttentionProblem problem) {
+    public PlanChoice explain(AttentionProblem problem) {
         checkExplainable(problem);
         QueryBlocks cut = new QueryBlocks(problem);
-        return PLAN + ": " + cut.blocks() + " blocks of query rows on "
+        String description = cut.blocks() + " blocks of query rows on "
                 + (isWorthSharing(problem) ? pool.threads() + " threads" : "the calling thread")
                 + "; the only plan of the engine " + info().id();
+        return new PlanChoice(PLAN, Map.of(), "", description);
     }
 
     @Override

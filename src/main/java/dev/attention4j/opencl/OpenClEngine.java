@@ -6,6 +6,7 @@ import dev.attention4j.AttentionProblem;
 import dev.attention4j.AttentionResult;
 import dev.attention4j.EngineInfo;
 import dev.attention4j.EngineOptions;
+import dev.attention4j.PlanChoice;
 import dev.attention4j.Projector;
 import dev.attention4j.Tensor;
 import dev.attention4j.opencl.plan.LoopLimit;
@@ -148,12 +149,12 @@ public final class OpenClEngine implements AttentionEngine {
     }
 
     @Override
-    public String explain(AttentionProblem problem) {
+    public PlanChoice explain(AttentionProblem problem) {
         Objects.requireNonNull(problem, "problem");
         lock.lock();
         try {
             checkOpen();
-            return planner.choose(problem, true).explanation(problem);
+            return planner.choose(problem, true).explain(problem);
         } finally {
             lock.unlock();
         }

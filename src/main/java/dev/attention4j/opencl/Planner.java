@@ -4,6 +4,7 @@ import dev.attention4j.Attention;
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.DType;
 import dev.attention4j.EngineOptions;
+import dev.attention4j.PlanChoice;
 import dev.attention4j.UnsupportedPlanException;
 import dev.attention4j.opencl.plan.LoopLimit;
 import dev.attention4j.opencl.plan.Plan;
@@ -34,8 +35,8 @@ final class Planner {
      * @param why part of a line
      */
     record Choice(Plan plan, Tunables tunables, String why) {
-        String explanation(AttentionProblem problem) {
-            return plan.name() + " (" + why + "): " + plan.describe(problem, tunables);
+        PlanChoice explain(AttentionProblem problem) {
+            return new PlanChoice(plan.name(), tunables.values(), why, plan.describe(problem, tunables));
         }
     }
 

@@ -6,8 +6,10 @@ import dev.attention4j.AttentionProblem;
 import dev.attention4j.AttentionResult;
 import dev.attention4j.EngineInfo;
 import dev.attention4j.EngineOptions;
+import dev.attention4j.PlanChoice;
 import dev.attention4j.Tensor;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ThreadPoolExecutor;
@@ -63,9 +65,9 @@ public abstract class HostEngine implements AttentionEngine {
     }
 
     @Override
-    public String explain(AttentionProblem problem) {
+    public PlanChoice explain(AttentionProblem problem) {
         checkExplainable(problem);
-        return plan + ": the only plan of the engine " + info.id();
+        return new PlanChoice(plan, Map.of(), "", "the only plan of the engine " + info.id());
     }
 
     @Override

@@ -54,7 +54,7 @@ class TuneCommandTest {
 
     private String explained() {
         try (AttentionEngine engine = AttentionEngine.open(device.id(), EngineOptions.DEFAULT.withPlan("rows"))) {
-            return engine.explain(PROBLEM);
+            return engine.explain(PROBLEM).toString();
         }
     }
 

@@ -91,7 +91,7 @@ class LoopLimitTest {
         Attention attention = edges(queries, keys).build();
         AttentionProblem problem = new AttentionProblem(1, 1, 1, queries, keys, WIDTH, WIDTH, DType.FLOAT32, attention);
         try {
-            return !engine.explain(problem).isEmpty();
+            return !engine.explain(problem).plan().isEmpty();
         } catch (UnsupportedPlanException e) {
             return false;
         }

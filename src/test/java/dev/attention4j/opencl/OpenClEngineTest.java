@@ -11,6 +11,7 @@ import dev.attention4j.AttentionProblem;
 import dev.attention4j.AttentionResult;
 import dev.attention4j.DType;
 import dev.attention4j.EngineInfo;
+import dev.attention4j.PlanChoice;
 import dev.attention4j.Tensor;
 import dev.attention4j.TestEngines;
 import dev.attention4j.opencl.runtime.ClEvent;
@@ -238,8 +239,8 @@ class OpenClEngineTest {
         AttentionProblem maskedProblem = AttentionProblem.of(query, key, key, masked);
         try (AttentionEngine one = TestEngines.open(info);
                 AttentionEngine other = TestEngines.open(info)) {
-            String first = one.explain(maskedProblem);
-            String plain = other.explain(plainProblem);
+            PlanChoice first = one.explain(maskedProblem);
+            PlanChoice plain = other.explain(plainProblem);
             assertThat(other.explain(maskedProblem)).isEqualTo(first);
             assertThat(one.explain(plainProblem)).isEqualTo(plain);
         }

@@ -121,7 +121,7 @@ class PlannerTest {
     }
 
     private static String explain(Planner planner, AttentionProblem problem) {
-        return planner.choose(problem).explanation(problem);
+        return planner.choose(problem).explain(problem).toString();
     }
 
     @Test

@@ -81,9 +81,8 @@ abstract class EngineWithPlan<W extends Workload> implements Contender<W> {
 
     /** Whether an engine that is left to itself takes a plan. */
     static boolean takes(AttentionEngine chooser, String plan, AttentionProblem problem) {
-        // An explanation begins with the plan's name.
         return chooser.plans().size() == 1
-                || chooser.explain(problem).split("[\\s:]", 2)[0].equals(plan);
+                || chooser.explain(problem).plan().equals(plan);
     }
 
     @Override

@@ -6,11 +6,13 @@ import dev.attention4j.AttentionProblem;
 import dev.attention4j.AttentionResult;
 import dev.attention4j.EngineInfo;
 import dev.attention4j.EngineOptions;
+import dev.attention4j.PlanChoice;
 import dev.attention4j.Projector;
 import dev.attention4j.Tensor;
 import dev.attention4j.reference.ReferenceEngine;
 import java.lang.reflect.Field;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 
 /** The oracle with three plans: a right one, one that errs, crashes and hangs on a case each, one that crashes often. */
@@ -52,8 +54,8 @@ final class FaultyEngine implements AttentionEngine {
     }
 
     @Override
-    public String explain(AttentionProblem problem) {
-        return plan;
+    public PlanChoice explain(AttentionProblem problem) {
+        return new PlanChoice(plan, Map.of(), "", "on purpose");
     }
 
     @Override

@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.attention4j.Alignment;
 import dev.attention4j.Attention;
 import dev.attention4j.AttentionEngine;
-import dev.attention4j.AttentionProblem;
 import dev.attention4j.DType;
 import dev.attention4j.EngineInfo;
 import dev.attention4j.Engines;
@@ -34,8 +33,7 @@ class ForwardDecodeTest {
         Tensor query = Tensor.random(1, 2, 2L * group, queries, width).to(dtype);
         Tensor key = Tensor.random(2, 2, 2, keys, width).to(dtype);
         Tensor value = Tensor.random(3, 2, 2, keys, width + 1).to(dtype);
-        assertThat(engine.explain(AttentionProblem.of(query, key, value, attention)))
-                .startsWith(ForwardDecode.NAME);
+        assertThat(engine.explain(query, key, value, attention).plan()).isEqualTo(ForwardDecode.NAME);
         YardstickCheck.check(
                 engine,
                 query,

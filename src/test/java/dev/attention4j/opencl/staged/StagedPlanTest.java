@@ -7,7 +7,6 @@ import static org.assertj.core.api.Assertions.within;
 import dev.attention4j.Alignment;
 import dev.attention4j.Attention;
 import dev.attention4j.AttentionEngine;
-import dev.attention4j.AttentionProblem;
 import dev.attention4j.AttentionResult;
 import dev.attention4j.DType;
 import dev.attention4j.DeviceException;
@@ -64,7 +63,7 @@ class StagedPlanTest {
                     Tensor key = Tensor.random(2, 2, 3, keys, 20);
                     Tensor value = Tensor.random(3, 2, 3, keys, 37);
                     if (info.kind() == EngineInfo.Kind.OPENCL_CPU) {
-                        assertThat(engine.explain(AttentionProblem.of(query, key, value, attention)))
+                        assertThat(engine.explain(query, key, value, attention).description())
                                 .contains("four kernels, 8x");
                     }
                     YardstickCheck.check(engine, query, key, value, attention, queries + " queries, " + keys + " keys");
