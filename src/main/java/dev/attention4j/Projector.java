@@ -25,7 +25,7 @@ public interface Projector {
     /**
      * Brings weights to where they are read from.
      *
-     * @param kernel [inputs, heads, width], float32 on the host; one head for a projection that {@link #merge} is to
+     * @param kernel [inputs, heads, width], float32 on the host; one head for a projection that {@link #fromHeads} is to
      *     do, whose inputs are the widths of all heads
      * @param bias [heads, width], float32 on the host, or null for none
      * @return a copy, closed by the caller
@@ -44,7 +44,7 @@ public interface Projector {
      * @throws IllegalStateException if the projector's engine or the input is closed
      * @throws DeviceException if the device fails
      */
-    List<Tensor> split(Tensor input, List<Projection> projections);
+    List<Tensor> toHeads(Tensor input, List<Projection> projections);
 
     /**
      * Projects the heads of each position, one after another, together.
@@ -58,5 +58,5 @@ public interface Projector {
      * @throws IllegalStateException if the projector's engine or a tensor is closed
      * @throws DeviceException if the device fails
      */
-    Tensor merge(Tensor heads, Tensor gate, Projection projection);
+    Tensor fromHeads(Tensor heads, Tensor gate, Projection projection);
 }

@@ -32,7 +32,7 @@ public final class CpuProjector implements Projector {
     }
 
     @Override
-    public List<Tensor> split(Tensor input, List<Projection> projections) {
+    public List<Tensor> toHeads(Tensor input, List<Projection> projections) {
         int batch = Math.toIntExact(input.size(0));
         int length = Math.toIntExact(input.size(1));
         int inputs = Math.toIntExact(input.size(2));
@@ -70,7 +70,7 @@ public final class CpuProjector implements Projector {
     }
 
     @Override
-    public Tensor merge(Tensor heads, Tensor gate, Projection projection) {
+    public Tensor fromHeads(Tensor heads, Tensor gate, Projection projection) {
         int batch = Math.toIntExact(heads.size(0));
         int headCount = Math.toIntExact(heads.size(1));
         int length = Math.toIntExact(heads.size(2));

@@ -142,7 +142,7 @@ public abstract sealed class AttentionLayer implements AutoCloseable permits Mul
         Tensor scores = null;
         Tensor merged = null;
         try {
-            Map<String, Tensor> heads = now.projections().split(inputs, axes::flatten);
+            Map<String, Tensor> heads = now.projections().toHeads(inputs, axes::flatten);
             passing.addAll(heads.values());
             AttentionResult attended = engine.attend(
                     heads.get(LayerOptions.QUERY),
@@ -154,7 +154,7 @@ public abstract sealed class AttentionLayer implements AutoCloseable permits Mul
                 scores = where(query, attended.weights(), passing)
                         .reshape(axes.scoresShape(query, inputs.key(), options.queryHeads()));
             }
-            merged = now.projections().merge(attended.output(), heads.get(LayerOptions.GATE));
+            merged = now.projections().fromHeads(attended.output(), heads.get(LayerOptions.GATE));
             Tensor output = axes.unflatten(merged, query, options.outputAxes(now.widths()));
             if (output.memory() != merged.memory()) {
                 passing.add(merged);

@@ -50,7 +50,7 @@ final class Projections implements AutoCloseable {
      * @param flatten gives an input as [batch, length, features]
      * @return [batch, heads, length, width] for each projection of an input, by name; closed by the caller
      */
-    Map<String, Tensor> split(AttentionInputs inputs, UnaryOperator<Tensor> flatten) {
+    Map<String, Tensor> toHeads(AttentionInputs inputs, UnaryOperator<Tensor> flatten) {
         IdentityHashMap<Tensor, List<String>> uses = new IdentityHashMap<>();
         List<Tensor> order = new ArrayList<>();
         addUse(LayerOptions.QUERY, inputs.query(), uses, order);
@@ -62,9 +62,9 @@ final class Projections implements AutoCloseable {
             for (Tensor input : order) {
                 List<String> names = uses.get(input);
                 List<Projection> projections = names.stream().map(byName::get).toList();
-                List<Tensor> split = projector.split(flatten.apply(input), projections);
+                List<Tensor> results = projector.toHeads(flatten.apply(input), projections);
                 for (int n = 0; n < names.size(); n++) {
-                    heads.put(names.get(n), split.get(n));
+                    heads.put(names.get(n), results.get(n));
                 }
             }
         } catch (RuntimeException | Error e) {
@@ -92,8 +92,8 @@ final class Projections implements AutoCloseable {
      * @param gate as attended, or null
      * @return [batch, queryLength, outputs]
      */
-    Tensor merge(Tensor attended, Tensor gate) {
-        return projector.merge(attended, gate, byName.get(LayerOptions.OUTPUT));
+    Tensor fromHeads(Tensor attended, Tensor gate) {
+        return projector.fromHeads(attended, gate, byName.get(LayerOptions.OUTPUT));
     }
 
     @Override

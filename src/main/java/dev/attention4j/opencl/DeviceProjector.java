@@ -52,13 +52,13 @@ final class DeviceProjector implements Projector {
     }
 
     @Override
-    public List<Tensor> split(Tensor input, List<Projection> projections) {
+    public List<Tensor> toHeads(Tensor input, List<Projection> projections) {
         Source source = new Source(input.dtype(), size(input, 0), 1, size(input, 1), size(input, 2));
         return project("a projection into heads", source, "input", input, null, projections);
     }
 
     @Override
-    public Tensor merge(Tensor heads, Tensor gate, Projection projection) {
+    public Tensor fromHeads(Tensor heads, Tensor gate, Projection projection) {
         Source source = new Source(heads.dtype(), size(heads, 0), size(heads, 1), size(heads, 2), size(heads, 3));
         if (gate != null && (gate.dtype() != heads.dtype() || !Arrays.equals(gate.shape(), heads.shape()))) {
             throw new IllegalArgumentException("gate: " + gate + ", must be as heads, " + heads);

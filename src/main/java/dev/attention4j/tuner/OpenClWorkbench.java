@@ -125,7 +125,7 @@ abstract class OpenClWorkbench implements Workbench {
         /** Weights as a variant's kernel reads them, on the device. */
         private record Prepared(Projector projector, Projector.Projection projection) implements AutoCloseable {
             Tensor project(Tensor input) {
-                return projector.split(input, List.of(projection)).get(0);
+                return projector.toHeads(input, List.of(projection)).get(0);
             }
 
             @Override

@@ -23,7 +23,7 @@ class CpuProjectorTest {
         Tensor kernel = Tensor.random(2, inputs, heads, width);
         Tensor bias = Tensor.random(3, heads, width);
         List<Tensor> results =
-                projector.split(input, List.of(projector.prepare(kernel, bias), projector.prepare(kernel, null)));
+                projector.toHeads(input, List.of(projector.prepare(kernel, bias), projector.prepare(kernel, null)));
         for (int b = 0; b < batch; b++) {
             for (int n = 0; n < length; n++) {
                 for (int head = 0; head < heads; head++) {
@@ -52,8 +52,8 @@ class CpuProjectorTest {
         Tensor kernel = Tensor.random(3, 15, 1, 7);
         Tensor bias = Tensor.random(4, 1, 7);
         Projection projection = projector.prepare(kernel, bias);
-        Tensor plain = projector.merge(heads, null, projection);
-        Tensor gated = projector.merge(heads, gate, projection);
+        Tensor plain = projector.fromHeads(heads, null, projection);
+        Tensor gated = projector.fromHeads(heads, gate, projection);
         assertThat(plain.shape()).containsExactly(2, 37, 7);
         for (int b = 0; b < 2; b++) {
             for (int n = 0; n < 37; n++) {
@@ -76,10 +76,10 @@ class CpuProjectorTest {
     void resultsAreInTheInputsType() {
         Projection projection = projector.prepare(Tensor.random(2, 4, 2, 3), null);
         Tensor half = Tensor.random(1, 1, 5, 4).to(DType.FLOAT16);
-        Tensor result = projector.split(half, List.of(projection)).get(0);
+        Tensor result = projector.toHeads(half, List.of(projection)).get(0);
         assertThat(result.dtype()).isEqualTo(DType.FLOAT16);
         Tensor wide =
-                projector.split(half.to(DType.FLOAT32), List.of(projection)).get(0);
+                projector.toHeads(half.to(DType.FLOAT32), List.of(projection)).get(0);
         assertThat(result.toFloatArray()).isEqualTo(wide.to(DType.FLOAT16).toFloatArray());
     }
 
@@ -88,7 +88,7 @@ class CpuProjectorTest {
         Tensor input = Tensor.random(1, 1, 9, 3);
         input.floats().put(4 * 3 + 1, Float.NaN);
         Tensor result = projector
-                .split(input, List.of(projector.prepare(Tensor.random(2, 3, 1, 4), null)))
+                .toHeads(input, List.of(projector.prepare(Tensor.random(2, 3, 1, 4), null)))
                 .get(0);
         for (int n = 0; n < 9; n++) {
             assertThat(Double.isNaN(result.get(0, 0, n, 2))).as("row " + n).isEqualTo(n == 4);
@@ -99,12 +99,12 @@ class CpuProjectorTest {
     void whatDoesNotFitOrIsClosedIsRefused() {
         Projection projection = projector.prepare(Tensor.random(2, 4, 2, 3), null);
         assertThatIllegalArgumentException()
-                .isThrownBy(() -> projector.split(Tensor.random(1, 1, 5, 6), List.of(projection)))
+                .isThrownBy(() -> projector.toHeads(Tensor.random(1, 1, 5, 6), List.of(projection)))
                 .withMessageContaining("projection: has 4 inputs, must have 6");
         projection.close();
         projection.close();
         assertThatIllegalStateException()
-                .isThrownBy(() -> projector.split(Tensor.random(1, 1, 5, 4), List.of(projection)))
+                .isThrownBy(() -> projector.toHeads(Tensor.random(1, 1, 5, 4), List.of(projection)))
                 .withMessage("projection: is closed, must be open");
     }
 

@@ -67,19 +67,19 @@ class ProjectingEngineTest {
         }
 
         @Override
-        public List<Tensor> split(Tensor input, List<Projection> projections) {
+        public List<Tensor> toHeads(Tensor input, List<Projection> projections) {
             calls.add("split into " + projections.size());
             List<Projection> inner =
                     projections.stream().map(held -> ((Held) held).inner).toList();
-            List<Tensor> heads = CpuProjector.get().split(input, inner);
+            List<Tensor> heads = CpuProjector.get().toHeads(input, inner);
             made.addAll(heads);
             return heads;
         }
 
         @Override
-        public Tensor merge(Tensor heads, Tensor gate, Projection projection) {
+        public Tensor fromHeads(Tensor heads, Tensor gate, Projection projection) {
             calls.add(gate == null ? "merge" : "merge gated");
-            return CpuProjector.get().merge(heads, gate, ((Held) projection).inner);
+            return CpuProjector.get().fromHeads(heads, gate, ((Held) projection).inner);
         }
     }
 
@@ -116,7 +116,7 @@ class ProjectingEngineTest {
         List<Tensor> made = new ArrayList<>();
         try (Recording engine = new Recording() {
                     @Override
-                    public Tensor merge(Tensor heads, Tensor gate, Projection projection) {
+                    public Tensor fromHeads(Tensor heads, Tensor gate, Projection projection) {
                         throw new IllegalStateException("the device is gone");
                     }
                 };

@@ -64,7 +64,7 @@ class SampledOracleTest {
         Projector projector = CpuProjector.get();
         float[] right;
         try (Projector.Projection projection = projector.prepare(kernel, bias)) {
-            right = projector.split(input, List.of(projection)).get(0).toFloatArray();
+            right = projector.toHeads(input, List.of(projection)).get(0).toFloatArray();
         }
         SampledOracle oracle = SampledOracle.ofProjection(input, kernel, bias, flops);
         assertThat(oracle.whyWrong(right)).isEmpty();

@@ -158,13 +158,13 @@ final class ClosedObjects {
         }
 
         /** Its own. */
-        public List<Tensor> split(Tensor input) {
-            return closed.split(input, List.of(projection));
+        public List<Tensor> toHeads(Tensor input) {
+            return closed.toHeads(input, List.of(projection));
         }
 
         /** Its own. */
-        public Tensor merge(Tensor input) {
-            return closed.merge(input.reshape(1, 1, 5, 12), null, projection);
+        public Tensor fromHeads(Tensor input) {
+            return closed.fromHeads(input.reshape(1, 1, 5, 12), null, projection);
         }
     }
 }

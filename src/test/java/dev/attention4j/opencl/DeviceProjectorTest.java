@@ -131,18 +131,18 @@ class DeviceProjectorTest {
         try (OpenClEngine engine = open(info);
                 Projection projection = engine.projector().prepare(kernel, bias)) {
             Projector projector = engine.projector();
-            plain.check("host", projector.split(turned, List.of(projection)).get(0));
+            plain.check("host", projector.toHeads(turned, List.of(projection)).get(0));
             plain.check(
                     "device",
-                    projector.split(engine.upload(turned), List.of(projection)).get(0));
+                    projector.toHeads(engine.upload(turned), List.of(projection)).get(0));
             Tensor there = engine.upload(turned.permute(1, 0, 2)).permute(1, 0, 2);
             plain.check(
                     "a view on the device",
-                    projector.split(there, List.of(projection)).get(0));
-            List<Tensor> twice = projector.split(turned, Collections.nCopies(6, projection));
+                    projector.toHeads(there, List.of(projection)).get(0));
+            List<Tensor> twice = projector.toHeads(turned, Collections.nCopies(6, projection));
             assertThat(twice).hasSize(6).allSatisfy(one -> plain.check("more than one launch", one));
             Tensor none = projector
-                    .split(Tensor.zeros(DType.FLOAT32, 0, 9, 12), List.of(projection))
+                    .toHeads(Tensor.zeros(DType.FLOAT32, 0, 9, 12), List.of(projection))
                     .get(0);
             assertThat(none.shape()).containsExactly(0, 3, 9, 5);
         }
@@ -155,32 +155,32 @@ class DeviceProjectorTest {
         Projector projector = engine.projector();
         Projection projection = projector.prepare(Tensor.random(2, 12, 3, 5), null);
         assertThatIllegalArgumentException()
-                .isThrownBy(() -> projector.split(Tensor.random(1, 2, 9, 11), List.of(projection)))
+                .isThrownBy(() -> projector.toHeads(Tensor.random(1, 2, 9, 11), List.of(projection)))
                 .withMessageContaining("projection: has 12 inputs, must have 11");
         assertThatIllegalArgumentException()
-                .isThrownBy(() -> projector.split(Tensor.zeros(DType.INT32, 2, 9, 12), List.of(projection)))
+                .isThrownBy(() -> projector.toHeads(Tensor.zeros(DType.INT32, 2, 9, 12), List.of(projection)))
                 .withMessageContaining("must be float32, float16 or bfloat16");
         Tensor heads = Tensor.random(1, 2, 3, 9, 4);
         assertThatIllegalArgumentException()
-                .isThrownBy(() -> projector.merge(heads, Tensor.random(1, 2, 3, 9, 5), projection))
+                .isThrownBy(() -> projector.fromHeads(heads, Tensor.random(1, 2, 3, 9, 5), projection))
                 .withMessageContaining("gate: ");
         try (OpenClEngine other = open(info);
                 Tensor foreign = other.upload(input)) {
             assertThatIllegalArgumentException()
-                    .isThrownBy(() -> projector.split(foreign, List.of(projection)))
+                    .isThrownBy(() -> projector.toHeads(foreign, List.of(projection)))
                     .withMessageContaining("input: on ");
             assertThatIllegalArgumentException()
-                    .isThrownBy(() -> other.projector().split(input, List.of(projection)))
+                    .isThrownBy(() -> other.projector().toHeads(input, List.of(projection)))
                     .withMessageContaining("projection: on ");
         }
         projection.close();
         assertThatIllegalStateException()
-                .isThrownBy(() -> projector.split(input, List.of(projection)))
+                .isThrownBy(() -> projector.toHeads(input, List.of(projection)))
                 .withMessageContaining("projection: is closed");
         Projection open = projector.prepare(Tensor.random(2, 12, 3, 5), null);
         engine.close();
         assertThatIllegalStateException()
-                .isThrownBy(() -> projector.split(input, List.of(open)))
+                .isThrownBy(() -> projector.toHeads(input, List.of(open)))
                 .withMessageStartingWith("the engine " + info.id())
                 .withMessageEndingWith("is closed");
         assertThatIllegalStateException()
@@ -196,7 +196,7 @@ class DeviceProjectorTest {
             Projector projector = engine.projector();
             try (Projection projection = projector.prepare(Tensor.zeros(DType.FLOAT32, 0, 1, 8), bias)) {
                 Tensor result = projector
-                        .split(Tensor.zeros(DType.FLOAT32, 1, 2, 0), List.of(projection))
+                        .toHeads(Tensor.zeros(DType.FLOAT32, 1, 2, 0), List.of(projection))
                         .get(0);
                 float[] once = bias.toFloatArray();
                 assertThat(result.slice(2, 0, 1).toFloatArray()).containsExactly(once);

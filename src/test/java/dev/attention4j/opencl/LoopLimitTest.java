@@ -160,13 +160,13 @@ class LoopLimitTest {
                 try (Projection projection = projector.prepare(kernel, null)) {
                     plain.check(
                             inputs + " inputs on " + device,
-                            projector.split(input, List.of(projection)).get(0));
+                            projector.toHeads(input, List.of(projection)).get(0));
                 }
             }
             Tensor wide = Tensor.zeros(DType.FLOAT32, 1, 1, 60_000);
             try (Projection projection = projector.prepare(Tensor.zeros(DType.FLOAT32, 60_000, 1, 1), null)) {
                 assertThatExceptionOfType(DeviceException.class)
-                        .isThrownBy(() -> projector.split(wide, List.of(projection)))
+                        .isThrownBy(() -> projector.toHeads(wide, List.of(projection)))
                         .withMessageContaining("a projection of 60000 inputs: loops of up to ")
                         .withMessageContaining("ends after 65,535 (a bug)")
                         .withMessageContaining("\"cpu\"");

@@ -96,7 +96,7 @@ class TunedProjectionsTest {
         Tensor kernel = Tensor.random(2, 20, 3, 11);
         Tensor bias = Tensor.random(3, 3, 11);
         try (Projector.Projection projection = projector.prepare(kernel, bias);
-                Tensor heads = projector.split(input, List.of(projection)).get(0)) {
+                Tensor heads = projector.toHeads(input, List.of(projection)).get(0)) {
             new PlainProjection(input.reshape(2, 1, 7, 20), null, kernel, bias).check("heads", heads);
         }
     }

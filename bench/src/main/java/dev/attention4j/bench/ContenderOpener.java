@@ -238,7 +238,7 @@ final class ContenderOpener {
             Projector.Projection projection =
                     projector.prepare(kernel, inputs.bias().reshape(1, shape.outputs()));
             return new TensorCall(
-                    () -> projector.split(inputs.input(), List.of(projection)).get(0), projection::close);
+                    () -> projector.toHeads(inputs.input(), List.of(projection)).get(0), projection::close);
         }
 
         @Override

@@ -47,7 +47,7 @@ final class FeedForward implements AutoCloseable {
     }
 
     private Tensor project(Tensor rows, Projection projection) {
-        try (Tensor projected = projector.split(rows, List.of(projection)).get(0)) {
+        try (Tensor projected = projector.toHeads(rows, List.of(projection)).get(0)) {
             return engine.download(projected).reshape(rows.size(0), rows.size(1), projected.size(-1));
         }
     }
