@@ -1,6 +1,5 @@
 package dev.attention4j.opencl.fused;
 
-import dev.attention4j.Attention;
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.DType;
 import dev.attention4j.DeviceException;
@@ -169,7 +168,7 @@ public final class ForwardTiles implements Plan {
         tilings.addAll(tilings(problem));
         for (ForwardTilesTiling tiling : tilings) {
             Build build = new Build(
-                    problem.dtype(), tiling, tiling.microDims(problem.valueDim()), hasOptions(problem), isWide(call));
+                    problem.dtype(), tiling, tiling.microDims(problem.valueDim()), buildsFew() || call.hasOptions(), isWide(call));
             ClKernel kernel = kernels.computeIfAbsent(build, this::build);
             if (tiling.groupItems() <= kernel.largestGroup()) {
                 return new Tiled(kernel, tiling);
@@ -194,15 +193,6 @@ public final class ForwardTiles implements Plan {
     /** What a GPU gains by a kernel for fewer cases, a CPU does not: there a build takes seconds, and one has to do. */
     private boolean buildsFew() {
         return forcedTiling == null && context.device().isCpuClass();
-    }
-
-    private boolean hasOptions(AttentionProblem problem) {
-        Attention attention = problem.attention();
-        return buildsFew()
-                || attention.softcap().isPresent()
-                || attention.mask().isPresent()
-                || attention.bias().isPresent()
-                || attention.alibiSlopes().length > 0;
     }
 
     private boolean isWide(DeviceCall call) {

@@ -148,6 +148,11 @@ public record DeviceCall(
         return (options() & (HAS_MASK | HAS_BIAS | LIMITS_KEYS)) != 0;
     }
 
+    /** Returns whether a score is changed or masked by more than its key's position. */
+    public boolean hasOptions() {
+        return (options() & ~(HAS_LOG_SUM_EXP | HAS_KEY_RANGES | HAS_SINKS | LIMITS_KEYS)) != 0;
+    }
+
     /**
      * The same call with its keys and values elsewhere.
      *
