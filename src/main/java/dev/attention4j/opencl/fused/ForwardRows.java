@@ -14,6 +14,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.stream.Stream;
 
 /** Launches {@code opencl/fused/forward_rows.cl}: the fused plan for CPU-class devices. */
 public final class ForwardRows implements Plan {
@@ -54,7 +55,9 @@ public final class ForwardRows implements Plan {
 
     @Override
     public List<Tunables> defaults(AttentionProblem problem) {
-        return tiling(problem).map(ForwardRowsTiling::tunables).stream().toList();
+        return Stream.concat(tiling(problem).stream(), Stream.of(ForwardRowsTiling.SMALLEST))
+                .map(ForwardRowsTiling::tunables)
+                .toList();
     }
 
     @Override

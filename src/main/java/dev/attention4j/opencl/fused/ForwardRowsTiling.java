@@ -33,6 +33,9 @@ record ForwardRowsTiling(int vectorWidth, int rowVectors, int keyTile, int dimTi
                     "KEY_BLOCK is a multiple of KEY_TILE",
                     tunables -> tunables.get("KEY_BLOCK") % tunables.get("KEY_TILE") == 0);
 
+    /** For devices that let a work-item do little. */
+    static final ForwardRowsTiling SMALLEST = new ForwardRowsTiling(4, 1, 4, 4, 64);
+
     /**
      * Widths of query and value together from which on a head's keys and values leave the caches between two
      * work-groups: more rows for each time they are read take 5 to 7 % off at 512 and 512, and at 576 and 512 (Xeon).
