@@ -22,6 +22,11 @@
 // fetches ahead for every run that it recognises, but none beyond the end of a page, so that one run alone waits at each
 // page. Measured on two cores of an AMD EPYC: 64 to 512 MiB at 1.1 to 1.3 times the rate of one run.
 //
+//   keys of a block    | run 0: k k k k ... | run 1: k k k k ... | run 2: k k k k ... | run 3: k k k k ... | rest |
+//   step n takes             key n                key n                key n                key n
+//   which makes          SCORE_ROWS x 4 scores, stored side by side: the softmax's lanes are keys in this order
+//   and adds             4 values to ROW_TILE rows of the output, whose lanes are dims
+//
 // Memory of a work-group, in floats: blockRows * (headDim + 3 * valueDim + KEY_BLOCK + 3), given by the host.
 //
 // Row r of a unit is query r % queries of head firstHead + r / queries. A block of keys stays in a

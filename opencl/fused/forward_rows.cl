@@ -6,6 +6,16 @@
 // key or value is broadcast and serves ROW_VECTORS multiply-adds; maximum, sum and rescale are lane-wise, so there is no
 // horizontal operation anywhere. A unit is one head, unless a head's own queries would not fill the lanes.
 //
+//                       ROWS query rows, one in each lane
+//                  | vector 0  | vector 1  | vector 2  |          ROW_VECTORS = 3
+//                  +-----------+-----------+-----------+ --
+//   keys of        |  S = K Q^T, then P = e^(S - m)    |  KEY_TILE keys at a time: KEY_TILE x ROW_VECTORS sums
+//   a block        |                                   | --
+//                  +-----------+-----------+-----------+ --
+//   dims of        |  O = O * e^(m - m') + V^T P       |  DIM_TILE dims at a time: DIM_TILE x ROW_VECTORS sums
+//   the output     |                                   | --
+//                  +-----------+-----------+-----------+
+//
 // For each block of KEY_BLOCK keys (Milakov and Gimelshein, "Online normalizer calculation for softmax", 2018):
 //   S[key][row] = K Q^T   in register tiles of KEY_TILE keys x ROW_VECTORS
 //   softcap, bias and masks on S, where the operation has them and, for key ranges, where the block meets the end of one

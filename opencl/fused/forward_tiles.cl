@@ -6,6 +6,14 @@
 //
 // A work-group owns TILE_ROWS query rows of unitHeads heads that share a key/value head (1 unless a head's own queries would
 // leave most of a tile empty, as in decoding with grouped heads): row r is query r % queries of the unit's head r / queries.
+//
+//                        TILE_KEYS = COLUMN_ITEMS x MICRO_KEYS
+//                      +---------------------------------------+
+//   TILE_ROWS =        |        +-----------+                  |    a work-item's part of the scores:
+//   ROW_ITEMS          |        | item's    |                  |    MICRO_ROWS x MICRO_KEYS, in registers
+//   x MICRO_ROWS       |        +-----------+                  |    (interleaved, see tile_shape.clh); of the output
+//                      +---------------------------------------+    likewise MICRO_ROWS x MICRO_DIMS
+//
 // It walks the keys that any of its rows may see, or its split's share of them, in tiles of TILE_KEYS:
 //
 //   S = Q K^T     from slices of DIM_SLICE dims of both, transposed on their way into local memory
