@@ -5,6 +5,7 @@ import dev.attention4j.AttentionProblem;
 import dev.attention4j.opencl.runtime.ClBuffer;
 import dev.attention4j.opencl.runtime.ClKernel;
 import dev.attention4j.opencl.runtime.StructLayout;
+import java.util.List;
 import java.util.function.LongFunction;
 
 /**
@@ -58,6 +59,25 @@ public record DeviceCall(
 
     private static final StructLayout LAYOUT = StructLayout.of("common/forward_call.clh", "ForwardCall");
 
+    private static final List<String> QUERY = rows("query");
+    private static final List<String> KEY = rows("key");
+    private static final List<String> VALUE = rows("value");
+    private static final List<String> MASK = scores("mask");
+    private static final List<String> BIAS = scores("bias");
+
+    private static List<String> rows(String name) {
+        return List.of(name + ".offset", name + ".batchStride", name + ".headStride", name + ".rowStride");
+    }
+
+    private static List<String> scores(String name) {
+        return List.of(
+                name + ".offset",
+                name + ".batchStride",
+                name + ".headStride",
+                name + ".queryStride",
+                name + ".keyStride");
+    }
+
     // The options of forward_call.clh.
     private static final int HAS_SOFTCAP = 1;
     private static final int HAS_MASK = 2;
@@ -93,11 +113,11 @@ public record DeviceCall(
                 .put("slopeStride", attention.alibiSlopes().length > heads ? heads : 0)
                 .put("scale", (float) problem.scale())
                 .put("softcap", (float) attention.softcap().orElse(0));
-        putRows(values, "query", query);
-        putRows(values, "key", key);
-        putRows(values, "value", value);
-        putScores(values, "mask", mask);
-        putScores(values, "bias", bias);
+        put(values, QUERY, query);
+        put(values, KEY, key);
+        put(values, VALUE, value);
+        put(values, MASK, mask);
+        put(values, BIAS, bias);
         return kernel.arguments()
                 .buffer(query.buffer())
                 .buffer(key.buffer())
@@ -116,18 +136,11 @@ public record DeviceCall(
         return buffer == null ? output : buffer;
     }
 
-    private static void putRows(StructLayout.Values values, String name, Operand operand) {
-        values.put(name + ".offset", operand.offset())
-                .put(name + ".batchStride", operand.strides()[0])
-                .put(name + ".headStride", operand.strides()[1])
-                .put(name + ".rowStride", operand.strides()[2]);
-    }
-
-    private static void putScores(StructLayout.Values values, String name, Operand operand) {
-        values.put(name + ".offset", operand == null ? 0 : operand.offset());
-        String[] axes = {".batchStride", ".headStride", ".queryStride", ".keyStride"};
-        for (int axis = 0; axis < axes.length; axis++) {
-            values.put(name + axes[axis], operand == null ? 0 : operand.strides()[axis]);
+    /** Sets offset and strides of a tensor; zeros for one that is not there. */
+    private static void put(StructLayout.Values values, List<String> names, Operand operand) {
+        values.put(names.get(0), operand == null ? 0 : operand.offset());
+        for (int n = 1; n < names.size(); n++) {
+            values.put(names.get(n), operand == null ? 0 : operand.strides()[n - 1]);
         }
     }
 
