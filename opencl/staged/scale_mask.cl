@@ -5,6 +5,9 @@
 //
 // What a masked element held before (NaN of a poisoned key among it) is overwritten, not computed with.
 //
+// Built for each combination of options (FIXED_OPTIONS): with tests inside, compilers for CPUs make no vectors of neighbouring
+// work-items.
+//
 // One work-item per score; a work-group is GROUP_ITEMS neighbouring keys of one row.
 
 #include "common/key_range.clh"
@@ -27,14 +30,17 @@ __kernel __attribute__((reqd_work_group_size(GROUP_ITEMS, 1, 1))) void scale_mas
         const KeyRange range = key_range(&call, keyRanges, batch, queryRow);
         CHANGE_SCORE(float, score, call, alibiSlopes[range.sequence * call.slopeStride + head],
                      fabs((float)(range.position - column)))
-        if (call.options & HAS_BIAS) {
+        if (OPTIONS_OF(call) & HAS_BIAS) {
             const float add = bias[scores_at(&call.bias, batch, head, queryRow) + column * call.bias.keyStride];
             score = BIAS_SCORE(float, score, add);
         }
-        if (call.options & HAS_MASK) {
+        if (OPTIONS_OF(call) & HAS_MASK) {
             const uchar attends = mask[scores_at(&call.mask, batch, head, queryRow) + column * call.mask.keyStride];
             score = MASK_SCORE(float, score, attends != 0);
         }
-        *at = MASK_SCORE(float, score, column >= range.begin && column < range.end);
+        if (OPTIONS_OF(call) & LIMITS_KEYS) {
+            score = MASK_SCORE(float, score, column >= range.begin && column < range.end);
+        }
+        *at = score;
     }
 }

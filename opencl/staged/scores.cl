@@ -62,18 +62,20 @@ __kernel __attribute__((reqd_work_group_size(LOCAL_KEYS, LOCAL_QUERIES, 1))) voi
     }
 
     for (int firstDim = 0; firstDim < dims; firstDim += DIM_SLICE) {
+        const long queryStride = call.query.rowStride;
+        const long keyStride = call.key.rowStride;
         for (int n = item; n < TILE_QUERIES * DIM_SLICE; n += GROUP_ITEMS) {
             const int row = n / DIM_SLICE;
             const int dim = n % DIM_SLICE;
-            const bool inside = row < rowsHere && firstDim + dim < call.headDim;
+            const bool inside = row < rowsHere && firstDim + dim < dims;
             queryTile[dim * TILE_QUERIES + row] =
-                inside ? load_stored(query, row * call.query.rowStride + firstDim + dim) : 0.0f;
+                inside ? load_stored(query, row * queryStride + firstDim + dim) : 0.0f;
         }
         for (int n = item; n < TILE_KEYS * DIM_SLICE; n += GROUP_ITEMS) {
             const int row = n / DIM_SLICE;
             const int dim = n % DIM_SLICE;
-            const bool inside = row < keysHere && firstDim + dim < call.headDim;
-            keyTile[dim * TILE_KEYS + row] = inside ? load_stored(key, row * call.key.rowStride + firstDim + dim) : 0.0f;
+            const bool inside = row < keysHere && firstDim + dim < dims;
+            keyTile[dim * TILE_KEYS + row] = inside ? load_stored(key, row * keyStride + firstDim + dim) : 0.0f;
         }
         barrier(CLK_LOCAL_MEM_FENCE);
 

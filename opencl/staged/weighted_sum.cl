@@ -74,17 +74,19 @@ __kernel __attribute__((reqd_work_group_size(LOCAL_DIMS, LOCAL_QUERIES, 1))) voi
 
     int slices = 0; // since the last ones joined the total
     for (int firstKey = range.begin; firstKey < end; firstKey += KEY_SLICE) {
+        const long weightStride = call.keys;
+        const long valueStride = call.value.rowStride;
         for (int n = item; n < TILE_QUERIES * KEY_SLICE; n += GROUP_ITEMS) {
             const int row = n / KEY_SLICE;
             const int key = n % KEY_SLICE;
             const bool inside = row < rowsHere && firstKey + key < end;
-            weightTile[key * TILE_QUERIES + row] = inside ? weights[(long)row * call.keys + firstKey + key] : -0.0f;
+            weightTile[key * TILE_QUERIES + row] = inside ? weights[row * weightStride + firstKey + key] : -0.0f;
         }
         for (int n = item; n < TILE_DIMS * KEY_SLICE; n += GROUP_ITEMS) {
             const int key = n / TILE_DIMS;
             const int dim = n % TILE_DIMS;
             const bool inside = dim < dimsHere && firstKey + key < end;
-            valueTile[key * TILE_DIMS + dim] = inside ? load_stored(value, (firstKey + key) * call.value.rowStride + dim) : 0.0f;
+            valueTile[key * TILE_DIMS + dim] = inside ? load_stored(value, (firstKey + key) * valueStride + dim) : 0.0f;
         }
         barrier(CLK_LOCAL_MEM_FENCE);
 

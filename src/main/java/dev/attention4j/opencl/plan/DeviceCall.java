@@ -156,6 +156,11 @@ public record DeviceCall(
                 | (attention.limitsKeys() ? LIMITS_KEYS : 0);
     }
 
+    /** Returns the bits of the options that change or mask scores. */
+    public int scoreOptions() {
+        return options() & ~(HAS_LOG_SUM_EXP | HAS_SINKS);
+    }
+
     /** Returns whether anything masks a score. */
     public boolean masksScores() {
         return (options() & (HAS_MASK | HAS_BIAS | LIMITS_KEYS)) != 0;
@@ -163,7 +168,7 @@ public record DeviceCall(
 
     /** Returns whether a score is changed or masked by more than its key's position. */
     public boolean hasOptions() {
-        return (options() & ~(HAS_LOG_SUM_EXP | HAS_KEY_RANGES | HAS_SINKS | LIMITS_KEYS)) != 0;
+        return (scoreOptions() & ~(HAS_KEY_RANGES | LIMITS_KEYS)) != 0;
     }
 
     /**

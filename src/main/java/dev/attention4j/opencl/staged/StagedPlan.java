@@ -148,7 +148,7 @@ public final class StagedPlan implements Plan {
                             "DIM_SLICE",
                             Map.of("STORAGE", storage(dtype)))
                     .launch(context, block, block.keys());
-            enqueueElements("scale_mask", block);
+            enqueueElements("scale_mask", block, Map.of("FIXED_OPTIONS", block.call().scoreOptions()));
         }
         softmax.enqueue(block);
         Map<String, Object> defines = new HashMap<>();
@@ -159,13 +159,15 @@ public final class StagedPlan implements Plan {
         ProductKernel.build(context, block.hasShortHeads(), "weighted_sum", "DIMS", "KEY_SLICE", defines)
                 .launch(context, block, block.call().problem().valueDim());
         if (masks && block.call().weights() != null && block.keys() > 0) {
-            enqueueElements("unmark", block);
+            enqueueElements("unmark", block, Map.of());
         }
     }
 
     /** Launches a kernel with a work-item for each element of the scores or weights. */
-    private void enqueueElements(String name, Block block) {
-        ClKernel kernel = context.kernel("staged/" + name + ".cl", name, Map.of("GROUP_ITEMS", GROUP_ITEMS));
+    private void enqueueElements(String name, Block block, Map<String, Object> options) {
+        Map<String, Object> defines = new HashMap<>(options);
+        defines.put("GROUP_ITEMS", GROUP_ITEMS);
+        ClKernel kernel = context.kernel("staged/" + name + ".cl", name, defines);
         block.setArguments(kernel);
         long[] global = {Block.ceilDiv(block.keys(), GROUP_ITEMS) * GROUP_ITEMS, block.queries(), block.heads()};
         context.queue().launch(kernel, global, new long[] {GROUP_ITEMS, 1, 1});
