@@ -223,7 +223,7 @@ class ForwardTilesTest {
         for (int keys : new int[] {0, 3, 8}) {
             assertThatIllegalArgumentException()
                     .isThrownBy(() -> ForwardTilesTiling.of(Tunables.parse(tiles + keys)))
-                    .withMessageContaining("SLICE_KEYS, 1, 2 or 4");
+                    .withMessageContaining("SLICE_KEYS one of [1, 2, 4]");
         }
     }
 
