@@ -261,7 +261,7 @@ final class Planner {
     }
 
     private Optional<String> loopExcess(Plan plan, AttentionProblem problem, Tunables tunables) {
-        return loopLimit.equals(LoopLimit.NONE) || plan.isOnHost()
+        return loopLimit.isNone() || plan.isOnHost()
                 ? Optional.empty()
                 : loopLimit.whyNot(plan.name(), problem, plan.division(problem, tunables, 0));
     }

@@ -28,6 +28,11 @@ public record LoopLimit(long most, String device) {
         return device.quirks().has(Quirk.LOOP_LIMIT) ? new LoopLimit(LLVMPIPE, device.toString()) : NONE;
     }
 
+    /** Returns whether this is no limit; a record's equals would be made at run time, in the first call. */
+    public boolean isNone() {
+        return most == NONE.most;
+    }
+
     /**
      * Returns why a plan may not compute a problem; empty if it may.
      *
