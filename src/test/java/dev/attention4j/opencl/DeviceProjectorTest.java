@@ -134,7 +134,9 @@ class DeviceProjectorTest {
             plain.check("host", projector.toHeads(turned, List.of(projection)).get(0));
             plain.check(
                     "device",
-                    projector.toHeads(engine.upload(turned), List.of(projection)).get(0));
+                    projector
+                            .toHeads(engine.upload(turned), List.of(projection))
+                            .get(0));
             Tensor there = engine.upload(turned.permute(1, 0, 2)).permute(1, 0, 2);
             plain.check(
                     "a view on the device",

@@ -57,7 +57,8 @@ class HostPlanTest {
         AttentionProblem problem = AttentionProblem.of(query, key, value, attention);
         for (EngineInfo info : processors()) {
             try (AttentionEngine engine = Engines.open(info.id(), OPTIONS)) {
-                assertThat(engine.explain(problem).toString()).startsWith("host (default for CPU-class devices): in Java");
+                assertThat(engine.explain(problem).toString())
+                        .startsWith("host (default for CPU-class devices): in Java");
                 for (int n = 0; n < 2; n++) {
                     try (AttentionResult result = engine.attend(query, key, value, attention);
                             AttentionResult async = engine.attendAsync(query, key, value, attention)

@@ -81,8 +81,7 @@ abstract class EngineWithPlan<W extends Workload> implements Contender<W> {
 
     /** Whether an engine that is left to itself takes a plan. */
     static boolean takes(AttentionEngine chooser, String plan, AttentionProblem problem) {
-        return chooser.plans().size() == 1
-                || chooser.explain(problem).plan().equals(plan);
+        return chooser.plans().size() == 1 || chooser.explain(problem).plan().equals(plan);
     }
 
     @Override

@@ -168,7 +168,11 @@ public final class ForwardTiles implements Plan {
         tilings.addAll(tilings(problem));
         for (ForwardTilesTiling tiling : tilings) {
             Build build = new Build(
-                    problem.dtype(), tiling, tiling.microDims(problem.valueDim()), buildsFew() || call.hasOptions(), isWide(call));
+                    problem.dtype(),
+                    tiling,
+                    tiling.microDims(problem.valueDim()),
+                    buildsFew() || call.hasOptions(),
+                    isWide(call));
             ClKernel kernel = kernels.computeIfAbsent(build, this::build);
             if (tiling.groupItems() <= kernel.largestGroup()) {
                 return new Tiled(kernel, tiling);

@@ -148,7 +148,8 @@ public final class StagedPlan implements Plan {
                             "DIM_SLICE",
                             Map.of("STORAGE", storage(dtype)))
                     .launch(context, block, block.keys());
-            enqueueElements("scale_mask", block, Map.of("FIXED_OPTIONS", block.call().scoreOptions()));
+            enqueueElements(
+                    "scale_mask", block, Map.of("FIXED_OPTIONS", block.call().scoreOptions()));
         }
         softmax.enqueue(block);
         Map<String, Object> defines = new HashMap<>();
