@@ -3,6 +3,7 @@ package dev.attention4j.bench;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import dev.attention4j.Attention;
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.DType;
 import dev.attention4j.EngineInfo;
@@ -30,10 +31,10 @@ class RooflineTest {
     @Test
     void memoryLimitsWhatMovesMoreThanItComputes() {
         Roofline roofline = new Roofline(1000, 10, 20);
-        AttentionProblem decode = AttentionShape.parse("1.1.1.1.4096.64").problem(DType.FLOAT32, null);
+        AttentionProblem decode = AttentionShape.parse("1.1.1.1.4096.64").problem(DType.FLOAT32, Attention.DEFAULT);
         assertThat(roofline.limitGflops(decode.flops(), decode.bytes()))
                 .isCloseTo(20 * decode.flops() / decode.bytes(), within(1e-9));
-        AttentionProblem large = AttentionShape.parse("1.1.1.4096.4096.64").problem(DType.FLOAT32, null);
+        AttentionProblem large = AttentionShape.parse("1.1.1.4096.4096.64").problem(DType.FLOAT32, Attention.DEFAULT);
         assertThat(roofline.limitGflops(large.flops(), large.bytes())).isEqualTo(1000);
     }
 
