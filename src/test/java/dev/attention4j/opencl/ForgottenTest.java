@@ -15,6 +15,7 @@ import dev.attention4j.TestEngines;
 import dev.attention4j.layers.MultiHeadAttention;
 import dev.attention4j.opencl.runtime.Handles;
 import java.io.IOException;
+import java.lang.ref.Reference;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -182,10 +183,19 @@ class ForgottenTest {
             System.out.println(Handles.live() + " handles");
         }
 
-        private static void forgetThem(String id) {
+        private static void forgetThem(String id) throws InterruptedException {
             AttentionEngine engine = AttentionEngine.open(id, TestEngines.options());
-            for (int n = 0; n < 5; n++) {
-                engine.upload(Tensor.random(1, 1, 1, 8, 8));
+            try {
+                for (int n = 0; n < 5; n++) {
+                    engine.upload(Tensor.random(1, 1, 1, 8, 8));
+                }
+                // An engine that is found first frees its tensors without a word.
+                for (int n = 0; n < 10; n++) {
+                    System.gc();
+                    TimeUnit.MILLISECONDS.sleep(20);
+                }
+            } finally {
+                Reference.reachabilityFence(engine);
             }
         }
     }
