@@ -237,7 +237,7 @@ final class AttentionOptions {
     }
 
     /** Where packed sequences begin and end. */
-    @SuppressWarnings("ArrayRecordComponent") // An option's text, split; nobody compares two.
+    @SuppressWarnings("ArrayRecordComponent") // The words of an option; no caller compares two.
     record Cumulative(int[] queries, int[] keys) {}
 
     /** Slopes as given, or those of the paper. */

@@ -264,7 +264,7 @@ final class TuneCommand implements Callable<Integer> {
         }
     }
 
-    /** What became of each variant of a shape, and who won: first those timed to the end, the fastest first. */
+    /** Prints the outcome of each variant of a shape: first those timed to the end, the fastest first. */
     private static final class TuningTable {
         private TuningTable() {}
 
@@ -338,7 +338,7 @@ final class TuneCommand implements Callable<Integer> {
             return role.isEmpty() || detail.isEmpty() ? role + detail : role + ", " + detail;
         }
 
-        /** What all variants of a plan have in common, where there are several; said once, it keeps the rows short. */
+        /** The tunables that all variants of a plan share, if there are several; said once, they keep the rows short. */
         private static Map<String, Tunables> common(List<Trial> trials) {
             Map<String, List<Tunables>> byPlan = trials.stream()
                     .map(Trial::variant)

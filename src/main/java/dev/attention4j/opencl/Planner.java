@@ -22,7 +22,7 @@ import java.util.Set;
 
 /**
  * Picks the plan for a problem and its tunables: what the caller asks for, else what was tuned for the device, else
- * what suits the device's class. Tunables that do not fit make way for the next smaller.
+ * what suits the device's class. Falls back to the next smaller tunables that fit.
  *
  * <p>Called under the engine's lock: whether tunables fit may be found out by building a kernel.
  */

@@ -36,7 +36,7 @@ final class Contenders implements AutoCloseable {
         }
     }
 
-    /** What all contests have in common, as {@link RoundTiming} says it; the device may be null. */
+    /** The settings that all shapes share, see {@link RoundTiming}; the device may be null. */
     record Rules(int rounds, double slowestMs, ClDevice device) {}
 
     /** Opens the contenders of the kinds that there are. */

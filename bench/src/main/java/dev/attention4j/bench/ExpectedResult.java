@@ -145,7 +145,7 @@ public final class ExpectedResult {
         return error;
     }
 
-    /** What results are checked against. */
+    /** The name of the result that others are checked against. */
     public String against() {
         if (knownRows() == known.length) {
             return "oracle";

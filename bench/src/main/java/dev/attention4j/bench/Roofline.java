@@ -33,7 +33,7 @@ public record Roofline(double multiplyAddGflops, double copyGbPerS, double readG
 
     private static final int[][] GPU_CANDIDATES = {{1, 8}, {1, 12}, {4, 4}};
 
-    /** The OpenCL device behind an engine; empty if the engine is none of OpenCL's. */
+    /** Returns the OpenCL device of an engine; empty for an engine without one. */
     public static Optional<ClDevice> device(EngineInfo engine) {
         return Devices.find().devices().stream()
                 .filter(device -> engine.id().equals("opencl:" + device.index()))

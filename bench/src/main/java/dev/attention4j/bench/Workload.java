@@ -5,10 +5,10 @@ import dev.attention4j.measure.Shape;
 
 /** A shape and its tensors: what every contender of a shape computes. */
 public interface Workload {
-    /** What was asked for. */
+    /** The shape that was asked for. */
     Shape shape();
 
-    /** What the tensors are stored as. */
+    /** The storage type of the tensors. */
     DType dtype();
 
     /** Computes what the result must be, or samples of it; takes seconds. */
