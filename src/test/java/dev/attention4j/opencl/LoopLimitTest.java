@@ -67,29 +67,48 @@ class LoopLimitTest {
         }
     }
 
-    /** The bound itself: one key more is refused, and with it all loops still run to their end. */
+    /** The bound itself: one key more is refused, and with it all loops still run to their end, at any width. */
     @ParameterizedTest
     @MethodSource("devices")
     void theLargestProblemsAcceptedAreRight(ClDevice device) {
         for (String plan : List.of("rows", "decode", "tiles", "staged")) {
             try (OpenClEngine engine = open(device, plan)) {
                 for (int queries : new int[] {1, 9}) {
-                    int accepted = 0;
-                    for (int step = 4096; step > 0; step /= 2) {
-                        accepted += isAccepted(engine, queries, accepted + step) ? step : 0;
+                    for (int width : new int[] {1, 8, WIDTH, 200}) {
+                        checkLargest(engine, queries, width, DType.FLOAT32);
                     }
-                    assertThat(accepted).as(plan).isBetween(1, 8190);
-                    assertThat(attend(engine, queries, accepted, DType.FLOAT32, edges(queries, accepted)))
-                            .as(plan)
-                            .isTrue();
+                    checkLargest(engine, queries, WIDTH, DType.FLOAT16);
                 }
             }
         }
     }
 
-    private static boolean isAccepted(OpenClEngine engine, int queries, int keys) {
+    private static void checkLargest(OpenClEngine engine, int queries, int width, DType dtype) {
+        int accepted = 0;
+        for (int step = 4096; step > 0; step /= 2) {
+            accepted += isAccepted(engine, queries, accepted + step, width, dtype) ? step : 0;
+        }
+        String name = engine.plans() + ", " + queries + " queries, width " + width + ", " + dtype;
+        assertThat(accepted).as(name).isBetween(1, 8190);
+        boolean[] attends = new boolean[queries * accepted];
+        for (int n = 0; n < attends.length; n++) {
+            attends[n] = n % 3 != 1;
+        }
+        Attention attention = edges(queries, accepted)
+                .mask(Tensor.of(attends, queries, accepted))
+                .build();
+        YardstickCheck.check(
+                engine,
+                Tensor.random(1, 1, 1, queries, width).to(dtype),
+                Tensor.random(2, 1, 1, accepted, width).to(dtype),
+                Tensor.random(3, 1, 1, accepted, width).to(dtype),
+                attention,
+                name + ", " + accepted + " keys");
+    }
+
+    private static boolean isAccepted(OpenClEngine engine, int queries, int keys, int width, DType dtype) {
         Attention attention = edges(queries, keys).build();
-        AttentionProblem problem = new AttentionProblem(1, 1, 1, queries, keys, WIDTH, WIDTH, DType.FLOAT32, attention);
+        AttentionProblem problem = new AttentionProblem(1, 1, 1, queries, keys, width, width, dtype, attention);
         try {
             return !engine.explain(problem).plan().isEmpty();
         } catch (UnsupportedPlanException e) {
