@@ -9,6 +9,7 @@ import com.tngtech.archunit.core.importer.ImportOption;
 import com.tngtech.archunit.junit.AnalyzeClasses;
 import com.tngtech.archunit.junit.ArchTest;
 import com.tngtech.archunit.lang.ArchRule;
+import dev.attention4j.testing.DocumentLinks;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

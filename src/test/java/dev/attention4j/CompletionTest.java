@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.attention4j.opencl.runtime.Handles;
 import dev.attention4j.spi.Completion;
+import dev.attention4j.testing.TestEngines;
 import java.lang.reflect.Field;
 import java.util.ArrayList;
 import java.util.Arrays;

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.attention4j.testing.TestEngines;
 import java.io.File;
 import java.io.IOException;
 import java.lang.reflect.Method;

@@ -3,6 +3,7 @@ package dev.attention4j;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.attention4j.layers.MultiHeadAttention;
+import dev.attention4j.testing.TestEngines;
 import java.io.Closeable;
 import java.io.File;
 import java.io.IOException;

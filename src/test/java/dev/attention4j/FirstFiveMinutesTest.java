@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 import dev.attention4j.layers.AttentionInputs;
 import dev.attention4j.layers.LayerResult;
 import dev.attention4j.layers.MultiHeadAttention;
+import dev.attention4j.testing.TestEngines;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;

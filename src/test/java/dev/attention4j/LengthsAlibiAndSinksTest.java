@@ -3,6 +3,8 @@ package dev.attention4j;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import dev.attention4j.testing.EnginePlan;
+import dev.attention4j.testing.TestEngines;
 import java.util.Arrays;
 import java.util.List;
 import org.assertj.core.data.Offset;
@@ -16,8 +18,8 @@ import org.junit.jupiter.params.provider.MethodSource;
 class LengthsAlibiAndSinksTest {
     private static final Offset<Float> NEAR = within(2e-6f);
 
-    static List<Way> ways() {
-        return Way.of(TestEngines.underTest());
+    static List<EnginePlan> plans() {
+        return EnginePlan.of(TestEngines.underTest());
     }
 
     /** Output and log-sum-exp as arrays. */
@@ -66,9 +68,9 @@ class LengthsAlibiAndSinksTest {
     }
 
     @ParameterizedTest
-    @MethodSource("ways")
-    void byHandKeyLengthsAndBottomRight(Way way) {
-        try (AttentionEngine engine = way.open()) {
+    @MethodSource("plans")
+    void byHandKeyLengthsAndBottomRight(EnginePlan enginePlan) {
+        try (AttentionEngine engine = enginePlan.open()) {
             Tensor query = zeros(3, 1, 2, 4);
             Tensor key = Tensor.random(1, 3, 1, 4, 4);
             Tensor value = powers(3, 1, 4);
@@ -98,9 +100,9 @@ class LengthsAlibiAndSinksTest {
     }
 
     @ParameterizedTest
-    @MethodSource("ways")
-    void byHandPackedSequences(Way way) {
-        try (AttentionEngine engine = way.open()) {
+    @MethodSource("plans")
+    void byHandPackedSequences(EnginePlan enginePlan) {
+        try (AttentionEngine engine = enginePlan.open()) {
             Tensor query = zeros(1, 1, 4, 4);
             Tensor key = Tensor.random(1, 1, 1, 5, 4);
             Tensor value = powers(1, 1, 5);
@@ -130,9 +132,9 @@ class LengthsAlibiAndSinksTest {
     }
 
     @ParameterizedTest
-    @MethodSource("ways")
-    void byHandAlibi(Way way) {
-        try (AttentionEngine engine = way.open()) {
+    @MethodSource("plans")
+    void byHandAlibi(EnginePlan enginePlan) {
+        try (AttentionEngine engine = enginePlan.open()) {
             Tensor query = zeros(1, 2, 2, 4);
             Tensor key = Tensor.random(1, 1, 2, 3, 4);
             Tensor value = powers(1, 2, 3);
@@ -152,9 +154,9 @@ class LengthsAlibiAndSinksTest {
     }
 
     @ParameterizedTest
-    @MethodSource("ways")
-    void byHandSinks(Way way) {
-        try (AttentionEngine engine = way.open()) {
+    @MethodSource("plans")
+    void byHandSinks(EnginePlan enginePlan) {
+        try (AttentionEngine engine = enginePlan.open()) {
             Tensor query = zeros(2, 2, 1, 4);
             Tensor key = Tensor.random(1, 2, 2, 2, 4);
             Tensor value = powers(2, 2, 2);
@@ -207,12 +209,12 @@ class LengthsAlibiAndSinksTest {
     }
 
     @ParameterizedTest
-    @MethodSource("ways")
-    void packedSequencesAreSeparateCalls(Way way) {
+    @MethodSource("plans")
+    void packedSequencesAreSeparateCalls(EnginePlan enginePlan) {
         Tensor query = Tensor.random(1, 1, 4, 61, 20);
         Tensor key = Tensor.random(2, 1, 2, 106, 20);
         Tensor value = Tensor.random(3, 1, 2, 106, 24);
-        try (AttentionEngine engine = way.open()) {
+        try (AttentionEngine engine = enginePlan.open()) {
             for (int option = 0; option < perSequence(-1).size(); option++) {
                 Attention packed = perSequence(-1)
                         .get(option)
@@ -240,15 +242,15 @@ class LengthsAlibiAndSinksTest {
     }
 
     @ParameterizedTest
-    @MethodSource("ways")
-    void keyLengthsAreSlices(Way way) {
+    @MethodSource("plans")
+    void keyLengthsAreSlices(EnginePlan enginePlan) {
         int[] lengths = {33, 0, 1, 40};
         Tensor query = Tensor.random(1, 4, 4, 13, 20);
         Tensor key = Tensor.random(2, 4, 2, 40, 20);
         Tensor value = Tensor.random(3, 4, 2, 40, 24);
         poison(key, lengths);
         poison(value, lengths);
-        try (AttentionEngine engine = way.open()) {
+        try (AttentionEngine engine = enginePlan.open()) {
             for (AttentionBuilder option : List.of(
                     Attention.builder(),
                     Attention.builder().causal(Alignment.BOTTOM_RIGHT),
@@ -287,8 +289,8 @@ class LengthsAlibiAndSinksTest {
     }
 
     @ParameterizedTest
-    @MethodSource("ways")
-    void alibiIsABias(Way way) {
+    @MethodSource("plans")
+    void alibiIsABias(EnginePlan enginePlan) {
         Tensor query = Tensor.random(1, 2, 3, 17, 20);
         Tensor key = Tensor.random(2, 2, 3, 37, 20);
         Tensor value = Tensor.random(3, 2, 3, 37, 20);
@@ -299,7 +301,7 @@ class LengthsAlibiAndSinksTest {
             for (int n = 0; n < bias.length; n++) {
                 bias[n] = -slopes[n / 37 / 17] * Math.abs(n / 37 % 17 + offset - n % 37);
             }
-            try (AttentionEngine engine = way.open()) {
+            try (AttentionEngine engine = enginePlan.open()) {
                 Numbers want = attend(
                         engine,
                         query,
@@ -319,8 +321,8 @@ class LengthsAlibiAndSinksTest {
     }
 
     @ParameterizedTest
-    @MethodSource("ways")
-    void aSinkIsAKeyWithoutValue(Way way) {
+    @MethodSource("plans")
+    void aSinkIsAKeyWithoutValue(EnginePlan enginePlan) {
         int keys = 37;
         Tensor query = Tensor.random(1, 1, 2, 17, 20);
         Tensor key = zeroRow(Tensor.random(2, 1, 2, keys + 1, 20), keys);
@@ -330,7 +332,7 @@ class LengthsAlibiAndSinksTest {
         float[] bias = new float[2 * (keys + 1)];
         bias[keys] = sinks[0];
         bias[2 * keys + 1] = sinks[1];
-        try (AttentionEngine engine = way.open()) {
+        try (AttentionEngine engine = enginePlan.open()) {
             Numbers want = attend(engine, query, key, value, Attention.builder().bias(Tensor.of(bias, 2, 1, keys + 1)));
             Numbers got = attend(
                     engine,

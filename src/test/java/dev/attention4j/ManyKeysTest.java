@@ -3,6 +3,8 @@ package dev.attention4j;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import dev.attention4j.testing.EnginePlan;
+import dev.attention4j.testing.TestEngines;
 import java.util.Arrays;
 import java.util.List;
 import org.assertj.core.data.Offset;
@@ -16,27 +18,27 @@ class ManyKeysTest {
 
     private static final float LOWER = -0.1f;
 
-    static List<Way> ways() {
-        return Way.of(TestEngines.underTest()).stream()
-                .filter(way -> way.info().kind() != EngineInfo.Kind.EMULATOR)
+    static List<EnginePlan> plans() {
+        return EnginePlan.of(TestEngines.underTest()).stream()
+                .filter(enginePlan -> enginePlan.info().kind() != EngineInfo.Kind.EMULATOR)
                 .toList();
     }
 
     @ParameterizedTest
-    @MethodSource("ways")
-    void aHundredThousand(Way way) {
-        check(way, 131_072, 1, 2e-6);
-        check(way, 131_072, 5, 2e-6);
+    @MethodSource("plans")
+    void aHundredThousand(EnginePlan enginePlan) {
+        check(enginePlan, 131_072, 1, 2e-6);
+        check(enginePlan, 131_072, 5, 2e-6);
     }
 
     @ParameterizedTest
-    @MethodSource("ways")
-    void aMillion(Way way) {
-        check(way, 1 << 20, 1, 4e-6);
+    @MethodSource("plans")
+    void aMillion(EnginePlan enginePlan) {
+        check(enginePlan, 1 << 20, 1, 4e-6);
     }
 
     /** The first key's score is 0, that of all others lower, so that no weight but one is a power of two. */
-    private static void check(Way way, int keys, int queries, double most) {
+    private static void check(EnginePlan enginePlan, int keys, int queries, double most) {
         float[] ones = new float[queries];
         Arrays.fill(ones, 1);
         float[] scores = new float[keys];
@@ -46,7 +48,7 @@ class ManyKeysTest {
             values[n] = valueOf(n % VALUE_DIM);
         }
         Attention attention = Attention.builder().scale(1).logSumExp(true).build();
-        try (AttentionEngine engine = way.open();
+        try (AttentionEngine engine = enginePlan.open();
                 AttentionResult result = engine.attend(
                         Tensor.of(ones, 1, 1, queries, 1),
                         Tensor.of(scores, 1, 1, keys, 1),
@@ -56,12 +58,12 @@ class ManyKeysTest {
             for (int n = 0; n < output.length; n++) {
                 double expected = valueOf(n % VALUE_DIM);
                 assertThat((double) output[n])
-                        .as("%s, %d keys, dim %d", way, keys, n % VALUE_DIM)
+                        .as("%s, %d keys, dim %d", enginePlan, keys, n % VALUE_DIM)
                         .isCloseTo(expected, within(most * Math.abs(expected)));
             }
             for (float logSumExp : result.logSumExp().toFloatArray()) {
                 assertThat((double) logSumExp)
-                        .as("%s, %d keys, log-sum-exp", way, keys)
+                        .as("%s, %d keys, log-sum-exp", enginePlan, keys)
                         .isCloseTo(Math.log(1 + (keys - 1) * Math.exp(LOWER)), Offset.offset(most));
             }
         }

@@ -2,6 +2,8 @@ package dev.attention4j;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.attention4j.testing.EnginePlan;
+import dev.attention4j.testing.TestEngines;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
@@ -18,14 +20,14 @@ class NotFiniteValuesTest {
     /** Whole vectors of every width, and elements behind them. */
     private static final int VALUE_DIM = 37;
 
-    static List<Way> ways() {
-        return Way.of(TestEngines.underTest());
+    static List<EnginePlan> plans() {
+        return EnginePlan.of(TestEngines.underTest());
     }
 
     @ParameterizedTest
-    @MethodSource("ways")
-    void showWhereTheyAreSeenAndNowhereElse(Way way) {
-        try (AttentionEngine engine = way.open()) {
+    @MethodSource("plans")
+    void showWhereTheyAreSeenAndNowhereElse(EnginePlan enginePlan) {
+        try (AttentionEngine engine = enginePlan.open()) {
             for (int queries : new int[] {3, KEYS}) {
                 Tensor query = Tensor.random(1, 1, 1, queries, 20);
                 Tensor key = Tensor.random(2, 1, 1, KEYS, 20);
@@ -49,21 +51,22 @@ class NotFiniteValuesTest {
      * holds does not. 0 · ∞ is NaN, as in PyTorch.
      */
     @ParameterizedTest
-    @MethodSource("ways")
-    void showThoughTheWeightUnderflows(Way way) {
-        boolean slow = way.info().kind() == EngineInfo.Kind.EMULATOR;
-        try (AttentionEngine engine = way.open()) {
+    @MethodSource("plans")
+    void showThoughTheWeightUnderflows(EnginePlan enginePlan) {
+        boolean slow = enginePlan.info().kind() == EngineInfo.Kind.EMULATOR;
+        try (AttentionEngine engine = enginePlan.open()) {
             for (DType dtype : slow ? List.of(DType.FLOAT32) : List.of(DType.FLOAT32, DType.FLOAT16, DType.BFLOAT16)) {
                 for (float score : new float[] {-200, -1000}) {
                     for (int queries : new int[] {1, 20}) {
-                        checkUnderflow(engine, way, dtype, score, queries);
+                        checkUnderflow(engine, enginePlan, dtype, score, queries);
                     }
                 }
             }
         }
     }
 
-    private static void checkUnderflow(AttentionEngine engine, Way way, DType dtype, float score, int queries) {
+    private static void checkUnderflow(
+            AttentionEngine engine, EnginePlan enginePlan, DType dtype, float score, int queries) {
         int counts = 5;
         int masked = 9;
         boolean[] attends = new boolean[KEYS];
@@ -113,8 +116,8 @@ class NotFiniteValuesTest {
                     float[] output = result.output().toFloatArray();
                     for (int n = 0; n < output.length; n++) {
                         int dim = n % VALUE_DIM;
-                        String where = way + " " + dtype + ", " + name + ", " + number + " with a weight of e^" + score
-                                + ", row " + n / VALUE_DIM + " of " + queries + ", dim " + dim;
+                        String where = enginePlan + " " + dtype + ", " + name + ", " + number + " with a weight of e^"
+                                + score + ", row " + n / VALUE_DIM + " of " + queries + ", dim " + dim;
                         if (dim == 3 || dim == VALUE_DIM - 1) {
                             assertThat(output[n]).as(where).isNaN();
                         } else {

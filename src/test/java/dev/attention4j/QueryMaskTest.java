@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
 import dev.attention4j.reference.Yardstick;
+import dev.attention4j.testing.EnginePlan;
+import dev.attention4j.testing.TestEngines;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -17,8 +19,8 @@ class QueryMaskTest {
     private static final int QUERIES = 70;
     private static final int KEYS = 41;
 
-    static List<Way> ways() {
-        return Way.of(TestEngines.underTest());
+    static List<EnginePlan> plans() {
+        return EnginePlan.of(TestEngines.underTest());
     }
 
     /** Runs of padding at both ends, single masked queries in between, and a batch row of nothing else. */
@@ -32,8 +34,8 @@ class QueryMaskTest {
     }
 
     @ParameterizedTest
-    @MethodSource("ways")
-    void itIsTheMaskOfAllKeysOfAQuery(Way way) {
+    @MethodSource("plans")
+    void itIsTheMaskOfAllKeysOfAQuery(EnginePlan enginePlan) {
         Tensor query = Tensor.random(1, BATCH, HEADS, QUERIES, 12);
         Tensor key = Tensor.random(2, BATCH, 2, KEYS, 12);
         Tensor value = Tensor.random(3, BATCH, 2, KEYS, 20);
@@ -48,7 +50,7 @@ class QueryMaskTest {
             }
         }
         Tensor queryMask = Tensor.of(attends, BATCH, QUERIES);
-        try (AttentionEngine engine = way.open()) {
+        try (AttentionEngine engine = enginePlan.open()) {
             for (AttentionBuilder option : List.of(
                     Attention.builder(),
                     Attention.builder().causal(Alignment.TOP_LEFT),
@@ -58,7 +60,9 @@ class QueryMaskTest {
                     Attention.builder().sinks(0.5f, -1, 2, 0),
                     Attention.builder().weights(true))) {
                 boolean weights = option.build().wantsWeights();
-                if (weights && !way.plan().equals("staged") && way.info().isOpenCl()) {
+                if (weights
+                        && !enginePlan.plan().equals("staged")
+                        && enginePlan.info().isOpenCl()) {
                     continue;
                 }
                 Attention masked = option.queryMask(queryMask).logSumExp(true).build();
@@ -68,7 +72,7 @@ class QueryMaskTest {
                         .build();
                 try (AttentionResult result = engine.attend(query, key, value, masked)) {
                     assertThat(Yardstick.of(query, key, value, spread).measure(result, masked))
-                            .as(way + " " + masked)
+                            .as(enginePlan + " " + masked)
                             .allMatch(deviation -> deviation.isAllowed());
                     assertZeroWhereMasked(result.output().toFloatArray(), 20, attends);
                     if (weights) {
@@ -91,8 +95,8 @@ class QueryMaskTest {
     }
 
     @ParameterizedTest
-    @MethodSource("ways")
-    void packedSequencesHaveOneForAll(Way way) {
+    @MethodSource("plans")
+    void packedSequencesHaveOneForAll(EnginePlan enginePlan) {
         Tensor query = Tensor.random(1, 1, 2, 9, 8);
         Tensor key = Tensor.random(2, 1, 2, 11, 8);
         Tensor value = Tensor.random(3, 1, 2, 11, 8);
@@ -106,7 +110,7 @@ class QueryMaskTest {
                 .queryMask(null)
                 .mask(Tensor.of(attends, 9, 1))
                 .build();
-        try (AttentionEngine engine = way.open();
+        try (AttentionEngine engine = enginePlan.open();
                 AttentionResult result = engine.attend(query, key, value, masked)) {
             assertThat(Yardstick.of(query, key, value, spread).measure(result, masked))
                     .allMatch(deviation -> deviation.isAllowed());

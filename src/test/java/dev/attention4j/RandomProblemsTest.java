@@ -3,6 +3,9 @@ package dev.attention4j;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.attention4j.conformance.problems.RandomProblem;
+import dev.attention4j.testing.EnginePlan;
+import dev.attention4j.testing.TestEngines;
+import dev.attention4j.testing.YardstickCheck;
 import java.util.List;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -20,19 +23,19 @@ class RandomProblemsTest {
 
     private static final int COMBINED_ON_EMULATOR = 12;
 
-    static List<Way> ways() {
-        return Way.of(TestEngines.underTest());
+    static List<EnginePlan> plans() {
+        return EnginePlan.of(TestEngines.underTest());
     }
 
-    private static boolean isSlow(Way way) {
-        return way.info().kind() == EngineInfo.Kind.EMULATOR && !"full".equals(System.getProperty("grid"));
+    private static boolean isSlow(EnginePlan enginePlan) {
+        return enginePlan.info().kind() == EngineInfo.Kind.EMULATOR && !"full".equals(System.getProperty("grid"));
     }
 
     @ParameterizedTest
-    @MethodSource("ways")
-    void eachOptionAlone(Way way) {
-        int problems = isSlow(way) ? ALONE_ON_EMULATOR : ALONE;
-        try (AttentionEngine engine = way.open()) {
+    @MethodSource("plans")
+    void eachOptionAlone(EnginePlan enginePlan) {
+        int problems = isSlow(enginePlan) ? ALONE_ON_EMULATOR : ALONE;
+        try (AttentionEngine engine = enginePlan.open()) {
             for (int option = 0; option < OPTIONS; option++) {
                 for (int n = 0; n < problems; n++) {
                     check(engine, RandomProblem.draw(1000L * option + n, option));
@@ -42,12 +45,12 @@ class RandomProblemsTest {
     }
 
     @ParameterizedTest
-    @MethodSource("ways")
-    void randomCombinations(Way way) {
-        int problems = isSlow(way) ? COMBINED_ON_EMULATOR : COMBINED;
+    @MethodSource("plans")
+    void randomCombinations(EnginePlan enginePlan) {
+        int problems = isSlow(enginePlan) ? COMBINED_ON_EMULATOR : COMBINED;
         // Scratch for few rows at a time, in every third problem, so that blocks of slices and of queries are walked.
-        try (AttentionEngine engine = way.open();
-                AttentionEngine small = way.open(TestEngines.options().withMaxScratchBytes(1200))) {
+        try (AttentionEngine engine = enginePlan.open();
+                AttentionEngine small = enginePlan.open(TestEngines.options().withMaxScratchBytes(1200))) {
             int computed = 0;
             for (int n = 0; n < problems; n++) {
                 computed += check(n % 3 == 0 ? small : engine, RandomProblem.draw(42_000 + n)) ? 1 : 0;
@@ -57,15 +60,15 @@ class RandomProblemsTest {
     }
 
     /** For what has nothing to do with a compiler: emulators take half a minute to build what it takes. */
-    static List<Way> quickWays() {
-        return ways().stream().filter(way -> !isSlow(way)).toList();
+    static List<EnginePlan> quickWays() {
+        return plans().stream().filter(enginePlan -> !isSlow(enginePlan)).toList();
     }
 
     /** Large scores: slopes of ALiBi and log-sum-exps that were rounded once more than by plain float code. */
     @ParameterizedTest
     @MethodSource("quickWays")
-    void problemsThatWereWrongOnce(Way way) {
-        try (AttentionEngine engine = way.open()) {
+    void problemsThatWereWrongOnce(EnginePlan enginePlan) {
+        try (AttentionEngine engine = enginePlan.open()) {
             for (long seed : new long[] {100_485, 100_833}) {
                 check(engine, RandomProblem.draw(seed));
             }

@@ -2,6 +2,7 @@ package dev.attention4j;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.attention4j.testing.DocumentLinks;
 import java.io.IOException;
 import java.net.URI;
 import java.net.URL;

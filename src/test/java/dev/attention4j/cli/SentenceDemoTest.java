@@ -2,7 +2,7 @@ package dev.attention4j.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.attention4j.cli.minilm.SmallModel;
+import dev.attention4j.testing.SmallModel;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -9,7 +9,7 @@ import dev.attention4j.AttentionProblem;
 import dev.attention4j.DType;
 import dev.attention4j.EngineInfo;
 import dev.attention4j.EngineOptions;
-import dev.attention4j.TestEngines;
+import dev.attention4j.testing.TestEngines;
 import dev.attention4j.tuner.Tuner;
 import java.io.IOException;
 import java.nio.file.Files;

@@ -8,6 +8,7 @@ import dev.attention4j.Attention;
 import dev.attention4j.DType;
 import dev.attention4j.Tensor;
 import dev.attention4j.io.FileFormatException;
+import dev.attention4j.testing.CaseFiles;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Map;

@@ -14,6 +14,8 @@ import dev.attention4j.conformance.Outcome.Status;
 import dev.attention4j.io.FileFormatException;
 import dev.attention4j.io.Safetensors;
 import dev.attention4j.reference.ReferenceEngine;
+import dev.attention4j.testing.CaseFiles;
+import dev.attention4j.testing.WrongEngine;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;

@@ -14,6 +14,7 @@ import dev.attention4j.EngineInfo;
 import dev.attention4j.EngineOptions;
 import dev.attention4j.Engines;
 import dev.attention4j.Tensor;
+import dev.attention4j.testing.RandomInputs;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
@@ -70,19 +71,19 @@ class CpuEngineTest {
         "1, 1, 1, 1025, 63, 8, 8",
     })
     void anySizes(int batch, int heads, int keyHeads, int queries, int keys, int dim, int valueDim) {
-        Inputs inputs = Inputs.random(batch, heads, keyHeads, queries, keys, dim, valueDim);
+        RandomInputs inputs = RandomInputs.random(batch, heads, keyHeads, queries, keys, dim, valueDim);
         inputs.check(engine, Attention.builder());
         inputs.check(engine, Attention.builder().causal(Alignment.BOTTOM_RIGHT));
     }
 
     @Test
     void emptyLengths() {
-        AttentionResult noBatch = Inputs.random(0, 2, 1, 3, 4, 8, 8)
+        AttentionResult noBatch = RandomInputs.random(0, 2, 1, 3, 4, 8, 8)
                 .attend(engine, Attention.builder().weights(true));
         assertThat(noBatch.output().shape()).containsExactly(0, 2, 3, 8);
-        AttentionResult noQuery = Inputs.random(1, 2, 1, 0, 4, 8, 8).attend(engine, Attention.builder());
+        AttentionResult noQuery = RandomInputs.random(1, 2, 1, 0, 4, 8, 8).attend(engine, Attention.builder());
         assertThat(noQuery.output().shape()).containsExactly(1, 2, 0, 8);
-        AttentionResult noKey = Inputs.random(1, 2, 1, 3, 0, 8, 5)
+        AttentionResult noKey = RandomInputs.random(1, 2, 1, 3, 0, 8, 5)
                 .attend(engine, Attention.builder().weights(true).logSumExp(true));
         assertThat(noKey.output().toFloatArray()).hasSize(30).containsOnly(0f);
         assertThat(noKey.weights().shape()).containsExactly(1, 2, 3, 0);
@@ -94,7 +95,7 @@ class CpuEngineTest {
     @ParameterizedTest
     @ValueSource(ints = {3, 70})
     void scaleAndSoftcap(int queries) {
-        Inputs inputs = Inputs.random(1, 2, 2, queries, 90, 16, 16);
+        RandomInputs inputs = RandomInputs.random(1, 2, 2, queries, 90, 16, 16);
         inputs.check(engine, Attention.builder().scale(0.7));
         inputs.check(engine, Attention.builder().scale(-0.3));
         inputs.check(engine, Attention.builder().scale(0));
@@ -108,7 +109,7 @@ class CpuEngineTest {
     @ParameterizedTest
     @ValueSource(ints = {3, 70, 200})
     void causalWindowsAndOffsets(int queries) {
-        Inputs inputs = Inputs.random(2, 2, 1, queries, 150, 16, 20);
+        RandomInputs inputs = RandomInputs.random(2, 2, 1, queries, 150, 16, 20);
         for (Alignment alignment : Alignment.values()) {
             inputs.check(engine, Attention.builder().causal(alignment));
             inputs.check(engine, Attention.builder().causal(alignment).window(5, -1));
@@ -128,7 +129,7 @@ class CpuEngineTest {
     @ValueSource(ints = {3, 70})
     void masksAndBiasesBroadcastFromTheRight(int queries) {
         int keys = 90;
-        Inputs inputs = Inputs.random(2, 4, 2, queries, keys, 16, 16);
+        RandomInputs inputs = RandomInputs.random(2, 4, 2, queries, keys, 16, 16);
         long[][] shapes = {
             {},
             {keys},
@@ -163,7 +164,7 @@ class CpuEngineTest {
     @ParameterizedTest
     @ValueSource(ints = {3, 70})
     void maskAndBiasAreReadThroughTheirStrides(int queries) {
-        Inputs inputs = Inputs.random(1, 2, 2, queries, 40, 16, 16);
+        RandomInputs inputs = RandomInputs.random(1, 2, 2, queries, 40, 16, 16);
         Tensor mask = Tensor.of(randomMask(4, 50 * queries), 50, queries);
         Tensor bias = Tensor.random(5, 40, 2, queries);
         inputs.check(
@@ -175,18 +176,18 @@ class CpuEngineTest {
     @EnumSource(names = {"FLOAT32", "FLOAT16", "BFLOAT16"})
     void everyStorageAndStridedInputs(DType type) {
         for (int queries : new int[] {3, 70}) {
-            Inputs inputs = new Inputs(
+            RandomInputs inputs = new RandomInputs(
                             Tensor.random(1, 2, queries, 4, 24),
                             Tensor.random(2, 2, 50, 2, 24),
                             Tensor.random(3, 2, 50, 2, 16))
                     .to(type);
-            Inputs permuted = new Inputs(
+            RandomInputs permuted = new RandomInputs(
                     inputs.query().permute(0, 2, 1, 3),
                     inputs.key().permute(0, 2, 1, 3).slice(2, 7, 50),
                     inputs.value().permute(0, 2, 1, 3).slice(2, 7, 50));
             permuted.check(engine, Attention.builder());
             permuted.check(engine, Attention.builder().causal(Alignment.TOP_LEFT));
-            Inputs columns = new Inputs(
+            RandomInputs columns = new RandomInputs(
                     Tensor.random(1, 1, 1, 24, queries).to(type).permute(0, 1, 3, 2),
                     Tensor.random(2, 1, 1, 24, 50).to(type).permute(0, 1, 3, 2),
                     Tensor.random(3, 1, 1, 8, 50).to(type).permute(0, 1, 3, 2));
@@ -196,7 +197,7 @@ class CpuEngineTest {
 
     @Test
     void largeScoresNeitherOverflowNorVanish() {
-        Inputs inputs = Inputs.random(1, 1, 1, 70, 90, 16, 16);
+        RandomInputs inputs = RandomInputs.random(1, 1, 1, 70, 90, 16, 16);
         inputs.check(engine, Attention.builder().scale(50));
         inputs.check(engine, Attention.builder().bias(Tensor.of(new float[] {1e30f}, 1)));
         inputs.check(engine, Attention.builder().bias(Tensor.of(new float[] {-1e30f}, 1)));
@@ -206,8 +207,8 @@ class CpuEngineTest {
 
     @Test
     void threadsChangeNoBit() {
-        Inputs inputs = Inputs.random(2, 4, 2, 200, 210, 40, 40);
-        Inputs few = Inputs.random(3, 6, 2, 2, 210, 40, 40);
+        RandomInputs inputs = RandomInputs.random(2, 4, 2, 200, 210, 40, 40);
+        RandomInputs few = RandomInputs.random(3, 6, 2, 2, 210, 40, 40);
         AttentionBuilder attention = Attention.builder()
                 .causal(Alignment.BOTTOM_RIGHT)
                 .mask(Tensor.of(randomMask(1, 210), 210))
@@ -227,7 +228,7 @@ class CpuEngineTest {
 
     @Test
     void manyThreadsMayCall() throws Exception {
-        Inputs inputs = Inputs.random(1, 4, 4, 100, 100, 32, 32);
+        RandomInputs inputs = RandomInputs.random(1, 4, 4, 100, 100, 32, 32);
         AttentionBuilder attention = Attention.builder().logSumExp(true);
         AttentionResult expected = inputs.attend(engine, attention);
         List<Callable<AttentionResult>> calls = new ArrayList<>();
@@ -279,7 +280,7 @@ class CpuEngineTest {
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining("staged");
         CpuEngine closed = new CpuEngine(EngineOptions.DEFAULT.withThreads(2));
-        Inputs inputs = Inputs.random(1, 1, 1, 2, 2, 4, 4);
+        RandomInputs inputs = RandomInputs.random(1, 1, 1, 2, 2, 4, 4);
         assertThat(inputs.attend(closed, Attention.builder()).plan()).isEqualTo("blocked");
         closed.close();
         closed.close();

@@ -8,6 +8,7 @@ import dev.attention4j.AttentionResult;
 import dev.attention4j.DType;
 import dev.attention4j.EngineOptions;
 import dev.attention4j.Tensor;
+import dev.attention4j.testing.RandomInputs;
 import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.api.AfterAll;
@@ -36,7 +37,7 @@ class CpuMaskingTest {
     void aRowWithNoKeyGivesZeros(int queries) {
         boolean[] mask = new boolean[queries];
         mask[1] = true;
-        Inputs inputs = Inputs.random(1, 1, 1, queries, 9, 8, 8);
+        RandomInputs inputs = RandomInputs.random(1, 1, 1, queries, 9, 8, 8);
         Tensor bias = Tensor.zeros(DType.FLOAT32, queries, 1);
         for (int row = 0; row < queries; row++) {
             bias.floats().put(row, mask[row] ? 0 : Float.NEGATIVE_INFINITY);
@@ -63,7 +64,7 @@ class CpuMaskingTest {
         for (int j = 0; j < keys; j++) {
             mask[j] = j % 7 != 3;
         }
-        Inputs clean = Inputs.random(1, 2, 1, queries, keys, dim, dim);
+        RandomInputs clean = RandomInputs.random(1, 2, 1, queries, keys, dim, dim);
         Tensor cleanBias = Tensor.random(7, 1, keys);
         Tensor bias = Tensor.of(cleanBias.toFloatArray(), 1, keys);
         float[] key = clean.key().toFloatArray();
@@ -75,7 +76,8 @@ class CpuMaskingTest {
                 bias.floats().put(j, poison);
             }
         }
-        Inputs poisoned = new Inputs(clean.query(), Tensor.of(key, 1, 1, keys, dim), Tensor.of(value, 1, 1, keys, dim));
+        RandomInputs poisoned =
+                new RandomInputs(clean.query(), Tensor.of(key, 1, 1, keys, dim), Tensor.of(value, 1, 1, keys, dim));
         AttentionBuilder attention = Attention.builder()
                 .mask(Tensor.of(mask, keys))
                 .causalOffsets(139 - (queries - 1))
@@ -92,7 +94,7 @@ class CpuMaskingTest {
 
     @Test
     void aBiasOfMinusInfinityHidesNan() {
-        Inputs clean = Inputs.random(1, 1, 1, 40, 8, 4, 4);
+        RandomInputs clean = RandomInputs.random(1, 1, 1, 40, 8, 4, 4);
         float[] key = clean.key().toFloatArray();
         float[] value = clean.value().toFloatArray();
         key[5 * 4 + 1] = Float.NaN;
@@ -101,7 +103,8 @@ class CpuMaskingTest {
         bias[5] = Float.NEGATIVE_INFINITY;
         AttentionBuilder attention =
                 Attention.builder().bias(Tensor.of(bias, 8)).logSumExp(true);
-        Inputs poisoned = new Inputs(clean.query(), Tensor.of(key, 1, 1, 8, 4), Tensor.of(value, 1, 1, 8, 4));
+        RandomInputs poisoned =
+                new RandomInputs(clean.query(), Tensor.of(key, 1, 1, 8, 4), Tensor.of(value, 1, 1, 8, 4));
         CpuEngineTest.sameBits(clean.attend(engine, attention), poisoned.attend(engine, attention), false);
     }
 
@@ -109,7 +112,7 @@ class CpuMaskingTest {
     @ValueSource(ints = {3, 70})
     void nanThatIsAttendedToShows(int queries) {
         int keys = 80;
-        Inputs clean = Inputs.random(1, 1, 1, queries, keys, 4, 4);
+        RandomInputs clean = RandomInputs.random(1, 1, 1, queries, keys, 4, 4);
         float[] key = clean.key().toFloatArray();
         float[] value = clean.value().toFloatArray();
         float[] query = clean.query().toFloatArray();
@@ -119,7 +122,7 @@ class CpuMaskingTest {
 
         key[78 * 4] = Float.NaN;
         AttentionResult badKey =
-                new Inputs(clean.query(), Tensor.of(key, 1, 1, keys, 4), clean.value()).attend(engine, causal);
+                new RandomInputs(clean.query(), Tensor.of(key, 1, 1, keys, 4), clean.value()).attend(engine, causal);
         assertThat(badKey.output().slice(2, 0, 1).toFloatArray()).isEqualTo(Arrays.copyOf(expected, 4));
         for (float element : badKey.output().slice(2, 1, queries).toFloatArray()) {
             assertThat(element).isNaN();
@@ -128,7 +131,7 @@ class CpuMaskingTest {
 
         value[78 * 4 + 2] = Float.NaN;
         AttentionResult badValue =
-                new Inputs(clean.query(), clean.key(), Tensor.of(value, 1, 1, keys, 4)).attend(engine, causal);
+                new RandomInputs(clean.query(), clean.key(), Tensor.of(value, 1, 1, keys, 4)).attend(engine, causal);
         assertThat(badValue.output().slice(2, 0, 1).toFloatArray()).isEqualTo(Arrays.copyOf(expected, 4));
         for (int row = 1; row < queries; row++) {
             assertThat(badValue.output().get(0, 0, row, 2)).isNaN();
@@ -136,7 +139,7 @@ class CpuMaskingTest {
         }
 
         query[2 * 4 + 1] = Float.NaN;
-        AttentionResult badQuery = new Inputs(Tensor.of(query, 1, 1, queries, 4), clean.key(), clean.value())
+        AttentionResult badQuery = new RandomInputs(Tensor.of(query, 1, 1, queries, 4), clean.key(), clean.value())
                 .attend(engine, causal.weights(true));
         assertThat(badQuery.output().get(0, 0, 2, 0)).isNaN();
         assertThat(badQuery.weights().get(0, 0, 2, 0)).isNaN();
@@ -145,7 +148,7 @@ class CpuMaskingTest {
 
     @Test
     void infiniteScoresGiveNanAsInTheOracle() {
-        Inputs inputs = Inputs.random(1, 1, 1, 40, 8, 4, 4);
+        RandomInputs inputs = RandomInputs.random(1, 1, 1, 40, 8, 4, 4);
         AttentionResult result =
                 inputs.attend(engine, Attention.builder().bias(Tensor.of(new float[] {Float.POSITIVE_INFINITY}, 1)));
         for (float element : result.output().toFloatArray()) {

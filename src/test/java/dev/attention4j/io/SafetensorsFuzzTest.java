@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.code_intelligence.jazzer.junit.FuzzTest;
 import dev.attention4j.Tensor;
+import dev.attention4j.testing.MemoryBound;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.nio.file.Files;

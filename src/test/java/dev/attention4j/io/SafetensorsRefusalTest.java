@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.attention4j.DType;
 import dev.attention4j.Tensor;
+import dev.attention4j.testing.MemoryBound;
+import dev.attention4j.testing.RawFile;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;

@@ -2,6 +2,7 @@ package dev.attention4j.io;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.attention4j.testing.SharedCases;
 import java.io.IOException;
 import java.nio.file.Path;
 import org.junit.jupiter.api.Test;

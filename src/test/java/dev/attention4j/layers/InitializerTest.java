@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.attention4j.AttentionEngine;
 import dev.attention4j.Tensor;
+import dev.attention4j.testing.LayerCheck;
 import java.util.Map;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;

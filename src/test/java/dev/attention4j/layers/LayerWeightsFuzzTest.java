@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.code_intelligence.jazzer.junit.FuzzTest;
 import dev.attention4j.io.FileFormatException;
-import dev.attention4j.io.MemoryBound;
+import dev.attention4j.testing.MemoryBound;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

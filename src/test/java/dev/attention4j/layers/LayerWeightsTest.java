@@ -9,6 +9,7 @@ import dev.attention4j.DType;
 import dev.attention4j.Tensor;
 import dev.attention4j.io.FileFormatException;
 import dev.attention4j.io.Safetensors;
+import dev.attention4j.testing.LayerCheck;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;

@@ -9,9 +9,9 @@ import dev.attention4j.DType;
 import dev.attention4j.EngineInfo;
 import dev.attention4j.EngineOptions;
 import dev.attention4j.Tensor;
-import dev.attention4j.TestEngines;
 import dev.attention4j.UnsupportedPlanException;
-import dev.attention4j.Way;
+import dev.attention4j.testing.EnginePlan;
+import dev.attention4j.testing.TestEngines;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
@@ -26,16 +26,16 @@ class OnnxAttentionTest {
     /** Emulators build kernels slowly; theirs are fewer nodes, not other ones. */
     private static final int NODES_ON_EMULATOR = 4;
 
-    static List<Way> ways() {
-        return Way.of(TestEngines.underTest());
+    static List<EnginePlan> plans() {
+        return EnginePlan.of(TestEngines.underTest());
     }
 
     @ParameterizedTest
-    @MethodSource("ways")
-    void randomNodesAreAsTheStandardsFunction(Way way) {
-        int nodes = way.info().kind() == EngineInfo.Kind.EMULATOR ? NODES_ON_EMULATOR : NODES;
+    @MethodSource("plans")
+    void randomNodesAreAsTheStandardsFunction(EnginePlan enginePlan) {
+        int nodes = enginePlan.info().kind() == EngineInfo.Kind.EMULATOR ? NODES_ON_EMULATOR : NODES;
         int withWeights = 0;
-        try (AttentionEngine engine = way.open()) {
+        try (AttentionEngine engine = enginePlan.open()) {
             for (int n = 0; n < nodes; n++) {
                 withWeights += check(engine, n) ? 1 : 0;
             }

@@ -2,8 +2,9 @@ package dev.attention4j.opencl;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.attention4j.ChildJvm;
-import dev.attention4j.PublicMethods;
+import dev.attention4j.testing.ChildJvm;
+import dev.attention4j.testing.ClosedObjects;
+import dev.attention4j.testing.PublicMethods;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;

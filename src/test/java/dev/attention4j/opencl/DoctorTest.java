@@ -5,8 +5,8 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.attention4j.AttentionEngine;
 import dev.attention4j.DeviceException;
-import dev.attention4j.TestEngines;
 import dev.attention4j.opencl.runtime.Handles;
+import dev.attention4j.testing.TestEngines;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;

@@ -13,10 +13,10 @@ import dev.attention4j.EngineInfo;
 import dev.attention4j.EngineOptions;
 import dev.attention4j.Engines;
 import dev.attention4j.Tensor;
-import dev.attention4j.TestEngines;
 import dev.attention4j.Tuning;
 import dev.attention4j.UnsupportedPlanException;
-import dev.attention4j.YardstickCheck;
+import dev.attention4j.testing.TestEngines;
+import dev.attention4j.testing.YardstickCheck;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 

@@ -2,6 +2,7 @@ package dev.attention4j.opencl;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.attention4j.testing.KernelBranches;
 import java.util.Set;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;

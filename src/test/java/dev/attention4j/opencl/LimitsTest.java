@@ -13,9 +13,9 @@ import dev.attention4j.DeviceException;
 import dev.attention4j.EngineInfo;
 import dev.attention4j.EngineOptions;
 import dev.attention4j.Tensor;
-import dev.attention4j.TestEngines;
-import dev.attention4j.Way;
 import dev.attention4j.opencl.runtime.ClEvent;
+import dev.attention4j.testing.EnginePlan;
+import dev.attention4j.testing.TestEngines;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.UnaryOperator;
@@ -123,17 +123,17 @@ class LimitsTest {
         }
     }
 
-    static List<Way> ways() {
+    static List<EnginePlan> plans() {
         // The plan host takes no memory of the device.
-        return Way.of(TestEngines.quickOpenCl()).stream()
-                .filter(way -> !way.plan().equals(HostPlan.NAME))
+        return EnginePlan.of(TestEngines.quickOpenCl()).stream()
+                .filter(enginePlan -> !enginePlan.plan().equals(HostPlan.NAME))
                 .toList();
     }
 
     /** One query, for which plans split the keys, and more than a tile of them. */
     @ParameterizedTest
-    @MethodSource("ways")
-    void otherTensorsOnTheDeviceChangeNoBit(Way way) {
+    @MethodSource("plans")
+    void otherTensorsOnTheDeviceChangeNoBit(EnginePlan enginePlan) {
         long limit = 2 << 20;
         for (int queries : new int[] {1, 70}) {
             Tensor few = Tensor.random(1, 2, 4, queries, 16);
@@ -144,7 +144,7 @@ class LimitsTest {
                     .align(Alignment.BOTTOM_RIGHT)
                     .logSumExp(true)
                     .build();
-            try (AttentionEngine engine = way.open(TestEngines.options().withMaxDeviceBytes(limit));
+            try (AttentionEngine engine = enginePlan.open(TestEngines.options().withMaxDeviceBytes(limit));
                     AttentionResult expected = engine.attend(few, keys, values, window)) {
                 int computed = 0;
                 for (long free = limit / 2; free > 0; free -= limit / 8) {

@@ -2,9 +2,10 @@ package dev.attention4j.opencl;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.attention4j.ChildJvm;
 import dev.attention4j.EngineInfo;
-import dev.attention4j.TestEngines;
+import dev.attention4j.testing.ChildJvm;
+import dev.attention4j.testing.Resident;
+import dev.attention4j.testing.TestEngines;
 import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.condition.EnabledOnOs;

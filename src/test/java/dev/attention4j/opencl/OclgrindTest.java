@@ -2,7 +2,9 @@ package dev.attention4j.opencl;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.attention4j.ChildJvm;
+import dev.attention4j.testing.BrokenKernel;
+import dev.attention4j.testing.ChildJvm;
+import dev.attention4j.testing.KernelBranches;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

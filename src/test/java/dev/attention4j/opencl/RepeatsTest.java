@@ -7,8 +7,8 @@ import dev.attention4j.Attention;
 import dev.attention4j.AttentionEngine;
 import dev.attention4j.AttentionResult;
 import dev.attention4j.Tensor;
-import dev.attention4j.TestEngines;
-import dev.attention4j.Way;
+import dev.attention4j.testing.EnginePlan;
+import dev.attention4j.testing.TestEngines;
 import java.nio.ByteBuffer;
 import java.util.List;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -34,43 +34,43 @@ class RepeatsTest {
             .logSumExp(true)
             .build();
 
-    static List<Way> ways() {
-        return Way.of(TestEngines.quickOpenCl());
+    static List<EnginePlan> plans() {
+        return EnginePlan.of(TestEngines.quickOpenCl());
     }
 
     /** Batch rows of unequal length, and no whole tile along any axis. */
     @ParameterizedTest
-    @MethodSource("ways")
-    void aLargeCausalProblem(Way way) {
-        check(way, 2, 97, 1049, causal);
+    @MethodSource("plans")
+    void aLargeCausalProblem(EnginePlan enginePlan) {
+        check(enginePlan, 2, 97, 1049, causal);
     }
 
     /** One query over many keys: where a plan splits keys over work-groups, it does so here. */
     @ParameterizedTest
-    @MethodSource("ways")
-    void aStepOfDecoding(Way way) {
-        check(way, 2, 1, 1049, causal);
+    @MethodSource("plans")
+    void aStepOfDecoding(EnginePlan enginePlan) {
+        check(enginePlan, 2, 1, 1049, causal);
     }
 
     /** Sequences of very different lengths, one of them without queries and one without keys. */
     @ParameterizedTest
-    @MethodSource("ways")
-    void packedSequences(Way way) {
-        check(way, 1, 300, 419, packed);
+    @MethodSource("plans")
+    void packedSequences(EnginePlan enginePlan) {
+        check(enginePlan, 1, 300, 419, packed);
     }
 
-    private static void check(Way way, int batch, int queries, int keys, Attention attention) {
+    private static void check(EnginePlan enginePlan, int batch, int queries, int keys, Attention attention) {
         Tensor query = Tensor.random(4, batch, 4, queries, 72);
         Tensor key = Tensor.random(5, batch, 2, keys, 72);
         Tensor value = Tensor.random(6, batch, 2, keys, 59);
-        try (AttentionEngine other = way.open();
+        try (AttentionEngine other = enginePlan.open();
                 AttentionResult expected = other.attend(query, key, value, attention);
-                AttentionEngine engine = way.open()) {
+                AttentionEngine engine = enginePlan.open()) {
             ByteBuffer output = expected.output().bytes();
             ByteBuffer logSumExp = expected.logSumExp().bytes();
             for (int n = 0; n < REPEATS; n++) {
                 try (AttentionResult result = engine.attend(query, key, value, attention)) {
-                    assertThat(result.plan()).isEqualTo(way.plan());
+                    assertThat(result.plan()).isEqualTo(enginePlan.plan());
                     assertThat(result.output().bytes().mismatch(output))
                             .as("byte of the output of repeat " + n)
                             .isEqualTo(-1);

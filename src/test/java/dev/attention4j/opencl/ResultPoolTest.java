@@ -5,10 +5,10 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.attention4j.AttentionEngine;
 import dev.attention4j.AttentionResult;
-import dev.attention4j.ChildJvm;
 import dev.attention4j.DType;
 import dev.attention4j.Tensor;
-import dev.attention4j.TestEngines;
+import dev.attention4j.testing.ChildJvm;
+import dev.attention4j.testing.TestEngines;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.util.ArrayList;

@@ -3,13 +3,13 @@ package dev.attention4j.opencl;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.attention4j.DType;
-import dev.attention4j.TestEngines;
 import dev.attention4j.opencl.plan.CommonMacros;
 import dev.attention4j.opencl.runtime.ClBuffer;
 import dev.attention4j.opencl.runtime.ClDevice;
 import dev.attention4j.opencl.runtime.ClKernel;
 import dev.attention4j.opencl.runtime.DeviceContext;
 import dev.attention4j.opencl.runtime.Devices;
+import dev.attention4j.testing.TestEngines;
 import java.lang.ref.Reference;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;

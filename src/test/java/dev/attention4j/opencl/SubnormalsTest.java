@@ -8,8 +8,8 @@ import dev.attention4j.AttentionResult;
 import dev.attention4j.DType;
 import dev.attention4j.EngineInfo;
 import dev.attention4j.Tensor;
-import dev.attention4j.TestEngines;
-import dev.attention4j.Way;
+import dev.attention4j.testing.EnginePlan;
+import dev.attention4j.testing.TestEngines;
 import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -25,8 +25,8 @@ class SubnormalsTest {
     private static final int DIMS = 20;
     private static final float HUGE = 0x1p100f;
 
-    static List<Way> ways() {
-        return Way.of(TestEngines.openCl());
+    static List<EnginePlan> plans() {
+        return EnginePlan.of(TestEngines.openCl());
     }
 
     /** The build option is a wish that a driver need not grant, and llvmpipe grants in parts. */
@@ -34,21 +34,21 @@ class SubnormalsTest {
         return TestEngines.quickOpenCl();
     }
 
-    static List<Way> waysOfFlushing() {
-        return Way.of(flushing());
+    static List<EnginePlan> waysOfFlushing() {
+        return EnginePlan.of(flushing());
     }
 
     /** Values so large that what a subnormal weight contributes would show. */
     @ParameterizedTest
     @MethodSource("waysOfFlushing")
-    void doNotReachTheOutput(Way way) {
-        assertThat(output(way, -95)).containsOnly(0);
+    void doNotReachTheOutput(EnginePlan enginePlan) {
+        assertThat(output(enginePlan, -95)).containsOnly(0);
     }
 
     @ParameterizedTest
-    @MethodSource("ways")
-    void theSmallestNormalWeightsDo(Way way) {
-        float[] output = output(way, -80);
+    @MethodSource("plans")
+    void theSmallestNormalWeightsDo(EnginePlan enginePlan) {
+        float[] output = output(enginePlan, -80);
         for (float element : output) {
             assertThat((double) element / (HUGE * Math.exp(-80) * (KEYS - 1))).isBetween(0.9999, 1.0001);
         }
@@ -78,14 +78,14 @@ class SubnormalsTest {
 
     /** A float16 that is subnormal is a normal float. */
     @ParameterizedTest
-    @MethodSource("ways")
-    void ofFloat16AreKept(Way way) {
+    @MethodSource("plans")
+    void ofFloat16AreKept(EnginePlan enginePlan) {
         float[] smallest = new float[DIMS];
         for (int n = 0; n < DIMS; n++) {
             smallest[n] = (n + 1) * 0x1p-24f;
         }
         Tensor one = Tensor.of(new float[] {1}, 1, 1, 1, 1).to(DType.FLOAT16);
-        try (AttentionEngine engine = way.open();
+        try (AttentionEngine engine = enginePlan.open();
                 AttentionResult result = engine.attend(
                         one,
                         one,
@@ -96,12 +96,12 @@ class SubnormalsTest {
     }
 
     /** The output where a first key has value 0, and all others value HUGE and a score below the first's. */
-    private static float[] output(Way way, float score) {
+    private static float[] output(EnginePlan enginePlan, float score) {
         float[] scores = new float[KEYS];
         Arrays.fill(scores, 1, KEYS, score);
         float[] values = new float[KEYS * DIMS];
         Arrays.fill(values, DIMS, values.length, HUGE);
-        try (AttentionEngine engine = way.open();
+        try (AttentionEngine engine = enginePlan.open();
                 AttentionResult result = engine.attend(
                         ones(ROWS),
                         Tensor.of(scores, 1, 1, KEYS, 1),

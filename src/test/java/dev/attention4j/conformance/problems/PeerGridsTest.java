@@ -7,12 +7,12 @@ import dev.attention4j.AttentionProblem;
 import dev.attention4j.AttentionResult;
 import dev.attention4j.DType;
 import dev.attention4j.EngineInfo;
-import dev.attention4j.TestEngines;
 import dev.attention4j.UnsupportedPlanException;
-import dev.attention4j.Way;
 import dev.attention4j.measure.Inputs;
 import dev.attention4j.measure.SampledOracle;
 import dev.attention4j.opencl.fused.ForwardTiles;
+import dev.attention4j.testing.EnginePlan;
+import dev.attention4j.testing.TestEngines;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
@@ -126,11 +126,11 @@ class PeerGridsTest {
     }
 
     /** Whether a way is among the few builds that the covering part makes; an emulator takes a minute for each. */
-    private static boolean hasBuildFor(Way way, AttentionProblem problem) {
-        EngineInfo.Kind kind = way.info().kind();
+    private static boolean hasBuildFor(EnginePlan enginePlan, AttentionProblem problem) {
+        EngineInfo.Kind kind = enginePlan.info().kind();
         boolean emulator = kind == EngineInfo.Kind.EMULATOR;
         boolean slow = emulator || kind == EngineInfo.Kind.OPENCL_CPU;
-        if (!slow || !way.plan().equals(ForwardTiles.NAME)) {
+        if (!slow || !enginePlan.plan().equals(ForwardTiles.NAME)) {
             return true;
         }
         return (problem.valueDim() - 1) / BUILD_DIMS == 1 && !(emulator && problem.dtype() != DType.FLOAT32);
@@ -138,14 +138,14 @@ class PeerGridsTest {
 
     /** Engines of some kinds, each opened once for each plan. */
     private static final class Ways implements AutoCloseable {
-        private final Map<Way, AttentionEngine> engines = new LinkedHashMap<>();
-        private final Set<Way> used = new LinkedHashSet<>();
+        private final Map<EnginePlan, AttentionEngine> engines = new LinkedHashMap<>();
+        private final Set<EnginePlan> used = new LinkedHashSet<>();
 
         Ways(Predicate<EngineInfo.Kind> kinds) {
             List<EngineInfo> chosen = TestEngines.underTest().stream()
                     .filter(info -> kinds.test(info.kind()))
                     .toList();
-            Way.of(chosen).forEach(way -> engines.put(way, way.open()));
+            EnginePlan.of(chosen).forEach(enginePlan -> engines.put(enginePlan, enginePlan.open()));
         }
 
         boolean isEmpty() {
@@ -156,10 +156,10 @@ class PeerGridsTest {
             Inputs inputs = one.inputs();
             SampledOracle sample = SampledOracle.of(inputs, ORACLE_FLOPS);
             List<String> objections = new ArrayList<>();
-            engines.forEach((way, engine) -> {
-                objection(way, engine, inputs, sample)
+            engines.forEach((enginePlan, engine) -> {
+                objection(enginePlan, engine, inputs, sample)
                         .ifPresent(objection ->
-                                objections.add(way + " (" + engine.info().name() + ", driver "
+                                objections.add(enginePlan + " (" + engine.info().name() + ", driver "
                                         + engine.info().driver() + "): " + objection));
             });
             assertThat(objections)
@@ -167,8 +167,9 @@ class PeerGridsTest {
                     .isEmpty();
         }
 
-        private Optional<String> objection(Way way, AttentionEngine engine, Inputs inputs, SampledOracle sample) {
-            if (!FULL && ONE == null && !hasBuildFor(way, inputs.problem())) {
+        private Optional<String> objection(
+                EnginePlan enginePlan, AttentionEngine engine, Inputs inputs, SampledOracle sample) {
+            if (!FULL && ONE == null && !hasBuildFor(enginePlan, inputs.problem())) {
                 return Optional.empty();
             }
             try {
@@ -176,11 +177,11 @@ class PeerGridsTest {
             } catch (UnsupportedPlanException e) {
                 // What a plan refuses is given to another; a driver that cuts loops short may leave a plan none.
                 if (e.getMessage().contains("(a bug)")) {
-                    used.add(way);
+                    used.add(enginePlan);
                 }
                 return Optional.empty();
             }
-            used.add(way);
+            used.add(enginePlan);
             try (AttentionResult result =
                     engine.attend(inputs.query(), inputs.key(), inputs.value(), inputs.attention())) {
                 return sample.whyWrong(result);
@@ -188,8 +189,8 @@ class PeerGridsTest {
         }
 
         /** Returns what has computed nothing at all, though its driver would let it. */
-        Set<Way> idle() {
-            Set<Way> idle = new LinkedHashSet<>(engines.keySet());
+        Set<EnginePlan> idle() {
+            Set<EnginePlan> idle = new LinkedHashSet<>(engines.keySet());
             idle.removeAll(used);
             return idle;
         }

@@ -7,6 +7,7 @@ import dev.attention4j.conformance.Outcome;
 import dev.attention4j.conformance.Outcome.Status;
 import dev.attention4j.conformance.suite.HtmlReport.FeatureWords;
 import dev.attention4j.conformance.suite.SuiteRun.Selection;
+import dev.attention4j.testing.FaultyProvider;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -9,6 +9,8 @@ import dev.attention4j.EngineProvider;
 import dev.attention4j.conformance.Outcome;
 import dev.attention4j.conformance.Outcome.Status;
 import dev.attention4j.conformance.suite.SuiteRun.Selection;
+import dev.attention4j.testing.FaultyEngine;
+import dev.attention4j.testing.FaultyProvider;
 import java.io.File;
 import java.io.IOException;
 import java.nio.file.Files;

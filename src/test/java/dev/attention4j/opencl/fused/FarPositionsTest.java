@@ -8,8 +8,8 @@ import dev.attention4j.AttentionEngine;
 import dev.attention4j.AttentionResult;
 import dev.attention4j.DType;
 import dev.attention4j.Tensor;
-import dev.attention4j.TestEngines;
-import dev.attention4j.Way;
+import dev.attention4j.testing.EnginePlan;
+import dev.attention4j.testing.TestEngines;
 import java.util.List;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -20,15 +20,15 @@ class FarPositionsTest {
     private static final int LENGTH = 64;
 
     /** Not staged, whose matrix of scores would be of all keys; its distances are integers. */
-    static List<Way> ways() {
-        return Way.of(TestEngines.quickOpenCl()).stream()
-                .filter(way -> !way.plan().equals("staged"))
+    static List<EnginePlan> plans() {
+        return EnginePlan.of(TestEngines.quickOpenCl()).stream()
+                .filter(enginePlan -> !enginePlan.plan().equals("staged"))
                 .toList();
     }
 
     @ParameterizedTest
-    @MethodSource("ways")
-    void alibiIsExactThere(Way way) {
+    @MethodSource("plans")
+    void alibiIsExactThere(EnginePlan enginePlan) {
         Tensor query = Tensor.random(1, 1, 1, LENGTH, 1).to(DType.FLOAT16);
         Tensor key = Tensor.zeros(DType.FLOAT16, 1, 1, FAR + LENGTH, 1);
         Tensor value = Tensor.zeros(DType.FLOAT16, 1, 1, FAR + LENGTH, 1);
@@ -40,7 +40,7 @@ class FarPositionsTest {
         Attention packed = alone.toBuilder()
                 .cumulativeLengths(new int[] {0, 0, LENGTH}, new int[] {0, FAR, FAR + LENGTH})
                 .build();
-        try (AttentionEngine engine = way.open();
+        try (AttentionEngine engine = enginePlan.open();
                 AttentionResult expected = engine.attend(query, ownKeys, ownValues, alone);
                 AttentionResult result = engine.attend(query, key, value, packed)) {
             for (int row = 0; row < LENGTH; row++) {

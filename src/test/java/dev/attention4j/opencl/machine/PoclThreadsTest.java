@@ -3,8 +3,8 @@ package dev.attention4j.opencl.machine;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
-import dev.attention4j.ChildJvm;
 import dev.attention4j.opencl.runtime.Devices;
+import dev.attention4j.testing.ChildJvm;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

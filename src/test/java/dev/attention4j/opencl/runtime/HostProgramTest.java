@@ -3,10 +3,10 @@ package dev.attention4j.opencl.runtime;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.attention4j.AttentionEngine;
-import dev.attention4j.ChildJvm;
 import dev.attention4j.opencl.machine.NativeLibrary;
 import dev.attention4j.opencl.machine.SignalHandlers;
 import dev.attention4j.opencl.machine.UserDirectory;
+import dev.attention4j.testing.ChildJvm;
 import java.io.File;
 import java.io.IOException;
 import java.io.InputStream;

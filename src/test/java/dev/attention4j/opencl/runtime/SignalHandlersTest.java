@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.attention4j.AttentionEngine;
 import dev.attention4j.AttentionResult;
-import dev.attention4j.ChildJvm;
 import dev.attention4j.EngineInfo;
 import dev.attention4j.EngineOptions;
 import dev.attention4j.Engines;
@@ -12,6 +11,7 @@ import dev.attention4j.Tensor;
 import dev.attention4j.opencl.Doctor;
 import dev.attention4j.opencl.machine.CLibrary;
 import dev.attention4j.opencl.machine.SignalHandlers;
+import dev.attention4j.testing.ChildJvm;
 import java.io.BufferedReader;
 import java.io.File;
 import java.io.IOException;

@@ -1,7 +1,11 @@
-package dev.attention4j;
+package dev.attention4j.testing;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.attention4j.Attention;
+import dev.attention4j.AttentionEngine;
+import dev.attention4j.AttentionResult;
+import dev.attention4j.Tensor;
 import dev.attention4j.reference.Deviation;
 import dev.attention4j.reference.Yardstick;
 

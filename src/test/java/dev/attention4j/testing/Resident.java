@@ -1,11 +1,10 @@
-package dev.attention4j.opencl;
+package dev.attention4j.testing;
 
 import dev.attention4j.Alignment;
 import dev.attention4j.Attention;
 import dev.attention4j.AttentionEngine;
 import dev.attention4j.AttentionResult;
 import dev.attention4j.Tensor;
-import dev.attention4j.TestEngines;
 import dev.attention4j.opencl.runtime.Handles;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -15,7 +14,7 @@ import java.nio.file.Path;
  * Makes many calls, or opens many engines, and prints how much of this process was resident in memory before and after.
  * The Java heap must be of one size and touched at the start, so that all that grows is native.
  */
-final class Resident {
+public final class Resident {
     /** A tenth first, so that what is made once is there. */
     private static final int WARM_UP = 10;
 

@@ -1,4 +1,4 @@
-package dev.attention4j.layers;
+package dev.attention4j.testing;
 
 import dev.attention4j.Tensor;
 import java.util.ArrayList;
@@ -12,9 +12,9 @@ import java.util.stream.IntStream;
  * An attention layer written down plainly, position by position, in double or, with every step rounded, in float.
  * Shares no code with the library's.
  */
-final class PlainLayer {
+public final class PlainLayer {
     /** Whether a query may attend to a key; indices are those of the inputs' axes without the features. */
-    interface Mask {
+    public interface Mask {
         boolean attends(int[] query, int[] key, int head);
     }
 
@@ -24,10 +24,10 @@ final class PlainLayer {
     private final DoubleUnaryOperator rounded;
 
     /** The output, row-major: the query's positions, then the outputs. */
-    double[] output;
+    public double[] output;
 
     /** The scores, row-major: axes not attended over, heads, the query's positions, the key's. */
-    double[] scores;
+    public double[] scores;
 
     private PlainLayer(Map<String, Tensor> weights, int[] axes, Mask mask, DoubleUnaryOperator rounded) {
         this.weights = weights;
@@ -36,12 +36,12 @@ final class PlainLayer {
         this.rounded = rounded;
     }
 
-    static PlainLayer inDouble(
+    public static PlainLayer inDouble(
             Map<String, Tensor> weights, Tensor query, Tensor value, Tensor key, int[] axes, Mask mask) {
         return new PlainLayer(weights, axes, mask, x -> x).compute(query, value, key);
     }
 
-    static PlainLayer inFloat(
+    public static PlainLayer inFloat(
             Map<String, Tensor> weights, Tensor query, Tensor value, Tensor key, int[] axes, Mask mask) {
         return new PlainLayer(weights, axes, mask, x -> (float) x).compute(query, value, key);
     }

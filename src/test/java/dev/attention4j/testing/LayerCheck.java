@@ -1,20 +1,22 @@
-package dev.attention4j.layers;
+package dev.attention4j.testing;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.attention4j.DType;
 import dev.attention4j.Tensor;
-import dev.attention4j.reference.Deviation;
+import dev.attention4j.layers.AttentionInputs;
+import dev.attention4j.layers.AttentionLayer;
+import dev.attention4j.layers.LayerResult;
+import dev.attention4j.layers.LayerWeights;
 import java.util.LinkedHashMap;
 import java.util.Map;
-import java.util.stream.IntStream;
 
-/** A layer's results against {@link PlainLayer}, by the rule that {@link Deviation} knows. */
-final class LayerCheck {
+/** Checks a layer's results against {@link PlainLayer}. */
+public final class LayerCheck {
     private LayerCheck() {}
 
     /** Weights for a layer that is on no engine yet: random, biases too, so that a forgotten bias shows. */
-    static void randomise(AttentionLayer layer, AttentionInputs inputs, long seed) {
+    public static void randomise(AttentionLayer layer, AttentionInputs inputs, long seed) {
         layer.initialize(
                 inputs.query().size(-1), inputs.value().size(-1), inputs.key().size(-1));
         Map<String, Tensor> random = new LinkedHashMap<>();
@@ -29,7 +31,7 @@ final class LayerCheck {
     }
 
     /** Calls the layer as asked and with scores, and checks both. */
-    static void check(AttentionLayer layer, AttentionInputs inputs, int[] axes, PlainLayer.Mask mask) {
+    public static void check(AttentionLayer layer, AttentionInputs inputs, int[] axes, PlainLayer.Mask mask) {
         Map<String, Tensor> weights = layer.weights().tensors();
         PlainLayer exact = PlainLayer.inDouble(weights, inputs.query(), inputs.value(), inputs.key(), axes, mask);
         PlainLayer plain = PlainLayer.inFloat(weights, inputs.query(), inputs.value(), inputs.key(), axes, mask);
@@ -47,7 +49,7 @@ final class LayerCheck {
     }
 
     /** A call with query, value and key of their own. */
-    static Tensor call(AttentionLayer layer, Tensor query, Tensor value, Tensor key) {
+    public static Tensor call(AttentionLayer layer, Tensor query, Tensor value, Tensor key) {
         return layer.call(AttentionInputs.builder()
                         .query(query)
                         .value(value)
@@ -56,7 +58,7 @@ final class LayerCheck {
                 .output();
     }
 
-    static AttentionInputs withScores(AttentionInputs inputs) {
+    public static AttentionInputs withScores(AttentionInputs inputs) {
         return AttentionInputs.builder()
                 .query(inputs.query())
                 .value(inputs.value())
@@ -70,17 +72,12 @@ final class LayerCheck {
                 .build();
     }
 
-    static void compare(String what, Tensor got, double[] exact, double[] plain) {
-        double[] actual = got.toDoubleArray();
-        assertThat(actual.length).as(what).isEqualTo(exact.length);
-        assertThat(new Deviation(what, largest(actual, exact), largest(plain, exact), ""))
-                .matches(Deviation::isAllowed);
-    }
-
-    private static double largest(double[] got, double[] want) {
-        // A NaN anywhere makes the maximum NaN, which is not allowed.
-        return IntStream.range(0, got.length)
-                .mapToDouble(n -> Math.abs(got[n] - want[n]))
-                .reduce(0, Math::max);
+    /** Checks numbers by the rule of {@link YardstickCheck}. */
+    public static void compare(String what, Tensor got, double[] exact, double[] plain) {
+        float[] floats = new float[plain.length];
+        for (int n = 0; n < floats.length; n++) {
+            floats[n] = (float) plain[n];
+        }
+        YardstickCheck.compare(what, got, exact, floats);
     }
 }

@@ -1,4 +1,4 @@
-package dev.attention4j.conformance;
+package dev.attention4j.testing;
 
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.AttentionResult;
@@ -13,19 +13,19 @@ import java.util.Map;
 import java.util.function.BiFunction;
 
 /** The oracle, with its results tampered with on the way out. */
-final class WrongEngine extends HostEngine {
-    static final EngineInfo INFO =
+public final class WrongEngine extends HostEngine {
+    public static final EngineInfo INFO =
             new EngineInfo("wrong", EngineInfo.Kind.CPU, "an engine that errs", "tests", "none", Map.of());
-    static final String PLAN = "wrongly";
+    public static final String PLAN = "wrongly";
 
     private final BiFunction<AttentionProblem, AttentionResult, AttentionResult> tamper;
 
-    WrongEngine(EngineOptions options, BiFunction<AttentionProblem, AttentionResult, AttentionResult> tamper) {
+    public WrongEngine(EngineOptions options, BiFunction<AttentionProblem, AttentionResult, AttentionResult> tamper) {
         super(INFO, PLAN, options);
         this.tamper = tamper;
     }
 
-    WrongEngine(BiFunction<AttentionProblem, AttentionResult, AttentionResult> tamper) {
+    public WrongEngine(BiFunction<AttentionProblem, AttentionResult, AttentionResult> tamper) {
         this(EngineOptions.DEFAULT, tamper);
     }
 

@@ -1,7 +1,8 @@
-package dev.attention4j.io;
+package dev.attention4j.testing;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.attention4j.io.FileFormatException;
 import java.io.IOException;
 import java.lang.management.BufferPoolMXBean;
 import java.lang.management.ManagementFactory;
@@ -66,7 +67,7 @@ public final class MemoryBound {
     }
 
     /** Heap that this thread ever allocated, and direct memory that is held now. */
-    static long allocated() {
+    public static long allocated() {
         return THREADS.getThreadAllocatedBytes(Thread.currentThread().getId()) + DIRECT.getMemoryUsed();
     }
 }

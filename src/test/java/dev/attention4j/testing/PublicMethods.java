@@ -1,5 +1,6 @@
-package dev.attention4j;
+package dev.attention4j.testing;
 
+import dev.attention4j.Tensor;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Method;
 import java.lang.reflect.Modifier;

@@ -1,4 +1,4 @@
-package dev.attention4j.opencl.fused;
+package dev.attention4j.testing;
 
 import dev.attention4j.Attention;
 import dev.attention4j.AttentionProblem;
@@ -29,11 +29,11 @@ import java.util.function.Function;
  * A plan as an engine, for tests that choose what a plan would choose itself. All tensors are copied into memory of the
  * device, view by view as they lie; what the plan does not write there is NaN.
  */
-final class PlanEngine extends HostEngine {
+public final class PlanEngine extends HostEngine {
     private final DeviceContext context;
     private final Plan plan;
 
-    PlanEngine(ClDevice device, Function<DeviceContext, Plan> plan) {
+    public PlanEngine(ClDevice device, Function<DeviceContext, Plan> plan) {
         super(
                 new EngineInfo(
                         "plan",

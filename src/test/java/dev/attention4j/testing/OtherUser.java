@@ -1,4 +1,4 @@
-package dev.attention4j.opencl.machine;
+package dev.attention4j.testing;
 
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 

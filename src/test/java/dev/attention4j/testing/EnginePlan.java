@@ -1,5 +1,8 @@
-package dev.attention4j;
+package dev.attention4j.testing;
 
+import dev.attention4j.AttentionEngine;
+import dev.attention4j.EngineInfo;
+import dev.attention4j.EngineOptions;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -9,21 +12,21 @@ import java.util.List;
  * @param info which engine
  * @param plan one of its plans
  */
-public record Way(EngineInfo info, String plan) {
+public record EnginePlan(EngineInfo info, String plan) {
     /**
      * Every plan of some engines.
      *
      * @param engines opened for a moment, to be asked
      * @return in the order of engines and plans
      */
-    public static List<Way> of(List<EngineInfo> engines) {
-        List<Way> ways = new ArrayList<>();
+    public static List<EnginePlan> of(List<EngineInfo> engines) {
+        List<EnginePlan> all = new ArrayList<>();
         for (EngineInfo info : engines) {
             try (AttentionEngine engine = TestEngines.open(info)) {
-                engine.plans().forEach(plan -> ways.add(new Way(info, plan)));
+                engine.plans().forEach(plan -> all.add(new EnginePlan(info, plan)));
             }
         }
-        return ways;
+        return all;
     }
 
     /**

@@ -1,4 +1,4 @@
-package dev.attention4j.opencl;
+package dev.attention4j.testing;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -24,7 +24,7 @@ import org.anarres.cpp.Token;
  * and #else, each named by its file, line and text, such as {@code staged/softmax.cl:70 #ifdef SINKS}. What only sets a
  * default (#ifndef around one #define) is none.
  */
-final class KernelBranches {
+public final class KernelBranches {
     private static final Path ROOT = Path.of("opencl");
     private static final Pattern INCLUDE = Pattern.compile("\\s*#include\\s+\"([^\"]+)\"\\s*");
     private static final Pattern BRANCH = Pattern.compile("#(if|ifdef|ifndef|elif|else)\\b.*");
@@ -36,7 +36,7 @@ final class KernelBranches {
     private final Set<String> leftOut = new TreeSet<>();
 
     /** Notes what a build takes and leaves out. */
-    void build(String file, String options) {
+    public void build(String file, String options) {
         Set<String> there = new HashSet<>();
         StringBuilder source = new StringBuilder();
         append(file, source, new HashSet<>(), there);
@@ -107,14 +107,14 @@ final class KernelBranches {
     }
 
     /** Those that no build took. */
-    Set<String> neverTaken() {
+    public Set<String> neverTaken() {
         Set<String> never = all();
         never.removeAll(taken);
         return never;
     }
 
     /** Those that no build left out: the other way was never taken. */
-    Set<String> neverLeftOut() {
+    public Set<String> neverLeftOut() {
         Set<String> never = all();
         never.removeAll(leftOut);
         return never;

@@ -1,4 +1,4 @@
-package dev.attention4j.io;
+package dev.attention4j.testing;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -8,24 +8,24 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 
 /** Safetensors files put together by hand, right and wrong. */
-final class RawFile {
+public final class RawFile {
     private RawFile() {}
 
-    static byte[] bytes(String header, int dataBytes) {
+    public static byte[] bytes(String header, int dataBytes) {
         return bytes(header.getBytes(StandardCharsets.UTF_8), dataBytes);
     }
 
-    static byte[] bytes(byte[] header, int dataBytes) {
+    public static byte[] bytes(byte[] header, int dataBytes) {
         return claiming(header.length, header, dataBytes);
     }
 
-    static byte[] claiming(long headerLength, byte[] header, int dataBytes) {
+    public static byte[] claiming(long headerLength, byte[] header, int dataBytes) {
         ByteBuffer file = ByteBuffer.allocate(8 + header.length + dataBytes).order(ByteOrder.LITTLE_ENDIAN);
         file.putLong(headerLength).put(header);
         return file.array();
     }
 
-    static Path write(Path folder, byte[] bytes) throws IOException {
+    public static Path write(Path folder, byte[] bytes) throws IOException {
         return Files.write(folder.resolve("case.safetensors"), bytes);
     }
 }

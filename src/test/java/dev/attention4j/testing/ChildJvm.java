@@ -1,4 +1,4 @@
-package dev.attention4j;
+package dev.attention4j.testing;
 
 import static org.assertj.core.api.Assertions.assertThat;
 

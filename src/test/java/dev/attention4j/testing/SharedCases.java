@@ -1,4 +1,4 @@
-package dev.attention4j.io;
+package dev.attention4j.testing;
 
 import java.io.IOException;
 import java.nio.file.Files;

@@ -1,5 +1,10 @@
-package dev.attention4j;
+package dev.attention4j.testing;
 
+import dev.attention4j.AttentionEngine;
+import dev.attention4j.EngineInfo;
+import dev.attention4j.EngineOptions;
+import dev.attention4j.Engines;
+import dev.attention4j.Tuning;
 import java.util.List;
 import java.util.function.Predicate;
 

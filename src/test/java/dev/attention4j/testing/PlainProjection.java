@@ -1,9 +1,8 @@
-package dev.attention4j.opencl.projection;
+package dev.attention4j.testing;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.attention4j.Tensor;
-import dev.attention4j.YardstickCheck;
 
 /** Projections in plain loops, once in double and once in float: what is right, and how far off plain code is. */
 public final class PlainProjection {

@@ -1,9 +1,10 @@
-package dev.attention4j.conformance;
+package dev.attention4j.testing;
 
 import dev.attention4j.Attention;
 import dev.attention4j.AttentionResult;
 import dev.attention4j.EngineOptions;
 import dev.attention4j.Tensor;
+import dev.attention4j.conformance.ConformanceCase;
 import dev.attention4j.io.Safetensors;
 import dev.attention4j.reference.ReferenceEngine;
 import java.io.IOException;
@@ -13,15 +14,15 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 
 /** Case files of the op attention, written by tests. */
-final class CaseFiles {
-    static final Tensor QUERY = Tensor.random(1, 1, 2, 3, 4);
-    static final Tensor KEY = Tensor.random(2, 1, 2, 5, 4);
-    static final Tensor VALUE = Tensor.random(3, 1, 2, 5, 4);
+public final class CaseFiles {
+    public static final Tensor QUERY = Tensor.random(1, 1, 2, 3, 4);
+    public static final Tensor KEY = Tensor.random(2, 1, 2, 5, 4);
+    public static final Tensor VALUE = Tensor.random(3, 1, 2, 5, 4);
 
     private CaseFiles() {}
 
     /** Inputs as above; outputs, weights and log-sum-exp of the oracle. */
-    static Map<String, Tensor> tensors(Attention attention) {
+    public static Map<String, Tensor> tensors(Attention attention) {
         Map<String, Tensor> tensors = new LinkedHashMap<>();
         tensors.put("input.query", QUERY);
         tensors.put("input.key", KEY);
@@ -38,7 +39,7 @@ final class CaseFiles {
         return tensors;
     }
 
-    static ConformanceCase of(Path folder, Map<String, Tensor> tensors, String attributes) throws IOException {
+    public static ConformanceCase of(Path folder, Map<String, Tensor> tensors, String attributes) throws IOException {
         Map<String, String> metadata = new LinkedHashMap<>();
         metadata.put("op", "attention");
         metadata.put("name", "made");
@@ -48,7 +49,7 @@ final class CaseFiles {
         return of(folder, tensors, metadata);
     }
 
-    static ConformanceCase of(Path folder, Map<String, Tensor> tensors, Map<String, String> metadata)
+    public static ConformanceCase of(Path folder, Map<String, Tensor> tensors, Map<String, String> metadata)
             throws IOException {
         Path path = Files.createTempDirectory(folder, "case").resolve("made.safetensors");
         Safetensors.write(path, tensors, metadata);

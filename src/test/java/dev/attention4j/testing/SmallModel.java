@@ -1,4 +1,4 @@
-package dev.attention4j.cli.minilm;
+package dev.attention4j.testing;
 
 import com.fasterxml.jackson.jr.ob.JSON;
 import java.io.ByteArrayOutputStream;
@@ -50,14 +50,14 @@ public final class SmallModel {
     }
 
     /** Returns the vocabulary's file. */
-    static byte[] tokenizer() throws IOException {
+    public static byte[] tokenizer() throws IOException {
         Map<String, Object> vocabulary = new LinkedHashMap<>();
         WORDS.forEach(word -> vocabulary.put(word, vocabulary.size()));
         return JSON.std.asBytes(Map.of("model", Map.of("type", "WordPiece", "vocab", vocabulary)));
     }
 
     /** Returns the weights' file. */
-    static byte[] onnx() {
+    public static byte[] onnx() {
         SmallModel model = new SmallModel();
         model.tensor("embeddings.word_embeddings.weight", WORDS.size(), WIDTH);
         model.tensor("embeddings.position_embeddings.weight", POSITIONS, WIDTH);

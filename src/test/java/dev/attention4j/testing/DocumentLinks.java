@@ -1,4 +1,4 @@
-package dev.attention4j;
+package dev.attention4j.testing;
 
 import java.io.IOException;
 import java.nio.file.Files;
@@ -13,7 +13,7 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /** The documents, and their relative links that lead to no file, or to no heading of it. */
-final class DocumentLinks {
+public final class DocumentLinks {
     /** {@code [text](target)}, {@code src="target"}, {@code srcset="target"} and {@code href="target"}. */
     private static final Pattern LINK = Pattern.compile("\\]\\(([^)\\s]+)\\)|(?:src|srcset|href)=\"([^\"]+)\"");
 
@@ -24,7 +24,7 @@ final class DocumentLinks {
     private DocumentLinks() {}
 
     /** The documents at the top, in docs/ and in bench/. */
-    static List<Path> documents() throws IOException {
+    public static List<Path> documents() throws IOException {
         List<Path> documents = new ArrayList<>();
         for (String directory : new String[] {".", "docs", "bench", "bench/results"}) {
             try (Stream<Path> files = Files.list(Path.of(directory))) {
@@ -69,7 +69,7 @@ final class DocumentLinks {
     }
 
     /** Returns the broken links of all documents. */
-    static List<String> broken() throws IOException {
+    public static List<String> broken() throws IOException {
         List<String> broken = new ArrayList<>();
         for (Path document : documents()) {
             broken.addAll(broken(document));

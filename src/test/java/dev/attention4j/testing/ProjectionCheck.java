@@ -1,8 +1,13 @@
-package dev.attention4j.opencl.projection;
+package dev.attention4j.testing;
 
 import dev.attention4j.DType;
 import dev.attention4j.Tensor;
 import dev.attention4j.opencl.plan.Operand;
+import dev.attention4j.opencl.projection.PackedWeights;
+import dev.attention4j.opencl.projection.ProjectRows;
+import dev.attention4j.opencl.projection.ProjectTiles;
+import dev.attention4j.opencl.projection.ProjectionCall;
+import dev.attention4j.opencl.projection.ProjectionKernel;
 import dev.attention4j.opencl.runtime.ClBuffer;
 import dev.attention4j.opencl.runtime.DeviceContext;
 import java.lang.ref.Reference;
@@ -17,12 +22,12 @@ public final class ProjectionCheck {
     private final DeviceContext context;
     private final List<ClBuffer> buffers = new ArrayList<>();
 
-    ProjectionCheck(DeviceContext context) {
+    public ProjectionCheck(DeviceContext context) {
         this.context = context;
     }
 
     /** One projection: heads and width of its results. */
-    record Columns(int heads, int width, boolean bias) {}
+    public record Columns(int heads, int width, boolean bias) {}
 
     /**
      * Both kernels in each storage on shapes that are as small as reach all paths but those of long inputs.
@@ -35,7 +40,7 @@ public final class ProjectionCheck {
         check.storages(ProjectTiles.of(context));
     }
 
-    void storages(ProjectionKernel kernel) {
+    public void storages(ProjectionKernel kernel) {
         for (DType dtype : DTYPES) {
             check(kernel, dtype, new int[] {1, 1, 1, 1}, false, new Columns(1, 1, true));
             // Columns beyond a panel, heads that end within a vector, rows beyond a tile.
@@ -58,7 +63,7 @@ public final class ProjectionCheck {
      * @param gated whether there is a gate
      * @param projections of the input
      */
-    void check(ProjectionKernel kernel, DType dtype, int[] shape, boolean gated, Columns... projections) {
+    public void check(ProjectionKernel kernel, DType dtype, int[] shape, boolean gated, Columns... projections) {
         // Inputs begin behind something else.
         Tensor input = Tensor.random(1, shape[0], shape[1], shape[2], shape[3]).to(dtype);
         Tensor gate = gated ? scaled(Tensor.random(2, input.shape()), 4).to(dtype) : null;
@@ -97,13 +102,13 @@ public final class ProjectionCheck {
     }
 
     /** Gives back what was acquired. */
-    void release() {
+    public void release() {
         buffers.forEach(context.pool()::release);
         buffers.clear();
     }
 
     /** A tensor on the device, behind elements of poison. */
-    ClBuffer written(Tensor tensor, int offset) {
+    public ClBuffer written(Tensor tensor, int offset) {
         int skipped = offset * tensor.dtype().bytes();
         ByteBuffer bytes = ByteBuffer.allocateDirect(Math.toIntExact(skipped + tensor.byteSize()));
         for (int n = 0; n < skipped; n++) {
@@ -121,7 +126,7 @@ public final class ProjectionCheck {
     }
 
     /** Memory full of NaN. */
-    ClBuffer acquire(long byteSize) {
+    public ClBuffer acquire(long byteSize) {
         ClBuffer buffer = context.pool().acquire(byteSize);
         context.queue().poison(buffer);
         buffers.add(buffer);

@@ -1,4 +1,4 @@
-package dev.attention4j.conformance.suite;
+package dev.attention4j.testing;
 
 import dev.attention4j.AttentionEngine;
 import dev.attention4j.EngineInfo;
@@ -13,11 +13,11 @@ import java.util.Optional;
  * whose plans several children share.
  */
 public final class FaultyProvider implements EngineProvider {
-    static final EngineInfo FAULTY = new EngineInfo(
+    public static final EngineInfo FAULTY = new EngineInfo(
             "faulty", EngineInfo.Kind.OPENCL_CPU, "an engine with faults", "tests", "<none>", Map.of("faults", 3));
-    static final EngineInfo LOST = new EngineInfo(
+    public static final EngineInfo LOST = new EngineInfo(
             "lost", EngineInfo.Kind.OPENCL_CPU, "an engine that does not open", "tests", "none", Map.of());
-    static final int LOST_EXIT_CODE = 17;
+    public static final int LOST_EXIT_CODE = 17;
 
     @Override
     public List<EngineInfo> engines() {

@@ -1,4 +1,4 @@
-package dev.attention4j.opencl;
+package dev.attention4j.testing;
 
 import dev.attention4j.Attention;
 import dev.attention4j.AttentionEngine;
@@ -8,9 +8,7 @@ import dev.attention4j.DType;
 import dev.attention4j.EngineInfo;
 import dev.attention4j.Engines;
 import dev.attention4j.Projector;
-import dev.attention4j.PublicMethods;
 import dev.attention4j.Tensor;
-import dev.attention4j.TestEngines;
 import dev.attention4j.layers.AttentionInputs;
 import dev.attention4j.layers.GroupQueryAttention;
 import dev.attention4j.layers.LayerResult;
@@ -19,13 +17,14 @@ import dev.attention4j.layers.MultiHeadAttention;
 import dev.attention4j.onnx.OnnxAttention;
 import dev.attention4j.onnx.OnnxAttentionInputs;
 import dev.attention4j.onnx.OnnxAttentionResult;
+import dev.attention4j.opencl.OpenClEngine;
 import dev.attention4j.opencl.plan.Variant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Function;
 
 /** Closes one of each of the library's objects and calls all that is public of them. */
-final class ClosedObjects {
+public final class ClosedObjects {
     private final AttentionEngine engine;
     private final Tensor host = Tensor.random(1, 1, 2, 16, 16);
     private final Tensor sequence = Tensor.random(2, 1, 5, 12);

@@ -1,4 +1,4 @@
-package dev.attention4j.conformance.suite;
+package dev.attention4j.testing;
 
 import dev.attention4j.Attention;
 import dev.attention4j.AttentionEngine;
@@ -16,30 +16,30 @@ import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 
 /** The oracle with three plans: a right one, one that errs, crashes and hangs on a case each, one that crashes often. */
-final class FaultyEngine implements AttentionEngine {
-    static final String RIGHT = "right";
-    static final String FAULTY = "faulty";
-    static final String DOOMED = "doomed";
+public final class FaultyEngine implements AttentionEngine {
+    public static final String RIGHT = "right";
+    public static final String FAULTY = "faulty";
+    public static final String DOOMED = "doomed";
 
     /** The scale of the case that this plan computes wrongly, and the case. */
-    static final double WRONG_SCALE = 0.7;
+    public static final double WRONG_SCALE = 0.7;
 
-    static final String WRONG_CASE = "scale/given";
+    public static final String WRONG_CASE = "scale/given";
 
     /** The same of the case that hangs. */
-    static final double HANGING_SCALE = -0.4;
+    public static final double HANGING_SCALE = -0.4;
 
-    static final String HANGING_CASE = "scale/negative";
+    public static final String HANGING_CASE = "scale/negative";
 
     /** The softcap of the case that crashes. */
-    static final double CRASHING_SOFTCAP = 0.01;
+    public static final double CRASHING_SOFTCAP = 0.01;
 
-    static final String CRASHING_CASE = "softcap/small";
+    public static final String CRASHING_CASE = "softcap/small";
 
     private final ReferenceEngine oracle = new ReferenceEngine(EngineOptions.DEFAULT);
     private final String plan;
 
-    FaultyEngine(EngineOptions options) {
+    public FaultyEngine(EngineOptions options) {
         plan = options.plan();
     }
 

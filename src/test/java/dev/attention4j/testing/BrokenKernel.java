@@ -1,4 +1,4 @@
-package dev.attention4j.opencl;
+package dev.attention4j.testing;
 
 import dev.attention4j.opencl.runtime.ClBuffer;
 import dev.attention4j.opencl.runtime.ClKernel;
@@ -8,7 +8,7 @@ import java.nio.file.Path;
 import java.util.Map;
 
 /** A program for a simulator: a kernel of {@code broken/}, by its name, to see that what it does wrong is reported. */
-final class BrokenKernel {
+public final class BrokenKernel {
     private BrokenKernel() {}
 
     public static void main(String[] arguments) {
