@@ -6,9 +6,11 @@ import dev.attention4j.AttentionResult;
 import dev.attention4j.DType;
 import dev.attention4j.DeviceException;
 import dev.attention4j.Tensor;
+import dev.attention4j.opencl.plan.AttentionPlan;
+import dev.attention4j.opencl.plan.AttentionPlan.Division;
 import dev.attention4j.opencl.plan.DeviceCall;
-import dev.attention4j.opencl.plan.Division;
 import dev.attention4j.opencl.plan.KeyRanges;
+import dev.attention4j.opencl.plan.Workload;
 import dev.attention4j.opencl.runtime.ClBuffer;
 import java.util.List;
 
@@ -17,15 +19,26 @@ import java.util.List;
  * query on the host, what the device has no room for is computed slice by slice.
  *
  * @param problem of these tensors
+ * @param workload of the problem
  * @param query [batch, queryHeads, queryLength, headDim]
  * @param key [batch, keyValueHeads, keyLength, headDim]
  * @param value [batch, keyValueHeads, keyLength, valueDim]
  * @param maxScratchBytes the most that a plan may ask of scratch at a time; 0 to leave it to the plan
  */
-record AttentionCall(AttentionProblem problem, Tensor query, Tensor key, Tensor value, long maxScratchBytes) {
-    /** Whether all tensors are in host memory. */
-    boolean isOnHost() {
-        Attention attention = problem.attention();
+record AttentionCall(
+        AttentionProblem problem, Workload workload, Tensor query, Tensor key, Tensor value, long maxScratchBytes) {
+    AttentionCall(AttentionProblem problem, Tensor query, Tensor key, Tensor value, long maxScratchBytes) {
+        this(
+                problem,
+                Workload.of(problem, isOnHost(problem.attention(), query, key, value)),
+                query,
+                key,
+                value,
+                maxScratchBytes);
+    }
+
+    /** Returns whether all tensors are in host memory. */
+    private static boolean isOnHost(Attention attention, Tensor query, Tensor key, Tensor value) {
         return query.isOnHost()
                 && key.isOnHost()
                 && value.isOnHost()
@@ -38,7 +51,7 @@ record AttentionCall(AttentionProblem problem, Tensor query, Tensor key, Tensor 
      *
      * @throws DeviceException if there is no room even for a query of one head; says how much it needs
      */
-    AttentionResult enqueue(Planner.Choice choice, Transfers transfers) {
+    AttentionResult enqueue(Planner.Choice<AttentionPlan> choice, Transfers transfers) {
         if (!query.isOnHost()) {
             // Results are where the query is: what is to be cut must be on the host.
             return enqueue(choice, transfers, List.of(Slice.whole(problem)));
@@ -58,7 +71,7 @@ record AttentionCall(AttentionProblem problem, Tensor query, Tensor key, Tensor 
     }
 
     /** What fits one after another; empty if not even the least slice does. */
-    private List<Slice> slices(Planner.Choice choice, Division division, Transfers transfers) {
+    private List<Slice> slices(Planner.Choice<AttentionPlan> choice, Division division, Transfers transfers) {
         return Slices.of(problem, division, slice -> footprint(slice.of(this), choice, division, transfers)
                 .fits());
     }
@@ -67,12 +80,12 @@ record AttentionCall(AttentionProblem problem, Tensor query, Tensor key, Tensor 
         return count + " " + (count == 1 ? one : many);
     }
 
-    private Division division(Planner.Choice choice) {
-        return choice.plan().division(problem, choice.tunables(), maxScratchBytes);
+    private Division division(Planner.Choice<AttentionPlan> choice) {
+        return choice.plan().division(workload, choice.tunables(), maxScratchBytes);
     }
 
     /** Enqueues slices that are the whole, in the order of their results. */
-    AttentionResult enqueue(Planner.Choice choice, Transfers transfers, List<Slice> slices) {
+    AttentionResult enqueue(Planner.Choice<AttentionPlan> choice, Transfers transfers, List<Slice> slices) {
         Division division = division(choice);
         Attention attention = problem.attention();
         boolean onHost = query.isOnHost();
@@ -97,12 +110,12 @@ record AttentionCall(AttentionProblem problem, Tensor query, Tensor key, Tensor 
     }
 
     private static Footprint footprint(
-            AttentionCall call, Planner.Choice choice, Division division, Transfers transfers) {
-        return Footprint.of(call, choice.plan().leastScratchBytes(call.problem, division), transfers.context());
+            AttentionCall call, Planner.Choice<AttentionPlan> choice, Division division, Transfers transfers) {
+        return Footprint.of(call, choice.plan().leastScratchBytes(call.workload, division), transfers.context());
     }
 
     /** All at once, which fits. */
-    private void enqueue(Planner.Choice choice, Division division, Transfers transfers, Rows rows) {
+    private void enqueue(Planner.Choice<AttentionPlan> choice, Division division, Transfers transfers, Rows rows) {
         Attention attention = problem.attention();
         AttentionResult result = rows.result;
         Footprint footprint = footprint(this, choice, division, transfers);
@@ -110,6 +123,7 @@ record AttentionCall(AttentionProblem problem, Tensor query, Tensor key, Tensor 
         choice.plan()
                 .enqueue(new DeviceCall(
                         problem,
+                        workload,
                         choice.tunables(),
                         division,
                         transfers.rows("query", query, closesGaps),
@@ -131,7 +145,7 @@ record AttentionCall(AttentionProblem problem, Tensor query, Tensor key, Tensor 
                         attention.wantsWeights() ? rows.of(result.weights(), problem.keyLength(), transfers) : null,
                         attention.wantsLogSumExp() ? rows.of(result.logSumExp(), 1, transfers) : null,
                         maxScratchBytes,
-                        footprint.scratchRoom(choice.plan().leastScratchBytes(problem, division)),
+                        footprint.scratchRoom(choice.plan().leastScratchBytes(workload, division)),
                         transfers::scratch));
     }
 }

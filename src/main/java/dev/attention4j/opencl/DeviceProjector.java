@@ -2,12 +2,12 @@ package dev.attention4j.opencl;
 
 import dev.attention4j.DType;
 import dev.attention4j.Projector;
+import dev.attention4j.Projector.Projection;
 import dev.attention4j.Tensor;
 import dev.attention4j.opencl.plan.Operand;
 import dev.attention4j.opencl.plan.Variant;
-import dev.attention4j.opencl.projection.PackedWeights;
 import dev.attention4j.opencl.projection.ProjectionCall;
-import dev.attention4j.opencl.projection.ProjectionKernel;
+import dev.attention4j.opencl.projection.ProjectionPlan;
 import dev.attention4j.opencl.runtime.ClBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -19,15 +19,15 @@ import java.util.List;
  */
 final class DeviceProjector implements Projector {
     private final OpenClEngine engine;
-    private final ProjectionKernel kernel;
+    private final Planner.Choice<ProjectionPlan> choice;
 
-    DeviceProjector(OpenClEngine engine, ProjectionKernel kernel) {
+    DeviceProjector(OpenClEngine engine, Planner.Choice<ProjectionPlan> choice) {
         this.engine = engine;
-        this.kernel = kernel;
+        this.choice = choice;
     }
 
     Variant variant() {
-        return kernel.variant();
+        return choice.variant();
     }
 
     /**
@@ -47,7 +47,7 @@ final class DeviceProjector implements Projector {
         int inputs = Math.toIntExact(kernelWeights.size(0));
         int heads = Math.toIntExact(kernelWeights.size(1));
         int width = Math.toIntExact(kernelWeights.size(2));
-        Tensor packed = PackedWeights.pack(kernelWeights, bias, kernel.panel());
+        Tensor packed = ProjectionPlan.pack(kernelWeights, bias, choice.plan().panel(choice.tunables()));
         return new DeviceProjection(engine.upload(packed), inputs, heads, width);
     }
 
@@ -97,15 +97,17 @@ final class DeviceProjector implements Projector {
             }
             Operand from = transfers.rows(name, rows);
             Operand gateFrom = gates == null ? null : transfers.rows("gate", gates);
-            kernel.enqueue(new ProjectionCall(
-                    source.dtype,
-                    from,
-                    gateFrom,
-                    source.batch,
-                    source.heads,
-                    source.length,
-                    source.width,
-                    targets(all, results, transfers)));
+            choice.plan()
+                    .enqueue(new ProjectionCall(
+                            source.dtype,
+                            from,
+                            gateFrom,
+                            source.batch,
+                            source.heads,
+                            source.length,
+                            source.width,
+                            targets(all, results, transfers),
+                            choice.tunables()));
             return results;
         }));
     }

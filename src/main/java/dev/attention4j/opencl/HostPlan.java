@@ -6,10 +6,11 @@ import dev.attention4j.AttentionResult;
 import dev.attention4j.EngineOptions;
 import dev.attention4j.Engines;
 import dev.attention4j.Tensor;
+import dev.attention4j.opencl.plan.AttentionPlan;
+import dev.attention4j.opencl.plan.AttentionPlan.Division;
 import dev.attention4j.opencl.plan.DeviceCall;
-import dev.attention4j.opencl.plan.Division;
-import dev.attention4j.opencl.plan.Plan;
 import dev.attention4j.opencl.plan.Tunables;
+import dev.attention4j.opencl.plan.Workload;
 import java.util.Optional;
 
 /**
@@ -19,7 +20,7 @@ import java.util.Optional;
  * <p>The choice depends on the shapes, and on whether all tensors are in host memory, and on nothing else, so a call
  * gives the same bits each time.
  */
-final class HostPlan implements Plan, AutoCloseable {
+final class HostPlan implements AttentionPlan, AutoCloseable {
     /** The name of this plan. */
     static final String NAME = "host";
 
@@ -32,11 +33,7 @@ final class HostPlan implements Plan, AutoCloseable {
     private final int threads;
     private AttentionEngine engine;
 
-    /**
-     * Starts nothing until the first call.
-     *
-     * @param options of the engine whose plan this is
-     */
+    /** Starts nothing until the first call. */
     HostPlan(EngineOptions options) {
         threads = options.threads();
     }
@@ -52,16 +49,18 @@ final class HostPlan implements Plan, AutoCloseable {
     }
 
     @Override
-    public Optional<String> whyNot(AttentionProblem problem) {
-        return Optional.empty();
+    public Optional<String> whyNot(Workload problem) {
+        return problem.onHost()
+                ? Optional.empty()
+                : Optional.of("it computes in host memory, where all tensors of the call must be");
     }
 
     @Override
-    public boolean suits(AttentionProblem problem) {
+    public boolean suits(Workload problem) {
         return multiplyAdds(problem) <= MOST_MULTIPLY_ADDS;
     }
 
-    private static double multiplyAdds(AttentionProblem problem) {
+    private static double multiplyAdds(Workload problem) {
         return (double) problem.batch()
                 * problem.queryHeads()
                 * problem.queryLength()
@@ -71,24 +70,16 @@ final class HostPlan implements Plan, AutoCloseable {
 
     /** The engine that computes divides it itself. */
     @Override
-    public Division division(AttentionProblem problem, Tunables tunables, long maxScratchBytes) {
+    public Division division(Workload problem, Tunables tunables, long maxScratchBytes) {
         return Division.ofHeads(1);
     }
 
     @Override
-    public String describe(AttentionProblem problem, Tunables tunables) {
+    public String describe(Workload problem, Tunables tunables) {
         return "in Java on this processor, by the code of the engine cpu, without a launch";
     }
 
-    /**
-     * Computes a call; several threads may call at a time.
-     *
-     * @param query on the host, as all tensors of the call
-     * @param key on the host
-     * @param value on the host
-     * @param problem of these tensors
-     * @return on the host
-     */
+    /** Computes a call on tensors in host memory; several threads may call at a time. */
     AttentionResult attend(Tensor query, Tensor key, Tensor value, AttentionProblem problem) {
         AttentionResult result = engine().attend(query, key, value, problem.attention());
         return new AttentionResult(

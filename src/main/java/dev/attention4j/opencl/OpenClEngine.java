@@ -9,10 +9,11 @@ import dev.attention4j.EngineOptions;
 import dev.attention4j.PlanChoice;
 import dev.attention4j.Projector;
 import dev.attention4j.Tensor;
-import dev.attention4j.opencl.plan.LoopLimit;
+import dev.attention4j.opencl.plan.AttentionPlan;
 import dev.attention4j.opencl.plan.Variant;
+import dev.attention4j.opencl.plan.Workload;
 import dev.attention4j.opencl.probe.DeviceProbe;
-import dev.attention4j.opencl.projection.ProjectionKernel;
+import dev.attention4j.opencl.projection.ProjectionPlan;
 import dev.attention4j.opencl.runtime.ClBuffer;
 import dev.attention4j.opencl.runtime.ClDevice;
 import dev.attention4j.opencl.runtime.ClEvent;
@@ -28,7 +29,6 @@ import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.locks.ReentrantLock;
-import java.util.function.BiFunction;
 import java.util.function.Function;
 import java.util.function.Supplier;
 import org.slf4j.Logger;
@@ -45,7 +45,8 @@ public final class OpenClEngine implements AttentionEngine {
 
     private final EngineInfo info;
     private final DeviceContext context;
-    private final Planner planner;
+    private final Planner<Workload, AttentionPlan> planner;
+    private final Planner<ProjectionPlan.Problem, ProjectionPlan> projections;
     private final EngineOptions options;
     private final ReentrantLock lock = new ReentrantLock();
     private final DeviceTensors tensors;
@@ -117,17 +118,12 @@ public final class OpenClEngine implements AttentionEngine {
         DeviceBuffers buffers;
         try {
             TuningDatabase tuning = TuningDatabase.open(options.tuning(), device.name(), device.driverVersion());
-            // Poison is for tests of kernels: they get every call.
-            planner = new Planner(
-                    Plans.of(context, options),
-                    Plans.deviceClass(context),
-                    options.plan(),
-                    tuning,
-                    LoopLimit.of(device),
-                    !options.poison());
+            planner = Planner.ofAttention(context, options, tuning);
+            projections = Planner.ofProjections(context, tuning);
             buffers = new DeviceBuffers(context, lock);
             tensors = new DeviceTensors(this, context, lock, buffers, options.poison());
-            projector = new DeviceProjector(this, ProjectionKernel.of(context, tuning));
+            projector =
+                    new DeviceProjector(this, projections.chooseOrWarn("Projections", ProjectionPlan.Problem.USUAL));
         } catch (RuntimeException e) {
             context.close();
             throw e;
@@ -154,7 +150,7 @@ public final class OpenClEngine implements AttentionEngine {
         lock.lock();
         try {
             checkOpen();
-            return planner.choose(problem, true).explain(problem);
+            return planner.explain(Workload.of(problem, true));
         } finally {
             lock.unlock();
         }
@@ -188,7 +184,7 @@ public final class OpenClEngine implements AttentionEngine {
         lock.lock();
         try {
             checkOpen();
-            return planner.variants(problem);
+            return planner.variants(Workload.of(problem, false));
         } finally {
             lock.unlock();
         }
@@ -206,7 +202,7 @@ public final class OpenClEngine implements AttentionEngine {
      * @throws dev.attention4j.UnsupportedPlanException if the plan cannot do it so
      */
     public AttentionResult attend(Tensor query, Tensor key, Tensor value, Attention attention, Variant variant) {
-        Call call = begin(query, key, value, attention, (problem, onHost) -> planner.insist(problem, onHost, variant));
+        Call call = begin(query, key, value, attention, problem -> planner.insist(problem, variant));
         return call.host == null ? finish(enqueue(call)) : compute(call);
     }
 
@@ -245,14 +241,14 @@ public final class OpenClEngine implements AttentionEngine {
      * @param choice how
      * @param host the plan if it computes on the host: then the call is under way; null if it must be enqueued
      */
-    private record Call(AttentionCall attention, Planner.Choice choice, HostPlan host) {}
+    private record Call(AttentionCall attention, Planner.Choice<AttentionPlan> choice, HostPlan host) {}
 
     private Call begin(
             Tensor query,
             Tensor key,
             Tensor value,
             Attention attention,
-            BiFunction<AttentionProblem, Boolean, Planner.Choice> chooser) {
+            Function<Workload, Planner.Choice<AttentionPlan>> chooser) {
         checkOpen();
         AttentionProblem problem = AttentionProblem.of(query, key, value, attention);
         checkOwner("query", query);
@@ -264,7 +260,7 @@ public final class OpenClEngine implements AttentionEngine {
         lock.lock();
         try {
             checkOpen();
-            Planner.Choice choice = chooser.apply(problem, call.isOnHost());
+            Planner.Choice<AttentionPlan> choice = chooser.apply(call.workload());
             HostPlan host = choice.plan() instanceof HostPlan plan ? plan : null;
             if (host != null) {
                 calls.begin();
@@ -358,7 +354,13 @@ public final class OpenClEngine implements AttentionEngine {
      * @return first what this device gets if nothing is known of it
      */
     public List<Variant> projectionVariants() {
-        return ProjectionKernel.variants(context);
+        lock.lock();
+        try {
+            checkOpen();
+            return projections.variants(ProjectionPlan.Problem.USUAL);
+        } finally {
+            lock.unlock();
+        }
     }
 
     /**
@@ -371,7 +373,7 @@ public final class OpenClEngine implements AttentionEngine {
      */
     public Projector projector(Variant variant) {
         checkOpen();
-        return new DeviceProjector(this, ProjectionKernel.of(context, variant));
+        return new DeviceProjector(this, projections.insist(ProjectionPlan.Problem.USUAL, variant));
     }
 
     /** The kernel and tiling of {@link #projector()}. */
@@ -423,7 +425,7 @@ public final class OpenClEngine implements AttentionEngine {
     }
 
     /** What picks plans, to be asked within {@link #enqueue(String, Function)}. */
-    Planner planner() {
+    Planner<Workload, AttentionPlan> planner() {
         return planner;
     }
 

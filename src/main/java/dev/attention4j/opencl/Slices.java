@@ -1,7 +1,7 @@
 package dev.attention4j.opencl;
 
 import dev.attention4j.AttentionProblem;
-import dev.attention4j.opencl.plan.Division;
+import dev.attention4j.opencl.plan.AttentionPlan.Division;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.IntFunction;

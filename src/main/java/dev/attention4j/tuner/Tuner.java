@@ -8,6 +8,7 @@ import dev.attention4j.measure.ProjectionShape;
 import dev.attention4j.measure.Shape;
 import dev.attention4j.measure.Timing;
 import dev.attention4j.opencl.plan.Variant;
+import dev.attention4j.opencl.plan.Workload;
 import dev.attention4j.opencl.tuning.ProblemClass;
 import dev.attention4j.tuner.TuningResult.Outcome;
 import dev.attention4j.tuner.TuningResult.Trial;
@@ -111,7 +112,7 @@ public final class Tuner {
     /** The class of problems that a shape stands for, whose entry tuning makes. */
     public static ProblemClass problems(Shape shape, DType dtype) {
         return shape instanceof AttentionShape attention
-                ? ProblemClass.of(attention.problem(dtype))
+                ? ProblemClass.of(Workload.of(attention.problem(dtype), false))
                 : ProblemClass.PROJECTIONS;
     }
 

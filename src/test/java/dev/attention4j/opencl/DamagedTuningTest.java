@@ -12,6 +12,7 @@ import dev.attention4j.Tensor;
 import dev.attention4j.Tuning;
 import dev.attention4j.layers.MultiHeadAttention;
 import dev.attention4j.opencl.plan.Variant;
+import dev.attention4j.opencl.plan.Workload;
 import dev.attention4j.opencl.tuning.ProblemClass;
 import dev.attention4j.opencl.tuning.TuningEntry;
 import dev.attention4j.opencl.tuning.UserTuning;
@@ -128,7 +129,7 @@ class DamagedTuningTest {
                 AttentionProblem problem = AttentionProblem.of(rows, query, query, Attention.DEFAULT);
                 for (Variant variant : openCl.variants(problem)) {
                     if (!variant.tunables().isEmpty()) {
-                        entries.add(entry(ProblemClass.of(problem), variant));
+                        entries.add(entry(ProblemClass.of(Workload.of(problem, false)), variant));
                         break;
                     }
                 }
@@ -177,7 +178,8 @@ class DamagedTuningTest {
                     for (Tensor rowsOfQuery : List.of(query, decoding)) {
                         ProblemClass problems = projection
                                 ? ProblemClass.PROJECTIONS
-                                : ProblemClass.of(AttentionProblem.of(rowsOfQuery, query, query, Attention.DEFAULT));
+                                : ProblemClass.of(Workload.of(
+                                        AttentionProblem.of(rowsOfQuery, query, query, Attention.DEFAULT), false));
                         UserTuning.of(Tuning.in(file)).put(entry(problems, wrong));
                     }
                     computesRight(wrong.toString());

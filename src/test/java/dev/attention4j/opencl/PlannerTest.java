@@ -9,20 +9,23 @@ import dev.attention4j.AttentionProblem;
 import dev.attention4j.DType;
 import dev.attention4j.Tuning;
 import dev.attention4j.UnsupportedPlanException;
+import dev.attention4j.opencl.plan.AttentionPlan;
+import dev.attention4j.opencl.plan.AttentionPlan.Division;
 import dev.attention4j.opencl.plan.DeviceCall;
-import dev.attention4j.opencl.plan.Division;
 import dev.attention4j.opencl.plan.LoopLimit;
-import dev.attention4j.opencl.plan.Plan;
 import dev.attention4j.opencl.plan.TunableSpace;
 import dev.attention4j.opencl.plan.Tunables;
 import dev.attention4j.opencl.plan.Variant;
+import dev.attention4j.opencl.plan.Workload;
 import dev.attention4j.opencl.tuning.ProblemClass;
 import dev.attention4j.opencl.tuning.TuningDatabase;
 import dev.attention4j.opencl.tuning.TuningEntry;
 import dev.attention4j.opencl.tuning.UserTuning;
 import java.io.IOException;
+import java.lang.reflect.RecordComponent;
 import java.nio.file.Path;
 import java.time.LocalDate;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import org.junit.jupiter.api.BeforeEach;
@@ -31,8 +34,8 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** What is asked for, else what was tuned, else what suits the class; and of these the first that fits. */
 class PlannerTest {
-    private static final AttentionProblem PROBLEM = problem(Attention.DEFAULT);
-    private static final AttentionProblem WITH_WEIGHTS =
+    private static final Workload PROBLEM = problem(Attention.DEFAULT);
+    private static final Workload WITH_WEIGHTS =
             problem(Attention.builder().weights(true).build());
 
     @TempDir
@@ -46,34 +49,34 @@ class PlannerTest {
         tuning = Tuning.in(root.resolve("private").resolve("tuning.json"));
     }
 
-    private static AttentionProblem problem(Attention attention) {
-        return new AttentionProblem(1, 8, 8, 1024, 1024, 64, 64, DType.FLOAT32, attention);
+    private static Workload problem(Attention attention) {
+        return Workload.of(new AttentionProblem(1, 8, 8, 1024, 1024, 64, 64, DType.FLOAT32, attention), false);
     }
 
     /** A plan whose tiles of more than {@code most} do not fit; it cannot return weights unless it has no tiles. */
-    private record FakePlan(String name, int most) implements Plan {
+    private record FakePlan(String name, int most) implements AttentionPlan {
         @Override
-        public Optional<String> whyNot(AttentionProblem problem) {
-            return most > 0 && problem.attention().wantsWeights() ? Optional.of("no weights") : Optional.empty();
+        public Optional<String> whyNot(Workload problem) {
+            return most > 0 && problem.wantsWeights() ? Optional.of("no weights") : Optional.empty();
         }
 
         @Override
-        public List<Tunables> defaults(AttentionProblem problem) {
+        public List<Tunables> defaults(Workload problem) {
             return most == 0 ? List.of(Tunables.NONE) : List.of(tile(64), tile(32), tile(16));
         }
 
         @Override
-        public List<Tunables> candidates(AttentionProblem problem) {
+        public List<Tunables> candidates(Workload problem) {
             return most == 0 ? List.of(Tunables.NONE) : List.of(tile(128), tile(64), tile(32), tile(24));
         }
 
         @Override
-        public TunableSpace tunableSpace() {
-            return most == 0 ? TunableSpace.NONE : new TunableSpace().upTo("TILE", 1024);
+        public TunableSpace<?> tunableSpace() {
+            return most == 0 ? TunableSpace.NONE : new TunableSpace<>(values -> values[0]).upTo("TILE", 1024);
         }
 
         @Override
-        public Optional<String> whyNot(AttentionProblem problem, Tunables tunables) {
+        public Optional<String> whyNot(Workload problem, Tunables tunables) {
             return tunableSpace()
                     .whyNot(tunables)
                     .or(() -> most == 0 || tunables.get("TILE") <= most
@@ -82,12 +85,12 @@ class PlannerTest {
         }
 
         @Override
-        public String describe(AttentionProblem problem, Tunables tunables) {
+        public String describe(Workload problem, Tunables tunables) {
             return "tiles of " + tunables;
         }
 
         @Override
-        public Division division(AttentionProblem problem, Tunables tunables, long maxScratchBytes) {
+        public Division division(Workload problem, Tunables tunables, long maxScratchBytes) {
             return Division.ofHeads(1);
         }
 
@@ -101,9 +104,10 @@ class PlannerTest {
         }
     }
 
-    private Planner planner(String wanted, int mostTile) {
-        List<Plan> plans = List.of(new FakePlan("tiles", mostTile), new FakePlan("staged", 0));
-        return new Planner(plans, "GPU-class", wanted, TuningDatabase.open(tuning, "A GPU", "2.0"), loopLimit);
+    private Planner<Workload, AttentionPlan> planner(String wanted, int mostTile) {
+        List<AttentionPlan> plans = List.of(new FakePlan("tiles", mostTile), new FakePlan("staged", 0));
+        TuningDatabase database = TuningDatabase.open(tuning, "A GPU", "2.0");
+        return Planner.ofAttention(plans, "GPU-class", wanted, true, database, loopLimit);
     }
 
     private void tuned(String driver, String asked, String variant) throws IOException {
@@ -120,8 +124,30 @@ class PlannerTest {
                         1.1));
     }
 
-    private static String explain(Planner planner, AttentionProblem problem) {
-        return planner.choose(problem).explain(problem).toString();
+    private static String explain(Planner<Workload, AttentionPlan> planner, Workload problem) {
+        return planner.explain(problem).toString();
+    }
+
+    /** Or the planner would give an answer that was kept for another problem. */
+    @Test
+    void whateverAPlanMayDecideByIsAskedAnew() throws ReflectiveOperationException {
+        Planner<Workload, AttentionPlan> planner = planner("auto", 64);
+        Planner.Choice<AttentionPlan> answer = planner.choose(PROBLEM);
+        RecordComponent[] components = Workload.class.getRecordComponents();
+        Class<?>[] types =
+                Arrays.stream(components).map(RecordComponent::getType).toArray(Class<?>[]::new);
+        for (int n = 0; n < components.length; n++) {
+            Object[] values = new Object[components.length];
+            for (int m = 0; m < values.length; m++) {
+                values[m] = components[m].getAccessor().invoke(PROBLEM);
+            }
+            values[n] = values[n] instanceof Integer number
+                    ? (Object) (2 * number)
+                    : values[n] instanceof Boolean is ? (Object) !is : DType.FLOAT16;
+            Workload other = Workload.class.getDeclaredConstructor(types).newInstance(values);
+            assertThat(planner.choose(other)).as(components[n].getName()).isNotSameAs(answer);
+        }
+        assertThat(planner.choose(problem(Attention.DEFAULT))).isSameAs(answer);
     }
 
     @Test
@@ -242,22 +268,22 @@ class PlannerTest {
                         + " staged has loops of up to 15,232 iterations, which the driver ends after 10,000 (a bug);"
                         + " A GPU can do smaller problems only; take another device, or the engine \"cpu\"");
         assertThatExceptionOfType(UnsupportedPlanException.class)
-                .isThrownBy(() -> planner("auto", 64).insist(PROBLEM, true, Variant.parse("staged")))
+                .isThrownBy(() -> planner("auto", 64).insist(PROBLEM, Variant.parse("staged")))
                 .withMessageContaining("ends after 10,000 (a bug)");
     }
 
     @Test
     void insistingOnAVariantNeverGivesAnother() {
-        Planner planner = planner("auto", 64);
-        assertThat(planner.insist(PROBLEM, true, Variant.parse("tiles:TILE=48")).tunables())
+        Planner<Workload, AttentionPlan> planner = planner("auto", 64);
+        assertThat(planner.insist(PROBLEM, Variant.parse("tiles:TILE=48")).tunables())
                 .isEqualTo(Tunables.parse("TILE=48"));
         for (String variant : List.of("tiles:TILE=96", "staged:TILE=1", "tiles")) {
             assertThatExceptionOfType(UnsupportedPlanException.class)
                     .as(variant)
-                    .isThrownBy(() -> planner.insist(PROBLEM, true, Variant.parse(variant)));
+                    .isThrownBy(() -> planner.insist(PROBLEM, Variant.parse(variant)));
         }
         assertThatIllegalArgumentException()
-                .isThrownBy(() -> planner.insist(PROBLEM, true, Variant.parse("none")))
+                .isThrownBy(() -> planner.insist(PROBLEM, Variant.parse("none")))
                 .withMessageContaining("must be of one of [tiles, staged]");
     }
 }

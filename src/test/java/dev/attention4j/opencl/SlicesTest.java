@@ -14,7 +14,9 @@ import dev.attention4j.EngineInfo;
 import dev.attention4j.Tensor;
 import dev.attention4j.UnsupportedPlanException;
 import dev.attention4j.conformance.problems.RandomProblem;
-import dev.attention4j.opencl.plan.Division;
+import dev.attention4j.opencl.plan.AttentionPlan;
+import dev.attention4j.opencl.plan.AttentionPlan.Division;
+import dev.attention4j.opencl.plan.Workload;
 import dev.attention4j.reference.Deviation;
 import dev.attention4j.reference.Yardstick;
 import dev.attention4j.testing.TestEngines;
@@ -104,7 +106,8 @@ class SlicesTest {
             OpenClEngine engine, AttentionProblem problem, Tensor query, Tensor key, Tensor value, List<Slice> slices) {
         AttentionCall call = new AttentionCall(problem, query, key, value, 0);
         return engine.finish(engine.enqueue(
-                "slices", transfers -> call.enqueue(engine.planner().choose(problem), transfers, slices)));
+                "slices",
+                transfers -> call.enqueue(engine.planner().choose(Workload.of(problem, false)), transfers, slices)));
     }
 
     /** A device that cuts loops short refuses what would be wrong. */
@@ -119,8 +122,9 @@ class SlicesTest {
     }
 
     private static Division division(OpenClEngine engine, AttentionProblem problem) {
-        Planner.Choice choice = engine.planner().choose(problem);
-        return choice.plan().division(problem, choice.tunables(), 0);
+        Workload workload = Workload.of(problem, false);
+        Planner.Choice<AttentionPlan> choice = engine.planner().choose(workload);
+        return choice.plan().division(workload, choice.tunables(), 0);
     }
 
     static List<EngineInfo> devices() {

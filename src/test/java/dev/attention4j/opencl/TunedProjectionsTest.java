@@ -72,7 +72,7 @@ class TunedProjectionsTest {
             check(engine.projector(variants.get(1)));
             assertThatIllegalArgumentException()
                     .isThrownBy(() -> engine.projector(new Variant("rows", Tunables.NONE)))
-                    .withMessageStartingWith("kernel: \"rows\", must be project_");
+                    .withMessageStartingWith("variant: rows, must be of one of [project_");
         }
     }
 

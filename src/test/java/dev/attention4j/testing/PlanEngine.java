@@ -8,11 +8,12 @@ import dev.attention4j.EngineInfo;
 import dev.attention4j.EngineOptions;
 import dev.attention4j.Projector;
 import dev.attention4j.Tensor;
+import dev.attention4j.opencl.plan.AttentionPlan;
 import dev.attention4j.opencl.plan.DeviceCall;
 import dev.attention4j.opencl.plan.KeyRanges;
 import dev.attention4j.opencl.plan.Operand;
-import dev.attention4j.opencl.plan.Plan;
 import dev.attention4j.opencl.plan.Tunables;
+import dev.attention4j.opencl.plan.Workload;
 import dev.attention4j.opencl.runtime.ClBuffer;
 import dev.attention4j.opencl.runtime.ClDevice;
 import dev.attention4j.opencl.runtime.DeviceContext;
@@ -31,9 +32,9 @@ import java.util.function.Function;
  */
 public final class PlanEngine extends HostEngine {
     private final DeviceContext context;
-    private final Plan plan;
+    private final AttentionPlan plan;
 
-    public PlanEngine(ClDevice device, Function<DeviceContext, Plan> plan) {
+    public PlanEngine(ClDevice device, Function<DeviceContext, AttentionPlan> plan) {
         super(
                 new EngineInfo(
                         "plan",
@@ -61,11 +62,13 @@ public final class PlanEngine extends HostEngine {
         Tensor logSumExp = attention.wantsLogSumExp() ? Tensor.zeros(DType.FLOAT32, problem.logSumExpShape()) : null;
         ClBuffer outputThere = scratch(buffers, output.byteSize());
         ClBuffer logSumExpThere = logSumExp == null ? null : scratch(buffers, logSumExp.byteSize());
-        Tunables tunables = plan.defaults(problem).get(0);
+        Workload workload = Workload.of(problem, false);
+        Tunables tunables = plan.defaults(workload).get(0);
         plan.enqueue(new DeviceCall(
                 problem,
+                workload,
                 tunables,
-                plan.division(problem, tunables, 0),
+                plan.division(workload, tunables, 0),
                 upload(buffers, query),
                 upload(buffers, key),
                 upload(buffers, value),

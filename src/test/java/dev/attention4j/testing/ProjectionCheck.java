@@ -3,11 +3,12 @@ package dev.attention4j.testing;
 import dev.attention4j.DType;
 import dev.attention4j.Tensor;
 import dev.attention4j.opencl.plan.Operand;
-import dev.attention4j.opencl.projection.PackedWeights;
+import dev.attention4j.opencl.plan.Tunables;
 import dev.attention4j.opencl.projection.ProjectRows;
 import dev.attention4j.opencl.projection.ProjectTiles;
 import dev.attention4j.opencl.projection.ProjectionCall;
-import dev.attention4j.opencl.projection.ProjectionKernel;
+import dev.attention4j.opencl.projection.ProjectionPlan;
+import dev.attention4j.opencl.projection.ProjectionPlan.Problem;
 import dev.attention4j.opencl.runtime.ClBuffer;
 import dev.attention4j.opencl.runtime.DeviceContext;
 import java.lang.ref.Reference;
@@ -36,51 +37,66 @@ public final class ProjectionCheck {
      */
     public static void everyKernel(DeviceContext context) {
         ProjectionCheck check = new ProjectionCheck(context);
-        check.storages(ProjectRows.of(context));
-        check.storages(ProjectTiles.of(context));
+        check.storages(new ProjectRows(context));
+        check.storages(new ProjectTiles(context));
     }
 
-    public void storages(ProjectionKernel kernel) {
+    /** The plan with the tunables that an engine takes. */
+    public void storages(ProjectionPlan plan) {
+        storages(plan, usual(plan));
+    }
+
+    /** The tunables that an engine takes. */
+    public static Tunables usual(ProjectionPlan plan) {
+        return plan.defaults(Problem.USUAL).stream()
+                .filter(tunables -> plan.whyNot(Problem.USUAL, tunables).isEmpty()
+                        && plan.loopExcess(Problem.USUAL, tunables).isEmpty())
+                .findFirst()
+                .orElseThrow();
+    }
+
+    private void storages(ProjectionPlan plan, Tunables tunables) {
         for (DType dtype : DTYPES) {
-            check(kernel, dtype, new int[] {1, 1, 1, 1}, false, new Columns(1, 1, true));
+            check(plan, tunables, dtype, new int[] {1, 1, 1, 1}, false, new Columns(1, 1, true));
             // Columns beyond a panel, heads that end within a vector, rows beyond a tile.
-            check(kernel, dtype, new int[] {2, 1, 7, 19}, false, new Columns(3, 5, true));
+            check(plan, tunables, dtype, new int[] {2, 1, 7, 19}, false, new Columns(3, 5, true));
             Columns narrow = new Columns(1, 9, false);
             Columns wide = new Columns(5, 16, true);
-            check(kernel, dtype, new int[] {1, 1, 53, 33}, false, wide, narrow, new Columns(2, 33, true));
-            check(kernel, dtype, new int[] {3, 4, 6, 5}, true, new Columns(1, 41, true));
+            check(plan, tunables, dtype, new int[] {1, 1, 53, 33}, false, wide, narrow, new Columns(2, 33, true));
+            check(plan, tunables, dtype, new int[] {3, 4, 6, 5}, true, new Columns(1, 41, true));
             // Gated, with whole vectors in a row that begins anywhere.
-            check(kernel, dtype, new int[] {1, 2, 3, 19}, true, new Columns(1, 3, true));
+            check(plan, tunables, dtype, new int[] {1, 2, 3, 19}, true, new Columns(1, 3, true));
         }
     }
 
     /**
      * Projects one input, random and behind other memory, and checks every result.
      *
-     * @param kernel of the context
+     * @param plan of the context
      * @param dtype of input, gate and results
      * @param shape batch, input heads, length, width of an input head
      * @param gated whether there is a gate
      * @param projections of the input
      */
-    public void check(ProjectionKernel kernel, DType dtype, int[] shape, boolean gated, Columns... projections) {
+    public void check(
+            ProjectionPlan plan, Tunables tunables, DType dtype, int[] shape, boolean gated, Columns... projections) {
         // Inputs begin behind something else.
         Tensor input = Tensor.random(1, shape[0], shape[1], shape[2], shape[3]).to(dtype);
         Tensor gate = gated ? scaled(Tensor.random(2, input.shape()), 4).to(dtype) : null;
         List<ProjectionCall.Target> targets = new ArrayList<>();
-        List<PlainProjection> plain = new ArrayList<>();
+        List<PlainProjection> expected = new ArrayList<>();
         List<Tensor> results = new ArrayList<>();
         for (Columns one : projections) {
             Tensor weights = Tensor.random(3 + targets.size(), (long) shape[1] * shape[3], one.heads, one.width);
             Tensor bias = one.bias ? Tensor.random(99, one.heads, one.width) : null;
-            plain.add(new PlainProjection(input, gate, weights, bias));
+            expected.add(new PlainProjection(input, gate, weights, bias));
             Tensor result = Tensor.zeros(dtype, shape[0], one.heads, shape[2], one.width);
             results.add(result);
             ClBuffer output = acquire(result.byteSize());
-            ClBuffer packed = written(PackedWeights.pack(weights, bias, kernel.panel()), 0);
+            ClBuffer packed = written(ProjectionPlan.pack(weights, bias, plan.panel(tunables)), 0);
             targets.add(new ProjectionCall.Target(packed, output, one.heads, one.width));
         }
-        kernel.enqueue(new ProjectionCall(
+        plan.enqueue(new ProjectionCall(
                 dtype,
                 new Operand(written(input, 3), 3, new long[4]),
                 gated ? new Operand(written(gate, 5), 5, new long[4]) : null,
@@ -88,15 +104,16 @@ public final class ProjectionCheck {
                 shape[1],
                 shape[2],
                 shape[3],
-                targets));
+                targets,
+                tunables));
         for (int n = 0; n < results.size(); n++) {
             context.queue().read(targets.get(n).output(), results.get(n).bytes());
         }
         context.queue().finish();
         for (int n = 0; n < results.size(); n++) {
             String where =
-                    context.device() + " " + kernel.getClass().getSimpleName() + " " + input + " to " + projections[n];
-            plain.get(n).check(where, results.get(n));
+                    context.device() + " " + plan.name() + " " + tunables + " " + input + " to " + projections[n];
+            expected.get(n).check(where, results.get(n));
         }
         release();
     }

@@ -1,13 +1,12 @@
 package dev.attention4j.opencl.fused;
 
-import dev.attention4j.Attention;
-import dev.attention4j.AttentionProblem;
 import dev.attention4j.DType;
+import dev.attention4j.opencl.plan.AttentionPlan;
+import dev.attention4j.opencl.plan.AttentionPlan.Division;
 import dev.attention4j.opencl.plan.CommonMacros;
 import dev.attention4j.opencl.plan.DeviceCall;
-import dev.attention4j.opencl.plan.Division;
-import dev.attention4j.opencl.plan.Plan;
 import dev.attention4j.opencl.plan.Tunables;
+import dev.attention4j.opencl.plan.Workload;
 import dev.attention4j.opencl.runtime.ClKernel;
 import dev.attention4j.opencl.runtime.DeviceContext;
 import java.util.HashMap;
@@ -18,7 +17,7 @@ import java.util.Optional;
  * Launches {@code opencl/fused/forward_decode.cl}, and {@code merge_splits.cl} behind it where the keys are split: the
  * plan for few query rows on CPU-class devices.
  */
-public final class ForwardDecode implements Plan {
+public final class ForwardDecode implements AttentionPlan {
     /** The name of this plan. */
     public static final String NAME = "decode";
 
@@ -43,11 +42,7 @@ public final class ForwardDecode implements Plan {
     private final MergeSplits mergeSplits;
     private final Map<Build, ClKernel> kernels = new HashMap<>();
 
-    /**
-     * The plan on one device.
-     *
-     * @param context open
-     */
+    /** Makes the plan on one device. */
     public ForwardDecode(DeviceContext context) {
         this.context = context;
         mergeSplits = new MergeSplits(context);
@@ -62,8 +57,8 @@ public final class ForwardDecode implements Plan {
     }
 
     @Override
-    public Optional<String> whyNot(AttentionProblem problem) {
-        return Plan.withoutWeights(problem)
+    public Optional<String> whyNot(Workload problem) {
+        return AttentionPlan.withoutWeights(problem)
                 .or(() -> blockRows(problem) == 0
                         ? Optional.of("a row of " + problem.headDim() + " and " + problem.valueDim()
                                 + " does not fit the local memory of "
@@ -73,41 +68,37 @@ public final class ForwardDecode implements Plan {
 
     /** Where a problem has so few rows for each key/value head that reading the keys takes longer than using them. */
     @Override
-    public boolean suits(AttentionProblem problem) {
-        Attention attention = problem.attention();
-        boolean masked = attention.mask().isPresent() || attention.bias().isPresent();
-        return rows(problem) <= (masked ? MOST_ROWS_MASKED : MOST_ROWS);
+    public boolean suits(Workload problem) {
+        return rows(problem) <= (problem.masked() ? MOST_ROWS_MASKED : MOST_ROWS);
     }
 
     @Override
-    public Division division(AttentionProblem problem, Tunables tunables, long maxScratchBytes) {
-        int group = problem.queryHeads() / problem.keyValueHeads();
-        return new Division(splits(problem, maxScratchBytes), group, (int) blockRows(problem));
+    public Division division(Workload problem, Tunables tunables, long maxScratchBytes) {
+        return new Division(splits(problem, maxScratchBytes), problem.group(), (int) blockRows(problem));
     }
 
     @Override
-    public long leastScratchBytes(AttentionProblem problem, Division division) {
+    public long leastScratchBytes(Workload problem, Division division) {
         return MergeSplits.Partial.scratchBytes(problem, division.splits());
     }
 
     @Override
-    public String describe(AttentionProblem problem, Tunables tunables) {
+    public String describe(Workload problem, Tunables tunables) {
         int splits = splits(problem, 0);
         return rowTile(problem) + " rows at a time, keys " + (splits == 1 ? "unsplit" : "in " + splits + " splits");
     }
 
     @Override
     public void enqueue(DeviceCall call) {
-        AttentionProblem problem = call.problem();
+        Workload problem = call.workload();
         if (problem.batch() == 0 || problem.queryLength() == 0) {
             return;
         }
         ClKernel kernel = kernels.computeIfAbsent(new Build(problem.dtype(), rowTile(problem)), this::build);
-        int group = problem.queryHeads() / problem.keyValueHeads();
         int splits = call.division().splits();
         MergeSplits.Partial partial = MergeSplits.Partial.of(call, splits);
         long blockRows = Math.min(call.division().groupRows(), Math.max(1, rows(problem)));
-        call.arguments(kernel, group)
+        call.arguments(kernel, problem.group())
                 .buffer(partial.output())
                 .buffer(partial.sums())
                 .integer(splitKeys(problem, splits))
@@ -136,21 +127,21 @@ public final class ForwardDecode implements Plan {
     }
 
     /** Rows that share a key/value head. */
-    private static long rows(AttentionProblem problem) {
-        return (long) problem.queryHeads() / problem.keyValueHeads() * problem.queryLength();
+    private static long rows(Workload problem) {
+        return (long) problem.group() * problem.queryLength();
     }
 
-    private static int rowTile(AttentionProblem problem) {
+    private static int rowTile(Workload problem) {
         return rows(problem) >= 4 ? 4 : rows(problem) >= 2 ? 2 : 1;
     }
 
     /** For what a block of keys adds to the outputs of a tile of rows. */
-    private static long blockOutputBytes(AttentionProblem problem) {
+    private static long blockOutputBytes(Workload problem) {
         return 4L * rowTile(problem) * problem.valueDim();
     }
 
     /** Rows of a work-group: all of them if local memory has room, else whole tiles; 0 if not even one fits. */
-    private long blockRows(AttentionProblem problem) {
+    private long blockRows(Workload problem) {
         long rowBytes = 4 * ((long) problem.headDim() + 2L * problem.valueDim() + KEY_BLOCK + 3);
         long room = Math.max(0, context.device().localMemoryBytes() - blockOutputBytes(problem)) / rowBytes;
         long rows = Math.max(1, rows(problem));
@@ -163,14 +154,14 @@ public final class ForwardDecode implements Plan {
     }
 
     /** As many as give each compute unit enough work-groups. */
-    private int splits(AttentionProblem problem, long maxScratchBytes) {
+    private int splits(Workload problem, long maxScratchBytes) {
         long units = Math.max(1, (long) problem.batch() * problem.keyValueHeads());
         long wanted = (GROUPS_PER_UNIT * (long) context.device().computeUnits() + units - 1) / units;
         long fitting = mergeSplits.most(problem, maxScratchBytes);
         return (int) Math.max(1, Math.min(Math.min(wanted, fitting), problem.keyLength() / LEAST_SPLIT_KEYS));
     }
 
-    private static int splitKeys(AttentionProblem problem, int splits) {
+    private static int splitKeys(Workload problem, int splits) {
         int keys = (problem.keyLength() + splits - 1) / splits;
         return splits == 1 ? Math.max(1, keys) : (keys + SPLIT_STEP - 1) / SPLIT_STEP * SPLIT_STEP;
     }

@@ -1,13 +1,13 @@
 package dev.attention4j.opencl.fused;
 
-import dev.attention4j.AttentionProblem;
 import dev.attention4j.DType;
+import dev.attention4j.opencl.plan.AttentionPlan;
+import dev.attention4j.opencl.plan.AttentionPlan.Division;
 import dev.attention4j.opencl.plan.CommonMacros;
 import dev.attention4j.opencl.plan.DeviceCall;
-import dev.attention4j.opencl.plan.Division;
-import dev.attention4j.opencl.plan.Plan;
 import dev.attention4j.opencl.plan.TunableSpace;
 import dev.attention4j.opencl.plan.Tunables;
+import dev.attention4j.opencl.plan.Workload;
 import dev.attention4j.opencl.runtime.ClKernel;
 import dev.attention4j.opencl.runtime.DeviceContext;
 import java.util.HashMap;
@@ -17,7 +17,7 @@ import java.util.Optional;
 import java.util.stream.Stream;
 
 /** Launches {@code opencl/fused/forward_rows.cl}: the fused plan for CPU-class devices. */
-public final class ForwardRows implements Plan {
+public final class ForwardRows implements AttentionPlan {
     /** The name of this plan. */
     public static final String NAME = "rows";
 
@@ -28,11 +28,7 @@ public final class ForwardRows implements Plan {
     private final WidenRows widenRows;
     private final Map<Build, ClKernel> kernels = new HashMap<>();
 
-    /**
-     * The plan on one device.
-     *
-     * @param context open
-     */
+    /** Makes the plan on one device. */
     public ForwardRows(DeviceContext context) {
         this.context = context;
         widenRows = new WidenRows(context);
@@ -44,8 +40,8 @@ public final class ForwardRows implements Plan {
     }
 
     @Override
-    public Optional<String> whyNot(AttentionProblem problem) {
-        return Plan.withoutWeights(problem)
+    public Optional<String> whyNot(Workload problem) {
+        return AttentionPlan.withoutWeights(problem)
                 .or(() -> tiling(problem).isEmpty()
                         ? Optional.of("rows of " + problem.headDim() + " and " + problem.valueDim()
                                 + " do not fit the local memory of "
@@ -54,50 +50,50 @@ public final class ForwardRows implements Plan {
     }
 
     @Override
-    public List<Tunables> defaults(AttentionProblem problem) {
+    public List<Tunables> defaults(Workload problem) {
         return Stream.concat(tiling(problem).stream(), Stream.of(ForwardRowsTiling.SMALLEST))
                 .map(ForwardRowsTiling::tunables)
                 .toList();
     }
 
     @Override
-    public List<Tunables> candidates(AttentionProblem problem) {
+    public List<Tunables> candidates(Workload problem) {
         return ForwardRowsTiling.candidates(context.device(), unitRows(problem)).stream()
                 .map(ForwardRowsTiling::tunables)
                 .toList();
     }
 
     @Override
-    public TunableSpace tunableSpace() {
+    public TunableSpace<ForwardRowsTiling> tunableSpace() {
         return ForwardRowsTiling.SPACE;
     }
 
     @Override
-    public Optional<String> whyNot(AttentionProblem problem, Tunables tunables) {
+    public Optional<String> whyNot(Workload problem, Tunables tunables) {
         return ForwardRowsTiling.whyNot(context.device(), problem, tunables);
     }
 
     @Override
-    public String describe(AttentionProblem problem, Tunables tunables) {
-        ForwardRowsTiling tiling = ForwardRowsTiling.of(tunables);
+    public String describe(Workload problem, Tunables tunables) {
+        ForwardRowsTiling tiling = ForwardRowsTiling.SPACE.of(tunables);
         return "one pass, " + tiling + (areWidened(problem, tiling) ? ", keys and values widened once, " : ", ")
                 + ((tiling.localBytes(problem) + 1023) >> 10) + " of "
                 + (context.device().localMemoryBytes() >> 10) + " KiB of local memory";
     }
 
     @Override
-    public Division division(AttentionProblem problem, Tunables tunables, long maxScratchBytes) {
+    public Division division(Workload problem, Tunables tunables, long maxScratchBytes) {
         return new Division(
-                1, unitHeads(problem), ForwardRowsTiling.of(tunables).rows());
+                1, unitHeads(problem), ForwardRowsTiling.SPACE.of(tunables).rows());
     }
 
     @Override
     public void enqueue(DeviceCall call) {
-        AttentionProblem problem = call.problem();
+        Workload problem = call.workload();
         if (problem.batch() == 0 || problem.queryLength() == 0) {
             return;
         }
-        ForwardRowsTiling tiling = ForwardRowsTiling.of(call.tunables());
+        ForwardRowsTiling tiling = ForwardRowsTiling.SPACE.of(call.tunables());
         // Without room for all the floats each work-group widens for itself, with the same bits.
         boolean widened =
                 areWidened(problem, tiling) && WidenRows.scratchBytes(problem) <= call.scratchBudget(Long.MAX_VALUE);
@@ -125,7 +121,7 @@ public final class ForwardRows implements Plan {
         }
     }
 
-    private boolean areWidened(AttentionProblem problem, ForwardRowsTiling tiling) {
+    private boolean areWidened(Workload problem, ForwardRowsTiling tiling) {
         return problem.dtype() != DType.FLOAT32 && unitRows(problem) > (WIDENED_READERS - 1L) * tiling.rows();
     }
 
@@ -136,17 +132,16 @@ public final class ForwardRows implements Plan {
         return context.kernel("fused/forward_rows.cl", "forward_rows", defines);
     }
 
-    private Optional<ForwardRowsTiling> tiling(AttentionProblem problem) {
+    private Optional<ForwardRowsTiling> tiling(Workload problem) {
         return ForwardRowsTiling.choose(context.device(), problem, unitRows(problem));
     }
 
-    private long unitRows(AttentionProblem problem) {
+    private long unitRows(Workload problem) {
         return (long) unitHeads(problem) * problem.queryLength();
     }
 
     /** All heads of a group together where one head's queries would leave lanes empty, as in decoding. */
-    private int unitHeads(AttentionProblem problem) {
-        int group = problem.queryHeads() / problem.keyValueHeads();
-        return problem.queryLength() < 2 * CommonMacros.vectorWidth(context.device()) ? group : 1;
+    private int unitHeads(Workload problem) {
+        return problem.queryLength() < 2 * CommonMacros.vectorWidth(context.device()) ? problem.group() : 1;
     }
 }

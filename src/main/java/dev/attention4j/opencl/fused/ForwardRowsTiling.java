@@ -1,10 +1,11 @@
 package dev.attention4j.opencl.fused;
 
-import dev.attention4j.AttentionProblem;
 import dev.attention4j.DType;
 import dev.attention4j.opencl.plan.CommonMacros;
+import dev.attention4j.opencl.plan.Plan;
 import dev.attention4j.opencl.plan.TunableSpace;
 import dev.attention4j.opencl.plan.Tunables;
+import dev.attention4j.opencl.plan.Workload;
 import dev.attention4j.opencl.runtime.ClDevice;
 import java.util.ArrayList;
 import java.util.List;
@@ -23,7 +24,8 @@ record ForwardRowsTiling(int vectorWidth, int rowVectors, int keyTile, int dimTi
     /** The kernel's FOLDED_BLOCKS: blocks of keys that are summed before they are folded into the totals. */
     private static final int FOLDED_BLOCKS = 64;
 
-    static final TunableSpace SPACE = new TunableSpace()
+    static final TunableSpace<ForwardRowsTiling> SPACE = new TunableSpace<>(
+                    n -> new ForwardRowsTiling(n[0], n[1], n[2], n[3], n[4]))
             .oneOf("VECTOR_WIDTH", 4, 8, 16)
             .upTo("ROW_VECTORS", 8)
             .upTo("KEY_TILE", 32)
@@ -48,7 +50,7 @@ record ForwardRowsTiling(int vectorWidth, int rowVectors, int keyTile, int dimTi
      * @param rows query rows that share a key/value head
      * @return empty if not even the smallest fits
      */
-    static Optional<ForwardRowsTiling> choose(ClDevice device, AttentionProblem problem, long rows) {
+    static Optional<ForwardRowsTiling> choose(ClDevice device, Workload problem, long rows) {
         int width = CommonMacros.vectorWidth(device);
         ForwardRowsTiling wide = new ForwardRowsTiling(width, 6, 4, 4, longestBlock(width, problem.dtype()));
         if (width == 16
@@ -108,54 +110,35 @@ record ForwardRowsTiling(int vectorWidth, int rowVectors, int keyTile, int dimTi
         return rowVectors * vectorWidth;
     }
 
-    long localBytes(AttentionProblem problem) {
+    long localBytes(Workload problem) {
         long widths = (long) problem.headDim() + problem.valueDim();
         return 4 * ((widths + keyBlock + 11) * rows() + widenedFloats(problem) + totalFloats(problem));
     }
 
     /** For the totals that blocks are folded into; none where there are too few blocks for it. */
-    long totalFloats(AttentionProblem problem) {
+    long totalFloats(Workload problem) {
         return folds(problem) ? (2L * problem.valueDim() + 3) * rows() : 0;
     }
 
     /** Three runs of keys, of which each may end in a block that is not whole. */
-    private boolean folds(AttentionProblem problem) {
+    private boolean folds(Workload problem) {
         return problem.keyLength() / keyBlock + 3 >= FOLDED_BLOCKS;
     }
 
     /** For a block of keys, or of values, of 16 bits; those of 32 are read where they lie. */
-    long widenedFloats(AttentionProblem problem) {
+    long widenedFloats(Workload problem) {
         return problem.dtype() == DType.FLOAT32 ? 0 : (long) keyBlock * Math.max(problem.headDim(), problem.valueDim());
     }
 
     /** The macros. */
     Tunables tunables() {
-        return SPACE.of(vectorWidth, rowVectors, keyTile, dimTile, keyBlock);
-    }
-
-    /**
-     * Returns the tiling of these macros.
-     *
-     * @throws IllegalArgumentException if they are not in {@link #SPACE}
-     */
-    static ForwardRowsTiling of(Tunables tunables) {
-        SPACE.checked(tunables);
-        return new ForwardRowsTiling(
-                tunables.get("VECTOR_WIDTH"),
-                tunables.get("ROW_VECTORS"),
-                tunables.get("KEY_TILE"),
-                tunables.get("DIM_TILE"),
-                tunables.get("KEY_BLOCK"));
+        return SPACE.tunables(vectorWidth, rowVectors, keyTile, dimTile, keyBlock);
     }
 
     /** Returns why a problem cannot be computed with these macros, from wherever they come. */
-    static Optional<String> whyNot(ClDevice device, AttentionProblem problem, Tunables tunables) {
-        return SPACE.whyNot(tunables).or(() -> {
-            long bytes = of(tunables).localBytes(problem);
-            return bytes <= device.localMemoryBytes()
-                    ? Optional.empty()
-                    : Optional.of(bytes + " bytes of local memory, the device has " + device.localMemoryBytes());
-        });
+    static Optional<String> whyNot(ClDevice device, Workload problem, Tunables tunables) {
+        return SPACE.whyNot(tunables)
+                .or(() -> Plan.whyNotGroup(device, 1, SPACE.of(tunables).localBytes(problem)));
     }
 
     /** Register tiles from small to what fills the registers, each with short and long blocks of keys. */

@@ -1,15 +1,15 @@
 package dev.attention4j.opencl.fused;
 
-import dev.attention4j.AttentionProblem;
 import dev.attention4j.DType;
 import dev.attention4j.DeviceException;
+import dev.attention4j.opencl.plan.AttentionPlan;
+import dev.attention4j.opencl.plan.AttentionPlan.Division;
 import dev.attention4j.opencl.plan.CommonMacros;
 import dev.attention4j.opencl.plan.DeviceCall;
-import dev.attention4j.opencl.plan.Division;
 import dev.attention4j.opencl.plan.Operand;
-import dev.attention4j.opencl.plan.Plan;
 import dev.attention4j.opencl.plan.TunableSpace;
 import dev.attention4j.opencl.plan.Tunables;
+import dev.attention4j.opencl.plan.Workload;
 import dev.attention4j.opencl.runtime.ClBuffer;
 import dev.attention4j.opencl.runtime.ClDevice;
 import dev.attention4j.opencl.runtime.ClKernel;
@@ -22,7 +22,7 @@ import java.util.Optional;
 import java.util.stream.Stream;
 
 /** Launches {@code opencl/fused/forward_tiles.cl}: the fused plan for GPU-class devices. */
-public final class ForwardTiles implements Plan {
+public final class ForwardTiles implements AttentionPlan {
     /** The name of this plan. */
     public static final String NAME = "tiles";
 
@@ -38,11 +38,7 @@ public final class ForwardTiles implements Plan {
 
     private final int forcedSplits;
 
-    /**
-     * The plan on one device.
-     *
-     * @param context open
-     */
+    /** Makes the plan on one device. */
     public ForwardTiles(DeviceContext context) {
         this(context, null, 0);
     }
@@ -66,8 +62,8 @@ public final class ForwardTiles implements Plan {
     }
 
     @Override
-    public Optional<String> whyNot(AttentionProblem problem) {
-        return Plan.withoutWeights(problem)
+    public Optional<String> whyNot(Workload problem) {
+        return AttentionPlan.withoutWeights(problem)
                 .or(() -> tilings(problem).isEmpty()
                         ? Optional.of("values of " + problem.valueDim() + " fit no tiling for the local memory of "
                                 + context.device().localMemoryBytes() + " bytes and work-groups of "
@@ -76,12 +72,12 @@ public final class ForwardTiles implements Plan {
     }
 
     @Override
-    public List<Tunables> defaults(AttentionProblem problem) {
+    public List<Tunables> defaults(Workload problem) {
         return tilings(problem).stream().map(ForwardTilesTiling::tunables).toList();
     }
 
     @Override
-    public List<Tunables> candidates(AttentionProblem problem) {
+    public List<Tunables> candidates(Workload problem) {
         if (forcedTiling != null || context.device().isCpuClass()) {
             return defaults(problem);
         }
@@ -91,18 +87,18 @@ public final class ForwardTiles implements Plan {
     }
 
     @Override
-    public TunableSpace tunableSpace() {
+    public TunableSpace<ForwardTilesTiling> tunableSpace() {
         return ForwardTilesTiling.SPACE;
     }
 
     @Override
-    public Optional<String> whyNot(AttentionProblem problem, Tunables tunables) {
+    public Optional<String> whyNot(Workload problem, Tunables tunables) {
         return ForwardTilesTiling.whyNot(context.device(), problem, tunables);
     }
 
     @Override
-    public Division division(AttentionProblem problem, Tunables tunables, long maxScratchBytes) {
-        ForwardTilesTiling wanted = ForwardTilesTiling.of(tunables);
+    public Division division(Workload problem, Tunables tunables, long maxScratchBytes) {
+        ForwardTilesTiling wanted = ForwardTilesTiling.SPACE.of(tunables);
         // Any may be what the kernel, as built, can be launched with: rows of tiles are powers of two.
         int rows = Stream.concat(Stream.of(wanted), tilings(problem).stream())
                 .mapToInt(ForwardTilesTiling::tileRows)
@@ -113,7 +109,7 @@ public final class ForwardTiles implements Plan {
 
     /** What splits leave, and, where keys are many, what work-groups keep of them in memory. */
     @Override
-    public long leastScratchBytes(AttentionProblem problem, Division division) {
+    public long leastScratchBytes(Workload problem, Division division) {
         int splits = division.splits();
         long totals = tilings(problem).stream()
                 .filter(tiling -> tiling.folds(problem, splits))
@@ -124,8 +120,8 @@ public final class ForwardTiles implements Plan {
     }
 
     @Override
-    public String describe(AttentionProblem problem, Tunables tunables) {
-        ForwardTilesTiling tiling = ForwardTilesTiling.of(tunables);
+    public String describe(Workload problem, Tunables tunables) {
+        ForwardTilesTiling tiling = ForwardTilesTiling.SPACE.of(tunables);
         int splits = splits(problem, tiling, 0);
         return "one pass, " + tiling + (splits > 1 ? ", " + splits + " splits of the keys" : "") + ", "
                 + ((tiling.localBytes(problem.valueDim()) + 1023) >> 10) + " of "
@@ -134,7 +130,7 @@ public final class ForwardTiles implements Plan {
 
     @Override
     public void enqueue(DeviceCall call) {
-        AttentionProblem problem = call.problem();
+        Workload problem = call.workload();
         if (problem.batch() == 0 || problem.queryLength() == 0) {
             return;
         }
@@ -162,9 +158,9 @@ public final class ForwardTiles implements Plan {
 
     /** The call's tiling, or the best after it that the kernel, as built, can be launched with. */
     private Tiled tiled(DeviceCall call) {
-        AttentionProblem problem = call.problem();
+        Workload problem = call.workload();
         List<ForwardTilesTiling> tilings = new ArrayList<>();
-        tilings.add(ForwardTilesTiling.of(call.tunables()));
+        tilings.add(ForwardTilesTiling.SPACE.of(call.tunables()));
         tilings.addAll(tilings(problem));
         for (ForwardTilesTiling tiling : tilings) {
             Build build = new Build(
@@ -200,7 +196,7 @@ public final class ForwardTiles implements Plan {
     }
 
     private boolean isWide(DeviceCall call) {
-        AttentionProblem problem = call.problem();
+        Workload problem = call.workload();
         return !buildsFew()
                 && isWide(call.query(), problem.headDim())
                 && isWide(call.key(), problem.headDim())
@@ -217,7 +213,7 @@ public final class ForwardTiles implements Plan {
         return wide;
     }
 
-    private List<ForwardTilesTiling> tilings(AttentionProblem problem) {
+    private List<ForwardTilesTiling> tilings(Workload problem) {
         if (forcedTiling != null) {
             return List.of(forcedTiling);
         }
@@ -226,12 +222,12 @@ public final class ForwardTiles implements Plan {
     }
 
     /** All heads of a group together where one head's queries would leave most of a tile empty, as in decoding. */
-    private static int unitHeads(AttentionProblem problem) {
-        return problem.queryLength() < SHORT_QUERY ? problem.queryHeads() / problem.keyValueHeads() : 1;
+    private static int unitHeads(Workload problem) {
+        return problem.queryLength() < SHORT_QUERY ? problem.group() : 1;
     }
 
     /** Work-groups without splits. */
-    private static long groups(AttentionProblem problem, ForwardTilesTiling tiling) {
+    private static long groups(Workload problem, ForwardTilesTiling tiling) {
         int unitHeads = unitHeads(problem);
         long rows = (long) unitHeads * problem.queryLength();
         return (rows + tiling.tileRows() - 1)
@@ -244,7 +240,7 @@ public final class ForwardTiles implements Plan {
      * How many work-groups share the keys of a tile of rows: as many as it takes to fill the device, but each has whole
      * tiles of keys, and all their outputs must fit the scratch memory.
      */
-    private int splits(AttentionProblem problem, ForwardTilesTiling tiling, long maxScratchBytes) {
+    private int splits(Workload problem, ForwardTilesTiling tiling, long maxScratchBytes) {
         ClDevice device = context.device();
         long keyTiles = (problem.keyLength() + tiling.tileKeys() - 1L) / tiling.tileKeys();
         long busy = (long) device.computeUnits() * tiling.groupsPerUnit();

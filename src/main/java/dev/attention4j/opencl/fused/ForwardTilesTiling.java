@@ -1,8 +1,8 @@
 package dev.attention4j.opencl.fused;
 
-import dev.attention4j.AttentionProblem;
 import dev.attention4j.opencl.plan.TunableSpace;
 import dev.attention4j.opencl.plan.Tunables;
+import dev.attention4j.opencl.plan.Workload;
 import dev.attention4j.opencl.runtime.ClDevice;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -50,7 +50,8 @@ record ForwardTilesTiling(int rowItems, int columnItems, int microRows, int micr
             new ForwardTilesTiling(8, 8, 8, 8, 16, 2),
             new ForwardTilesTiling(4, 16, 4, 4, 32, 1));
 
-    static final TunableSpace SPACE = new TunableSpace()
+    static final TunableSpace<ForwardTilesTiling> SPACE = new TunableSpace<>(
+                    n -> new ForwardTilesTiling(n[0], n[1], n[2], n[3], n[4], n[5]))
             .multiples("ROW_ITEMS", 4, 64)
             .multiples("COLUMN_ITEMS", 8, 64)
             .multiples("MICRO_ROWS", 4, 16)
@@ -80,7 +81,7 @@ record ForwardTilesTiling(int rowItems, int columnItems, int microRows, int micr
      *
      * @param rows query rows that share a key/value head
      */
-    static List<ForwardTilesTiling> candidates(ClDevice device, AttentionProblem problem, long rows) {
+    static List<ForwardTilesTiling> candidates(ClDevice device, Workload problem, long rows) {
         List<ForwardTilesTiling> suitable = new ArrayList<>();
         List<ForwardTilesTiling> others = new ArrayList<>();
         for (ForwardTilesTiling tiling : CANDIDATES) {
@@ -139,12 +140,12 @@ record ForwardTilesTiling(int rowItems, int columnItems, int microRows, int micr
     }
 
     /** Tiles of keys that are summed before they join the totals: about as many as then join them. */
-    int foldedTiles(AttentionProblem problem) {
+    int foldedTiles(Workload problem) {
         return (int) Math.max(LEAST_FOLDED_TILES, Math.ceil(Math.sqrt((double) keyTiles(problem))));
     }
 
     /** Whether a split of the keys has so many tiles. */
-    boolean folds(AttentionProblem problem, int splits) {
+    boolean folds(Workload problem, int splits) {
         return (keyTiles(problem) + splits - 1) / splits >= foldedTiles(problem);
     }
 
@@ -153,7 +154,7 @@ record ForwardTilesTiling(int rowItems, int columnItems, int microRows, int micr
         return 16L * (microDims(valueDim) + 2) * (microRows / 4) * groupItems();
     }
 
-    private long keyTiles(AttentionProblem problem) {
+    private long keyTiles(Workload problem) {
         return (problem.keyLength() + tileKeys() - 1L) / tileKeys();
     }
 
@@ -168,29 +169,13 @@ record ForwardTilesTiling(int rowItems, int columnItems, int microRows, int micr
 
     /** The macros. */
     Tunables tunables() {
-        return SPACE.of(rowItems, columnItems, microRows, microKeys, dimSlice, sliceKeys);
-    }
-
-    /**
-     * Returns the tiling of these macros.
-     *
-     * @throws IllegalArgumentException if they are not in {@link #SPACE}
-     */
-    static ForwardTilesTiling of(Tunables tunables) {
-        SPACE.checked(tunables);
-        return new ForwardTilesTiling(
-                tunables.get("ROW_ITEMS"),
-                tunables.get("COLUMN_ITEMS"),
-                tunables.get("MICRO_ROWS"),
-                tunables.get("MICRO_KEYS"),
-                tunables.get("DIM_SLICE"),
-                tunables.get("SLICE_KEYS"));
+        return SPACE.tunables(rowItems, columnItems, microRows, microKeys, dimSlice, sliceKeys);
     }
 
     /** Returns why a problem cannot be computed with these macros, from wherever they come. */
-    static Optional<String> whyNot(ClDevice device, AttentionProblem problem, Tunables tunables) {
+    static Optional<String> whyNot(ClDevice device, Workload problem, Tunables tunables) {
         return SPACE.whyNot(tunables).or(() -> {
-            ForwardTilesTiling tiling = of(tunables);
+            ForwardTilesTiling tiling = SPACE.of(tunables);
             if (tiling.fits(device.maxWorkGroupSize(), device.localMemoryBytes(), problem.valueDim())) {
                 return Optional.empty();
             }

@@ -1,9 +1,9 @@
 package dev.attention4j.opencl.fused;
 
-import dev.attention4j.AttentionProblem;
 import dev.attention4j.DType;
 import dev.attention4j.opencl.plan.CommonMacros;
 import dev.attention4j.opencl.plan.DeviceCall;
+import dev.attention4j.opencl.plan.Workload;
 import dev.attention4j.opencl.runtime.ClBuffer;
 import dev.attention4j.opencl.runtime.ClDevice;
 import dev.attention4j.opencl.runtime.ClKernel;
@@ -37,31 +37,27 @@ final class MergeSplits {
     record Partial(ClBuffer output, ClBuffer sums, int splits, long rows, int valueDim) {
         /** Scratch for what the splits of a call leave; a single one leaves nothing, and gets the output for both. */
         static Partial of(DeviceCall call, int splits) {
-            AttentionProblem problem = call.problem();
+            Workload problem = call.workload();
             ClBuffer output = call.output();
             ClBuffer sums = call.output();
             if (splits > 1) {
                 output = call.scratch().apply(outputBytes(problem, splits));
                 sums = call.scratch().apply(sumsBytes(problem, splits));
             }
-            return new Partial(output, sums, splits, rows(problem), problem.valueDim());
+            return new Partial(output, sums, splits, problem.rows(), problem.valueDim());
         }
 
         /** How much {@link #of} takes. */
-        static long scratchBytes(AttentionProblem problem, int splits) {
+        static long scratchBytes(Workload problem, int splits) {
             return splits == 1 ? 0 : outputBytes(problem, splits) + sumsBytes(problem, splits);
         }
 
-        private static long outputBytes(AttentionProblem problem, int splits) {
-            return 4L * splits * rows(problem) * problem.valueDim();
+        private static long outputBytes(Workload problem, int splits) {
+            return 4L * splits * problem.rows() * problem.valueDim();
         }
 
-        private static long sumsBytes(AttentionProblem problem, int splits) {
-            return 8L * splits * rows(problem);
-        }
-
-        private static long rows(AttentionProblem problem) {
-            return (long) problem.batch() * problem.queryHeads() * problem.queryLength();
+        private static long sumsBytes(Workload problem, int splits) {
+            return 8L * splits * problem.rows();
         }
     }
 
@@ -71,7 +67,7 @@ final class MergeSplits {
      * @param problem the whole of a call
      * @param maxScratchBytes the most that the engine's options allow; 0 for a share of the device
      */
-    long most(AttentionProblem problem, long maxScratchBytes) {
+    long most(Workload problem, long maxScratchBytes) {
         ClDevice device = context.device();
         long usual = Math.min(device.largestAllocationBytes(), device.globalMemoryBytes() / 8);
         long bytes = maxScratchBytes > 0 ? Math.min(maxScratchBytes, usual) : usual;

@@ -1,10 +1,10 @@
 package dev.attention4j.opencl.fused;
 
-import dev.attention4j.AttentionProblem;
 import dev.attention4j.DType;
 import dev.attention4j.opencl.plan.CommonMacros;
 import dev.attention4j.opencl.plan.DeviceCall;
 import dev.attention4j.opencl.plan.Operand;
+import dev.attention4j.opencl.plan.Workload;
 import dev.attention4j.opencl.runtime.ClBuffer;
 import dev.attention4j.opencl.runtime.ClKernel;
 import dev.attention4j.opencl.runtime.DeviceContext;
@@ -23,7 +23,7 @@ final class WidenRows {
     }
 
     /** What the floats of a problem's keys and values take. */
-    static long scratchBytes(AttentionProblem problem) {
+    static long scratchBytes(Workload problem) {
         long rows = (long) problem.batch() * problem.keyValueHeads() * problem.keyLength();
         return Float.BYTES * rows * ((long) problem.headDim() + problem.valueDim());
     }
@@ -34,12 +34,12 @@ final class WidenRows {
      * @return the call with its keys and values in scratch, as floats
      */
     DeviceCall enqueue(DeviceCall call) {
-        AttentionProblem problem = call.problem();
+        Workload problem = call.workload();
         return call.with(widened(call, call.key(), problem.headDim()), widened(call, call.value(), problem.valueDim()));
     }
 
     private Operand widened(DeviceCall call, Operand from, int width) {
-        AttentionProblem problem = call.problem();
+        Workload problem = call.workload();
         int heads = problem.keyValueHeads();
         int rows = problem.keyLength();
         long headSize = (long) rows * width;

@@ -12,6 +12,7 @@ import java.util.function.LongFunction;
  * One call on the device: the problem, its tensors there, and where to get memory in between.
  *
  * @param problem shapes and operation
+ * @param workload of the problem, which is all that a plan decides by
  * @param tunables of the plan, that fit the problem
  * @param division of the work, as the plan gave it for the whole of which this may be a slice
  * @param query [batch, queryHeads, queryLength, headDim], last stride 1
@@ -31,8 +32,9 @@ import java.util.function.LongFunction;
  */
 public record DeviceCall(
         AttentionProblem problem,
+        Workload workload,
         Tunables tunables,
-        Division division,
+        AttentionPlan.Division division,
         Operand query,
         Operand key,
         Operand value,
@@ -181,6 +183,7 @@ public record DeviceCall(
     public DeviceCall with(Operand otherKey, Operand otherValue) {
         return new DeviceCall(
                 problem,
+                workload,
                 tunables,
                 division,
                 query,

@@ -1,6 +1,5 @@
 package dev.attention4j.opencl.plan;
 
-import dev.attention4j.AttentionProblem;
 import dev.attention4j.opencl.runtime.ClDevice;
 import dev.attention4j.opencl.runtime.Quirks.Quirk;
 import java.util.Locale;
@@ -40,7 +39,7 @@ public record LoopLimit(long most, String device) {
      * @param problem any
      * @param division the plan's for the problem
      */
-    public Optional<String> whyNot(String plan, AttentionProblem problem, Division division) {
+    public Optional<String> whyNot(String plan, Workload problem, AttentionPlan.Division division) {
         double keys = problem.keyLength();
         double widths = (double) problem.headDim() + problem.valueDim();
         return whyNot(

@@ -1,129 +1,81 @@
 package dev.attention4j.opencl.plan;
 
-import dev.attention4j.AttentionProblem;
+import dev.attention4j.opencl.runtime.ClDevice;
 import java.util.List;
 import java.util.Optional;
 
 /**
- * A way to compute attention with kernels. What it says of a problem depends on its shapes, storage, whether it is
- * causal, whether it has a mask or a bias and whether weights are wanted, and on nothing else: the planner asks once.
+ * A way to compute problems of one kind on a device, with tunables that fit the problem.
+ *
+ * @param <P> all that it may decide by: the planner keeps its answers by it
+ * @param <C> a call of it
  */
-public interface Plan {
-    /**
-     * Its name for {@link dev.attention4j.EngineOptions#withPlan}.
-     *
-     * @return short, lower case
-     */
+public interface Plan<P, C> {
+    /** The name by which the plan is asked for and tuned: short, lower case. */
     String name();
 
-    /**
-     * Returns why this plan cannot compute a problem, whatever its tunables.
-     *
-     * @param problem any
-     * @return empty if it can
-     */
-    Optional<String> whyNot(AttentionProblem problem);
-
-    /** Returns why a plan that never holds the weights cannot compute a problem; empty if it does not want them. */
-    static Optional<String> withoutWeights(AttentionProblem problem) {
-        return problem.attention().wantsWeights()
-                ? Optional.of("it never holds the weights; the plan staged returns them")
-                : Optional.empty();
+    /** Returns why this plan cannot compute a problem, whatever its tunables; empty if it can. */
+    default Optional<String> whyNot(P problem) {
+        return Optional.empty();
     }
 
     /**
-     * Whether a problem is of the kind that this plan is made for. Others are left to the plans behind it, unless it is
-     * asked for or was tuned.
-     *
-     * @param problem any
-     * @return true unless the plan is a specialist
+     * Returns whether the plan is made for such a problem. Others are left to the plans after it, unless it is asked for
+     * or was tuned.
      */
-    default boolean suits(AttentionProblem problem) {
+    default boolean suits(P problem) {
         return true;
     }
 
     /**
-     * Whether it computes in Java, from and to tensors in host memory, and enqueues nothing. Such a plan has nothing to
-     * tune.
-     *
-     * @return false for plans of kernels
+     * Returns whether it computes in Java, from and to tensors in host memory, and enqueues nothing. Such a plan has
+     * nothing to tune.
      */
     default boolean isOnHost() {
         return false;
     }
 
-    /**
-     * What suits this class of devices, if nobody has tuned it: the best guess first, then ever smaller tiles, for
-     * problems and devices that the ones before do not fit.
-     *
-     * @param problem one that it does not refuse
-     * @return at least one
-     */
-    default List<Tunables> defaults(AttentionProblem problem) {
-        return List.of(Tunables.NONE);
-    }
-
-    /**
-     * What is worth timing for a problem here; a few dozen at most, since each is compiled.
-     *
-     * @param problem one that it does not refuse
-     * @return with or without those of {@link #defaults}
-     */
-    default List<Tunables> candidates(AttentionProblem problem) {
-        return defaults(problem);
-    }
-
-    /** Returns what this plan's tunables may be. */
-    default TunableSpace tunableSpace() {
+    /** The values that this plan's tunables may have. */
+    default TunableSpace<?> tunableSpace() {
         return TunableSpace.NONE;
     }
 
     /**
-     * Returns why this plan cannot compute a problem with these tunables: they are not in its space, too much local memory,
-     * or a built kernel whose work-group limit is smaller. Called under the engine's lock, because it may build kernels.
-     *
-     * @param problem one that {@link #whyNot(AttentionProblem)} allows
-     * @param tunables any, for they may come from a file
-     * @return empty if it can
+     * Returns the tunables for this class of devices, if none were measured: the best guess first, then ever smaller
+     * tiles, for problems and devices that the ones before do not fit. At least one for a problem that it can compute.
      */
-    default Optional<String> whyNot(AttentionProblem problem, Tunables tunables) {
+    default List<Tunables> defaults(P problem) {
+        return List.of(Tunables.NONE);
+    }
+
+    /** Returns what is worth timing for a problem in addition: a few dozen at most, since each is compiled. */
+    default List<Tunables> candidates(P problem) {
+        return defaults(problem);
+    }
+
+    /**
+     * Returns why this plan cannot compute a problem with these tunables, which may come from a file: they are not in its
+     * space, or the device cannot take them. Called under the engine's lock, because it may build kernels.
+     *
+     * @param problem one that {@link #whyNot(Object)} allows
+     */
+    default Optional<String> whyNot(P problem, Tunables tunables) {
         return tunableSpace().whyNot(tunables);
     }
 
-    /**
-     * How this plan would compute a problem here: tiles, slices.
-     *
-     * @param problem one that it does not refuse
-     * @param tunables that fit it
-     * @return part of a line
-     */
-    String describe(AttentionProblem problem, Tunables tunables);
-
-    /**
-     * How this plan divides a problem's work here.
-     *
-     * @param problem the whole of a call, that it does not refuse
-     * @param tunables that fit it
-     * @param maxScratchBytes the most scratch that the engine's options allow; 0 to leave it to the plan
-     * @return for all slices of the call
-     */
-    Division division(AttentionProblem problem, Tunables tunables, long maxScratchBytes);
-
-    /**
-     * The scratch without which it cannot do a problem.
-     *
-     * @param problem one that it does not refuse, or a slice of one
-     * @param division of the whole
-     * @return bytes at a time
-     */
-    default long leastScratchBytes(AttentionProblem problem, Division division) {
-        return 0;
+    /** Returns why a device cannot take a work-group; empty if it can. A kernel as built may still want smaller ones. */
+    static Optional<String> whyNotGroup(ClDevice device, int items, long localBytes) {
+        if (items > device.maxWorkGroupSize()) {
+            return Optional.of("work-groups of " + items + ", the device takes at most " + device.maxWorkGroupSize());
+        }
+        return localBytes <= device.localMemoryBytes()
+                ? Optional.empty()
+                : Optional.of(localBytes + " bytes of local memory, the device has " + device.localMemoryBytes());
     }
 
-    /**
-     * Enqueues all kernels of a call; waits for nothing. Called under the engine's lock.
-     *
-     * @param call what to compute, with what memory and tunables
-     */
-    void enqueue(DeviceCall call);
+    /** Returns how this plan would compute a problem with tunables that fit it, as part of a line. */
+    String describe(P problem, Tunables tunables);
+
+    /** Enqueues all kernels of a call; waits for nothing. Called under the engine's lock. */
+    void enqueue(C call);
 }

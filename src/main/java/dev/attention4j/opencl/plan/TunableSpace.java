@@ -5,6 +5,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Function;
 import java.util.function.Predicate;
 import java.util.stream.Collectors;
 
@@ -12,8 +14,10 @@ import java.util.stream.Collectors;
  * The tunables of a kernel as data: each with its range, and what they must satisfy together.
  *
  * <p>What a device or a problem allows is not part of it; a plan checks that.
+ *
+ * @param <T> the plan's own form of its tunables, such as a tiling
  */
-public final class TunableSpace {
+public final class TunableSpace<T> {
     /** The values of one tunable: multiples of {@code step} from {@code step} to {@code most}, or a list. */
     private record Range(String name, int step, int most, List<Integer> values) {
         boolean contains(int value) {
@@ -33,24 +37,37 @@ public final class TunableSpace {
     private record Constraint(String words, Predicate<Tunables> holds) {}
 
     /** The space of a plan that has no tunables. */
-    public static final TunableSpace NONE = new TunableSpace();
+    public static final TunableSpace<Tunables> NONE = new TunableSpace<>(values -> Tunables.NONE);
 
+    private final Function<int[], T> form;
     private final List<Range> ranges = new ArrayList<>();
     private final List<Constraint> constraints = new ArrayList<>();
 
+    /** The forms made so far: a call need not check its tunables anew. */
+    private final Map<Tunables, T> made = new ConcurrentHashMap<>();
+
+    /**
+     * Starts with no tunables.
+     *
+     * @param form makes the plan's form of values that are in this space, in the order in which the tunables are added
+     */
+    public TunableSpace(Function<int[], T> form) {
+        this.form = form;
+    }
+
     /** Adds a tunable of 1 to {@code most}. */
-    public TunableSpace upTo(String name, int most) {
+    public TunableSpace<T> upTo(String name, int most) {
         return multiples(name, 1, most);
     }
 
     /** Adds a tunable of {@code step}, 2 · {@code step}, ... up to {@code most}. */
-    public TunableSpace multiples(String name, int step, int most) {
+    public TunableSpace<T> multiples(String name, int step, int most) {
         ranges.add(new Range(name, step, most, List.of()));
         return this;
     }
 
     /** Adds a tunable with these values. */
-    public TunableSpace oneOf(String name, Integer... values) {
+    public TunableSpace<T> oneOf(String name, Integer... values) {
         ranges.add(new Range(name, 0, 0, List.of(values)));
         return this;
     }
@@ -60,7 +77,7 @@ public final class TunableSpace {
      *
      * @param words the end of "must be ..., such that"
      */
-    public TunableSpace suchThat(String words, Predicate<Tunables> holds) {
+    public TunableSpace<T> suchThat(String words, Predicate<Tunables> holds) {
         constraints.add(new Constraint(words, holds));
         return this;
     }
@@ -84,19 +101,25 @@ public final class TunableSpace {
     }
 
     /**
-     * Returns tunables that are in this space.
+     * Returns the plan's form of tunables.
      *
-     * @throws IllegalArgumentException if they are not
+     * @throws IllegalArgumentException if they are not in this space
      */
-    public Tunables checked(Tunables tunables) {
+    public T of(Tunables tunables) {
+        T known = made.get(tunables);
+        return known != null ? known : made.computeIfAbsent(tunables, this::make);
+    }
+
+    private T make(Tunables tunables) {
         whyNot(tunables).ifPresent(why -> {
             throw new IllegalArgumentException(why);
         });
-        return tunables;
+        return form.apply(
+                ranges.stream().mapToInt(range -> tunables.get(range.name)).toArray());
     }
 
     /** Returns tunables with these values, in the order in which the tunables were added. */
-    public Tunables of(int... values) {
+    public Tunables tunables(int... values) {
         if (values.length != ranges.size()) {
             throw new IllegalArgumentException("values: " + values.length + ", must be " + ranges.size());
         }

@@ -24,7 +24,7 @@ public record Tunables(Map<String, Integer> values) {
     private static final Pattern ASSIGNMENT = Pattern.compile("\\s*(" + NAME + ")\\s*=\\s*(\\d{1,5})\\s*");
     private static final int LARGEST = 65_536;
 
-    /** Refuses what could not be a macro of a kernel. */
+    /** Refuses names and values that could not be a macro of a kernel. */
     public Tunables {
         values = Collections.unmodifiableMap(new LinkedHashMap<>(values));
         values.forEach((name, value) -> {
@@ -36,10 +36,8 @@ public record Tunables(Map<String, Integer> values) {
     }
 
     /**
-     * Reads what {@link #toString} writes.
+     * Reads what {@link #toString} writes; blanks around names and values are allowed.
      *
-     * @param text such as {@code ROW_VECTORS=3,KEY_TILE=8}; blanks around names and values are allowed
-     * @return in the order of the text
      * @throws IllegalArgumentException if it is written otherwise, or names a macro twice
      */
     public static Tunables parse(String text) {
@@ -55,20 +53,22 @@ public record Tunables(Map<String, Integer> values) {
     }
 
     /**
-     * Whether there are none. {@code equals} tells it too, but a record's is made at run time: in a first call that takes
-     * longer than a small attention.
-     *
-     * @return true for {@link #NONE}
+     * Returns whether there are none, without {@code equals}: a record's is made at run time, which takes longer in a
+     * first call than a small attention.
      */
     public boolean isEmpty() {
         return values.isEmpty();
     }
 
+    /** Made here for the same reason. */
+    @Override
+    public int hashCode() {
+        return values.hashCode();
+    }
+
     /**
-     * The value of a macro.
+     * Returns the value of a macro.
      *
-     * @param name the macro
-     * @return its value
      * @throws IllegalArgumentException if it is not there
      */
     public int get(String name) {
@@ -79,11 +79,7 @@ public record Tunables(Map<String, Integer> values) {
         return value;
     }
 
-    /**
-     * The names of the macros.
-     *
-     * @return in the order to print them
-     */
+    /** The names of the macros, in the order to print them. */
     public Set<String> names() {
         return values.keySet();
     }

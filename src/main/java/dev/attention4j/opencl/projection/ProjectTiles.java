@@ -1,110 +1,172 @@
 package dev.attention4j.opencl.projection;
 
 import dev.attention4j.DeviceException;
-import dev.attention4j.opencl.plan.LoopLimit;
+import dev.attention4j.opencl.plan.Plan;
+import dev.attention4j.opencl.plan.TunableSpace;
 import dev.attention4j.opencl.plan.Tunables;
-import dev.attention4j.opencl.plan.Variant;
+import dev.attention4j.opencl.projection.ProjectionPlan.Problem;
 import dev.attention4j.opencl.runtime.ClDevice;
 import dev.attention4j.opencl.runtime.ClKernel;
 import dev.attention4j.opencl.runtime.DeviceContext;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
 /** Launches {@code opencl/projection/project_tiles.cl}: projections on GPU-class devices. */
-public final class ProjectTiles implements ProjectionKernel {
-    /** The name of the kernel. */
+public final class ProjectTiles extends ProjectionPlan {
+    /** The name of the plan and of its kernel. */
     public static final String NAME = "project_tiles";
 
-    private final DeviceContext context;
-    /** With panels of one width, the largest first. */
-    private final List<ProjectTilesTiling> tilings;
+    /** For 16-byte loads. */
+    private static final int VECTOR_WIDTH = 4;
 
-    private final Map<Integer, Tiled> byStorage = new HashMap<>();
+    private static final TunableSpace<Tiling> SPACE = new TunableSpace<>(n -> new Tiling(n[0], n[1], n[2], n[3], n[4]))
+            .upTo("LOCAL_ROWS", 64)
+            .upTo("LOCAL_COLUMNS", 64)
+            .upTo("MICRO_ROWS", 16)
+            .upTo("MICRO_VECTORS", 16)
+            .upTo("DEPTH", 256);
 
-    private ProjectTiles(DeviceContext context, List<ProjectTilesTiling> tilings) {
-        this.context = context;
-        this.tilings = tilings;
+    /** The best guess, then ever smaller work-groups; all with one width of panels, so that weights are packed once. */
+    private static final List<Tunables> DEFAULTS = List.of(
+            SPACE.tunables(16, 16, 4, 1, 16),
+            SPACE.tunables(8, 8, 4, 2, 16),
+            SPACE.tunables(4, 4, 4, 4, 8),
+            SPACE.tunables(1, 1, 4, 16, 8),
+            SPACE.tunables(2, 16, 1, 1, 8));
+
+    /** Register tiles from 4 x 4 to 8 x 8 sums. */
+    private static final List<Tunables> CANDIDATES = List.of(
+            SPACE.tunables(16, 16, 4, 1, 16),
+            SPACE.tunables(16, 16, 4, 1, 32),
+            SPACE.tunables(16, 16, 8, 1, 16),
+            SPACE.tunables(8, 16, 8, 1, 16),
+            SPACE.tunables(16, 16, 4, 2, 16),
+            SPACE.tunables(8, 8, 8, 2, 16),
+            SPACE.tunables(16, 16, 8, 2, 16),
+            SPACE.tunables(16, 8, 8, 2, 8));
+
+    private final Map<Build, Tiled> kernels = new HashMap<>();
+
+    /** Makes the plan on one device. */
+    public ProjectTiles(DeviceContext context) {
+        super(context);
     }
 
     /**
-     * Projections on one device, by the largest tiling that it can take.
+     * The sizes of a work-group's tile.
      *
-     * @param context open
-     * @return used under the engine's lock
+     * @param localRows work-items of a work-group along the rows
+     * @param localColumns work-items of a work-group along the columns
+     * @param microRows rows of a work-item
+     * @param microVectors vectors of {@link #VECTOR_WIDTH} columns of a work-item
+     * @param depth inputs staged at a time
      */
-    public static ProjectTiles of(DeviceContext context) {
-        return new ProjectTiles(context, ProjectTilesTiling.defaults(context.device()));
+    private record Tiling(int localRows, int localColumns, int microRows, int microVectors, int depth) {
+        int panel() {
+            return localColumns * microVectors * VECTOR_WIDTH;
+        }
+
+        int tileRows() {
+            return localRows * microRows;
+        }
+
+        int groupItems() {
+            return localRows * localColumns;
+        }
+
+        long localBytes() {
+            return 4L * depth * (tileRows() + panel()) + 8L * tileRows();
+        }
+
+        long[] global(ProjectionCall call) {
+            return new long[] {
+                (long) ((call.widest() + panel() - 1) / panel())
+                        * ((call.positions() + tileRows() - 1) / tileRows())
+                        * localColumns,
+                localRows,
+                call.targets().size()
+            };
+        }
     }
 
-    /**
-     * Projections by a given tiling.
-     *
-     * @param context open
-     * @param tunables one of {@link #candidates}, say
-     * @return used under the engine's lock
-     * @throws IllegalArgumentException if they are not this kernel's, or do not fit the device
-     */
-    public static ProjectTiles of(DeviceContext context, Tunables tunables) {
-        ProjectTilesTiling tiling = ProjectTilesTiling.of(tunables);
-        tiling.whyNot(context.device()).ifPresent(whyNot -> {
-            throw new IllegalArgumentException("tunables: " + tunables + ": " + whyNot);
+    /** The kernel with the tiling that it was built with. */
+    private record Tiled(ClKernel kernel, Tiling tiling) {}
+
+    @Override
+    public String name() {
+        return NAME;
+    }
+
+    @Override
+    public TunableSpace<?> tunableSpace() {
+        return SPACE;
+    }
+
+    @Override
+    public List<Tunables> defaults(Problem problem) {
+        return DEFAULTS;
+    }
+
+    @Override
+    public List<Tunables> candidates(Problem problem) {
+        return CANDIDATES;
+    }
+
+    @Override
+    public Optional<String> whyNot(Problem problem, Tunables tunables) {
+        return SPACE.whyNot(tunables).or(() -> {
+            Tiling tiling = SPACE.of(tunables);
+            return Plan.whyNotGroup(context.device(), tiling.groupItems(), tiling.localBytes());
         });
-        return new ProjectTiles(context, List.of(tiling));
-    }
-
-    /**
-     * What is worth timing on a device.
-     *
-     * @param device any
-     * @return those that fit, as far as is known before they are built
-     */
-    public static List<Tunables> candidates(ClDevice device) {
-        return ProjectTilesTiling.candidates(device).stream()
-                .map(ProjectTilesTiling::tunables)
-                .toList();
-    }
-
-    private record Tiled(ClKernel kernel, ProjectTilesTiling tiling) {}
-
-    @Override
-    public Variant variant() {
-        return new Variant(NAME, tilings.get(0).tunables());
     }
 
     @Override
-    public int panel() {
-        return tilings.get(0).panel();
+    public String describe(Problem problem, Tunables tunables) {
+        Tiling tiling = SPACE.of(tunables);
+        return tiling.tileRows() + "x" + tiling.panel() + " tiles of " + tiling.microRows + "x"
+                + tiling.microVectors * VECTOR_WIDTH + " on " + tiling.groupItems() + " work-items";
     }
 
     @Override
-    public void enqueue(ProjectionCall whole) {
-        if (whole.positions() == 0 || whole.widest() == 0) {
-            return;
-        }
-        Tiled tiled = byStorage.computeIfAbsent(whole.storage(), this::build);
-        whole.check(LoopLimit.of(context.device()), tiled.tiling.sums());
-        for (ProjectionCall call : whole.launches()) {
-            call.set(tiled.kernel);
-            context.queue().launch(tiled.kernel, tiled.tiling.global(call), tiled.tiling.group());
-        }
+    public int panel(Tunables tunables) {
+        return SPACE.of(tunables).panel();
     }
 
-    /** A smaller tiling where the device, or the kernel as built, cannot take a larger one. */
-    private Tiled build(int storage) {
-        ClDevice device = context.device();
-        for (ProjectTilesTiling tiling : tilings) {
-            if (tiling.whyNot(device).isPresent()) {
+    @Override
+    int sums(Tunables tunables) {
+        Tiling tiling = SPACE.of(tunables);
+        return tiling.microRows * tiling.microVectors;
+    }
+
+    @Override
+    void launch(ProjectionCall call) {
+        Tiled tiled = kernels.computeIfAbsent(new Build(call.storage(), call.tunables()), this::build);
+        call.set(tiled.kernel);
+        Tiling tiling = tiled.tiling;
+        context.queue()
+                .launch(tiled.kernel, tiling.global(call), new long[] {tiling.localColumns, tiling.localRows, 1});
+    }
+
+    /** Builds the kernel; with a smaller one of the defaults where the kernel, as built, cannot take the given one. */
+    private Tiled build(Build build) {
+        int given = DEFAULTS.indexOf(build.tunables());
+        List<Tunables> smaller = given < 0 ? List.of(build.tunables()) : DEFAULTS.subList(given, DEFAULTS.size());
+        for (Tunables tunables : smaller) {
+            if (whyNot(Problem.USUAL, tunables).isPresent()) {
                 continue;
             }
-            Map<String, Object> defines = new HashMap<>(tiling.tunables().values());
-            defines.put("VECTOR_WIDTH", ProjectTilesTiling.VECTOR_WIDTH);
-            defines.put("STORAGE", storage);
+            Map<String, Object> defines = new HashMap<>(tunables.values());
+            defines.put("VECTOR_WIDTH", VECTOR_WIDTH);
+            defines.put("STORAGE", build.storage());
             ClKernel kernel = context.kernel("projection/project_tiles.cl", NAME, defines);
+            Tiling tiling = SPACE.of(tunables);
             if (tiling.groupItems() <= kernel.largestGroup()) {
                 return new Tiled(kernel, tiling);
             }
         }
+        ClDevice device = context.device();
         throw new DeviceException("no tiling of project_tiles fits " + device + ": work-group at most "
                 + device.maxWorkGroupSize() + ", local memory " + device.localMemoryBytes() + " bytes");
     }

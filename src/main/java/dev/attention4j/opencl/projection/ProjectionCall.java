@@ -1,10 +1,9 @@
 package dev.attention4j.opencl.projection;
 
 import dev.attention4j.DType;
-import dev.attention4j.DeviceException;
 import dev.attention4j.opencl.plan.CommonMacros;
-import dev.attention4j.opencl.plan.LoopLimit;
 import dev.attention4j.opencl.plan.Operand;
+import dev.attention4j.opencl.plan.Tunables;
 import dev.attention4j.opencl.runtime.ClBuffer;
 import dev.attention4j.opencl.runtime.ClKernel;
 import java.util.List;
@@ -21,6 +20,7 @@ import java.util.stream.IntStream;
  * @param length positions of each batch row
  * @param inputWidth of a head
  * @param targets at least one
+ * @param tunables of the plan, for which the weights are packed
  */
 public record ProjectionCall(
         DType dtype,
@@ -30,14 +30,15 @@ public record ProjectionCall(
         int inputHeads,
         int length,
         int inputWidth,
-        List<Target> targets) {
+        List<Target> targets,
+        Tunables tunables) {
     /** The projections that one launch can do. */
     static final int MOST_TARGETS = 4;
 
     /**
      * One projection and where its results go.
      *
-     * @param weights as {@link PackedWeights} are, in panels of the kernel's width
+     * @param weights as {@link ProjectionPlan#pack} makes them
      * @param output [batch, heads, length, width], row-major
      * @param heads that the columns make
      * @param width of a head
@@ -58,13 +59,6 @@ public record ProjectionCall(
         return Math.multiplyExact(inputHeads, inputWidth);
     }
 
-    /** Refuses more inputs than the device's loops get done. */
-    void check(LoopLimit limit, int sums) {
-        limit.whyNotProject(inputs(), sums).ifPresent(excess -> {
-            throw new DeviceException("a projection of " + inputs() + " inputs: " + excess + "; " + limit.advice());
-        });
-    }
-
     /** STORAGE of {@code opencl/common/storage.clh}. */
     int storage() {
         return CommonMacros.storage(dtype);
@@ -82,7 +76,7 @@ public record ProjectionCall(
     }
 
     private ProjectionCall with(List<Target> some) {
-        return new ProjectionCall(dtype, input, gate, batch, inputHeads, length, inputWidth, some);
+        return new ProjectionCall(dtype, input, gate, batch, inputHeads, length, inputWidth, some, tunables);
     }
 
     /** The columns of the widest target. */
@@ -95,12 +89,7 @@ public record ProjectionCall(
         return widest;
     }
 
-    /**
-     * Sets PROJECT_PARAMETERS.
-     *
-     * @param kernel whose first parameters they are
-     * @return after these parameters
-     */
+    /** Sets PROJECT_PARAMETERS, the kernel's first parameters. */
     ClKernel.Arguments set(ClKernel kernel) {
         Operand gates = gate == null ? input : gate;
         ClKernel.Arguments arguments = kernel.arguments()

@@ -20,7 +20,7 @@ record ProductTiling(int localRows, int localColumns, int microRows, int microVe
     private static final ProductTiling SMALL = new ProductTiling(4, 4, 4, 1, 8, 4);
 
     /**
-     * From the largest on; the last fits any device.
+     * Returns tilings from the largest on; the last fits any device.
      *
      * @param shortHeads whether heads are so short that most of a large tile would be computed for nothing
      */
@@ -66,10 +66,10 @@ record ProductTiling(int localRows, int localColumns, int microRows, int microVe
         defines.put("VECTOR_WIDTH", vectorWidth);
     }
 
-    long[] global(long rows, long columns, long slices) {
-        return new long[] {
-            Block.ceilDiv(columns, tileColumns()) * localColumns, Block.ceilDiv(rows, tileRows()) * localRows, slices
-        };
+    long[] global(long rows, long columns, long heads) {
+        long columnTiles = (columns + tileColumns() - 1) / tileColumns();
+        long rowTiles = (rows + tileRows() - 1) / tileRows();
+        return new long[] {columnTiles * localColumns, rowTiles * localRows, heads};
     }
 
     long[] group() {

@@ -2,28 +2,28 @@ package dev.attention4j.opencl.staged;
 
 import static dev.attention4j.opencl.plan.CommonMacros.storage;
 
-import dev.attention4j.AttentionProblem;
-import dev.attention4j.DType;
 import dev.attention4j.DeviceException;
+import dev.attention4j.opencl.plan.AttentionPlan;
+import dev.attention4j.opencl.plan.AttentionPlan.Division;
+import dev.attention4j.opencl.plan.CommonMacros;
 import dev.attention4j.opencl.plan.DeviceCall;
-import dev.attention4j.opencl.plan.Division;
 import dev.attention4j.opencl.plan.Plan;
 import dev.attention4j.opencl.plan.Tunables;
+import dev.attention4j.opencl.plan.Workload;
 import dev.attention4j.opencl.runtime.ClBuffer;
 import dev.attention4j.opencl.runtime.ClDevice;
 import dev.attention4j.opencl.runtime.ClKernel;
 import dev.attention4j.opencl.runtime.DeviceContext;
 import java.util.HashMap;
 import java.util.Map;
-import java.util.Optional;
 
 /**
  * Scores, scale and mask, softmax, weighted sum: each step a kernel over a matrix of scores in memory.
  *
- * <p>The scores of the whole problem need not fit: blocks of slices are walked, and of one slice blocks of queries.
- * Only if the weights are wanted must they fit, because they are the result.
+ * <p>The scores of the whole problem need not fit: blocks of heads are walked, and of one head blocks of queries. Only if
+ * the weights are wanted must they fit, because they are the result.
  */
-public final class StagedPlan implements Plan {
+public final class StagedPlan implements AttentionPlan {
     /** The name of this plan. */
     public static final String NAME = "staged";
 
@@ -40,20 +40,56 @@ public final class StagedPlan implements Plan {
     /** Work-items of a work-group of the kernels that work element by element. */
     private static final int GROUP_ITEMS = 64;
 
+    /** Work-items of a work-group of the softmax, which reduces a row; of a short row most would only wait at barriers. */
+    private static final int SOFTMAX_ITEMS = 128;
+
+    private static final int SHORT_SOFTMAX_ITEMS = 32;
+    private static final int SHORT_SOFTMAX_KEYS = 256;
+
+    /** An emulator runs the reduction's barriers for each work-item. */
+    private static final int EMULATOR_SOFTMAX_ITEMS = 4;
+
     /** Grids are at most 65535 work-groups along y and z on NVIDIA. */
     private static final int MOST_GROUPS = 32768;
 
     private final DeviceContext context;
-    private final Softmax softmax;
 
-    /**
-     * The plan on one device.
-     *
-     * @param context open
-     */
+    /** Makes the plan on one device. */
     public StagedPlan(DeviceContext context) {
         this.context = context;
-        softmax = new Softmax(context);
+    }
+
+    /**
+     * The part of a call that the kernels compute in one launch: some heads of all batch rows, and some queries of each; the
+     * parameters of {@code opencl/staged/block.clh}.
+     *
+     * @param scores [heads, queries, keyLength] floats from scoresOffset on; become the weights
+     * @param scoresOffset in floats
+     * @param firstHead batch row · queryHeads + head of the first
+     * @param firstQuery of each head
+     * @param queries of each head
+     */
+    private record Block(
+            DeviceCall call,
+            ClBuffer scores,
+            long scoresOffset,
+            int firstHead,
+            int heads,
+            int firstQuery,
+            int queries) {
+        int keys() {
+            return call.workload().keyLength();
+        }
+
+        /** Sets BLOCK_PARAMETERS, which are all parameters of each staged kernel. */
+        void setArguments(ClKernel kernel) {
+            call.arguments(kernel, 1)
+                    .buffer(scores)
+                    .longInteger(scoresOffset)
+                    .integer(firstHead)
+                    .integer(firstQuery)
+                    .integer(queries);
+        }
     }
 
     @Override
@@ -62,23 +98,18 @@ public final class StagedPlan implements Plan {
     }
 
     @Override
-    public Optional<String> whyNot(AttentionProblem problem) {
-        return Optional.empty();
-    }
-
-    @Override
-    public String describe(AttentionProblem problem, Tunables tunables) {
+    public String describe(Workload problem, Tunables tunables) {
         return "four kernels, " + tiling(hasShortHeads(problem.keyLength(), problem.queryLength()))
                 + ", scores of up to " + (defaultScratch() >> 20) + " MiB at a time";
     }
 
-    /** Rows of a tile, that work-items need not idle; of long rows fewer, as many as fit the usual scratch memory, or one. */
+    /** Rows of a tile, so that work-items need not idle; of long rows fewer, as many as fit the usual scratch memory, or one. */
     @Override
-    public Division division(AttentionProblem problem, Tunables tunables, long maxScratchBytes) {
+    public Division division(Workload problem, Tunables tunables, long maxScratchBytes) {
         // Smaller tilings, for kernels that cannot be launched with the largest, divide it.
         boolean shortHeads = hasShortHeads(problem.keyLength(), problem.queryLength());
         int tileRows = shortHeads ? SHORT_QUERIES : tiling(false).tileRows();
-        if (problem.attention().wantsWeights()) {
+        if (problem.wantsWeights()) {
             return Division.ofHeads(tileRows);
         }
         long rowBytes = rowBytes(problem);
@@ -92,13 +123,11 @@ public final class StagedPlan implements Plan {
     }
 
     @Override
-    public long leastScratchBytes(AttentionProblem problem, Division division) {
-        return problem.attention().wantsWeights()
-                ? 0
-                : rowBytes(problem) * Math.min(division.groupRows(), problem.queryLength());
+    public long leastScratchBytes(Workload problem, Division division) {
+        return problem.wantsWeights() ? 0 : rowBytes(problem) * Math.min(division.groupRows(), problem.queryLength());
     }
 
-    static boolean hasShortHeads(int keys, int queries) {
+    private static boolean hasShortHeads(int keys, int queries) {
         return queries <= SHORT_QUERIES && keys <= SHORT_KEYS;
     }
 
@@ -106,62 +135,84 @@ public final class StagedPlan implements Plan {
         return ProductTiling.candidates(context.device(), shortHeads).get(0);
     }
 
-    private static long rowBytes(AttentionProblem problem) {
+    private static long rowBytes(Workload problem) {
         return Math.max(1L, 4L * problem.keyLength());
     }
 
     @Override
     public void enqueue(DeviceCall call) {
-        AttentionProblem problem = call.problem();
-        int slices = Math.multiplyExact(problem.batch(), problem.queryHeads());
+        Workload problem = call.workload();
+        int heads = Math.multiplyExact(problem.batch(), problem.queryHeads());
         int queries = problem.queryLength();
-        if (slices == 0 || queries == 0) {
+        if (heads == 0 || queries == 0) {
             return;
         }
         long rowBytes = rowBytes(problem);
         boolean keep = call.weights() != null;
         long budget = keep ? Long.MAX_VALUE : call.scratchBudget(defaultScratch());
         int blockQueries = blockQueries(call, budget / rowBytes);
-        int blockSlices = blockQueries < queries
+        int blockHeads = blockQueries < queries
                 ? 1
-                : (int) Math.max(1, Math.min(Math.min(slices, MOST_GROUPS), budget / rowBytes / queries));
-        ClBuffer memory = keep ? call.weights() : call.scratch().apply(rowBytes * blockQueries * blockSlices);
-        for (int slice = 0; slice < slices; slice += blockSlices) {
-            int slicesHere = Math.min(blockSlices, slices - slice);
+                : (int) Math.max(1, Math.min(Math.min(heads, MOST_GROUPS), budget / rowBytes / queries));
+        ClBuffer memory = keep ? call.weights() : call.scratch().apply(rowBytes * blockQueries * blockHeads);
+        for (int head = 0; head < heads; head += blockHeads) {
+            int headsHere = Math.min(blockHeads, heads - head);
             for (int query = 0; query < queries; query += blockQueries) {
-                long offset = keep ? ((long) slice * queries + query) * problem.keyLength() : 0;
+                long offset = keep ? ((long) head * queries + query) * problem.keyLength() : 0;
                 int queriesHere = Math.min(blockQueries, queries - query);
-                enqueue(new Block(call, memory, offset, slice, slicesHere, query, queriesHere));
+                enqueue(new Block(call, memory, offset, head, headsHere, query, queriesHere));
             }
         }
     }
 
     private void enqueue(Block block) {
-        DType dtype = block.call().problem().dtype();
-        boolean masks = block.call().masksScores();
+        int storage = storage(block.call.problem().dtype());
+        boolean masks = block.call.masksScores();
         if (block.keys() > 0) {
-            ProductKernel.build(
-                            context,
-                            block.hasShortHeads(),
-                            "scores",
-                            "KEYS",
-                            "DIM_SLICE",
-                            Map.of("STORAGE", storage(dtype)))
-                    .launch(context, block, block.keys());
-            enqueueElements(
-                    "scale_mask", block, Map.of("FIXED_OPTIONS", block.call().scoreOptions()));
+            enqueueProduct("scores", block, block.keys(), "KEYS", "DIM_SLICE", Map.of("STORAGE", storage));
+            enqueueElements("scale_mask", block, Map.of("FIXED_OPTIONS", block.call.scoreOptions()));
         }
-        softmax.enqueue(block);
-        Map<String, Object> defines = new HashMap<>();
-        defines.put("STORAGE", storage(dtype));
-        if (masks) {
-            defines.put("SKIP_MASKED", 1);
-        }
-        ProductKernel.build(context, block.hasShortHeads(), "weighted_sum", "DIMS", "KEY_SLICE", defines)
-                .launch(context, block, block.call().problem().valueDim());
-        if (masks && block.call().weights() != null && block.keys() > 0) {
+        enqueueSoftmax(block);
+        enqueueProduct(
+                "weighted_sum",
+                block,
+                block.call.workload().valueDim(),
+                "DIMS",
+                "KEY_SLICE",
+                masks ? Map.of("STORAGE", storage, "SKIP_MASKED", 1) : Map.of("STORAGE", storage));
+        if (masks && block.call.weights() != null && block.keys() > 0) {
             enqueueElements("unmark", block, Map.of());
         }
+    }
+
+    /**
+     * Launches a matrix product, with a smaller tiling where the device, or the kernel as built, cannot take a larger one.
+     *
+     * @param columns of the product
+     * @param columnsName what the tile's columns are called in the kernel's macros
+     * @param sliceName what the staged slice is called there
+     */
+    private void enqueueProduct(
+            String name, Block block, int columns, String columnsName, String sliceName, Map<String, Object> defines) {
+        // Decided by the whole call, as its division was.
+        boolean shortHeads = hasShortHeads(block.keys(), block.call.division().groupRows());
+        ClDevice device = context.device();
+        for (ProductTiling tiling : ProductTiling.candidates(device, shortHeads)) {
+            if (Plan.whyNotGroup(device, tiling.groupItems(), tiling.localBytes())
+                    .isPresent()) {
+                continue;
+            }
+            Map<String, Object> all = new HashMap<>(defines);
+            tiling.define(columnsName, sliceName, all);
+            ClKernel kernel = context.kernel("staged/" + name + ".cl", name, all);
+            if (tiling.groupItems() <= kernel.largestGroup()) {
+                block.setArguments(kernel);
+                context.queue().launch(kernel, tiling.global(block.queries, columns, block.heads), tiling.group());
+                return;
+            }
+        }
+        throw new DeviceException("no tiling of " + name + " fits " + device + ": work-group at most "
+                + device.maxWorkGroupSize() + ", local memory " + device.localMemoryBytes() + " bytes");
     }
 
     /** Launches a kernel with a work-item for each element of the scores or weights. */
@@ -170,13 +221,38 @@ public final class StagedPlan implements Plan {
         defines.put("GROUP_ITEMS", GROUP_ITEMS);
         ClKernel kernel = context.kernel("staged/" + name + ".cl", name, defines);
         block.setArguments(kernel);
-        long[] global = {Block.ceilDiv(block.keys(), GROUP_ITEMS) * GROUP_ITEMS, block.queries(), block.heads()};
+        long groups = (block.keys() + GROUP_ITEMS - 1L) / GROUP_ITEMS;
+        long[] global = {groups * GROUP_ITEMS, block.queries, block.heads};
         context.queue().launch(kernel, global, new long[] {GROUP_ITEMS, 1, 1});
+    }
+
+    /** Launches the softmax: each row of scores becomes weights, and its log-sum-exp is kept. */
+    private void enqueueSoftmax(Block block) {
+        ClDevice device = context.device();
+        int wanted = device.isEmulator()
+                ? EMULATOR_SOFTMAX_ITEMS
+                : block.keys() <= SHORT_SOFTMAX_KEYS ? SHORT_SOFTMAX_ITEMS : SOFTMAX_ITEMS;
+        int items = device.isCpuClass() ? 1 : Integer.highestOneBit(Math.min(wanted, device.maxWorkGroupSize()));
+        ClKernel kernel = softmax(items);
+        while (kernel.largestGroup() < items) {
+            items /= 2;
+            kernel = softmax(items);
+        }
+        block.setArguments(kernel);
+        long[] global = {(long) block.queries * items, block.heads};
+        context.queue().launch(kernel, global, new long[] {items, 1});
+    }
+
+    private ClKernel softmax(int items) {
+        return context.kernel(
+                "staged/softmax.cl",
+                "softmax",
+                Map.of("VECTOR_WIDTH", CommonMacros.vectorWidth(context.device()), "GROUP_ITEMS", items));
     }
 
     /** Whole groups of the division, in which rows have the same bits however many groups a block has. */
     private static int blockQueries(DeviceCall call, long fitting) {
-        int queries = call.problem().queryLength();
+        int queries = call.workload().queryLength();
         int groupRows = call.division().groupRows();
         long most = Math.min(MOST_GROUPS, Math.max(fitting, groupRows));
         return (int) (most >= queries ? queries : most / groupRows * groupRows);

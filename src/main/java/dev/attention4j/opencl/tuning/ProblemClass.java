@@ -1,7 +1,7 @@
 package dev.attention4j.opencl.tuning;
 
-import dev.attention4j.AttentionProblem;
 import dev.attention4j.DType;
+import dev.attention4j.opencl.plan.Workload;
 import java.util.List;
 
 /**
@@ -47,12 +47,12 @@ public record ProblemClass(DType dtype, String width, String length, boolean cau
     }
 
     /** Returns the class of a problem. */
-    public static ProblemClass of(AttentionProblem problem) {
+    public static ProblemClass of(Workload problem) {
         return new ProblemClass(
                 problem.dtype(),
                 WIDTHS.get(index(WIDTH_ENDS, Math.max(problem.headDim(), problem.valueDim()))),
                 LENGTHS.get(index(LENGTH_ENDS, problem.queryLength())),
-                problem.attention().isCausal());
+                problem.causal());
     }
 
     private static int index(int[] ends, int size) {

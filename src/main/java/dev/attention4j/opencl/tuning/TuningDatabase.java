@@ -1,6 +1,5 @@
 package dev.attention4j.opencl.tuning;
 
-import dev.attention4j.AttentionProblem;
 import dev.attention4j.EngineOptions;
 import dev.attention4j.Tuning;
 import java.io.IOException;
@@ -26,6 +25,11 @@ public final class TuningDatabase {
      * @param driver the current version of the driver
      */
     public record Found(TuningEntry entry, boolean ofUser, String driver) {
+        /** Returns whether it is of a plan. */
+        public boolean isOf(String plan) {
+            return entry.variant().plan().equals(plan);
+        }
+
         /** The origin as part of a line. */
         @Override
         public String toString() {
@@ -41,13 +45,7 @@ public final class TuningDatabase {
 
     private TuningDatabase() {}
 
-    /**
-     * Reads the entries for a device.
-     *
-     * @param tuning the files to read
-     * @param device the device's name
-     * @param driver its driver's version
-     */
+    /** Reads the entries for a device of this name whose driver has this version. */
     public static TuningDatabase open(Tuning tuning, String device, String driver) {
         List<TuningEntry> shipped = tuning.source() == Tuning.Source.NONE ? List.of() : entries(shippedFile(), device);
         List<TuningEntry> user =
@@ -109,37 +107,18 @@ public final class TuningDatabase {
         }
     }
 
-    /**
-     * Returns the plan and tunables that were the fastest of all plans.
-     *
-     * @return empty if the problem's class is not tuned
-     */
-    public Optional<Found> fastest(AttentionProblem problem) {
-        return find(EngineOptions.AUTO, problem);
+    /** Returns the plan and tunables that were the fastest of all plans; empty if the class is not tuned. */
+    public Optional<Found> fastest(ProblemClass problems) {
+        return find(EngineOptions.AUTO, problems);
     }
 
-    /**
-     * Returns the tunables that were the fastest of a plan.
-     *
-     * @return empty if the plan is not tuned for the problem's class
-     */
-    public Optional<Found> fastestOf(String plan, AttentionProblem problem) {
-        return find(plan, problem).or(() -> fastest(problem)
-                .filter(auto -> auto.entry().variant().plan().equals(plan)));
+    /** Returns the tunables that were the fastest of a plan; empty if it is not tuned for the class. */
+    public Optional<Found> fastestOf(String plan, ProblemClass problems) {
+        return find(plan, problems).or(() -> fastest(problems).filter(found -> found.isOf(plan)));
     }
 
-    /** Returns the fastest kernel of projections with its tunables; empty if they are not tuned. */
-    public Optional<Found> fastestProjection() {
+    private Optional<Found> find(String asked, ProblemClass problems) {
         // Most devices have no entry: their first call need not wait until the record's hash code is linked.
-        return found.isEmpty()
-                ? Optional.empty()
-                : Optional.ofNullable(found.get(new Key(EngineOptions.AUTO, ProblemClass.PROJECTIONS)));
-    }
-
-    private Optional<Found> find(String asked, AttentionProblem problem) {
-        // Most devices have no entry, and a small problem takes microseconds.
-        return found.isEmpty()
-                ? Optional.empty()
-                : Optional.ofNullable(found.get(new Key(asked, ProblemClass.of(problem))));
+        return found.isEmpty() ? Optional.empty() : Optional.ofNullable(found.get(new Key(asked, problems)));
     }
 }

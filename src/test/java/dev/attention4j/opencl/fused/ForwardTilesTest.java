@@ -12,6 +12,7 @@ import dev.attention4j.DType;
 import dev.attention4j.EngineInfo;
 import dev.attention4j.Tensor;
 import dev.attention4j.opencl.plan.Tunables;
+import dev.attention4j.opencl.plan.Workload;
 import dev.attention4j.opencl.runtime.ClDevice;
 import dev.attention4j.opencl.runtime.DeviceContext;
 import dev.attention4j.opencl.runtime.Devices;
@@ -184,7 +185,7 @@ class ForwardTilesTest {
     @Test
     void theKernelTakesAllThatIsWorthTiming() {
         assertThat(ALL).doesNotHaveDuplicates().allSatisfy(tiling -> assertThat(
-                        ForwardTilesTiling.of(tiling.tunables()))
+                        ForwardTilesTiling.SPACE.of(tiling.tunables()))
                 .isEqualTo(tiling));
     }
 
@@ -220,16 +221,17 @@ class ForwardTilesTest {
     @Test
     void slicesOfKeysAreOneTwoOrFour() {
         String tiles = "ROW_ITEMS=4,COLUMN_ITEMS=8,MICRO_ROWS=4,MICRO_KEYS=8,DIM_SLICE=16,SLICE_KEYS=";
-        assertThat(ForwardTilesTiling.of(Tunables.parse(tiles + 4)).sliceKeys()).isEqualTo(4);
+        assertThat(ForwardTilesTiling.SPACE.of(Tunables.parse(tiles + 4)).sliceKeys())
+                .isEqualTo(4);
         for (int keys : new int[] {0, 3, 8}) {
             assertThatIllegalArgumentException()
-                    .isThrownBy(() -> ForwardTilesTiling.of(Tunables.parse(tiles + keys)))
+                    .isThrownBy(() -> ForwardTilesTiling.SPACE.of(Tunables.parse(tiles + keys)))
                     .withMessageContaining("SLICE_KEYS one of [1, 2, 4]");
         }
     }
 
-    private static AttentionProblem problem(int valueDim, Attention attention) {
-        return new AttentionProblem(1, 2, 2, 16, 16, 64, valueDim, DType.FLOAT32, attention);
+    private static Workload problem(int valueDim, Attention attention) {
+        return Workload.of(new AttentionProblem(1, 2, 2, 16, 16, 64, valueDim, DType.FLOAT32, attention), false);
     }
 
     private static List<EngineInfo> engines() {

@@ -1,12 +1,12 @@
 package dev.attention4j.opencl.projection;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
 import dev.attention4j.DType;
 import dev.attention4j.Tensor;
 import dev.attention4j.opencl.plan.Operand;
 import dev.attention4j.opencl.plan.Tunables;
+import dev.attention4j.opencl.projection.ProjectionPlan.Problem;
 import dev.attention4j.opencl.runtime.ClBuffer;
 import dev.attention4j.opencl.runtime.ClDevice;
 import dev.attention4j.opencl.runtime.DeviceContext;
@@ -15,7 +15,6 @@ import dev.attention4j.opencl.runtime.Quirks;
 import dev.attention4j.testing.ProjectionCheck;
 import dev.attention4j.testing.ProjectionCheck.Columns;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Function;
 import org.junit.jupiter.api.Test;
@@ -36,13 +35,13 @@ class ProjectionKernelTest {
     @ParameterizedTest
     @MethodSource("devices")
     void rows(ClDevice device) {
-        check(device, ProjectRows::of);
+        check(device, ProjectRows::new);
     }
 
     @ParameterizedTest
     @MethodSource("devices")
     void tiles(ClDevice device) {
-        check(device, ProjectTiles::of);
+        check(device, ProjectTiles::new);
     }
 
     /** Emulators build too slowly for this many kernels. */
@@ -62,11 +61,17 @@ class ProjectionKernelTest {
             for (int width : new int[] {4, 8, 16}) {
                 Tunables tunables = Tunables.parse(
                         "VECTOR_WIDTH=" + width + ",MICRO_ROWS=2,PANEL_VECTORS=1,TILES=2,PANELS=2,DEPTH=64");
-                ProjectionKernel kernel = ProjectRows.of(context, tunables);
                 for (DType dtype : List.of(DType.FLOAT16, DType.BFLOAT16)) {
                     int[] shape = {2, 2, 9, 37};
                     new ProjectionCheck(context)
-                            .check(kernel, dtype, shape, true, new Columns(1, 37, true), new Columns(3, 19, false));
+                            .check(
+                                    new ProjectRows(context),
+                                    tunables,
+                                    dtype,
+                                    shape,
+                                    true,
+                                    new Columns(1, 37, true),
+                                    new Columns(3, 19, false));
                 }
             }
         }
@@ -77,15 +82,18 @@ class ProjectionKernelTest {
     @MethodSource("quickDevices")
     void everyCandidate(ClDevice device) {
         try (DeviceContext context = DeviceContext.open(device, programs)) {
-            List<ProjectionKernel> kernels = new ArrayList<>();
-            ProjectRows.candidates(device).forEach(tunables -> kernels.add(ProjectRows.of(context, tunables)));
-            ProjectTiles.candidates(device).forEach(tunables -> kernels.add(ProjectTiles.of(context, tunables)));
-            assertThat(kernels).hasSizeGreaterThan(8);
-            for (ProjectionKernel kernel : kernels) {
-                int[] shape = {3, 2, 41, 263};
-                new ProjectionCheck(context)
-                        .check(kernel, DType.FLOAT32, shape, true, new Columns(3, 37, true), new Columns(1, 9, false));
+            int checked = 0;
+            for (ProjectionPlan plan : List.of(new ProjectRows(context), new ProjectTiles(context))) {
+                for (Tunables tunables : plan.candidates(Problem.USUAL)) {
+                    if (plan.whyNot(Problem.USUAL, tunables).isEmpty()) {
+                        int[] shape = {3, 2, 41, 263};
+                        Columns[] columns = {new Columns(3, 37, true), new Columns(1, 9, false)};
+                        new ProjectionCheck(context).check(plan, tunables, DType.FLOAT32, shape, true, columns);
+                        checked++;
+                    }
+                }
             }
+            assertThat(checked).isGreaterThan(8);
         }
     }
 
@@ -100,9 +108,8 @@ class ProjectionKernelTest {
             })
     void tunablesThatAreNotTheRowsKernelsAreRefused(String tunables, String message) {
         try (DeviceContext context = DeviceContext.open(devices().get(0), programs)) {
-            assertThatIllegalArgumentException()
-                    .isThrownBy(() -> ProjectRows.of(context, Tunables.parse(tunables)))
-                    .withMessageContaining(message);
+            assertThat(new ProjectRows(context).whyNot(Problem.USUAL, Tunables.parse(tunables)))
+                    .hasValueSatisfying(why -> assertThat(why).contains(message));
         }
     }
 
@@ -110,9 +117,9 @@ class ProjectionKernelTest {
     void tunablesThatAreNotTheTilesKernelsAreRefused() {
         try (DeviceContext context = DeviceContext.open(devices().get(0), programs)) {
             Tunables tunables = Tunables.parse("LOCAL_ROWS=16,LOCAL_COLUMNS=0,MICRO_ROWS=4,MICRO_VECTORS=1,DEPTH=16");
-            assertThatIllegalArgumentException()
-                    .isThrownBy(() -> ProjectTiles.of(context, tunables))
-                    .withMessageContaining("must be LOCAL_ROWS 1 to 64, LOCAL_COLUMNS 1 to 64");
+            assertThat(new ProjectTiles(context).whyNot(Problem.USUAL, tunables))
+                    .hasValueSatisfying(
+                            why -> assertThat(why).contains("must be LOCAL_ROWS 1 to 64, LOCAL_COLUMNS 1 to 64"));
         }
     }
 
@@ -121,14 +128,15 @@ class ProjectionKernelTest {
     @MethodSource("devices")
     void whatIsNotFiniteStaysWhereItBelongs(ClDevice device) {
         try (DeviceContext context = DeviceContext.open(device, programs)) {
-            for (ProjectionKernel kernel : List.of(ProjectRows.of(context), ProjectTiles.of(context))) {
+            for (ProjectionPlan plan : List.of(new ProjectRows(context), new ProjectTiles(context))) {
+                Tunables tunables = ProjectionCheck.usual(plan);
                 ProjectionCheck check = new ProjectionCheck(context);
                 Tensor input = Tensor.random(1, 1, 1, 20, 19);
                 input.floats().put(7 * 19 + 3, Float.NaN).put(13 * 19 + 18, Float.POSITIVE_INFINITY);
                 Tensor weights = Tensor.random(2, 19, 3, 7);
                 weights.floats().put(5 * 21 + 20, Float.NaN);
                 ClBuffer output = check.acquire(4L * 20 * 21);
-                kernel.enqueue(new ProjectionCall(
+                plan.enqueue(new ProjectionCall(
                         DType.FLOAT32,
                         new Operand(check.written(input, 0), 0, new long[4]),
                         null,
@@ -137,7 +145,11 @@ class ProjectionKernelTest {
                         20,
                         19,
                         List.of(new ProjectionCall.Target(
-                                check.written(PackedWeights.pack(weights, null, kernel.panel()), 0), output, 3, 7))));
+                                check.written(ProjectionPlan.pack(weights, null, plan.panel(tunables)), 0),
+                                output,
+                                3,
+                                7)),
+                        tunables));
                 Tensor result = Tensor.zeros(DType.FLOAT32, 1, 3, 20, 7);
                 context.queue().read(output, result.bytes());
                 context.queue().finish();
@@ -158,11 +170,12 @@ class ProjectionKernelTest {
         }
     }
 
-    private static void check(ClDevice device, Function<DeviceContext, ProjectionKernel> kernels) {
+    private static void check(ClDevice device, Function<DeviceContext, ProjectionPlan> plans) {
         try (DeviceContext context = DeviceContext.open(device, programs)) {
-            ProjectionKernel kernel = kernels.apply(context);
+            ProjectionPlan plan = plans.apply(context);
+            Tunables tunables = ProjectionCheck.usual(plan);
             ProjectionCheck check = new ProjectionCheck(context);
-            check.storages(kernel);
+            check.storages(plan);
             // More projections than one launch does, and inputs that come in several slices, within a head and across.
             Columns[] many = {
                 new Columns(1, 3, true),
@@ -171,10 +184,10 @@ class ProjectionKernelTest {
                 new Columns(2, 4, true),
                 new Columns(7, 8, true)
             };
-            check.check(kernel, DType.FLOAT32, new int[] {1, 1, 50, 8}, false, many);
-            check.check(kernel, DType.FLOAT32, new int[] {1, 1, 9, 1100}, false, new Columns(2, 20, true));
-            check.check(kernel, DType.FLOAT32, new int[] {1, 1, 25, 4096}, false, new Columns(1, 9, true));
-            check.check(kernel, DType.FLOAT32, new int[] {2, 7, 5, 151}, true, new Columns(1, 37, false));
+            check.check(plan, tunables, DType.FLOAT32, new int[] {1, 1, 50, 8}, false, many);
+            check.check(plan, tunables, DType.FLOAT32, new int[] {1, 1, 9, 1100}, false, new Columns(2, 20, true));
+            check.check(plan, tunables, DType.FLOAT32, new int[] {1, 1, 25, 4096}, false, new Columns(1, 9, true));
+            check.check(plan, tunables, DType.FLOAT32, new int[] {2, 7, 5, 151}, true, new Columns(1, 37, false));
         }
     }
 }

@@ -10,6 +10,7 @@ import dev.attention4j.AttentionProblem;
 import dev.attention4j.DType;
 import dev.attention4j.Tuning;
 import dev.attention4j.opencl.plan.Variant;
+import dev.attention4j.opencl.plan.Workload;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
@@ -30,7 +31,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 class TuningDatabaseTest {
     private static final String DEVICE = "A GPU";
     private static final String DRIVER = "2.0";
-    private static final AttentionProblem PROBLEM = problem(DType.FLOAT32, 1024, 64, Attention.DEFAULT);
+    private static final Workload PROBLEM = problem(DType.FLOAT32, 1024, 64, Attention.DEFAULT);
 
     @TempDir
     private Path root;
@@ -44,8 +45,8 @@ class TuningDatabaseTest {
         user = UserTuning.of(Tuning.in(file));
     }
 
-    private static AttentionProblem problem(DType dtype, int length, int width, Attention attention) {
-        return new AttentionProblem(1, 8, 8, length, length, width, width, dtype, attention);
+    private static Workload problem(DType dtype, int length, int width, Attention attention) {
+        return Workload.of(new AttentionProblem(1, 8, 8, length, length, width, width, dtype, attention), false);
     }
 
     private static TuningEntry entry(String driver, String day, String asked, String variant) {
@@ -63,7 +64,7 @@ class TuningDatabaseTest {
 
     private static String fastest(List<TuningEntry> shipped, List<TuningEntry> users) {
         return TuningDatabase.of(shipped, users, DEVICE, DRIVER)
-                .fastest(PROBLEM)
+                .fastest(ProblemClass.of(PROBLEM))
                 .map(found -> found.entry().variant() + ", " + found)
                 .orElse("none");
     }
@@ -96,19 +97,21 @@ class TuningDatabaseTest {
         TuningDatabase database =
                 TuningDatabase.of(List.of(entry(DRIVER, "2026-11-02", "auto", "tiles:TILE=1")), List.of(), DEVICE, "1");
 
-        assertThat(database.fastest(problem(DType.FLOAT32, 5000, 40, Attention.DEFAULT)))
+        assertThat(database.fastest(ProblemClass.of(problem(DType.FLOAT32, 5000, 40, Attention.DEFAULT))))
                 .isPresent();
         Attention causal = Attention.builder().causal(Alignment.TOP_LEFT).build();
-        for (AttentionProblem other : List.of(
+        for (Workload other : List.of(
                 problem(DType.FLOAT16, 1024, 64, Attention.DEFAULT),
                 problem(DType.FLOAT32, 512, 64, Attention.DEFAULT),
                 problem(DType.FLOAT32, 1024, 65, Attention.DEFAULT),
                 problem(DType.FLOAT32, 1024, 32, Attention.DEFAULT),
                 problem(DType.FLOAT32, 1024, 64, causal))) {
-            assertThat(database.fastest(other)).as(other.toString()).isEmpty();
+            assertThat(database.fastest(ProblemClass.of(other)))
+                    .as(other.toString())
+                    .isEmpty();
         }
         assertThat(TuningDatabase.of(List.of(), List.of(entry(DRIVER, "2026-11-02", "auto", "a")), "Another", DRIVER)
-                        .fastest(PROBLEM))
+                        .fastest(ProblemClass.of(PROBLEM)))
                 .isEmpty();
     }
 
@@ -119,9 +122,15 @@ class TuningDatabaseTest {
         TuningDatabase both = TuningDatabase.of(List.of(all, own), List.of(), DEVICE, DRIVER);
         TuningDatabase one = TuningDatabase.of(List.of(all), List.of(), DEVICE, DRIVER);
 
-        assertThat(both.fastestOf("tiles", PROBLEM).orElseThrow().entry()).isEqualTo(own);
-        assertThat(one.fastestOf("tiles", PROBLEM).orElseThrow().entry()).isEqualTo(all);
-        assertThat(one.fastestOf("rows", PROBLEM)).isEmpty();
+        assertThat(both.fastestOf("tiles", ProblemClass.of(PROBLEM))
+                        .orElseThrow()
+                        .entry())
+                .isEqualTo(own);
+        assertThat(one.fastestOf("tiles", ProblemClass.of(PROBLEM))
+                        .orElseThrow()
+                        .entry())
+                .isEqualTo(all);
+        assertThat(one.fastestOf("rows", ProblemClass.of(PROBLEM))).isEmpty();
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> entry(DRIVER, "2026-11-02", "rows", "tiles:TILE=2"))
                 .withMessageContaining("must be \"rows\"");
@@ -133,17 +142,9 @@ class TuningDatabaseTest {
                 .hasToString("float32, widths 65-128, decode");
         assertThat(ProblemClass.of(problem(DType.BFLOAT16, 17, 257, Attention.DEFAULT)))
                 .hasToString("bfloat16, widths 257-, short");
-        assertThat(ProblemClass.of(new AttentionProblem(
-                        1,
-                        1,
-                        1,
-                        513,
-                        4,
-                        8,
-                        33,
-                        DType.FLOAT16,
-                        Attention.builder().causal(Alignment.TOP_LEFT).build())))
-                .hasToString("float16, widths 33-64, long, causal");
+        Attention causal = Attention.causal(Alignment.TOP_LEFT);
+        AttentionProblem wide = new AttentionProblem(1, 1, 1, 513, 4, 8, 33, DType.FLOAT16, causal);
+        assertThat(ProblemClass.of(Workload.of(wide, false))).hasToString("float16, widths 33-64, long, causal");
     }
 
     @Test
@@ -153,9 +154,9 @@ class TuningDatabaseTest {
         user.put(first);
         user.put(plan);
         assertThat(user.read()).containsExactlyInAnyOrder(first, plan);
-        assertThat(TuningDatabase.open(Tuning.in(file), DEVICE, DRIVER).fastest(PROBLEM))
+        assertThat(TuningDatabase.open(Tuning.in(file), DEVICE, DRIVER).fastest(ProblemClass.of(PROBLEM)))
                 .isPresent();
-        assertThat(TuningDatabase.open(Tuning.OFF, DEVICE, DRIVER).fastest(PROBLEM))
+        assertThat(TuningDatabase.open(Tuning.OFF, DEVICE, DRIVER).fastest(ProblemClass.of(PROBLEM)))
                 .isEmpty();
 
         TuningEntry again = entry("3.0", "2026-11-05", "auto", "tiles:TILE=2,STEP=16");
@@ -187,7 +188,7 @@ class TuningDatabaseTest {
         Files.writeString(file, content);
 
         assertThat(user.read()).isEmpty();
-        assertThat(TuningDatabase.open(Tuning.in(file), DEVICE, DRIVER).fastest(PROBLEM))
+        assertThat(TuningDatabase.open(Tuning.in(file), DEVICE, DRIVER).fastest(ProblemClass.of(PROBLEM)))
                 .isEmpty();
 
         user.put(entry(DRIVER, "2026-11-02", "auto", "tiles:TILE=2"));

@@ -1,0 +1,61 @@
+package dev.attention4j.opencl.plan;
+
+import dev.attention4j.Attention;
+import dev.attention4j.AttentionProblem;
+import dev.attention4j.DType;
+
+/**
+ * All that a plan for attention may decide by. Plans get nothing else to choose from, and the planner keeps its answers
+ * by it, so that none is given for another problem.
+ *
+ * @param causal true if later keys are masked
+ * @param masked true if there is a mask or a bias
+ * @param onHost true if all tensors of the call are in host memory
+ */
+public record Workload(
+        int batch,
+        int queryHeads,
+        int keyValueHeads,
+        int queryLength,
+        int keyLength,
+        int headDim,
+        int valueDim,
+        DType dtype,
+        boolean causal,
+        boolean masked,
+        boolean wantsWeights,
+        boolean onHost) {
+    /** Returns the workload of a problem. */
+    public static Workload of(AttentionProblem problem, boolean onHost) {
+        Attention attention = problem.attention();
+        return new Workload(
+                problem.batch(),
+                problem.queryHeads(),
+                problem.keyValueHeads(),
+                problem.queryLength(),
+                problem.keyLength(),
+                problem.headDim(),
+                problem.valueDim(),
+                problem.dtype(),
+                attention.isCausal(),
+                attention.mask().isPresent() || attention.bias().isPresent(),
+                attention.wantsWeights(),
+                onHost);
+    }
+
+    /** The record's own would be made at run time, which takes a hundredth of a second of a first call. */
+    @Override
+    public int hashCode() {
+        return ((batch * 31 + queryHeads) * 31 + queryLength) * 31 + keyLength;
+    }
+
+    /** The query heads that share a key/value head. */
+    public int group() {
+        return queryHeads / keyValueHeads;
+    }
+
+    /** The rows of query and output, of all heads. */
+    public long rows() {
+        return (long) batch * queryHeads * queryLength;
+    }
+}
