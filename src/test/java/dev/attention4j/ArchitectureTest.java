@@ -15,6 +15,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
@@ -155,9 +157,11 @@ class ArchitectureTest {
     static final ArchRule NO_PACKAGE_GOES_IN_CIRCLES =
             slices().matching("dev.attention4j.(**)").should().beFreeOfCycles();
 
-    /** Who looks for the host's side of a kernel finds it in the package of the kernel's folder, by the kernel's name. */
+    /**
+     * One search by a kernel's name finds all that belongs to it. The steps of the staged plan share its class and its test.
+     */
     @Test
-    void eachKernelFileIsNamedInThePackageOfItsFolder() throws IOException {
+    void eachKernelHasAClassATestAndABenchmarkOfItsName() throws IOException {
         List<Path> kernels;
         try (Stream<Path> files = Files.walk(Path.of("opencl"))) {
             kernels = files.filter(file -> file.toString().endsWith(".cl")).toList();
@@ -166,21 +170,38 @@ class ArchitectureTest {
         List<String> missing = new ArrayList<>();
         for (Path kernel : kernels) {
             String name = kernel.getFileName().toString().replace(".cl", "");
-            Path folder = Path.of(
-                    "src/main/java/dev/attention4j/opencl",
-                    kernel.getParent().getFileName().toString());
-            try (Stream<Path> sources = Files.list(folder)) {
-                boolean named = false;
+            String camel = camel(name);
+            String folder = kernel.getParent().getFileName().toString();
+            String shared = folder.equals("staged") ? "StagedPlan" : camel;
+            Path main = Path.of("src/main/java/dev/attention4j/opencl", folder);
+            Path tests = Path.of("src/test/java/dev/attention4j/opencl", folder);
+            Path benchmarks = Path.of("bench/src/main/java/dev/attention4j/bench/jmh");
+            for (Path file : List.of(
+                    main.resolve(shared + ".java"),
+                    tests.resolve(shared + "Test.java"),
+                    benchmarks.resolve(camel + "Benchmark.java"))) {
+                if (!Files.exists(file) || !Files.readString(file).contains(shared.equals(camel) ? camel : name)) {
+                    missing.add(kernel + " needs " + file + ", which names it");
+                }
+            }
+            try (Stream<Path> sources = Files.list(main)) {
+                boolean launched = false;
                 for (Path source : sources.toList()) {
-                    named |= Files.readString(source).contains("\"" + name + "\"")
+                    launched |= Files.readString(source).contains("\"" + name + "\"")
                             || Files.readString(source).contains("/" + name + ".cl\"");
                 }
-                if (!named) {
-                    missing.add(kernel + " needs a class in " + folder + " that launches it by its name");
+                if (!launched) {
+                    missing.add(kernel + " needs a class in " + main + " that launches it by its name");
                 }
             }
         }
         assertThat(missing).isEmpty();
+    }
+
+    /** {@code forward_rows} as {@code ForwardRows}. */
+    private static String camel(String name) {
+        return Pattern.compile("(?:^|_)([a-z])").matcher(name).replaceAll(letter -> letter.group(1)
+                .toUpperCase(Locale.ROOT));
     }
 
     /** Continuous integration runs the very line that the README tells a newcomer to run. */

@@ -1,5 +1,7 @@
 package dev.attention4j.testing;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 import dev.attention4j.DType;
 import dev.attention4j.Tensor;
 import dev.attention4j.opencl.plan.Operand;
@@ -10,7 +12,10 @@ import dev.attention4j.opencl.projection.ProjectionCall;
 import dev.attention4j.opencl.projection.ProjectionPlan;
 import dev.attention4j.opencl.projection.ProjectionPlan.Problem;
 import dev.attention4j.opencl.runtime.ClBuffer;
+import dev.attention4j.opencl.runtime.ClDevice;
 import dev.attention4j.opencl.runtime.DeviceContext;
+import dev.attention4j.opencl.runtime.Devices;
+import dev.attention4j.opencl.runtime.Quirks;
 import java.lang.ref.Reference;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
@@ -114,6 +119,85 @@ public final class ProjectionCheck {
             String where =
                     context.device() + " " + plan.name() + " " + tunables + " " + input + " to " + projections[n];
             expected.get(n).check(where, results.get(n));
+        }
+        release();
+    }
+
+    /** The OpenCL devices but emulators, which build too slowly for many kernels. */
+    public static List<ClDevice> quickDevices() {
+        List<ClDevice> quick = Devices.find().devices().stream()
+                .filter(device -> !device.quirks().has(Quirks.Quirk.EMULATOR))
+                .toList();
+        assertThat(quick).as("devices but emulators").isNotEmpty();
+        return quick;
+    }
+
+    /** Each storage, more projections than one launch does, and inputs in several slices, within a head and across. */
+    public void thorough(ProjectionPlan plan) {
+        storages(plan);
+        Tunables tunables = usual(plan);
+        Columns[] many = {
+            new Columns(1, 3, true),
+            new Columns(2, 3, false),
+            new Columns(1, 70, true),
+            new Columns(2, 4, true),
+            new Columns(7, 8, true)
+        };
+        check(plan, tunables, DType.FLOAT32, new int[] {1, 1, 50, 8}, false, many);
+        check(plan, tunables, DType.FLOAT32, new int[] {1, 1, 9, 1100}, false, new Columns(2, 20, true));
+        check(plan, tunables, DType.FLOAT32, new int[] {1, 1, 25, 4096}, false, new Columns(1, 9, true));
+        check(plan, tunables, DType.FLOAT32, new int[] {2, 7, 5, 151}, true, new Columns(1, 37, false));
+    }
+
+    /**
+     * Checks each candidate on odd sizes, with more than one tile, panel and slice of inputs.
+     *
+     * @return how many fit the device
+     */
+    public int candidates(ProjectionPlan plan) {
+        List<Tunables> fitting = plan.candidates(Problem.USUAL).stream()
+                .filter(tunables -> plan.whyNot(Problem.USUAL, tunables).isEmpty())
+                .toList();
+        for (Tunables tunables : fitting) {
+            Columns[] columns = {new Columns(3, 37, true), new Columns(1, 9, false)};
+            check(plan, tunables, DType.FLOAT32, new int[] {3, 2, 41, 263}, true, columns);
+        }
+        return fitting.size();
+    }
+
+    /** NaN and infinity reach the results that they belong to, and no other. */
+    public void notFinite(ProjectionPlan plan) {
+        Tunables tunables = usual(plan);
+        Tensor input = Tensor.random(1, 1, 1, 20, 19);
+        input.floats().put(7 * 19 + 3, Float.NaN).put(13 * 19 + 18, Float.POSITIVE_INFINITY);
+        Tensor weights = Tensor.random(2, 19, 3, 7);
+        weights.floats().put(5 * 21 + 20, Float.NaN);
+        ClBuffer output = acquire(4L * 20 * 21);
+        plan.enqueue(new ProjectionCall(
+                DType.FLOAT32,
+                new Operand(written(input, 0), 0, new long[4]),
+                null,
+                1,
+                1,
+                20,
+                19,
+                List.of(new ProjectionCall.Target(
+                        written(ProjectionPlan.pack(weights, null, plan.panel(tunables)), 0), output, 3, 7)),
+                tunables));
+        Tensor result = Tensor.zeros(DType.FLOAT32, 1, 3, 20, 7);
+        context.queue().read(output, result.bytes());
+        context.queue().finish();
+        for (int head = 0; head < 3; head++) {
+            for (int row = 0; row < 20; row++) {
+                for (int w = 0; w < 7; w++) {
+                    float got = (float) result.get(0, head, row, w);
+                    boolean nan = row == 7 || (head == 2 && w == 6);
+                    assertThat(Float.isNaN(got))
+                            .as("%s %d %d %d", context.device(), head, row, w)
+                            .isEqualTo(nan);
+                    assertThat(Float.isInfinite(got)).isEqualTo(!nan && row == 13);
+                }
+            }
         }
         release();
     }

@@ -100,7 +100,7 @@ class RuntimeTest {
 
     @ParameterizedTest
     @MethodSource("devices")
-    void kernelsAreProbedAndTimed(ClDevice device) {
+    void kernelsAreTimed(ClDevice device) {
         try (DeviceContext context = open(device)) {
             List<ClEvent> events = new ArrayList<>();
             context.queue().profileInto(events);
@@ -112,12 +112,6 @@ class RuntimeTest {
             events.get(0).close();
             events.get(0).close();
             assertThatIllegalStateException().isThrownBy(() -> events.get(0).nanoseconds());
-            Capabilities capabilities = DeviceProbe.capabilities(context);
-            assertThat(capabilities.computesRight()).isTrue();
-            assertThat(capabilities.facts()).containsEntry("kernels compute right", true);
-            long builds = context.builds().size();
-            assertThat(DeviceProbe.capabilities(context)).isSameAs(capabilities);
-            assertThat(context.builds()).hasSize((int) builds);
         }
     }
 

@@ -13,13 +13,16 @@ import dev.attention4j.DeviceException;
 import dev.attention4j.EngineInfo;
 import dev.attention4j.EngineOptions;
 import dev.attention4j.Tensor;
+import dev.attention4j.opencl.OpenClEngine;
+import dev.attention4j.opencl.runtime.ClEvent;
 import dev.attention4j.testing.TestEngines;
 import dev.attention4j.testing.YardstickCheck;
+import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** Heads that are very long or very short, computed by the staged plan. */
+/** The kernels of the staged plan, and heads that are very long or very short. */
 class StagedPlanTest {
     static List<EngineInfo> devices() {
         return TestEngines.quickOpenCl();
@@ -68,6 +71,47 @@ class StagedPlanTest {
                     }
                     YardstickCheck.check(engine, query, key, value, attention, queries + " queries, " + keys + " keys");
                 }
+            }
+        }
+    }
+
+    private static Tensor everyThirdIsMasked(int count) {
+        boolean[] attends = new boolean[count];
+        for (int n = 0; n < count; n++) {
+            attends[n] = n % 3 != 0;
+        }
+        return Tensor.of(attends, count);
+    }
+
+    /** Each kernel on lengths and widths that are no multiple of a tile, with all that can be done to a score. */
+    @ParameterizedTest
+    @MethodSource("devices")
+    void everyKernelIsLaunchedAndRightWithAllOptions(EngineInfo info) {
+        Attention all = Attention.builder()
+                .softcap(3)
+                .alibiSlopes(0.5f, 0.25f, 0.1f, 0.05f)
+                .sinks(0.3f, -1, 2, Float.NEGATIVE_INFINITY)
+                .bias(Tensor.random(5, 1, 4, 1, 131))
+                .mask(everyThirdIsMasked(67 * 131).reshape(67, 131))
+                .keyLengths(120, 131)
+                .window(60, 3)
+                .align(Alignment.BOTTOM_RIGHT)
+                .weights(true)
+                .logSumExp(true)
+                .build();
+        for (DType dtype : List.of(DType.FLOAT32, DType.FLOAT16, DType.BFLOAT16)) {
+            Tensor query = Tensor.random(1, 2, 4, 67, 18).to(dtype);
+            Tensor key = Tensor.random(2, 2, 2, 131, 18).to(dtype);
+            Tensor value = Tensor.random(3, 2, 2, 131, 70).to(dtype);
+            List<ClEvent> events = new ArrayList<>();
+            try (OpenClEngine engine = (OpenClEngine) open(info, TestEngines.options())) {
+                engine.profileInto(events);
+                YardstickCheck.check(engine, query, key, value, all, "all options, " + dtype);
+                engine.profileInto(null);
+                assertThat(events.stream().map(ClEvent::command))
+                        .contains("scores", "scale_mask", "softmax", "weighted_sum", "unmark");
+            } finally {
+                events.forEach(ClEvent::close);
             }
         }
     }

@@ -15,14 +15,19 @@ final class AttendState implements AutoCloseable {
     private final Inputs host;
     private final Inputs device;
 
+    /** Reads a shape and stores its tensors as float32. */
+    AttendState(String shape, String engineName, String plan) {
+        this(Inputs.of(AttentionShape.parse(shape), DType.FLOAT32), engineName, plan);
+    }
+
     /**
      * Opens the engine, computes once from the host and once from the device, and checks both.
      *
      * @param plan one of the engine's, or auto
      * @throws IllegalStateException if a result is wrong
      */
-    AttendState(String shape, String engineName, String plan) {
-        host = Inputs.of(AttentionShape.parse(shape), DType.FLOAT32);
+    AttendState(Inputs host, String engineName, String plan) {
+        this.host = host;
         engine = Engines.open(engineName, EngineOptions.DEFAULT.withPlan(plan));
         device = new Inputs(
                 host.shape(),

@@ -18,7 +18,8 @@ import org.openjdk.jmh.annotations.Warmup;
 import org.openjdk.jmh.infra.Blackhole;
 
 /**
- * The library call with the plan that the engine chooses: from host tensors to a host tensor, and all on the device.
+ * The library call with the plan that the engine chooses and with each plan: from host tensors to a host tensor, and all on
+ * the device.
  */
 @State(Scope.Benchmark)
 @BenchmarkMode(Mode.AverageTime)
@@ -28,19 +29,34 @@ import org.openjdk.jmh.infra.Blackhole;
 @Measurement(iterations = 5, time = 1)
 public class CallBenchmark {
     /** As {@code dev.attention4j.bench.Compare --shapes} takes it. */
-    @Param({"1.12.12.128.128.32", "4.8.8.1024.1024.64", "4.8.8.1024.1024.64:causal", "8.8.8.1.4096.64"})
+    @Param({
+        "1.12.12.128.128.32",
+        "4.8.8.1024.1024.64",
+        "4.8.8.1024.1024.64:causal",
+        "1.8.8.2048.2048.128",
+        "8.8.8.1.4096.64"
+    })
     public String shape;
 
-    /** As {@code --device} of the command line takes it. */
-    @Param({"best", "cpu"})
-    public String engine;
+    /**
+     * An engine as {@code --device} of the command line takes it, a slash, and one of its plans or {@code auto}. JMH shows a
+     * plan that refuses a shape as failed, and goes on.
+     */
+    @Param({"best/auto", "cpu/auto", "best/rows", "best/decode", "best/tiles", "best/staged", "best/host", "cpu/blocked"
+    })
+    public String plan;
 
     private AttendState state;
 
     /** Opens the engine and checks what it computes. */
     @Setup(Level.Trial)
     public void open() {
-        state = new AttendState(shape, engine, "auto");
+        int slash = plan.lastIndexOf('/');
+        if (slash < 0) {
+            throw new IllegalArgumentException(
+                    "plan: \"" + plan + "\", must be an engine, a slash and a plan, such as best/staged");
+        }
+        state = new AttendState(shape, plan.substring(0, slash), plan.substring(slash + 1));
     }
 
     /** Closes the engine. */

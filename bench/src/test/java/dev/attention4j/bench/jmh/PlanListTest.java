@@ -14,10 +14,11 @@ class PlanListTest {
         List<String> plans = new ArrayList<>();
         for (String engine : List.of("best", "cpu")) {
             try (AttentionEngine open = AttentionEngine.open(engine)) {
+                plans.add(engine + "/auto");
                 open.plans().forEach(plan -> plans.add(engine + "/" + plan));
             }
         }
-        Param listed = PlanBenchmark.class.getField("plan").getAnnotation(Param.class);
+        Param listed = CallBenchmark.class.getField("plan").getAnnotation(Param.class);
         assertThat(listed.value()).containsExactlyInAnyOrderElementsOf(plans);
     }
 }
