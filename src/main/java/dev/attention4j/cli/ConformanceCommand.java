@@ -3,12 +3,11 @@ package dev.attention4j.cli;
 import dev.attention4j.EngineInfo;
 import dev.attention4j.EngineOptions;
 import dev.attention4j.Engines;
-import dev.attention4j.conformance.ConformanceCase;
-import dev.attention4j.conformance.ConformanceSuite;
+import dev.attention4j.conformance.FileCases;
 import dev.attention4j.conformance.Outcome;
+import dev.attention4j.conformance.suite.ConformanceRun;
 import dev.attention4j.conformance.suite.Report;
-import dev.attention4j.conformance.suite.SuiteRun;
-import dev.attention4j.conformance.suite.SuiteRun.Selection;
+import dev.attention4j.conformance.suite.Selection;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
@@ -16,10 +15,10 @@ import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -37,7 +36,7 @@ import picocli.CommandLine.Spec;
         },
         footer = {"", "Exits 1 if a case failed or none was run."})
 final class ConformanceCommand implements Callable<Integer> {
-    private static final int USUAL_LIMIT = 120;
+    private static final String USUAL_LIMIT = "120";
 
     private static final List<String> PLANS =
             List.of("auto", "all", "rows", "decode", "tiles", "staged", "blocked", "loops");
@@ -72,9 +71,9 @@ final class ConformanceCommand implements Callable<Integer> {
     @Option(
             names = "--limit",
             paramLabel = "SECONDS",
-            description =
-                    "A case of the built-in suite that takes longer counts as hung. Default: " + USUAL_LIMIT + ".")
-    private Integer limit;
+            defaultValue = USUAL_LIMIT,
+            description = "A case that takes longer counts as hung. Default: " + USUAL_LIMIT + ".")
+    private int limit;
 
     @Option(
             names = "--device",
@@ -112,30 +111,60 @@ final class ConformanceCommand implements Callable<Integer> {
         files.put("--junit", junit);
         files.put("--html", html);
         OutputFile.checkDistinct(files);
-        Job job = cases == null ? builtIn() : fromFiles();
-        try (Interruption interruption = new Interruption(job.stop(), () -> finish(job, true))) {
-            job.run().run();
+        Selection selection = selection();
+        String asked = plan != null ? plan : cases == null ? ConformanceRun.ALL_PLANS : EngineOptions.AUTO;
+        ConformanceRun run = run(selection, asked);
+        List<EngineInfo> engines = engines(cases == null ? DeviceOption.ALL : Engines.BEST);
+        PrintWriter out = json.screen(spec);
+        String title = title(selection);
+        out.println(cases == null ? title : count() + " on: " + where(engines, " " + asked, ", "));
+        ConformanceRecord found = new ConformanceRecord(title, engines, out);
+        try (Interruption interruption = new Interruption(run::stop, () -> finish(found, selection, true))) {
+            run.run(engines, found);
+            if (found.plans().isEmpty() && !run.isStopped()) {
+                throw new IllegalArgumentException("--plan: \"" + plan + "\", must be auto, all or a plan of "
+                        + where(engines, "", " or ")
+                        + " (rows, decode, tiles and staged on OpenCL devices, blocked on the cpu, loops on the"
+                        + " oracle)"
+                        + Suggestion.question(plan, PLANS));
+            }
             interruption.endOfWork();
-            return finish(job, interruption.isAsked());
+            return finish(found, selection, interruption.isAsked());
         } finally {
-            job.found().close();
+            found.close();
         }
     }
 
-    /** What is to be run, where its outcomes go, and what ends it early. */
-    private record Job(ConformanceRecord found, Runnable run, Runnable stop) {}
+    private static String where(List<EngineInfo> engines, String plan, String between) {
+        return engines.stream().map(engine -> engine.id() + plan).collect(Collectors.joining(between));
+    }
+
+    private String count() throws IOException {
+        int count = FileCases.find(cases).size();
+        return count + (count == 1 ? " case" : " cases");
+    }
+
+    private String title(Selection selection) throws IOException {
+        if (cases != null) {
+            return count() + " of " + cases;
+        }
+        return only == null
+                ? "The built-in suite" + (quick ? ", quick" : "") + ", seed " + selection.seed()
+                : "The case " + only + " of the built-in suite";
+    }
 
     /** Prints and writes what was found; once, by whichever thread is first. */
-    private synchronized int finish(Job job, boolean isStopped) throws IOException {
+    private synchronized int finish(ConformanceRecord found, Selection selection, boolean isStopped)
+            throws IOException {
         if (isFinished) {
             return Main.CHECK_FAILED;
         }
         isFinished = true;
         PrintWriter out = json.screen(spec);
-        job.found().close();
-        Report report = job.found().report(isStopped);
+        found.close();
+        Report report = found.report(isStopped);
         ConformanceRecord.print(
-                report, cases == null && only == null && !report.outcomes().isEmpty(), out);
+                report, selection.isSuite() && !report.outcomes().isEmpty(), out);
         json.write(ConformanceRecord.all(report, isStopped), spec);
         ConformanceRecord.write(report, junit, html, out);
         if (report.outcomes().stream().allMatch(outcome -> outcome.status() == Outcome.Status.SKIPPED) && !isStopped) {
@@ -149,82 +178,29 @@ final class ConformanceCommand implements Callable<Integer> {
         return report.succeeded() ? Main.OK : Main.CHECK_FAILED;
     }
 
-    private Job builtIn() {
-        int seconds = limit == null ? USUAL_LIMIT : limit;
-        if (seconds < 1) {
-            throw new IllegalArgumentException("--limit: " + limit + ", must be 1 or more seconds");
+    private Selection selection() {
+        if (cases == null) {
+            long drawn = seed == null ? Selection.DEFAULT_SEED : seed;
+            return only == null ? Selection.builtIn(quick, drawn) : Selection.one(only);
         }
-        long drawn = seed == null ? Selection.DEFAULT_SEED : seed;
-        Selection selection = new Selection(quick, drawn, Optional.ofNullable(only));
-        SuiteRun run = new SuiteRun(selection, plan(SuiteRun.ALL_PLANS), Duration.ofSeconds(seconds));
-        List<EngineInfo> engines = engines(DeviceOption.ALL);
-        String title = only == null
-                ? "The built-in suite" + (quick ? ", quick" : "") + ", seed " + drawn
-                : "The case " + only + " of the built-in suite";
-        PrintWriter out = json.screen(spec);
-        out.println(title);
-        ConformanceRecord found = new ConformanceRecord(title, engines, out);
-        return new Job(
-                found,
-                () -> {
-                    run.run(engines, found);
-                    if (found.plans().isEmpty() && !run.isStopped()) {
-                        throw new IllegalArgumentException("--plan: \"" + plan + "\", must be auto, all or a plan of "
-                                + String.join(
-                                        " or ",
-                                        engines.stream().map(EngineInfo::id).toList())
-                                + " (rows, decode, tiles and staged on OpenCL devices, blocked on the cpu, loops on the"
-                                + " oracle)"
-                                + Suggestion.question(plan, PLANS));
-                    }
-                },
-                run::stop);
-    }
-
-    private Job fromFiles() throws IOException {
-        if (only != null || quick || seed != null || limit != null) {
+        if (only != null || quick || seed != null) {
             throw new IllegalArgumentException("--cases: given with "
-                    + (only != null ? "--case" : quick ? "--quick" : seed != null ? "--seed" : "--limit")
+                    + (only != null ? "--case" : quick ? "--quick" : "--seed")
                     + ", which is of the built-in suite, must be one or the other");
         }
-        String asked = plan(EngineOptions.AUTO);
-        List<EngineInfo> engines = engines(Engines.BEST);
-        List<ConformanceCase.Source> sources = ConformanceSuite.find(cases);
-        ConformanceSuite suite = ConformanceSuite.of(sources, engines, asked, EngineOptions.DEFAULT);
-        PrintWriter out = json.screen(spec);
-        String count = sources.size() + (sources.size() == 1 ? " case" : " cases");
-        out.println(count + " on: " + String.join(", ", suite.runs()));
-        ConformanceRecord found = new ConformanceRecord(count + " of " + cases, engines, out);
-        found.expect(suite.size());
-        return new Job(
-                found,
-                () -> suite.run((source, outcome) -> found.end(outcome(source, outcome, asked))),
-                // The case that runs goes on until this process ends; what ended before it is reported.
-                () -> {});
+        return Selection.files(cases);
     }
 
-    /** A case from a file in the suite's terms: a row of the matrix of its own. */
-    private static Outcome outcome(ConformanceCase.Source source, Outcome outcome, String asked) {
-        // A file that cannot be read is its own name.
-        String name = outcome.caseName() + ": ";
-        String detail =
-                outcome.detail().startsWith(name) ? outcome.detail().substring(name.length()) : outcome.detail();
-        return new Outcome(
-                outcome.caseName(),
-                outcome.caseName(),
-                outcome.engine(),
-                outcome.plan(),
-                Outcome.Status.valueOf(outcome.status().name()),
-                outcome.error(),
-                Double.NaN,
-                detail,
-                0,
-                "conformance --cases " + Text.word(source.name()) + " --device " + outcome.engine() + " --plan "
-                        + (asked.equals(EngineOptions.AUTO) ? asked : outcome.plan()));
-    }
-
-    private String plan(String unlessGiven) {
-        return plan == null ? unlessGiven : plan;
+    private ConformanceRun run(Selection selection, String asked) {
+        if (limit < 1) {
+            throw new IllegalArgumentException("--limit: " + limit + ", must be 1 or more seconds");
+        }
+        try {
+            return new ConformanceRun(selection, asked, Duration.ofSeconds(limit));
+        } catch (IllegalArgumentException e) {
+            throw new IllegalArgumentException(
+                    e.getMessage() + Suggestion.question(only, ConformanceRun.caseNames()), e);
+        }
     }
 
     private List<EngineInfo> engines(String unlessGiven) {

@@ -3,11 +3,11 @@ package dev.attention4j.cli;
 import dev.attention4j.EngineInfo;
 import dev.attention4j.conformance.Outcome;
 import dev.attention4j.conformance.Outcome.Status;
+import dev.attention4j.conformance.suite.ConformanceRun;
 import dev.attention4j.conformance.suite.HtmlReport;
 import dev.attention4j.conformance.suite.JunitReport;
 import dev.attention4j.conformance.suite.Matrix;
 import dev.attention4j.conformance.suite.Report;
-import dev.attention4j.conformance.suite.SuiteRun;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
@@ -20,7 +20,7 @@ import java.util.Map;
  * Outcomes as they come in: a bar while they do, a line for each failure at once where there is no bar, else after it. May be
  * reported by another thread while more come.
  */
-final class ConformanceRecord implements SuiteRun.Listener, AutoCloseable {
+final class ConformanceRecord implements ConformanceRun.Listener, AutoCloseable {
     /** The most columns of a matrix side by side; a screen holds no more. */
     private static final int COLUMNS = 7;
 
@@ -41,17 +41,11 @@ final class ConformanceRecord implements SuiteRun.Listener, AutoCloseable {
         this.out = out;
     }
 
-    /** So many outcomes more will come. */
-    synchronized void expect(long more) {
-        expected += more;
-        progress.max(expected);
-    }
-
     @Override
     public synchronized void begin(EngineInfo engine, List<String> itsPlans, int trials) {
         begun++;
         itsPlans.forEach(plan -> plans.add(engine.id() + " " + plan));
-        expect(trials);
+        expected += trials;
         // An estimate: the engines to come have about as many.
         progress.max(expected + (long) trials * (engines.size() - begun));
         progress.say(engine.id());

@@ -4,7 +4,7 @@ import com.fasterxml.jackson.jr.ob.JSON;
 import dev.attention4j.Attention;
 import dev.attention4j.Tensor;
 import dev.attention4j.conformance.AttentionCase;
-import dev.attention4j.conformance.ConformanceCase;
+import dev.attention4j.conformance.CaseFile;
 import java.io.IOException;
 import java.util.List;
 
@@ -36,11 +36,11 @@ record Sentence(
      * @throws IOException if the jar does not have it, or it is damaged
      */
     static Sentence load() throws IOException {
-        ConformanceCase source = ConformanceCase.SENTENCES.read();
+        CaseFile source = CaseFile.sentences();
         AttentionCase attention = AttentionCase.of(source);
         return new Sentence(
                 "The train left the station on time.",
-                firstRow(source.metadata().getOrDefault("tokens", "[]")),
+                firstRow(source.metadata("tokens", "[]")),
                 attention.query(),
                 attention.key(),
                 attention.value(),

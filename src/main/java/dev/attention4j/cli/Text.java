@@ -1,10 +1,10 @@
 package dev.attention4j.cli;
 
+import dev.attention4j.conformance.Outcome;
 import dev.attention4j.io.FileFormatException;
 import java.io.IOException;
 import java.nio.charset.Charset;
 import java.nio.charset.IllegalCharsetNameException;
-import java.nio.charset.StandardCharsets;
 import java.nio.charset.UnsupportedCharsetException;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.FileAlreadyExistsException;
@@ -86,27 +86,6 @@ final class Text {
         return "█".repeat(eighths / 8) + partial;
     }
 
-    /** A text as one word of a shell's command line, to be pasted from a terminal. */
-    static String word(String text) {
-        if (text.matches("[\\w./:@%+=,-]+")) {
-            return text;
-        }
-        if (text.equals(FileFormatException.printableLines(text))
-                && text.lines().count() <= 1
-                && !text.contains("\t")) {
-            return "'" + text.replace("'", "'\\''") + "'";
-        }
-        StringBuilder word = new StringBuilder("$'");
-        for (byte b : text.getBytes(StandardCharsets.UTF_8)) {
-            if (b < ' ' || b == 127) {
-                word.append(String.format("\\%03o", b & 0xFF));
-            } else {
-                word.append(b == '\'' || b == '\\' ? "\\" : "").append((char) b);
-            }
-        }
-        return word.append('\'').toString();
-    }
-
     /** The command line of this program up to the command, for lines that a user may paste to run a case again. */
     static String program() {
         return program(System.getProperty("java.class.path", ""), System.getProperty("sun.java.command", ""));
@@ -119,12 +98,12 @@ final class Text {
      */
     static String program(String classPath, String started) {
         if (classPath.endsWith(".jar") && started.startsWith(classPath)) {
-            return "java -jar " + word(classPath);
+            return "java -jar " + Outcome.word(classPath);
         }
         // A developer's class path of many jars would hide the case.
         return classPath.length() > LONGEST_CLASS_PATH
                 ? "java -jar target/attention4j-cli.jar"
-                : "java -cp " + word(classPath) + " " + Main.class.getName();
+                : "java -cp " + Outcome.word(classPath) + " " + Main.class.getName();
     }
 
     /** A shape as {@code 2 x 12 x 22 x 32}. */

@@ -7,7 +7,7 @@ import dev.attention4j.AttentionProblem;
 import dev.attention4j.AttentionResult;
 import dev.attention4j.DType;
 import dev.attention4j.Tensor;
-import dev.attention4j.conformance.Operation.Check;
+import dev.attention4j.conformance.Operation.Call;
 import dev.attention4j.conformance.Operation.Computed;
 import dev.attention4j.conformance.Operation.Expected;
 import dev.attention4j.io.FileFormatException;
@@ -24,7 +24,7 @@ import java.util.Map;
  * @param query [batch, queryHeads, queryLength, headDim]
  * @param key [batch, keyValueHeads, keyLength, headDim]
  * @param value [batch, keyValueHeads, keyLength, valueDim]
- * @param attention the operation, mask and bias included; asks for the weights and the log-sum-exp that the case has
+ * @param attention the operation, masks and bias included; asks for the weights and the log-sum-exp that the case has
  * @param expected by name: {@link #OUTPUT} always, {@link #WEIGHTS} and {@link #LOG_SUM_EXP} where the case has them
  */
 public record AttentionCase(
@@ -46,7 +46,9 @@ public record AttentionCase(
     private static final String VALUE = "input.value";
     private static final String MASK = "input.mask";
     private static final String BIAS = "input.bias";
-    private static final List<String> TENSORS = List.of(QUERY, KEY, VALUE, MASK, BIAS, OUTPUT, WEIGHTS, LOG_SUM_EXP);
+    private static final String QUERY_MASK = "input.query_mask";
+    private static final List<String> TENSORS =
+            List.of(QUERY, KEY, VALUE, MASK, BIAS, QUERY_MASK, OUTPUT, WEIGHTS, LOG_SUM_EXP);
 
     /** Copies the map. */
     public AttentionCase {
@@ -59,7 +61,7 @@ public record AttentionCase(
      * @throws FileFormatException if the op is another, a tensor is missing or not known, an attribute is not known, or
      *     they do not fit each other; names it
      */
-    public static AttentionCase of(ConformanceCase source) throws FileFormatException {
+    public static AttentionCase of(CaseFile source) throws FileFormatException {
         String file = source.fileName();
         if (!source.op().equals(OP)) {
             throw new FileFormatException(
@@ -80,10 +82,11 @@ public record AttentionCase(
         Tensor query = source.tensor(QUERY);
         Tensor key = source.tensor(KEY);
         Tensor value = source.tensor(VALUE);
-        AttentionBuilder builder = AttentionAttributes.parse(source.metadata().get("attributes"), file);
+        AttentionBuilder builder = AttentionAttributes.parse(source.metadata("attributes", null), file);
         try {
             Attention attention = builder.mask(source.find(MASK).orElse(null))
                     .bias(source.find(BIAS).orElse(null))
+                    .queryMask(source.find(QUERY_MASK).orElse(null))
                     .weights(expected.containsKey(WEIGHTS))
                     .logSumExp(expected.containsKey(LOG_SUM_EXP))
                     .build();
@@ -98,19 +101,19 @@ public record AttentionCase(
      * Two calls where the case has weights: a plan that is picked because it can return weights is not the one that
      * plain calls are given, and both must be right.
      */
-    static List<Check> checks(ConformanceCase conformanceCase) throws FileFormatException {
-        AttentionCase attention = of(conformanceCase);
+    static List<Call> calls(CaseFile file) throws FileFormatException {
+        AttentionCase attention = of(file);
         Map<String, Tensor> plain = new LinkedHashMap<>(attention.expected);
         boolean hasWeights = plain.remove(WEIGHTS) != null;
-        List<Check> checks = new ArrayList<>();
-        checks.add(attention.check(String.join(", ", plain.keySet()), plain));
+        List<Call> calls = new ArrayList<>();
+        calls.add(attention.checked(String.join(", ", plain.keySet()), plain));
         if (hasWeights) {
-            checks.add(attention.check(WEIGHTS, attention.expected));
+            calls.add(attention.checked(WEIGHTS, attention.expected));
         }
-        return checks;
+        return calls;
     }
 
-    private Check check(String what, Map<String, Tensor> wanted) {
+    private Call checked(String what, Map<String, Tensor> wanted) {
         Attention operation = attention.toBuilder()
                 .weights(wanted.containsKey(WEIGHTS))
                 .logSumExp(wanted.containsKey(LOG_SUM_EXP))
@@ -121,7 +124,7 @@ public record AttentionCase(
             DType dtype = tensor.equals(OUTPUT) ? query.dtype() : DType.FLOAT32;
             outputs.put(tensor, new Expected(want, dtype, Tolerance.of(dtype)));
         });
-        return new Check(what, outputs, engine -> call(engine, operation));
+        return new Call(what, outputs, engine -> call(engine, operation));
     }
 
     private Computed call(AttentionEngine engine, Attention operation) {

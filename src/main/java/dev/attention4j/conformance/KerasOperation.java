@@ -79,30 +79,30 @@ final class KerasOperation implements Operation {
 
     /** Two calls where the case has scores, as for the op {@code attention}: plain calls are given another plan. */
     @Override
-    public List<Check> checks(ConformanceCase source) throws FileFormatException {
+    public List<Call> calls(CaseFile source) throws FileFormatException {
         checkNames(source);
         JsonAttributes call =
-                JsonAttributes.parse(source.metadata().get("call"), source.fileName(), "call argument", CALL);
+                JsonAttributes.parse(source.metadata("call", null), source.fileName(), "call argument", CALL);
         Map<String, Expected> plain = new LinkedHashMap<>();
         plain.put(OUTPUT, expected(source.tensor(OUTPUT)));
         try {
             LayerBuilder<?> builder = builder(source);
-            List<Check> checks = new ArrayList<>();
+            List<Call> calls = new ArrayList<>();
             AttentionInputs inputs = inputs(source, call, false);
-            checks.add(new Check(OUTPUT, plain, engine -> run(engine, builder, source, inputs)));
+            calls.add(new Call(OUTPUT, plain, engine -> run(engine, builder, source, inputs)));
             if (call.flag("return_attention_scores")) {
                 Map<String, Expected> all = new LinkedHashMap<>(plain);
                 all.put(SCORES, expected(source.tensor(SCORES)));
                 AttentionInputs scored = inputs(source, call, true);
-                checks.add(new Check(SCORES, all, engine -> run(engine, builder, source, scored)));
+                calls.add(new Call(SCORES, all, engine -> run(engine, builder, source, scored)));
             }
-            return checks;
+            return calls;
         } catch (IllegalArgumentException e) {
             throw new FileFormatException(source.fileName(), e.getMessage(), e);
         }
     }
 
-    private void checkNames(ConformanceCase source) throws FileFormatException {
+    private void checkNames(CaseFile source) throws FileFormatException {
         for (String name : source.tensors().keySet()) {
             boolean known = name.startsWith(WEIGHT)
                     || name.equals(OUTPUT)
@@ -118,9 +118,9 @@ final class KerasOperation implements Operation {
         }
     }
 
-    private LayerBuilder<?> builder(ConformanceCase source) throws FileFormatException {
+    private LayerBuilder<?> builder(CaseFile source) throws FileFormatException {
         JsonAttributes json =
-                JsonAttributes.parse(source.metadata().get("config"), source.fileName(), "config argument", arguments);
+                JsonAttributes.parse(source.metadata("config", null), source.fileName(), "config argument", arguments);
         LayerBuilder<?> builder = config.builder(json);
         if (json.isGiven("use_bias")) {
             builder.bias(json.flag("use_bias"));
@@ -134,8 +134,7 @@ final class KerasOperation implements Operation {
         return builder;
     }
 
-    private AttentionInputs inputs(ConformanceCase source, JsonAttributes call, boolean scores)
-            throws FileFormatException {
+    private AttentionInputs inputs(CaseFile source, JsonAttributes call, boolean scores) throws FileFormatException {
         return AttentionInputs.builder()
                 .query(source.tensor(INPUT + "query"))
                 .value(source.tensor(INPUT + "value"))
@@ -154,7 +153,7 @@ final class KerasOperation implements Operation {
     }
 
     private static Computed run(
-            AttentionEngine engine, LayerBuilder<?> builder, ConformanceCase source, AttentionInputs inputs) {
+            AttentionEngine engine, LayerBuilder<?> builder, CaseFile source, AttentionInputs inputs) {
         Map<String, Tensor> weights = new LinkedHashMap<>();
         source.tensors().forEach((name, tensor) -> {
             if (name.startsWith(WEIGHT)) {

@@ -5,7 +5,7 @@ import static dev.attention4j.io.FileFormatException.quoted;
 import dev.attention4j.AttentionEngine;
 import dev.attention4j.DType;
 import dev.attention4j.Tensor;
-import dev.attention4j.conformance.Operation.Check;
+import dev.attention4j.conformance.Operation.Call;
 import dev.attention4j.conformance.Operation.Computed;
 import dev.attention4j.conformance.Operation.Expected;
 import dev.attention4j.io.FileFormatException;
@@ -67,7 +67,7 @@ record OnnxAttentionCase(
      *
      * @throws FileFormatException if the opset is another, or something is missing, unknown or contradictory; names it
      */
-    static OnnxAttentionCase of(ConformanceCase source) throws FileFormatException {
+    static OnnxAttentionCase of(CaseFile source) throws FileFormatException {
         String file = source.fileName();
         checkOpset(source);
         Map<String, Tensor> inputs = tensors(source, "inputs", "input.", INPUTS);
@@ -85,7 +85,7 @@ record OnnxAttentionCase(
                             + " and an output at least");
         }
         JsonAttributes attributes =
-                JsonAttributes.parse(source.metadata().get("attributes"), file, "attribute", ATTRIBUTES);
+                JsonAttributes.parse(source.metadata("attributes", null), file, "attribute", ATTRIBUTES);
         try {
             OnnxAttentionBuilder node = OnnxAttention.builder();
             set(node, attributes);
@@ -109,8 +109,8 @@ record OnnxAttentionCase(
         }
     }
 
-    private static void checkOpset(ConformanceCase source) throws FileFormatException {
-        String opset = source.metadata().getOrDefault("opset", "");
+    private static void checkOpset(CaseFile source) throws FileFormatException {
+        String opset = source.metadata("opset", "");
         if (!opset.matches("[0-9]{1,4}")
                 || Integer.parseInt(opset) < FIRST_OPSET
                 || Integer.parseInt(opset) > LAST_OPSET) {
@@ -120,9 +120,9 @@ record OnnxAttentionCase(
     }
 
     /** The tensors that a list of names says, by the operator's own names for their places. */
-    private static Map<String, Tensor> tensors(ConformanceCase source, String list, String prefix, List<String> places)
+    private static Map<String, Tensor> tensors(CaseFile source, String list, String prefix, List<String> places)
             throws FileFormatException {
-        List<String> names = JsonAttributes.texts(list, source.metadata().get(list), source.fileName());
+        List<String> names = JsonAttributes.texts(list, source.metadata(list, null), source.fileName());
         if (names.size() > places.size()) {
             throw new FileFormatException(
                     source.fileName(),
@@ -169,25 +169,25 @@ record OnnxAttentionCase(
     }
 
     /**
-     * Two runs where the case has weights, as for {@link AttentionCase#checks}: the plan that plain runs are given may be
+     * Two runs where the case has weights, as for {@link AttentionCase#calls}: the plan that plain runs are given may be
      * one that cannot return them.
      */
-    static List<Check> checks(ConformanceCase conformanceCase) throws FileFormatException {
-        OnnxAttentionCase onnx = of(conformanceCase);
+    static List<Call> calls(CaseFile file) throws FileFormatException {
+        OnnxAttentionCase onnx = of(file);
         if (onnx.scores.isEmpty()) {
-            return List.of(onnx.check(onnx.node, onnx.expected));
+            return List.of(onnx.checked(onnx.node, onnx.expected));
         }
         OnnxAttention withScores =
                 onnx.node.toBuilder().qkMatmulOutput(onnx.scores.get()).build();
         Map<String, Tensor> plain = new LinkedHashMap<>(onnx.expected);
         plain.remove(QK_MATMUL_OUTPUT);
         if (onnx.scores.get() != QkMatmulOutput.WEIGHTS || plain.isEmpty()) {
-            return List.of(onnx.check(withScores, onnx.expected));
+            return List.of(onnx.checked(withScores, onnx.expected));
         }
-        return List.of(onnx.check(onnx.node, plain), onnx.check(withScores, onnx.expected));
+        return List.of(onnx.checked(onnx.node, plain), onnx.checked(withScores, onnx.expected));
     }
 
-    private Check check(OnnxAttention called, Map<String, Tensor> wanted) {
+    private Call checked(OnnxAttention called, Map<String, Tensor> wanted) {
         Map<String, Expected> outputs = new LinkedHashMap<>();
         // The standard's outputs come in the types of their inputs, and so are the numbers wanted.
         wanted.forEach(
@@ -196,7 +196,7 @@ record OnnxAttentionCase(
         String what = scores.isPresent() && wanted.size() == expected.size()
                 ? QK_MATMUL_OUTPUT
                 : String.join(", ", wanted.keySet());
-        return new Check(what, outputs, engine -> run(engine, called));
+        return new Call(what, outputs, engine -> run(engine, called));
     }
 
     private Computed run(AttentionEngine engine, OnnxAttention called) {

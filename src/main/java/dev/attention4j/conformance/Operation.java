@@ -4,66 +4,38 @@ import dev.attention4j.AttentionEngine;
 import dev.attention4j.DType;
 import dev.attention4j.Tensor;
 import dev.attention4j.io.FileFormatException;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
-/** What the cases of one {@code op} mean. */
+/** The meaning of the files of one {@code op}. */
 @FunctionalInterface
 interface Operation {
-    /** All that this version knows, by the {@code op} in the cases' metadata. */
-    Map<String, Operation> KNOWN = Map.of(
-            AttentionCase.OP,
-            AttentionCase::checks,
-            OnnxAttentionCase.OP,
-            OnnxAttentionCase::checks,
-            KerasOperation.MULTI_HEAD,
-            KerasOperation.multiHeadAttention(),
-            KerasOperation.GROUP_QUERY,
-            KerasOperation.groupQueryAttention());
-
     /**
      * Reads which calls a case makes, at least one.
      *
      * @throws FileFormatException if something is missing, unknown or contradictory; names it
      */
-    List<Check> checks(ConformanceCase conformanceCase) throws FileFormatException;
+    List<Call> calls(CaseFile file) throws FileFormatException;
 
     /**
      * A call and what must come out of it.
      *
-     * @param what which outputs it is for, as a report names them
+     * @param what the outputs that it is for, as a report names them
      * @param expected by name
-     * @param call makes the call
+     * @param run makes the call on an open engine; the outputs have at least what is expected
      */
-    record Check(String what, Map<String, Expected> expected, Call call) {
-        public Check {
-            expected = new LinkedHashMap<>(expected);
-        }
-    }
+    record Call(String what, Map<String, Expected> expected, Run run) {}
 
-    /**
-     * One output as it must be.
-     *
-     * @param want the numbers, in any type
-     * @param dtype the type in which the engine must give them
-     * @param tolerance how near they must be
-     */
-    record Expected(Tensor want, DType dtype, Tolerance tolerance) {}
-
-    /** Makes a call on an open engine; the outputs have at least what is expected. */
+    /** Makes a call. */
     @FunctionalInterface
-    interface Call {
+    interface Run {
         Computed on(AttentionEngine engine);
     }
 
-    /**
-     * What came out of a call.
-     *
-     * @param plan the plan that computed it
-     * @param outputs by name, on the host
-     * @param release gives the outputs back
-     */
+    /** One output as it must be: the numbers, the type in which the engine must give them, and how near they must be. */
+    record Expected(Tensor want, DType dtype, Tolerance tolerance) {}
+
+    /** The outputs of a call on the host, by name, the plan that computed them, and what gives them back. */
     record Computed(String plan, Map<String, Tensor> outputs, Runnable release) implements AutoCloseable {
         @Override
         public void close() {

@@ -1,7 +1,9 @@
 package dev.attention4j.conformance;
 
 import dev.attention4j.DeviceException;
+import dev.attention4j.io.FileFormatException;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.util.Locale;
 
 /**
@@ -9,13 +11,13 @@ import java.util.Locale;
  *
  * @param feature what it is a case of: a row of the matrix
  * @param caseName its name; a file's path where it could not be read
- * @param engine the engine's id, as in {@link dev.attention4j.EngineInfo#id()}
- * @param plan the plan that computed, several joined by {@code +}, or the one asked for where nothing was computed
+ * @param engine the engine's id
+ * @param plan the plan that computed, several joined by {@code +}, or the one asked for
  * @param status how it went
  * @param error the largest difference from what is right; infinite where one of both is not finite; NaN where nothing was
  *     measured
  * @param units the same in units of the yardstick ({@link dev.attention4j.reference.Deviation#units()}); NaN likewise
- * @param detail of a failure: what is wrong; of a case that was left out: why; of a pass: what could not be checked
+ * @param detail of a failure: what is wrong; of a skipped case: why; of a pass: what could not be checked
  * @param seconds how long it took
  * @param reproduce the command's arguments that run this alone
  */
@@ -54,26 +56,7 @@ public record Outcome(
         }
     }
 
-    /** Of a case of the built-in suite. */
-    public static Outcome of(
-            String caseName,
-            String engine,
-            String plan,
-            Status status,
-            double error,
-            double units,
-            String detail,
-            double seconds) {
-        String reproduce = "conformance --case " + caseName + " --device " + engine + " --plan " + plan;
-        return new Outcome(feature(caseName), caseName, engine, plan, status, error, units, detail, seconds, reproduce);
-    }
-
-    /** Of a case from a file, which is a row of the matrix of its own. */
-    static Outcome ofFile(String caseName, String engine, String plan, Status status, double error, String detail) {
-        return new Outcome(caseName, caseName, engine, plan, status, error, Double.NaN, detail, 0, "");
-    }
-
-    /** What a case of the suite is a case of: its name up to the slash. */
+    /** The feature of a case of the suite: its name up to the slash. */
     public static String feature(String caseName) {
         int slash = caseName.indexOf('/');
         return slash < 0 ? caseName : caseName.substring(0, slash);
@@ -82,6 +65,27 @@ public record Outcome(
     /** The same with another line that runs it again. */
     public Outcome withReproduce(String line) {
         return new Outcome(feature, caseName, engine, plan, status, error, units, detail, seconds, line);
+    }
+
+    /** A text as one word of a shell's command line, to be pasted from a terminal. */
+    public static String word(String text) {
+        if (text.matches("[\\w./:@%+=,-]+")) {
+            return text;
+        }
+        if (text.equals(FileFormatException.printableLines(text))
+                && text.lines().count() <= 1
+                && !text.contains("\t")) {
+            return "'" + text.replace("'", "'\\''") + "'";
+        }
+        StringBuilder word = new StringBuilder("$'");
+        for (byte b : text.getBytes(StandardCharsets.UTF_8)) {
+            if (b < ' ' || b == 127) {
+                word.append(String.format("\\%03o", b & 0xFF));
+            } else {
+                word.append(b == '\'' || b == '\\' ? "\\" : "").append((char) b);
+            }
+        }
+        return word.append('\'').toString();
     }
 
     /** One line for people: status, case, engine, plan and detail. */

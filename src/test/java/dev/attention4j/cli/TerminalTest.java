@@ -3,6 +3,7 @@ package dev.attention4j.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.attention4j.Tensor;
+import dev.attention4j.conformance.Outcome;
 import dev.attention4j.io.Safetensors;
 import java.io.BufferedReader;
 import java.io.IOException;
@@ -171,7 +172,7 @@ class TerminalTest {
     @ValueSource(
             strings = {"plain/a.b", "two words", "it's", "$HOME `x` \\ \"", "", "new\nline\ttab 'q' \u001b é", "*"})
     void linesToRunAgainCanBePasted(String text) throws IOException, InterruptedException {
-        String word = Text.word(text);
+        String word = Outcome.word(text);
         assertThat(word.lines().count()).isLessThanOrEqualTo(1);
         assertThat(word).doesNotContain("\u001b");
         Process shell = new ProcessBuilder("bash", "-c", "printf %s " + word).start();

@@ -112,7 +112,7 @@ class AttentionCaseTest {
                 .mask(Tensor.of(new boolean[] {true, true, false, true, true}, 5))
                 .bias(Tensor.random(9, 3, 5))
                 .build();
-        ConformanceCase made = CaseFiles.of(folder, CaseFiles.tensors(attention), "{\"window\": [1, 1]}");
+        CaseFile made = CaseFiles.of(folder, CaseFiles.tensors(attention), "{\"window\": [1, 1]}");
         AttentionCase understood = AttentionCase.of(made);
         assertThat(understood.name()).isEqualTo("made");
         assertThat(understood.attention().mask()).containsSame(made.tensor("input.mask"));
@@ -140,7 +140,7 @@ class AttentionCaseTest {
         } else {
             tensors.put(name, tensor);
         }
-        ConformanceCase made = CaseFiles.of(folder, tensors, "{}");
+        CaseFile made = CaseFiles.of(folder, tensors, "{}");
         assertThatThrownBy(() -> AttentionCase.of(made))
                 .isExactlyInstanceOf(FileFormatException.class)
                 .hasMessageStartingWith(made.fileName() + ": ")
@@ -160,7 +160,7 @@ class AttentionCaseTest {
 
     @Test
     void anotherOpIsNoAttentionCase() throws IOException {
-        ConformanceCase other =
+        CaseFile other =
                 CaseFiles.of(folder, CaseFiles.tensors(Attention.DEFAULT), Map.of("op", "onnx.Attention", "name", "x"));
         assertThatThrownBy(() -> AttentionCase.of(other))
                 .isInstanceOf(FileFormatException.class)
@@ -169,10 +169,10 @@ class AttentionCaseTest {
 
     @Test
     void theBuiltInCaseIsTwoRealSentences() throws IOException {
-        ConformanceCase sentences = ConformanceCase.SENTENCES.read();
+        CaseFile sentences = CaseFile.sentences();
         AttentionCase understood = AttentionCase.of(sentences);
         assertThat(understood.query().shape()).containsExactly(2, 12, 22, 32);
         assertThat(understood.attention().alignment()).isEqualTo(Alignment.TOP_LEFT);
-        assertThat(sentences.metadata().get("tokens")).contains("\"train\"").contains("\"calendar\"");
+        assertThat(sentences.metadata("tokens", "")).contains("\"train\"").contains("\"calendar\"");
     }
 }

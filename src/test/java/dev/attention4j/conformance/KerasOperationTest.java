@@ -35,11 +35,10 @@ class KerasOperationTest {
     void everyCaseOfKerasPasses() throws IOException {
         for (var info : TestEngines.underTest()) {
             try (AttentionEngine engine = TestEngines.open(info)) {
-                ConformanceRunner runner = new ConformanceRunner(engine, EngineOptions.AUTO);
                 for (Path path : SharedCases.find()) {
-                    ConformanceCase shared = ConformanceCase.read(path);
+                    CaseFile shared = CaseFile.read(path);
                     if (shared.op().startsWith("keras.")) {
-                        Outcome outcome = runner.run(shared);
+                        Found outcome = Found.of(shared, engine, EngineOptions.AUTO);
                         assertThat(outcome.status()).as(outcome.toString()).isEqualTo(Status.PASSED);
                         assertThat(outcome.detail()).isEmpty();
                     }
@@ -70,10 +69,10 @@ class KerasOperationTest {
         return tensors;
     }
 
-    private Outcome run(String op, Map<String, Tensor> tensors, String config, String call) throws IOException {
+    private Found run(String op, Map<String, Tensor> tensors, String config, String call) throws IOException {
         Map<String, String> metadata = Map.of("op", op, "name", "made", "config", config, "call", call);
         try (AttentionEngine engine = AttentionEngine.open("cpu")) {
-            return new ConformanceRunner(engine, EngineOptions.AUTO).run(CaseFiles.of(folder, tensors, metadata));
+            return Found.of(CaseFiles.of(folder, tensors, metadata), engine, EngineOptions.AUTO);
         }
     }
 
@@ -90,14 +89,14 @@ class KerasOperationTest {
                 .attentionAxes(1));
         String config = "{\"num_heads\": 2, \"key_dim\": 3, \"value_dim\": 5, \"output_shape\": [2, 4],"
                 + " \"use_bias\": false, \"use_gate\": true, \"sliding_window\": 2, \"attention_axes\": 1}";
-        Outcome outcome = run(MULTI_HEAD, tensors, config, "{\"return_attention_scores\": true}");
+        Found outcome = run(MULTI_HEAD, tensors, config, "{\"return_attention_scores\": true}");
         assertThat(outcome.status()).as(outcome.toString()).isEqualTo(Status.PASSED);
 
-        Outcome unwindowed =
+        Found unwindowed =
                 run(MULTI_HEAD, tensors, config.replace("\"sliding_window\": 2", "\"sliding_window\": null"), "{}");
         assertThat(unwindowed.status()).isEqualTo(Status.FAILED);
         assertThat(unwindowed.detail()).startsWith("output.output: ");
-        Outcome causal =
+        Found causal =
                 run(MULTI_HEAD, tensors, config, "{\"use_causal_mask\": true, \"return_attention_scores\": true}");
         assertThat(causal.status()).isEqualTo(Status.FAILED);
         assertThat(causal.detail()).contains("output.scores: ");
@@ -108,7 +107,7 @@ class KerasOperationTest {
         Map<String, Tensor> tensors =
                 tensors(GroupQueryAttention.builder().headDim(3).queryHeads(4).keyValueHeads(2));
         String config = "{\"head_dim\": 3, \"num_query_heads\": 4, \"num_key_value_heads\": 2}";
-        Outcome outcome = run("keras.GroupQueryAttention", tensors, config, "{\"return_attention_scores\": true}");
+        Found outcome = run("keras.GroupQueryAttention", tensors, config, "{\"return_attention_scores\": true}");
         assertThat(outcome.status()).as(outcome.toString()).isEqualTo(Status.PASSED);
     }
 
@@ -139,7 +138,7 @@ class KerasOperationTest {
     }
 
     private void failed(Map<String, Tensor> tensors, String config, String call, String words) throws IOException {
-        Outcome outcome = run(MULTI_HEAD, tensors, config, call);
+        Found outcome = run(MULTI_HEAD, tensors, config, call);
         assertThat(outcome.status()).isEqualTo(Status.FAILED);
         assertThat(outcome.detail()).contains(words);
     }

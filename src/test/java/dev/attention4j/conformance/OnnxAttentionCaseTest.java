@@ -74,7 +74,7 @@ class OnnxAttentionCaseTest {
                 "{\"is_causal\": 1, \"q_num_heads\": 2, \"kv_num_heads\": 1, \"qk_matmul_output_mode\": 3}");
     }
 
-    private ConformanceCase written() throws IOException {
+    private CaseFile written() throws IOException {
         return CaseFiles.of(folder, tensors, metadata);
     }
 
@@ -89,10 +89,10 @@ class OnnxAttentionCaseTest {
         return ways;
     }
 
-    private static Outcome run(ConformanceCase conformanceCase, String engine, String plan) {
+    private static Found run(CaseFile file, String engine, String plan) {
         try (AttentionEngine open =
                 AttentionEngine.open(engine, TestEngines.options().withPlan(plan))) {
-            return new ConformanceRunner(open, plan).run(conformanceCase);
+            return Found.of(file, open, plan);
         }
     }
 
@@ -102,9 +102,9 @@ class OnnxAttentionCaseTest {
         List<Path> shared = SharedCases.find();
         int checked = 0;
         for (Path path : shared) {
-            ConformanceCase standards = ConformanceCase.read(path);
+            CaseFile standards = CaseFile.read(path);
             if (standards.op().equals(OnnxAttentionCase.OP)) {
-                Outcome outcome = run(standards, engine, plan);
+                Found outcome = run(standards, engine, plan);
                 assertThat(outcome.status()).as(outcome.toString()).isEqualTo(Status.PASSED);
                 assertThat(outcome.plan()).isEqualTo(plan);
                 checked++;
@@ -118,7 +118,7 @@ class OnnxAttentionCaseTest {
     @ParameterizedTest
     @MethodSource("ways")
     void aCaseOfOnesOwnPasses(String engine, String plan) throws IOException {
-        Outcome right = run(written(), engine, plan);
+        Found right = run(written(), engine, plan);
         assertThat(right.status()).as(right.toString()).isEqualTo(Status.PASSED);
         assertThat(right.plan()).isEqualTo(plan);
         // A plan without weights leaves them unchecked, and says so.
@@ -132,7 +132,7 @@ class OnnxAttentionCaseTest {
             Tensor wrong = Tensor.of(want.toFloatArray(), want.shape());
             wrong.floats().put(5, wrong.floats().get(5) + 0.01f);
             tensors.put(name, wrong);
-            Outcome outcome = run(written(), "oracle", ReferenceEngine.PLAN);
+            Found outcome = run(written(), "oracle", ReferenceEngine.PLAN);
             assertThat(outcome.status()).as(name).isEqualTo(Status.FAILED);
             assertThat(outcome.detail()).startsWith(name.substring("output.".length()) + ": 1 of ");
             tensors.put(name, want);
@@ -143,9 +143,9 @@ class OnnxAttentionCaseTest {
     void scoresOfOtherModesComeWithTheRest() throws IOException {
         for (String attribute : List.of("", ", \"qk_matmul_output_mode\": 1", ", \"qk_matmul_output_mode\": 2")) {
             metadata.put("attributes", "{\"is_causal\": 1, \"q_num_heads\": 2, \"kv_num_heads\": 1" + attribute + "}");
-            ConformanceCase made = written();
-            assertThat(OnnxAttentionCase.checks(made)).hasSize(1);
-            Outcome outcome = run(made, "oracle", ReferenceEngine.PLAN);
+            CaseFile made = written();
+            assertThat(OnnxAttentionCase.calls(made)).hasSize(1);
+            Found outcome = run(made, "oracle", ReferenceEngine.PLAN);
             assertThat(outcome.status()).as("these are the weights").isEqualTo(Status.FAILED);
             assertThat(outcome.detail()).startsWith("qk_matmul_output: ").doesNotContain("Y: ");
         }
@@ -178,7 +178,7 @@ class OnnxAttentionCaseTest {
             })
     void anythingElseIsRefusedByName(String key, String text, String message) throws IOException {
         metadata.put(key, text);
-        ConformanceCase made = written();
+        CaseFile made = written();
         assertThatThrownBy(() -> OnnxAttentionCase.of(made))
                 .isExactlyInstanceOf(FileFormatException.class)
                 .hasMessageStartingWith(made.fileName() + ": ")
@@ -188,7 +188,7 @@ class OnnxAttentionCaseTest {
     @Test
     void inputsMustBeNamed() throws IOException {
         metadata.remove("inputs");
-        ConformanceCase made = written();
+        CaseFile made = written();
         assertThatThrownBy(() -> OnnxAttentionCase.of(made))
                 .isExactlyInstanceOf(FileFormatException.class)
                 .hasMessageContaining("__metadata__ has no \"inputs\", must be one JSON array of texts");

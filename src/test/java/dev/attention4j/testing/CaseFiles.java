@@ -4,7 +4,7 @@ import dev.attention4j.Attention;
 import dev.attention4j.AttentionResult;
 import dev.attention4j.EngineOptions;
 import dev.attention4j.Tensor;
-import dev.attention4j.conformance.ConformanceCase;
+import dev.attention4j.conformance.CaseFile;
 import dev.attention4j.io.Safetensors;
 import dev.attention4j.reference.ReferenceEngine;
 import java.io.IOException;
@@ -39,7 +39,7 @@ public final class CaseFiles {
         return tensors;
     }
 
-    public static ConformanceCase of(Path folder, Map<String, Tensor> tensors, String attributes) throws IOException {
+    public static CaseFile of(Path folder, Map<String, Tensor> tensors, String attributes) throws IOException {
         Map<String, String> metadata = new LinkedHashMap<>();
         metadata.put("op", "attention");
         metadata.put("name", "made");
@@ -49,10 +49,10 @@ public final class CaseFiles {
         return of(folder, tensors, metadata);
     }
 
-    public static ConformanceCase of(Path folder, Map<String, Tensor> tensors, Map<String, String> metadata)
+    public static CaseFile of(Path folder, Map<String, Tensor> tensors, Map<String, String> metadata)
             throws IOException {
         Path path = Files.createTempDirectory(folder, "case").resolve("made.safetensors");
         Safetensors.write(path, tensors, metadata);
-        return ConformanceCase.read(path);
+        return CaseFile.read(path);
     }
 }

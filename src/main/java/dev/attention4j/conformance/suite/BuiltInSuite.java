@@ -1,17 +1,15 @@
 package dev.attention4j.conformance.suite;
 
+import dev.attention4j.DType;
 import dev.attention4j.EngineInfo;
 import dev.attention4j.conformance.AttentionCase;
+import dev.attention4j.conformance.CaseFile;
 import dev.attention4j.conformance.ConformanceCase;
-import dev.attention4j.conformance.ConformanceRunner;
-import dev.attention4j.conformance.Outcome;
+import dev.attention4j.conformance.FileCases;
 import dev.attention4j.conformance.problems.Covering;
 import dev.attention4j.conformance.problems.GridCase;
 import dev.attention4j.conformance.problems.PeerGrids;
-import dev.attention4j.conformance.suite.SuiteRun.Selection;
 import dev.attention4j.measure.Inputs;
-import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -45,15 +43,15 @@ final class BuiltInSuite {
      * @param kind of the engine: emulators are given what is small and quick
      * @throws IllegalArgumentException if there is no case of the name asked for
      */
-    static List<SuiteCase> cases(Selection selection, EngineInfo.Kind kind) {
-        if (selection.only().isPresent()) {
-            return List.of(find(selection.only().get()));
+    static List<ConformanceCase> cases(Selection selection, EngineInfo.Kind kind) {
+        if (selection.only() != null) {
+            return List.of(find(selection.only()));
         }
         boolean emulated = kind == EngineInfo.Kind.EMULATOR;
         boolean quick = selection.quick() || emulated;
         double mostFlops =
                 emulated ? EMULATOR_FLOPS : kind == EngineInfo.Kind.ORACLE ? ORACLE_FLOPS : Double.POSITIVE_INFINITY;
-        List<SuiteCase> cases = new ArrayList<>(named());
+        List<ConformanceCase> cases = new ArrayList<>(named());
         for (int n = 0; n < (quick ? QUICK_RANDOM_CASES : RANDOM_CASES); n++) {
             cases.add(ProblemCases.random(selection.seed() * SEEDS + n));
         }
@@ -68,11 +66,11 @@ final class BuiltInSuite {
     }
 
     /** The case of a name, in whatever selection it is. */
-    static SuiteCase find(String name) {
+    static ConformanceCase find(String name) {
         if (name.matches(RANDOM + "-?\\d{1,18}")) {
             return ProblemCases.random(Long.parseLong(name.substring(RANDOM.length())));
         }
-        Optional<SuiteCase> found = named().stream()
+        Optional<ConformanceCase> found = named().stream()
                 .filter(one -> one.name().equals(name))
                 .findFirst()
                 .or(() -> PeerGrids.find(name).map(ProblemCases::grid));
@@ -81,36 +79,25 @@ final class BuiltInSuite {
     }
 
     /** All that is neither random nor of a grid. */
-    static List<SuiteCase> named() {
-        List<SuiteCase> cases = new ArrayList<>();
+    static List<ConformanceCase> named() {
+        List<ConformanceCase> cases = new ArrayList<>();
         cases.add(real());
         cases.addAll(ScoreCases.all());
         cases.addAll(PositionCases.all());
         cases.addAll(ShapeCases.all());
-        cases.addAll(LeakCases.all());
         cases.addAll(PromiseCases.all());
-        cases.addAll(RefusalCases.all());
         return cases;
     }
 
     /** What a real model's runtime computed, and the oracle's opinion of the same. */
-    private static SuiteCase real() {
-        return new SuiteCase("real/sentences", 1e6, 32, () -> {
-            try {
-                ConformanceCase source = ConformanceCase.SENTENCES.read();
-                AttentionCase attention = AttentionCase.of(source);
-                SuiteCase.Check measured = ProblemCases.check(
-                        new Inputs(attention.query(), attention.key(), attention.value(), attention.attention()));
-                return engine -> {
-                    Outcome outcome = new ConformanceRunner(engine, "one").run(source);
-                    Finding recorded = outcome.status() == Outcome.Status.PASSED
-                            ? Finding.RIGHT
-                            : Finding.objection(outcome.detail());
-                    return recorded.and(measured.on(engine));
-                };
-            } catch (IOException e) {
-                throw new UncheckedIOException(e);
-            }
+    private static ConformanceCase real() {
+        return new ConformanceCase("real/sentences", 1e6, 32, DType.FLOAT32, () -> {
+            CaseFile file = CaseFile.sentences();
+            ConformanceCase.Check recorded = FileCases.check(file);
+            AttentionCase attention = AttentionCase.of(file);
+            ConformanceCase.Check measured = ProblemCases.check(
+                    new Inputs(attention.query(), attention.key(), attention.value(), attention.attention()));
+            return engine -> measured.on(engine).and(recorded.on(engine));
         });
     }
 }

@@ -1,5 +1,6 @@
 package dev.attention4j.conformance.suite;
 
+import com.fasterxml.jackson.jr.ob.JSON;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -24,32 +25,37 @@ final class ChildProcess implements AutoCloseable {
 
     private static final String PROBLEMATIC_FRAME = "# Problematic frame:";
 
-    /** The child has closed its output: it is at its end, good or bad. */
-    record End() implements Events.Event {}
-
     /** The exit codes of a JVM that was asked to end by SIGHUP, SIGINT (Ctrl-C, which reaches children too) or SIGTERM. */
     private static final Set<Integer> ASKED_TO_END = Set.of(129, 130, 143);
 
     private final ScratchFolder folder;
     private final Process process;
-    private final BlockingQueue<Events.Event> events = new LinkedBlockingQueue<>();
+    private final BlockingQueue<Event> events = new LinkedBlockingQueue<>();
 
-    ChildProcess(String classPath, List<String> arguments) throws IOException {
+    ChildProcess(String classPath, Worker.Assignment assignment) throws IOException {
         folder = ScratchFolder.create();
         try {
-            process = new ProcessBuilder(command(classPath, arguments))
+            process = new ProcessBuilder(command(classPath))
                     .redirectError(log().toFile())
                     .start();
         } catch (IOException e) {
             folder.close();
             throw e;
         }
+        String line = JSON.std.asString(assignment) + "\n";
+        try {
+            process.getOutputStream().write(line.getBytes(StandardCharsets.UTF_8));
+            process.getOutputStream().flush();
+        } catch (IOException e) {
+            // It has ended already, which is what is heard of it.
+            process.destroyForcibly();
+        }
         Thread reader = new Thread(this::listen, "conformance suite's child");
         reader.setDaemon(true);
         reader.start();
     }
 
-    private List<String> command(String classPath, List<String> arguments) {
+    private List<String> command(String classPath) {
         List<String> command = new ArrayList<>();
         command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
         command.add("-Xmx" + Runtime.getRuntime().maxMemory());
@@ -70,7 +76,6 @@ final class ChildProcess implements AutoCloseable {
         command.add("-cp");
         command.add(classPath);
         command.add(Worker.class.getName());
-        command.addAll(arguments);
         return command;
     }
 
@@ -85,17 +90,17 @@ final class ChildProcess implements AutoCloseable {
     private void listen() {
         try (BufferedReader lines = process.inputReader(StandardCharsets.UTF_8)) {
             for (String line = lines.readLine(); line != null; line = lines.readLine()) {
-                Events.parse(line).ifPresent(events::add);
+                Event.parse(line).ifPresent(events::add);
             }
         } catch (IOException e) {
             // The child was ended while it spoke: what it said last counts for nothing.
             process.destroyForcibly();
         }
-        events.add(new End());
+        events.add(Event.of(Event.Kind.CLOSED));
     }
 
     /** Waits for the next event; empty if there is none within the limit. */
-    Optional<Events.Event> next(Duration limit) {
+    Optional<Event> next(Duration limit) {
         try {
             return Optional.ofNullable(events.poll(limit.toMillis(), TimeUnit.MILLISECONDS));
         } catch (InterruptedException e) {

@@ -7,6 +7,7 @@ import static dev.attention4j.conformance.suite.ProblemCases.attention;
 
 import dev.attention4j.Alignment;
 import dev.attention4j.Tensor;
+import dev.attention4j.conformance.ConformanceCase;
 import dev.attention4j.measure.AttentionShape;
 import java.util.List;
 
@@ -14,8 +15,8 @@ import java.util.List;
 final class PositionCases {
     private PositionCases() {}
 
-    static List<SuiteCase> all() {
-        CaseList cases = new CaseList();
+    static List<ConformanceCase> all() {
+        ProblemCases cases = new ProblemCases();
         causal(cases);
         window(cases);
         lengths(cases);
@@ -24,7 +25,7 @@ final class PositionCases {
         return cases.all();
     }
 
-    private static void causal(CaseList cases) {
+    private static void causal(ProblemCases cases) {
         // The pictures of the documentation: more keys than queries, and more queries than keys.
         for (Alignment alignment : Alignment.values()) {
             String name = "causal/" + (alignment == Alignment.TOP_LEFT ? "top-left" : "bottom-right");
@@ -41,7 +42,7 @@ final class PositionCases {
         cases.add("offsets/beyond-the-last-key", attention().causalOffsets(100, 1_000_000));
     }
 
-    private static void window(CaseList cases) {
+    private static void window(ProblemCases cases) {
         AttentionShape shape = SMALL.withLengths(35, 70);
         cases.add("window/left-and-right", shape, attention().window(4, 7));
         cases.add("window/left-only", shape, attention().window(6, -1));
@@ -54,7 +55,7 @@ final class PositionCases {
         cases.add("window/offsets", shape, attention().window(3, 3).alignOffsets(-10, 60));
     }
 
-    private static void lengths(CaseList cases) {
+    private static void lengths(ProblemCases cases) {
         cases.add("key-lengths/one-for-all", attention().keyLengths(20));
         cases.add("key-lengths/of-each-row", attention().keyLengths(37, 5));
         cases.add("key-lengths/none-in-a-row", attention().keyLengths(0, 12));
@@ -63,7 +64,7 @@ final class PositionCases {
         cases.add("key-lengths/window", attention().keyLengths(30, 8).window(5, 5));
     }
 
-    private static void queryMask(CaseList cases) {
+    private static void queryMask(ProblemCases cases) {
         cases.add("query-mask/plain", attention().queryMask(every(3, BATCH, QUERIES)));
         cases.add(
                 "query-mask/window",
@@ -86,7 +87,7 @@ final class PositionCases {
         return Tensor.of(attends, batch, queries);
     }
 
-    private static void packed(CaseList cases) {
+    private static void packed(ProblemCases cases) {
         AttentionShape shape = SMALL.withBatch(1).withLengths(33, 47);
         int[] queries = {0, 5, 5, 20, 33};
         int[] keys = {0, 9, 14, 14, 47};

@@ -6,17 +6,23 @@ import dev.attention4j.AttentionEngine;
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.AttentionResult;
 import dev.attention4j.DType;
-import dev.attention4j.Tensor;
 import dev.attention4j.UnsupportedPlanException;
+import dev.attention4j.conformance.ConformanceCase;
+import dev.attention4j.conformance.Finding;
 import dev.attention4j.conformance.problems.GridCase;
 import dev.attention4j.conformance.problems.RandomProblem;
 import dev.attention4j.measure.AttentionShape;
 import dev.attention4j.measure.Inputs;
 import dev.attention4j.measure.SampledOracle;
 import dev.attention4j.reference.Yardstick;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.function.Supplier;
 
-/** Cases that are one problem, whose results are held to the yardstick. */
+/**
+ * Collects cases that ask an engine about one problem. Unless they ask something else, they ask for all results and hold
+ * each to the yardstick; plans that cannot return weights return the rest.
+ */
 final class ProblemCases {
     /** Operations of the oracle for one problem of a grid. */
     private static final double ORACLE_FLOPS = 2e7;
@@ -33,10 +39,40 @@ final class ProblemCases {
     static final AttentionShape SMALL =
             new AttentionShape(BATCH, HEADS, 2, QUERIES, KEYS, 18, 20, AttentionShape.Restriction.NONE);
 
-    /** Operations of a call on that, more or less. */
-    static final double SMALL_FLOPS = 5e5;
+    private final List<ConformanceCase> cases = new ArrayList<>();
 
-    private ProblemCases() {}
+    /** Asks an engine something about one problem. */
+    @FunctionalInterface
+    interface Question {
+        Finding ask(AttentionEngine engine, Inputs inputs, Yardstick yardstick);
+    }
+
+    /** All that were added, in order. */
+    List<ConformanceCase> all() {
+        return List.copyOf(cases);
+    }
+
+    void add(ConformanceCase one) {
+        cases.add(one);
+    }
+
+    void add(String name, AttentionBuilder attention) {
+        add(name, SMALL, attention);
+    }
+
+    void add(String name, AttentionShape shape, AttentionBuilder attention) {
+        add(name, DType.FLOAT32, shape, attention);
+    }
+
+    void add(String name, DType dtype, AttentionShape shape, AttentionBuilder attention) {
+        add(of(
+                name,
+                shape.problem(dtype, attention.logSumExp(true).weights(true).build())));
+    }
+
+    void add(String name, AttentionProblem problem, Question question) {
+        add(of(name, problem, () -> Inputs.of(problem), question));
+    }
 
     /** An operation to add options to. */
     static AttentionBuilder attention() {
@@ -49,47 +85,56 @@ final class ProblemCases {
     }
 
     /** A problem with normally distributed tensors. */
-    static SuiteCase of(String name, AttentionProblem problem) {
+    static ConformanceCase of(String name, AttentionProblem problem) {
         return of(name, problem, () -> Inputs.of(problem));
     }
 
-    /** A problem with tensors of its own; all of its results are measured. */
-    static SuiteCase of(String name, AttentionProblem problem, Supplier<Inputs> inputs) {
-        return new SuiteCase(name, flops(problem), problem.valueDim(), problem.dtype(), () -> check(inputs.get()));
+    /** A problem with tensors of its own. */
+    static ConformanceCase of(String name, AttentionProblem problem, Supplier<Inputs> inputs) {
+        return of(
+                name,
+                problem,
+                inputs,
+                (engine, drawn, yardstick) -> measured(yardstick, engine, drawn, asked(engine, drawn)));
+    }
+
+    private static ConformanceCase of(
+            String name, AttentionProblem problem, Supplier<Inputs> inputs, Question question) {
+        return new ConformanceCase(
+                name, flops(problem), problem.valueDim(), problem.dtype(), () -> check(inputs.get(), question));
+    }
+
+    private static ConformanceCase.Check check(Inputs inputs, Question question) {
+        Yardstick yardstick = Yardstick.of(inputs.query(), inputs.key(), inputs.value(), inputs.attention());
+        return engine -> question.ask(engine, inputs, yardstick);
+    }
+
+    /** Holds every result of a problem to the yardstick. */
+    static ConformanceCase.Check check(Inputs inputs) {
+        return check(inputs, (engine, drawn, yardstick) -> measured(yardstick, engine, drawn, asked(engine, drawn)));
     }
 
     /** The random problem of a seed. */
-    static SuiteCase random(long seed) {
+    static ConformanceCase random(long seed) {
         AttentionProblem problem = RandomProblem.draw(seed).inputs().problem();
         return of("random/" + seed, problem, () -> RandomProblem.draw(seed).inputs());
     }
 
     /** A problem of a peer's grid: as many of its rows are measured as an effort allows. */
-    static SuiteCase grid(GridCase grid) {
-        return new SuiteCase(grid.toString(), grid.flops(), grid.valueDim(), grid.dtype(), () -> {
+    static ConformanceCase grid(GridCase grid) {
+        return new ConformanceCase(grid.toString(), grid.flops(), grid.valueDim(), grid.dtype(), () -> {
             Inputs inputs = grid.inputs();
             SampledOracle sample = SampledOracle.of(inputs, ORACLE_FLOPS);
             return engine -> {
                 try (AttentionResult result = attend(engine, inputs, inputs.attention())) {
-                    return Finding.of(sample.measure(result)).and(Finding.objection(sample.disagreement(result)));
+                    return Finding.of(sample.measure(result)).wrong(sample.disagreement(result));
                 }
             };
         });
     }
 
-    /** Holds every result of a problem to the yardstick. */
-    static SuiteCase.Check check(Inputs inputs) {
-        Yardstick yardstick = Yardstick.of(inputs.query(), inputs.key(), inputs.value(), inputs.attention());
-        return engine -> {
-            Attention asked = asked(engine, inputs);
-            try (AttentionResult result = attend(engine, inputs, asked)) {
-                return Finding.of(yardstick.measure(result, asked));
-            }
-        };
-    }
-
     /** Without the weights, where the engine's plan cannot return them. */
-    static Attention asked(AttentionEngine engine, Inputs inputs) {
+    private static Attention asked(AttentionEngine engine, Inputs inputs) {
         try {
             engine.explain(inputs.problem());
             return inputs.attention();
@@ -101,21 +146,19 @@ final class ProblemCases {
         }
     }
 
+    /** Holds the result of one call to the yardstick. */
+    static Finding measured(Yardstick yardstick, AttentionEngine engine, Inputs inputs, Attention asked) {
+        try (AttentionResult result = attend(engine, inputs, asked)) {
+            return Finding.of(yardstick.measure(result, asked));
+        }
+    }
+
     static AttentionResult attend(AttentionEngine engine, Inputs inputs, Attention asked) {
         return engine.attend(inputs.query(), inputs.key(), inputs.value(), asked);
     }
 
-    /** Returns true if two results that hold output and log-sum-exp are the same, bit for bit. */
-    static boolean sameBits(AttentionResult one, AttentionResult other) {
-        return sameBits(one.output(), other.output()) && sameBits(one.logSumExp(), other.logSumExp());
-    }
-
-    private static boolean sameBits(Tensor one, Tensor other) {
-        return one.contiguous().bytes().equals(other.contiguous().bytes());
-    }
-
     /** As if every query saw every key, and were no fewer than a vector or tile takes: that costs some plans as much. */
-    static double flops(AttentionProblem problem) {
+    private static double flops(AttentionProblem problem) {
         return 2.0
                 * problem.batch()
                 * problem.queryHeads()

@@ -14,6 +14,7 @@ import dev.attention4j.AttentionBuilder;
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.DType;
 import dev.attention4j.Tensor;
+import dev.attention4j.conformance.ConformanceCase;
 import dev.attention4j.measure.Inputs;
 import java.nio.FloatBuffer;
 import java.util.Arrays;
@@ -26,8 +27,8 @@ final class ScoreCases {
 
     private ScoreCases() {}
 
-    static List<SuiteCase> all() {
-        CaseList cases = new CaseList();
+    static List<ConformanceCase> all() {
+        ProblemCases cases = new ProblemCases();
         cases.add("plain/default", attention());
         cases.add("scale/given", attention().scale(0.7));
         cases.add("scale/zero", attention().scale(0));
@@ -129,7 +130,7 @@ final class ScoreCases {
     }
 
     /** In the last of as many keys as no vector or tile divides, seen by a single query. */
-    private static SuiteCase infiniteValue() {
+    private static ConformanceCase infiniteValue() {
         AttentionProblem problem = SMALL.withLengths(1, KEYS).problem(DType.FLOAT32, Attention.DEFAULT);
         return ProblemCases.of("values/infinite-last", problem, () -> {
             Inputs inputs = Inputs.of(problem);

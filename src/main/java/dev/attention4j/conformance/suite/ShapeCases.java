@@ -12,6 +12,7 @@ import dev.attention4j.Attention;
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.DType;
 import dev.attention4j.Tensor;
+import dev.attention4j.conformance.ConformanceCase;
 import dev.attention4j.measure.Inputs;
 import dev.attention4j.opencl.tuning.StorageName;
 import java.util.List;
@@ -24,8 +25,8 @@ final class ShapeCases {
 
     private ShapeCases() {}
 
-    static List<SuiteCase> all() {
-        CaseList cases = new CaseList();
+    static List<ConformanceCase> all() {
+        ProblemCases cases = new ProblemCases();
         for (int[] heads : new int[][] {{1, 1}, {4, 4}, {6, 2}, {8, 1}}) {
             cases.add("heads/" + heads[0] + "-over-" + heads[1], SMALL.withHeads(heads[0], heads[1]), attention());
         }
@@ -50,7 +51,7 @@ final class ShapeCases {
     }
 
     /** The mean of equal values is that value, however many there are: one running sum would drift. */
-    private static SuiteCase equalKeys(int keys) {
+    private static ConformanceCase equalKeys(int keys) {
         Attention logSumExp = attention().logSumExp(true).build();
         AttentionProblem problem = new AttentionProblem(1, 1, 1, 1, keys, 4, 4, DType.FLOAT32, logSumExp);
         return ProblemCases.of("length/1x" + keys + "-equal-keys", problem, () -> {
@@ -66,7 +67,7 @@ final class ShapeCases {
         });
     }
 
-    private static void layout(CaseList cases) {
+    private static void layout(ProblemCases cases) {
         AttentionProblem problem =
                 small(attention().logSumExp(true).weights(true).build());
         laidOut(cases, "layout/batch-length-heads", problem, tensor -> tensor.permute(0, 2, 1, 3)
@@ -89,7 +90,8 @@ final class ShapeCases {
         });
     }
 
-    private static void laidOut(CaseList cases, String name, AttentionProblem problem, UnaryOperator<Tensor> layout) {
+    private static void laidOut(
+            ProblemCases cases, String name, AttentionProblem problem, UnaryOperator<Tensor> layout) {
         cases.add(ProblemCases.of(name, problem, () -> {
             Inputs plain = Inputs.of(problem);
             return new Inputs(
@@ -100,7 +102,7 @@ final class ShapeCases {
         }));
     }
 
-    private static void storage(CaseList cases) {
+    private static void storage(ProblemCases cases) {
         for (DType dtype : new DType[] {DType.FLOAT16, DType.BFLOAT16}) {
             String name = StorageName.of(dtype) + "/";
             cases.add(name + "plain", dtype, SMALL, attention());
@@ -113,7 +115,7 @@ final class ShapeCases {
     }
 
     /** No elements, and queries that see no key: zeros and −∞, never NaN. */
-    private static void nothing(CaseList cases) {
+    private static void nothing(ProblemCases cases) {
         cases.add("empty/no-batch", SMALL.withBatch(0), attention());
         cases.add("empty/no-queries", SMALL.withLengths(0, KEYS), attention());
         cases.add("empty/no-keys", SMALL.withLengths(QUERIES, 0), attention());

@@ -3,21 +3,22 @@ package dev.attention4j.conformance.suite;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.attention4j.EngineInfo.Kind;
+import dev.attention4j.conformance.ConformanceCase;
 import dev.attention4j.conformance.Outcome;
-import dev.attention4j.conformance.suite.SuiteRun.Selection;
 import java.util.List;
-import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 import org.junit.jupiter.api.Test;
 
 /** The cases that a selection has. */
 class BuiltInSuiteTest {
-    private static final Selection QUICK = new Selection(true, 1, Optional.empty());
-    private static final Selection FULL = new Selection(false, 1, Optional.empty());
+    private static final Selection QUICK = Selection.builtIn(true, 1);
+    private static final Selection FULL = Selection.builtIn(false, 1);
 
     private static List<String> names(Selection selection, Kind kind) {
-        return BuiltInSuite.cases(selection, kind).stream().map(SuiteCase::name).toList();
+        return BuiltInSuite.cases(selection, kind).stream()
+                .map(ConformanceCase::name)
+                .toList();
     }
 
     @Test
@@ -74,13 +75,14 @@ class BuiltInSuiteTest {
     @Test
     void aSeedSelectsTheSameCasesAgainAndAnotherSeedOthers() {
         assertThat(names(QUICK, Kind.GPU)).isEqualTo(names(QUICK, Kind.GPU));
-        List<String> others = names(new Selection(true, 2, Optional.empty()), Kind.GPU);
+        List<String> others = names(Selection.builtIn(true, 2), Kind.GPU);
         assertThat(others)
                 .doesNotContainAnyElementsOf(names(QUICK, Kind.GPU).stream()
                         .filter(name -> name.startsWith("random/"))
                         .toList());
         assertThat(others)
-                .containsAll(BuiltInSuite.named().stream().map(SuiteCase::name).toList());
+                .containsAll(
+                        BuiltInSuite.named().stream().map(ConformanceCase::name).toList());
     }
 
     @Test
@@ -93,7 +95,6 @@ class BuiltInSuiteTest {
 
     @Test
     void oneCaseIsOneCase() {
-        assertThat(names(new Selection(false, 1, Optional.of("random/7")), Kind.EMULATOR))
-                .containsExactly("random/7");
+        assertThat(names(Selection.one("random/7"), Kind.EMULATOR)).containsExactly("random/7");
     }
 }

@@ -2,9 +2,9 @@ package dev.attention4j.conformance.suite;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.attention4j.conformance.Outcome;
+import dev.attention4j.conformance.Finding;
 import dev.attention4j.conformance.Outcome.Status;
-import dev.attention4j.conformance.suite.SuiteRun.InOrder;
+import dev.attention4j.conformance.suite.ConformanceRun.InOrder;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -14,7 +14,9 @@ class InOrderTest {
     private final InOrder inOrder = new InOrder(outcome -> heard.add(outcome.caseName()));
 
     private void add(int trial) {
-        inOrder.add(trial, Outcome.of("case/" + trial, "engine", "plan", Status.PASSED, Double.NaN, Double.NaN, "", 0));
+        String name = "case/" + trial;
+        Finding nothing = new Finding();
+        inOrder.add(trial, Selection.builtIn(true, 1).outcome(name, name, "engine", "plan", Status.PASSED, nothing, 0));
     }
 
     @Test

@@ -6,14 +6,12 @@ import dev.attention4j.EngineInfo;
 import dev.attention4j.conformance.Outcome;
 import dev.attention4j.conformance.Outcome.Status;
 import dev.attention4j.conformance.suite.HtmlReport.FeatureWords;
-import dev.attention4j.conformance.suite.SuiteRun.Selection;
 import dev.attention4j.testing.FaultyProvider;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.List;
-import java.util.Optional;
 import javax.xml.parsers.DocumentBuilderFactory;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -53,7 +51,8 @@ class ReportFilesTest {
     }
 
     private static Outcome outcome(String name, String plan, Status status, double units, String detail) {
-        return Outcome.of(name, "faulty", plan, status, units, units, detail, 0.25);
+        String reproduce = "conformance --case " + name + " --device faulty --plan " + plan;
+        return new Outcome(Outcome.feature(name), name, "faulty", plan, status, units, units, detail, 0.25, reproduce);
     }
 
     @Test
@@ -127,11 +126,10 @@ class ReportFilesTest {
 
     @Test
     void eachFeatureOfTheSuiteIsSaidInWords() {
-        List<String> features =
-                BuiltInSuite.cases(new Selection(true, 1, Optional.empty()), EngineInfo.Kind.CPU).stream()
-                        .map(one -> Outcome.feature(one.name()))
-                        .distinct()
-                        .toList();
+        List<String> features = BuiltInSuite.cases(Selection.builtIn(true, 1), EngineInfo.Kind.CPU).stream()
+                .map(one -> Outcome.feature(one.name()))
+                .distinct()
+                .toList();
         assertThat(features).contains("real", "random", "ggml").hasSizeGreaterThan(30);
         assertThat(features)
                 .allSatisfy(feature ->

@@ -4,11 +4,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.groups.Tuple.tuple;
 
+import dev.attention4j.Attention;
 import dev.attention4j.EngineInfo;
 import dev.attention4j.EngineProvider;
 import dev.attention4j.conformance.Outcome;
 import dev.attention4j.conformance.Outcome.Status;
-import dev.attention4j.conformance.suite.SuiteRun.Selection;
+import dev.attention4j.io.Safetensors;
+import dev.attention4j.testing.CaseFiles;
 import dev.attention4j.testing.FaultyEngine;
 import dev.attention4j.testing.FaultyProvider;
 import java.io.File;
@@ -20,16 +22,15 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** What goes wrong in a child JVM is reported, and the rest goes on. */
-class SuiteRunTest {
+class ConformanceRunTest {
     private static final Duration LIMIT = Duration.ofSeconds(40);
-    private static final Selection QUICK = new Selection(true, Selection.DEFAULT_SEED, Optional.empty());
+    private static final Selection QUICK = Selection.builtIn(true, Selection.DEFAULT_SEED);
 
     @TempDir
     private Path folder;
@@ -37,7 +38,7 @@ class SuiteRunTest {
     private final List<Outcome> outcomes = new ArrayList<>();
     private final Map<String, Integer> trials = new HashMap<>();
 
-    private final SuiteRun.Listener listener = new SuiteRun.Listener() {
+    private final ConformanceRun.Listener listener = new ConformanceRun.Listener() {
         @Override
         public void begin(EngineInfo engine, List<String> plans, int count) {
             trials.merge(engine.id(), count, Integer::sum);
@@ -55,14 +56,14 @@ class SuiteRunTest {
         Files.writeString(services.resolve(EngineProvider.class.getName()), FaultyProvider.class.getName());
     }
 
-    private SuiteRun run(Selection selection, String plan) {
+    private ConformanceRun run(Selection selection, String plan) {
         String classPath = folder + File.pathSeparator + System.getProperty("java.class.path");
-        return new SuiteRun(selection, plan, LIMIT, classPath);
+        return new ConformanceRun(selection, plan, LIMIT, classPath);
     }
 
     @Test
     void faultsAreReportedAndTheRestGoesOn() {
-        run(QUICK, SuiteRun.ALL_PLANS).run(List.of(FaultyProvider.FAULTY), listener);
+        run(QUICK, ConformanceRun.ALL_PLANS).run(List.of(FaultyProvider.FAULTY), listener);
 
         assertThat(outcomes).hasSize(trials.get("faulty"));
         assertThat(outcomes)
@@ -107,8 +108,8 @@ class SuiteRunTest {
 
     @Test
     void anEngineThatDoesNotOpenIsOneFailureAndTheNextIsRun() {
-        Selection one = new Selection(false, 1, Optional.of("scale/zero"));
-        run(one, SuiteRun.ALL_PLANS).run(List.of(FaultyProvider.LOST, FaultyProvider.FAULTY), listener);
+        Selection one = Selection.one("scale/zero");
+        run(one, ConformanceRun.ALL_PLANS).run(List.of(FaultyProvider.LOST, FaultyProvider.FAULTY), listener);
 
         assertThat(outcomes).extracting(Outcome::engine).containsExactly("lost", "faulty", "faulty", "faulty");
         assertThat(outcomes.get(0).status()).isEqualTo(Status.CRASHED);
@@ -120,16 +121,39 @@ class SuiteRunTest {
 
     @Test
     void anEngineThatDoesNotOpenIsOneFailureForAllOfItsLanes() {
-        run(QUICK, SuiteRun.ALL_PLANS).run(List.of(FaultyProvider.LOST), listener);
+        run(QUICK, ConformanceRun.ALL_PLANS).run(List.of(FaultyProvider.LOST), listener);
 
         assertThat(outcomes).extracting(Outcome::caseName).containsExactly("engine/opens-and-closes");
         assertThat(trials).containsExactly(Map.entry("lost", 1));
     }
 
     @Test
+    void aFileThatCrashesTheDriverIsAFailureAndTheNextFileIsRun() throws IOException {
+        Path cases = Files.createDirectory(folder.resolve("cases"));
+        for (String softcap : List.of("0.01", "2")) {
+            Attention attention =
+                    Attention.builder().softcap(Double.parseDouble(softcap)).build();
+            Map<String, String> metadata = Map.of(
+                    "op", "attention", "name", "softcap " + softcap, "attributes", "{\"softcap\": " + softcap + "}");
+            Safetensors.write(cases.resolve(softcap + ".safetensors"), CaseFiles.tensors(attention), metadata);
+        }
+
+        run(Selection.files(cases), FaultyEngine.FAULTY).run(List.of(FaultyProvider.FAULTY), listener);
+
+        String crashing = cases.resolve("0.01.safetensors").toString();
+        assertThat(outcomes)
+                .extracting(Outcome::caseName, Outcome::status)
+                .containsExactly(tuple(crashing, Status.CRASHED), tuple("softcap 2", Status.PASSED));
+        assertThat(outcomes.get(0).detail()).matches("its process ended with exit code \\d+: crashed in .+");
+        assertThat(outcomes.get(0).reproduce())
+                .isEqualTo("conformance --cases " + Outcome.word(crashing) + " --device faulty --plan faulty");
+        assertThat(outcomes.get(1).reproduce()).contains("2.safetensors --device faulty");
+        assertThat(trials).containsExactly(Map.entry("faulty", 2));
+    }
+
+    @Test
     void aPlanThatAnEngineLacksIsNotRun() {
-        run(new Selection(true, 1, Optional.of("scale/zero")), "no-such-plan")
-                .run(List.of(FaultyProvider.FAULTY), listener);
+        run(Selection.one("scale/zero"), "no-such-plan").run(List.of(FaultyProvider.FAULTY), listener);
 
         assertThat(outcomes).isEmpty();
         assertThat(trials).containsExactly(Map.entry("faulty", 0));
@@ -137,10 +161,10 @@ class SuiteRunTest {
 
     @Test
     void badInputIsRefusedBeforeAnythingRuns() {
-        assertThatThrownBy(() -> new SuiteRun(new Selection(true, 1, Optional.of("no/such")), "all", LIMIT))
+        assertThatThrownBy(() -> new ConformanceRun(Selection.one("no/such"), "all", LIMIT))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageStartingWith("case: \"no/such\", must be the name of a case");
-        assertThatThrownBy(() -> new SuiteRun(QUICK, "all", Duration.ZERO))
+        assertThatThrownBy(() -> new ConformanceRun(QUICK, "all", Duration.ZERO))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageStartingWith("limit: ");
     }

@@ -1,6 +1,7 @@
 package dev.attention4j.conformance;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.attention4j.Alignment;
 import dev.attention4j.Attention;
@@ -13,11 +14,14 @@ import dev.attention4j.EngineOptions;
 import dev.attention4j.Tensor;
 import dev.attention4j.UnsupportedPlanException;
 import dev.attention4j.conformance.Outcome.Status;
+import dev.attention4j.io.FileFormatException;
 import dev.attention4j.reference.ReferenceEngine;
 import dev.attention4j.testing.CaseFiles;
 import dev.attention4j.testing.SharedCases;
 import dev.attention4j.testing.WrongEngine;
 import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
@@ -25,7 +29,7 @@ import java.util.function.BiFunction;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-class ConformanceRunnerTest {
+class FileCasesTest {
     private static final Path REAL = Path.of("src", "test", "resources", "conformance", "real");
 
     @TempDir
@@ -33,14 +37,13 @@ class ConformanceRunnerTest {
 
     @Test
     void realAttentionPassesOnTheOracle() throws IOException {
-        List<ConformanceCase> cases = List.of(
-                ConformanceCase.SENTENCES.read(),
-                ConformanceCase.read(REAL.resolve("minilm_layer2.safetensors")),
-                ConformanceCase.read(REAL.resolve("minilm_layer5.safetensors")));
-        for (ConformanceCase real : cases) {
-            Outcome outcome = onOracle(real);
+        List<CaseFile> cases = List.of(
+                CaseFile.sentences(),
+                CaseFile.read(REAL.resolve("minilm_layer2.safetensors")),
+                CaseFile.read(REAL.resolve("minilm_layer5.safetensors")));
+        for (CaseFile real : cases) {
+            Found outcome = onOracle(real);
             assertThat(outcome.status()).as(outcome.toString()).isEqualTo(Status.PASSED);
-            assertThat(outcome.engine()).isEqualTo("oracle");
             assertThat(outcome.plan()).isEqualTo(ReferenceEngine.PLAN);
             assertThat(outcome.error()).as(outcome.toString()).isPositive().isLessThan(2e-5);
             assertThat(outcome.detail()).isEmpty();
@@ -50,9 +53,9 @@ class ConformanceRunnerTest {
     @Test
     void sharedCasesPassOrAreSkippedWithTheReason() throws IOException {
         for (Path path : SharedCases.find()) {
-            ConformanceCase shared = ConformanceCase.read(path);
-            Outcome outcome = onOracle(shared);
-            if (Operation.KNOWN.containsKey(shared.op())) {
+            CaseFile shared = CaseFile.read(path);
+            Found outcome = onOracle(shared);
+            if (FileCases.OPERATIONS.containsKey(shared.op())) {
                 assertThat(outcome.status()).as(outcome.toString()).isEqualTo(Status.PASSED);
             } else {
                 assertThat(outcome.status()).as(outcome.toString()).isEqualTo(Status.SKIPPED);
@@ -64,12 +67,12 @@ class ConformanceRunnerTest {
     @Test
     void everyOutputOfACaseIsCompared() throws IOException {
         Attention attention = Attention.causal(Alignment.BOTTOM_RIGHT);
-        ConformanceCase made = CaseFiles.of(folder, CaseFiles.tensors(attention), "{\"causal\": \"BOTTOM_RIGHT\"}");
-        Outcome right = onOracle(made);
+        CaseFile made = CaseFiles.of(folder, CaseFiles.tensors(attention), "{\"causal\": \"BOTTOM_RIGHT\"}");
+        Found right = onOracle(made);
         assertThat(right.status()).as(right.toString()).isEqualTo(Status.PASSED);
         assertThat(right.error()).isZero();
 
-        Outcome output = onWrong(made, (problem, result) -> set(result, result.output(), 13, 9));
+        Found output = onWrong(made, (problem, result) -> set(result, result.output(), 13, 9));
         assertThat(output.status()).isEqualTo(Status.FAILED);
         double want = made.tensor("output.output").get(0, 1, 0, 1);
         assertThat(output.error()).isEqualTo(9 - want);
@@ -78,7 +81,7 @@ class ConformanceRunnerTest {
                 .isEqualTo("output.output: 1 of 24 elements wrong, worst at [0, 1, 0, 1]: got 9.0, want " + (float) want
                         + " (allowed: 1.0E-5 + 1.0E-4 * |want|)");
 
-        Outcome weights = onWrong(
+        Found weights = onWrong(
                 made,
                 (problem, result) ->
                         problem.attention().wantsWeights() ? set(result, result.weights(), 29, 1.5f) : result);
@@ -86,7 +89,7 @@ class ConformanceRunnerTest {
         assertThat(weights.detail())
                 .startsWith("output.weights: 1 of 30 elements wrong, worst at [0, 1, 2, 4]: got 1.5");
 
-        Outcome logSumExp = onWrong(made, (problem, result) -> set(result, result.logSumExp(), 0, -7));
+        Found logSumExp = onWrong(made, (problem, result) -> set(result, result.logSumExp(), 0, -7));
         assertThat(logSumExp.status()).isEqualTo(Status.FAILED);
         assertThat(logSumExp.detail())
                 .contains("output.log_sum_exp: 1 of 6 elements wrong, worst at [0, 0, 0]: got -7.0");
@@ -94,19 +97,18 @@ class ConformanceRunnerTest {
 
     @Test
     void aSlightErrorBeyondTheToleranceIsSeenAndOneWithinIsNot() throws IOException {
-        ConformanceCase made = CaseFiles.of(folder, CaseFiles.tensors(Attention.DEFAULT), (String) null);
+        CaseFile made = CaseFiles.of(folder, CaseFiles.tensors(Attention.DEFAULT), (String) null);
         float want = (float) made.tensor("output.output").get(0, 0, 0, 0);
         float limit = 1e-5f + 1e-4f * Math.abs(want);
-        Outcome beyond = onWrong(made, (problem, result) -> set(result, result.output(), 0, want + 1.1f * limit));
-        Outcome within = onWrong(made, (problem, result) -> set(result, result.output(), 0, want + 0.9f * limit));
+        Found beyond = onWrong(made, (problem, result) -> set(result, result.output(), 0, want + 1.1f * limit));
+        Found within = onWrong(made, (problem, result) -> set(result, result.output(), 0, want + 0.9f * limit));
         assertThat(beyond.status()).as(beyond.toString()).isEqualTo(Status.FAILED);
         assertThat(within.status()).as(within.toString()).isEqualTo(Status.PASSED);
     }
 
     @Test
     void nanNeverPasses() throws IOException {
-        Outcome outcome = onWrong(
-                ConformanceCase.SENTENCES.read(), (problem, result) -> set(result, result.output(), 5, Float.NaN));
+        Found outcome = onWrong(CaseFile.sentences(), (problem, result) -> set(result, result.output(), 5, Float.NaN));
         assertThat(outcome.status()).isEqualTo(Status.FAILED);
         assertThat(outcome.error()).isInfinite();
         assertThat(outcome.detail()).contains("1 of 16896 elements wrong, worst at [0, 0, 0, 5]: got NaN");
@@ -116,11 +118,11 @@ class ConformanceRunnerTest {
     void minusInfinityMustBeMinusInfinity() throws IOException {
         Tensor none = Tensor.zeros(DType.BOOL, 1, 5);
         Attention masked = Attention.builder().mask(none).build();
-        ConformanceCase made = CaseFiles.of(folder, CaseFiles.tensors(masked), "{}");
+        CaseFile made = CaseFiles.of(folder, CaseFiles.tensors(masked), "{}");
         assertThat(made.tensor("output.log_sum_exp").get(0, 0, 0)).isEqualTo(Double.NEGATIVE_INFINITY);
         assertThat(onOracle(made).status()).isEqualTo(Status.PASSED);
         for (float wrong : new float[] {-3e38f, Float.POSITIVE_INFINITY, Float.NaN, 0}) {
-            Outcome outcome = onWrong(made, (problem, result) -> set(result, result.logSumExp(), 2, wrong));
+            Found outcome = onWrong(made, (problem, result) -> set(result, result.logSumExp(), 2, wrong));
             assertThat(outcome.status()).as(outcome.toString()).isEqualTo(Status.FAILED);
             assertThat(outcome.detail()).contains("worst at [0, 0, 2]: got " + wrong + ", want -Infinity");
         }
@@ -128,12 +130,12 @@ class ConformanceRunnerTest {
 
     @Test
     void aWrongShapeOrTypeIsAFailure() throws IOException {
-        ConformanceCase made = CaseFiles.of(folder, CaseFiles.tensors(Attention.DEFAULT), "{}");
-        Outcome shape =
+        CaseFile made = CaseFiles.of(folder, CaseFiles.tensors(Attention.DEFAULT), "{}");
+        Found shape =
                 onWrong(made, (problem, result) -> with(result, result.output().reshape(1, 3, 2, 4)));
         assertThat(shape.status()).isEqualTo(Status.FAILED);
         assertThat(shape.detail()).contains("output.output: got shape [1, 3, 2, 4], want [1, 2, 3, 4]");
-        Outcome type =
+        Found type =
                 onWrong(made, (problem, result) -> with(result, result.output().to(DType.FLOAT16)));
         assertThat(type.status()).isEqualTo(Status.FAILED);
         assertThat(type.detail()).contains("output.output: got type FLOAT16, want FLOAT32");
@@ -141,7 +143,7 @@ class ConformanceRunnerTest {
 
     @Test
     void whatTheEngineThrowsIsAFailure() throws IOException {
-        Outcome outcome = onWrong(ConformanceCase.SENTENCES.read(), (problem, result) -> {
+        Found outcome = onWrong(CaseFile.sentences(), (problem, result) -> {
             throw new DeviceException("CL_OUT_OF_RESOURCES");
         });
         assertThat(outcome.status()).isEqualTo(Status.FAILED);
@@ -157,22 +159,22 @@ class ConformanceRunnerTest {
             }
             return result;
         };
-        Outcome checked = insisting(noWeights);
+        Found checked = insisting(noWeights);
         assertThat(checked.status()).isEqualTo(Status.PASSED);
         assertThat(checked.detail())
                 .isEqualTo(
                         "output.weights not checked: plan: \"wrongly\" cannot do this call: it never holds the weights");
 
-        Outcome wrong = insisting(noWeights.andThen(result -> set(result, result.output(), 0, 1e9f)));
+        Found wrong = insisting(noWeights.andThen(result -> set(result, result.output(), 0, 1e9f)));
         assertThat(wrong.status()).isEqualTo(Status.FAILED);
 
-        Outcome nothing = insisting((problem, result) -> {
+        Found nothing = insisting((problem, result) -> {
             throw new UnsupportedPlanException(WrongEngine.PLAN, "it takes no mask");
         });
         assertThat(nothing.status()).isEqualTo(Status.SKIPPED);
         assertThat(nothing.detail()).contains("output.output not checked: ").contains("it takes no mask");
 
-        Outcome excuse = onWrong(ConformanceCase.SENTENCES.read(), noWeights);
+        Found excuse = onWrong(CaseFile.sentences(), noWeights);
         assertThat(excuse.status()).as("with the plan left to the engine").isEqualTo(Status.FAILED);
     }
 
@@ -182,7 +184,7 @@ class ConformanceRunnerTest {
         tensors.remove("output.weights");
         tensors.remove("output.log_sum_exp");
         tensors.replaceAll((name, tensor) -> name.startsWith("input") ? tensor.to(DType.FLOAT16) : tensor);
-        Outcome outcome = onOracle(CaseFiles.of(folder, tensors, "{}"));
+        Found outcome = onOracle(CaseFiles.of(folder, tensors, "{}"));
         assertThat(outcome.status()).as(outcome.toString()).isEqualTo(Status.PASSED);
         assertThat(outcome.error()).isGreaterThan(1e-5);
     }
@@ -191,29 +193,57 @@ class ConformanceRunnerTest {
     void aCaseThatDoesNotFitTogetherIsAFailure() throws IOException {
         Map<String, Tensor> tensors = CaseFiles.tensors(Attention.DEFAULT);
         tensors.put("input.value", Tensor.random(3, 1, 2, 6, 4));
-        Outcome outcome = onOracle(CaseFiles.of(folder, tensors, "{}"));
+        Found outcome = onOracle(CaseFiles.of(folder, tensors, "{}"));
         assertThat(outcome.status()).isEqualTo(Status.FAILED);
         assertThat(outcome.detail()).contains("made.safetensors: value: length 6, must be 5");
     }
 
-    private static Outcome onOracle(ConformanceCase conformanceCase) {
+    @Test
+    void noCasesIsNoSuccess() throws IOException {
+        Path empty = Files.createDirectory(folder.resolve("empty"));
+        assertThatThrownBy(() -> FileCases.find(empty))
+                .isInstanceOf(FileFormatException.class)
+                .hasMessage(empty + ": holds no file *.safetensors, must hold at least one");
+        assertThatThrownBy(() -> FileCases.find(folder.resolve("none"))).isInstanceOf(NoSuchFileException.class);
+    }
+
+    @Test
+    void oneFileIsAlsoASetOfCases() throws IOException {
+        Path file = Files.createFile(folder.resolve("one.safetensors"));
+        assertThat(FileCases.find(file)).extracting(ConformanceCase::name).containsExactly(file.toString());
+    }
+
+    @Test
+    void aQueryThatIsMaskedSeesNothing() throws IOException {
+        Tensor queryMask = Tensor.of(new boolean[] {true, false, true}, 1, 3);
+        Attention masked = Attention.builder().queryMask(queryMask).build();
+        Map<String, Tensor> tensors = CaseFiles.tensors(masked);
+        tensors.put("input.query_mask", queryMask);
+        for (int head = 0; head < 2; head++) {
+            assertThat(tensors.get("output.output").get(0, head, 1, 3)).isZero();
+        }
+        assertThat(onOracle(CaseFiles.of(folder, tensors, "{}")).status()).isEqualTo(Status.PASSED);
+        tensors.remove("input.query_mask");
+        assertThat(onOracle(CaseFiles.of(folder, tensors, "{}")).status()).isEqualTo(Status.FAILED);
+    }
+
+    private static Found onOracle(CaseFile file) {
         try (AttentionEngine oracle = new ReferenceEngine(EngineOptions.DEFAULT)) {
-            return new ConformanceRunner(oracle, EngineOptions.AUTO).run(conformanceCase);
+            return Found.of(file, oracle, EngineOptions.AUTO);
         }
     }
 
-    private static Outcome onWrong(
-            ConformanceCase conformanceCase, BiFunction<AttentionProblem, AttentionResult, AttentionResult> tamper) {
+    private static Found onWrong(CaseFile file, BiFunction<AttentionProblem, AttentionResult, AttentionResult> tamper) {
         try (AttentionEngine wrong = new WrongEngine(tamper)) {
-            return new ConformanceRunner(wrong, EngineOptions.AUTO).run(conformanceCase);
+            return Found.of(file, wrong, EngineOptions.AUTO);
         }
     }
 
-    private static Outcome insisting(BiFunction<AttentionProblem, AttentionResult, AttentionResult> tamper)
+    private static Found insisting(BiFunction<AttentionProblem, AttentionResult, AttentionResult> tamper)
             throws IOException {
         EngineOptions options = EngineOptions.DEFAULT.withPlan(WrongEngine.PLAN);
         try (AttentionEngine wrong = new WrongEngine(options, tamper)) {
-            return new ConformanceRunner(wrong, WrongEngine.PLAN).run(ConformanceCase.SENTENCES.read());
+            return Found.of(CaseFile.sentences(), wrong, WrongEngine.PLAN);
         }
     }
 

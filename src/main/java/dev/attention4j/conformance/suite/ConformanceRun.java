@@ -1,6 +1,8 @@
 package dev.attention4j.conformance.suite;
 
 import dev.attention4j.EngineInfo;
+import dev.attention4j.conformance.ConformanceCase;
+import dev.attention4j.conformance.Finding;
 import dev.attention4j.conformance.Outcome;
 import dev.attention4j.conformance.Outcome.Status;
 import java.io.IOException;
@@ -14,7 +16,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
-import java.util.TreeSet;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -23,15 +24,15 @@ import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 
 /**
- * Runs the built-in suite: each engine in child JVMs of its own. Where a case crashes it or does not end in time, that is
- * the case's outcome, and a new child goes on after it.
+ * Runs cases: each engine in child JVMs of its own. Where a case crashes it or does not end in time, that is the case's
+ * outcome, and a new child goes on after it.
  *
  * <pre>{@code
- * Selection quick = new Selection(true, Selection.DEFAULT_SEED, Optional.empty());
- * new SuiteRun(quick, SuiteRun.ALL_PLANS, Duration.ofMinutes(2)).run(Engines.list(), listener);
+ * Selection quick = Selection.builtIn(true, Selection.DEFAULT_SEED); // or Selection.files(Path.of("cases"))
+ * new ConformanceRun(quick, ConformanceRun.ALL_PLANS, Duration.ofMinutes(2)).run(Engines.list(), listener);
  * }</pre>
  */
-public final class SuiteRun {
+public final class ConformanceRun {
     /** Asks for each of an engine's plans in turn. */
     public static final String ALL_PLANS = "all";
 
@@ -49,20 +50,10 @@ public final class SuiteRun {
     /** How much later than a child this JVM may hear that both are to end. */
     private static final Duration STOP_LIMIT = Duration.ofSeconds(3);
 
-    /** The feature of what goes wrong outside all cases. */
+    /** The feature and the name of faults outside all cases. */
     private static final String ENGINE = "engine";
 
-    /**
-     * Which of the suite's cases are run.
-     *
-     * @param quick fewer random problems, and of the peers' grids the small problems
-     * @param seed draws random problems and the part of each grid; the same seed selects the same cases
-     * @param only the name of the one case to run, whatever it builds; empty for all
-     */
-    public record Selection(boolean quick, long seed, Optional<String> only) {
-        /** The seed unless another is given. */
-        public static final long DEFAULT_SEED = 1;
-    }
+    private static final String OPENS = ENGINE + "/opens-and-closes";
 
     /** Receives progress. */
     public interface Listener {
@@ -90,22 +81,29 @@ public final class SuiteRun {
      * @param plan one plan's name (with tiles behind a colon if any), {@link dev.attention4j.EngineOptions#AUTO}, or
      *     {@link #ALL_PLANS}
      * @param limit the most time for one case, builds of kernels included
-     * @throws IllegalArgumentException if the selection names no case, or the limit is not positive
+     * @throws IllegalArgumentException if the selection names no case of the suite, or the limit is not positive
      */
-    public SuiteRun(Selection selection, String plan, Duration limit) {
+    public ConformanceRun(Selection selection, String plan, Duration limit) {
         this(selection, plan, limit, System.getProperty("java.class.path"));
     }
 
     /** For tests: with engines that are on a class path of their own. */
-    SuiteRun(Selection selection, String plan, Duration limit, String classPath) {
+    ConformanceRun(Selection selection, String plan, Duration limit, String classPath) {
         if (limit.isNegative() || limit.isZero()) {
             throw new IllegalArgumentException("limit: " + limit + ", must be more than 0");
         }
-        selection.only().ifPresent(BuiltInSuite::find);
+        if (selection.only() != null) {
+            BuiltInSuite.find(selection.only());
+        }
         this.selection = selection;
         this.plan = plan;
         this.limit = limit;
         this.classPath = classPath;
+    }
+
+    /** The names of the built-in suite's own cases: all but random ones and those of peers' grids. */
+    public static List<String> caseNames() {
+        return BuiltInSuite.named().stream().map(ConformanceCase::name).toList();
     }
 
     /**
@@ -145,7 +143,7 @@ public final class SuiteRun {
             if (isStopped) {
                 return Optional.empty();
             }
-            ChildProcess child = new ChildProcess(classPath, assignment.arguments());
+            ChildProcess child = new ChildProcess(classPath, assignment);
             children.add(child);
             return Optional.of(child);
         }
@@ -182,7 +180,7 @@ public final class SuiteRun {
     private int lanes(EngineInfo engine) {
         boolean compilesOnOneCore =
                 engine.kind() == EngineInfo.Kind.OPENCL_CPU || engine.kind() == EngineInfo.Kind.EMULATOR;
-        boolean manyTrials = plan.equals(ALL_PLANS) && selection.only().isEmpty();
+        boolean manyTrials = plan.equals(ALL_PLANS) && selection.only() == null;
         return compilesOnOneCore && manyTrials
                 ? Math.min(MOST_LANES, Runtime.getRuntime().availableProcessors())
                 : 1;
@@ -262,7 +260,7 @@ public final class SuiteRun {
         }
 
         /** A child has opened the engine: the first one's word counts for all. */
-        synchronized void ready(Events.Ready ready) {
+        synchronized void ready(Event ready) {
             if (trials < 0) {
                 trials = ready.trials();
                 listener.begin(engine, ready.plans(), trials);
@@ -282,9 +280,9 @@ public final class SuiteRun {
                 isLost = true;
                 listener.begin(engine, List.of(plan), 1);
             }
-            listener.end(new Outcome(
+            Outcome outcome = new Outcome(
                     ENGINE,
-                    ENGINE + "/opens-and-closes",
+                    OPENS,
                     engine.id(),
                     plan,
                     status,
@@ -292,7 +290,8 @@ public final class SuiteRun {
                     Double.NaN,
                     detail,
                     seconds,
-                    "conformance --device " + engine.id() + " --plan " + plan));
+                    selection.reproduce(engine.id(), plan));
+            listener.end(outcome);
             return isLost;
         }
     }
@@ -304,7 +303,7 @@ public final class SuiteRun {
         private final int lanes;
         private final Map<String, Integer> planFaults = new HashMap<>();
         private int engineFaults;
-        private int next;
+        private int from;
         private boolean isDone;
 
         Lane(OneEngine all, int lane, int lanes) {
@@ -316,14 +315,11 @@ public final class SuiteRun {
         @Override
         public void run() {
             while (!isDone && engineFaults < ENGINE_FAULTS) {
-                TreeSet<String> givenUp = new TreeSet<>();
-                planFaults.forEach((name, faults) -> {
-                    if (faults >= PLAN_FAULTS) {
-                        givenUp.add(name);
-                    }
-                });
+                List<String> givenUp = planFaults.keySet().stream()
+                        .filter(name -> planFaults.get(name) >= PLAN_FAULTS)
+                        .toList();
                 Worker.Assignment assignment =
-                        new Worker.Assignment(all.engine.id(), plan, selection, lane, lanes, next, givenUp);
+                        new Worker.Assignment(all.engine.id(), plan, selection, lane, lanes, from, givenUp);
                 Optional<ChildProcess> child;
                 try {
                     child = start(assignment);
@@ -343,44 +339,46 @@ public final class SuiteRun {
 
         /** Until the child's end, good or bad. */
         private void listen(ChildProcess child) {
-            Events.Begun running = null;
+            Event running = null;
             Duration wait = START_LIMIT.compareTo(limit) > 0 ? START_LIMIT : limit;
             long start = System.nanoTime();
             while (true) {
-                Optional<Events.Event> event = child.next(wait);
-                if (event.isEmpty()) {
+                Optional<Event> next = child.next(wait);
+                if (next.isEmpty()) {
                     fault(running, Status.HUNG, "did not end within " + wait.toSeconds() + " s", start);
                     return;
                 }
                 wait = limit;
-                if (event.get() instanceof Events.Done) {
-                    isDone = true;
-                    return;
-                }
-                if (event.get() instanceof ChildProcess.End
-                        && (isStopped() || (child.wasAskedToEnd() && isStoppedSoon()))) {
-                    isDone = true;
-                    return;
-                }
-                if (event.get() instanceof ChildProcess.End) {
-                    fault(running, Status.CRASHED, child.lastWords(), start);
-                    return;
-                }
-                if (event.get() instanceof Events.Ready ready) {
-                    all.ready(ready);
-                } else if (event.get() instanceof Events.Begun begun) {
-                    running = begun;
-                    start = System.nanoTime();
-                } else if (event.get() instanceof Events.Ended ended) {
-                    running = null;
-                    next = ended.trial() + 1;
-                    all.end(ended.trial(), ended.outcome());
+                Event event = next.get();
+                switch (event.kind()) {
+                    case READY -> all.ready(event);
+                    case BEGUN -> {
+                        running = event;
+                        start = System.nanoTime();
+                    }
+                    case ENDED -> {
+                        running = null;
+                        from = event.trial() + 1;
+                        all.end(event.trial(), event.outcome());
+                    }
+                    case DONE -> {
+                        isDone = true;
+                        return;
+                    }
+                    case CLOSED -> {
+                        if (isStopped() || (child.wasAskedToEnd() && isStoppedSoon())) {
+                            isDone = true;
+                        } else {
+                            fault(running, Status.CRASHED, child.lastWords(), start);
+                        }
+                        return;
+                    }
                 }
             }
         }
 
         /** A crash or a time-out: of the trial that ran, or of the engine as such where none did. */
-        private void fault(Events.Begun running, Status status, String detail, long start) {
+        private void fault(Event running, Status status, String detail, long start) {
             double seconds = (System.nanoTime() - start) / 1e9;
             if (running == null) {
                 engineFaults++;
@@ -388,18 +386,12 @@ public final class SuiteRun {
                 return;
             }
             planFaults.merge(running.plan(), 1, Integer::sum);
-            next = running.trial() + 1;
+            from = running.trial() + 1;
+            String name = running.caseName();
+            Finding finding = new Finding().wrong(detail);
             all.end(
                     running.trial(),
-                    Outcome.of(
-                            running.caseName(),
-                            all.engine.id(),
-                            running.plan(),
-                            status,
-                            Double.NaN,
-                            Double.NaN,
-                            detail,
-                            seconds));
+                    selection.outcome(name, name, all.engine.id(), running.plan(), status, finding, seconds));
         }
     }
 }
