@@ -6,13 +6,15 @@ import dev.attention4j.AttentionResult;
 import dev.attention4j.DType;
 import dev.attention4j.DeviceException;
 import dev.attention4j.Tensor;
-import dev.attention4j.opencl.plan.AttentionPlan;
 import dev.attention4j.opencl.plan.AttentionPlan.Division;
+import dev.attention4j.opencl.plan.AttentionPlan;
 import dev.attention4j.opencl.plan.DeviceCall;
 import dev.attention4j.opencl.plan.KeyRanges;
 import dev.attention4j.opencl.plan.Workload;
 import dev.attention4j.opencl.runtime.ClBuffer;
+import dev.attention4j.opencl.runtime.DeviceContext;
 import java.util.List;
+import java.util.function.Function;
 
 /**
  * A call as its caller made it, on its way to a plan: tensors on host or device, and results where the query is. With a
@@ -52,27 +54,33 @@ record AttentionCall(
      * @throws DeviceException if there is no room even for a query of one head; says how much it needs
      */
     AttentionResult enqueue(Planner.Choice<AttentionPlan> choice, Transfers transfers) {
-        if (!query.isOnHost()) {
-            // Results are where the query is: what is to be cut must be on the host.
-            return enqueue(choice, transfers, List.of(Slice.whole(problem)));
-        }
         Division division = division(choice);
-        List<Slice> slices = slices(choice, division, transfers);
-        if (slices.isEmpty() && transfers.context().pool().reclaim()) {
+        Footprint footprint = footprint(choice, division, transfers.context());
+        List<Slice> slices = List.of(Slice.whole(problem));
+        // Results are where the query is: what is to be cut must be on the host.
+        if (query.isOnHost() && !footprint.fits()) {
             slices = slices(choice, division, transfers);
+            if (slices.isEmpty() && transfers.context().pool().reclaim()) {
+                slices = slices(choice, division, transfers);
+            }
         }
         if (slices.isEmpty()) {
-            Slice least = Slices.least(problem, division);
+            Slice least = Slice.least(problem, division);
             throw new DeviceException("attention of " + counted(least.queries(), "query", "queries") + " of "
                     + counted(least.heads(), "head", "heads") + ", with " + problem.keyLength() + " keys and values, "
-                    + footprint(least.of(this), choice, division, transfers).shortage());
+                    + least.of(this)
+                            .footprint(choice, division, transfers.context())
+                            .shortage());
         }
-        return enqueue(choice, transfers, slices);
+        return slices.size() == 1
+                ? enqueue(choice, division, transfers, slices, footprint)
+                : enqueue(choice, transfers, slices);
     }
 
-    /** What fits one after another; empty if not even the least slice does. */
+    /** Returns slices that fit one after another; empty if not even the least slice does. */
     private List<Slice> slices(Planner.Choice<AttentionPlan> choice, Division division, Transfers transfers) {
-        return Slices.of(problem, division, slice -> footprint(slice.of(this), choice, division, transfers)
+        return Slice.cut(problem, division, slice -> slice.of(this)
+                .footprint(choice, division, transfers.context())
                 .fits());
     }
 
@@ -86,7 +94,15 @@ record AttentionCall(
 
     /** Enqueues slices that are the whole, in the order of their results. */
     AttentionResult enqueue(Planner.Choice<AttentionPlan> choice, Transfers transfers, List<Slice> slices) {
-        Division division = division(choice);
+        return enqueue(choice, division(choice), transfers, slices, null);
+    }
+
+    private AttentionResult enqueue(
+            Planner.Choice<AttentionPlan> choice,
+            Division division,
+            Transfers transfers,
+            List<Slice> slices,
+            Footprint known) {
         Attention attention = problem.attention();
         boolean onHost = query.isOnHost();
         AttentionResult result = new AttentionResult(
@@ -95,57 +111,80 @@ record AttentionCall(
                 attention.wantsLogSumExp() ? transfers.result(DType.FLOAT32, onHost, problem.logSumExpShape()) : null,
                 choice.plan().name());
         for (Slice slice : slices) {
-            slice.of(this)
-                    .enqueue(choice, division, transfers, new Rows(result, slice.firstRow(problem), slice.rows()));
+            AttentionCall call = slice.of(this);
+            Footprint footprint = known != null ? known : call.footprint(choice, division, transfers.context());
+            Rows rows = new Rows(result, slice.firstRow(problem), slice.rows());
+            choice.plan().enqueue(call.deviceCall(choice, division, transfers, rows, footprint));
             transfers.enqueueResults();
         }
         return result;
     }
 
-    /** Where in the results of the whole a call's rows go. */
+    /**
+     * The rows of the whole's results that a call writes.
+     *
+     * @param result null in a dry run
+     */
     private record Rows(AttentionResult result, long first, long count) {
-        ClBuffer of(Tensor tensor, int width, Transfers transfers) {
-            return transfers.target(tensor, first * width, count * width);
+        ClBuffer of(
+                String name, Function<AttentionResult, Tensor> part, DType dtype, int width, Transfers transfers) {
+            Tensor tensor = result == null ? null : part.apply(result);
+            return transfers.target(name, tensor, dtype, first * width, count * width);
         }
     }
 
-    private static Footprint footprint(
-            AttentionCall call, Planner.Choice<AttentionPlan> choice, Division division, Transfers transfers) {
-        return Footprint.of(call, choice.plan().leastScratchBytes(call.workload, division), transfers.context());
+    /** Counts what the call needs: with its tensors as they lie, or without the gaps of views where that does not fit. */
+    private Footprint footprint(Planner.Choice<AttentionPlan> choice, Division division, DeviceContext context) {
+        Footprint asTheyLie = footprint(choice, division, context, false);
+        return asTheyLie.fits() ? asTheyLie : footprint(choice, division, context, true);
     }
 
-    /** All at once, which fits. */
-    private void enqueue(Planner.Choice<AttentionPlan> choice, Division division, Transfers transfers, Rows rows) {
+    private Footprint footprint(
+            Planner.Choice<AttentionPlan> choice, Division division, DeviceContext context, boolean closesGaps) {
+        Footprint footprint = new Footprint(context, closesGaps);
+        Rows rows = new Rows(null, 0, workload.rows());
+        deviceCall(choice, division, Transfers.counting(context, footprint), rows, footprint);
+        footprint.addAllocated("scratch", choice.plan().leastScratchBytes(workload, division));
+        return footprint;
+    }
+
+    private DeviceCall deviceCall(
+            Planner.Choice<AttentionPlan> choice,
+            Division division,
+            Transfers transfers,
+            Rows rows,
+            Footprint footprint) {
         Attention attention = problem.attention();
-        AttentionResult result = rows.result;
-        Footprint footprint = footprint(this, choice, division, transfers);
         boolean closesGaps = footprint.closesGaps();
-        choice.plan()
-                .enqueue(new DeviceCall(
-                        problem,
-                        workload,
-                        choice.tunables(),
-                        division,
-                        transfers.rows("query", query, closesGaps),
-                        transfers.rows("key", key, closesGaps),
-                        transfers.rows("value", value, closesGaps),
-                        attention
-                                .mask()
-                                .map(mask -> transfers.broadcast(mask, DType.BOOL, closesGaps, problem.weightsShape()))
-                                .orElse(null),
-                        attention
-                                .bias()
-                                .map(bias ->
-                                        transfers.broadcast(bias, DType.FLOAT32, closesGaps, problem.weightsShape()))
-                                .orElse(null),
-                        KeyRanges.areNeeded(attention) ? transfers.integers(KeyRanges.table(problem)) : null,
-                        transfers.floatsOrNull(attention.alibiSlopes()),
-                        transfers.floatsOrNull(attention.sinks()),
-                        rows.of(result.output(), problem.valueDim(), transfers),
-                        attention.wantsWeights() ? rows.of(result.weights(), problem.keyLength(), transfers) : null,
-                        attention.wantsLogSumExp() ? rows.of(result.logSumExp(), 1, transfers) : null,
-                        maxScratchBytes,
-                        footprint.scratchRoom(choice.plan().leastScratchBytes(workload, division)),
-                        transfers::scratch));
+        long[] scores = problem.weightsShape();
+        return new DeviceCall(
+                problem,
+                workload,
+                choice.tunables(),
+                division,
+                transfers.rows("query", query, closesGaps),
+                transfers.rows("key", key, closesGaps),
+                transfers.rows("value", value, closesGaps),
+                attention
+                        .mask()
+                        .map(mask -> transfers.broadcast("mask", mask, DType.BOOL, closesGaps, scores))
+                        .orElse(null),
+                attention
+                        .bias()
+                        .map(bias -> transfers.broadcast("bias", bias, DType.FLOAT32, closesGaps, scores))
+                        .orElse(null),
+                KeyRanges.areNeeded(attention) ? transfers.keyRanges(problem) : null,
+                transfers.floatsOrNull("ALiBi slopes", attention.alibiSlopes()),
+                transfers.floatsOrNull("sinks", attention.sinks()),
+                rows.of("output", AttentionResult::output, problem.dtype(), problem.valueDim(), transfers),
+                attention.wantsWeights()
+                        ? rows.of("weights", AttentionResult::weights, DType.FLOAT32, problem.keyLength(), transfers)
+                        : null,
+                attention.wantsLogSumExp()
+                        ? rows.of("log-sum-exp", AttentionResult::logSumExp, DType.FLOAT32, 1, transfers)
+                        : null,
+                maxScratchBytes,
+                footprint.scratchRoom(choice.plan().leastScratchBytes(workload, division)),
+                transfers::scratch);
     }
 }

@@ -1,8 +1,8 @@
 package dev.attention4j.opencl;
 
 import dev.attention4j.DType;
-import dev.attention4j.Projector;
 import dev.attention4j.Projector.Projection;
+import dev.attention4j.Projector;
 import dev.attention4j.Tensor;
 import dev.attention4j.opencl.plan.Operand;
 import dev.attention4j.opencl.plan.Variant;
@@ -95,8 +95,8 @@ final class DeviceProjector implements Projector {
             for (DeviceProjection one : all) {
                 results.add(transfers.result(source.dtype, false, source.batch, one.heads, source.length, one.width));
             }
-            Operand from = transfers.rows(name, rows);
-            Operand gateFrom = gates == null ? null : transfers.rows("gate", gates);
+            Operand from = transfers.rows(name, rows, false);
+            Operand gateFrom = gates == null ? null : transfers.rows("gate", gates, false);
             choice.plan()
                     .enqueue(new ProjectionCall(
                             source.dtype,

@@ -1,50 +1,109 @@
 package dev.attention4j.opencl;
 
+import dev.attention4j.AttentionEngine;
 import dev.attention4j.DType;
 import dev.attention4j.Tensor;
+import dev.attention4j.TensorMemory;
+import dev.attention4j.opencl.runtime.ClBuffer;
 import dev.attention4j.opencl.runtime.DeviceContext;
+import java.lang.ref.Cleaner;
 import java.lang.ref.Reference;
 import java.nio.ByteBuffer;
 import java.util.Objects;
 import java.util.concurrent.locks.Lock;
+import java.util.function.Function;
 
 /** The tensors in an engine's device memory, and the copies that callers ask for. */
 final class DeviceTensors {
     private final OpenClEngine engine;
     private final DeviceContext context;
     private final Lock lock;
+    private final DeviceResources resources;
     private final boolean poison;
     private final ResultPool results = new ResultPool();
-    private final DeviceBuffers buffers;
 
     /**
-     * No tensors yet.
+     * Starts without tensors.
      *
      * @param lock the engine's, under which all commands are enqueued
-     * @param buffers of the tensors
-     * @param poison whether new memory is filled with NaN
+     * @param poison true to fill new memory with NaN
      */
-    DeviceTensors(OpenClEngine engine, DeviceContext context, Lock lock, DeviceBuffers buffers, boolean poison) {
+    DeviceTensors(OpenClEngine engine, DeviceContext context, Lock lock, DeviceResources resources, boolean poison) {
         this.engine = engine;
         this.context = context;
         this.lock = lock;
-        this.buffers = buffers;
+        this.resources = resources;
         this.poison = poison;
     }
 
-    /** Where results on the host get their memory. */
+    /** A tensor's memory, which goes back to the engine when either is closed, or when the tensor is forgotten. */
+    static final class Memory implements TensorMemory {
+        private final DeviceTensors tensors;
+        private final long byteSize;
+        private final DeviceResources.Held held;
+        private final Cleaner.Cleanable watch;
+
+        private Memory(DeviceTensors tensors, long byteSize) {
+            this.tensors = tensors;
+            this.byteSize = byteSize;
+            DeviceResources resources = tensors.resources;
+            DeviceResources.Held allocated = resources.allocate(byteSize);
+            held = allocated;
+            watch = Forgotten.watch(this, () -> resources.forget(allocated));
+        }
+
+        ClBuffer buffer() {
+            return held.buffer();
+        }
+
+        @Override
+        public AttentionEngine engine() {
+            return tensors.engine;
+        }
+
+        @Override
+        public long byteSize() {
+            return byteSize;
+        }
+
+        @Override
+        public ByteBuffer toHost() {
+            if (byteSize > Integer.MAX_VALUE) {
+                throw new IllegalArgumentException("the tensor's memory has " + byteSize + " bytes, must have at most "
+                        + Integer.MAX_VALUE + " to be copied at once");
+            }
+            return tensors.read(this, 0, (int) byteSize);
+        }
+
+        @Override
+        public <T> T read(long firstByte, int byteCount, Function<ByteBuffer, T> reader) {
+            return reader.apply(tensors.read(this, firstByte, byteCount));
+        }
+
+        @Override
+        public boolean isClosed() {
+            return held.isClosed();
+        }
+
+        @Override
+        public void close() {
+            tensors.resources.free(held);
+            watch.clean();
+        }
+    }
+
+    /** The memory of results on the host. */
     ResultPool results() {
         return results;
     }
 
-    /** A tensor with undefined contents; called under the lock. */
+    /** Returns a tensor with undefined contents; called under the lock. */
     Tensor allocate(DType dtype, long... shape) {
         long bytes = dtype.bytes();
         for (long size : shape) {
             bytes = Math.multiplyExact(bytes, size);
         }
-        DeviceBuffers.Held held = buffers.allocate(bytes);
-        DeviceMemory memory = new DeviceMemory(engine, buffers, held, bytes);
+        Memory memory = new Memory(this, bytes);
         if (poison) {
             orFree(memory, () -> context.queue().poison(memory.buffer()));
         }
@@ -62,7 +121,7 @@ final class DeviceTensors {
         try {
             engine.checkOpen();
             Tensor uploaded = allocate(tensor.dtype(), tensor.shape());
-            DeviceMemory memory = (DeviceMemory) uploaded.memory();
+            Memory memory = (Memory) uploaded.memory();
             orFree(memory, () -> {
                 context.queue().write(memory.buffer(), source.bytes());
                 waitFor(source);
@@ -73,8 +132,8 @@ final class DeviceTensors {
         }
     }
 
-    /** Enqueues something; if that fails, nobody ever gets the memory. */
-    private void orFree(DeviceMemory memory, Runnable commands) {
+    /** Enqueues commands, and frees the memory if that fails: no caller gets it. */
+    private static void orFree(Memory memory, Runnable commands) {
         try {
             commands.run();
         } catch (RuntimeException e) {
@@ -88,7 +147,7 @@ final class DeviceTensors {
         try {
             context.queue().finish();
         } catch (RuntimeException e) {
-            PendingCall.settle(context.queue()::finish, e);
+            Transfers.settle(context.queue()::finish, e);
             throw e;
         } finally {
             Reference.reachabilityFence(hostMemory);
@@ -107,12 +166,11 @@ final class DeviceTensors {
         return copy;
     }
 
-    /** A copy of some of a tensor's bytes. */
-    ByteBuffer read(DeviceMemory memory, long firstByte, int byteCount) {
+    private ByteBuffer read(Memory memory, long firstByte, int byteCount) {
         lock.lock();
         try {
             engine.checkOpen();
-            // A tensor's memory, because its lack is dealt with.
+            // A tensor's memory, because a lack of memory is explained there.
             ByteBuffer bytes = Tensor.zeros(DType.BOOL, byteCount).bytes();
             context.queue().read(memory.buffer(), firstByte, bytes);
             waitFor(bytes);
@@ -122,12 +180,8 @@ final class DeviceTensors {
         }
     }
 
-    void free(DeviceBuffers.Held held) {
-        buffers.free(held);
-    }
-
-    /** How many are open. */
+    /** The number of open tensors. */
     int count() {
-        return buffers.count();
+        return resources.count();
     }
 }

@@ -14,7 +14,6 @@ import dev.attention4j.opencl.plan.Variant;
 import dev.attention4j.opencl.plan.Workload;
 import dev.attention4j.opencl.probe.DeviceProbe;
 import dev.attention4j.opencl.projection.ProjectionPlan;
-import dev.attention4j.opencl.runtime.ClBuffer;
 import dev.attention4j.opencl.runtime.ClDevice;
 import dev.attention4j.opencl.runtime.ClEvent;
 import dev.attention4j.opencl.runtime.DeviceContext;
@@ -52,56 +51,9 @@ public final class OpenClEngine implements AttentionEngine {
     private final DeviceTensors tensors;
     private final DeviceProjector projector;
     private final ThreadPoolExecutor completer;
-    private final Held held;
+    private final DeviceResources resources;
     private final Cleaner.Cleanable watch;
     private final CallsUnderWay calls;
-
-    /** What is freed when the engine is closed or forgotten. */
-    private static final class Held {
-        private final String name;
-        private final Throwable made = Forgotten.here();
-        private final DeviceContext context;
-        private final DeviceBuffers buffers;
-        private final ReentrantLock lock;
-        private final ThreadPoolExecutor completer;
-        private boolean freed;
-
-        private Held(
-                String name,
-                DeviceContext context,
-                DeviceBuffers buffers,
-                ReentrantLock lock,
-                ThreadPoolExecutor completer) {
-            this.name = name;
-            this.context = context;
-            this.buffers = buffers;
-            this.lock = lock;
-            this.completer = completer;
-        }
-
-        /** Called under the lock. */
-        private void free() {
-            freed = true;
-            completer.shutdown();
-            buffers.close();
-            context.close();
-        }
-
-        /** Called by the cleaner, for an engine that nobody can reach. */
-        private void forget() {
-            lock.lock();
-            try {
-                if (!freed) {
-                    Forgotten.warn(Forgotten.Kind.ENGINE, name, made);
-                    free();
-                }
-            } catch (RuntimeException e) {
-                LOG.warn("{}: {}", name, e.toString());
-            } finally {
-                lock.unlock();
-            }
-        }
-    }
 
     OpenClEngine(EngineInfo info, ClDevice device, EngineOptions options) {
         this.info = info;
@@ -115,23 +67,20 @@ public final class OpenClEngine implements AttentionEngine {
                     info.id(),
                     device);
         }
-        DeviceBuffers buffers;
+        completer = Completion.threads(1, "attention4j " + info.id());
+        resources = new DeviceResources(info.id() + " (" + info.name() + ")", context, lock, completer);
         try {
             TuningDatabase tuning = TuningDatabase.open(options.tuning(), device.name(), device.driverVersion());
             planner = Planner.ofAttention(context, options, tuning);
             projections = Planner.ofProjections(context, tuning);
-            buffers = new DeviceBuffers(context, lock);
-            tensors = new DeviceTensors(this, context, lock, buffers, options.poison());
+            tensors = new DeviceTensors(this, context, lock, resources, options.poison());
             projector =
                     new DeviceProjector(this, projections.chooseOrWarn("Projections", ProjectionPlan.Problem.USUAL));
         } catch (RuntimeException e) {
             context.close();
             throw e;
         }
-        completer = Completion.threads(1, "attention4j " + info.id());
-        Held freed = new Held(info.id() + " (" + info.name() + ")", context, buffers, lock, completer);
-        held = freed;
-        watch = Forgotten.watch(this, freed::forget);
+        watch = Forgotten.watch(this, resources::forgetEngine);
     }
 
     @Override
@@ -147,24 +96,12 @@ public final class OpenClEngine implements AttentionEngine {
     @Override
     public PlanChoice explain(AttentionProblem problem) {
         Objects.requireNonNull(problem, "problem");
-        lock.lock();
-        try {
-            checkOpen();
-            return planner.explain(Workload.of(problem, true));
-        } finally {
-            lock.unlock();
-        }
+        return locked(() -> planner.explain(Workload.of(problem, true)));
     }
 
     @Override
     public Map<String, Object> probe() {
-        lock.lock();
-        try {
-            checkOpen();
-            return DeviceProbe.capabilities(context).facts();
-        } finally {
-            lock.unlock();
-        }
+        return locked(() -> DeviceProbe.capabilities(context).facts());
     }
 
     @Override
@@ -174,31 +111,18 @@ public final class OpenClEngine implements AttentionEngine {
     }
 
     /**
-     * What is worth timing for a problem: of each plan that this engine may take, first what it would take itself, then
-     * other tunables that fit.
+     * Returns what is worth timing for a problem: of each plan that this engine may take, first what it would take itself,
+     * then other tunables that fit. The first of all is what a call gets by itself.
      *
-     * @param problem shapes and operation
-     * @return first of all what a call gets that does not insist on anything
+     * @throws dev.attention4j.UnsupportedPlanException if no plan that this engine may take can do it
      */
     public List<Variant> variants(AttentionProblem problem) {
-        lock.lock();
-        try {
-            checkOpen();
-            return planner.variants(Workload.of(problem, false));
-        } finally {
-            lock.unlock();
-        }
+        return locked(() -> planner.variants(Workload.of(problem, false)));
     }
 
     /**
-     * As {@link #attend(Tensor, Tensor, Tensor, Attention)} by one plan with given tunables, for tuning.
+     * Does {@link #attend(Tensor, Tensor, Tensor, Attention)} by one plan with given tunables, for tuning.
      *
-     * @param query [batch, queryHeads, queryLength, headDim]
-     * @param key [batch, keyValueHeads, keyLength, headDim]
-     * @param value [batch, keyValueHeads, keyLength, valueDim]
-     * @param attention the operation
-     * @param variant one of {@link #variants}
-     * @return the result, complete
      * @throws dev.attention4j.UnsupportedPlanException if the plan cannot do it so
      */
     public AttentionResult attend(Tensor query, Tensor key, Tensor value, Attention attention, Variant variant) {
@@ -211,7 +135,7 @@ public final class OpenClEngine implements AttentionEngine {
         Call call = begin(query, key, value, attention, planner::choose);
         Supplier<AttentionResult> end;
         if (call.host == null) {
-            PendingCall<AttentionResult> pending = enqueue(call);
+            Pending<AttentionResult> pending = enqueue(call);
             end = () -> finish(pending);
         } else {
             end = () -> compute(call);
@@ -271,7 +195,7 @@ public final class OpenClEngine implements AttentionEngine {
         }
     }
 
-    private PendingCall<AttentionResult> enqueue(Call call) {
+    private Pending<AttentionResult> enqueue(Call call) {
         return enqueue("attention", transfers -> call.attention.enqueue(call.choice, transfers));
     }
 
@@ -286,40 +210,50 @@ public final class OpenClEngine implements AttentionEngine {
     }
 
     /**
+     * A call that is enqueued.
+     *
+     * @param done complete when the last command is
+     * @param result in memory that the device is still writing
+     */
+    record Pending<T>(ClEvent done, T result, Transfers transfers) {}
+
+    /**
      * Enqueues a call under the lock.
      *
      * @param what names it in errors of the device
      * @param commands enqueues the call's kernels, with results that are all {@link Transfers#result}'s
      * @return to be ended by {@link #finish}, outside of the lock
      */
-    <T> PendingCall<T> enqueue(String what, Function<Transfers, T> commands) {
+    <T> Pending<T> enqueue(String what, Function<Transfers, T> commands) {
         lock.lock();
         try {
             checkOpen();
-            held.buffers.freeForgotten();
+            resources.freeForgotten();
             Transfers transfers = new Transfers(tensors, context, options.poison());
-            PendingCall<T> pending;
+            Pending<T> pending;
             try {
                 T result = commands.apply(transfers);
                 transfers.enqueueResults();
-                pending = new PendingCall<>(
-                        context.queue().marker(what),
-                        result,
-                        transfers.results(),
-                        transfers.shared(),
-                        transfers.alive(),
-                        this::settle);
+                pending = new Pending<>(context.queue().marker(what), result, transfers);
             } catch (RuntimeException | Error e) {
-                // What was enqueued before the failure still reads the buffers.
-                PendingCall.settle(this::settle, e);
-                transfers.shared().forEach(ClBuffer::close);
-                transfers.results().forEach(Tensor::close);
+                transfers.abandon(this::settle, e);
                 throw e;
             } finally {
                 transfers.releasePooled();
             }
             calls.begin();
             return pending;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Runs something under the lock of an open engine. */
+    private <T> T locked(Supplier<T> body) {
+        lock.lock();
+        try {
+            checkOpen();
+            return body.get();
         } finally {
             lock.unlock();
         }
@@ -334,10 +268,11 @@ public final class OpenClEngine implements AttentionEngine {
         }
     }
 
-    /** Waits for a call and gives its result. */
-    <T> T finish(PendingCall<T> pending) {
+    /** Waits for a call and returns its result. */
+    <T> T finish(Pending<T> pending) {
         try {
-            return pending.finish();
+            pending.transfers.finish(pending.done, this::settle);
+            return pending.result;
         } finally {
             calls.end();
         }
@@ -348,53 +283,35 @@ public final class OpenClEngine implements AttentionEngine {
         return projector;
     }
 
-    /**
-     * What is worth timing for projections.
-     *
-     * @return first what this device gets if nothing is known of it
-     */
+    /** Returns what is worth timing for projections; the first is what this device gets if it is not tuned. */
     public List<Variant> projectionVariants() {
-        lock.lock();
-        try {
-            checkOpen();
-            return projections.variants(ProjectionPlan.Problem.USUAL);
-        } finally {
-            lock.unlock();
-        }
+        return locked(() -> projections.variants(ProjectionPlan.Problem.USUAL));
     }
 
     /**
-     * Projections by a given kernel and tiling, for tuning. Weights that it prepared are for itself alone.
+     * Returns projections by one plan with given tunables, for tuning. Only it can use the weights that it prepares.
      *
-     * @param variant one of {@link #projectionVariants}
-     * @return used as {@link #projector()}
-     * @throws IllegalArgumentException if it is another device class's, or does not fit the device
-     * @throws IllegalStateException if the engine is closed
+     * @throws dev.attention4j.UnsupportedPlanException if the plan cannot do it so
      */
     public Projector projector(Variant variant) {
         checkOpen();
         return new DeviceProjector(this, projections.insist(ProjectionPlan.Problem.USUAL, variant));
     }
 
-    /** The kernel and tiling of {@link #projector()}. */
+    /** The plan and tunables of {@link #projector()}. */
     Variant projectionVariant() {
         return projector.variant();
     }
 
     /**
-     * Collects an event for each kernel that calls from now on launch, for benchmarks of single kernels.
-     *
-     * @param events where to; the caller closes them; null to stop
-     * @throws IllegalStateException if the engine is closed
+     * Adds an event of each kernel that calls launch from now on to a list, whose owner closes them; null to stop. For
+     * benchmarks of single kernels.
      */
     public void profileInto(List<ClEvent> events) {
-        lock.lock();
-        try {
-            checkOpen();
+        locked(() -> {
             context.queue().profileInto(events);
-        } finally {
-            lock.unlock();
-        }
+            return null;
+        });
     }
 
     @Override
@@ -416,15 +333,10 @@ public final class OpenClEngine implements AttentionEngine {
 
     /** The most device memory that this engine has allocated at a time, beyond what it shares with the host. */
     long mostDeviceBytes() {
-        lock.lock();
-        try {
-            return context.pool().mostBytes();
-        } finally {
-            lock.unlock();
-        }
+        return locked(() -> context.pool().mostBytes());
     }
 
-    /** What picks plans, to be asked within {@link #enqueue(String, Function)}. */
+    /** Asked within {@link #enqueue(String, Function)}. */
     Planner<Workload, AttentionPlan> planner() {
         return planner;
     }
@@ -464,7 +376,7 @@ public final class OpenClEngine implements AttentionEngine {
         calls.close(() -> {
             tensors.results().clear();
             planner.close();
-            held.free();
+            resources.close();
         });
         watch.clean();
     }

@@ -4,26 +4,108 @@ import dev.attention4j.Attention;
 import dev.attention4j.AttentionBuilder;
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.Tensor;
+import dev.attention4j.opencl.plan.AttentionPlan.Division;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
+import java.util.function.IntFunction;
+import java.util.function.Predicate;
 
 /**
  * A part of a call that is a call of its own: some batch rows, of one batch row some heads, or of one head some
  * queries; its results are one after another in the results of the whole. The heads are whole groups, or of one group.
  *
- * <p>Tensors are views of the whole's. Each query sees the keys that it sees in the whole, and stands where it stands
- * there.
+ * <p>Tensors are views of the whole's. Each query attends to the keys that it attends to in the whole, and has its
+ * position there.
  *
- * @param firstBatchRow of the whole
- * @param batchRows how many
- * @param firstHead query head of the whole
- * @param heads how many query heads
- * @param firstQuery of the whole
- * @param queries how many
+ * @param heads the number of query heads
  */
 record Slice(int firstBatchRow, int batchRows, int firstHead, int heads, int firstQuery, int queries) {
-    /** All of a problem. */
+    /** Returns all of a problem. */
     static Slice whole(AttentionProblem problem) {
         return new Slice(0, problem.batch(), 0, problem.queryHeads(), 0, problem.queryLength());
+    }
+
+    /**
+     * Cuts a call that is too large for its device into slices that fit, one after another: over the batch, else over the
+     * key/value heads of a batch row, else over the query heads of a key/value head, else over the queries of a head. Keys
+     * are never cut, nor are rows that a plan computes together, so that results have the same bits however small the
+     * slices.
+     *
+     * @param division of the whole
+     * @param fits whether a slice does; it does where a larger one does, wherever it lies
+     * @return in the order of their results; one if all fits; none if not even {@link #least} does
+     */
+    static List<Slice> cut(AttentionProblem problem, Division division, Predicate<Slice> fits) {
+        Slice whole = whole(problem);
+        if (whole.rows() == 0 || fits.test(whole)) {
+            return List.of(whole);
+        }
+        if (!fits.test(least(problem, division))) {
+            return List.of();
+        }
+        // Slices of all batch rows are alike: the largest that fits is found once.
+        Slice most = largest(problem, division, fits);
+        int group = problem.queryHeads() / problem.keyValueHeads();
+        int boundary = most.heads % group == 0 ? problem.queryHeads() : group;
+        List<Slice> slices = new ArrayList<>();
+        for (int row = 0; row < problem.batch(); row += most.batchRows) {
+            int rows = Math.min(most.batchRows, problem.batch() - row);
+            for (int first = 0; first < problem.queryHeads(); first += boundary) {
+                for (int head = first; head < first + boundary; head += most.heads) {
+                    int few = Math.min(most.heads, first + boundary - head);
+                    for (int query = 0; query < problem.queryLength(); query += most.queries) {
+                        int queries = Math.min(most.queries, problem.queryLength() - query);
+                        slices.add(new Slice(row, rows, head, few, query, queries));
+                    }
+                }
+            }
+        }
+        return slices;
+    }
+
+    /** Returns what cannot be cut further: the rows that are computed together, with all their keys. */
+    static Slice least(AttentionProblem problem, Division division) {
+        int queries = division.sliceQueries(problem.queryLength());
+        return queries == 0
+                ? first(1, problem.queryHeads() / problem.keyValueHeads(), problem.queryLength())
+                : first(1, 1, Math.min(queries, problem.queryLength()));
+    }
+
+    private static Slice first(int batchRows, int heads, int queries) {
+        return new Slice(0, batchRows, 0, heads, 0, queries);
+    }
+
+    private static Slice largest(AttentionProblem problem, Division division, Predicate<Slice> fits) {
+        int heads = problem.queryHeads();
+        int group = heads / problem.keyValueHeads();
+        int queries = problem.queryLength();
+        if (fits.test(first(1, heads, queries))) {
+            return most(problem.batch(), rows -> first(rows, heads, queries), fits);
+        }
+        if (fits.test(first(1, group, queries))) {
+            return most(problem.keyValueHeads(), groups -> first(1, groups * group, queries), fits);
+        }
+        if (fits.test(first(1, 1, queries))) {
+            return most(group, few -> first(1, few, queries), fits);
+        }
+        int step = division.sliceQueries(queries);
+        return most((queries + step - 1) / step, few -> first(1, 1, Math.min(few * step, queries)), fits);
+    }
+
+    /** Returns the largest slice that fits, if one of 1 does and one of all does not. */
+    private static Slice most(int all, IntFunction<Slice> slice, Predicate<Slice> fits) {
+        int fitting = 1;
+        int tooMany = all;
+        while (tooMany - fitting > 1) {
+            int middle = (fitting + tooMany) >>> 1;
+            if (fits.test(slice.apply(middle))) {
+                fitting = middle;
+            } else {
+                tooMany = middle;
+            }
+        }
+        return slice.apply(fitting);
     }
 
     /** The first of its rows of output, counted in the whole's. */
@@ -31,12 +113,12 @@ record Slice(int firstBatchRow, int batchRows, int firstHead, int heads, int fir
         return ((long) firstBatchRow * whole.queryHeads() + firstHead) * whole.queryLength() + firstQuery;
     }
 
-    /** How many rows of output. */
+    /** The number of its rows of output. */
     long rows() {
         return (long) batchRows * heads * queries;
     }
 
-    /** This part of a call. */
+    /** Returns this part of a call. */
     AttentionCall of(AttentionCall whole) {
         AttentionProblem problem = whole.problem();
         if (rows() == whole(problem).rows()) {
@@ -86,7 +168,7 @@ record Slice(int firstBatchRow, int batchRows, int firstHead, int heads, int fir
         return part.build();
     }
 
-    /** A mask or bias: the axes along which it is not repeated. */
+    /** Cuts a mask or bias along the axes along which it is not repeated. */
     private Tensor ofScores(Tensor given) {
         Tensor tensor = given;
         int[] first = {firstBatchRow, firstHead, firstQuery};
@@ -119,7 +201,7 @@ record Slice(int firstBatchRow, int batchRows, int firstHead, int heads, int fir
         return part;
     }
 
-    /** Where each sequence's first query of this slice stands, were it a sequence's first. */
+    /** Returns the positions of each sequence's first query in this slice. */
     private int[] shiftedOffsets(AttentionProblem problem) {
         Attention attention = problem.attention();
         if (!attention.isPacked()) {
@@ -133,7 +215,7 @@ record Slice(int firstBatchRow, int batchRows, int firstHead, int heads, int fir
         return offsets;
     }
 
-    /** Where packed sequences begin and end within this slice; those outside are empty. */
+    /** Returns where packed sequences begin and end within this slice; those outside are empty. */
     private int[] queryEnds(Attention attention) {
         int[] ends = attention.cumulativeQueryLengths();
         Arrays.setAll(ends, n -> Math.max(firstQuery, Math.min(firstQuery + queries, ends[n])) - firstQuery);

@@ -1,66 +1,72 @@
 package dev.attention4j.opencl;
 
+import dev.attention4j.AttentionProblem;
 import dev.attention4j.DType;
 import dev.attention4j.Tensor;
+import dev.attention4j.opencl.plan.KeyRanges;
 import dev.attention4j.opencl.plan.Operand;
 import dev.attention4j.opencl.runtime.ClBuffer;
+import dev.attention4j.opencl.runtime.ClEvent;
 import dev.attention4j.opencl.runtime.DeviceContext;
+import java.lang.ref.Reference;
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.UnaryOperator;
 
 /**
  * The tensors of one call on their way to the device and back. Where device and host share their memory nothing is
- * copied. Used under the engine's lock.
+ * copied. A dry run counts the memory that a call needs, and does nothing else. Used under the engine's lock.
  */
 final class Transfers {
     private final DeviceTensors tensors;
     private final DeviceContext context;
     private final boolean poison;
+
+    /** Not null in a dry run. */
+    private final Footprint footprint;
+
+    /** Buffers over host memory, to be closed once the device is done. */
     private final List<ClBuffer> shared = new ArrayList<>();
     private final List<ClBuffer> pooled = new ArrayList<>();
+
+    /** Host memory that must outlive the call. */
     private final List<Object> alive = new ArrayList<>();
+
+    /** To be closed if the call fails. */
     private final List<Tensor> results = new ArrayList<>();
     private final List<Runnable> afterKernels = new ArrayList<>();
 
     Transfers(DeviceTensors tensors, DeviceContext context, boolean poison) {
+        this(tensors, context, poison, null);
+    }
+
+    private Transfers(DeviceTensors tensors, DeviceContext context, boolean poison, Footprint footprint) {
         this.tensors = tensors;
         this.context = context;
         this.poison = poison;
+        this.footprint = footprint;
     }
 
-    /** Buffers over host memory, to be closed once the device is done. */
-    List<ClBuffer> shared() {
-        return shared;
+    /** Returns a dry run that counts into a footprint; its operands and buffers are null. */
+    static Transfers counting(DeviceContext context, Footprint footprint) {
+        return new Transfers(null, context, false, footprint);
     }
 
-    /** Host memory that must outlive the call. */
-    List<Object> alive() {
-        return alive;
-    }
-
-    /** Where the tensors go. */
     DeviceContext context() {
         return context;
     }
 
-    /** What {@link #result} made, to be closed if the call fails. */
-    List<Tensor> results() {
-        return results;
-    }
-
-    /** As {@link #rows(String, Tensor, boolean)}, with any gaps that there are. */
-    Operand rows(String name, Tensor tensor) {
-        return rows(name, tensor, false);
-    }
-
     /**
-     * A query, key or value: any strides, but 1 along the last axis.
+     * Returns a query, key or value: any strides, but 1 along the last axis.
      *
-     * @param closesGaps whether a view on the host that has gaps is copied
+     * @param closesGaps true to copy a view on the host that has gaps
      */
     Operand rows(String name, Tensor tensor, boolean closesGaps) {
+        if (counts(name, tensor, tensor.dtype(), closesGaps)) {
+            return null;
+        }
         if (tensor.elementCount() == 0) {
             return new Operand(scratch(1), 0, new long[tensor.rank()]);
         }
@@ -76,10 +82,13 @@ final class Transfers {
         return fromHost(unitLast ? tensor : tensor.contiguous(), closesGaps, UnaryOperator.identity());
     }
 
-    /** A mask or bias, repeated to four axes. */
-    Operand broadcast(Tensor given, DType dtype, boolean closesGaps, long... shape) {
+    /** Returns a mask or bias, repeated to four axes. */
+    Operand broadcast(String name, Tensor given, DType dtype, boolean closesGaps, long... shape) {
+        if (counts(name, given, dtype, closesGaps)) {
+            return null;
+        }
         if (given.dtype() != dtype && !given.isOnHost()) {
-            throw new IllegalArgumentException("bias: " + given.dtype() + " on a device, must be " + dtype
+            throw new IllegalArgumentException(name + ": " + given.dtype() + " on a device, must be " + dtype
                     + " there; Tensor.to converts it before the upload");
         }
         Tensor tensor = given.to(dtype);
@@ -93,9 +102,29 @@ final class Transfers {
                         buffer(tensor), tensor.offset(), tensor.broadcast(shape).strides());
     }
 
-    /** The buffer of a tensor on the device, which is not taken to be forgotten before the call is enqueued. */
+    /** In a dry run, counts the memory of a tensor that is read as a type. */
+    private boolean counts(String name, Tensor tensor, DType dtype, boolean closesGaps) {
+        if (footprint != null && tensor.isOnHost() && tensor.elementCount() > 0) {
+            footprint.addShareable(
+                    name,
+                    tensor.dtype() == dtype
+                            ? HostSpan.byteSize(tensor, context, closesGaps)
+                            : tensor.elementCount() * dtype.bytes());
+        }
+        return footprint != null;
+    }
+
+    /** In a dry run, counts memory that the device may share with the host. */
+    private boolean counts(String name, long bytes) {
+        if (footprint != null) {
+            footprint.addShareable(name, bytes);
+        }
+        return footprint != null;
+    }
+
+    /** Returns the buffer of a tensor on the device, which is not taken to be forgotten before the call is enqueued. */
     ClBuffer buffer(Tensor tensor) {
-        DeviceMemory memory = (DeviceMemory) tensor.memory();
+        DeviceTensors.Memory memory = (DeviceTensors.Memory) tensor.memory();
         alive.add(memory);
         return memory.buffer();
     }
@@ -115,8 +144,12 @@ final class Transfers {
         return new Operand(buffer, span.offset(), view.apply(span.tensor()).strides());
     }
 
-    /** An array of ints. */
-    ClBuffer integers(int... numbers) {
+    /** Returns the key ranges of a problem. */
+    ClBuffer keyRanges(AttentionProblem problem) {
+        if (counts("key ranges", KeyRanges.byteSize(problem))) {
+            return null;
+        }
+        int[] numbers = KeyRanges.table(problem);
         if (numbers.length == 0) {
             return scratch(1);
         }
@@ -125,15 +158,15 @@ final class Transfers {
         return fromHost(tensor, false, UnaryOperator.identity()).buffer();
     }
 
-    /** An array of floats; null if it is empty. */
-    ClBuffer floatsOrNull(float... numbers) {
-        return numbers.length == 0
+    /** Returns an array of floats; null if it is empty. */
+    ClBuffer floatsOrNull(String name, float... numbers) {
+        return counts(name, 4L * numbers.length) || numbers.length == 0
                 ? null
                 : fromHost(Tensor.of(numbers, numbers.length), false, UnaryOperator.identity())
                         .buffer();
     }
 
-    /** Memory for the length of the call, with undefined contents. */
+    /** Returns memory for the length of the call, with undefined contents. */
     ClBuffer scratch(long byteSize) {
         ClBuffer buffer = context.pool().acquire(Math.max(1, byteSize));
         pooled.add(buffer);
@@ -143,27 +176,25 @@ final class Transfers {
         return buffer;
     }
 
-    /** A tensor that {@link #target}'s buffers fill. */
+    /** Returns a tensor that {@link #target}'s buffers fill; closed if the call fails. */
     Tensor result(DType dtype, boolean onHost, long... shape) {
         Tensor tensor = onHost ? tensors.results().tensor(dtype, shape) : tensors.allocate(dtype, shape);
         results.add(tensor);
         return tensor;
     }
 
-    /** The buffer in which kernels write all of a result. */
-    ClBuffer target(Tensor result) {
-        return target(result, 0, result.elementCount());
-    }
-
-    /** The buffer in which kernels write some elements of a result; of one on the device, all. */
-    ClBuffer target(Tensor result, long firstElement, long elements) {
+    /** Returns the buffer in which kernels write some elements of a result; of one on the device, all. */
+    ClBuffer target(String name, Tensor result, DType dtype, long firstElement, long elements) {
+        if (counts(name, elements * dtype.bytes())) {
+            return null;
+        }
         if (!result.isOnHost()) {
             return buffer(result);
         }
         if (elements == 0) {
             return scratch(1);
         }
-        int bytes = result.dtype().bytes();
+        int bytes = dtype.bytes();
         ByteBuffer memory = ResultPool.forDevice(result)
                 .slice(Math.toIntExact(firstElement * bytes), Math.toIntExact(elements * bytes));
         alive.add(memory);
@@ -181,7 +212,7 @@ final class Transfers {
         return buffer;
     }
 
-    /** A copy, as a result on the host, of a tensor on the device that is row-major from its memory's start. */
+    /** Returns a copy, as a result on the host, of a tensor on the device that is row-major from its memory's start. */
     Tensor copyToHost(Tensor tensor) {
         ClBuffer buffer = buffer(tensor);
         Tensor copy = tensors.results().tensor(tensor.dtype(), tensor.shape());
@@ -193,8 +224,8 @@ final class Transfers {
     }
 
     /**
-     * Enqueues the ways back, once kernels are enqueued, and gives the pool its buffers: the queue is in order, so the
-     * next user's commands, which may be this call's own, come later.
+     * Enqueues the copies back, after the kernels, and gives the pool its buffers: the queue is in order, so the next
+     * user's commands, which may be this call's own, come later.
      */
     void enqueueResults() {
         afterKernels.forEach(Runnable::run);
@@ -206,5 +237,98 @@ final class Transfers {
     void releasePooled() {
         pooled.forEach(context.pool()::release);
         pooled.clear();
+    }
+
+    /** Waits for the device and closes what was held for the call; also its results, if the device fails. */
+    void finish(ClEvent done, Runnable settle) {
+        try {
+            done.await();
+        } catch (RuntimeException e) {
+            settle(settle, e);
+            results.forEach(Tensor::close);
+            throw e;
+        } finally {
+            done.close();
+            shared.forEach(ClBuffer::close);
+            Reference.reachabilityFence(alive);
+        }
+    }
+
+    /** Closes everything after a failure to enqueue: commands before it still use the buffers. */
+    void abandon(Runnable settle, Throwable failure) {
+        settle(settle, failure);
+        shared.forEach(ClBuffer::close);
+        results.forEach(Tensor::close);
+    }
+
+    /** Waits after a failure: the device must be done with memory before any other call gets it. */
+    static void settle(Runnable waiting, Throwable failure) {
+        try {
+            waiting.run();
+        } catch (RuntimeException e) {
+            failure.addSuppressed(e);
+        }
+    }
+
+    /**
+     * The bytes of a tensor on the host from its first element to its last. A view of a large block takes no more of the device
+     * than that.
+     *
+     * @param tensor not empty; the one that was given, or a copy without its gaps
+     * @param firstByte in the tensor's memory
+     * @param byteSize from there
+     */
+    private record HostSpan(Tensor tensor, long firstByte, long byteSize) {
+        /** That of host memory itself, so that an address is as well aligned in every view. */
+        private static final long ALIGNMENT = 128;
+
+        /**
+         * Returns what to give a device: a copy where the gaps of a view would be too much for it.
+         *
+         * @param closesGaps true to copy every view that has gaps, because the call as a whole has no room for them
+         */
+        static HostSpan of(Tensor tensor, DeviceContext context, boolean closesGaps) {
+            HostSpan span = asItLies(tensor);
+            return span.isCopied(context, closesGaps) ? asItLies(tensor.contiguous()) : span;
+        }
+
+        /** Returns how many bytes {@link #of} would give, without copying any. */
+        static long byteSize(Tensor tensor, DeviceContext context, boolean closesGaps) {
+            HostSpan span = asItLies(tensor);
+            return span.isCopied(context, closesGaps) ? tensor.byteSize() : span.byteSize;
+        }
+
+        private boolean isCopied(DeviceContext context, boolean closesGaps) {
+            return isTooWide(context) || (closesGaps && byteSize > tensor.byteSize() + ALIGNMENT);
+        }
+
+        private static HostSpan asItLies(Tensor tensor) {
+            long last = tensor.offset();
+            for (int axis = 0; axis < tensor.rank(); axis++) {
+                last += (tensor.size(axis) - 1) * tensor.strides()[axis];
+            }
+            int width = tensor.dtype().bytes();
+            long first = tensor.offset() * width / ALIGNMENT * ALIGNMENT;
+            return new HostSpan(tensor, first, (last + 1) * width - first);
+        }
+
+        private boolean isTooWide(DeviceContext context) {
+            // Where gaps are copied, they cost more than closing them here.
+            return byteSize > context.pool().largestAllocation()
+                    || (!context.sharesHostMemory() && byteSize > 2 * tensor.byteSize() + ALIGNMENT);
+        }
+
+        /** The memory, at its first byte. */
+        ByteBuffer bytes() {
+            return tensor.memory()
+                    .toHost()
+                    .slice(Math.toIntExact(firstByte), Math.toIntExact(byteSize))
+                    .order(ByteOrder.nativeOrder());
+        }
+
+        /** The first element's position in {@link #bytes}, in elements. */
+        long offset() {
+            return tensor.offset() - firstByte / tensor.dtype().bytes();
+        }
     }
 }

@@ -14,8 +14,8 @@ import dev.attention4j.EngineInfo;
 import dev.attention4j.Tensor;
 import dev.attention4j.UnsupportedPlanException;
 import dev.attention4j.conformance.problems.RandomProblem;
-import dev.attention4j.opencl.plan.AttentionPlan;
 import dev.attention4j.opencl.plan.AttentionPlan.Division;
+import dev.attention4j.opencl.plan.AttentionPlan;
 import dev.attention4j.opencl.plan.Workload;
 import dev.attention4j.reference.Deviation;
 import dev.attention4j.reference.Yardstick;
@@ -30,7 +30,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** Problems that a device has no room for are cut, and nobody sees it by the result. */
-class SlicesTest {
+class SliceTest {
     /** Three batch rows of two groups of two heads, so that all boundaries lie between slices somewhere. */
     private static final Shape SHAPE = new Shape(3, 4, 2, 70);
 
@@ -83,7 +83,7 @@ class SlicesTest {
         }
 
         List<Slice> of(AttentionProblem problem, Division division) {
-            return Slices.of(
+            return Slice.cut(
                     problem,
                     division,
                     slice -> slice.batchRows() <= batchRows && slice.heads() <= heads && slice.queries() <= queries);
@@ -91,8 +91,8 @@ class SlicesTest {
 
         /** As far as rows that are computed together stay together. */
         List<Slice> whole(AttentionProblem problem, Division division) {
-            Slice least = Slices.least(problem, division);
-            return Slices.of(
+            Slice least = Slice.least(problem, division);
+            return Slice.cut(
                     problem,
                     division,
                     slice -> slice.batchRows() <= batchRows
@@ -357,7 +357,7 @@ class SlicesTest {
                             1 + new Random(n).nextLong(2L + Slice.whole(problem).rows());
                     String what =
                             drawn.reproduce() + " by " + plan + " in slices of " + most + " rows on " + info.name();
-                    List<Slice> slices = Slices.of(problem, Division.ofHeads(1), slice -> slice.rows() <= most);
+                    List<Slice> slices = Slice.cut(problem, Division.ofHeads(1), slice -> slice.rows() <= most);
                     try (AttentionResult result =
                             attend(engine, problem, drawn.query(), drawn.key(), drawn.value(), slices)) {
                         assertThat(Yardstick.of(drawn.query(), drawn.key(), drawn.value(), attention)
@@ -367,8 +367,8 @@ class SlicesTest {
                     }
                     Division division = division(engine, problem);
                     long together =
-                            Math.max(most, Slices.least(problem, division).rows());
-                    List<Slice> alike = Slices.of(problem, division, slice -> slice.rows() <= together);
+                            Math.max(most, Slice.least(problem, division).rows());
+                    List<Slice> alike = Slice.cut(problem, division, slice -> slice.rows() <= together);
                     try (AttentionResult whole = engine.attend(drawn.query(), drawn.key(), drawn.value(), attention);
                             AttentionResult result =
                                     attend(engine, problem, drawn.query(), drawn.key(), drawn.value(), alike)) {
@@ -419,7 +419,7 @@ class SlicesTest {
             long all = Slice.whole(problem).rows();
             long most = 1 + random.nextLong(all);
             long next = 0;
-            for (Slice slice : Slices.of(problem, Division.ofHeads(1), candidate -> candidate.rows() <= most)) {
+            for (Slice slice : Slice.cut(problem, Division.ofHeads(1), candidate -> candidate.rows() <= most)) {
                 assertThat(slice.firstRow(problem)).isEqualTo(next);
                 assertThat(slice.rows()).isBetween(1L, most);
                 assertThat(slice.batchRows() == 1 || slice.heads() == problem.queryHeads())
@@ -435,7 +435,7 @@ class SlicesTest {
                 next += slice.rows();
             }
             assertThat(next).isEqualTo(all);
-            assertThat(Slices.of(problem, Division.ofHeads(1), candidate -> false))
+            assertThat(Slice.cut(problem, Division.ofHeads(1), candidate -> false))
                     .isEmpty();
         }
     }

@@ -4,25 +4,34 @@ import dev.attention4j.opencl.runtime.ClBuffer;
 import dev.attention4j.opencl.runtime.DeviceContext;
 import java.util.List;
 import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.locks.ReentrantLock;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
- * The buffers under an engine's tensors: each goes back to the pool when its tensor is closed, when the engine is, or
- * when nobody can reach the tensor any more. Refers to neither tensors nor engine, so that both can be found to be
- * unreachable.
+ * What an engine holds on its device: the context, and the buffers under its tensors. A buffer goes back to the pool when
+ * its tensor is closed, when the engine is, or when the tensor is no longer reachable. Refers to neither tensors nor
+ * engine, so that both can become unreachable.
  */
-final class DeviceBuffers {
+final class DeviceResources {
+    private static final Logger LOG = LoggerFactory.getLogger(DeviceResources.class);
+
+    private final String engine;
+    private final Throwable made = Forgotten.here();
     private final DeviceContext context;
     private final ReentrantLock lock;
+    private final ThreadPoolExecutor completer;
     private final Set<Held> open = ConcurrentHashMap.newKeySet();
+    private boolean freed;
 
-    /** To be freed by whoever has the lock next, which the cleaner does not wait for. */
+    /** To be freed by the next thread that has the lock, which the cleaner does not wait for. */
     private final Queue<Held> forgotten = new ConcurrentLinkedQueue<>();
 
-    /** What a tensor's memory holds. */
+    /** The memory of a tensor. */
     static final class Held {
         private final Throwable made = Forgotten.here();
         private ClBuffer buffer;
@@ -42,7 +51,7 @@ final class DeviceBuffers {
             return buffer == null;
         }
 
-        /** Takes the buffer away: whoever gets it gives it back to the pool. */
+        /** Takes the buffer away; the caller gives it back to the pool. */
         private synchronized ClBuffer take() {
             ClBuffer taken = buffer;
             buffer = null;
@@ -50,20 +59,29 @@ final class DeviceBuffers {
         }
     }
 
-    DeviceBuffers(DeviceContext context, ReentrantLock lock) {
+    /**
+     * Starts with an open context.
+     *
+     * @param engine names it in warnings
+     * @param lock the engine's
+     * @param completer the engine's thread
+     */
+    DeviceResources(String engine, DeviceContext context, ReentrantLock lock, ThreadPoolExecutor completer) {
+        this.engine = engine;
         this.context = context;
         this.lock = lock;
+        this.completer = completer;
         context.pool().onShortage(this::reclaim);
     }
 
-    /** A buffer with undefined contents; called under the lock. */
+    /** Returns a buffer with undefined contents; called under the lock. */
     Held allocate(long byteSize) {
         Held held = new Held(context.pool().acquire(Math.max(1, byteSize)));
         open.add(held);
         return held;
     }
 
-    /** Gives a buffer back; of one that was given back already nothing. */
+    /** Gives a buffer back, once. */
     void free(Held held) {
         lock.lock();
         try {
@@ -77,7 +95,7 @@ final class DeviceBuffers {
         }
     }
 
-    /** Called by the cleaner, for memory that nobody can reach. */
+    /** Called by the cleaner, for memory that is no longer reachable. */
     void forget(Held held) {
         if (held.isClosed()) {
             return;
@@ -94,7 +112,7 @@ final class DeviceBuffers {
         }
     }
 
-    /** Gives back what was found to be unreachable; called under the lock. */
+    /** Gives back the memory of forgotten tensors; called under the lock. */
     boolean freeForgotten() {
         boolean any = false;
         for (Held held = forgotten.poll(); held != null; held = forgotten.poll()) {
@@ -104,7 +122,7 @@ final class DeviceBuffers {
         return any;
     }
 
-    /** Where memory is short, looks for tensors that were forgotten; called under the lock. */
+    /** Looks for forgotten tensors where memory is short; called under the lock. */
     private boolean reclaim() {
         if (open.isEmpty()) {
             return false;
@@ -113,14 +131,32 @@ final class DeviceBuffers {
         return freeForgotten();
     }
 
-    /** How many are open. */
+    /** The number of open tensors. */
     int count() {
         return open.size();
     }
 
-    /** Gives all back; called under the lock, before the context is closed. */
+    /** Frees everything; called under the lock. */
     void close() {
+        freed = true;
+        completer.shutdown();
         forgotten.clear();
         List.copyOf(open).forEach(this::free);
+        context.close();
+    }
+
+    /** Called by the cleaner, for an engine that is no longer reachable. */
+    void forgetEngine() {
+        lock.lock();
+        try {
+            if (!freed) {
+                Forgotten.warn(Forgotten.Kind.ENGINE, engine, made);
+                close();
+            }
+        } catch (RuntimeException e) {
+            LOG.warn("{}: {}", engine, e.toString());
+        } finally {
+            lock.unlock();
+        }
     }
 }
