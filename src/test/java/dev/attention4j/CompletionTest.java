@@ -3,7 +3,7 @@ package dev.attention4j;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.attention4j.opencl.runtime.Handles;
+import dev.attention4j.opencl.runtime.Handle;
 import dev.attention4j.spi.Completion;
 import dev.attention4j.testing.TestEngines;
 import java.lang.reflect.Field;
@@ -237,14 +237,14 @@ class CompletionTest {
             there.countDown();
         })) {
             Tensor query = engine.upload(tensor);
-            long before = Handles.live();
+            long before = Handle.live();
             CompletableFuture<AttentionResult> future = engine.attendAsync(query, tensor, tensor, Attention.DEFAULT);
             assertThat(there.await(SECONDS, TimeUnit.SECONDS)).isTrue();
             assertThatThrownBy(() -> future.get(0, TimeUnit.SECONDS)).isInstanceOf(TimeoutException.class);
             future.cancel(true);
             kept.forEach(Runnable::run);
             assertThatThrownBy(future::join).isInstanceOf(CancellationException.class);
-            assertThat(Handles.live()).isGreaterThanOrEqualTo(before);
+            assertThat(Handle.live()).isGreaterThanOrEqualTo(before);
         }
     }
 

@@ -1,8 +1,8 @@
 package dev.attention4j.opencl;
 
 import dev.attention4j.DType;
-import dev.attention4j.Projector.Projection;
 import dev.attention4j.Projector;
+import dev.attention4j.Projector.Projection;
 import dev.attention4j.Tensor;
 import dev.attention4j.opencl.plan.Operand;
 import dev.attention4j.opencl.plan.Variant;

@@ -1,6 +1,6 @@
 package dev.attention4j.opencl;
 
-import dev.attention4j.opencl.runtime.Handles;
+import dev.attention4j.opencl.runtime.Handle;
 import java.lang.ref.Cleaner;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
@@ -77,7 +77,7 @@ final class Forgotten {
      * @return null unless it is to be traced
      */
     static Throwable here() {
-        return Handles.areTraced() ? new Throwable("it was made here") : null;
+        return Handle.areTraced() ? new Throwable("it was made here") : null;
     }
 
     /**
@@ -103,7 +103,7 @@ final class Forgotten {
                     kind.name,
                     what,
                     kind.advice,
-                    Handles.TRACE_PROPERTY);
+                    Handle.TRACE_PROPERTY);
         }
     }
 

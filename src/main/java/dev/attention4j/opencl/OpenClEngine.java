@@ -294,8 +294,7 @@ public final class OpenClEngine implements AttentionEngine {
      * @throws dev.attention4j.UnsupportedPlanException if the plan cannot do it so
      */
     public Projector projector(Variant variant) {
-        checkOpen();
-        return new DeviceProjector(this, projections.insist(ProjectionPlan.Problem.USUAL, variant));
+        return new DeviceProjector(this, locked(() -> projections.insist(ProjectionPlan.Problem.USUAL, variant)));
     }
 
     /** The plan and tunables of {@link #projector()}. */

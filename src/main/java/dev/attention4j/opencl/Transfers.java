@@ -29,6 +29,7 @@ final class Transfers {
 
     /** Buffers over host memory, to be closed once the device is done. */
     private final List<ClBuffer> shared = new ArrayList<>();
+
     private final List<ClBuffer> pooled = new ArrayList<>();
 
     /** Host memory that must outlive the call. */
@@ -36,6 +37,7 @@ final class Transfers {
 
     /** To be closed if the call fails. */
     private final List<Tensor> results = new ArrayList<>();
+
     private final List<Runnable> afterKernels = new ArrayList<>();
 
     Transfers(DeviceTensors tensors, DeviceContext context, boolean poison) {

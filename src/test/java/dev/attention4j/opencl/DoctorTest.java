@@ -5,7 +5,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.attention4j.AttentionEngine;
 import dev.attention4j.DeviceException;
-import dev.attention4j.opencl.runtime.Handles;
+import dev.attention4j.opencl.runtime.Handle;
 import dev.attention4j.testing.TestEngines;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -121,7 +121,7 @@ class DoctorTest {
         });
         assertThat(examination.machine()).hasSize(6);
         assertThat(examination.devices()).hasSize(TestEngines.openCl().size());
-        assertThat(Handles.live()).as(Handles.report()).isZero();
+        assertThat(Handle.live()).as(Handle.report()).isZero();
     }
 
     @Test

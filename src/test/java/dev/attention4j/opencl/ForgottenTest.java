@@ -11,7 +11,7 @@ import dev.attention4j.EngineInfo;
 import dev.attention4j.Engines;
 import dev.attention4j.Tensor;
 import dev.attention4j.layers.MultiHeadAttention;
-import dev.attention4j.opencl.runtime.Handles;
+import dev.attention4j.opencl.runtime.Handle;
 import dev.attention4j.testing.ChildJvm;
 import dev.attention4j.testing.TestEngines;
 import java.io.IOException;
@@ -47,7 +47,7 @@ class ForgottenTest {
             System.gc();
             TimeUnit.MILLISECONDS.sleep(20);
         }
-        assertThat(wanted.getAsBoolean()).as(Handles::report).isTrue();
+        assertThat(wanted.getAsBoolean()).as(Handle::report).isTrue();
     }
 
     /** Uploads and results of device tensors, many times as large together as what the engine may take. */
@@ -109,7 +109,7 @@ class ForgottenTest {
             engine.attend(there, there, there);
             engine.attendAsync(host, host, host, Attention.DEFAULT).join().close();
         }
-        eventually(() -> Handles.live() == 0);
+        eventually(() -> Handle.live() == 0);
     }
 
     /** A result on the device keeps its engine, whoever has forgotten that. */
@@ -176,11 +176,11 @@ class ForgottenTest {
          */
         public static void main(String[] arguments) throws InterruptedException {
             forgetThem(arguments[0]);
-            for (int n = 0; n < 100 && Handles.live() > 0; n++) {
+            for (int n = 0; n < 100 && Handle.live() > 0; n++) {
                 System.gc();
                 TimeUnit.MILLISECONDS.sleep(20);
             }
-            System.out.println(Handles.live() + " handles");
+            System.out.println(Handle.live() + " handles");
         }
 
         private static void forgetThem(String id) throws InterruptedException {

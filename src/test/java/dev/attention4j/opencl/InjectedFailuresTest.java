@@ -17,7 +17,7 @@ import dev.attention4j.onnx.OnnxAttentionInputs;
 import dev.attention4j.onnx.OnnxAttentionResult;
 import dev.attention4j.onnx.QkMatmulOutput;
 import dev.attention4j.opencl.runtime.FailingCalls;
-import dev.attention4j.opencl.runtime.Handles;
+import dev.attention4j.opencl.runtime.Handle;
 import dev.attention4j.opencl.runtime.Quirks;
 import dev.attention4j.testing.TestEngines;
 import java.io.ByteArrayOutputStream;
@@ -290,7 +290,7 @@ class InjectedFailuresTest {
                 }
                 struck.add(failed);
             }
-            assertThat(Handles.live()).as(Handles::report).isZero();
+            assertThat(Handle.live()).as(Handle::report).isZero();
         }
         assertThat(struck).isNotEmpty();
         if (info.kind() != EngineInfo.Kind.EMULATOR) {
@@ -312,7 +312,7 @@ class InjectedFailuresTest {
                 }
                 failed = failing.struck();
             }
-            assertThat(Handles.live()).as(Handles::report).isZero();
+            assertThat(Handle.live()).as(Handle::report).isZero();
             if (failed.isEmpty()) {
                 assertThat(n).as("calls, and one more").isGreaterThan(2);
                 return;
@@ -360,7 +360,7 @@ class InjectedFailuresTest {
                 .as("bytes of the pool after the failure of " + where)
                 .isEqualTo(inUse);
         assertThat(countsKernels(counted) || aliveBesideIdle(engine) == alive)
-                .as(() -> "handles after the failure of " + where + ", were " + alive + "\n" + Handles.report())
+                .as(() -> "handles after the failure of " + where + ", were " + alive + "\n" + Handle.report())
                 .isTrue();
         assertThat(call.get()).as("after the failure of " + where).isEqualTo(expected);
         return failed;
@@ -373,7 +373,7 @@ class InjectedFailuresTest {
 
     private static long aliveBesideIdle(OpenClEngine engine) {
         engine.context().pool().close();
-        return Handles.live();
+        return Handle.live();
     }
 
     private static void checkSaysWhatFailed(DeviceException error, String failed) {

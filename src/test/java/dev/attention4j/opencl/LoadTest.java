@@ -9,7 +9,7 @@ import dev.attention4j.AttentionResult;
 import dev.attention4j.EngineInfo;
 import dev.attention4j.Tensor;
 import dev.attention4j.conformance.problems.RandomProblem;
-import dev.attention4j.opencl.runtime.Handles;
+import dev.attention4j.opencl.runtime.Handle;
 import dev.attention4j.testing.TestEngines;
 import java.io.ByteArrayOutputStream;
 import java.util.ArrayList;
@@ -135,7 +135,7 @@ class LoadTest {
         try (OpenClEngine engine = (OpenClEngine) TestEngines.open(info)) {
             byte[] expected = outputOf(engine);
             engine.context().pool().close();
-            long alive = Handles.live();
+            long alive = Handle.live();
             AtomicLong interrupted = new AtomicLong();
             onThreads(thread -> {
                 for (int n = 0; n < rounds; n++) {
@@ -155,7 +155,7 @@ class LoadTest {
             engine.attendAsync(query, key, key, causal).join().close();
             assertThat(engine.context().pool().bytesInUse()).isZero();
             engine.context().pool().close();
-            assertThat(Handles.live()).as(Handles::report).isEqualTo(alive);
+            assertThat(Handle.live()).as(Handle::report).isEqualTo(alive);
         }
     }
 

@@ -2,7 +2,7 @@ package dev.attention4j.testing;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.attention4j.opencl.runtime.Handles;
+import dev.attention4j.opencl.runtime.Handle;
 import org.junit.jupiter.api.extension.AfterEachCallback;
 import org.junit.jupiter.api.extension.ExtensionContext;
 
@@ -10,8 +10,8 @@ import org.junit.jupiter.api.extension.ExtensionContext;
 public final class NoHandleAlive implements AfterEachCallback {
     @Override
     public void afterEach(ExtensionContext context) {
-        assertThat(Handles.live())
-                .as(() -> "handles alive after " + context.getDisplayName() + "\n" + Handles.report())
+        assertThat(Handle.live())
+                .as(() -> "handles alive after " + context.getDisplayName() + "\n" + Handle.report())
                 .isZero();
     }
 }

@@ -5,7 +5,7 @@ import dev.attention4j.Attention;
 import dev.attention4j.AttentionEngine;
 import dev.attention4j.AttentionResult;
 import dev.attention4j.Tensor;
-import dev.attention4j.opencl.runtime.Handles;
+import dev.attention4j.opencl.runtime.Handle;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -55,7 +55,7 @@ public final class Resident {
         double seconds = (System.nanoTime() - start) * 1e-9;
         System.out.printf(
                 "%d %s in %.1f s, resident memory from %d to %d KiB, %d handles alive%n",
-                times, arguments[1], seconds, before, kibibytes(), Handles.live());
+                times, arguments[1], seconds, before, kibibytes(), Handle.live());
     }
 
     private void engines(String id, int times) {

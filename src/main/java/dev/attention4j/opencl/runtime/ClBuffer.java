@@ -14,7 +14,7 @@ public final class ClBuffer implements AutoCloseable {
     private final ByteBuffer shared;
 
     private ClBuffer(cl_mem mem, long byteSize, ByteBuffer shared) {
-        this.mem = new Handle<>(Handles.Kind.BUFFER, "the buffer", mem);
+        this.mem = new Handle<>(Handle.Kind.BUFFER, "the buffer", mem);
         this.byteSize = byteSize;
         this.shared = shared;
     }

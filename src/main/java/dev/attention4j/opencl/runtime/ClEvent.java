@@ -9,7 +9,7 @@ public final class ClEvent implements AutoCloseable {
     private final String command;
 
     ClEvent(cl_event event, String command) {
-        this.event = new Handle<>(Handles.Kind.EVENT, "the event", event);
+        this.event = new Handle<>(Handle.Kind.EVENT, "the event", event);
         this.command = command;
     }
 

@@ -22,7 +22,7 @@ public final class ClKernel implements AutoCloseable {
     private final List<Object> lastSet = new ArrayList<>();
 
     private ClKernel(cl_kernel kernel, String name, int largestGroup) {
-        this.kernel = new Handle<>(Handles.Kind.KERNEL, "the kernel " + name, kernel);
+        this.kernel = new Handle<>(Handle.Kind.KERNEL, "the kernel " + name, kernel);
         this.name = name;
         this.largestGroup = largestGroup;
     }

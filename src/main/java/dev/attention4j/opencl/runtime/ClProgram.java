@@ -21,7 +21,7 @@ final class ClProgram implements AutoCloseable {
     private final Handle<cl_program> program;
 
     private ClProgram(cl_program program) {
-        this.program = new Handle<>(Handles.Kind.PROGRAM, "the program", program);
+        this.program = new Handle<>(Handle.Kind.PROGRAM, "the program", program);
     }
 
     /** The number of programs that this JVM has compiled because they were not in the cache. */

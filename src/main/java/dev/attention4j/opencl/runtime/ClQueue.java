@@ -37,7 +37,7 @@ public final class ClQueue implements AutoCloseable {
 
     private ClQueue(DeviceContext context, cl_command_queue queue) {
         this.context = context;
-        this.queue = new Handle<>(Handles.Kind.QUEUE, "the queue", queue);
+        this.queue = new Handle<>(Handle.Kind.QUEUE, "the queue", queue);
         this.blockingTransfers = context.device().quirks().has(Quirks.Quirk.BLOCKING_TRANSFERS);
     }
 
@@ -73,7 +73,7 @@ public final class ClQueue implements AutoCloseable {
             // Only now: with profiling, drivers take longer for small commands.
             finish();
             Handle<cl_command_queue> before = queue;
-            queue = new Handle<>(Handles.Kind.QUEUE, "the queue", create(context, CL.CL_QUEUE_PROFILING_ENABLE));
+            queue = new Handle<>(Handle.Kind.QUEUE, "the queue", create(context, CL.CL_QUEUE_PROFILING_ENABLE));
             before.release(CL::clReleaseCommandQueue);
             keepsTimes = true;
         }

@@ -45,7 +45,7 @@ public final class DeviceContext implements AutoCloseable {
                 "clCreateContext on " + device,
                 code -> SignalHandlers.keep(
                         () -> CL.clCreateContext(properties, 1, new cl_device_id[] {device.id()}, null, null, code)));
-        context = new Handle<>(Handles.Kind.CONTEXT, "the device " + device, created);
+        context = new Handle<>(Handle.Kind.CONTEXT, "the device " + device, created);
         try {
             queue = ClQueue.create(this);
         } catch (RuntimeException e) {

@@ -3,6 +3,6 @@
  * package calls OpenCL. It knows nothing of attention.
  *
  * <p>Owners of native handles are {@link java.lang.AutoCloseable}, may be closed twice, and are counted by {@link
- * dev.attention4j.opencl.runtime.Handles}.
+ * dev.attention4j.opencl.runtime.Handle}.
  */
 package dev.attention4j.opencl.runtime;

@@ -101,7 +101,7 @@ class ClosedHandlesTest {
             methods.with(long.class, () -> 1L << 20).call("pool", context.pool());
             methods.call("buffer", buffer);
             methods.call("shared", shared);
-            System.out.println(Handles.live() + " handles");
+            System.out.println(Handle.live() + " handles");
         }
     }
 }
