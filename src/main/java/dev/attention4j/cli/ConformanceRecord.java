@@ -107,7 +107,7 @@ final class ConformanceRecord implements ConformanceRun.Listener, AutoCloseable 
             for (EngineInfo engine : report.engines()) {
                 out.println(engine.id() + ": " + engine.name() + " (driver " + engine.driver() + ")");
             }
-            Matrix matrix = Matrix.of(report.outcomes());
+            Matrix matrix = new Matrix(report.outcomes());
             for (int from = 0; from < matrix.columns().size(); from += COLUMNS) {
                 int to = Math.min(matrix.columns().size(), from + COLUMNS);
                 out.println();

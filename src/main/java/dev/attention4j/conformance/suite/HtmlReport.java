@@ -7,17 +7,19 @@ import dev.attention4j.reference.Deviation;
 import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.StringReader;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.ZoneOffset;
 import java.time.format.DateTimeFormatter;
 import java.util.Arrays;
-import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Properties;
 import java.util.stream.Collectors;
 
 /**
@@ -25,12 +27,20 @@ import java.util.stream.Collectors;
  * no other file, loads nothing and runs no script.
  */
 public final class HtmlReport {
-    private static final String TEMPLATE = "report.html";
-
     /** Where in a cell the limit is drawn; the style sheet has the same. */
     private static final double LIMIT_PERCENT = 80;
 
     private static final DateTimeFormatter DATE = DateTimeFormatter.ofPattern("uuuu-MM-dd HH:mm 'UTC'", Locale.ROOT);
+
+    private static final Properties FEATURES = new Properties();
+
+    static {
+        try {
+            FEATURES.load(new StringReader(resource("features.properties")));
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
 
     private final Report report;
     private final StringBuilder html = new StringBuilder();
@@ -49,7 +59,7 @@ public final class HtmlReport {
         page.devices();
         Files.writeString(
                 file,
-                template()
+                resource("report.html")
                         .replace("<!--TITLE-->", escaped(report.title()))
                         .replace("<!--BODY-->", page.html.toString()));
     }
@@ -80,7 +90,7 @@ public final class HtmlReport {
     }
 
     private void matrix() {
-        Matrix matrix = Matrix.of(report.outcomes());
+        Matrix matrix = new Matrix(report.outcomes());
         Map<String, Long> plans = matrix.columns().stream()
                 .collect(Collectors.groupingBy(Matrix.Column::engine, LinkedHashMap::new, Collectors.counting()));
         add(
@@ -112,8 +122,8 @@ public final class HtmlReport {
         add("</tr></thead>\n<tbody role=\"rowgroup\">\n");
         for (String feature : matrix.features()) {
             add("<tr role=\"row\"><th scope=\"row\" role=\"rowheader\">%s", feature);
-            if (!FeatureWords.of(feature).isEmpty()) {
-                add(" <small>%s</small>", FeatureWords.of(feature));
+            if (!words(feature).isEmpty()) {
+                add(" <small>%s</small>", words(feature));
             }
             add("</th>");
             before = "";
@@ -208,65 +218,17 @@ public final class HtmlReport {
                 .replace("\"", "&quot;");
     }
 
-    private static String template() throws IOException {
-        try (InputStream in = HtmlReport.class.getResourceAsStream(TEMPLATE)) {
-            if (in == null) {
-                throw new FileNotFoundException(TEMPLATE + ": not in this jar; build it again with mvn package");
-            }
-            return new String(in.readAllBytes(), StandardCharsets.UTF_8);
-        }
+    /** What the cases of a feature test, in words; empty for cases that the suite does not have. */
+    static String words(String feature) {
+        return FEATURES.getProperty(feature, "");
     }
 
-    /** What the cases of each feature test, in words: for readers of a report who do not know the cases by name. */
-    static final class FeatureWords {
-        private static final Map<String, String> WORDS = words();
-
-        private FeatureWords() {}
-
-        /** Returns a feature's words; empty for cases that the suite does not have. */
-        static String of(String feature) {
-            return WORDS.getOrDefault(feature, "");
-        }
-
-        private static Map<String, String> words() {
-            Map<String, String> words = new HashMap<>();
-            words.put("real", "sentences in a real model, against its own runtime");
-            words.put("plain", "no options");
-            words.put("scale", "the factor of query · key: given, zero, negative");
-            words.put("softcap", "scores bounded by tanh");
-            words.put("bias", "numbers added to scores, broadcast along any axis");
-            words.put("values", "infinity among the values");
-            words.put("mask", "true = attend, broadcast along any axis");
-            words.put("alibi", "slopes times the distance of query and key");
-            words.put("sinks", "a learned logit in the softmax's denominator");
-            words.put("order", "all options together, in the promised order");
-            words.put("causal", "no key after the query, aligned top-left and bottom-right");
-            words.put("offsets", "causal with an offset, one for all or one a batch row");
-            words.put("window", "only keys near the query");
-            words.put("key-lengths", "batch rows with fewer keys than others");
-            words.put("query-mask", "padding among the queries");
-            words.put("packed", "sequences one after another in one batch row");
-            words.put("heads", "query heads that share heads of keys and values");
-            words.put("width", "head widths around all tile widths");
-            words.put("length", "numbers of queries and keys around all tile sizes");
-            words.put("layout", "tensors that are views: transposed, sliced, broadcast");
-            words.put("float16", "tensors stored in half precision");
-            words.put("bfloat16", "tensors stored as bfloat16");
-            words.put("empty", "no queries, no keys, no batch");
-            words.put("unseen", "queries with no key to attend to give 0");
-            words.put("leaks", "NaN where a mask hides it changes no bit");
-            words.put("repeat", "the same call gives the same bits");
-            words.put("resident", "tensors that stay on the device");
-            words.put("async", "calls that overlap");
-            words.put("log-sum-exp", "the softmax's log-sum-exp as a result");
-            words.put("weights", "the softmax's weights as a result");
-            words.put("refusal", "bad input is refused, by the argument's name");
-            words.put("random", "random problems of all options, by a seed");
-            words.put("flash-attn", "the grid of flash-attn's own tests");
-            words.put("pytorch", "the grid of PyTorch's own tests");
-            words.put("xformers", "the grid of xFormers' own tests");
-            words.put("ggml", "the grid of ggml's own tests");
-            return words;
+    private static String resource(String name) throws IOException {
+        try (InputStream in = HtmlReport.class.getResourceAsStream(name)) {
+            if (in == null) {
+                throw new FileNotFoundException(name + ": not in this jar; build it again with mvn package");
+            }
+            return new String(in.readAllBytes(), StandardCharsets.UTF_8);
         }
     }
 }

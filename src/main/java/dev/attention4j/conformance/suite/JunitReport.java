@@ -2,6 +2,7 @@ package dev.attention4j.conformance.suite;
 
 import dev.attention4j.EngineInfo;
 import dev.attention4j.conformance.Outcome;
+import dev.attention4j.conformance.Outcome.Status;
 import dev.attention4j.io.FileFormatException;
 import java.io.BufferedWriter;
 import java.io.IOException;
@@ -11,6 +12,8 @@ import java.nio.file.Path;
 import java.time.temporal.ChronoUnit;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
+import java.util.stream.Collectors;
 import javax.xml.stream.XMLOutputFactory;
 import javax.xml.stream.XMLStreamException;
 import javax.xml.stream.XMLStreamWriter;
@@ -31,7 +34,7 @@ public final class JunitReport {
             xml.writeStartElement("testsuites");
             xml.writeAttribute("name", clean(report.title()));
             counts(xml, report.outcomes());
-            for (Matrix.Column column : Matrix.of(report.outcomes()).columns()) {
+            for (Matrix.Column column : new Matrix(report.outcomes()).columns()) {
                 suite(xml, report, column);
             }
             xml.writeEndElement();
@@ -76,7 +79,7 @@ public final class JunitReport {
         xml.writeStartElement("testcase");
         xml.writeAttribute("classname", clean(outcome.engine() + "." + outcome.plan() + "." + outcome.feature()));
         xml.writeAttribute("name", clean(outcome.caseName()));
-        xml.writeAttribute("time", String.format(Locale.ROOT, "%.3f", outcome.seconds()));
+        xml.writeAttribute("time", seconds(outcome.seconds()));
         switch (outcome.status()) {
             case PASSED -> {
                 // Nothing inside says that it passed.
@@ -100,27 +103,21 @@ public final class JunitReport {
         xml.writeEndElement();
     }
 
+    /** A case that crashed or hung is an error. */
     private static void counts(XMLStreamWriter xml, List<Outcome> outcomes) throws XMLStreamException {
-        int failures = 0;
-        int errors = 0;
-        int skipped = 0;
-        double seconds = 0;
-        for (Outcome outcome : outcomes) {
-            switch (outcome.status()) {
-                case PASSED -> {
-                    // Counted by nobody: what is left is what passed.
-                }
-                case SKIPPED -> skipped++;
-                case FAILED -> failures++;
-                case CRASHED, HUNG -> errors++;
-            }
-            seconds += outcome.seconds();
-        }
+        Map<Status, Long> counts =
+                outcomes.stream().collect(Collectors.groupingBy(Outcome::status, Collectors.counting()));
+        long errors = counts.getOrDefault(Status.CRASHED, 0L) + counts.getOrDefault(Status.HUNG, 0L);
         xml.writeAttribute("tests", Integer.toString(outcomes.size()));
-        xml.writeAttribute("failures", Integer.toString(failures));
-        xml.writeAttribute("errors", Integer.toString(errors));
-        xml.writeAttribute("skipped", Integer.toString(skipped));
-        xml.writeAttribute("time", String.format(Locale.ROOT, "%.3f", seconds));
+        xml.writeAttribute("failures", counts.getOrDefault(Status.FAILED, 0L).toString());
+        xml.writeAttribute("errors", Long.toString(errors));
+        xml.writeAttribute("skipped", counts.getOrDefault(Status.SKIPPED, 0L).toString());
+        xml.writeAttribute(
+                "time", seconds(outcomes.stream().mapToDouble(Outcome::seconds).sum()));
+    }
+
+    private static String seconds(double seconds) {
+        return String.format(Locale.ROOT, "%.3f", seconds);
     }
 
     private static void property(XMLStreamWriter xml, String name, String value) throws XMLStreamException {
@@ -132,15 +129,6 @@ public final class JunitReport {
 
     /** Without what XML 1.0 cannot hold, however it is written, and what steers the terminal of its reader. */
     private static String clean(String text) {
-        StringBuilder clean = new StringBuilder();
-        FileFormatException.printableLines(text)
-                .codePoints()
-                .map(c -> isAllowed(c) ? c : 0xFFFD)
-                .forEach(clean::appendCodePoint);
-        return clean.toString();
-    }
-
-    private static boolean isAllowed(int c) {
-        return c != 0xFFFE && c != 0xFFFF;
+        return FileFormatException.printableLines(text).replaceAll("[\uFFFE\uFFFF]", "\uFFFD");
     }
 }

@@ -2,7 +2,7 @@ package dev.attention4j.conformance.suite;
 
 import dev.attention4j.conformance.Outcome;
 import dev.attention4j.conformance.Outcome.Status;
-import java.util.Collections;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -10,54 +10,53 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 
-/** Outcomes by feature and by engine and plan: how many went how, and the largest error of each. */
+/** Outcomes by feature and by engine and plan, both in the order in which they were met. */
 public final class Matrix {
-    /**
-     * What a column shows.
-     *
-     * @param engine the engine's id
-     * @param plan one of its plans
-     */
+    private final Set<Column> columns = new LinkedHashSet<>();
+    private final Map<String, Map<Column, List<Outcome>>> cells = new LinkedHashMap<>();
+
+    /** Sorts outcomes into cells. */
+    public Matrix(List<Outcome> outcomes) {
+        for (Outcome outcome : outcomes) {
+            Column column = new Column(outcome.engine(), outcome.plan());
+            columns.add(column);
+            cells.computeIfAbsent(outcome.feature(), fresh -> new LinkedHashMap<>())
+                    .computeIfAbsent(column, fresh -> new ArrayList<>())
+                    .add(outcome);
+        }
+    }
+
+    /** One plan of an engine. */
     public record Column(String engine, String plan) {}
 
     /** The outcomes of one feature by one plan of one engine. */
-    public static final class Cell {
-        private int passed;
-        private int failed;
-        private int crashed;
-        private int hung;
-        private double units = Double.NaN;
-
-        private void add(Outcome outcome) {
-            switch (outcome.status()) {
-                case PASSED -> passed++;
-                case SKIPPED -> {
-                    // The cell shows that nothing was run, unless something else was.
-                }
-                case FAILED -> failed++;
-                case CRASHED -> crashed++;
-                case HUNG -> hung++;
-            }
-            if (outcome.status() == Status.PASSED && !(outcome.units() <= units) && !Double.isNaN(outcome.units())) {
-                units = outcome.units();
-            }
+    public record Cell(List<Outcome> outcomes) {
+        /** Counts the cases that were right. */
+        public long passed() {
+            return count(Status.PASSED);
         }
 
-        /** How many cases were right. */
-        public int passed() {
-            return passed;
+        /** Counts the cases that were wrong, crashed or timed out. */
+        public long failures() {
+            return outcomes.stream()
+                    .filter(outcome -> outcome.status().isFailure())
+                    .count();
         }
 
-        /** How many cases were wrong, crashed and timed out among them. */
-        public int failures() {
-            return failed + crashed + hung;
+        private long count(Status status) {
+            return outcomes.stream()
+                    .filter(outcome -> outcome.status() == status)
+                    .count();
         }
 
-        /**
-         * The largest error of the cases that were right; in units of the yardstick; NaN where nothing was measured.
-         */
+        /** The largest error of the cases that were right, in units of the yardstick; NaN where nothing was measured. */
         public double units() {
-            return units;
+            return outcomes.stream()
+                    .filter(outcome -> outcome.status() == Status.PASSED)
+                    .mapToDouble(Outcome::units)
+                    .filter(units -> !Double.isNaN(units))
+                    .max()
+                    .orElse(Double.NaN);
         }
 
         /**
@@ -67,51 +66,28 @@ public final class Matrix {
         @Override
         public String toString() {
             if (failures() > 0) {
-                String what = crashed > 0 ? "CRASH" : hung > 0 ? "HANG" : "WRONG";
+                String what = count(Status.CRASHED) > 0 ? "CRASH" : count(Status.HUNG) > 0 ? "HANG" : "WRONG";
                 return failures() + " " + what;
             }
-            if (passed == 0) {
+            if (passed() == 0) {
                 return "-";
             }
-            return Double.isNaN(units) ? "ok" : String.format(Locale.ROOT, "%.2f", units);
+            return Double.isNaN(units()) ? "ok" : String.format(Locale.ROOT, "%.2f", units());
         }
     }
 
-    private final Set<Column> columns = new LinkedHashSet<>();
-    private final Map<String, Map<Column, Cell>> cells = new LinkedHashMap<>();
-
-    private Matrix() {}
-
-    /**
-     * Counts.
-     *
-     * @param outcomes in the order of features and columns to come
-     */
-    public static Matrix of(List<Outcome> outcomes) {
-        Matrix matrix = new Matrix();
-        for (Outcome outcome : outcomes) {
-            Column column = new Column(outcome.engine(), outcome.plan());
-            matrix.columns.add(column);
-            matrix.cells
-                    .computeIfAbsent(outcome.feature(), fresh -> new LinkedHashMap<>())
-                    .computeIfAbsent(column, fresh -> new Cell())
-                    .add(outcome);
-        }
-        return matrix;
-    }
-
-    /** An engine and a plan for each column; in the order in which they were met. */
+    /** An engine and a plan for each column. */
     public List<Column> columns() {
         return List.copyOf(columns);
     }
 
-    /** A feature for each row; in the order in which they were met. */
-    public Set<String> features() {
-        return Collections.unmodifiableSet(cells.keySet());
+    /** A feature for each row. */
+    public List<String> features() {
+        return List.copyOf(cells.keySet());
     }
 
-    /** The outcomes of a row in a column; empty of outcomes where there are none. */
+    /** The outcomes of a row in a column, which may be none. */
     public Cell cell(String feature, Column column) {
-        return cells.getOrDefault(feature, Map.of()).getOrDefault(column, new Cell());
+        return new Cell(cells.getOrDefault(feature, Map.of()).getOrDefault(column, List.of()));
     }
 }

@@ -190,11 +190,14 @@ final class Worker {
         return has.contains(name) ? List.of(plan) : List.of();
     }
 
-    /** An engine with poisoned memory, so that a kernel that reads what was never written is found. */
+    /**
+     * An engine for a plan. The suite's has poisoned memory, so that a kernel that reads what was never written is found;
+     * files are computed as a user's calls are.
+     */
     private AttentionEngine engine(String plan) {
-        return engines.computeIfAbsent(
-                plan,
-                fresh -> opener.apply(EngineOptions.DEFAULT.withPoison(true).withPlan(fresh)));
+        EngineOptions options =
+                EngineOptions.DEFAULT.withPoison(assignment.selection().files() == null);
+        return engines.computeIfAbsent(plan, fresh -> opener.apply(options.withPlan(fresh)));
     }
 
     /**

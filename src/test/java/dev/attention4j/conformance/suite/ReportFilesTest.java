@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.attention4j.EngineInfo;
 import dev.attention4j.conformance.Outcome;
 import dev.attention4j.conformance.Outcome.Status;
-import dev.attention4j.conformance.suite.HtmlReport.FeatureWords;
 import dev.attention4j.testing.FaultyProvider;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -57,7 +56,7 @@ class ReportFilesTest {
 
     @Test
     void theMatrixShowsTheLargestErrorOfWhatIsRightAndCountsTheRest() {
-        Matrix matrix = Matrix.of(report.outcomes());
+        Matrix matrix = new Matrix(report.outcomes());
         List<Matrix.Column> columns = matrix.columns();
         assertThat(columns).extracting(Matrix.Column::plan).containsExactly("right", "faulty");
         assertThat(matrix.features()).containsExactly("scale", "refusal", "weights");
@@ -133,8 +132,8 @@ class ReportFilesTest {
         assertThat(features).contains("real", "random", "ggml").hasSizeGreaterThan(30);
         assertThat(features)
                 .allSatisfy(feature ->
-                        assertThat(FeatureWords.of(feature)).as(feature).isNotEmpty());
-        assertThat(FeatureWords.of("a-case-of-the-users-own")).isEmpty();
+                        assertThat(HtmlReport.words(feature)).as(feature).isNotEmpty());
+        assertThat(HtmlReport.words("a-case-of-the-users-own")).isEmpty();
     }
 
     @Test
