@@ -1,7 +1,9 @@
 package dev.attention4j;
 
 import java.nio.file.Path;
+import java.util.HashSet;
 import java.util.Objects;
+import java.util.Set;
 import java.util.concurrent.Executor;
 import java.util.function.Consumer;
 
@@ -13,7 +15,7 @@ public final class EngineOptions {
     /** The plan that leaves the choice to the engine. */
     public static final String AUTO = "auto";
 
-    /** Best plan, all processors, no poison. */
+    /** The best plan, and all processors. */
     public static final EngineOptions DEFAULT = new EngineOptions(new Values());
 
     private final Values values;
@@ -24,7 +26,7 @@ public final class EngineOptions {
         private int threads;
         private long maxScratchBytes;
         private long maxDeviceBytes;
-        private boolean poison;
+        private Set<Extra> extras = Set.of();
         private Path programCache;
         private Tuning tuning = Tuning.DEFAULT;
         private Executor completionExecutor;
@@ -118,20 +120,28 @@ public final class EngineOptions {
                 options.maxDeviceBytes = atLeast0("maxDeviceBytes", newMaxDeviceBytes, "what the device has"));
     }
 
-    /** {@return true, in tests, if device memory is filled with NaN before each use} */
-    public boolean poison() {
-        return values.poison;
+    /** An option that only some engines know, such as one for tests; for those who write engines. */
+    public interface Extra {}
+
+    /** {@return true if an option that only some engines know is on} */
+    public boolean has(Extra extra) {
+        return values.extras.contains(extra);
     }
 
     /**
-     * Fills device memory with NaN before each use, so that a kernel that reads what no kernel wrote is found; for
-     * tests. Tiny problems go to kernels too, even where the device is the host's processor.
+     * Switches an option that only some engines know on or off; for those who write engines.
      *
-     * @param newPoison for tests
+     * @param extra off by default
      * @return changed options
      */
-    public EngineOptions withPoison(boolean newPoison) {
-        return with(options -> options.poison = newPoison);
+    public EngineOptions with(Extra extra, boolean on) {
+        Set<Extra> extras = new HashSet<>(values.extras);
+        if (on) {
+            extras.add(Objects.requireNonNull(extra, "extra"));
+        } else {
+            extras.remove(extra);
+        }
+        return with(options -> options.extras = Set.copyOf(extras));
     }
 
     /** {@return where built kernels are kept between runs; null for the user's cache directory} */

@@ -1,9 +1,12 @@
 package dev.attention4j.cpu;
 
+import com.sun.management.HotSpotDiagnosticMXBean;
+import java.lang.management.ManagementFactory;
+
 /**
  * The inner loops: rows of sums += factors · rows. Each sum row and each source row is an array of its own, and no loop
- * has more than four of the one and two of the other: HotSpot's vectoriser gives up on offsets into one array and on
- * larger bodies, which were measured to run at a fifth of the speed.
+ * has more than four sum rows and two source rows: HotSpot's vectoriser gives up on offsets into one array and on larger
+ * bodies. Those were measured at a fifth of the speed.
  */
 final class Axpy {
     /** Sum rows are done this many at a time. */
@@ -12,9 +15,31 @@ final class Axpy {
     /** Source rows are done this many at a time. */
     static final int SOURCES = 2;
 
+    private static final boolean FUSED = isFusedFast();
+
     private Axpy() {}
 
-    /** How many rows there must be for {@code count} of them: a multiple of {@link #SUMS} or {@link #SOURCES}. */
+    /**
+     * a · b + c, rounded once where the processor has an instruction for it. Elsewhere {@code Math.fma} goes through
+     * BigDecimal, a thousand times slower, so product and sum are rounded one after the other.
+     */
+    static float fma(float a, float b, float c) {
+        return FUSED ? Math.fma(a, b, c) : a * b + c;
+    }
+
+    /** Returns whether the JVM compiles {@code Math.fma} to an instruction; a JVM that does not say so does not. */
+    private static boolean isFusedFast() {
+        try {
+            HotSpotDiagnosticMXBean machine = ManagementFactory.getPlatformMXBean(HotSpotDiagnosticMXBean.class);
+            return machine != null
+                    && Boolean.parseBoolean(machine.getVMOption("UseFMA").getValue());
+        } catch (RuntimeException | LinkageError e) {
+            // JVMs other than HotSpot have neither the bean nor the option.
+            return false;
+        }
+    }
+
+    /** The least multiple of {@link #SUMS} or {@link #SOURCES} that is not below a count. */
     static int padded(int count, int multiple) {
         return (count + multiple - 1) / multiple * multiple;
     }
@@ -40,31 +65,31 @@ final class Axpy {
         for (int r = from; r < to; r++) {
             float xr = x[r];
             float yr = y[r];
-            s0[r] = Fma.of(b0, yr, Fma.of(a0, xr, s0[r]));
-            s1[r] = Fma.of(b1, yr, Fma.of(a1, xr, s1[r]));
-            s2[r] = Fma.of(b2, yr, Fma.of(a2, xr, s2[r]));
-            s3[r] = Fma.of(b3, yr, Fma.of(a3, xr, s3[r]));
+            s0[r] = fma(b0, yr, fma(a0, xr, s0[r]));
+            s1[r] = fma(b1, yr, fma(a1, xr, s1[r]));
+            s2[r] = fma(b2, yr, fma(a2, xr, s2[r]));
+            s3[r] = fma(b3, yr, fma(a3, xr, s3[r]));
         }
     }
 
     /** s += a·w + b·x + c·y + d·z, over all of s. */
     static void oneByFour(float[] s, float[] w, float[] x, float[] y, float[] z, float a, float b, float c, float d) {
         for (int n = 0; n < s.length; n++) {
-            s[n] = Fma.of(d, z[n], Fma.of(c, y[n], Fma.of(b, x[n], Fma.of(a, w[n], s[n]))));
+            s[n] = fma(d, z[n], fma(c, y[n], fma(b, x[n], fma(a, w[n], s[n]))));
         }
     }
 
     /** s = s · factor + added, element by element. */
     static void multiplyAdd(float[] s, float[] factor, float[] added, int count) {
         for (int r = 0; r < count; r++) {
-            s[r] = Fma.of(s[r], factor[r], added[r]);
+            s[r] = fma(s[r], factor[r], added[r]);
         }
     }
 
     /** s = s · factor + added. */
     static void multiplyAdd(float[] s, float factor, float[] added, int count) {
         for (int r = 0; r < count; r++) {
-            s[r] = Fma.of(s[r], factor, added[r]);
+            s[r] = fma(s[r], factor, added[r]);
         }
     }
 

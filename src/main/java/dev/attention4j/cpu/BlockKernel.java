@@ -4,6 +4,7 @@ import dev.attention4j.AttentionProblem;
 import dev.attention4j.Tensor;
 import dev.attention4j.spi.ScoreTerms;
 import dev.attention4j.spi.StridedRows;
+import java.util.Arrays;
 
 /**
  * Computes one {@link QueryBlock}: walks over its keys block by block with a running maximum and sum for each lane.
@@ -11,7 +12,7 @@ import dev.attention4j.spi.StridedRows;
  * <p>Owns scratch memory, so each thread has its own.
  */
 abstract class BlockKernel {
-    /** Blocks of keys that are summed before they join the {@link RunningTotal}. */
+    /** Blocks of keys that are summed before they are added to the {@link RunningTotal}. */
     private static final int FOLDED_BLOCKS = 32;
 
     final float scale;
@@ -24,7 +25,7 @@ abstract class BlockKernel {
     final float[] addend = new float[KeyBlock.MOST_KEYS];
     private final float[] addendScratch = new float[KeyBlock.MOST_KEYS];
     final StridedRows queries;
-    /** Of {@link Exp#powers}: what a weight is multiplied by so that all keys' weights sum to less than 1. */
+    /** From {@link Exp#powers}: the powers by which weights are scaled, so that the weights of all keys sum to less than 1. */
     final float[] powers;
 
     private final int halvings;
@@ -48,7 +49,7 @@ abstract class BlockKernel {
         valueDim = problem.valueDim();
         paddedHeadDim = KeyBlock.paddedHeadDim(problem);
         paddedValueDim = KeyBlock.paddedValueDim(problem);
-        // However large values are, sums of them do not overflow where their mean does not.
+        // However large values are, their sums do not overflow where their mean does not.
         halvings = Integer.SIZE - Integer.numberOfLeadingZeros(problem.keyLength() - 1);
         powers = Exp.powers(halvings);
         queries = new StridedRows(query);
@@ -59,18 +60,16 @@ abstract class BlockKernel {
     /** Makes room for the lanes and reads their queries. */
     abstract void begin(QueryBlock lanes);
 
-    /** Takes in some keys and values. */
+    /** Adds some keys and values. */
     abstract void step(QueryBlock lanes, KeyBlock block);
 
     /**
-     * Adds the sums of weighted values since the last fold to their totals, and makes them 0.
-     *
-     * @param first whether the totals begin with this
-     * @param factor of each lane, what its totals are multiplied by
+     * Multiplies each lane's totals by its factor, adds the sums of weighted values since the last fold, and makes these 0.
+     * The first fold starts the totals.
      */
     abstract void fold(QueryBlock lanes, boolean first, float[] factor);
 
-    /** Makes the sums of weighted values what they were before any fold. */
+    /** Puts the totals back into the sums of weighted values. */
     abstract void unfold(QueryBlock lanes);
 
     /** Copies a lane's sum of weighted values, not yet divided by the sum of weights. */
@@ -134,32 +133,78 @@ abstract class BlockKernel {
         }
         unscaledOutput(lane, outputRow);
         for (int c = 0; c < valueDim; c++) {
-            // Adding 0 makes +0 of −0: which of them a sum ends with may depend on what a masked value holds.
+            // Adding 0 turns −0 into +0: the sign of a zero sum may depend on a masked value.
             outputRow[c] = outputRow[c] / sum[lane] + 0f;
         }
         results.output(lanes, lane, outputRow);
     }
 
-    /** What the running maximum is taken from the scores as: −∞ − −∞ would be NaN. */
+    /** The maximum as it is subtracted from scores: 0 for −∞, because −∞ − −∞ would be NaN. */
     static float shift(float max) {
         return max == Float.NEGATIVE_INFINITY ? 0 : max;
     }
 
-    /** Whether anything is to be added to the scores of a block of keys. */
+    /** Returns whether anything is to be added to the scores of a block of keys. */
     final boolean adds(QueryBlock lanes, KeyBlock keys) {
-        return terms.addsAnything() || !lanes.seesAll(keys.start(), keys.start() + keys.count());
+        return terms.addsAnything() || !lanes.seesAll(keys.start, keys.start + keys.count);
     }
 
-    /** Reads into {@link #addend} what is added to a lane's scores. */
+    /** Reads the addends of a lane's scores into {@link #addend}. */
     final void readAddend(QueryBlock lanes, int lane, KeyBlock keys) {
         terms.read(
                 lanes.batch,
                 lanes.head[lane],
                 lanes.query[lane],
                 lanes.range[lane],
-                keys.start(),
-                keys.count(),
+                keys.start,
+                keys.count,
                 addend,
                 addendScratch);
+    }
+
+    /**
+     * Rows of totals with what rounding takes from them (Knuth's TwoSum), so that they are nearly exact however many sums
+     * are added. One running sum for each output would drift: adding 0.1 a million times in float is off by 1 %. So each
+     * block of keys is summed by itself, the sums of some blocks are added up, and then added to the total.
+     */
+    static final class RunningTotal {
+        private float[][] total = {};
+        private float[][] lost = {};
+
+        /** Starts this many rows at 0. */
+        void begin(int rows, int count) {
+            if (total.length < rows || total[0].length < count) {
+                total = new float[rows][count];
+                lost = new float[rows][count];
+                return;
+            }
+            for (int row = 0; row < rows; row++) {
+                Arrays.fill(total[row], 0);
+                Arrays.fill(lost[row], 0);
+            }
+        }
+
+        /** Multiplies the first totals of a row by factors, element by element, and adds this many sums, which become 0. */
+        void add(int row, float[] factor, float[] sums, int count) {
+            float[] totals = total[row];
+            float[] rest = lost[row];
+            for (int n = 0; n < count; n++) {
+                float before = totals[n] * factor[n];
+                float after = before + sums[n];
+                float back = after - before;
+                float error = (before - (after - back)) + (sums[n] - back);
+                rest[n] = rest[n] * factor[n] + error;
+                totals[n] = after;
+                sums[n] = 0;
+            }
+        }
+
+        /** Copies the first totals of a row. */
+        void read(int row, float[] target, int count) {
+            for (int n = 0; n < count; n++) {
+                // The rounding error of an infinite total is NaN.
+                target[n] = Float.isFinite(total[row][n]) ? total[row][n] + lost[row][n] : total[row][n];
+            }
+        }
     }
 }

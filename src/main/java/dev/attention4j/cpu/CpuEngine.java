@@ -22,20 +22,20 @@ import java.util.stream.Stream;
 /**
  * Attention in plain Java float on all cores, fused: memory beyond the results does not grow with the lengths.
  *
- * <p>Any number of threads changes no bit of a result. Half-precision inputs are widened as they are read; all sums are
+ * <p>The number of threads changes no bit of a result. Half-precision inputs are widened as they are read; all sums are
  * float32.
  */
 public final class CpuEngine extends HostEngine {
     /** The name of its only plan. */
     public static final String PLAN = "blocked";
 
-    /** What {@link dev.attention4j.Engines#list()} shows; an open engine's own may have another number of threads. */
+    /** The entry in {@link dev.attention4j.Engines#list()}; an open engine's own may have another number of threads. */
     public static final EngineInfo INFO = info(EngineOptions.DEFAULT);
 
-    /** Fewer lanes than this are faster one after another. */
+    /** Fewer lanes are faster one after another. */
     private static final int LEAST_VECTOR_LANES = 16;
 
-    /** With fewer multiply-adds it takes longer to wake another thread than to do without it. */
+    /** With fewer multiply-adds, waking another thread costs more than it saves. */
     private static final double LEAST_SHARED_MULTIPLY_ADDS = 100_000;
 
     private final WorkerPool pool;
@@ -66,7 +66,7 @@ public final class CpuEngine extends HostEngine {
     @Override
     public PlanChoice explain(AttentionProblem problem) {
         checkExplainable(problem);
-        QueryBlocks cut = new QueryBlocks(problem);
+        QueryBlock.Cut cut = new QueryBlock.Cut(problem);
         String description = cut.blocks() + " blocks of query rows on "
                 + (isWorthSharing(problem) ? pool.threads() + " threads" : "the calling thread")
                 + "; the only plan of the engine " + info().id();
@@ -77,13 +77,13 @@ public final class CpuEngine extends HostEngine {
     protected AttentionResult compute(AttentionProblem problem, Tensor query, Tensor key, Tensor value) {
         Results results = new Results(problem);
         ScoreTerms terms = new ScoreTerms(problem, Exp::tanh);
-        QueryBlocks cut = new QueryBlocks(problem);
+        QueryBlock.Cut cut = new QueryBlock.Cut(problem);
         int blocks = cut.blocks();
         pool.run(blocks, isWorthSharing(problem), () -> {
-            // Made when first needed: nearly always a call needs only one of them, and each has scratch memory.
+            // Made at first need: nearly every call needs only one of them, and each has scratch memory.
             BlockKernel[] kernels = new BlockKernel[2];
             return task -> {
-                // The last first: under a causal mask the last rows of a head have the most to do.
+                // In reverse: under a causal mask the last rows of a head have the most work.
                 QueryBlock block = cut.block(blocks - 1 - task);
                 int kind = block.count < LEAST_VECTOR_LANES ? 0 : 1;
                 if (kernels[kind] == null) {
@@ -127,7 +127,7 @@ public final class CpuEngine extends HostEngine {
         return options.threads() == 0 ? Runtime.getRuntime().availableProcessors() : options.threads();
     }
 
-    /** As Linux tells it; elsewhere Java knows no more than the architecture. */
+    /** The name that Linux gives; elsewhere the architecture, since Java knows no more. */
     private static String processorName() {
         String architecture = System.getProperty("os.arch");
         try (Stream<String> lines = Files.lines(Path.of("/proc/cpuinfo"))) {
@@ -137,7 +137,7 @@ public final class CpuEngine extends HostEngine {
                     .findFirst()
                     .orElse(architecture);
         } catch (IOException | RuntimeException e) {
-            // A name is worth no failure.
+            // A missing name is no reason to fail.
             return architecture;
         }
     }

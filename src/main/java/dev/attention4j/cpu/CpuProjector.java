@@ -10,11 +10,11 @@ import java.util.List;
 import java.util.stream.IntStream;
 
 /**
- * Projections in plain Java float on all cores, for every engine that has none of its own. Inputs and results are on
- * the host. Any number of threads changes no bit of a result.
+ * Projections in plain Java float on all cores, for engines without their own. Inputs and results are on the host. The
+ * number of threads changes no bit of a result.
  */
 public final class CpuProjector implements Projector {
-    /** Enough rows for a task that each panel of a kernel is read from the cache for most of them. */
+    /** Rows of a task: enough that most of them read a panel of the weights from the cache. */
     private static final int ROWS_PER_TASK = 32;
 
     private static final CpuProjector ONLY = new CpuProjector();
@@ -28,7 +28,7 @@ public final class CpuProjector implements Projector {
 
     @Override
     public Projection prepare(Tensor kernel, Tensor bias) {
-        return new DenseKernel(kernel, bias);
+        return new Weights(kernel, bias);
     }
 
     @Override
@@ -37,23 +37,23 @@ public final class CpuProjector implements Projector {
         int length = Math.toIntExact(input.size(1));
         int inputs = Math.toIntExact(input.size(2));
         FloatBuffer source = floats(input);
-        List<DenseKernel> kernels = new ArrayList<>();
+        List<Weights> kernels = new ArrayList<>();
         List<Tensor> results = new ArrayList<>();
         List<FloatBuffer> targets = new ArrayList<>();
         for (Projection projection : projections) {
-            DenseKernel kernel = checked(projection, inputs, input);
+            Weights kernel = checked(projection, inputs, input);
             Tensor result = Tensor.zeros(DType.FLOAT32, batch, kernel.heads, length, kernel.width);
             kernels.add(kernel);
             results.add(result);
             targets.add(result.floats());
         }
         forEachBlock(batch * length, (first, count) -> {
-            float[][] rows = new float[DenseKernel.padded(count)][inputs];
+            float[][] rows = new float[Axpy.padded(count, Axpy.SUMS)][inputs];
             for (int row = 0; row < count; row++) {
                 source.get((first + row) * inputs, rows[row]);
             }
             for (int n = 0; n < kernels.size(); n++) {
-                DenseKernel kernel = kernels.get(n);
+                Weights kernel = kernels.get(n);
                 FloatBuffer target = targets.get(n);
                 float[][] sums = kernel.multiply(rows);
                 for (int row = 0; row < count; row++) {
@@ -76,13 +76,13 @@ public final class CpuProjector implements Projector {
         int length = Math.toIntExact(heads.size(2));
         int width = Math.toIntExact(heads.size(3));
         int inputs = headCount * width;
-        DenseKernel kernel = checked(projection, inputs, heads);
+        Weights kernel = checked(projection, inputs, heads);
         FloatBuffer source = floats(heads);
         FloatBuffer gates = gate == null ? null : floats(gate);
         Tensor result = Tensor.zeros(DType.FLOAT32, batch, length, kernel.outputs());
         FloatBuffer target = result.floats();
         forEachBlock(batch * length, (first, count) -> {
-            float[][] rows = new float[DenseKernel.padded(count)][inputs];
+            float[][] rows = new float[Axpy.padded(count, Axpy.SUMS)][inputs];
             for (int row = 0; row < count; row++) {
                 int from = (first + row) / length;
                 int position = (first + row) % length;
@@ -112,8 +112,8 @@ public final class CpuProjector implements Projector {
         return tensor.contiguous().to(DType.FLOAT32).floats();
     }
 
-    private static DenseKernel checked(Projection projection, int inputs, Tensor tensor) {
-        DenseKernel kernel = (DenseKernel) projection;
+    private static Weights checked(Projection projection, int inputs, Tensor tensor) {
+        Weights kernel = (Weights) projection;
         if (kernel.inputs != inputs) {
             throw new IllegalArgumentException("projection: has " + kernel.inputs + " inputs, must have " + inputs
                     + " for the shape " + Arrays.toString(tensor.shape()));
@@ -131,5 +131,106 @@ public final class CpuProjector implements Projector {
             int first = n * ROWS_PER_TASK;
             block.run(first, Math.min(ROWS_PER_TASK, rows - first));
         });
+    }
+
+    /** A projection's weights, an array for each input. */
+    private static final class Weights implements Projection {
+        /** Outputs are done this many at a time, so that four rows of sums stay in the first cache. */
+        private static final int PANEL = 512;
+
+        /** Inputs whose products are summed before they are added to those before, so that sums do not drift. */
+        private static final int SUMMED_INPUTS = 128;
+
+        final int inputs;
+        final int heads;
+        final int width;
+        /** [inputs][heads · width], with a row of zeros at the end where the number of inputs is odd. */
+        private volatile float[][] rows;
+
+        /** [heads · width]; zeros where there is no bias. */
+        private final float[] bias;
+
+        /** Copies a kernel [inputs, heads, width] and a bias [heads, width], which may be null. */
+        Weights(Tensor kernel, Tensor bias) {
+            inputs = Math.toIntExact(kernel.size(0));
+            heads = Math.toIntExact(kernel.size(1));
+            width = Math.toIntExact(kernel.size(2));
+            FloatBuffer source = kernel.contiguous().floats();
+            rows = new float[Axpy.padded(inputs, Axpy.SOURCES)][outputs()];
+            for (int input = 0; input < inputs; input++) {
+                source.get(input * outputs(), rows[input]);
+            }
+            this.bias = bias == null ? new float[outputs()] : bias.toFloatArray();
+        }
+
+        int outputs() {
+            return heads * width;
+        }
+
+        /** Returns each row · kernel + bias: [rows][outputs] of [rows][inputs], where rows are a multiple of {@link Axpy#SUMS}. */
+        float[][] multiply(float[][] factors) {
+            float[][] kernel = rows;
+            if (kernel == null) {
+                throw new IllegalStateException("projection: is closed, must be open");
+            }
+            float[][] sums = new float[factors.length][];
+            for (int row = 0; row < factors.length; row++) {
+                sums[row] = bias.clone();
+            }
+            float[][] partial = new float[Axpy.SUMS][outputs()];
+            for (int from = 0; from < outputs(); from += PANEL) {
+                int to = Math.min(from + PANEL, outputs());
+                for (int row = 0; row < factors.length; row += Axpy.SUMS) {
+                    for (int input = 0; input < kernel.length; input += SUMMED_INPUTS) {
+                        int end = Math.min(input + SUMMED_INPUTS, kernel.length);
+                        addPanel(partial, factors, row, kernel, input, end, from, to);
+                        for (int n = 0; n < Axpy.SUMS; n++) {
+                            Axpy.move(partial[n], sums[row + n], from, to);
+                        }
+                    }
+                }
+            }
+            return sums;
+        }
+
+        private void addPanel(
+                float[][] sums,
+                float[][] factors,
+                int row,
+                float[][] kernel,
+                int firstInput,
+                int end,
+                int from,
+                int to) {
+            float[] f0 = factors[row];
+            float[] f1 = factors[row + 1];
+            float[] f2 = factors[row + 2];
+            float[] f3 = factors[row + 3];
+            for (int input = firstInput; input < end; input += Axpy.SOURCES) {
+                boolean pair = input + 1 < inputs;
+                Axpy.fourByTwo(
+                        sums[0],
+                        sums[1],
+                        sums[2],
+                        sums[3],
+                        kernel[input],
+                        kernel[input + 1],
+                        from,
+                        to,
+                        f0[input],
+                        pair ? f0[input + 1] : 0,
+                        f1[input],
+                        pair ? f1[input + 1] : 0,
+                        f2[input],
+                        pair ? f2[input + 1] : 0,
+                        f3[input],
+                        pair ? f3[input + 1] : 0);
+            }
+        }
+
+        @Override
+        public void close() {
+            rows = null;
+        }
     }
 }

@@ -5,11 +5,11 @@ package dev.attention4j.cpu;
  *
  * <p>{@code Math.exp} works on one double at a time. Here x is split into k·ln 2 + f, and e^f is a polynomial of degree
  * 7 (the coefficients of {@code expf} in the Cephes library, S. Moshier): within 2 units in the last place. HotSpot
- * makes vector instructions of the first loop; only the last step, times 2^k, goes one by one.
+ * turns the first loop into vector instructions; only the last step, times 2^k, is scalar.
  */
 @SuppressWarnings("FloatingPointLiteralPrecision") // The digits are those of the source; the compiler rounds them.
 final class Exp {
-    /** Below this e^x is given as 0; it is near the smallest normal float. */
+    /** Smaller x give 0; e^x is near the smallest normal float here. */
     private static final float LEAST = -87.5f;
 
     private static final float LOG2_E = 1.44269504f;
@@ -19,8 +19,7 @@ final class Exp {
     private static final float LN2_LOW = -2.12194440e-4f;
     /**
      * 1.5 · 2^23: a float this large has no fraction bits, so adding it rounds to an integer, and the sum's last bits
-     * are that integer. To cast a float to an int takes three times as long, for Java wants more of it than processors
-     * do.
+     * are that integer. A cast to int takes three times as long, because Java demands more of it than processors do.
      */
     private static final float ROUND = 12582912f;
 
@@ -41,13 +40,11 @@ final class Exp {
     }
 
     /**
-     * Makes 2^−halvings · e^(x − shift) of x in place, for x ≤ shift. −∞ gives exactly 0, 0 exactly 2^−halvings; NaN stays
-     * NaN.
+     * Replaces x by 2^−halvings · e^(x − shift) from {@code from} to {@code to} − 1, for x ≤ shift, where no shift is −∞.
+     * x = −∞ gives exactly 0, x = shift exactly 2^−halvings; NaN stays NaN.
      *
-     * @param x numbers from {@code from} to {@code to} − 1
-     * @param shift as many, none of them −∞
-     * @param k scratch memory, as many
-     * @param powers of {@link #powers}
+     * @param k scratch memory of the same length
+     * @param powers from {@link #powers}
      */
     static void shifted(float[] x, float[] shift, float[] k, int from, int to, float[] powers) {
         for (int r = from; r < to; r++) {
@@ -67,7 +64,7 @@ final class Exp {
     }
 
     private static float remainder(float power, float k) {
-        return Fma.of(k, -LN2_LOW, Fma.of(k, -LN2_HIGH, power));
+        return Axpy.fma(k, -LN2_LOW, Axpy.fma(k, -LN2_HIGH, power));
     }
 
     /** 2^k of k + {@link #ROUND}. */
@@ -76,12 +73,12 @@ final class Exp {
     }
 
     private static float polynomial(float f) {
-        float p = Fma.of(1.9875691500e-4f, f, 1.3981999507e-3f);
-        p = Fma.of(p, f, 8.3334519073e-3f);
-        p = Fma.of(p, f, 4.1665795894e-2f);
-        p = Fma.of(p, f, 1.6666665459e-1f);
-        p = Fma.of(p, f, 5.0000001201e-1f);
-        return Fma.of(p, f * f, f) + 1;
+        float p = Axpy.fma(1.9875691500e-4f, f, 1.3981999507e-3f);
+        p = Axpy.fma(p, f, 8.3334519073e-3f);
+        p = Axpy.fma(p, f, 4.1665795894e-2f);
+        p = Axpy.fma(p, f, 1.6666665459e-1f);
+        p = Axpy.fma(p, f, 5.0000001201e-1f);
+        return Axpy.fma(p, f * f, f) + 1;
     }
 
     /** e^x for one x of 0 or less, bit for bit as {@link #shifted}. */
@@ -97,11 +94,11 @@ final class Exp {
         if (size < 0.625f) {
             // Near 0 the quotient below would lose digits; these coefficients are Cephes' as well.
             float z = x * x;
-            float p = Fma.of(-5.70498872745e-3f, z, 2.06390887954e-2f);
-            p = Fma.of(p, z, -5.37397155531e-2f);
-            p = Fma.of(p, z, 1.33314422036e-1f);
-            p = Fma.of(p, z, -3.33332819422e-1f);
-            return Fma.of(p * z, x, x);
+            float p = Axpy.fma(-5.70498872745e-3f, z, 2.06390887954e-2f);
+            p = Axpy.fma(p, z, -5.37397155531e-2f);
+            p = Axpy.fma(p, z, 1.33314422036e-1f);
+            p = Axpy.fma(p, z, -3.33332819422e-1f);
+            return Axpy.fma(p * z, x, x);
         }
         float e = of(-2 * size);
         return Math.copySign((1 - e) / (1 + e), x);

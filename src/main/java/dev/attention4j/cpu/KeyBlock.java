@@ -12,7 +12,7 @@ import java.util.Arrays;
  * #setAside}) for loops that look at each weight, and the fast loops find zeros in its place.
  */
 final class KeyBlock {
-    /** The most keys of a block. */
+    /** The largest number of keys of a block. */
     static final int MOST_KEYS = 64;
 
     private final StridedRows keySource;
@@ -20,17 +20,21 @@ final class KeyBlock {
     private final int headDim;
     private final int valueDim;
     private final float[] finiteCheck;
-    private final float[][] setAside = new float[MOST_KEYS][];
-    private final int[] setAsideRows = new int[MOST_KEYS];
-    private int setAsideCount;
+    /** The value rows that were set aside, their places in the block and their number. */
+    final float[][] setAside = new float[MOST_KEYS][];
+
+    final int[] setAsideRows = new int[MOST_KEYS];
+    int setAsideCount;
 
     /** [MOST_KEYS][headDim, made even]. */
     final float[][] key;
     /** [MOST_KEYS][valueDim, made a multiple of four]. */
     final float[][] value;
 
-    private int start;
-    private int count;
+    /** The first key, and the number of keys. */
+    int start;
+
+    int count;
 
     KeyBlock(AttentionProblem problem, Tensor key, Tensor value) {
         keySource = new StridedRows(key);
@@ -93,33 +97,8 @@ final class KeyBlock {
         return zero == 0;
     }
 
-    /** The first key. */
-    int start() {
-        return start;
-    }
-
-    /** How many keys there are. */
-    int count() {
-        return count;
-    }
-
-    /** How many rows there are with the padding: a multiple of four. */
+    /** The number of rows with the padding: a multiple of four. */
     int paddedCount() {
         return Axpy.padded(count, Axpy.SUMS);
-    }
-
-    /** How many value rows were set aside because they are not finite. */
-    int setAsideCount() {
-        return setAsideCount;
-    }
-
-    /** Which row of the block the n-th of these is. */
-    int setAsideRow(int n) {
-        return setAsideRows[n];
-    }
-
-    /** The n-th of these. */
-    float[] setAsideValue(int n) {
-        return setAside[n];
     }
 }

@@ -6,7 +6,7 @@ import dev.attention4j.spi.ScoreTerms;
 import java.util.Arrays;
 
 /**
- * For blocks of many query rows. Everything lies with the lanes as neighbours: queries [headDim][lane], scores
+ * Computes blocks of many query rows. Lanes are neighbours in memory: queries [headDim][lane], scores
  * [key][lane], output [valueDim][lane]; elements of keys and values are the factors.
  */
 final class LaneKernel extends BlockKernel {
@@ -19,14 +19,14 @@ final class LaneKernel extends BlockKernel {
     private float[] shift = {};
     private float[] rescale = {};
     private float[] blockSum = {};
-    /** What a block of keys adds to four dims of the output. */
+    /** The sums of a block of keys for four dims of the output. */
     private float[][] blockOutput = {};
-    /** The masked scores of each value that was set aside. */
+    /** The scores of each value that was set aside, after masking. */
     private float[][] setAsideScore = {};
 
     private final RunningTotal totals = new RunningTotal();
     private float[] scratch = {};
-    /** The lanes that see any of each group of four keys. */
+    /** The lanes that attend to any of each group of four keys. */
     private final int[] from = new int[KeyBlock.MOST_KEYS / GROUP];
 
     private final int[] to = new int[KeyBlock.MOST_KEYS / GROUP];
@@ -68,16 +68,16 @@ final class LaneKernel extends BlockKernel {
         if (adds(lanes, keys)) {
             add(lanes, keys);
         }
-        for (int j = keys.count(); j < keys.paddedCount(); j++) {
+        for (int j = keys.count; j < keys.paddedCount(); j++) {
             Arrays.fill(score[j], Float.NEGATIVE_INFINITY);
         }
         if (results.wantsWeights()) {
             keep(lanes, keys);
         }
         raiseMax(lanes, keys);
-        setAsideScore = new float[keys.setAsideCount()][];
+        setAsideScore = new float[keys.setAsideCount][];
         for (int n = 0; n < setAsideScore.length; n++) {
-            setAsideScore[n] = score[keys.setAsideRow(n)].clone();
+            setAsideScore[n] = score[keys.setAsideRows[n]].clone();
         }
         exponentials(lanes, keys);
         addValues(lanes, keys);
@@ -85,10 +85,10 @@ final class LaneKernel extends BlockKernel {
     }
 
     private void findLanes(QueryBlock lanes, KeyBlock keys) {
-        int end = keys.start() + keys.count();
-        boolean all = results.wantsWeights() || lanes.seesAll(keys.start(), end);
-        for (int j = 0; j < keys.count(); j += GROUP) {
-            int key = keys.start() + j;
+        int end = keys.start + keys.count;
+        boolean all = results.wantsWeights() || lanes.seesAll(keys.start, end);
+        for (int j = 0; j < keys.count; j += GROUP) {
+            int key = keys.start + j;
             int groupEnd = Math.min(end, key + GROUP);
             from[j / GROUP] = all ? 0 : lanes.firstLane(key, groupEnd);
             to[j / GROUP] = all ? lanes.count : lanes.endLane(key, groupEnd);
@@ -96,7 +96,7 @@ final class LaneKernel extends BlockKernel {
     }
 
     private void scores(KeyBlock keys) {
-        for (int j = 0; j < keys.count(); j += GROUP) {
+        for (int j = 0; j < keys.count; j += GROUP) {
             int lo = from[j / GROUP];
             int hi = to[j / GROUP];
             if (lo >= hi) {
@@ -142,7 +142,7 @@ final class LaneKernel extends BlockKernel {
     private void add(QueryBlock lanes, KeyBlock keys) {
         for (int r = 0; r < lanes.count; r++) {
             readAddend(lanes, r, keys);
-            for (int j = 0; j < keys.count(); j++) {
+            for (int j = 0; j < keys.count; j++) {
                 score[j][r] = ScoreTerms.add(score[j][r], addend[j]);
             }
         }
@@ -150,7 +150,7 @@ final class LaneKernel extends BlockKernel {
 
     private void keep(QueryBlock lanes, KeyBlock keys) {
         for (int r = 0; r < lanes.count; r++) {
-            for (int j = 0; j < keys.count(); j++) {
+            for (int j = 0; j < keys.count; j++) {
                 addend[j] = score[j][r];
             }
             results.scores(lanes, r, keys, addend);
@@ -160,7 +160,7 @@ final class LaneKernel extends BlockKernel {
     private void raiseMax(QueryBlock lanes, KeyBlock keys) {
         int count = lanes.count;
         System.arraycopy(max, 0, newMax, 0, count);
-        for (int j = 0; j < keys.count(); j += GROUP) {
+        for (int j = 0; j < keys.count; j += GROUP) {
             Axpy.maxOfFour(newMax, score[j], score[j + 1], score[j + 2], score[j + 3], from[j / GROUP], to[j / GROUP]);
         }
         boolean raised = false;
@@ -179,7 +179,7 @@ final class LaneKernel extends BlockKernel {
 
     private void exponentials(QueryBlock lanes, KeyBlock keys) {
         Arrays.fill(blockSum, 0);
-        for (int j = 0; j < keys.count(); j += GROUP) {
+        for (int j = 0; j < keys.count; j += GROUP) {
             int lo = from[j / GROUP];
             int hi = to[j / GROUP];
             for (int n = j; n < j + GROUP; n++) {
@@ -195,7 +195,7 @@ final class LaneKernel extends BlockKernel {
             for (float[] added : blockOutput) {
                 Arrays.fill(added, 0, lanes.count, 0);
             }
-            for (int j = 0; j < keys.count(); j += Axpy.SOURCES) {
+            for (int j = 0; j < keys.count; j += Axpy.SOURCES) {
                 int lo = from[j / GROUP];
                 int hi = to[j / GROUP];
                 if (lo < hi) {
@@ -229,13 +229,13 @@ final class LaneKernel extends BlockKernel {
     }
 
     private void addValuesSetAside(KeyBlock keys) {
-        for (int n = 0; n < keys.setAsideCount(); n++) {
-            int j = keys.setAsideRow(n);
-            float[] value = keys.setAsideValue(n);
+        for (int n = 0; n < keys.setAsideCount; n++) {
+            int j = keys.setAsideRows[n];
+            float[] value = keys.setAside[n];
             for (int r = from[j / GROUP]; r < to[j / GROUP]; r++) {
                 boolean counts = setAsideScore[n][r] != Float.NEGATIVE_INFINITY;
                 for (int c = 0; counts && c < value.length; c++) {
-                    output[c][r] = Fma.of(score[j][r], value[c], output[c][r]);
+                    output[c][r] = Axpy.fma(score[j][r], value[c], output[c][r]);
                 }
             }
         }

@@ -15,11 +15,11 @@ final class QueryBlock {
     final int[] head;
     /** The query row of each lane. */
     final int[] query;
-    /** The keys that each lane may see by position and length. */
+    /** The keys that each lane may attend to by position and length. */
     final KeyRange[] range;
     /** The logit of each lane's attention sink. */
     final float[] sink;
-    /** The keys that any lane sees; start = end where there is none. */
+    /** The keys that any lane attends to; start = end if there are none. */
     final int start;
 
     final int end;
@@ -49,7 +49,7 @@ final class QueryBlock {
         end = highest;
     }
 
-    /** Whether position and length let every lane see all of these keys. */
+    /** Returns whether position and length let every lane attend to all of these keys. */
     boolean seesAll(int from, int to) {
         for (int lane = 0; lane < count; lane++) {
             if (range[lane].begin() > from || range[lane].end() < to) {
@@ -59,7 +59,7 @@ final class QueryBlock {
         return true;
     }
 
-    /** The first lane that sees any of these keys; {@link #count} if none does. */
+    /** The first lane that attends to any of these keys; {@link #count} if none does. */
     int firstLane(int from, int to) {
         int lane = 0;
         while (lane < count && !sees(lane, from, to)) {
@@ -68,7 +68,7 @@ final class QueryBlock {
         return lane;
     }
 
-    /** One past the last lane that sees any of these keys; 0 if none does. */
+    /** One past the last lane that attends to any of these keys; 0 if none does. */
     int endLane(int from, int to) {
         int lane = count;
         while (lane > 0 && !sees(lane - 1, from, to)) {
@@ -79,5 +79,75 @@ final class QueryBlock {
 
     private boolean sees(int lane, int from, int to) {
         return Math.max(range[lane].begin(), from) < Math.min(range[lane].end(), to);
+    }
+
+    /**
+     * The blocks into which a problem is cut. They depend on the shapes alone and not on the number of threads, so that this
+     * number changes no bit.
+     */
+    static final class Cut {
+        /** The most lanes of a block: long enough for vector loops, short enough for a core's own cache. */
+        private static final int MOST_LANES = 256;
+
+        /** With fewer lanes the loops over them spend most of their time starting and ending. */
+        private static final int LEAST_LANES = 32;
+
+        /** The number of blocks to have before blocks become larger, so that all threads have work to the end. */
+        private static final int BLOCKS_WANTED = 32;
+
+        private final AttentionProblem problem;
+        /** The heads of a block, and the blocks side by side in a group of query heads. */
+        private final int heads;
+
+        private final int headSets;
+        /** The rows of a block, and the blocks along the query. */
+        private final int rows;
+
+        private final int rowBlocks;
+
+        Cut(AttentionProblem problem) {
+            this.problem = problem;
+            int group = problem.queryHeads() / problem.keyValueHeads();
+            long allRows = (long) problem.batch() * problem.queryHeads() * problem.queryLength();
+            int lanes = (int) Math.max(LEAST_LANES, Math.min(MOST_LANES, allRows / BLOCKS_WANTED));
+            int length = Math.max(1, problem.queryLength());
+            heads = Math.max(1, Math.min(group, lanes / length));
+            headSets = ceilDiv(group, heads);
+            rows = heads > 1 ? length : ceilDiv(length, ceilDiv(length, lanes));
+            rowBlocks = ceilDiv(problem.queryLength(), rows);
+        }
+
+        int blocks() {
+            if (rowBlocks == 0) {
+                return 0;
+            }
+            return Math.multiplyExact(
+                    Math.multiplyExact(problem.batch(), problem.keyValueHeads()),
+                    Math.multiplyExact(headSets, rowBlocks));
+        }
+
+        QueryBlock block(int index) {
+            int rest = index;
+            int rowBlock = rest % rowBlocks;
+            rest /= rowBlocks;
+            int headSet = rest % headSets;
+            rest /= headSets;
+            int keyValueHead = rest % problem.keyValueHeads();
+            int batch = rest / problem.keyValueHeads();
+            int group = problem.queryHeads() / problem.keyValueHeads();
+            int firstHead = keyValueHead * group + headSet * heads;
+            int firstQuery = rowBlock * rows;
+            return new QueryBlock(
+                    problem,
+                    batch,
+                    firstHead,
+                    Math.min(heads, group - headSet * heads),
+                    firstQuery,
+                    Math.min(rows, problem.queryLength() - firstQuery));
+        }
+
+        private static int ceilDiv(int a, int b) {
+            return (a + b - 1) / b;
+        }
     }
 }

@@ -9,7 +9,7 @@ import java.nio.ByteBuffer;
 import java.nio.FloatBuffer;
 import java.util.Arrays;
 
-/** The tensors that a call gives, written row by row from many threads, each row by one. */
+/** The result tensors of a call. Many threads write to them, each row by one thread. */
 final class Results {
     private final AttentionProblem problem;
     private final Tensor output;
@@ -43,7 +43,7 @@ final class Results {
         return (lanes.batch * problem.queryHeads() + lanes.head[lane]) * problem.queryLength() + lanes.query[lane];
     }
 
-    /** Writes a row of the output, of which {@code elements} may be longer. */
+    /** Writes a row of the output; {@code elements} may be longer. */
     void output(QueryBlock lanes, int lane, float[] elements) {
         int width = problem.valueDim();
         int at = row(lanes, lane) * width;
@@ -70,12 +70,12 @@ final class Results {
         }
     }
 
-    /** Keeps a row's masked scores where its weights will be. */
+    /** Stores a row's masked scores in the place of its weights. */
     void scores(QueryBlock lanes, int lane, KeyBlock keys, float[] scores) {
-        weightsFloats.put(row(lanes, lane) * problem.keyLength() + keys.start(), scores, 0, keys.count());
+        weightsFloats.put(row(lanes, lane) * problem.keyLength() + keys.start, scores, 0, keys.count);
     }
 
-    /** Makes weights of a row's scores; keys that no lane sees were left at 0. */
+    /** Turns a row's stored scores into weights; those of keys that no lane attends to are still 0. */
     void weights(QueryBlock lanes, int lane, float max, float sum) {
         int at = row(lanes, lane) * problem.keyLength();
         int count = KeyBlock.MOST_KEYS;

@@ -6,8 +6,8 @@ import dev.attention4j.spi.ScoreTerms;
 import java.util.Arrays;
 
 /**
- * For blocks of few query rows, as in decoding, which reads each key and value once for hardly any arithmetic: one row
- * after another, scores by scalar products, the output by vectors along its width.
+ * Computes blocks of few query rows, as in decoding, which reads each key and value once for little arithmetic: one row
+ * after another, scores by dot products, the output by vectors along its width.
  */
 final class RowKernel extends BlockKernel {
     private static final int GROUP = Axpy.SUMS;
@@ -17,7 +17,7 @@ final class RowKernel extends BlockKernel {
     private final float[] scratch = new float[KeyBlock.MOST_KEYS];
     private final float[] rescale = new float[1];
     private final float[] setAsideScore = new float[KeyBlock.MOST_KEYS];
-    /** What a block of keys adds to the output of a row. */
+    /** The sums of a block of keys for the output of a row. */
     private final float[] blockOutput;
 
     private final float[] rowFactor;
@@ -50,16 +50,16 @@ final class RowKernel extends BlockKernel {
             scores(query[lane], keys);
             if (adds) {
                 readAddend(lanes, lane, keys);
-                for (int j = 0; j < keys.count(); j++) {
+                for (int j = 0; j < keys.count; j++) {
                     score[j] = ScoreTerms.add(score[j], addend[j]);
                 }
             }
-            Arrays.fill(score, keys.count(), keys.paddedCount(), Float.NEGATIVE_INFINITY);
+            Arrays.fill(score, keys.count, keys.paddedCount(), Float.NEGATIVE_INFINITY);
             if (results.wantsWeights()) {
                 results.scores(lanes, lane, keys, score);
             }
-            for (int n = 0; n < keys.setAsideCount(); n++) {
-                setAsideScore[n] = score[keys.setAsideRow(n)];
+            for (int n = 0; n < keys.setAsideCount; n++) {
+                setAsideScore[n] = score[keys.setAsideRows[n]];
             }
             exponentials(lane, keys);
             addValues(output[lane], keys);
@@ -67,16 +67,16 @@ final class RowKernel extends BlockKernel {
     }
 
     private void scores(float[] q, KeyBlock keys) {
-        for (int j = 0; j < keys.count(); j += GROUP) {
+        for (int j = 0; j < keys.count; j += GROUP) {
             dots(q, keys.key[j], keys.key[j + 1], keys.key[j + 2], keys.key[j + 3], j);
         }
-        for (int j = 0; j < keys.count(); j++) {
+        for (int j = 0; j < keys.count; j++) {
             score[j] *= scale;
         }
-        terms.cap(score, 0, keys.count());
+        terms.cap(score, 0, keys.count);
     }
 
-    /** Eight sums at once, since each has to wait for its own last addition. */
+    /** Keeps eight sums, because each addition waits for the one before it. */
     private void dots(float[] q, float[] k0, float[] k1, float[] k2, float[] k3, int j) {
         float even0 = 0;
         float even1 = 0;
@@ -89,14 +89,14 @@ final class RowKernel extends BlockKernel {
         for (int d = 0; d < q.length; d += 2) {
             float x = q[d];
             float y = q[d + 1];
-            even0 = Fma.of(x, k0[d], even0);
-            even1 = Fma.of(x, k1[d], even1);
-            even2 = Fma.of(x, k2[d], even2);
-            even3 = Fma.of(x, k3[d], even3);
-            odd0 = Fma.of(y, k0[d + 1], odd0);
-            odd1 = Fma.of(y, k1[d + 1], odd1);
-            odd2 = Fma.of(y, k2[d + 1], odd2);
-            odd3 = Fma.of(y, k3[d + 1], odd3);
+            even0 = Axpy.fma(x, k0[d], even0);
+            even1 = Axpy.fma(x, k1[d], even1);
+            even2 = Axpy.fma(x, k2[d], even2);
+            even3 = Axpy.fma(x, k3[d], even3);
+            odd0 = Axpy.fma(y, k0[d + 1], odd0);
+            odd1 = Axpy.fma(y, k1[d + 1], odd1);
+            odd2 = Axpy.fma(y, k2[d + 1], odd2);
+            odd3 = Axpy.fma(y, k3[d + 1], odd3);
         }
         score[j] = even0 + odd0;
         score[j + 1] = even1 + odd1;
@@ -106,7 +106,7 @@ final class RowKernel extends BlockKernel {
 
     private void exponentials(int lane, KeyBlock keys) {
         float newMax = max[lane];
-        for (int j = 0; j < keys.count(); j++) {
+        for (int j = 0; j < keys.count; j++) {
             newMax = Math.max(newMax, score[j]);
         }
         Arrays.fill(shift, shift(newMax));
@@ -118,15 +118,15 @@ final class RowKernel extends BlockKernel {
         }
         Exp.shifted(score, shift, scratch, 0, keys.paddedCount(), powers);
         float added = 0;
-        for (int j = 0; j < keys.count(); j++) {
+        for (int j = 0; j < keys.count; j++) {
             added += score[j];
         }
-        sum[lane] = Fma.of(sum[lane], rescale[0], added);
+        sum[lane] = Axpy.fma(sum[lane], rescale[0], added);
     }
 
     private void addValues(float[] sums, KeyBlock keys) {
         Arrays.fill(blockOutput, 0);
-        for (int j = 0; j < keys.count(); j += GROUP) {
+        for (int j = 0; j < keys.count; j += GROUP) {
             Axpy.oneByFour(
                     blockOutput,
                     keys.value[j],
@@ -139,12 +139,12 @@ final class RowKernel extends BlockKernel {
                     score[j + 3]);
         }
         Axpy.multiplyAdd(sums, rescale[0], blockOutput, paddedValueDim);
-        for (int n = 0; n < keys.setAsideCount(); n++) {
-            float weight = score[keys.setAsideRow(n)];
-            float[] value = keys.setAsideValue(n);
+        for (int n = 0; n < keys.setAsideCount; n++) {
+            float weight = score[keys.setAsideRows[n]];
+            float[] value = keys.setAside[n];
             boolean counts = setAsideScore[n] != Float.NEGATIVE_INFINITY;
             for (int c = 0; counts && c < value.length; c++) {
-                sums[c] = Fma.of(weight, value[c], sums[c]);
+                sums[c] = Axpy.fma(weight, value[c], sums[c]);
             }
         }
     }

@@ -9,7 +9,7 @@ import java.util.function.IntConsumer;
 import java.util.function.Supplier;
 
 /**
- * The threads of one engine. Whoever calls works too, so that a call never waits for a thread that serves another call.
+ * The threads of one engine. The calling thread works too, so that a call never waits for a thread that serves another call.
  */
 final class WorkerPool implements AutoCloseable {
     private static final AtomicInteger POOLS = new AtomicInteger();
@@ -17,10 +17,10 @@ final class WorkerPool implements AutoCloseable {
     private final int threads;
     private final ExecutorService helpers;
 
-    /** With that many threads for one call, the caller's among them. */
+    /** Takes the number of threads for one call, including the calling thread. */
     WorkerPool(int threads) {
         this.threads = threads;
-        // They end when there is nothing to do, so that an engine that nobody closes leaves nothing behind.
+        // They end when they are idle, so that an engine that is never closed leaves no thread.
         helpers = threads == 1 ? null : Completion.threads(threads - 1, "attention4j cpu " + POOLS.incrementAndGet());
     }
 
@@ -29,11 +29,11 @@ final class WorkerPool implements AutoCloseable {
     }
 
     /**
-     * Runs tasks 0 to count − 1, each once, and returns when all are done. What one throws is thrown here, and tasks
-     * not begun by then are left out.
+     * Runs tasks 0 to count − 1, each once, and returns when all are done. Throws what one throws; tasks not started by
+     * then are left out.
      *
-     * @param shared whether other threads help; else the caller's does all
-     * @param worker makes what runs tasks; called once on each thread that takes part, so that it may own scratch
+     * @param shared true if other threads help
+     * @param worker makes the function that runs tasks, once on each thread that takes part, so that it may own scratch
      *     memory
      */
     void run(int count, boolean shared, Supplier<IntConsumer> worker) {
@@ -49,7 +49,7 @@ final class WorkerPool implements AutoCloseable {
             try {
                 helpers.execute(job);
             } catch (OutOfMemoryError e) {
-                // No thread can be started: those that there are do it, this one at the least.
+                // No thread can be started: the existing ones do the work, at least this one.
                 break;
             }
         }
@@ -94,7 +94,7 @@ final class WorkerPool implements AutoCloseable {
             }
         }
 
-        /** Tasks cannot be taken back from the threads that run them, so an interrupt is kept for the caller. */
+        /** Waits for all tasks. Running tasks cannot be stopped, so an interrupt is kept for the caller. */
         void await() {
             boolean interrupted = false;
             while (true) {

@@ -21,6 +21,7 @@ import dev.attention4j.opencl.runtime.Quirks;
 import dev.attention4j.opencl.tuning.TuningDatabase;
 import dev.attention4j.spi.CallsUnderWay;
 import dev.attention4j.spi.Completion;
+import dev.attention4j.spi.TestOption;
 import java.lang.ref.Cleaner;
 import java.util.List;
 import java.util.Map;
@@ -73,7 +74,7 @@ public final class OpenClEngine implements AttentionEngine {
             TuningDatabase tuning = TuningDatabase.open(options.tuning(), device.name(), device.driverVersion());
             planner = Planner.ofAttention(context, options, tuning);
             projections = Planner.ofProjections(context, tuning);
-            tensors = new DeviceTensors(this, context, lock, resources, options.poison());
+            tensors = new DeviceTensors(this, context, lock, resources, options.has(TestOption.POISON));
             projector =
                     new DeviceProjector(this, projections.chooseOrWarn("Projections", ProjectionPlan.Problem.USUAL));
         } catch (RuntimeException e) {
@@ -229,7 +230,7 @@ public final class OpenClEngine implements AttentionEngine {
         try {
             checkOpen();
             resources.freeForgotten();
-            Transfers transfers = new Transfers(tensors, context, options.poison());
+            Transfers transfers = new Transfers(tensors, context, options.has(TestOption.POISON));
             Pending<T> pending;
             try {
                 T result = commands.apply(transfers);

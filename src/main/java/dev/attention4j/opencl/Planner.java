@@ -18,6 +18,7 @@ import dev.attention4j.opencl.runtime.DeviceContext;
 import dev.attention4j.opencl.staged.StagedPlan;
 import dev.attention4j.opencl.tuning.ProblemClass;
 import dev.attention4j.opencl.tuning.TuningDatabase;
+import dev.attention4j.spi.TestOption;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
@@ -132,7 +133,12 @@ final class Planner<P, L extends Plan<P, ?>> {
         }
         // Poison is for tests of kernels: they get every call.
         return ofAttention(
-                plans, deviceClass(context), options.plan(), !options.poison(), tuning, LoopLimit.of(context.device()));
+                plans,
+                deviceClass(context),
+                options.plan(),
+                !options.has(TestOption.POISON),
+                tuning,
+                LoopLimit.of(context.device()));
     }
 
     /** Makes a planner of these plans. */

@@ -5,22 +5,22 @@ import java.util.Arrays;
 import java.util.Locale;
 
 /**
- * How far one tensor of a result is from the oracle, and how far plain float code is.
+ * The error of one tensor of a result against the oracle, and that of plain float code.
  *
  * @param what output, weights or log-sum-exp
  * @param error the largest |got − oracle|; infinite where only one of the two is infinite or a row that sees no key is
  *     not what it must be; NaN where only one of the two is NaN
- * @param plainError the same of {@link PlainFloatAttention}, stored in the same type
- * @param worst where it is largest, for people; empty if that is not known
+ * @param plainError the error of {@link PlainFloatAttention}, stored in the same type
+ * @param worst the element with the largest error, for people; empty if unknown
  */
 public record Deviation(String what, double error, double plainError, String worst) {
-    /** What is allowed beyond twice the error of plain float code. */
+    /** The error that is allowed in addition to twice that of plain float code. */
     public static final double ALLOWANCE = 1e-6;
 
-    /** The most that {@link #units} may be. */
+    /** The largest {@link #units} that are allowed. */
     public static final double MOST_UNITS = 2;
 
-    /** {@return the most that the error may be: twice that of plain float code, plus 10⁻⁶} */
+    /** {@return the largest error that is allowed: twice that of plain float code, plus 10⁻⁶} */
     public double limit() {
         return MOST_UNITS * plainError + ALLOWANCE;
     }
@@ -31,10 +31,8 @@ public record Deviation(String what, double error, double plainError, String wor
     }
 
     /**
-     * The error in units of the yardstick: error ÷ that of plain float code, to which half the allowance is added so
-     * that an engine is right up to {@link #MOST_UNITS}, whatever the problem.
-     *
-     * @return 1 is about as exact as plain float code; NaN if the error is
+     * Returns the error in units of the yardstick: error ÷ (error of plain float code + half the allowance), so that an engine
+     * is right up to {@link #MOST_UNITS}. 1 is about as exact as plain float code; NaN if the error is NaN.
      */
     public double units() {
         return error / (plainError + ALLOWANCE / MOST_UNITS);
@@ -53,14 +51,13 @@ public record Deviation(String what, double error, double plainError, String wor
     }
 
     /**
-     * Compares element by element. Where the oracle is infinite or NaN, what was got must be the same.
+     * Compares element by element and keeps the largest error. Where the oracle is infinite or NaN, the result must be too.
      *
-     * @param what for people
-     * @param got of an engine
-     * @param oracle right, row-major, of got's shape
-     * @param plain of plain float code, which is rounded to got's type here; where it is not finite it excuses nothing
-     * @return the largest of all
-     * @throws IllegalArgumentException if they are not equally many
+     * @param what names the tensor for people
+     * @param got the result of an engine
+     * @param oracle row-major, of got's shape
+     * @param plain of plain float code, rounded to got's type here; elements that are not finite allow no error
+     * @throws IllegalArgumentException if the numbers of elements differ
      */
     public static Deviation of(String what, Tensor got, double[] oracle, float[] plain) {
         double[] elements = got.toDoubleArray();
@@ -92,26 +89,14 @@ public record Deviation(String what, double error, double plainError, String wor
                                 + ", oracle " + (float) oracle[worst]);
     }
 
-    /**
-     * The distance of two numbers: 0 for equal infinities and for two NaN.
-     *
-     * @param got of an engine
-     * @param oracle right
-     * @return NaN if only one of the two is NaN
-     */
+    /** Returns the distance of two numbers: 0 for equal infinities and for two NaN, NaN if only one of them is NaN. */
     public static double difference(double got, double oracle) {
         // Infinity - infinity is NaN, though the two are equal.
         boolean same = got == oracle || (Double.isNaN(got) && Double.isNaN(oracle));
         return same ? 0 : Math.abs(got - oracle);
     }
 
-    /**
-     * Finds an element by its place in row-major order.
-     *
-     * @param flat how many elements are before it
-     * @param shape of the tensor
-     * @return its index on each axis
-     */
+    /** Returns the index on each axis of the element that has {@code flat} elements before it in row-major order. */
     public static long[] index(int flat, long... shape) {
         long[] index = new long[shape.length];
         long rest = flat;

@@ -6,41 +6,24 @@ import dev.attention4j.Tensor;
 import dev.attention4j.spi.ScoreTerms;
 
 /**
- * Plain float code: the loops of {@link ReferenceAttention} in float, as anyone would write them who knows that one running
- * sum over many keys drifts: {@value #BLOCK} keys are summed one after another, and such sums pairwise. How far they are from
- * the oracle is how far a float kernel may reasonably be, and what the {@link Yardstick} measures by.
+ * Plain float code: the loops of {@link ReferenceAttention} in float. One running sum over many keys would drift, so {@value
+ * #BLOCK} keys are summed one after another, and such sums pairwise. Its error against the oracle is the unit of the
+ * {@link Yardstick}.
  *
  * @param output [batch, queryHeads, queryLength, valueDim], row-major
  * @param weights [batch, queryHeads, queryLength, keyLength], row-major; empty where {@link ReferenceAttention}'s are
  * @param logSumExp [batch, queryHeads, queryLength], row-major
  */
-@SuppressWarnings("ArrayRecordComponent") // A bundle of three results; nobody compares two of them.
+@SuppressWarnings("ArrayRecordComponent") // A bundle of three results; they are never compared.
 public record PlainFloatAttention(float[] output, float[] weights, float[] logSumExp) {
     private static final int BLOCK = 64;
 
-    /**
-     * Computes a problem.
-     *
-     * @param problem agrees with the tensors
-     * @param query [batch, queryHeads, queryLength, headDim]
-     * @param key [batch, keyValueHeads, keyLength, headDim]
-     * @param value [batch, keyValueHeads, keyLength, valueDim]
-     * @return output, weights and log-sum-exp, whether or not the operation asks for them
-     */
+    /** Computes output, weights and log-sum-exp of a problem that agrees with its tensors. */
     public static PlainFloatAttention compute(AttentionProblem problem, Tensor query, Tensor key, Tensor value) {
         return compute(problem, query, key, value, 0);
     }
 
-    /**
-     * The same with other roundings: the sums over the head dims begin at another dim, and go round.
-     *
-     * @param problem agrees with the tensors
-     * @param query [batch, queryHeads, queryLength, headDim]
-     * @param key [batch, keyValueHeads, keyLength, headDim]
-     * @param value [batch, keyValueHeads, keyLength, valueDim]
-     * @param firstDim 0 to headDim
-     * @return output, weights and log-sum-exp, whether or not the operation asks for them
-     */
+    /** Computes the same with other roundings: the sums over the head dims start at {@code firstDim} and wrap around. */
     public static PlainFloatAttention compute(
             AttentionProblem problem, Tensor query, Tensor key, Tensor value, int firstDim) {
         float[] q = query.toFloatArray();
@@ -123,7 +106,7 @@ public record PlainFloatAttention(float[] output, float[] weights, float[] logSu
         return sum;
     }
 
-    /** Adds up the values of some keys, but those of masked ones, whose score is −∞, by their weights. */
+    /** Adds the weighted values of some keys, but not those of masked keys, whose score is −∞. */
     private static void sumValues(
             float[] scores, float[] weight, float[] v, int start, int from, int to, float[] sums) {
         int valueDim = sums.length;

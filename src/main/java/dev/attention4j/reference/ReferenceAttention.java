@@ -7,31 +7,25 @@ import dev.attention4j.spi.ScoreTerms;
 import java.util.Arrays;
 
 /**
- * The whole operation in double precision: a loop over queries, one over the keys that a query may see by position, nothing
- * else.
+ * The whole operation in double precision: a loop over the queries, and one over the keys in the range of a query.
  *
- * <p>NaN and infinity of values show as in float, whose weights underflow where those of double do not: e^(score −
- * maximum) below the smallest normal float counts as 0 for an infinite value, and 0 · ∞ is NaN.
+ * <p>NaN and infinite values have the effect that they have in float, where weights underflow earlier: e^(score − maximum)
+ * below the smallest normal float counts as 0 for an infinite value, and 0 · ∞ is NaN.
  *
  * @param output [batch, queryHeads, queryLength, valueDim], row-major
  * @param weights [batch, queryHeads, queryLength, keyLength], row-major; empty where the operation does not ask for
  *     them and they are more than {@link #MOST_UNASKED}
  * @param logSumExp [batch, queryHeads, queryLength], row-major
  */
-@SuppressWarnings("ArrayRecordComponent") // A bundle of three results; nobody compares two of them.
+@SuppressWarnings("ArrayRecordComponent") // A bundle of three results; they are never compared.
 public record ReferenceAttention(double[] output, double[] weights, double[] logSumExp) {
-    /** The most weights that are kept though the operation does not ask for them. */
+    /** The most weights that are kept although the operation does not ask for them. */
     static final int MOST_UNASKED = 1 << 24;
 
     /**
-     * Computes a problem.
+     * Computes output, weights and log-sum-exp of a problem that agrees with its tensors.
      *
-     * @param problem agrees with the tensors
-     * @param query [batch, queryHeads, queryLength, headDim]
-     * @param key [batch, keyValueHeads, keyLength, headDim]
-     * @param value [batch, keyValueHeads, keyLength, valueDim]
-     * @return output, weights and log-sum-exp, whether or not the operation asks for them
-     * @throws IllegalArgumentException if output or weights are more than an array holds
+     * @throws IllegalArgumentException if output or weights do not fit an array
      */
     public static ReferenceAttention compute(AttentionProblem problem, Tensor query, Tensor key, Tensor value) {
         double[] q = query.toDoubleArray();

@@ -19,7 +19,7 @@ public final class ReferenceEngine extends HostEngine {
     /** The name of its only plan. */
     public static final String PLAN = "loops";
 
-    /** What {@link dev.attention4j.Engines#list()} shows. */
+    /** The entry in {@link dev.attention4j.Engines#list()}. */
     public static final EngineInfo INFO = new EngineInfo(
             "oracle",
             EngineInfo.Kind.ORACLE,
@@ -64,7 +64,7 @@ public final class ReferenceEngine extends HostEngine {
                 PLAN);
     }
 
-    /** Plain Java's, in float: the oracle is one of attention. */
+    /** Returns plain Java's, in float: the oracle is only for attention. */
     @Override
     public Projector projector() {
         return CpuProjector.get();

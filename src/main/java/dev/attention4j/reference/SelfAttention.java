@@ -12,7 +12,7 @@ public final class SelfAttention {
     private SelfAttention() {}
 
     /**
-     * The new vector of each token.
+     * Computes the new vector of each token.
      *
      * @param inputSequence [length][width], a vector for each token; may be empty
      * @return [length][width]
@@ -35,7 +35,7 @@ public final class SelfAttention {
     }
 
     /**
-     * How much each token attends to each.
+     * Computes the weight that each token gives to each.
      *
      * @param inputSequence [length][width], a vector for each token; may be empty
      * @return [length][length], each row sums to 1
@@ -66,7 +66,7 @@ public final class SelfAttention {
         return sum;
     }
 
-    /** In place. The largest score is subtracted first, which changes nothing but keeps exp within range. */
+    /** Replaces scores by weights. The largest score is subtracted first, which keeps exp within range and changes nothing else. */
     private static void softmax(double[] scores) {
         double max = Double.NEGATIVE_INFINITY;
         for (double score : scores) {

@@ -10,9 +10,9 @@ import java.util.Arrays;
 import java.util.List;
 
 /**
- * The rule by which any engine is right: its largest error against the oracle is at most twice that of plain float code
- * on the same problem, plus 10⁻⁶; NaN and infinities must be where the oracle has them and nowhere else, and a query that
- * sees no key gives nothing but 0.
+ * The rule by which an engine is right. Its largest error against the oracle is at most twice that of plain float code on
+ * the same problem, plus 10⁻⁶. NaN and infinities are where the oracle has them and nowhere else. A query with no key to
+ * attend to gives exactly 0.
  *
  * <p>Computes oracle and plain float code once, for the results of any number of engines.
  */
@@ -27,26 +27,16 @@ public final class Yardstick {
         plain = PlainFloatAttention.compute(problem, query, key, value);
     }
 
-    /**
-     * Computes what a problem's results are held to.
-     *
-     * @param query [batch, queryHeads, queryLength, headDim], on the host
-     * @param key [batch, keyValueHeads, keyLength, headDim], on the host
-     * @param value [batch, keyValueHeads, keyLength, valueDim], on the host
-     * @param attention the operation
-     * @return good for any number of results
-     * @throws IllegalArgumentException if they do not fit each other
-     */
+    /** Computes oracle and plain float code of a problem whose tensors are on the host, for any number of results. */
     public static Yardstick of(Tensor query, Tensor key, Tensor value, Attention attention) {
         return new Yardstick(AttentionProblem.of(query, key, value, attention), query, key, value);
     }
 
     /**
-     * Measures what was asked for.
+     * Measures output, then weights and log-sum-exp if asked for. A wrong type or shape is an error of NaN.
      *
      * @param result of the problem, on the host
-     * @param asked the operation as the engine was given it, which may ask for other results than the problem's own
-     * @return of the output, then of weights and log-sum-exp if asked for; a wrong type or shape is an error of NaN
+     * @param asked the operation as the engine got it, which may ask for other results than the problem
      */
     public List<Deviation> measure(AttentionResult result, Attention asked) {
         List<Deviation> deviations = new ArrayList<>();
@@ -89,7 +79,7 @@ public final class Yardstick {
         double[] elements = got.toDoubleArray();
         int width = oracle.logSumExp().length == 0 ? 0 : elements.length / oracle.logSumExp().length;
         for (int n = 0; n < elements.length; n++) {
-            // However small the limit allows it to be, what a query that sees nothing gets is no rounding error.
+            // However small, a result of a query with no key is no rounding error.
             if (oracle.logSumExp()[n / width] == Double.NEGATIVE_INFINITY && elements[n] != wanted[n]) {
                 return new Deviation(
                         what,

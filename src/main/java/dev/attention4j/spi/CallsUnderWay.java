@@ -11,19 +11,14 @@ public final class CallsUnderWay {
     private int count;
     private volatile boolean closed;
 
-    /**
-     * Starts with an open engine.
-     *
-     * @param engine names it in errors
-     * @param lock held while calls are counted and while the engine is closed
-     */
+    /** Starts with an open engine, named in errors; the lock is held while calls are counted and while the engine is closed. */
     public CallsUnderWay(String engine, ReentrantLock lock) {
         this.engine = engine;
         this.lock = lock;
         idle = lock.newCondition();
     }
 
-    /** Refuses what is asked of a closed engine. */
+    /** Refuses a call on a closed engine. */
     public void checkOpen() {
         if (closed) {
             throw new IllegalStateException("the engine " + engine + " is closed");

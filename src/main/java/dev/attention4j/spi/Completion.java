@@ -18,25 +18,25 @@ import org.slf4j.LoggerFactory;
 /**
  * Completes the futures of {@link AttentionEngine#attendAsync}.
  *
- * <p>What a caller attaches to a future runs on the thread that completes it and may wait for the engine's next result.
- * So that thread is none that an engine needs, and none of the common pool, all of whose threads the caller may have
- * blocked: it is one of the caller's own executor, or one of a few that all engines share. Where no thread can be
- * started, the calling thread does the work, so that every future completes.
+ * <p>A caller's callbacks run on the thread that completes a future and may wait for the engine's next result. So that
+ * thread must be neither one that an engine needs nor one of the common pool, all of whose threads the caller may have
+ * blocked. It belongs to the caller's executor or to a few threads that all engines share. If no thread can be started,
+ * the calling thread does the work, so that every future completes.
  */
 public final class Completion {
-    /** How long a thread without work waits for some. */
+    /** The time after which an idle thread ends. */
     private static final int IDLE_SECONDS = 10;
 
-    /** As many callbacks as may run, or wait for each other, at a time. */
+    /** The most callbacks that run, or wait for each other, at a time. */
     private static final int MOST_CALLBACKS = 64;
 
     private static final Logger LOG = LoggerFactory.getLogger(Completion.class);
 
     private Completion() {}
 
-    /** Made when it is first used. */
+    /** Made at its first use. */
     private static final class Shared {
-        /** As many threads as callbacks run at a time: mostly one. */
+        /** Has as many threads as callbacks run at a time: usually one. */
         static final Executor EXECUTOR = new ThreadPoolExecutor(
                 0,
                 MOST_CALLBACKS,
@@ -47,12 +47,8 @@ public final class Completion {
     }
 
     /**
-     * Threads for what an engine does on its own: daemons, started when there is work, ended when there is none for a
-     * while.
-     *
-     * @param most threads at a time
-     * @param name of the threads, to which a number is added
-     * @return to be shut down with the engine
+     * Returns threads for an engine's own work, which the engine shuts down: daemons, numbered after the name, started when
+     * there is work and ended when they are idle.
      */
     public static ThreadPoolExecutor threads(int most, String name) {
         ThreadPoolExecutor threads = new ThreadPoolExecutor(
@@ -64,7 +60,7 @@ public final class Completion {
     private static ThreadFactory daemons(String name) {
         AtomicInteger number = new AtomicInteger();
         return work -> {
-            // Without the thread locals of the caller that happens to be the first.
+            // Does not inherit the thread locals of the first caller.
             Thread thread = new Thread(null, work, name + " " + number.incrementAndGet(), 0, false);
             thread.setDaemon(true);
             return thread;
@@ -72,14 +68,11 @@ public final class Completion {
     }
 
     /**
-     * Runs a task on an executor, or here if the executor cannot take it: it has been shut down, is full, or no thread
-     * can be started.
-     *
-     * @param executor where to
-     * @param task run once; must not throw
+     * Runs a task once on an executor, or here if the executor refuses it because it was shut down, is full, or can start no
+     * thread. The task must not throw.
      */
     public static void run(Executor executor, Runnable task) {
-        // An executor may keep a task and throw all the same, when it fails to start another thread for it.
+        // An executor that fails to start a thread may keep the task and throw.
         AtomicBoolean begun = new AtomicBoolean();
         Runnable once = () -> {
             if (begun.compareAndSet(false, true)) {
@@ -94,13 +87,7 @@ public final class Completion {
         }
     }
 
-    /**
-     * Completes a future with a result, which is closed if the future was cancelled or completed by another.
-     *
-     * @param options name the executor
-     * @param future of a caller
-     * @param result complete
-     */
+    /** Completes a future on the options' executor. Closes the result if the future was cancelled or completed before. */
     public static void complete(
             EngineOptions options, CompletableFuture<AttentionResult> future, AttentionResult result) {
         run(executor(options), () -> {
@@ -110,13 +97,7 @@ public final class Completion {
         });
     }
 
-    /**
-     * Completes a future with what its call threw.
-     *
-     * @param options name the executor
-     * @param future of a caller
-     * @param failure of the call
-     */
+    /** Completes a future exceptionally on the options' executor. */
     public static void fail(EngineOptions options, CompletableFuture<AttentionResult> future, Throwable failure) {
         run(executor(options), () -> future.completeExceptionally(failure));
     }

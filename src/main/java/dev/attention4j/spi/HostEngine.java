@@ -15,7 +15,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.locks.ReentrantLock;
 
-/** What engines that compute in Java have in common; they read and write host memory. */
+/** The common part of engines that compute in Java, on host memory. */
 public abstract class HostEngine implements AttentionEngine {
     private final EngineInfo info;
     private final String plan;
@@ -23,19 +23,13 @@ public abstract class HostEngine implements AttentionEngine {
     private final ThreadPoolExecutor callers;
     private final CallsUnderWay calls;
 
-    /**
-     * An open engine with one plan.
-     *
-     * @param info which engine this is
-     * @param plan the name of its only plan
-     * @param options refused if they ask for another plan
-     */
+    /** Opens an engine with one plan; options that ask for another plan are refused. */
     protected HostEngine(EngineInfo info, String plan, EngineOptions options) {
         this.info = Objects.requireNonNull(info, "info");
         this.plan = plan;
         this.options = options;
         calls = new CallsUnderWay(info.id(), new ReentrantLock());
-        // As many calls at a time as there are processors; each of them runs on its caller's thread otherwise.
+        // Only for attendAsync: other calls run on the calling thread.
         callers = Completion.threads(Runtime.getRuntime().availableProcessors(), "attention4j " + info.id());
         if (!options.plan().equals(EngineOptions.AUTO) && !options.plan().equals(plan)) {
             throw new IllegalArgumentException("plan: \"" + options.plan() + "\", must be \"" + EngineOptions.AUTO
@@ -43,15 +37,7 @@ public abstract class HostEngine implements AttentionEngine {
         }
     }
 
-    /**
-     * Computes a checked problem.
-     *
-     * @param problem agrees with the tensors
-     * @param query on the host, any strides
-     * @param key on the host, any strides
-     * @param value on the host, any strides
-     * @return on the host
-     */
+    /** Computes a problem that agrees with its tensors. These are on the host with any strides, and so is the result. */
     protected abstract AttentionResult compute(AttentionProblem problem, Tensor query, Tensor key, Tensor value);
 
     @Override
@@ -81,8 +67,7 @@ public abstract class HostEngine implements AttentionEngine {
             Tensor query, Tensor key, Tensor value, Attention attention) {
         AttentionProblem problem = begin(query, key, value, attention);
         CompletableFuture<AttentionResult> future = new CompletableFuture<>();
-        // Not supplyAsync: of a future that its caller has cancelled it never runs the supplier, and the call never
-        // ends.
+        // Not supplyAsync: it never runs the supplier of a cancelled future, and the call would never end.
         Completion.run(callers, () -> {
             try {
                 Completion.complete(options, future, finish(problem, query, key, value));
@@ -93,7 +78,7 @@ public abstract class HostEngine implements AttentionEngine {
         return future;
     }
 
-    /** Accepts a call, which {@link #close()} waits for from now on. */
+    /** Accepts a call, for which {@link #close()} then waits. */
     private AttentionProblem begin(Tensor query, Tensor key, Tensor value, Attention attention) {
         AttentionProblem problem = check(query, key, value, attention);
         calls.begin();
@@ -143,12 +128,7 @@ public abstract class HostEngine implements AttentionEngine {
         return copy;
     }
 
-    /**
-     * What {@link #explain} refuses.
-     *
-     * @param problem not null
-     * @throws IllegalStateException if this engine is closed
-     */
+    /** Refuses null, and any problem once this engine is closed. */
     protected final void checkExplainable(AttentionProblem problem) {
         Objects.requireNonNull(problem, "problem");
         calls.checkOpen();
@@ -173,7 +153,7 @@ public abstract class HostEngine implements AttentionEngine {
         return info.id() + " (" + info.name() + ")" + (isClosed() ? ", closed" : "");
     }
 
-    /** Gives back what the engine holds, once, after the last call. */
+    /** Releases the engine's resources, once, after the last call. */
     protected void release() {
         // Most hold nothing.
     }

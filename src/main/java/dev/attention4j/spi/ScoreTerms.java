@@ -6,8 +6,8 @@ import dev.attention4j.Tensor;
 import java.util.Arrays;
 
 /**
- * What a problem does to its scores, scale · query · key: softcap, then + ALiBi, + bias, then key range and mask, in float
- * and, for the oracle, in double. The last three come as numbers to add, where −∞ stands for masked.
+ * The operations on the scores, scale · query · key: softcap, then + ALiBi, + bias, then key range and mask, in float and,
+ * for the oracle, in double. All but softcap are numbers to add, where −∞ means masked.
  *
  * <p>Kernels have the same in {@code opencl/common}. May be used from many threads.
  */
@@ -28,12 +28,12 @@ public final class ScoreTerms {
         float of(float x);
     }
 
-    /** Takes mask and bias as they are, and Java's tanh. */
+    /** Reads mask and bias where they are, with Java's tanh. */
     public ScoreTerms(AttentionProblem problem) {
         this(problem, x -> (float) Math.tanh(x));
     }
 
-    /** Takes mask and bias as they are, and an engine's own tanh in float. */
+    /** Reads mask and bias where they are, with an engine's own tanh in float. */
     public ScoreTerms(AttentionProblem problem, Tanh tanh) {
         this.problem = problem;
         this.tanh = tanh;
@@ -52,7 +52,7 @@ public final class ScoreTerms {
         return softcap > 0 ? softcap * Math.tanh(score / softcap) : score;
     }
 
-    /** Does the softcap of scores {@code from} to {@code to} − 1 in float, in place. */
+    /** Applies the softcap to scores {@code from} to {@code to} − 1 in float, in place. */
     public void cap(float[] scores, int from, int to) {
         float cap = (float) softcap;
         for (int n = from; cap > 0 && n < to; n++) {
@@ -60,19 +60,17 @@ public final class ScoreTerms {
         }
     }
 
-    /** {@return whether anything but key ranges is to be added} */
+    /** {@return true if anything but key ranges is to be added} */
     public boolean addsAnything() {
         return mask != null || bias != null || alibi;
     }
 
     /**
-     * Reads what is added to the scores of one query.
+     * Reads the addends of one query's scores, for {@code count} keys from {@code from} on.
      *
      * @param range the query's
-     * @param from the first key
-     * @param count the number of keys
-     * @param target gets finite numbers, NaN or +∞ where the query may attend, −∞ where not
-     * @param scratch as long
+     * @param target receives −∞ where the query may not attend, and any other number where it may
+     * @param scratch of the same length
      */
     public void read(
             int batch, int head, int query, KeyRange range, int from, int count, float[] target, float[] scratch) {
@@ -96,7 +94,7 @@ public final class ScoreTerms {
         Arrays.fill(target, end, count, Float.NEGATIVE_INFINITY);
     }
 
-    /** {@return what is added to the scores of the keys in one query's range; −∞ for those that are masked} */
+    /** {@return the addends of the scores of the keys in one query's range; −∞ for masked keys} */
     public double[] read(int batch, int head, int query, KeyRange range) {
         int count = range.count();
         float[] row = new float[count];
@@ -123,7 +121,7 @@ public final class ScoreTerms {
         }
     }
 
-    /** {@return the score with its addend; whatever the score is, NaN included, a masked one is −∞} */
+    /** {@return the sum; −∞ for a masked score, even if the score is NaN} */
     public static float add(float score, float addend) {
         return addend == Float.NEGATIVE_INFINITY ? Float.NEGATIVE_INFINITY : score + addend;
     }

@@ -17,7 +17,7 @@ public final class StridedRows {
     private final long offset;
     private final long[] strides;
 
-    /** Reads a tensor of four axes; one on a device is copied whole. */
+    /** Takes a tensor of four axes; one on a device is copied as a whole. */
     public StridedRows(Tensor tensor) {
         dtype = tensor.dtype();
         bytes = tensor.memory().toHost();
@@ -29,7 +29,7 @@ public final class StridedRows {
     /** Reads {@code count} elements from [batch, head, row, column] on into the start of {@code target}. */
     public void read(int batch, int head, int row, int column, int count, float[] target) {
         if (count == 0) {
-            // A tensor without elements has no place to read from.
+            // A tensor without elements has no memory to read.
             return;
         }
         int stride = (int) strides[3];

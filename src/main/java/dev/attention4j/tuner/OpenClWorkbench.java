@@ -17,6 +17,7 @@ import dev.attention4j.measure.SampledOracle;
 import dev.attention4j.measure.Shape;
 import dev.attention4j.opencl.OpenClEngine;
 import dev.attention4j.opencl.plan.Variant;
+import dev.attention4j.spi.TestOption;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -35,7 +36,7 @@ abstract class OpenClWorkbench implements Workbench {
 
     private OpenClWorkbench(EngineInfo info, String plan) {
         EngineOptions options = EngineOptions.DEFAULT.withPlan(plan).withTuning(Tuning.SHIPPED);
-        checked = open(info, options.withPoison(true));
+        checked = open(info, options.with(TestOption.POISON, true));
         try {
             timed = open(info, options);
         } catch (RuntimeException | Error e) {

@@ -17,6 +17,7 @@ import dev.attention4j.opencl.runtime.ClEvent;
 import dev.attention4j.opencl.runtime.Devices;
 import dev.attention4j.opencl.runtime.Quirks.Quirk;
 import dev.attention4j.opencl.staged.StagedPlan;
+import dev.attention4j.spi.TestOption;
 import dev.attention4j.testing.ProjectionCheck;
 import dev.attention4j.testing.TestEngines;
 import dev.attention4j.testing.YardstickCheck;
@@ -214,7 +215,7 @@ final class EveryKernel {
 
     private static OpenClEngine openFresh(EngineInfo info, String plan) {
         return (OpenClEngine) AttentionEngine.open(
-                info.id(), TestEngines.options().withPoison(false).withPlan(plan));
+                info.id(), TestEngines.options().with(TestOption.POISON, false).withPlan(plan));
     }
 
     private static OpenClEngine open(EngineInfo info, String plan) {

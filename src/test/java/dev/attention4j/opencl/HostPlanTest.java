@@ -15,6 +15,7 @@ import dev.attention4j.Engines;
 import dev.attention4j.Tensor;
 import dev.attention4j.Tuning;
 import dev.attention4j.UnsupportedPlanException;
+import dev.attention4j.spi.TestOption;
 import dev.attention4j.testing.TestEngines;
 import dev.attention4j.testing.YardstickCheck;
 import java.util.List;
@@ -85,7 +86,7 @@ class HostPlanTest {
         AttentionProblem tiny = AttentionProblem.of(query, key, value, Attention.DEFAULT);
         for (EngineInfo info : processors()) {
             try (AttentionEngine engine = Engines.open(info.id(), OPTIONS);
-                    AttentionEngine poisoned = Engines.open(info.id(), OPTIONS.withPoison(true));
+                    AttentionEngine poisoned = Engines.open(info.id(), OPTIONS.with(TestOption.POISON, true));
                     Tensor there = engine.upload(key);
                     AttentionResult result = engine.attend(query, there, value)) {
                 assertThat(result.plan()).isNotEqualTo(HostPlan.NAME);

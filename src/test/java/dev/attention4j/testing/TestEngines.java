@@ -5,6 +5,7 @@ import dev.attention4j.EngineInfo;
 import dev.attention4j.EngineOptions;
 import dev.attention4j.Engines;
 import dev.attention4j.Tuning;
+import dev.attention4j.spi.TestOption;
 import java.util.List;
 import java.util.function.Predicate;
 
@@ -71,7 +72,7 @@ public final class TestEngines {
      * @return to be changed further
      */
     public static EngineOptions options() {
-        return EngineOptions.DEFAULT.withPoison(true).withTuning(Tuning.OFF);
+        return EngineOptions.DEFAULT.with(TestOption.POISON, true).withTuning(Tuning.OFF);
     }
 
     /**

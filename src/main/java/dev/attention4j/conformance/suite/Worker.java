@@ -12,6 +12,7 @@ import dev.attention4j.conformance.ConformanceCase.Check;
 import dev.attention4j.conformance.Finding;
 import dev.attention4j.conformance.Outcome;
 import dev.attention4j.opencl.fused.ForwardTiles;
+import dev.attention4j.spi.TestOption;
 import java.io.BufferedReader;
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;
@@ -195,8 +196,8 @@ final class Worker {
      * files are computed as a user's calls are.
      */
     private AttentionEngine engine(String plan) {
-        EngineOptions options =
-                EngineOptions.DEFAULT.withPoison(assignment.selection().files() == null);
+        EngineOptions options = EngineOptions.DEFAULT.with(
+                TestOption.POISON, assignment.selection().files() == null);
         return engines.computeIfAbsent(plan, fresh -> opener.apply(options.withPlan(fresh)));
     }
 
