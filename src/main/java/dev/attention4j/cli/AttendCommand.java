@@ -29,9 +29,10 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "attend",
         description = {
-            "Runs attention on the tensors query, key and value (and mask, bias) of a safetensors file.",
+            "Runs attention on the tensors query, key and value (and mask, bias, query_mask) of a safetensors file.",
             "query is [batch, heads, length, head dim]; key and value may have fewer heads; mask is BOOL or whole"
-                    + " numbers, 1 = attend, 0 = masked; bias is added to the scores."
+                    + " numbers, 1 = attend, 0 = masked; bias is added to the scores; query_mask is [batch, length], 0 = this query sees"
+                    + " no key."
         })
 final class AttendCommand implements Callable<Integer> {
     private static final long TIMING_NANOS = 1_000_000_000L;

@@ -24,8 +24,7 @@ import java.util.Optional;
  * @param unused a sentence about tensors with other names; empty if there are none
  */
 record AttendInputs(Map<String, Tensor> tensors, Optional<String> unused) {
-    private static final String MASK = "mask";
-    private static final List<String> NAMES = List.of("query", "key", "value", MASK, "bias");
+    private static final List<String> NAMES = List.of("query", "key", "value", "mask", "bias", "query_mask");
     private static final int NEEDED = 3;
 
     static AttendInputs read(Path in) throws IOException {
@@ -42,7 +41,7 @@ record AttendInputs(Map<String, Tensor> tensors, Optional<String> unused) {
             }
             if (file.find(name).isPresent()) {
                 Tensor tensor = file.tensor(name);
-                tensors.put(name, name.equals(MASK) ? mask(tensor, in) : tensor);
+                tensors.put(name, name.endsWith("mask") ? mask(name, tensor, in) : tensor);
             }
         }
         return new AttendInputs(tensors, unused(in, others, tensors));
@@ -65,15 +64,15 @@ record AttendInputs(Map<String, Tensor> tensors, Optional<String> unused) {
                 + (one ? " is" : " are") + " not used; used are " + String.join(", ", NAMES) + meant);
     }
 
-    /** The mask as BOOL. Many exporters have no such type and write 0 and 1. */
-    private static Tensor mask(Tensor mask, Path in) throws FileFormatException {
+    /** A mask as BOOL. Many exporters have no such type and write 0 and 1. */
+    private static Tensor mask(String name, Tensor mask, Path in) throws FileFormatException {
         if (mask.dtype() == DType.BOOL) {
             return mask;
         }
         if (mask.dtype().isFloat()) {
             throw new FileFormatException(
                     in.toString(),
-                    "the tensor \"mask\" is " + StorageName.of(mask.dtype())
+                    "the tensor \"" + name + "\" is " + StorageName.of(mask.dtype())
                             + ", must be bool, or whole numbers 0 and 1; what is to be added to the scores is called"
                             + " \"bias\"");
         }
@@ -85,7 +84,7 @@ record AttendInputs(Map<String, Tensor> tensors, Optional<String> unused) {
             if (element != 0 && element != 1) {
                 throw new FileFormatException(
                         in.toString(),
-                        "the tensor \"mask\" (" + StorageName.of(mask.dtype()) + ") holds " + element + " at "
+                        "the tensor \"" + name + "\" (" + StorageName.of(mask.dtype()) + ") holds " + element + " at "
                                 + Arrays.toString(Deviation.index(n, mask.shape()))
                                 + ", must hold nothing but 0 (masked) and 1 (attend)");
             }

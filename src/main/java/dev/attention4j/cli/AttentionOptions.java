@@ -8,33 +8,25 @@ import dev.attention4j.Tensor;
 import java.util.Arrays;
 import java.util.Locale;
 import java.util.Map;
+import java.util.function.Consumer;
 import java.util.function.Supplier;
-import picocli.CommandLine.ITypeConverter;
+import picocli.CommandLine;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.TypeConversionException;
 
-/** The options of {@link Attention} but for mask and bias, which come from the file. */
+/** The options of {@link Attention} but for masks and bias, which come from the file. */
 final class AttentionOptions {
-    private static final String ALIGNMENTS = "top-left or bottom-right";
-
-    /** What the library calls them, and what they are called here. */
+    /** The names of options by the library's names of parameters. */
     private static final Map<String, String> OPTIONS = Map.of(
-            "scale",
-            "--scale",
-            "softcap",
-            "--softcap",
-            "window",
-            "--window",
-            "causalOffsets",
-            "--offsets",
-            "keyLengths",
-            "--key-lengths",
-            "cumulativeLengths",
-            "--cumulative-lengths",
-            "alibiSlopes",
-            "--alibi",
-            "sinks",
-            "--sinks");
+            "scale", "--scale",
+            "softcap", "--softcap",
+            "window", "--window",
+            "causalOffsets", "--offsets",
+            "keyLengths", "--key-lengths",
+            "cumulativeLengths", "--cumulative-lengths",
+            "alibiSlopes", "--alibi",
+            "sinks", "--sinks",
+            "queryMask", "query_mask");
 
     @Option(
             names = "--scale",
@@ -51,7 +43,6 @@ final class AttentionOptions {
     @Option(
             names = "--causal",
             paramLabel = "ALIGN",
-            converter = AlignmentConverter.class,
             description = "Masks keys after each query's position; ALIGN says which key a query is aligned to:"
                     + " top-left (query 0 at key 0) or bottom-right (last query at last key).")
     private Alignment causal;
@@ -67,14 +58,12 @@ final class AttentionOptions {
     @Option(
             names = "--window",
             paramLabel = "L,R",
-            converter = WindowConverter.class,
             description = "Attends to L keys before and R after each query's position; -1 is all.")
     private Window window;
 
     @Option(
             names = "--align",
             paramLabel = "ALIGN",
-            converter = AlignmentConverter.class,
             description =
                     "Which key a query is aligned to for a --window or --alibi that is not causal. Default: top-left.")
     private Alignment align;
@@ -89,7 +78,6 @@ final class AttentionOptions {
     @Option(
             names = "--cumulative-lengths",
             paramLabel = "Q[:K]",
-            converter = CumulativeConverter.class,
             description =
                     "Sequences of unequal length are packed into one batch row: the start of each and, at the end,"
                             + " the end of the last, for queries and for keys (if they differ): 0,3,7:0,5,9.")
@@ -98,7 +86,6 @@ final class AttentionOptions {
     @Option(
             names = "--alibi",
             paramLabel = "SLOPES",
-            converter = AlibiConverter.class,
             description = "Adds -slope |position - key| to scores: 'geometric' for the slopes of the paper, or one for"
                     + " each query head: 0.5,0.25.")
     private Alibi alibi;
@@ -106,7 +93,6 @@ final class AttentionOptions {
     @Option(
             names = "--sinks",
             paramLabel = "LOGITS",
-            converter = SinksConverter.class,
             description = "A logit for each query head that joins its softmax's denominator; -inf for a head without.")
     private Numbers sinks;
 
@@ -141,40 +127,26 @@ final class AttentionOptions {
             throw new IllegalArgumentException("--key-lengths: given with --cumulative-lengths, must be given alone:"
                     + " those say how long each sequence is");
         }
-        if (scale != null) {
-            builder.scale(scale);
-        }
-        if (softcap != null) {
-            builder.softcap(softcap);
-        }
-        if (causal != null) {
-            builder.causal(causal);
-        }
-        if (offsets != null) {
-            builder.causalOffsets(offsets);
-        }
-        if (window != null) {
-            builder.window(window.left(), window.right());
-        }
-        if (align != null) {
-            builder.align(align);
-        }
-        if (keyLengths != null) {
-            builder.keyLengths(keyLengths);
-        }
-        if (cumulative != null) {
-            builder.cumulativeLengths(cumulative.queries(), cumulative.keys());
-        }
-        if (alibi != null && !alibi.geometric()) {
-            builder.alibiSlopes(alibi.slopes());
-        }
-        if (sinks != null) {
-            builder.sinks(sinks.numbers());
-        }
+        set(scale, builder::scale);
+        set(softcap, builder::softcap);
+        set(causal, builder::causal);
+        set(offsets, builder::causalOffsets);
+        set(window, sides -> builder.window(sides.left(), sides.right()));
+        set(align, builder::align);
+        set(keyLengths, builder::keyLengths);
+        set(cumulative, lengths -> builder.cumulativeLengths(lengths.queries(), lengths.keys()));
+        set(alibi == null || alibi.geometric() ? null : alibi.slopes(), builder::alibiSlopes);
+        set(sinks == null ? null : sinks.numbers(), builder::sinks);
         return builder;
     }
 
-    /** The whole operation: with what depends on the tensors, and with mask and bias. */
+    private static <T> void set(T given, Consumer<T> setter) {
+        if (given != null) {
+            setter.accept(given);
+        }
+    }
+
+    /** The whole operation: with what depends on the tensors, and with masks and bias. */
     Attention complete(AttentionBuilder builder, AttendInputs inputs) {
         return inOptionsTerms(() -> {
             Tensor query = inputs.tensor("query");
@@ -183,6 +155,7 @@ final class AttentionOptions {
             }
             inputs.find("mask").ifPresent(builder::mask);
             inputs.find("bias").ifPresent(builder::bias);
+            inputs.find("query_mask").ifPresent(builder::queryMask);
             return builder.build();
         });
     }
@@ -200,111 +173,87 @@ final class AttentionOptions {
     }
 
     /** How far a query sees to each side. */
-    record Window(int left, int right) {}
-
-    /** Reads {@code top-left}. */
-    static final class AlignmentConverter implements ITypeConverter<Alignment> {
-        @Override
-        public Alignment convert(String text) {
-            String name = text.toUpperCase(Locale.ROOT).replace('-', '_');
-            return Arrays.stream(Alignment.values())
-                    .filter(alignment -> alignment.name().equals(name))
-                    .findFirst()
-                    .orElseThrow(() ->
-                            new TypeConversionException("\"" + text + "\" is no alignment, must be " + ALIGNMENTS));
-        }
-    }
-
-    /** Reads {@code 127,0}. */
-    static final class WindowConverter implements ITypeConverter<Window> {
-        @Override
-        public Window convert(String text) {
-            String[] sides = text.split(",", -1);
-            if (sides.length == 2) {
-                try {
-                    return new Window(Integer.parseInt(sides[0].strip()), Integer.parseInt(sides[1].strip()));
-                } catch (NumberFormatException e) {
-                    throw refused(text);
-                }
-            }
-            throw refused(text);
-        }
-
-        private static TypeConversionException refused(String text) {
-            return new TypeConversionException(
-                    "\"" + text + "\" is no window, must be two whole numbers L,R such as 127,0 (-1 is unbounded)");
-        }
-    }
+    private record Window(int left, int right) {}
 
     /** Where packed sequences begin and end. */
     @SuppressWarnings("ArrayRecordComponent") // The words of an option; no caller compares two.
-    record Cumulative(int[] queries, int[] keys) {}
+    private record Cumulative(int[] queries, int[] keys) {}
 
     /** Slopes as given, or those of the paper. */
     @SuppressWarnings("ArrayRecordComponent") // As above.
-    record Alibi(boolean geometric, float... slopes) {}
+    private record Alibi(boolean geometric, float... slopes) {}
 
     /** A list of numbers. */
     @SuppressWarnings("ArrayRecordComponent") // As above.
-    record Numbers(float... numbers) {}
+    private record Numbers(float... numbers) {}
 
-    /** Reads {@code 0,3,7} or {@code 0,3,7:0,5,9}. */
-    static final class CumulativeConverter implements ITypeConverter<Cumulative> {
-        @Override
-        public Cumulative convert(String text) {
-            String[] sides = text.split(":", -1);
-            if (sides.length <= 2) {
-                try {
-                    return new Cumulative(wholeNumbers(sides[0]), wholeNumbers(sides[sides.length - 1]));
-                } catch (NumberFormatException e) {
-                    throw refused(text);
-                }
-            }
-            throw refused(text);
-        }
-
-        private static int[] wholeNumbers(String text) {
-            return Arrays.stream(text.split(",", -1))
-                    .mapToInt(number -> Integer.parseInt(number.strip()))
-                    .toArray();
-        }
-
-        private static TypeConversionException refused(String text) {
-            return new TypeConversionException("\"" + text + "\" are no cumulative lengths, must be whole numbers"
-                    + " Q,Q,...:K,K,... such as 0,3,7:0,5,9, or one list for both");
-        }
+    /** Tells the command line how these options are written. */
+    static void register(CommandLine commandLine) {
+        commandLine.registerConverter(Alignment.class, AttentionOptions::alignment);
+        commandLine.registerConverter(
+                Window.class,
+                text -> Text.parsed(
+                        text,
+                        "is no window, must be two whole numbers L,R such as 127,0 (-1 is unbounded)",
+                        AttentionOptions::window));
+        commandLine.registerConverter(
+                Cumulative.class,
+                text -> Text.parsed(
+                        text,
+                        "are no cumulative lengths, must be whole numbers Q,Q,...:K,K,... such as 0,3,7:0,5,9, or one"
+                                + " list for both",
+                        AttentionOptions::cumulative));
+        commandLine.registerConverter(
+                Alibi.class,
+                text -> Text.parsed(
+                        text,
+                        "are no slopes, must be geometric or numbers such as 0.5,0.25",
+                        list -> list.equals("geometric") ? new Alibi(true) : new Alibi(false, numbers(list))));
+        commandLine.registerConverter(
+                Numbers.class,
+                text -> Text.parsed(
+                        text,
+                        "are no logits, must be numbers (or -inf) such as 0.5,-1.25",
+                        list -> new Numbers(numbers(list))));
     }
 
-    /** Reads {@code geometric} or {@code 0.5,0.25}. */
-    static final class AlibiConverter implements ITypeConverter<Alibi> {
-        private static final String GEOMETRIC = "geometric";
-
-        @Override
-        public Alibi convert(String text) {
-            return text.equals(GEOMETRIC)
-                    ? new Alibi(true)
-                    : new Alibi(false, numbers(text, "slopes, must be " + GEOMETRIC + " or numbers such as 0.5,0.25"));
-        }
+    private static Alignment alignment(String text) {
+        String name = text.toUpperCase(Locale.ROOT).replace('-', '_');
+        return Arrays.stream(Alignment.values())
+                .filter(alignment -> alignment.name().equals(name))
+                .findFirst()
+                .orElseThrow(() -> new TypeConversionException(
+                        "\"" + text + "\" is no alignment, must be top-left or bottom-right"));
     }
 
-    /** Reads {@code 0.5,-inf}. */
-    static final class SinksConverter implements ITypeConverter<Numbers> {
-        @Override
-        public Numbers convert(String text) {
-            return new Numbers(numbers(text, "logits, must be numbers (or -inf) such as 0.5,-1.25"));
+    private static Window window(String text) {
+        int[] sides = wholeNumbers(text);
+        if (sides.length != 2) {
+            throw new NumberFormatException(text);
         }
+        return new Window(sides[0], sides[1]);
     }
 
-    private static float[] numbers(String text, String mustBe) {
-        String[] parts = text.split(",", -1);
+    private static Cumulative cumulative(String text) {
+        String[] sides = text.split(":", -1);
+        if (sides.length > 2) {
+            throw new NumberFormatException(text);
+        }
+        return new Cumulative(wholeNumbers(sides[0]), wholeNumbers(sides[sides.length - 1]));
+    }
+
+    private static int[] wholeNumbers(String list) {
+        return Arrays.stream(list.split(",", -1))
+                .mapToInt(number -> Integer.parseInt(number.strip()))
+                .toArray();
+    }
+
+    private static float[] numbers(String list) {
+        String[] parts = list.split(",", -1);
         float[] numbers = new float[parts.length];
         for (int n = 0; n < parts.length; n++) {
             String part = parts[n].strip();
-            try {
-                numbers[n] = part.equals("-inf") ? Float.NEGATIVE_INFINITY : Float.parseFloat(part);
-            } catch (NumberFormatException e) {
-                throw new TypeConversionException("\"" + text + "\" are no " + mustBe);
-            }
+            numbers[n] = part.equals("-inf") ? Float.NEGATIVE_INFINITY : Float.parseFloat(part);
         }
         return numbers;
     }

@@ -7,7 +7,6 @@ import java.util.List;
 import java.util.Optional;
 import java.util.ServiceConfigurationError;
 import java.util.concurrent.Callable;
-import java.util.function.Function;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -103,7 +102,7 @@ public final class Main implements Callable<Integer> {
 
     /** The commands, with errors turned into one line and an exit code. */
     static CommandLine commandLine() {
-        return new CommandLine(new Main())
+        CommandLine commandLine = new CommandLine(new Main())
                 .setUsageHelpAutoWidth(false)
                 .setUsageHelpWidth(Text.WIDTH)
                 // No colours: an escape in what is printed is a file's, never ours.
@@ -111,22 +110,16 @@ public final class Main implements Callable<Integer> {
                 .setAbbreviatedOptionsAllowed(false)
                 .registerConverter(int.class, Main::wholeNumber)
                 .registerConverter(Integer.class, Main::wholeNumber)
-                .registerConverter(Long.class, text -> number(text, "a whole number", Long::parseLong))
-                .registerConverter(Double.class, text -> number(text, "a number", Double::parseDouble))
+                .registerConverter(Long.class, text -> Text.parsed(text, "is not a whole number", Long::valueOf))
+                .registerConverter(Double.class, text -> Text.parsed(text, "is not a number", Double::valueOf))
                 .setParameterExceptionHandler(Main::misused)
                 .setExecutionExceptionHandler(Main::failed);
+        AttentionOptions.register(commandLine);
+        return commandLine;
     }
 
     private static Integer wholeNumber(String text) {
-        return number(text, "a whole number", Integer::parseInt);
-    }
-
-    private static <T> T number(String text, String kind, Function<String, T> parse) {
-        try {
-            return parse.apply(text.strip());
-        } catch (NumberFormatException e) {
-            throw new CommandLine.TypeConversionException("\"" + text + "\" is not " + kind);
-        }
+        return Text.parsed(text, "is not a whole number", Integer::valueOf);
     }
 
     /** As {@link CommandLine#execute}, with errors of the JVM (memory, native libraries) turned into one line too. */

@@ -14,7 +14,9 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
+import java.util.function.Function;
 import java.util.stream.Collectors;
+import picocli.CommandLine.TypeConversionException;
 
 /** Words and numbers for a person at a terminal. */
 final class Text {
@@ -73,6 +75,15 @@ final class Text {
                 || e instanceof ClassCastException
                 || e instanceof ArithmeticException
                 || e instanceof NegativeArraySizeException;
+    }
+
+    /** Reads numbers of a command line; {@code whyNot} says what is wrong with a text that has none. */
+    static <T> T parsed(String text, String whyNot, Function<String, T> parse) {
+        try {
+            return parse.apply(text.strip());
+        } catch (NumberFormatException e) {
+            throw new TypeConversionException("\"" + text + "\" " + whyNot);
+        }
     }
 
     /** A bar whose full length is {@code columns}; of blocks where the terminal has them, else of {@code #}. */

@@ -147,6 +147,21 @@ class AttendCommandTest {
     }
 
     @Test
+    void theMaskOfQueriesComesFromTheFile() throws IOException {
+        boolean[] attends = new boolean[2 * 7];
+        Arrays.fill(attends, true);
+        attends[3] = false;
+        attends[13] = false;
+        tensors.put("query_mask", Tensor.of(attends, 2, 7));
+        assertSame(Attention.builder().queryMask(tensors.get("query_mask")));
+
+        tensors.put("query_mask", Tensor.of(attends, 14));
+        Safetensors.write(in, tensors, Map.of());
+        assertThat(Cli.run("attend", in, "--device", "cpu").err())
+                .contains("query_mask: type BOOL of shape [14], must be");
+    }
+
+    @Test
     void aTensorThatIsNotUsedIsNamed() throws IOException {
         tensors.put("masks", Tensor.of(new boolean[9], 1, 1, 1, 9));
         Safetensors.write(in, tensors, Map.of());

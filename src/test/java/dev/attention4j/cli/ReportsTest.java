@@ -43,6 +43,7 @@ class ReportsTest {
             assertThat(engine.get("id")).isEqualTo(Engines.list().get(n).id());
             assertThat(cli.out()).containsPattern("(?m)^" + n + " +" + engine.get("id") + " ");
         }
+        assertThat(cli.out()).containsPattern("quirks +[a-z]").doesNotContainPattern("quirks .*[A-Z]");
     }
 
     @Test
@@ -172,6 +173,7 @@ class ReportsTest {
     @Test
     void badUseOfTheSuiteIsRefused() {
         assertThat(Cli.run("conformance", "--case", "no/such").err()).contains("case: \"no/such\", must be");
+        assertThat(Cli.run("conformance", "--case", "scale/zer").err()).endsWith("; did you mean \"scale/zero\"?\n");
         assertThat(Cli.run("conformance", "--limit", "0").err()).contains("--limit: 0, must be 1 or more");
         assertThat(Cli.run("conformance", "--cases", folder, "--quick").err())
                 .contains("--cases: given with --quick, which is of the built-in suite");

@@ -3,6 +3,7 @@ package dev.attention4j.opencl.runtime;
 import java.util.EnumSet;
 import java.util.Locale;
 import java.util.Set;
+import java.util.stream.Collectors;
 
 /**
  * Drivers' peculiarities, each with its reason.
@@ -44,7 +45,12 @@ public final class Quirks {
          * The compiler prints its number of errors on the user's screen ("4 errors generated."): PoCL 3.1. Probes that need an
          * extension run only if it is reported; on other devices they run always, since a build tells more than a report.
          */
-        ERRORS_ON_SCREEN
+        ERRORS_ON_SCREEN;
+
+        @Override
+        public String toString() {
+            return name().toLowerCase(Locale.ROOT).replace('_', ' ');
+        }
     }
 
     private final Set<Quirk> quirks;
@@ -104,6 +110,6 @@ public final class Quirks {
 
     @Override
     public String toString() {
-        return quirks.toString();
+        return quirks.isEmpty() ? "none" : quirks.stream().map(Quirk::toString).collect(Collectors.joining(", "));
     }
 }
