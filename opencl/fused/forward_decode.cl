@@ -62,17 +62,16 @@ int4 keys_of_step(int n, int run, int keysHere) {
     return min(keys, (int4)(keysHere - 1));
 }
 
-// Row k of each run, and of the rows behind the runs the last one again beyond the end.
-void rows_of_runs(__global const STORED *rows, long rowStride, int k, int run, int rowsHere,
-                  __global const STORED **from) {
+// Where row k of each run begins; after the runs, the rows that are left, and beyond the end the last one again.
+void rows_of_runs(long rowStride, int k, int run, int rowsHere, long *rowAt) {
 #pragma unroll
     for (int t = 0; t < STREAMS; t++) {
-        from[t] = rows + (k < run ? k + t * run : min(STREAMS * run + t, rowsHere - 1)) * rowStride;
+        rowAt[t] = (k < run ? k + t * run : min(STREAMS * run + t, rowsHere - 1)) * rowStride;
     }
 }
 
-// S[row][t] of SCORE_ROWS rows and the keys at from[t]. Beyond the last row that one is computed again.
-void score_tile(__global const STORED *const *from, __local const float *queryRows, int firstRow, int rows,
+// S[row][t] of SCORE_ROWS rows and the keys at rowAt[t]. Beyond the last row that one is computed again.
+void score_tile(__global const KEY *key, const long *rowAt, __local const float *queryRows, int firstRow, int rows,
                 int headDim, float scale, __local float *scores) {
     __local const float *query[SCORE_ROWS];
     VECTOR sums[SCORE_ROWS][STREAMS];
@@ -89,7 +88,7 @@ void score_tile(__global const STORED *const *from, __local const float *queryRo
     for (; d + VECTOR_WIDTH <= headDim; d += VECTOR_WIDTH) {
 #pragma unroll
         for (int t = 0; t < STREAMS; t++) {
-            const VECTOR element = load_stored_vector(from[t], d);
+            const VECTOR element = load_key_vector(key, rowAt[t] + d);
 #pragma unroll
             for (int r = 0; r < SCORE_ROWS; r++) {
                 sums[r][t] = MULTIPLY_ADD(LOAD_VECTOR(query[r] + d), element, sums[r][t]);
@@ -100,15 +99,15 @@ void score_tile(__global const STORED *const *from, __local const float *queryRo
     for (int r = 0; r < SCORE_ROWS; r++) {
         float4 dots = sum_lanes_of_four(sums[r][0], sums[r][1], sums[r][2], sums[r][3]);
         for (int tail = d; tail < headDim; tail++) {
-            const float4 element = (float4)(load_stored(from[0], tail), load_stored(from[1], tail),
-                                            load_stored(from[2], tail), load_stored(from[3], tail));
+            const float4 element = (float4)(load_key(key, rowAt[0] + tail), load_key(key, rowAt[1] + tail),
+                                            load_key(key, rowAt[2] + tail), load_key(key, rowAt[3] + tail));
             dots = MULTIPLY_ADD((float4)(query[r][tail]), element, dots);
         }
         vstore4(dots * scale, 0, scores + min(firstRow + r, rows - 1) * KEY_BLOCK);
     }
 }
 
-// O[row] += P V of ROW_TILE rows and the values at from[t], in whole vectors along valueDim. With `masked`, what has
+// O[row] += P V of ROW_TILE rows and the values at rowAt[t], in whole vectors along valueDim. With `masked`, what has
 // weight -0 is left out: 0 * NaN would be NaN. A weight of +0 is that of a key which counts, and has underflowed.
 #define IS_MASKED(weight) (as_int(weight) == INT_MIN)
 #define OUTPUT_TILE(masked)                                                                                            \
@@ -116,7 +115,7 @@ void score_tile(__global const STORED *const *from, __local const float *queryRo
         VECTOR sums[ROW_TILE];                                                                                         \
         _Pragma("unroll") for (int r = 0; r < ROW_TILE; r++) { sums[r] = (VECTOR)(0.0f); }                             \
         _Pragma("unroll") for (int t = 0; t < STREAMS; t++) {                                                          \
-            const VECTOR element = load_stored_vector(from[t], d);                                                     \
+            const VECTOR element = load_value_vector(valueRows, rowAt[t] + d);                                         \
             _Pragma("unroll") for (int r = 0; r < ROW_TILE; r++) {                                                     \
                 const VECTOR added = MULTIPLY_ADD((VECTOR)(weight[r][t]), element, sums[r]);                           \
                 sums[r] = masked && IS_MASKED(weight[r][t]) ? sums[r] : added;                                         \
@@ -160,8 +159,8 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_decode(
     const int firstHead = get_group_id(1) % units * group;
     const int firstOfBlock = get_group_id(2) * blockRows;
     const int rows = min(blockRows, group * queries - firstOfBlock);
-    key += row_at(&call.key, batch, firstHead / group, 0);
-    value += row_at(&call.value, batch, firstHead / group, 0);
+    key += key_row(&call, batch, firstHead / group, 0);
+    value += value_row(&call, batch, firstHead / group, 0);
 
     int begin = call.keys;
     int end = 0;
@@ -192,18 +191,18 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_decode(
         const int keysHere = min(KEY_BLOCK, end - firstKey);
         const int run = keysHere / STREAMS;
         const int steps = (keysHere + STREAMS - 1) / STREAMS;
-        __global const STORED *keyRows = key + firstKey * keyRowStride;
-        __global const STORED *valueRows = value + firstKey * valueRowStride;
+        __global const KEY *keyRows = key + firstKey * keyRowStride;
+        __global const VALUE *valueRows = value + firstKey * valueRowStride;
 #if ROW_TILE == 4
         int notFinite = -1; // whether any value is; -1: not looked at
 #endif
         for (int firstRow = 0; firstRow < rows; firstRow += ROW_TILE) {
             for (int k = 0; k < steps; k++) {
-                __global const STORED *from[STREAMS];
-                rows_of_runs(keyRows, keyRowStride, k, run, keysHere, from);
+                long rowAt[STREAMS];
+                rows_of_runs(keyRowStride, k, run, keysHere, rowAt);
 #pragma unroll
                 for (int r = 0; r < ROW_TILE; r += SCORE_ROWS) {
-                    score_tile(from, queryRows, firstRow + r, rows, headDim, call.scale, scores + k * STREAMS);
+                    score_tile(keyRows, rowAt, queryRows, firstRow + r, rows, headDim, call.scale, scores + k * STREAMS);
                 }
             }
             float rescale[ROW_TILE];
@@ -293,9 +292,9 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_decode(
                 outputOf[r] = blockOutputs + r * valueDim;
             }
             for (int k = 0; k < steps; k++) {
-                __global const STORED *from[STREAMS];
+                long rowAt[STREAMS];
                 float weight[ROW_TILE][STREAMS];
-                rows_of_runs(valueRows, valueRowStride, k, run, keysHere, from);
+                rows_of_runs(valueRowStride, k, run, keysHere, rowAt);
 #pragma unroll
                 for (int r = 0; r < ROW_TILE; r++) {
                     vstore4(vload4(k, weights[r]), 0, weight[r]);
@@ -314,7 +313,7 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_decode(
                         float part = 0.0f;
                         for (int k = first; k < min(first + TAIL_KEYS, keysHere); k++) {
                             const float weight = weights[r][k];
-                            const float element = load_stored(valueRows, key_of_score(k, run) * valueRowStride + d);
+                            const float element = load_value(valueRows, key_of_score(k, run) * valueRowStride + d);
                             part = masked && IS_MASKED(weight) ? part : MULTIPLY_ADD(weight, element, part);
                         }
                         sum += part;

@@ -65,32 +65,42 @@
 #include "fused/row_packing.clh"
 
 // Keys and values of 32 bits are broadcast from where they lie. Those of 16 are widened in memory first: all of them, by
-// widen_rows, where many work-groups read them, else by each work-group its block's keys and, when they are done with, its
-// values. A tile at a time, or in registers, took longer on an AMD EPYC.
-#ifndef WIDENED
-#define WIDENED 0 // 1: keys and values are floats, however query and output are stored
-#endif
-#if STORAGE == 0 || WIDENED
-typedef float ELEMENT;
-#define ELEMENT_SPACE __global
+// widen_rows, where many work-groups read them, and this kernel is built for float32 ones; else each work-group widens its
+// block's keys and, when they are done with, its values. A tile at a time, or in registers, took longer on an AMD EPYC.
+#include "common/key_rows.clh"
+
+#if KEY_STORAGE == 0
+#define KEY_SPACE __global
 #else
-typedef STORED ELEMENT;
-#define ELEMENT_SPACE __local
+#define KEY_SPACE __local
+#endif
+#if VALUE_STORAGE == 0
+#define VALUE_SPACE __global
+#else
+#define VALUE_SPACE __local
 #endif
 
-#define LOOKED_AT ELEMENT_SPACE const float
+#define LOOKED_AT VALUE_SPACE const float
 #define LOOKED_AT_VECTOR(from, at) LOAD_VECTOR((from) + (at))
 #define LOOKED_AT_ELEMENT(from, at) (from)[at]
 #include "common/not_finite.clh"
 #include "common/widen.clh"
 
+DEFINE_WIDEN(widen_keys, KEY_STORAGE)
+DEFINE_WIDEN(widen_values, VALUE_STORAGE)
+
 // A head's keys and values are read once for every ROWS rows, and where they do not fit a core's own caches the processor
 // does not look far enough ahead by itself: prefetching a tile of keys and a block of values ahead took 8 to 12 % off at 2 MiB
 // of them (Xeon, AVX-512). With vectors of 8 it is one instruction too many for the inner loops: 12 % slower at 512 KiB.
-#if VECTOR_WIDTH == 16 && (STORAGE == 0 || WIDENED)
-#define PREFETCH_AHEAD(address) PREFETCH(address)
+#if VECTOR_WIDTH == 16 && KEY_STORAGE == 0
+#define PREFETCH_KEY(address) PREFETCH(address)
 #else
-#define PREFETCH_AHEAD(address)
+#define PREFETCH_KEY(address)
+#endif
+#if VECTOR_WIDTH == 16 && VALUE_STORAGE == 0
+#define PREFETCH_VALUE(address) PREFETCH(address)
+#else
+#define PREFETCH_VALUE(address)
 #endif
 
 #define LINE_ELEMENTS (int)(64 / sizeof(STORED)) // of a cache line
@@ -109,9 +119,9 @@ void prefetch_row_to_write(__global const STORED *row, int dims) {
 
 // S[key][row] of KEY_TILE keys from firstKey on, scaled after the sum: the products of 16-bit numbers are exact in float,
 // and scaling the query first would round them. Beyond the last key the last one is computed again, and not used.
-void score_tile(ELEMENT_SPACE const float *key, long rowStride, int firstKey, int keysHere,
+void score_tile(KEY_SPACE const float *key, long rowStride, int firstKey, int keysHere,
                 int headDim, float scale, __local const VECTOR *queryRows, __local VECTOR *scores) {
-    ELEMENT_SPACE const float *rows[KEY_TILE];
+    KEY_SPACE const float *rows[KEY_TILE];
     VECTOR sums[KEY_TILE][ROW_VECTORS];
 #pragma unroll
     for (int t = 0; t < KEY_TILE; t++) {
@@ -121,9 +131,9 @@ void score_tile(ELEMENT_SPACE const float *key, long rowStride, int firstKey, in
             sums[t][r] = (VECTOR)(0.0f);
         }
     }
-    ELEMENT_SPACE const float *nextKeys = key + (firstKey + KEY_TILE) * rowStride;
+    KEY_SPACE const float *nextKeys = key + (firstKey + KEY_TILE) * rowStride;
     for (int d = 0; d < headDim; d++) {
-        PREFETCH_AHEAD(nextKeys + (d & 7) * rowStride + d);
+        PREFETCH_KEY(nextKeys + (d & 7) * rowStride + d);
         VECTOR queries[ROW_VECTORS];
 #pragma unroll
         for (int r = 0; r < ROW_VECTORS; r++) {
@@ -171,9 +181,9 @@ VECTOR weigh(__local VECTOR *scores, int r, int keysHere, VECTOR shift, int halv
                 sums[t][r] = (VECTOR)(0.0f);                                                                           \
             }                                                                                                          \
         }                                                                                                              \
-        ELEMENT_SPACE const float *elements = values + (firstDim);                                                     \
+        VALUE_SPACE const float *elements = values + (firstDim);                                                       \
         for (int k = 0; k < keysHere; k++) {                                                                           \
-            PREFETCH_AHEAD(elements + keysHere * valuesStride);                                                        \
+            PREFETCH_VALUE(elements + keysHere * valuesStride);                                                        \
             VECTOR weights[ROW_VECTORS];                                                                               \
             _Pragma("unroll") for (int r = 0; r < ROW_VECTORS; r++) {                                                  \
                 weights[r] = scores[k * ROW_VECTORS + r];                                                              \
@@ -253,8 +263,8 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_rows(
     const long rowsAt = ((long)batch * call.queryHeads + firstHead) * queries + firstRow;
     const long keyRowStride = call.key.rowStride;
     const long valueRowStride = call.value.rowStride;
-    const long keyStart = row_at(&call.key, batch, firstHead / call.group, 0);
-    const long valueStart = row_at(&call.value, batch, firstHead / call.group, 0);
+    const long keyStart = key_row(&call, batch, firstHead / call.group, 0);
+    const long valueStart = value_row(&call, batch, firstHead / call.group, 0);
 
     // Lanes beyond the last row repeat it, and are not stored.
     int blockBegin = call.keys;
@@ -320,19 +330,22 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_rows(
         if (attends == ATTENDS_NONE) {
             continue;
         }
-        __global const ELEMENT *keyRows = (__global const ELEMENT *)key + keyStart + firstKey * keyRowStride;
-        __global const ELEMENT *valueRows = (__global const ELEMENT *)value + valueStart + firstKey * valueRowStride;
-#if STORAGE == 0 || WIDENED
+        __global const KEY *keyRows = key + keyStart + firstKey * keyRowStride;
+        __global const VALUE *valueRows = value + valueStart + firstKey * valueRowStride;
+#if KEY_STORAGE == 0
         __global const float *keysStart = keyRows;
-        __global const float *values = valueRows;
         const long keysStride = keyRowStride;
-        const long valuesStride = valueRowStride;
 #else
         __local const float *keysStart = widened;
-        __local const float *values = widened;
         const long keysStride = headDim;
+        widen_keys(keyRows, keyRowStride, keysHere, headDim, widened);
+#endif
+#if VALUE_STORAGE == 0
+        __global const float *values = valueRows;
+        const long valuesStride = valueRowStride;
+#else
+        __local const float *values = widened;
         const long valuesStride = valueDim;
-        widen(keyRows, keyRowStride, keysHere, headDim, widened);
 #endif
         for (int n = 0; n < rowsAhead && rowAhead < rowsHere; n++, rowAhead++) {
             prefetch_row(nextQueries + rowAhead * call.query.rowStride, headDim);
@@ -398,8 +411,8 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_rows(
             rescale[r] = exp_softmax(maxima[r] - shift[r], 0);
             maxima[r] = newMax;
         }
-#if STORAGE != 0 && !WIDENED
-        widen(valueRows, valueRowStride, keysHere, valueDim, widened);
+#if VALUE_STORAGE != 0
+        widen_values(valueRows, valueRowStride, keysHere, valueDim, widened);
 #endif
         const bool marks = masked && any_not_finite(values, valuesStride, keysHere, valueDim);
 #pragma unroll

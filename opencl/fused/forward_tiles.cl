@@ -98,8 +98,8 @@ __kernel __attribute__((reqd_work_group_size(GROUP_ITEMS, 1, 1))) void forward_t
     const int batch = place / (call.queryHeads / call.group);
     const int firstHead = keyValueHead * call.group + unit * call.unitHeads;
     const int rowsHere = min(TILE_ROWS, call.unitHeads * call.queries - firstRow);
-    key += row_at(&call.key, batch, keyValueHead, 0);
-    value += row_at(&call.value, batch, keyValueHead, 0);
+    key += key_row(&call, batch, keyValueHead, 0);
+    value += value_row(&call, batch, keyValueHead, 0);
 
     // Rows beyond the last repeat it, and are not stored.
     for (int row = item; row < TILE_ROWS; row += GROUP_ITEMS) {

@@ -1,4 +1,4 @@
-// Widens 16-bit keys or values to floats, once for all query rows that read them: what forward_rows would do for each of its
+// Widens keys or values of 16 bits to floats, once for all query rows that read them: what forward_rows would do for each of its
 // work-groups by itself. Exact, so that results have the same bits either way.
 //
 //   from [batch, heads, rows, width]  any strides but 1 along width
@@ -9,6 +9,8 @@
 #include "common/vector.clh"
 #define WIDENED_SPACE __global
 #include "common/widen.clh"
+
+DEFINE_WIDEN(widen, STORAGE)
 
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void widen_rows(
     __global const STORED *from, long offset, long batchStride, long headStride, long rowStride, __global float *to,

@@ -10,6 +10,7 @@
 // Local memory: DIM_SLICE * (TILE_QUERIES + TILE_KEYS) floats.
 
 #include "common/key_range.clh"
+#include "common/key_rows.clh"
 #include "common/multiply_add.clh"
 #include "staged/block.clh"
 
@@ -47,7 +48,7 @@ __kernel __attribute__((reqd_work_group_size(LOCAL_KEYS, LOCAL_QUERIES, 1))) voi
     const int keysHere = min(TILE_KEYS, call.keys - tileKey);
 
     query += row_at(&call.query, batch, head, firstQuery + tileQuery);
-    key += row_at(&call.key, batch, head / call.group, tileKey);
+    key += key_row(&call, batch, head / call.group, tileKey);
 
     // A tile that no query may see runs no iteration: the trip count stays the same for the whole work-group, as the
     // barriers need it.
@@ -75,7 +76,7 @@ __kernel __attribute__((reqd_work_group_size(LOCAL_KEYS, LOCAL_QUERIES, 1))) voi
             const int row = n / DIM_SLICE;
             const int dim = n % DIM_SLICE;
             const bool inside = row < keysHere && firstDim + dim < dims;
-            keyTile[dim * TILE_KEYS + row] = inside ? load_stored(key, row * keyStride + firstDim + dim) : 0.0f;
+            keyTile[dim * TILE_KEYS + row] = inside ? load_key(key, row * keyStride + firstDim + dim) : 0.0f;
         }
         barrier(CLK_LOCAL_MEM_FENCE);
 

@@ -15,6 +15,7 @@
 // Local memory: KEY_SLICE * (TILE_QUERIES + TILE_DIMS) floats.
 
 #include "common/key_range.clh"
+#include "common/key_rows.clh"
 #include "common/multiply_add.clh"
 #include "common/running_total.clh"
 #include "staged/block.clh"
@@ -59,7 +60,7 @@ __kernel __attribute__((reqd_work_group_size(LOCAL_DIMS, LOCAL_QUERIES, 1))) voi
     const int end = range.end;
 
     __global const float *weights = scores + scoresOffset + ((long)get_group_id(2) * blockQueries + tileQuery) * call.keys;
-    value += row_at(&call.value, batch, head / call.group, 0) + tileDim;
+    value += value_row(&call, batch, head / call.group, 0) + tileDim;
 
     VECTOR sums[MICRO_QUERIES][MICRO_VECTORS];
     VECTOR totals[MICRO_QUERIES][MICRO_VECTORS];
@@ -86,7 +87,7 @@ __kernel __attribute__((reqd_work_group_size(LOCAL_DIMS, LOCAL_QUERIES, 1))) voi
             const int key = n / TILE_DIMS;
             const int dim = n % TILE_DIMS;
             const bool inside = dim < dimsHere && firstKey + key < end;
-            valueTile[key * TILE_DIMS + dim] = inside ? load_stored(value, (firstKey + key) * valueStride + dim) : 0.0f;
+            valueTile[key * TILE_DIMS + dim] = inside ? load_value(value, (firstKey + key) * valueStride + dim) : 0.0f;
         }
         barrier(CLK_LOCAL_MEM_FENCE);
 

@@ -85,10 +85,10 @@ public interface AttentionEngine extends AutoCloseable {
     /**
      * Computes a problem twice, on zeros, so that the first real call of its kind does not wait: kernels are built, or
      * read from the cache, memory is allocated, and Java's compiler has seen the engine's code. It takes as long as the
-     * first two calls would: a second one still met work that is done once. Kernels serve all problems of a plan and storage type, or all of a few widths, so that one
-     * problem of each kind that a program computes is enough.
+     * first two calls would: a second one still met work that is done once. Kernels serve all problems of a plan and
+     * storage types, or all of a few widths, so that one problem of each kind that a program computes is enough.
      *
-     * @param problem shapes, storage type and operation
+     * @param problem shapes, storage types and operation
      * @throws IllegalArgumentException if its tensors are too large for host memory
      * @throws IllegalStateException if this engine is closed
      * @throws DeviceException if the device fails
@@ -97,9 +97,17 @@ public interface AttentionEngine extends AutoCloseable {
         Tensor query = Tensor.zeros(
                 problem.dtype(), problem.batch(), problem.queryHeads(), problem.queryLength(), problem.headDim());
         Tensor key = Tensor.zeros(
-                problem.dtype(), problem.batch(), problem.keyValueHeads(), problem.keyLength(), problem.headDim());
+                problem.storage().key(),
+                problem.batch(),
+                problem.keyValueHeads(),
+                problem.keyLength(),
+                problem.headDim());
         Tensor value = Tensor.zeros(
-                problem.dtype(), problem.batch(), problem.keyValueHeads(), problem.keyLength(), problem.valueDim());
+                problem.storage().value(),
+                problem.batch(),
+                problem.keyValueHeads(),
+                problem.keyLength(),
+                problem.valueDim());
         for (int call = 0; call < 2; call++) {
             attend(query, key, value, problem.attention()).close();
         }

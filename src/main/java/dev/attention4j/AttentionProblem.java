@@ -14,7 +14,7 @@ import java.util.Objects;
  * @param keyLength rows of key and value; 0 is legal and gives zeros
  * @param headDim width of a query or key row
  * @param valueDim width of a value or output row
- * @param dtype how query, key, value and output are stored
+ * @param storage how query, key, value and output are stored
  * @param attention the operation
  */
 public record AttentionProblem(
@@ -25,7 +25,7 @@ public record AttentionProblem(
         int keyLength,
         int headDim,
         int valueDim,
-        DType dtype,
+        StorageTypes storage,
         Attention attention) {
     /** The largest length, so that positions, offsets and windows add up within an int. */
     public static final int MAX_LENGTH = 1 << 29;
@@ -42,7 +42,7 @@ public record AttentionProblem(
      * @throws IllegalArgumentException naming what does not fit, what it was and what it must be
      */
     public AttentionProblem {
-        Objects.requireNonNull(dtype, "dtype");
+        Objects.requireNonNull(storage, "storage");
         Objects.requireNonNull(attention, "attention");
         checkSize("batch", batch, 0);
         checkSize("query heads", queryHeads, 1);
@@ -51,7 +51,6 @@ public record AttentionProblem(
         checkSize("key length", keyLength, 0);
         checkSize("head dim", headDim, 1);
         checkSize("value dim", valueDim, 1);
-        checkStorage(dtype);
         if (queryHeads % keyValueHeads != 0) {
             throw new IllegalArgumentException("query: " + queryHeads + " heads, must be a multiple of the "
                     + keyValueHeads + " heads of key and value" + READ_AS);
@@ -60,6 +59,34 @@ public record AttentionProblem(
         long[] scores = {batch, queryHeads, queryLength, keyLength};
         attention.mask().ifPresent(mask -> checkBroadcast("mask", mask, scores));
         attention.bias().ifPresent(bias -> checkBroadcast("bias", bias, scores));
+    }
+
+    /**
+     * Checks a problem whose tensors all have one type.
+     *
+     * @param dtype how query, key, value and output are stored
+     * @throws IllegalArgumentException naming what does not fit, what it was and what it must be
+     */
+    public AttentionProblem(
+            int batch,
+            int queryHeads,
+            int keyValueHeads,
+            int queryLength,
+            int keyLength,
+            int headDim,
+            int valueDim,
+            DType dtype,
+            Attention attention) {
+        this(
+                batch,
+                queryHeads,
+                keyValueHeads,
+                queryLength,
+                keyLength,
+                headDim,
+                valueDim,
+                StorageTypes.of(Objects.requireNonNull(dtype, "dtype")),
+                attention);
     }
 
     /**
@@ -80,9 +107,7 @@ public record AttentionProblem(
         Objects.requireNonNull(attention, "attention");
         attention.mask().ifPresent(mask -> checkOpen("mask", mask));
         attention.bias().ifPresent(bias -> checkOpen("bias", bias));
-        checkStorage(query.dtype());
-        same("key", "type", key.dtype(), query.dtype(), "query", key);
-        same("value", "type", value.dtype(), query.dtype(), "query", value);
+        StorageTypes storage = new StorageTypes(query.dtype(), key.dtype(), value.dtype());
         sameSize("key", "batch", 0, key.size(0), query.size(0), "query", key);
         sameSize("value", "batch", 0, value.size(0), query.size(0), "query", value);
         sameSize("value", "heads", 1, value.size(1), key.size(1), "key", value);
@@ -101,8 +126,13 @@ public record AttentionProblem(
                 toInt("key length", key.size(2)),
                 toInt("head dim", query.size(3)),
                 toInt("value dim", value.size(3)),
-                query.dtype(),
+                storage,
                 attention);
+    }
+
+    /** {@return the type of query and output} */
+    public DType dtype() {
+        return storage.query();
     }
 
     /** {@return the factor on query · key: the operation's, or 1/√headDim} */
@@ -210,8 +240,10 @@ public record AttentionProblem(
         for (int sequence = 0; sequence < sequences(); sequence++) {
             keys += KeyRange.keyLength(this, sequence);
         }
-        double bytes = dtype.bytes()
-                * (rows * ((double) headDim + valueDim) + keyValueHeads * keys * ((double) headDim + valueDim));
+        double keyRow = (double) headDim * storage.key().bytes();
+        double valueRow = (double) valueDim * storage.value().bytes();
+        double bytes =
+                rows * ((double) headDim + valueDim) * dtype().bytes() + keyValueHeads * keys * (keyRow + valueRow);
         bytes += attention.mask().map(Tensor::byteSize).orElse(0L);
         bytes += attention.bias().map(Tensor::byteSize).orElse(0L);
         bytes += attention.wantsWeights() ? 4 * rows * keyLength : 0;
@@ -239,13 +271,6 @@ public record AttentionProblem(
         return pairs;
     }
 
-    private static void checkStorage(DType dtype) {
-        if (!dtype.isAttentionStorage()) {
-            throw new IllegalArgumentException(
-                    "query: type " + dtype + ", must be FLOAT32, FLOAT16 or BFLOAT16 (Tensor.to converts)");
-        }
-    }
-
     private static void checkTensor(String name, Tensor tensor) {
         Objects.requireNonNull(tensor, name);
         if (tensor.rank() != 4) {
@@ -258,13 +283,6 @@ public record AttentionProblem(
     private static void checkOpen(String name, Tensor tensor) {
         if (tensor.isClosed()) {
             throw new IllegalStateException(name + ": the tensor is closed, must be open");
-        }
-    }
-
-    private static void same(String name, String what, Object was, Object mustBe, String of, Tensor tensor) {
-        if (!was.equals(mustBe)) {
-            throw new IllegalArgumentException(name + ": " + what + " " + was + ", must be " + mustBe + " as " + of
-                    + " has; " + name + "'s shape is " + Arrays.toString(tensor.shape()) + ", read as " + LAYOUT);
         }
     }
 

@@ -62,7 +62,7 @@ class BadInputTest {
                     "read as [batch, heads, length, width], permute(0, 2, 1, 3) reads");
             refused(engine, tensor(2, 4, 5, 0), tensor(2, 4, 5, 0), good, plain, "head dim: 0, must be 1 or more");
             refused(engine, tensor(2, 0, 5, 8), good, good, plain, "query heads: 0, must be 1 or more");
-            refused(engine, good, good.to(DType.FLOAT16), good, plain, "key: type FLOAT16, must be FLOAT32");
+            refused(engine, good, good.to(DType.INT64), good, plain, "key: type INT64, must be FLOAT32");
             Tensor doubles = good.to(DType.FLOAT64);
             refused(engine, doubles, doubles, doubles, plain, "query: type FLOAT64", "BFLOAT16");
         }

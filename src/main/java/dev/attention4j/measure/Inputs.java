@@ -21,7 +21,10 @@ public record Inputs(Tensor query, Tensor key, Tensor value, Attention attention
         Tensor key = Tensor.random(2, problem.batch(), groups, problem.keyLength(), problem.headDim());
         Tensor value = Tensor.random(3, problem.batch(), groups, problem.keyLength(), problem.valueDim());
         return new Inputs(
-                query.to(problem.dtype()), key.to(problem.dtype()), value.to(problem.dtype()), problem.attention());
+                query.to(problem.dtype()),
+                key.to(problem.storage().key()),
+                value.to(problem.storage().value()),
+                problem.attention());
     }
 
     /** Shapes and operation, checked against each other. */

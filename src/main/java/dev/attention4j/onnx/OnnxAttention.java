@@ -76,20 +76,18 @@ public final class OnnxAttention {
         TensorChecks.sameType("key", key, "query", query);
         KeyValueCache cache = KeyValueCache.of(inputs, key, value);
 
-        DType storage = value.dtype() == query.dtype() ? query.dtype() : DType.FLOAT32;
-        Tensor computedQuery = query.to(storage);
-        Tensor computedKey = cache.key().to(storage);
-        Tensor computedValue = cache.value().to(storage);
+        Tensor computedKey = cache.key();
+        Tensor computedValue = cache.value();
         // Checks what the options are made from, so that they are made from what fits.
-        AttentionProblem shapes = AttentionProblem.of(computedQuery, computedKey, computedValue, Attention.DEFAULT);
+        AttentionProblem shapes = AttentionProblem.of(query, computedKey, computedValue, Attention.DEFAULT);
         Attention attention = attention(inputs, cache.pastLength(), shapes);
-        AttentionProblem problem = AttentionProblem.of(computedQuery, computedKey, computedValue, attention);
+        AttentionProblem problem = AttentionProblem.of(query, computedKey, computedValue, attention);
 
         Tensor scores = null;
         if (attributes.qkMatmulOutput != null && attributes.qkMatmulOutput != QkMatmulOutput.WEIGHTS) {
-            scores = Scores.compute(problem, computedQuery, computedKey, attributes.qkMatmulOutput);
+            scores = Scores.compute(problem, query, computedKey, attributes.qkMatmulOutput);
         }
-        AttentionResult result = engine.attend(computedQuery, computedKey, computedValue, attention);
+        AttentionResult result = engine.attend(query, computedKey, computedValue, attention);
         try {
             if (attention.wantsWeights()) {
                 scores = result.weights();

@@ -5,9 +5,11 @@ import dev.attention4j.Attention;
 import dev.attention4j.AttentionBuilder;
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.DType;
+import dev.attention4j.StorageTypes;
 import dev.attention4j.Tensor;
 import dev.attention4j.measure.Inputs;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Random;
 
 /**
@@ -37,6 +39,11 @@ public record RandomProblem(Tensor query, Tensor key, Tensor value, Attention at
 
     private static final int[] LENGTHS = {1, 2, 3, 4, 5, 7, 8, 13, 15, 16, 17, 31, 33, 40, 64, 65, 70, 100};
     private static final int[] WIDTHS = {1, 2, 3, 4, 5, 8, 13, 16, 17, 20, 32, 33, 40, 64, 65, 80};
+
+    /** Few, because each is a build of its own. */
+    private static final List<StorageTypes> MIXED = List.of(
+            new StorageTypes(DType.FLOAT32, DType.FLOAT16, DType.FLOAT16),
+            new StorageTypes(DType.FLOAT16, DType.FLOAT32, DType.BFLOAT16));
 
     /** Tensors and operation. */
     public Inputs inputs() {
@@ -125,15 +132,17 @@ public record RandomProblem(Tensor query, Tensor key, Tensor value, Attention at
         if (on(more, only, QUERY_MASK)) {
             builder.queryMask(mask(more, batch, queryLength));
         }
+        StorageTypes storage =
+                only < 0 && more.nextInt(8) == 0 ? MIXED.get(more.nextInt(MIXED.size())) : StorageTypes.of(dtype);
         Attention attention = builder.build();
-        String reproduce = "RandomProblem.draw(" + seed + "L, " + only + "): " + dtype + " batch " + batch + " heads "
+        String reproduce = "RandomProblem.draw(" + seed + "L, " + only + "): " + storage + " batch " + batch + " heads "
                 + heads + "/" + keyValueHeads + " lengths " + queryLength + "/" + keyLength + " widths " + headDim + "/"
                 + valueDim + " " + attention;
         poisonMasked(random, new RandomProblem(query, key, value, attention, reproduce));
         return new RandomProblem(
-                laidOut(random, query.to(dtype)),
-                laidOut(random, key.to(dtype)),
-                laidOut(random, value.to(dtype)),
+                laidOut(random, query.to(storage.query())),
+                laidOut(random, key.to(storage.key())),
+                laidOut(random, value.to(storage.value())),
                 attention,
                 reproduce);
     }

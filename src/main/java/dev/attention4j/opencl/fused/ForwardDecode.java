@@ -1,6 +1,6 @@
 package dev.attention4j.opencl.fused;
 
-import dev.attention4j.DType;
+import dev.attention4j.StorageTypes;
 import dev.attention4j.opencl.plan.AttentionPlan;
 import dev.attention4j.opencl.plan.AttentionPlan.Division;
 import dev.attention4j.opencl.plan.CommonMacros;
@@ -49,7 +49,7 @@ public final class ForwardDecode implements AttentionPlan {
     }
 
     /** What a kernel is built for. */
-    private record Build(DType dtype, int rowTile) {}
+    private record Build(StorageTypes storage, int rowTile) {}
 
     @Override
     public String name() {
@@ -94,7 +94,7 @@ public final class ForwardDecode implements AttentionPlan {
         if (problem.batch() == 0 || problem.queryLength() == 0) {
             return;
         }
-        ClKernel kernel = kernels.computeIfAbsent(new Build(problem.dtype(), rowTile(problem)), this::build);
+        ClKernel kernel = kernels.computeIfAbsent(new Build(problem.storage(), rowTile(problem)), this::build);
         int splits = call.division().splits();
         MergeSplits.Partial partial = MergeSplits.Partial.of(call, splits);
         long blockRows = Math.min(call.division().groupRows(), Math.max(1, rows(problem)));
@@ -119,7 +119,7 @@ public final class ForwardDecode implements AttentionPlan {
 
     private ClKernel build(Build build) {
         Map<String, Object> defines = new HashMap<>();
-        defines.put("STORAGE", CommonMacros.storage(build.dtype));
+        CommonMacros.define(build.storage, defines);
         defines.put("VECTOR_WIDTH", CommonMacros.vectorWidth(context.device()));
         defines.put("ROW_TILE", build.rowTile);
         defines.put("KEY_BLOCK", KEY_BLOCK);

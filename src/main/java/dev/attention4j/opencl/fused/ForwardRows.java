@@ -1,6 +1,7 @@
 package dev.attention4j.opencl.fused;
 
 import dev.attention4j.DType;
+import dev.attention4j.StorageTypes;
 import dev.attention4j.opencl.plan.AttentionPlan;
 import dev.attention4j.opencl.plan.AttentionPlan.Division;
 import dev.attention4j.opencl.plan.CommonMacros;
@@ -98,7 +99,9 @@ public final class ForwardRows implements AttentionPlan {
         boolean widened =
                 areWidened(problem, tiling) && WidenRows.scratchBytes(problem) <= call.scratchBudget(Long.MAX_VALUE);
         DeviceCall given = widened ? widenRows.enqueue(call) : call;
-        ClKernel kernel = kernels.computeIfAbsent(new Build(problem.dtype(), tiling, widened), this::build);
+        StorageTypes storage =
+                widened ? new StorageTypes(problem.storage().query(), DType.FLOAT32, DType.FLOAT32) : problem.storage();
+        ClKernel kernel = kernels.computeIfAbsent(new Build(storage, tiling), this::build);
         int unitHeads = unitHeads(problem);
         given.arguments(kernel, unitHeads)
                 .local(4L * problem.headDim() * tiling.rows())
@@ -113,22 +116,21 @@ public final class ForwardRows implements AttentionPlan {
     }
 
     /** What a kernel is built for. */
-    private record Build(DType dtype, ForwardRowsTiling tiling, boolean widened) {
+    private record Build(StorageTypes storage, ForwardRowsTiling tiling) {
         /** The records' own would be made at run time, which takes a hundredth of a second of a first call. */
         @Override
         public int hashCode() {
-            return dtype.hashCode() * 31 + tiling.keyBlock() + tiling.rows();
+            return storage.hashCode() * 31 + tiling.keyBlock() + tiling.rows();
         }
     }
 
     private boolean areWidened(Workload problem, ForwardRowsTiling tiling) {
-        return problem.dtype() != DType.FLOAT32 && unitRows(problem) > (WIDENED_READERS - 1L) * tiling.rows();
+        return WidenRows.scratchBytes(problem) > 0 && unitRows(problem) > (WIDENED_READERS - 1L) * tiling.rows();
     }
 
     private ClKernel build(Build build) {
         Map<String, Object> defines = new HashMap<>(build.tiling.tunables().values());
-        defines.put("STORAGE", CommonMacros.storage(build.dtype));
-        defines.put("WIDENED", build.widened ? 1 : 0);
+        CommonMacros.define(build.storage, defines);
         return context.kernel("fused/forward_rows.cl", "forward_rows", defines);
     }
 

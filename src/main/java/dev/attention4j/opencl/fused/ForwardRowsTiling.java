@@ -1,6 +1,7 @@
 package dev.attention4j.opencl.fused;
 
 import dev.attention4j.DType;
+import dev.attention4j.StorageTypes;
 import dev.attention4j.opencl.plan.CommonMacros;
 import dev.attention4j.opencl.plan.Plan;
 import dev.attention4j.opencl.plan.TunableSpace;
@@ -52,7 +53,7 @@ record ForwardRowsTiling(int vectorWidth, int rowVectors, int keyTile, int dimTi
      */
     static Optional<ForwardRowsTiling> choose(ClDevice device, Workload problem, long rows) {
         int width = CommonMacros.vectorWidth(device);
-        ForwardRowsTiling wide = new ForwardRowsTiling(width, 6, 4, 4, longestBlock(width, problem.dtype()));
+        ForwardRowsTiling wide = new ForwardRowsTiling(width, 6, 4, 4, longestBlock(width, problem));
         if (width == 16
                 && problem.headDim() + problem.valueDim() >= WIDE_HEADS
                 && rows >= 2L * wide.rows()
@@ -60,7 +61,7 @@ record ForwardRowsTiling(int vectorWidth, int rowVectors, int keyTile, int dimTi
             return Optional.of(wide);
         }
         int most = rowVectors(width, rows);
-        for (int keyBlock = longestBlock(width, problem.dtype()); keyBlock >= 8; keyBlock /= 2) {
+        for (int keyBlock = longestBlock(width, problem); keyBlock >= 8; keyBlock /= 2) {
             for (int vectors = most; vectors >= 1; vectors--) {
                 int tile = tile(width, vectors);
                 ForwardRowsTiling tiling = new ForwardRowsTiling(width, vectors, tile, tile, keyBlock);
@@ -102,8 +103,10 @@ record ForwardRowsTiling(int vectorWidth, int rowVectors, int keyTile, int dimTi
     }
 
     /** A block's scores and values should not leave the nearest cache, nor should, where there are any, widened keys. */
-    private static int longestBlock(int width, DType dtype) {
-        return width == 16 ? 48 : dtype == DType.FLOAT32 ? 128 : 64;
+    private static int longestBlock(int width, Workload problem) {
+        return width == 16
+                ? 48
+                : problem.storage().key() == DType.FLOAT32 && problem.storage().value() == DType.FLOAT32 ? 128 : 64;
     }
 
     int rows() {
@@ -127,7 +130,11 @@ record ForwardRowsTiling(int vectorWidth, int rowVectors, int keyTile, int dimTi
 
     /** For a block of keys, or of values, of 16 bits; those of 32 are read where they lie. */
     long widenedFloats(Workload problem) {
-        return problem.dtype() == DType.FLOAT32 ? 0 : (long) keyBlock * Math.max(problem.headDim(), problem.valueDim());
+        StorageTypes storage = problem.storage();
+        return (long) keyBlock
+                * Math.max(
+                        WidenRows.width(storage.key(), problem.headDim()),
+                        WidenRows.width(storage.value(), problem.valueDim()));
     }
 
     /** The macros. */

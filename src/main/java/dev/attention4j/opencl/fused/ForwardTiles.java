@@ -1,7 +1,7 @@
 package dev.attention4j.opencl.fused;
 
-import dev.attention4j.DType;
 import dev.attention4j.DeviceException;
+import dev.attention4j.StorageTypes;
 import dev.attention4j.opencl.plan.AttentionPlan;
 import dev.attention4j.opencl.plan.AttentionPlan.Division;
 import dev.attention4j.opencl.plan.CommonMacros;
@@ -51,7 +51,8 @@ public final class ForwardTiles implements AttentionPlan {
     }
 
     /** What a kernel is built for. */
-    private record Build(DType dtype, ForwardTilesTiling tiling, int microDims, boolean options, boolean wide) {}
+    private record Build(
+            StorageTypes storage, ForwardTilesTiling tiling, int microDims, boolean options, boolean wide) {}
 
     /** The kernel with the tiling that it was built with. */
     private record Tiled(ClKernel kernel, ForwardTilesTiling tiling) {}
@@ -164,7 +165,7 @@ public final class ForwardTiles implements AttentionPlan {
         tilings.addAll(tilings(problem));
         for (ForwardTilesTiling tiling : tilings) {
             Build build = new Build(
-                    problem.dtype(),
+                    problem.storage(),
                     tiling,
                     tiling.microDims(problem.valueDim()),
                     buildsFew() || call.hasOptions(),
@@ -180,7 +181,7 @@ public final class ForwardTiles implements AttentionPlan {
     private ClKernel build(Build build) {
         Map<String, Object> defines = new HashMap<>(build.tiling.tunables().values());
         defines.put("MICRO_DIMS", build.microDims);
-        defines.put("STORAGE", CommonMacros.storage(build.dtype));
+        CommonMacros.define(build.storage, defines);
         if (build.options) {
             defines.put("OPTIONS", 1);
         }

@@ -22,10 +22,16 @@ final class WidenRows {
         this.context = context;
     }
 
-    /** What the floats of a problem's keys and values take. */
+    /** Returns the bytes of the floats that a problem's keys and values become. */
     static long scratchBytes(Workload problem) {
         long rows = (long) problem.batch() * problem.keyValueHeads() * problem.keyLength();
-        return Float.BYTES * rows * ((long) problem.headDim() + problem.valueDim());
+        long keyWidth = width(problem.storage().key(), problem.headDim());
+        return Float.BYTES * rows * (keyWidth + width(problem.storage().value(), problem.valueDim()));
+    }
+
+    /** Returns the elements of a row that have to be widened: none of a row of floats. */
+    static int width(DType dtype, int width) {
+        return dtype == DType.FLOAT32 ? 0 : width;
     }
 
     /**
@@ -35,17 +41,22 @@ final class WidenRows {
      */
     DeviceCall enqueue(DeviceCall call) {
         Workload problem = call.workload();
-        return call.with(widened(call, call.key(), problem.headDim()), widened(call, call.value(), problem.valueDim()));
+        return call.with(
+                widened(call, call.key(), problem.storage().key(), problem.headDim()),
+                widened(call, call.value(), problem.storage().value(), problem.valueDim()));
     }
 
-    private Operand widened(DeviceCall call, Operand from, int width) {
+    private Operand widened(DeviceCall call, Operand from, DType dtype, int width) {
+        if (dtype == DType.FLOAT32) {
+            return from;
+        }
         Workload problem = call.workload();
         int heads = problem.keyValueHeads();
         int rows = problem.keyLength();
         long headSize = (long) rows * width;
         ClBuffer to = call.scratch().apply(Float.BYTES * headSize * heads * problem.batch());
         if (headSize > 0) {
-            ClKernel kernel = build(problem.dtype());
+            ClKernel kernel = build(dtype);
             from.asRows(kernel.arguments())
                     .buffer(to)
                     .integer(rows)

@@ -1,17 +1,24 @@
 package dev.attention4j.opencl.plan;
 
 import dev.attention4j.DType;
+import dev.attention4j.StorageTypes;
 import dev.attention4j.opencl.runtime.ClDevice;
+import java.util.Map;
 
 /** Values of the macros in {@code opencl/common/} that kernels of several plans are built with. */
 public final class CommonMacros {
     private CommonMacros() {}
 
+    /** Adds STORAGE, KEY_STORAGE and VALUE_STORAGE of {@code storage.clh} and {@code key_rows.clh}. */
+    public static void define(StorageTypes storage, Map<String, Object> defines) {
+        defines.put("STORAGE", storage(storage.query()));
+        defines.put("KEY_STORAGE", storage(storage.key()));
+        defines.put("VALUE_STORAGE", storage(storage.value()));
+    }
+
     /**
      * STORAGE of {@code storage.clh}.
      *
-     * @param dtype how query, key, value and output are stored
-     * @return the macro's value
      * @throws IllegalArgumentException if kernels do not read the type
      */
     public static int storage(DType dtype) {

@@ -2,7 +2,7 @@ package dev.attention4j.opencl.plan;
 
 import dev.attention4j.Attention;
 import dev.attention4j.AttentionProblem;
-import dev.attention4j.DType;
+import dev.attention4j.StorageTypes;
 
 /**
  * All that a plan for attention may decide by. Plans get nothing else to choose from, and the planner keeps its answers
@@ -20,7 +20,7 @@ public record Workload(
         int keyLength,
         int headDim,
         int valueDim,
-        DType dtype,
+        StorageTypes storage,
         boolean causal,
         boolean masked,
         boolean wantsWeights,
@@ -36,7 +36,7 @@ public record Workload(
                 problem.keyLength(),
                 problem.headDim(),
                 problem.valueDim(),
-                problem.dtype(),
+                problem.storage(),
                 attention.isCausal(),
                 attention.mask().isPresent() || attention.bias().isPresent(),
                 attention.wantsWeights(),

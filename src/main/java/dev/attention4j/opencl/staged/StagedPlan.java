@@ -3,6 +3,7 @@ package dev.attention4j.opencl.staged;
 import static dev.attention4j.opencl.plan.CommonMacros.storage;
 
 import dev.attention4j.DeviceException;
+import dev.attention4j.StorageTypes;
 import dev.attention4j.opencl.plan.AttentionPlan;
 import dev.attention4j.opencl.plan.AttentionPlan.Division;
 import dev.attention4j.opencl.plan.CommonMacros;
@@ -166,20 +167,25 @@ public final class StagedPlan implements AttentionPlan {
     }
 
     private void enqueue(Block block) {
-        int storage = storage(block.call.problem().dtype());
+        StorageTypes storage = block.call.workload().storage();
         boolean masks = block.call.masksScores();
         if (block.keys() > 0) {
-            enqueueProduct("scores", block, block.keys(), "KEYS", "DIM_SLICE", Map.of("STORAGE", storage));
+            enqueueProduct(
+                    "scores",
+                    block,
+                    block.keys(),
+                    "KEYS",
+                    "DIM_SLICE",
+                    Map.of("STORAGE", storage(storage.query()), "KEY_STORAGE", storage(storage.key())));
             enqueueElements("scale_mask", block, Map.of("FIXED_OPTIONS", block.call.scoreOptions()));
         }
         enqueueSoftmax(block);
-        enqueueProduct(
-                "weighted_sum",
-                block,
-                block.call.workload().valueDim(),
-                "DIMS",
-                "KEY_SLICE",
-                masks ? Map.of("STORAGE", storage, "SKIP_MASKED", 1) : Map.of("STORAGE", storage));
+        Map<String, Object> defines =
+                new HashMap<>(Map.of("STORAGE", storage(storage.query()), "VALUE_STORAGE", storage(storage.value())));
+        if (masks) {
+            defines.put("SKIP_MASKED", 1);
+        }
+        enqueueProduct("weighted_sum", block, block.call.workload().valueDim(), "DIMS", "KEY_SLICE", defines);
         if (masks && block.call.weights() != null && block.keys() > 0) {
             enqueueElements("unmark", block, Map.of());
         }

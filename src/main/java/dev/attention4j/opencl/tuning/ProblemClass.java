@@ -7,7 +7,7 @@ import java.util.List;
 /**
  * A class of problems that are fast with the same tunables: classes of attention, and one of all projections.
  *
- * @param dtype the storage type of query, key and value
+ * @param dtype the storage type of keys, of which a call reads most
  * @param width the wider of head dim and value dim: {@code 1-32}, {@code 33-64}, {@code 65-128}, {@code 129-256} or
  *     {@code 257-}; {@code any} for projections
  * @param length by the queries of a head: {@code decode} (up to 16), {@code short} (up to 512) or {@code long};
@@ -49,7 +49,7 @@ public record ProblemClass(DType dtype, String width, String length, boolean cau
     /** Returns the class of a problem. */
     public static ProblemClass of(Workload problem) {
         return new ProblemClass(
-                problem.dtype(),
+                problem.storage().key(),
                 WIDTHS.get(index(WIDTH_ENDS, Math.max(problem.headDim(), problem.valueDim()))),
                 LENGTHS.get(index(LENGTH_ENDS, problem.queryLength())),
                 problem.causal());

@@ -1,0 +1,65 @@
+package dev.attention4j;
+
+import java.util.Objects;
+
+/**
+ * How the tensors of an attention problem are stored. Each may be FLOAT32, FLOAT16 or BFLOAT16, whatever the others are:
+ * keys and values of 16 bits under float32 queries halve what a cache takes. Arithmetic is float32 in every case.
+ *
+ * @param query the type of query and output
+ * @param key the type of key
+ * @param value the type of value
+ */
+public record StorageTypes(DType query, DType key, DType value) {
+    /**
+     * Checks each type.
+     *
+     * @throws IllegalArgumentException naming the tensor whose type attention does not read
+     */
+    public StorageTypes {
+        check("query", query);
+        check("key", key);
+        check("value", value);
+    }
+
+    /**
+     * Returns one type for all tensors.
+     *
+     * @param dtype FLOAT32, FLOAT16 or BFLOAT16
+     * @return query, key, value and output stored so
+     */
+    public static StorageTypes of(DType dtype) {
+        return new StorageTypes(dtype, dtype, dtype);
+    }
+
+    /** {@return true if query, key and value have one type} */
+    public boolean isUniform() {
+        return query == key && query == value;
+    }
+
+    private static void check(String name, DType dtype) {
+        Objects.requireNonNull(dtype, name);
+        if (!dtype.isAttentionStorage()) {
+            throw new IllegalArgumentException(
+                    name + ": type " + dtype + ", must be FLOAT32, FLOAT16 or BFLOAT16 (Tensor.to converts)");
+        }
+    }
+
+    // Written out: a record's own are linked at run time, which takes a hundredth of a second of a first call.
+
+    @Override
+    public boolean equals(Object other) {
+        return other instanceof StorageTypes types && query == types.query && key == types.key && value == types.value;
+    }
+
+    @Override
+    public int hashCode() {
+        return (query.ordinal() * 31 + key.ordinal()) * 31 + value.ordinal();
+    }
+
+    /** {@return {@code FLOAT32}, or {@code FLOAT32, key FLOAT16, value FLOAT16} where the types differ} */
+    @Override
+    public String toString() {
+        return isUniform() ? query.toString() : query + ", key " + key + ", value " + value;
+    }
+}
