@@ -52,7 +52,6 @@ __kernel __attribute__((reqd_work_group_size(GROUP_ITEMS, 1, 1))) void merge_spl
         ADD_TO_TOTAL(float, total, lostTotal, 1.0f, maximumAndSum.y * exp(maximumAndSum.x - shift))
     }
     total += lostTotal;
-    const float factor = total == 0.0f ? 0.0f : 1.0f / total;
     VECTOR sums = (VECTOR)(0.0f);
     VECTOR lost = (VECTOR)(0.0f);
     float tail[VECTOR_WIDTH];
@@ -61,7 +60,8 @@ __kernel __attribute__((reqd_work_group_size(GROUP_ITEMS, 1, 1))) void merge_spl
         if (maximumAndSum.y == 0.0f) {
             continue;
         }
-        const float share = maximumAndSum.y * exp(maximumAndSum.x - shift) * factor;
+        // Divided, not multiplied by 1 / total: exactly 1 for the only split that has a key.
+        const float share = maximumAndSum.y * exp(maximumAndSum.x - shift) / total;
         __global const float *from = partialOutput + (split * rows + row) * valueDim + firstDim;
         if (whole) {
             ADD_TO_TOTAL(VECTOR, sums, lost, 1.0f, share * LOAD_VECTOR(from))

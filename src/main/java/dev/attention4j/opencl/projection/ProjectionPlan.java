@@ -20,6 +20,12 @@ public abstract class ProjectionPlan implements Plan<ProjectionPlan.Problem, Pro
     public record Problem(int inputs) {
         /** The problem that an engine's tunables are chosen for. */
         public static final Problem USUAL = new Problem(4096);
+
+        /** The record's own would be made at run time, in the first call. */
+        @Override
+        public int hashCode() {
+            return inputs;
+        }
     }
 
     /** What a kernel is built for. */
