@@ -54,7 +54,7 @@ public record StorageTypes(DType query, DType key, DType value) {
 
     @Override
     public int hashCode() {
-        return (query.ordinal() * 31 + key.ordinal()) * 31 + value.ordinal();
+        return (query.hashCode() * 31 + key.hashCode()) * 31 + value.hashCode();
     }
 
     /** {@return {@code FLOAT32}, or {@code FLOAT32, key FLOAT16, value FLOAT16} where the types differ} */
