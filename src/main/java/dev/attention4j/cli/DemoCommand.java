@@ -1,5 +1,6 @@
 package dev.attention4j.cli;
 
+import com.fasterxml.jackson.jr.ob.JSON;
 import dev.attention4j.AttentionEngine;
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.AttentionResult;
@@ -8,7 +9,9 @@ import dev.attention4j.EngineOptions;
 import dev.attention4j.EngineProvider;
 import dev.attention4j.Engines;
 import dev.attention4j.Tensor;
-import dev.attention4j.io.AttentionPage;
+import dev.attention4j.cli.AttendedSentence.Look;
+import dev.attention4j.conformance.AttentionCase;
+import dev.attention4j.conformance.CaseFile;
 import dev.attention4j.reference.ReferenceAttention;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -38,10 +41,12 @@ import picocli.CommandLine.Spec;
             "Exits 1 if the result differs from either by more than 1e-5 (a sentence of your own, after all layers: 1e-4)."
         })
 final class DemoCommand implements Callable<Integer> {
+    /** Of two in the jar, the first. */
+    private static final String SENTENCE = "The train left the station on time.";
+
     private static final String FROM = "station";
     private static final String TO = "train";
     private static final double TOLERANCE = 1e-5;
-    private static final int BAR = 40;
     private static final String PICTURE = "attention4j-demo.png";
 
     @Spec
@@ -105,32 +110,48 @@ final class DemoCommand implements Callable<Integer> {
         return right ? Main.OK : Main.CHECK_FAILED;
     }
 
+    /** The sentence in the jar: what the first layer of the real model made of it, and what its own runtime computed. */
     private boolean runBuiltIn(EngineInfo info, Path file, PrintWriter out) throws IOException {
-        Sentence sentence = Sentence.load();
+        CaseFile source = CaseFile.sentences();
+        AttentionCase given = AttentionCase.of(source);
+        List<String> tokens = firstRow(source.metadata("tokens", "[]"));
         try (AttentionEngine engine = Engines.open(info.id(), EngineOptions.DEFAULT);
-                AttentionResult result =
-                        engine.attend(sentence.query(), sentence.key(), sentence.value(), sentence.attention())) {
+                AttentionResult result = engine.attend(given.query(), given.key(), given.value(), given.attention())) {
+            Tensor weights = result.weights();
+            AttendedSentence sentence = new AttendedSentence(SENTENCE, tokens, List.of(heads(weights, tokens.size())));
             out.println("device    " + info.id() + ", " + info.name() + ", " + DevicesCommand.kind(info) + ", plan "
                     + result.plan());
-            out.println("sentence  \"" + sentence.text() + "\"");
-            out.println("model     all-MiniLM-L6-v2, first layer, "
-                    + result.weights().size(1) + " heads of " + sentence.query().size(3));
+            out.println("sentence  \"" + SENTENCE + "\"");
+            out.println("model     all-MiniLM-L6-v2, first layer, " + weights.size(1) + " heads of "
+                    + given.query().size(3));
             out.println();
-            int head = show(sentence, result.weights(), out);
+            Look look = sentence.largest((from, to) ->
+                    tokens.get(from).equals(FROM) && tokens.get(to).equals(TO));
+            String head = "head " + look.head();
+            out.println("Who looks at whom: of " + weights.size(1) + " heads it is " + head + " in which \"" + FROM
+                    + "\" looks most at \"" + TO + "\".");
+            sentence.print(look, "in " + head, out);
+            sentence.draw(look, head, file, out);
+            sentence.writePage(look, " of all-MiniLM-L6-v2", "heads", page, out);
             out.println();
-            draw(
-                    "Who attends to whom: \"" + sentence.text() + "\" (head " + head + ")",
-                    sentence.tokens(),
-                    sentence.map(result.weights(), head),
-                    file,
-                    "head " + head,
-                    out);
-            if (page != null) {
-                writePage(sentence, result.weights(), head, out);
-            }
-            out.println();
-            return check(sentence, result, out);
+            return check(given, result, out);
         }
+    }
+
+    /** The tokens of batch row 0, without the padding, of a JSON array with an array for each row. */
+    private static List<String> firstRow(String tokens) throws IOException {
+        return JSON.std.anyFrom(tokens) instanceof List<?> rows && !rows.isEmpty() && rows.get(0) instanceof List<?> row
+                ? row.stream().map(String::valueOf).toList()
+                : List.of();
+    }
+
+    /** The weights of batch row 0 without the padding: [heads, count, count]. */
+    private static Tensor heads(Tensor weights, int count) {
+        return weights.slice(0, 0, 1)
+                .slice(2, 0, count)
+                .slice(3, 0, count)
+                .contiguous()
+                .reshape(weights.size(1), count, count);
     }
 
     private Path pictureFile() {
@@ -145,70 +166,16 @@ final class DemoCommand implements Callable<Integer> {
         return picture;
     }
 
-    /** Prints where the token looks, in the head in which it looks most at the other; gives the head. */
-    private static int show(Sentence sentence, Tensor weights, PrintWriter out) {
-        int head = sentence.headWhere(weights, FROM, TO);
-        double[] row = sentence.map(weights, head)[sentence.position(FROM)];
-        out.println(String.format(
-                Locale.ROOT,
-                "Who looks at whom: of %d heads it is head %d in which \"%s\" looks most at \"%s\".",
-                weights.size(1),
-                head,
-                FROM,
-                TO));
-        out.println("The weights of \"" + FROM + "\" in head " + head + ":");
-        out.println();
-        for (int to = 0; to < row.length; to++) {
-            out.println(String.format(
-                            Locale.ROOT, "  %-8s %.3f  %s", sentence.tokens().get(to), row[to], Text.bar(row[to], BAR))
-                    .stripTrailing());
-        }
-        return head;
-    }
-
-    /** Draws a head's weights, or says why not; {@code which} names the head. */
-    static void draw(String title, List<String> tokens, double[][] weights, Path file, String which, PrintWriter out) {
-        try {
-            HeatMap.write(title, tokens, weights, file);
-            out.println("picture   " + file + " (all tokens of " + which + ")");
-        } catch (IOException e) {
-            out.println("picture   none, " + file + " cannot be written: " + Text.message(e));
-            out.println("  fix     --picture FILE names a place that may be written");
-        } catch (LinkageError | InternalError | RuntimeException e) {
-            // A Java without fonts or without its graphics libraries throws one or another of these.
-            out.println("picture   none could be drawn, this Java has no fonts: " + rootCause(e));
-            out.println("  fix     apt-get install fontconfig fonts-dejavu-core");
-        }
-    }
-
-    private void writePage(Sentence sentence, Tensor weights, int head, PrintWriter out) throws IOException {
-        new AttentionPage("Who attends to whom: \"" + sentence.text() + "\"", sentence.tokens(), sentence.tokens())
-                .layer("layer 0 of all-MiniLM-L6-v2", sentence.heads(weights))
-                .firstHead(head)
-                .write(page);
-        out.println("page      " + page + " (all tokens of all heads, for a browser)");
-    }
-
-    private static String rootCause(Throwable e) {
-        Throwable cause = e;
-        while (cause.getCause() != null) {
-            cause = cause.getCause();
-        }
-        String text = String.valueOf(cause.getMessage()).strip();
-        return cause.getClass().getSimpleName() + ": "
-                + text.lines().findFirst().orElse("");
-    }
-
-    private static boolean check(Sentence sentence, AttentionResult result, PrintWriter out) {
-        AttentionProblem problem =
-                AttentionProblem.of(sentence.query(), sentence.key(), sentence.value(), sentence.attention());
-        ReferenceAttention oracle =
-                ReferenceAttention.compute(problem, sentence.query(), sentence.key(), sentence.value());
+    private static boolean check(AttentionCase given, AttentionResult result, PrintWriter out) {
+        AttentionProblem problem = AttentionProblem.of(given.query(), given.key(), given.value(), given.attention());
+        ReferenceAttention oracle = ReferenceAttention.compute(problem, given.query(), given.key(), given.value());
         double[] output = result.output().toDoubleArray();
         double[] weights = result.weights().toDoubleArray();
         double[] differences = {
-            Verification.difference(output, sentence.output().toDoubleArray()),
-            Verification.difference(weights, sentence.weights().toDoubleArray()),
+            Verification.difference(
+                    output, given.expected().get(AttentionCase.OUTPUT).toDoubleArray()),
+            Verification.difference(
+                    weights, given.expected().get(AttentionCase.WEIGHTS).toDoubleArray()),
             Verification.difference(output, oracle.output()),
             Verification.difference(weights, oracle.weights())
         };

@@ -23,11 +23,7 @@ final class DeviceOption {
                     + " a part of a device's name, cpu or oracle. Default: best.")
     private String device;
 
-    /**
-     * The engine that was asked for.
-     *
-     * @throws IllegalArgumentException if it is none, or not just one
-     */
+    /** The engine that was asked for. */
     EngineInfo choose() {
         if (device.equals(ALL)) {
             throw new IllegalArgumentException("--device: all, must be one device; only 'conformance' takes all");
@@ -49,11 +45,7 @@ final class DeviceOption {
         }
     }
 
-    /**
-     * Opens an engine that is to compute by a plan.
-     *
-     * @throws IllegalArgumentException if it has no such plan
-     */
+    /** Opens an engine with a plan, and suggests another if it has no such plan. */
     AttentionEngine open(EngineInfo info, String plan) {
         try {
             return Engines.open(info.id(), EngineOptions.DEFAULT.withPlan(plan));

@@ -16,32 +16,17 @@ final class OutputFile {
 
     private OutputFile() {}
 
-    /**
-     * Checks a file that an option names.
-     *
-     * @param file null for none
-     * @throws IllegalArgumentException if it is a directory, is in none, or may not be written
-     */
+    /** Refuses a file (unless null) that is a directory, is in none, or may not be written. */
     static void check(String option, Path file) {
         check(option, file, false);
     }
 
-    /**
-     * As {@link #check(String, Path)}, of a file that a new one takes the place of: no device, no pipe.
-     *
-     * @throws IllegalArgumentException if it is one
-     */
+    /** As {@link #check(String, Path)}, and refuses a device or a pipe, which a new file cannot replace. */
     static void checkReplaced(String option, Path file) {
         check(option, file, true);
     }
 
-    /**
-     * Refuses files of which a later one would overwrite an earlier one, under whatever names.
-     *
-     * @param files by option; null for none
-     * @throws IOException if a file cannot be looked at
-     * @throws IllegalArgumentException if two are the same
-     */
+    /** Refuses files, by option and null for none, of which a later one would overwrite an earlier one. */
     static void checkDistinct(Map<String, Path> files) throws IOException {
         Map<String, Path> seen = new LinkedHashMap<>();
         for (Map.Entry<String, Path> file : files.entrySet()) {
@@ -74,11 +59,7 @@ final class OutputFile {
                                 && Files.isSameFile(folder, otherFolder)));
     }
 
-    /**
-     * Writes a file.
-     *
-     * @throws IOException that names the file, as that of a full disk does not
-     */
+    /** Writes a file; an error names it, as that of a full disk does not. */
     static void write(Path file, Writing writing) throws IOException {
         try {
             writing.to(file);

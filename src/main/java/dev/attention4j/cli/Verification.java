@@ -26,8 +26,6 @@ final class Verification {
     /**
      * The largest difference of two rows of numbers, by {@link Deviation#difference}; NaN if only one of two numbers is
      * NaN.
-     *
-     * @throws IllegalArgumentException if they are not equally many
      */
     static double difference(double[] got, double[] want) {
         if (got.length != want.length) {

@@ -51,7 +51,6 @@ final class AttentionAttributes {
     /**
      * A builder with everything set that the attributes say.
      *
-     * @param json null for all defaults
      * @throws FileFormatException if one is not known, not of its type, or contradicts another; names it
      */
     static AttentionBuilder parse(String json, String file) throws FileFormatException {

@@ -20,7 +20,6 @@ import java.util.Map;
 /**
  * A case of the op {@code attention}, understood: tensors to call an engine with, and what must come out.
  *
- * @param name the case's own name
  * @param query [batch, queryHeads, queryLength, headDim]
  * @param key [batch, keyValueHeads, keyLength, headDim]
  * @param value [batch, keyValueHeads, keyLength, valueDim]

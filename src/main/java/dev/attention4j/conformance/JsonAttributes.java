@@ -34,9 +34,7 @@ final class JsonAttributes {
     /**
      * Reads an object.
      *
-     * @param json null for an empty one
      * @param each what refusals call one of them: {@code attribute}, say
-     * @throws FileFormatException if it is no object, or an attribute is not among those known
      */
     static JsonAttributes parse(String json, String file, String each, List<String> known) throws FileFormatException {
         Map<String, Object> attributes = json == null ? Map.of() : object(json, file, each);
@@ -146,12 +144,7 @@ final class JsonAttributes {
         return read(json, file, each + "s are ", "one JSON object", JSON.std::mapFrom);
     }
 
-    /**
-     * Reads an array of texts.
-     *
-     * @param what the name of the metadata, for messages
-     * @throws FileFormatException if it is absent or anything else
-     */
+    /** Reads an array of texts. */
     static List<String> texts(String what, String json, String file) throws FileFormatException {
         String mustBe = "one JSON array of texts";
         if (json == null) {

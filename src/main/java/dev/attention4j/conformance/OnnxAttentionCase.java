@@ -28,10 +28,8 @@ import java.util.Optional;
  * outputs}, JSON arrays of names in the operator's order, where an empty one is not there. A tensor is named {@code
  * input.} or {@code output.} and that name.
  *
- * @param name the case's own name
  * @param node the attributes, but for the scores
  * @param scores which scores the case has, if any
- * @param inputs the tensors of the case
  * @param expected by the operator's own names of its outputs, in its order
  */
 record OnnxAttentionCase(

@@ -17,13 +17,7 @@ interface Operation {
      */
     List<Call> calls(CaseFile file) throws FileFormatException;
 
-    /**
-     * A call and what must come out of it.
-     *
-     * @param what the outputs that it is for, as a report names them
-     * @param expected by name
-     * @param run makes the call on an open engine; the outputs have at least what is expected
-     */
+    /** A call and what must come out of it. */
     record Call(String what, Map<String, Expected> expected, Run run) {}
 
     /** Makes a call. */

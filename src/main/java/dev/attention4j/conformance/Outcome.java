@@ -10,15 +10,11 @@ import java.util.Locale;
  * How one case went on one engine by one plan.
  *
  * @param feature what it is a case of: a row of the matrix
- * @param caseName its name; a file's path where it could not be read
- * @param engine the engine's id
  * @param plan the plan that computed, several joined by {@code +}, or the one asked for
- * @param status how it went
  * @param error the largest difference from what is right; infinite where one of both is not finite; NaN where nothing was
  *     measured
  * @param units the same in units of the yardstick ({@link dev.attention4j.reference.Deviation#units()}); NaN likewise
  * @param detail of a failure: what is wrong; of a skipped case: why; of a pass: what could not be checked
- * @param seconds how long it took
  * @param reproduce the command's arguments that run this alone
  */
 public record Outcome(

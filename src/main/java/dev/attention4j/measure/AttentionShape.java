@@ -7,16 +7,9 @@ import dev.attention4j.DType;
 import dev.attention4j.Tensor;
 
 /**
- * An attention: {@code B.Hq.Hkv.Lq.Lk.D[.Dv]}, with {@code :causal} (aligned top-left) or {@code :mask} after it or not.
- *
- * @param batch B
- * @param queryHeads Hq
- * @param keyValueHeads Hkv, a divisor of Hq
- * @param queryLength Lq
- * @param keyLength Lk
- * @param headDim D
- * @param valueDim Dv, D unless given
- * @param restriction which scores are masked
+ * An attention, written {@code B.Hq.Hkv.Lq.Lk.D[.Dv]}: batch, query heads, key and value heads (which divide them), query
+ * and key length, width of queries and keys, width of values if it is another. {@code :causal} (aligned top-left) or {@code
+ * :mask} may follow.
  */
 public record AttentionShape(
         int batch,
@@ -28,7 +21,7 @@ public record AttentionShape(
         int valueDim,
         Restriction restriction)
         implements Shape {
-    /** Which scores are masked. */
+    /** The scores that are masked. */
     public enum Restriction {
         /** None. */
         NONE(""),
@@ -44,15 +37,11 @@ public record AttentionShape(
         }
     }
 
-    /** How every kind of shape is written. */
+    /** The forms of all kinds of shapes. */
     public static final String FORM = "B.Hq.Hkv.Lq.Lk.D[.Dv] with :causal or :mask after it, such as"
             + " 4.8.8.1024.1024.64:causal, or layer:B.T.width.heads or gemm:rows.in.out";
 
-    /**
-     * Reads one.
-     *
-     * @throws IllegalArgumentException that names the text and how a shape is written
-     */
+    /** Reads one; an error names the text and the form. */
     public static AttentionShape parse(String text) {
         return parse(text, FORM);
     }
@@ -149,7 +138,6 @@ public record AttentionShape(
         return valueDim == headDim ? text : text + "." + valueDim;
     }
 
-    /** As it is written in a list. */
     @Override
     public String toString() {
         return sizes() + restriction.suffix;

@@ -5,7 +5,7 @@ import dev.attention4j.AttentionProblem;
 import dev.attention4j.Tensor;
 
 /**
- * What an engine is called with.
+ * The inputs of a call.
  *
  * @param query [batch, queryHeads, queryLength, headDim]
  * @param key [batch, keyValueHeads, keyLength, headDim]

@@ -5,20 +5,14 @@ import dev.attention4j.DType;
 /**
  * A multi-head attention layer on one input as query, key and value: {@code layer:B.T.width.heads}.
  *
- * @param batch B
  * @param length T, positions of each batch row
  * @param width of the input, of all heads together and of the output
- * @param heads a divisor of the width
  */
 public record LayerShape(int batch, int length, int width, int heads) implements Shape {
-    /** How one begins. */
+    /** The first letters of one. */
     static final String PREFIX = "layer:";
 
-    /**
-     * Reads one.
-     *
-     * @throws IllegalArgumentException that names the text and how a shape is written
-     */
+    /** Reads one; an error names the text and the form. */
     public static LayerShape parse(String text) {
         int[] n = Shape.sizes(text, text, PREFIX, 4, 4, "layer:B.T.width.heads, such as layer:8.512.512.8");
         LayerShape shape = new LayerShape(n[0], n[1], n[2], n[3]);
@@ -51,7 +45,6 @@ public record LayerShape(int batch, int length, int width, int heads) implements
         return PREFIX + batch + "." + length + "." + width + "." + heads;
     }
 
-    /** As it is written in a list. */
     @Override
     public String toString() {
         return sizes();

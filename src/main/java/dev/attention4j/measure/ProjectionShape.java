@@ -2,22 +2,12 @@ package dev.attention4j.measure;
 
 import dev.attention4j.DType;
 
-/**
- * A projection, a matrix product and a bias: {@code gemm:rows.in.out}.
- *
- * @param rows of the input
- * @param inputs columns of the input
- * @param outputs columns of the result
- */
+/** A projection [rows, inputs] to [rows, outputs], a matrix product and a bias: {@code gemm:rows.in.out}. */
 public record ProjectionShape(int rows, int inputs, int outputs) implements Shape {
-    /** How one begins. */
+    /** The first letters of one. */
     static final String PREFIX = "gemm:";
 
-    /**
-     * Reads one.
-     *
-     * @throws IllegalArgumentException that names the text and how a shape is written
-     */
+    /** Reads one; an error names the text and the form. */
     public static ProjectionShape parse(String text) {
         int[] n = Shape.sizes(text, text, PREFIX, 3, 3, "gemm:rows.in.out, such as gemm:2048.512.512");
         double most = Math.max((double) n[1] * n[2], (double) n[0] * Math.max(n[1], n[2]));
@@ -40,7 +30,6 @@ public record ProjectionShape(int rows, int inputs, int outputs) implements Shap
         return PREFIX + rows + "." + inputs + "." + outputs;
     }
 
-    /** As it is written in a list. */
     @Override
     public String toString() {
         return sizes();

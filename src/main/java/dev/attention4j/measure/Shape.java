@@ -7,7 +7,7 @@ import java.util.List;
 import java.util.Set;
 import java.util.function.Predicate;
 
-/** What to measure, as it is written on a command line: an attention, a layer around it, or one of a layer's projections. */
+/** A shape to measure, as it is written on a command line: an attention, a layer around it, or one of a layer's projections. */
 public sealed interface Shape permits AttentionShape, LayerShape, ProjectionShape {
     /** The sizes alone, as they are written in a list. */
     String sizes();
@@ -33,7 +33,6 @@ public sealed interface Shape permits AttentionShape, LayerShape, ProjectionShap
      *
      * @param form how shapes are written, for errors
      * @param isTaken rejects shapes that the caller does not measure
-     * @throws IllegalArgumentException that names the shape which does not parse and how one is written
      */
     static List<Shape> parseList(String list, String form, Predicate<Shape> isTaken) {
         Set<Shape> shapes = new LinkedHashSet<>();

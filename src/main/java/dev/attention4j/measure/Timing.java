@@ -53,11 +53,7 @@ public final class Timing {
         return ratios;
     }
 
-    /**
-     * The middle one of some numbers; the mean of the middle two where their count is even.
-     *
-     * @throws IllegalArgumentException if there is none
-     */
+    /** The middle one of some numbers; the mean of the middle two where their count is even. */
     public static double median(double... numbers) {
         if (numbers.length == 0) {
             throw new IllegalArgumentException("numbers: none given, must be at least one");

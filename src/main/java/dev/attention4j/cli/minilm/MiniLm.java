@@ -47,23 +47,12 @@ public final class MiniLm implements AutoCloseable {
         }
     }
 
-    /**
-     * Reads the model from the class path, and brings its weights to an engine.
-     *
-     * @param engine open, and not closed before the model
-     * @throws IOException if it is not on the class path, or damaged
-     */
+    /** Reads the model from the class path, and brings its weights to an engine, which stays open. */
     public static MiniLm load(AttentionEngine engine) throws IOException {
         return new MiniLm(ModelFiles.fromClassPath(), engine);
     }
 
-    /**
-     * Reads the model from a jar or a folder, and brings its weights to an engine.
-     *
-     * @param place the jar that ships the model, or a folder with its ONNX file and tokenizer.json
-     * @param engine open, and not closed before the model
-     * @throws IOException if it is not there, or damaged
-     */
+    /** Reads the model from the jar that ships it, or a folder with its files, and brings its weights to an engine. */
     public static MiniLm load(Path place, AttentionEngine engine) throws IOException {
         return new MiniLm(ModelFiles.read(place), engine);
     }
@@ -77,11 +66,7 @@ public final class MiniLm implements AutoCloseable {
         return "encoder.layer." + number;
     }
 
-    /**
-     * Splits a sentence into tokens.
-     *
-     * @param sentence any text; what is beyond 512 tokens is cut off
-     */
+    /** Splits a sentence into tokens, of which 512 are kept. */
     public SentenceTokens tokenize(String sentence) {
         return tokenizer.tokenize(sentence);
     }
@@ -190,14 +175,14 @@ public final class MiniLm implements AutoCloseable {
 
         /** Looks sentences up. */
         Tensor look(List<SentenceTokens> sentences, int length) {
-            return Rows.change(Tensor.zeros(DType.FLOAT32, sentences.size(), length, width), (number, row) -> {
+            return LayerNorm.changeRows(Tensor.zeros(DType.FLOAT32, sentences.size(), length, width), (number, row) -> {
                 SentenceTokens sentence = sentences.get(number / length);
                 int position = number % length;
                 if (position < sentence.length()) {
-                    Rows.add(row, words, sentence.ids().get(position));
-                    Rows.add(row, positions, position);
+                    LayerNorm.add(row, words, sentence.ids().get(position));
+                    LayerNorm.add(row, positions, position);
                     // All tokens of a text that stands by itself are of the first type.
-                    Rows.add(row, types, 0);
+                    LayerNorm.add(row, types, 0);
                     norm.apply(row);
                 }
             });
@@ -207,8 +192,6 @@ public final class MiniLm implements AutoCloseable {
     /**
      * The model's two files: its weights (ONNX) and its tokenizer's vocabulary. They lie in the jar that ships them, or in
      * a folder as Hugging Face's model page has it.
-     *
-     * @param weights the content of the ONNX file
      */
     @SuppressWarnings("ArrayRecordComponent") // Never compared: a pair on its way to the readers.
     record ModelFiles(byte[] weights, byte[] tokenizer) {
@@ -220,11 +203,7 @@ public final class MiniLm implements AutoCloseable {
             return new ModelFiles(resource(MiniLm.MODEL), resource(MiniLm.TOKENIZER));
         }
 
-        /**
-         * Reads them from a jar or a folder.
-         *
-         * @throws IOException if there are none
-         */
+        /** Reads them from a jar or a folder. */
         static ModelFiles read(Path place) throws IOException {
             if (Files.isDirectory(place)) {
                 return new ModelFiles(

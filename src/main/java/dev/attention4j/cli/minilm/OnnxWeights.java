@@ -40,12 +40,7 @@ final class OnnxWeights {
 
     private OnnxWeights() {}
 
-    /**
-     * Finds the weights of a file.
-     *
-     * @param file the file's content, which is kept
-     * @throws IOException if it is not an ONNX file
-     */
+    /** Finds the weights of a file. */
     static OnnxWeights read(byte[] file) throws IOException {
         OnnxWeights weights = new OnnxWeights();
         List<ByteBuffer> nodes = new ArrayList<>();
@@ -128,11 +123,7 @@ final class OnnxWeights {
         return byName.containsKey(name);
     }
 
-    /**
-     * Returns a weight; what a linear module multiplies by is {@code MODULE.kernel}, [inputs, outputs].
-     *
-     * @throws IllegalArgumentException if there is none of this name, or it is not stored as float32
-     */
+    /** Returns a weight; what a linear module multiplies by is {@code MODULE.kernel}, [inputs, outputs]. */
     Tensor tensor(String name) {
         Weight weight = byName.get(name);
         if (weight == null) {
@@ -174,11 +165,7 @@ final class OnnxWeights {
             this.message = message.duplicate().order(ByteOrder.LITTLE_ENDIAN);
         }
 
-        /**
-         * Goes to the next field; false at the message's end.
-         *
-         * @throws IOException if the message is damaged
-         */
+        /** Goes to the next field; false at the message's end. */
         boolean next() throws IOException {
             if (!message.hasRemaining()) {
                 return false;

@@ -5,10 +5,8 @@ import java.util.List;
 /**
  * A sentence as the model reads it.
  *
- * @param text the sentence
  * @param ids the tokens' rows in the vocabulary; the first is [CLS], the last [SEP]
  * @param tokens the tokens as text; {@code ##} is before what continues a word
- * @param isCut whether the sentence is longer than what the model can read, and ends early
  */
 public record SentenceTokens(String text, List<Integer> ids, List<String> tokens, boolean isCut) {
     /** Copies the lists. */

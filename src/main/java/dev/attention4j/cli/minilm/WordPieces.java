@@ -50,7 +50,6 @@ public final class WordPieces {
      * Reads a tokenizer's file.
      *
      * @param longest the most tokens of a sentence; the file's own limit and padding are not heeded
-     * @throws IOException if it is not of this kind, or cannot be read
      */
     public static WordPieces read(InputStream in, int longest) throws IOException {
         Map<String, Object> file = JSON.std.mapFrom(in.readAllBytes());
@@ -70,11 +69,7 @@ public final class WordPieces {
         return new WordPieces(vocabulary, longest);
     }
 
-    /**
-     * Splits a sentence into tokens.
-     *
-     * @param sentence any text; what does not fit is cut off
-     */
+    /** Splits a sentence into tokens, and cuts it where it is too long. */
     public SentenceTokens tokenize(String sentence) {
         List<String> pieces = new ArrayList<>();
         Matcher special = SPECIAL.matcher(sentence);

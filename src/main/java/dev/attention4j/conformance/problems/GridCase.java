@@ -4,6 +4,7 @@ import dev.attention4j.Attention;
 import dev.attention4j.AttentionBuilder;
 import dev.attention4j.DType;
 import dev.attention4j.Tensor;
+import dev.attention4j.measure.AttentionShape;
 import dev.attention4j.measure.Inputs;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -16,41 +17,26 @@ import java.util.stream.Collectors;
  * One problem of a peer's test grid. Its name says all of it, and draws the same numbers each time.
  *
  * @param peer whose grid it is of
- * @param batch batch rows
- * @param heads query heads
- * @param keyValueHeads heads of key and value
- * @param queries query length
- * @param keys key length
- * @param headDim width of queries and keys
- * @param valueDim width of values
- * @param dtype storage
- * @param options what is asked for; in the order of {@link GridOption}
- * @param logSumExp whether the log-sum-exp is asked for
+ * @param options in the order of {@link GridOption}
  */
-public record GridCase(
-        String peer,
-        int batch,
-        int heads,
-        int keyValueHeads,
-        int queries,
-        int keys,
-        int headDim,
-        int valueDim,
-        DType dtype,
-        Set<GridOption> options,
-        boolean logSumExp) {
-    /** What a case costs, more or less: as if every query saw every key. */
+public record GridCase(String peer, AttentionShape shape, DType dtype, Set<GridOption> options, boolean logSumExp) {
+    /** The cost of a case, more or less: as if every query saw every key. */
     public double flops() {
-        return 2.0 * batch * heads * queries * keys * (headDim + valueDim);
+        return 2.0
+                * shape.batch()
+                * shape.queryHeads()
+                * shape.queryLength()
+                * shape.keyLength()
+                * (shape.headDim() + shape.valueDim());
     }
 
     /** The value that this case has on each axis of its grid, for {@link Covering}. */
     List<String> axes() {
         List<String> axes = new ArrayList<>(List.of(
-                "batch " + batch,
-                "heads " + heads + "/" + keyValueHeads,
-                "lengths " + queries + "/" + keys,
-                "widths " + headDim + "/" + valueDim,
+                "batch " + shape.batch(),
+                "heads " + shape.queryHeads() + "/" + shape.keyValueHeads(),
+                "lengths " + shape.queryLength() + "/" + shape.keyLength(),
+                "widths " + shape.headDim() + "/" + shape.valueDim(),
                 dtype.name()));
         for (GridOption option : GridOption.values()) {
             axes.add(option + (options.contains(option) ? " on" : " off"));
@@ -64,22 +50,23 @@ public record GridCase(
         AttentionBuilder attention = Attention.builder().logSumExp(logSumExp);
         options.forEach(option -> option.set(this, attention, random));
         Attention operation = attention.build();
-        Tensor query = drawn(random, heads, queries, headDim, new int[0]);
-        Tensor key = drawn(random, keyValueHeads, keys, headDim, operation.keyLengths());
-        Tensor value = drawn(random, keyValueHeads, keys, valueDim, operation.keyLengths());
+        int[] lengths = operation.keyLengths();
+        Tensor query = drawn(random, shape.queryHeads(), shape.queryLength(), shape.headDim(), new int[0]);
+        Tensor key = drawn(random, shape.keyValueHeads(), shape.keyLength(), shape.headDim(), lengths);
+        Tensor value = drawn(random, shape.keyValueHeads(), shape.keyLength(), shape.valueDim(), lengths);
         return new Inputs(query, key, value, operation);
     }
 
-    /** Normally distributed, and NaN behind each batch row's length. */
-    private Tensor drawn(Random random, int itsHeads, int length, int width, int[] lengths) {
-        float[] numbers = Normal.numbers(random, batch * itsHeads * length * width);
+    /** Normally distributed, and NaN after each batch row's length. */
+    private Tensor drawn(Random random, int heads, int length, int width, int[] lengths) {
+        float[] numbers = Normal.numbers(random, shape.batch() * heads * length * width);
         for (int row = 0; row < lengths.length; row++) {
-            for (int head = 0; head < itsHeads; head++) {
-                int first = (row * itsHeads + head) * length;
+            for (int head = 0; head < heads; head++) {
+                int first = (row * heads + head) * length;
                 Arrays.fill(numbers, (first + lengths[row]) * width, (first + length) * width, Float.NaN);
             }
         }
-        Tensor tensor = Tensor.of(numbers, batch, itsHeads, length, width).to(dtype);
+        Tensor tensor = Tensor.of(numbers, shape.batch(), heads, length, width).to(dtype);
         return options.contains(GridOption.PERMUTED)
                 ? tensor.permute(0, 2, 1, 3).contiguous().permute(0, 2, 1, 3)
                 : tensor;
@@ -89,8 +76,8 @@ public record GridCase(
     @Override
     public String toString() {
         String asked = options.stream().map(GridOption::toString).collect(Collectors.joining("+"));
-        return peer + "/" + batch + "." + heads + "." + keyValueHeads + "." + queries + "." + keys + "." + headDim + "."
-                + valueDim + "/" + dtype + "/" + (asked.isEmpty() ? "plain" : asked);
+        String sizes = shape.valueDim() == shape.headDim() ? shape.sizes() + "." + shape.valueDim() : shape.sizes();
+        return peer + "/" + sizes + "/" + dtype + "/" + (asked.isEmpty() ? "plain" : asked);
     }
 
     /**

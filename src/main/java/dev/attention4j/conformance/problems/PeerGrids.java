@@ -1,6 +1,7 @@
 package dev.attention4j.conformance.problems;
 
 import dev.attention4j.DType;
+import dev.attention4j.measure.AttentionShape;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.EnumSet;
@@ -22,6 +23,12 @@ public final class PeerGrids {
 
     private static Set<GridOption> set(GridOption... options) {
         return set(List.of(options));
+    }
+
+    private static AttentionShape shape(
+            int batch, int heads, int keyValueHeads, int queries, int keys, int headDim, int valueDim) {
+        return new AttentionShape(
+                batch, heads, keyValueHeads, queries, keys, headDim, valueDim, AttentionShape.Restriction.NONE);
     }
 
     /** Every grid. */
@@ -67,13 +74,7 @@ public final class PeerGrids {
                         for (DType dtype : DTYPES) {
                             cases.add(new GridCase(
                                     "flash-attn",
-                                    batch,
-                                    head[0],
-                                    head[1],
-                                    pair[0],
-                                    pair[1],
-                                    width,
-                                    width,
+                                    shape(batch, head[0], head[1], pair[0], pair[1], width, width),
                                     dtype,
                                     option,
                                     true));
@@ -103,7 +104,11 @@ public final class PeerGrids {
                             int heads = turn < 2 ? 1 : 3;
                             int batch = turn % 2 == 0 ? 1 : 2;
                             cases.add(new GridCase(
-                                    "pytorch", batch, heads, heads, query, key, width, width, dtype, option, false));
+                                    "pytorch",
+                                    shape(batch, heads, heads, query, key, width, width),
+                                    dtype,
+                                    option,
+                                    false));
                         }
                     }
                 }
@@ -134,13 +139,7 @@ public final class PeerGrids {
                     int valueDim = n % 2 == 0 ? width : widths[n / 2 % widths.length];
                     cases.add(new GridCase(
                             "xformers",
-                            1 + n % 3,
-                            2,
-                            1 + n % 2,
-                            query,
-                            key,
-                            width,
-                            valueDim,
+                            shape(1 + n % 3, 2, 1 + n % 2, query, key, width, valueDim),
                             DTYPES.get(n % DTYPES.size()),
                             options.get(n % options.size()),
                             n % 4 == 0));
@@ -149,10 +148,10 @@ public final class PeerGrids {
         }
         for (DType dtype : DTYPES) {
             for (Set<GridOption> option : List.of(set(), set(GridOption.CAUSAL), set(GridOption.MASK))) {
-                cases.add(new GridCase("xformers", 2, 2, 1, 0, 31, 34, 36, dtype, option, true));
-                cases.add(new GridCase("xformers", 2, 2, 1, 31, 0, 34, 36, dtype, option, true));
-                cases.add(new GridCase("xformers", 0, 2, 1, 31, 32, 34, 36, dtype, option, true));
-                cases.add(new GridCase("xformers", 2, 2, 1, 0, 0, 34, 36, dtype, option, true));
+                cases.add(new GridCase("xformers", shape(2, 2, 1, 0, 31, 34, 36), dtype, option, true));
+                cases.add(new GridCase("xformers", shape(2, 2, 1, 31, 0, 34, 36), dtype, option, true));
+                cases.add(new GridCase("xformers", shape(0, 2, 1, 31, 32, 34, 36), dtype, option, true));
+                cases.add(new GridCase("xformers", shape(2, 2, 1, 0, 0, 34, 36), dtype, option, true));
             }
         }
         return cases;
@@ -185,13 +184,7 @@ public final class PeerGrids {
                             int group = cases.size() % 2 == 0 ? 1 : 4;
                             cases.add(new GridCase(
                                     "ggml",
-                                    1,
-                                    4,
-                                    4 / group,
-                                    query,
-                                    key,
-                                    width[0],
-                                    width[1],
+                                    shape(1, 4, 4 / group, query, key, width[0], width[1]),
                                     dtype,
                                     set(options),
                                     false));

@@ -16,10 +16,6 @@ import java.util.Random;
  * A small attention problem drawn from a seed: odd sizes, empty sizes, any combination of options, rows that are masked
  * through and through, and NaN or infinity in what is masked.
  *
- * @param query [batch, queryHeads, queryLength, headDim]
- * @param key [batch, keyValueHeads, keyLength, headDim]
- * @param value [batch, keyValueHeads, keyLength, valueDim]
- * @param attention the operation
  * @param reproduce the line that draws it again
  */
 public record RandomProblem(Tensor query, Tensor key, Tensor value, Attention attention, String reproduce) {
@@ -50,11 +46,7 @@ public record RandomProblem(Tensor query, Tensor key, Tensor value, Attention at
         return new Inputs(query, key, value, attention);
     }
 
-    /**
-     * Draws a problem with a random combination of options.
-     *
-     * @param seed the same seed gives the same problem
-     */
+    /** Draws a problem with a random combination of options. */
     public static RandomProblem draw(long seed) {
         return draw(seed, -1);
     }
@@ -62,7 +54,6 @@ public record RandomProblem(Tensor query, Tensor key, Tensor value, Attention at
     /**
      * Draws a problem with one option alone, or a random combination.
      *
-     * @param seed the same seed gives the same problem
      * @param only 0 to 12: scale, softcap, causal, window, offsets, mask, bias, none, key lengths, ALiBi, sinks, packed
      *     sequences, query mask; −1 for a combination
      */

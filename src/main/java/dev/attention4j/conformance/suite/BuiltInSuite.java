@@ -41,7 +41,6 @@ final class BuiltInSuite {
      * Selects cases, at least one.
      *
      * @param kind of the engine: emulators are given what is small and quick
-     * @throws IllegalArgumentException if there is no case of the name asked for
      */
     static List<ConformanceCase> cases(Selection selection, EngineInfo.Kind kind) {
         if (selection.only() != null) {

@@ -80,7 +80,6 @@ public final class ConformanceRun {
      *
      * @param plan one plan's name (with tiles behind a colon if any), {@link dev.attention4j.EngineOptions#AUTO}, or
      *     {@link #ALL_PLANS}
-     * @param limit the most time for one case, builds of kernels included
      * @throws IllegalArgumentException if the selection names no case of the suite, or the limit is not positive
      */
     public ConformanceRun(Selection selection, String plan, Duration limit) {
@@ -110,7 +109,6 @@ public final class ConformanceRun {
      * Runs all cases, one engine after another.
      *
      * @param listener hears of each, case by case in the order of the suite, never of two at a time
-     * @throws UncheckedIOException if no child JVM can be started
      */
     public void run(List<EngineInfo> engines, Listener listener) {
         ScratchFolder.sweep();

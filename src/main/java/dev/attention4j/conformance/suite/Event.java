@@ -12,12 +12,7 @@ import java.util.Optional;
  * An event that a child JVM reports to its parent: a marked line of JSON; the rest that is printed is a driver's.
  *
  * @param kind says which of the others there are
- * @param plans the engine's plans
  * @param trials how many trials (cases by plans) are ahead, from the first one on
- * @param trial the trial's number
- * @param caseName the trial's case
- * @param plan the trial's plan
- * @param outcome the trial's outcome
  */
 record Event(Kind kind, List<String> plans, int trials, int trial, String caseName, String plan, Outcome outcome) {
     private static final String MARK = "attention4j-event ";

@@ -122,7 +122,7 @@ final class ProblemCases {
 
     /** A problem of a peer's grid: as many of its rows are measured as an effort allows. */
     static ConformanceCase grid(GridCase grid) {
-        return new ConformanceCase(grid.toString(), grid.flops(), grid.valueDim(), grid.dtype(), () -> {
+        return new ConformanceCase(grid.toString(), grid.flops(), grid.shape().valueDim(), grid.dtype(), () -> {
             Inputs inputs = grid.inputs();
             SampledOracle sample = SampledOracle.of(inputs, ORACLE_FLOPS);
             return engine -> {

@@ -8,15 +8,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 
-/**
- * What a run found, for the writers of files.
- *
- * @param title what was run, one line
- * @param date when
- * @param version of the library
- * @param engines those that were run, with their facts
- * @param outcomes all, in order
- */
+/** The outcomes of a run, with title, date, version of the library and the engines that were run. */
 public record Report(String title, Instant date, String version, List<EngineInfo> engines, List<Outcome> outcomes) {
     /** Copies the lists. */
     public Report {
@@ -37,14 +29,7 @@ public record Report(String title, Instant date, String version, List<EngineInfo
         return outcomes.stream().filter(outcome -> outcome.status().isFailure()).toList();
     }
 
-    /**
-     * Why cases of a plan went so.
-     *
-     * @param engine its id
-     * @param plan the plan
-     * @param count how many cases
-     * @param detail of the first
-     */
+    /** Why cases of a plan went so: their number and the detail of the first. */
     public record Reason(String engine, String plan, int count, String detail) {
         private static final String ALIKE = " (and alike)";
 

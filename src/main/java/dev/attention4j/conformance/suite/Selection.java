@@ -42,12 +42,7 @@ public record Selection(boolean quick, long seed, String only, String files) {
         return only == null && files == null;
     }
 
-    /**
-     * The cases for a kind of engine, at least one.
-     *
-     * @throws IOException if the files cannot be found
-     * @throws IllegalArgumentException if there is no case of the name asked for
-     */
+    /** The cases for a kind of engine, at least one. */
     public List<ConformanceCase> cases(EngineInfo.Kind kind) throws IOException {
         return files == null ? BuiltInSuite.cases(this, kind) : FileCases.find(Path.of(files));
     }

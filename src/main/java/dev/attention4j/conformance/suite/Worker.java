@@ -204,9 +204,7 @@ final class Worker {
     /**
      * The work of a child.
      *
-     * @param engine its id
      * @param plan one plan's name, {@link EngineOptions#AUTO} or {@link ConformanceRun#ALL_PLANS}
-     * @param selection the cases
      * @param lane which share of the trials it runs
      * @param lanes how many children share the trials of this engine
      * @param from the number of the trial (a case by a plan, counted over all lanes) to begin with

@@ -93,12 +93,12 @@ class ModelFilesTest {
     /** Abramowitz and Stegun, table 7.1, and the tables of Mathematica. */
     @Test
     void erfIsThatOfTables() {
-        assertThat(FeedForward.erf(0)).isZero();
-        assertThat(FeedForward.erf(0.5)).isCloseTo(0.5204998778130465, within(1e-15));
-        assertThat(FeedForward.erf(-1)).isCloseTo(-0.8427007929497149, within(1e-15));
-        assertThat(FeedForward.erf(2)).isCloseTo(0.9953222650189527, within(1e-15));
-        assertThat(FeedForward.erf(3)).isCloseTo(0.9999779095030014, within(1e-15));
-        assertThat(FeedForward.erf(40)).isEqualTo(1);
-        assertThat(FeedForward.erf(Double.NaN)).isNaN();
+        assertThat(EncoderLayer.erf(0)).isZero();
+        assertThat(EncoderLayer.erf(0.5)).isCloseTo(0.5204998778130465, within(1e-15));
+        assertThat(EncoderLayer.erf(-1)).isCloseTo(-0.8427007929497149, within(1e-15));
+        assertThat(EncoderLayer.erf(2)).isCloseTo(0.9953222650189527, within(1e-15));
+        assertThat(EncoderLayer.erf(3)).isCloseTo(0.9999779095030014, within(1e-15));
+        assertThat(EncoderLayer.erf(40)).isEqualTo(1);
+        assertThat(EncoderLayer.erf(Double.NaN)).isNaN();
     }
 }

@@ -8,6 +8,7 @@ import dev.attention4j.AttentionResult;
 import dev.attention4j.DType;
 import dev.attention4j.EngineInfo;
 import dev.attention4j.UnsupportedPlanException;
+import dev.attention4j.measure.AttentionShape;
 import dev.attention4j.measure.Inputs;
 import dev.attention4j.measure.SampledOracle;
 import dev.attention4j.opencl.fused.ForwardTiles;
@@ -121,8 +122,11 @@ class PeerGridsTest {
 
     /** Steps that a work-item takes for one key/value head's rows, of which {@link #LANES} are taken together. */
     private static double steps(GridCase one) {
-        long rows = ((long) one.heads() / one.keyValueHeads() * one.queries() + LANES - 1) / LANES;
-        return 1.0 * rows * one.keys() * (one.headDim() + one.valueDim() + 16) * (one.dtype() == DType.FLOAT32 ? 1 : 2);
+        AttentionShape shape = one.shape();
+        int group = shape.queryHeads() / shape.keyValueHeads();
+        long rows = ((long) group * shape.queryLength() + LANES - 1) / LANES;
+        int widths = shape.headDim() + shape.valueDim() + 16;
+        return 1.0 * rows * shape.keyLength() * widths * (one.dtype() == DType.FLOAT32 ? 1 : 2);
     }
 
     /** Whether a way is among the few builds that the covering part makes; an emulator takes a minute for each. */
