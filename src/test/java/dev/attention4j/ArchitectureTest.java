@@ -103,7 +103,7 @@ class ArchitectureTest {
     @ArchTest
     static final ArchRule HDF5_IS_READ_IN_ONE_PLACE = noClasses()
             .that()
-            .haveNameNotMatching("dev\\.attention4j\\.io\\.Hdf5(Reader|Storage)")
+            .haveNameNotMatching("dev\\.attention4j\\.io\\.Hdf5Reader(\\$Storage)?")
             .should()
             .dependOnClassesThat()
             .resideInAPackage("io.jhdf..");

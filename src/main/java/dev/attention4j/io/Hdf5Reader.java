@@ -26,7 +26,9 @@ import io.jhdf.object.message.DataTypeMessage;
 import io.jhdf.object.message.LinkInfoMessage;
 import io.jhdf.object.message.LinkMessage;
 import io.jhdf.object.message.SymbolTableMessage;
+import io.jhdf.storage.HdfInMemoryByteBuffer;
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -35,8 +37,8 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * Reads the data sets of an HDF5 file by jHDF's parts. Only this class and {@link Hdf5Storage} use jHDF, so that the library
- * loads without it. The file may be hostile. Structures that Keras never writes, or by which a small file could ask for much
+ * Reads the data sets of an HDF5 file by jHDF's parts. Only this class uses jHDF, so that the library loads
+ * without it. The file may be hostile. Structures that Keras never writes, or by which a small file could ask for much
  * memory, are refused: data sets in chunks (and so compressed ones), data sets that share their bytes, groups indexed for
  * thousands of members.
  */
@@ -52,14 +54,14 @@ final class Hdf5Reader {
     private static final int LEAST_FLOAT_BYTES = 2;
 
     private final String name;
-    private final Hdf5Storage file;
+    private final Storage file;
     private final Map<String, Tensor> tensors = new LinkedHashMap<>();
     private final Set<String> opaque = new LinkedHashSet<>();
 
     /** The file's bytes that no data set has taken yet. */
     private long bytesLeft;
 
-    private Hdf5Reader(String name, Hdf5Storage file) {
+    private Hdf5Reader(String name, Storage file) {
         this.name = name;
         this.file = file;
         bytesLeft = file.size();
@@ -75,7 +77,7 @@ final class Hdf5Reader {
 
     static Content read(byte[] hdf5, String name) throws FileFormatException {
         try {
-            Hdf5Reader reader = new Hdf5Reader(name, Hdf5Storage.of(hdf5));
+            Hdf5Reader reader = new Hdf5Reader(name, Storage.of(hdf5));
             reader.readGroup(reader.root(), "", 0);
             return new Content(reader.tensors, reader.opaque);
         } catch (RuntimeException | StackOverflowError e) {
@@ -243,6 +245,55 @@ final class Hdf5Reader {
                     name,
                     "data set " + quoted(path) + " is " + printable(String.valueOf(dtype.getData()))
                             + ", must be float32, float64 or float16: save the model in one of those");
+        }
+    }
+
+    /**
+     * The bytes of an HDF5 file, with a bound on how much is read. jHDF follows every address: in a hostile file of a few hundred
+     * bytes tables may point to tables in a circle, or each twice to the next, and reading them would take years or all memory.
+     * All reads of jHDF go through this class, which counts them.
+     */
+    private static final class Storage extends HdfInMemoryByteBuffer {
+        /** Keras's files need less than two reads of each byte; small ones need the most. */
+        private static final long READS_OF_EACH_BYTE = 16;
+
+        /** The bytes that are counted for following an address, however few are read. */
+        private static final long BYTES_PER_READ = 32;
+
+        private static final long FEWEST_BYTES = 1 << 16;
+
+        private final long size;
+        private long left;
+
+        private Storage(ByteBuffer file, Superblock superblock) {
+            super(file, superblock);
+            size = file.capacity();
+            left = Math.max(FEWEST_BYTES, READS_OF_EACH_BYTE * size);
+        }
+
+        /** Opens a file that begins with its superblock. */
+        static Storage of(byte[] file) {
+            Superblock superblock =
+                    Superblock.readSuperblock(ByteBuffer.wrap(file).order(ByteOrder.LITTLE_ENDIAN));
+            return new Storage(ByteBuffer.wrap(file), superblock);
+        }
+
+        @Override
+        public synchronized ByteBuffer mapNoOffset(long address, long length) {
+            if (address < 0 || length < 0 || length > size - address) {
+                throw new HdfException(
+                        "it refers to bytes " + address + " to " + (address + length) + ", but has " + size);
+            }
+            spend(length);
+            return super.mapNoOffset(address, length);
+        }
+
+        /** Counts bytes that were read elsewhere. */
+        synchronized void spend(long bytes) {
+            left -= BYTES_PER_READ + bytes;
+            if (left < 0) {
+                throw new HdfException("its tables refer to each other without end");
+            }
         }
     }
 }

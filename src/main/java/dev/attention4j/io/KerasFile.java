@@ -126,29 +126,22 @@ public final class KerasFile {
         }
     }
 
-    /**
-     * The file's name.
-     *
-     * @return the path as given
-     */
+    /** {@return the path as given} */
     public String name() {
         return name;
     }
 
     /**
-     * The data sets of floating-point numbers.
-     *
-     * @return unmodifiable, by path: {@code layers/multi_head_attention/query_dense/vars/0}
+     * {@return the data sets of floating-point numbers by path, such as {@code
+     * layers/multi_head_attention/query_dense/vars/0}; unmodifiable}
      */
     public Map<String, Tensor> tensors() {
         return tensors;
     }
 
     /**
-     * The data sets of a type unknown to HDF5, such as Keras's bfloat16: save them as float32, float64 or float16 to read
-     * them.
-     *
-     * @return unmodifiable, their paths
+     * {@return the paths of data sets of a type unknown to HDF5, such as Keras's bfloat16; unmodifiable. Saved as float32,
+     * float64 or float16 they can be read}
      */
     public Set<String> unreadable() {
         return unreadable;

@@ -66,7 +66,7 @@ public final class Safetensors {
             }
             byte[] json =
                     readFully(channel, ByteBuffer.allocate(headerBytes), name).array();
-            SafetensorsHeader header = SafetensorsHeaderReader.read(json, name, wanted);
+            SafetensorsHeader header = SafetensorsHeader.read(json, name, wanted);
             checkDataBytes(name, header, size - LENGTH_BYTES - headerBytes);
             checkTensorSizes(name, header);
             Map<String, Tensor> tensors = new LinkedHashMap<>();
@@ -100,7 +100,7 @@ public final class Safetensors {
         if (json.length < headerBytes) {
             throw truncatedHeader(name, headerBytes, json.length);
         }
-        SafetensorsHeader header = SafetensorsHeaderReader.read(json, name, any -> true);
+        SafetensorsHeader header = SafetensorsHeader.read(json, name, any -> true);
         checkTensorSizes(name, header);
         Map<String, Tensor> tensors = new LinkedHashMap<>();
         for (Entry entry : header.entries()) {

@@ -24,38 +24,22 @@ public final class SafetensorsFile {
         this.metadata = Collections.unmodifiableMap(new LinkedHashMap<>(metadata));
     }
 
-    /**
-     * The file's name.
-     *
-     * @return the path as given, or the stream's name
-     */
+    /** {@return the path as given, or the stream's name} */
     public String name() {
         return name;
     }
 
-    /**
-     * The names of all tensors of the file, read or not.
-     *
-     * @return unmodifiable, in the order of the tensors' data in the file
-     */
+    /** {@return the names of all tensors of the file, read or not, in the order of their data; unmodifiable} */
     public List<String> names() {
         return names;
     }
 
-    /**
-     * The tensors that were read.
-     *
-     * @return unmodifiable, in the order of their data in the file
-     */
+    /** {@return the tensors that were read, in the order of their data in the file; unmodifiable} */
     public Map<String, Tensor> tensors() {
         return tensors;
     }
 
-    /**
-     * The strings under {@code __metadata__}.
-     *
-     * @return unmodifiable, in the file's order; empty if the file has none
-     */
+    /** {@return the strings under {@code __metadata__}, in the file's order; unmodifiable} */
     public Map<String, String> metadata() {
         return metadata;
     }
@@ -78,12 +62,7 @@ public final class SafetensorsFile {
         return tensor;
     }
 
-    /**
-     * Returns a tensor that the file may have.
-     *
-     * @param tensorName its name
-     * @return empty if the file has none of that name
-     */
+    /** {@return the tensor of a name; empty if the file has none} */
     public Optional<Tensor> find(String tensorName) {
         return Optional.ofNullable(tensors.get(tensorName));
     }

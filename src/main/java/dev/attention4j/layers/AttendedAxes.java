@@ -6,20 +6,19 @@ import java.util.List;
 import java.util.stream.IntStream;
 
 /**
- * Inputs with any number of axes as {@code [batch, length, features]}: the axes that are attended over make the length,
- * those that are not make the batch.
+ * Turns inputs with any number of axes into {@code [batch, length, features]}: the axes that are attended over become the
+ * length, the others the batch.
  */
 final class AttendedAxes {
     private final int rank;
     /** The input's axes that are not attended over, the first among them. */
-    private final int[] free;
+    final int[] free;
     /** The input's axes that are attended over, in the order asked for. */
-    private final int[] attended;
+    final int[] attended;
 
     /**
-     * For inputs of one rank.
+     * Checks the axes for inputs of a rank, batch and features included.
      *
-     * @param rank with batch and features
      * @param asked as the user gave them, negative ones counted from the end; empty for all but the first and the last
      * @throws IllegalArgumentException if one is out of range or named twice
      */
@@ -46,51 +45,32 @@ final class AttendedAxes {
         free = IntStream.range(0, rank - 1).filter(axis -> !taken[axis]).toArray();
     }
 
-    /** How many axes are attended over. */
+    /** Returns the number of axes that are attended over. */
     int count() {
         return attended.length;
     }
 
-    /** The axes of an input that are not attended over. */
-    int[] freeAxes() {
-        return free.clone();
+    /** Returns the sizes of some of a tensor's axes. */
+    static long[] sizes(Tensor tensor, int... axes) {
+        return Arrays.stream(axes).mapToLong(tensor::size).toArray();
     }
 
-    /** The axes of an input that are attended over. */
-    int[] attendedAxes() {
-        return attended.clone();
-    }
-
-    /** The sizes of a tensor's axes that are not attended over. */
-    long[] free(Tensor input) {
-        return Arrays.stream(free).mapToLong(input::size).toArray();
-    }
-
-    /** The sizes of a tensor's axes that are attended over. */
-    long[] attended(Tensor input) {
-        return Arrays.stream(attended).mapToLong(input::size).toArray();
-    }
-
-    /** {@code [batch, length, features]}: a view where the input lies so, else a copy. */
+    /** Returns {@code [batch, length, features]}: a view if the axes are in that order, else a copy. */
     Tensor flatten(Tensor input) {
         Tensor ordered = isInOrder() ? input : input.permute(concat(concat(free, attended), rank - 1));
-        return rowMajor(ordered).reshape(product(free(input)), product(attended(input)), input.size(rank - 1));
+        return rowMajor(ordered)
+                .reshape(product(sizes(input, free)), product(sizes(input, attended)), input.size(rank - 1));
     }
 
-    /** A mask with one element for each position, as {@code [batch, length]}. */
+    /** Returns a mask with one element for each position as {@code [batch, length]}. */
     Tensor flattenMask(Tensor mask) {
         Tensor ordered = isInOrder() ? mask : mask.permute(concat(free, attended));
-        return rowMajor(ordered).reshape(product(free(mask)), product(attended(mask)));
+        return rowMajor(ordered).reshape(product(sizes(mask, free)), product(sizes(mask, attended)));
     }
 
-    /**
-     * The way back, for the output: the query's positions where they were.
-     *
-     * @param flat [batch, queryLength, outputs], row-major
-     * @param outputs the axes after the positions'
-     */
+    /** Puts the query's positions back into a row-major [batch, queryLength, outputs], before the axes of the outputs. */
     Tensor unflatten(Tensor flat, Tensor query, long... outputs) {
-        Tensor ordered = flat.reshape(concat(concat(free(query), attended(query)), outputs));
+        Tensor ordered = flat.reshape(concat(concat(sizes(query, free), sizes(query, attended)), outputs));
         if (isInOrder()) {
             return ordered;
         }
@@ -105,10 +85,10 @@ final class AttendedAxes {
         return ordered.permute(axes).contiguous();
     }
 
-    /** The scores' axes: those not attended over, heads, the query's positions, the key's. */
+    /** Returns the scores' axes: those not attended over, heads, the query's positions, the key's. */
     long[] scoresShape(Tensor query, Tensor key, int heads) {
-        long[] leading = concat(free(query), heads);
-        return concat(leading, concat(attended(query), attended(key)));
+        long[] leading = concat(sizes(query, free), heads);
+        return concat(leading, concat(sizes(query, attended), sizes(key, attended)));
     }
 
     private boolean isInOrder() {

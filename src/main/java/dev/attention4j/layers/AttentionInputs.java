@@ -1,12 +1,14 @@
 package dev.attention4j.layers;
 
+import dev.attention4j.AttentionEngine;
 import dev.attention4j.DType;
 import dev.attention4j.Tensor;
+import dev.attention4j.spi.TensorChecks;
 import java.util.Arrays;
 import java.util.Optional;
 
 /**
- * What a layer is called with, each by its name, so that nobody swaps key and value unseen. Immutable.
+ * The inputs of a call of a layer, each by its name, so that key and value cannot be swapped unnoticed. Immutable.
  *
  * <p>Masks are boolean, true = attend, and are and-ed with each other, with causal and with the layer's sliding window.
  * (PyTorch's {@code nn.MultiheadAttention} has its masks the other way round: there true = ignore. Keras's
@@ -17,23 +19,14 @@ public final class AttentionInputs {
     private final Tensor query;
     private final Tensor value;
     private final Tensor key;
-    private final Tensor queryMask;
-    private final Tensor valueMask;
-    private final Tensor keyMask;
-    private final Tensor attentionMask;
-    private final boolean causal;
-    private final boolean wantsScores;
+    /** Never changed. */
+    private final Builder options;
 
     private AttentionInputs(Builder builder) {
         query = given("query", builder.query);
         value = given("value", builder.value);
         key = builder.key == null ? value : builder.key;
-        queryMask = builder.queryMask;
-        valueMask = builder.valueMask;
-        keyMask = builder.keyMask;
-        attentionMask = builder.attentionMask;
-        causal = builder.causal;
-        wantsScores = builder.wantsScores;
+        options = builder.copy();
     }
 
     private static Tensor given(String name, Tensor tensor) {
@@ -43,24 +36,23 @@ public final class AttentionInputs {
         return tensor;
     }
 
-    /** {@return a builder of nothing yet; query and value must be given} */
+    /** {@return an empty builder; query and value must be given} */
     public static Builder builder() {
         return new Builder();
     }
 
-    /** {@return what looks: [batch, queryLength, features], or with more axes of positions} */
+    /** {@return the query: [batch, queryLength, features], or with more axes of positions} */
     public Tensor query() {
         return query;
     }
 
-    /** {@return what is summed: [batch, keyLength, features], or with more axes of positions} */
+    /** {@return the value: [batch, keyLength, features], or with more axes of positions} */
     public Tensor value() {
         return value;
     }
 
     /**
-     * {@return what is looked at: [batch, keyLength, features], or with more axes of positions; the value unless
-     * given}
+     * {@return the key: [batch, keyLength, features], or with more axes of positions; the value unless given}
      */
     public Tensor key() {
         return key;
@@ -68,36 +60,111 @@ public final class AttentionInputs {
 
     /** {@return which queries attend at all, of the query's shape without its features; empty for all} */
     public Optional<Tensor> queryMask() {
-        return Optional.ofNullable(queryMask);
+        return Optional.ofNullable(options.queryMask);
     }
 
     /** {@return which values may be attended to, of the value's shape without its features; empty for all} */
     public Optional<Tensor> valueMask() {
-        return Optional.ofNullable(valueMask);
+        return Optional.ofNullable(options.valueMask);
     }
 
     /** {@return which keys may be attended to, of the key's shape without its features; empty for all} */
     public Optional<Tensor> keyMask() {
-        return Optional.ofNullable(keyMask);
+        return Optional.ofNullable(options.keyMask);
     }
 
     /** {@return which keys each query may attend to, say [batch, queryLength, keyLength]; empty for all} */
     public Optional<Tensor> attentionMask() {
-        return Optional.ofNullable(attentionMask);
+        return Optional.ofNullable(options.attentionMask);
     }
 
     /** {@return true if query i may attend to key j only if j ≤ i} */
     public boolean isCausal() {
-        return causal;
+        return options.causal;
     }
 
     /** {@return true if the scores are wanted} */
     public boolean wantsScores() {
-        return wantsScores;
+        return options.wantsScores;
     }
 
-    /** Collects what a layer is called with; how it fits the layer is checked when that is called. */
-    public static final class Builder {
+    /**
+     * Checks query, value and key against each other, the layer and its engine, before anything runs.
+     *
+     * @return the axes that are attended over
+     * @throws IllegalArgumentException naming the input that does not fit, what it was and what it must be
+     * @throws IllegalStateException if one is closed
+     */
+    AttendedAxes check(LayerOptions layer, AttentionEngine engine) {
+        if (query.rank() < 3) {
+            throw new IllegalArgumentException("query: shape " + Arrays.toString(query.shape())
+                    + ", must have at least 3 axes [batch, length, features]");
+        }
+        AttendedAxes axes = new AttendedAxes(query.rank(), layer.attentionAxes);
+        checkInput("query", query);
+        checkInput("value", value);
+        checkInput("key", key);
+        sameAxes("value", value, "query", query, "not attended over (batch first)", axes.free);
+        sameAxes("key", key, "value", value, "not attended over (batch first)", axes.free);
+        sameAxes("key", key, "value", value, "attended over (positions)", axes.attended);
+        TensorChecks.owner("query", query, engine);
+        TensorChecks.owner("value", value, engine);
+        TensorChecks.owner("key", key, engine);
+        queryMask().ifPresent(mask -> TensorChecks.owner("queryMask", mask, engine));
+        valueMask().ifPresent(mask -> TensorChecks.owner("valueMask", mask, engine));
+        keyMask().ifPresent(mask -> TensorChecks.owner("keyMask", mask, engine));
+        attentionMask().ifPresent(mask -> TensorChecks.owner("attentionMask", mask, engine));
+        if (isCausal() && axes.count() > 1) {
+            throw new IllegalArgumentException(
+                    "causal: true over " + axes.count() + " attention axes, must be over one, along which it masks");
+        }
+        if (layer.slidingWindow > 0 && axes.count() > 1) {
+            throw new IllegalArgumentException("slidingWindow: " + layer.slidingWindow + " over " + axes.count()
+                    + " attention axes, must be over one, along which it slides");
+        }
+        return axes;
+    }
+
+    /** Checks one input on its own, and its type and number of axes against the query's. */
+    private void checkInput(String name, Tensor tensor) {
+        TensorChecks.open(name, tensor);
+        TensorChecks.storage(name, tensor);
+        TensorChecks.sameType(name, tensor, "query", query);
+        TensorChecks.sameRank(name, tensor, "query", query);
+        if (tensor.size(-1) == 0) {
+            throw new IllegalArgumentException(
+                    name + ": shape " + Arrays.toString(tensor.shape()) + ", must have at least one feature");
+        }
+    }
+
+    private static void sameAxes(String name, Tensor tensor, String like, Tensor other, String which, int... axes) {
+        long[] was = AttendedAxes.sizes(tensor, axes);
+        long[] mustBe = AttendedAxes.sizes(other, axes);
+        int at = Arrays.mismatch(was, mustBe);
+        if (at >= 0) {
+            throw new IllegalArgumentException(name + ": shape " + Arrays.toString(tensor.shape()) + " has the axes "
+                    + Arrays.toString(was) + " " + which + ", must have " + Arrays.toString(mustBe) + " as " + like
+                    + " has: axis " + axes[at] + " is " + was[at] + ", must be " + mustBe[at]);
+        }
+    }
+
+    /** Checks that the inputs have the features that the weights are for. */
+    void checkFeatures(LayerOptions.Widths widths) {
+        checkFeatures("query", query, widths.query());
+        checkFeatures("value", value, widths.value());
+        checkFeatures("key", key, widths.key());
+    }
+
+    private static void checkFeatures(String name, Tensor input, long wanted) {
+        if (input.size(-1) != wanted) {
+            throw new IllegalArgumentException(
+                    name + ": shape " + Arrays.toString(input.shape()) + ", must have " + wanted + " features (axis "
+                            + (input.rank() - 1) + ", its last) as the weight " + name + LayerOptions.KERNEL + " has");
+        }
+    }
+
+    /** Collects the inputs; they are checked against a layer when it is called. */
+    public static final class Builder implements Cloneable {
         private Tensor query;
         private Tensor value;
         private Tensor key;
@@ -110,8 +177,16 @@ public final class AttentionInputs {
 
         private Builder() {}
 
+        private Builder copy() {
+            try {
+                return (Builder) clone();
+            } catch (CloneNotSupportedException e) {
+                throw new AssertionError(e);
+            }
+        }
+
         /**
-         * Sets what looks.
+         * Sets the query.
          *
          * @param query [batch, queryLength, features], or with more axes of positions
          * @return this
@@ -122,7 +197,7 @@ public final class AttentionInputs {
         }
 
         /**
-         * Sets what is summed, and looked at too unless a key is given.
+         * Sets the value, which is the key too unless one is given.
          *
          * @param value [batch, keyLength, features], or with more axes of positions
          * @return this
@@ -133,7 +208,7 @@ public final class AttentionInputs {
         }
 
         /**
-         * Sets what is looked at.
+         * Sets the key.
          *
          * @param key [batch, keyLength, features], with as many positions as the value; null for the value
          * @return this
@@ -194,7 +269,7 @@ public final class AttentionInputs {
         }
 
         /**
-         * Masks the keys beyond each query's own position, both counted from the start.
+         * Masks the keys after each query's own position, both counted from the start.
          *
          * @param causal false by default
          * @return this
@@ -216,9 +291,9 @@ public final class AttentionInputs {
         }
 
         /**
-         * The inputs as set so far.
+         * Returns the inputs as set so far.
          *
-         * @return immutable; its tensors are the very ones given
+         * @return immutable; its tensors are those given, not copies
          * @throws IllegalArgumentException if query or value is missing; names it
          */
         public AttentionInputs build() {

@@ -8,6 +8,7 @@ import dev.attention4j.AttentionResult;
 import dev.attention4j.DType;
 import dev.attention4j.Tensor;
 import dev.attention4j.layers.LayerOptions.Widths;
+import dev.attention4j.spi.TensorChecks;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -20,18 +21,18 @@ import java.util.concurrent.locks.ReadWriteLock;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
 
 /**
- * What the attention layers have in common: inputs are projected into heads, an engine computes their attention, and
- * the heads are projected together.
+ * The common part of the attention layers: projects inputs into heads, computes their attention on an engine, and projects
+ * the heads to the output.
  *
- * <p>A layer is on one engine, which the caller opens and closes; the layer's weights are brought there once, and given
- * back when it is closed. It may be called from many threads. A layer that is called before it has weights makes them
- * from its seed. Sums are float32; query, value and key may be float32, float16 or bfloat16, on host or device, and the
+ * <p>A layer is on one engine, which the caller opens and closes. The layer's weights are copied there once, and freed when
+ * the layer is closed. It may be called from many threads. A layer that is called before it has weights makes them from
+ * its seed. Sums are float32; query, value and key may be float32, float16 or bfloat16, on host or device, and the
  * result is in the query's type, where the query is.
  */
 public abstract sealed class AttentionLayer implements AutoCloseable permits MultiHeadAttention, GroupQueryAttention {
     private final LayerOptions options;
     private final AttentionEngine engine;
-    /** Calls share it; what replaces or closes the weights has it alone. */
+    /** Calls share it; replacing or closing the weights is exclusive. */
     private final ReadWriteLock lock = new ReentrantReadWriteLock();
 
     private Built built;
@@ -46,7 +47,7 @@ public abstract sealed class AttentionLayer implements AutoCloseable permits Mul
     }
 
     /**
-     * Attends to itself: query, value and key are one tensor.
+     * Computes self-attention: query, value and key are one tensor.
      *
      * @param inputs [batch, length, features]
      * @return the output, as {@link LayerResult#output()}
@@ -58,10 +59,10 @@ public abstract sealed class AttentionLayer implements AutoCloseable permits Mul
     }
 
     /**
-     * Attends to a value by itself.
+     * Attends to a value that is the key as well.
      *
      * @param query [batch, queryLength, features]
-     * @param value [batch, keyLength, features], the key as well
+     * @param value [batch, keyLength, features]
      * @return the output, as {@link LayerResult#output()}
      * @throws IllegalArgumentException as {@link #call(AttentionInputs)}
      * @throws IllegalStateException if the layer, its engine or a tensor is closed
@@ -72,8 +73,8 @@ public abstract sealed class AttentionLayer implements AutoCloseable permits Mul
 
     /**
      * Attends, as {@code layer(inputs, inputs, inputs)} in Keras. Value and key must be the same tensor: Keras's order is
-     * query, value, key, others have query, key, value, and where both have the same shape nothing would show that they
-     * are swapped. {@link #call(AttentionInputs)} takes different ones by name.
+     * query, value, key, others have query, key, value, and if both have the same shape, a swap would go unnoticed. {@link
+     * #call(AttentionInputs)} takes different ones by name.
      *
      * @param query [batch, queryLength, features]
      * @param value [batch, keyLength, features]
@@ -103,10 +104,7 @@ public abstract sealed class AttentionLayer implements AutoCloseable permits Mul
      */
     public final LayerResult call(AttentionInputs inputs) {
         Objects.requireNonNull(inputs, "inputs");
-        AttendedAxes axes = Checks.axes(inputs.query(), options);
-        Checks.inputs(inputs, axes);
-        Checks.owner(inputs, engine);
-        Checks.band(inputs, axes, options);
+        AttendedAxes axes = inputs.check(options, engine);
         Attention attention = operation(inputs, axes);
         initialize(
                 inputs.query().size(-1), inputs.value().size(-1), inputs.key().size(-1));
@@ -114,9 +112,7 @@ public abstract sealed class AttentionLayer implements AutoCloseable permits Mul
         shared.lock();
         try {
             Built now = built();
-            Checks.features("query", inputs.query(), now.widths().query());
-            Checks.features("value", inputs.value(), now.widths().value());
-            Checks.features("key", inputs.key(), now.widths().key());
+            inputs.checkFeatures(now.widths());
             return compute(now, inputs, axes, attention);
         } finally {
             shared.unlock();
@@ -125,41 +121,41 @@ public abstract sealed class AttentionLayer implements AutoCloseable permits Mul
 
     private Attention operation(AttentionInputs inputs, AttendedAxes axes) {
         AttentionBuilder attention = Attention.builder().weights(inputs.wantsScores());
-        LayerMasks.set(attention, inputs, axes, options.queryHeads());
+        LayerMasks.set(attention, inputs, axes, options.queryHeads);
         if (inputs.isCausal()) {
             attention.causal(Alignment.TOP_LEFT);
         }
-        if (options.slidingWindow() > 0) {
-            int beside = options.slidingWindow() - 1;
-            attention.window(beside, beside);
+        if (options.slidingWindow > 0) {
+            int keys = options.slidingWindow - 1;
+            attention.window(keys, keys);
         }
         return attention.build();
     }
 
     private LayerResult compute(Built now, AttentionInputs inputs, AttendedAxes axes, Attention attention) {
         Tensor query = inputs.query();
-        List<Tensor> passing = new ArrayList<>();
+        List<Tensor> temporaries = new ArrayList<>();
         Tensor scores = null;
         Tensor merged = null;
         try {
             Map<String, Tensor> heads = now.projections().toHeads(inputs, axes::flatten);
-            passing.addAll(heads.values());
+            temporaries.addAll(heads.values());
             AttentionResult attended = engine.attend(
                     heads.get(LayerOptions.QUERY),
                     heads.get(LayerOptions.KEY),
                     heads.get(LayerOptions.VALUE),
                     attention);
-            passing.add(attended.output());
+            temporaries.add(attended.output());
             if (inputs.wantsScores()) {
-                scores = where(query, attended.weights(), passing)
-                        .reshape(axes.scoresShape(query, inputs.key(), options.queryHeads()));
+                scores = where(query, attended.weights(), temporaries)
+                        .reshape(axes.scoresShape(query, inputs.key(), options.queryHeads));
             }
             merged = now.projections().fromHeads(attended.output(), heads.get(LayerOptions.GATE));
             Tensor output = axes.unflatten(merged, query, options.outputAxes(now.widths()));
             if (output.memory() != merged.memory()) {
-                passing.add(merged);
+                temporaries.add(merged);
             }
-            return new LayerResult(where(query, output, passing), scores, attended.plan());
+            return new LayerResult(where(query, output, temporaries), scores, attended.plan());
         } catch (RuntimeException | Error e) {
             for (Tensor made : Arrays.asList(scores, merged)) {
                 if (made != null) {
@@ -168,29 +164,23 @@ public abstract sealed class AttentionLayer implements AutoCloseable permits Mul
             }
             throw e;
         } finally {
-            passing.forEach(Tensor::close);
+            temporaries.forEach(Tensor::close);
         }
     }
 
-    /** A result where the query is: itself, or a copy, and then the original is one of those that are passing. */
-    private Tensor where(Tensor query, Tensor result, List<Tensor> passing) {
+    /** Moves the result to the query's device; a replaced original is added to the temporaries. */
+    private Tensor where(Tensor query, Tensor result, List<Tensor> temporaries) {
         if (query.isOnHost() == result.isOnHost()) {
             return result;
         }
-        passing.add(result);
+        temporaries.add(result);
         return query.isOnHost() ? engine.download(result) : engine.upload(result);
     }
 
     // ---- weights
 
-    private static void checkWidth(String name, long features) {
-        if (features < 1) {
-            throw new IllegalArgumentException(name + ": " + features + ", must be 1 or more");
-        }
-    }
-
     /**
-     * Makes the weights from the seed for inputs of these widths, if there are none yet; the first call does it too.
+     * Makes the weights from the seed for inputs of these widths, if there are none yet, as the first call does.
      *
      * @param queryFeatures the query's last axis
      * @param valueFeatures the value's last axis
@@ -199,9 +189,9 @@ public abstract sealed class AttentionLayer implements AutoCloseable permits Mul
      * @throws IllegalStateException if the layer is closed
      */
     public final void initialize(long queryFeatures, long valueFeatures, long keyFeatures) {
-        checkWidth("queryFeatures", queryFeatures);
-        checkWidth("valueFeatures", valueFeatures);
-        checkWidth("keyFeatures", keyFeatures);
+        TensorChecks.atLeast("queryFeatures", queryFeatures, 1);
+        TensorChecks.atLeast("valueFeatures", valueFeatures, 1);
+        TensorChecks.atLeast("keyFeatures", keyFeatures, 1);
         if (hasWeights()) {
             return;
         }
@@ -220,18 +210,18 @@ public abstract sealed class AttentionLayer implements AutoCloseable permits Mul
     }
 
     private Map<String, Tensor> initial(Widths widths) {
-        SplittableRandom random = new SplittableRandom(options.seed());
+        SplittableRandom random = new SplittableRandom(options.seed);
         Map<String, Tensor> weights = new LinkedHashMap<>();
         options.weights(widths).forEach((name, weight) -> {
             Tensor tensor = Tensor.zeros(DType.FLOAT32, weight.shape());
-            weight.initializer.fill(tensor.floats(), weight.fanIn, weight.fanOut, random.split());
+            weight.initializer().fill(tensor.floats(), weight.fanIn(), weight.fanOut(), random.split());
             weights.put(name, tensor);
         });
         return weights;
     }
 
     /**
-     * Takes weights, instead of those that are there, if any; waits for calls under way.
+     * Sets the weights, instead of any that are there, after the calls under way have ended.
      *
      * @param weights every weight of this layer, and no other
      * @throws IllegalArgumentException if a weight is missing, is not one of this layer's, or has a wrong shape; names
@@ -272,8 +262,7 @@ public abstract sealed class AttentionLayer implements AutoCloseable permits Mul
     }
 
     /**
-     * {@return true if there are weights, given or made; false until the first of {@link #load}, {@link #initialize}
-     * and a call}
+     * {@return true if there are weights: after the first {@link #load}, {@link #initialize} or call}
      */
     public final boolean hasWeights() {
         Lock shared = lock.readLock();
@@ -286,9 +275,9 @@ public abstract sealed class AttentionLayer implements AutoCloseable permits Mul
         }
     }
 
-    /** {@return what the first weights are made from: the seed set, or the one drawn where none was} */
+    /** {@return the seed of the first weights: the one set, or the one drawn} */
     public final long seed() {
-        return options.seed();
+        return options.seed;
     }
 
     @Override
@@ -321,7 +310,7 @@ public abstract sealed class AttentionLayer implements AutoCloseable permits Mul
     }
 
     /**
-     * Waits for calls under way and gives the weights' memory back; the engine stays open. Closing again does nothing.
+     * Waits for calls under way and frees the weights; the engine stays open. Closing again does nothing.
      */
     @Override
     public final void close() {

@@ -1,7 +1,7 @@
 package dev.attention4j.layers;
 
 import dev.attention4j.AttentionEngine;
-import java.util.List;
+import dev.attention4j.spi.TensorChecks;
 
 /**
  * Grouped-query attention (Ainslie et al., "GQA: Training Generalized Multi-Query Transformer Models from Multi-Head
@@ -24,10 +24,6 @@ public final class GroupQueryAttention extends AttentionLayer {
 
     /** Collects options; each is checked as it is set. */
     public static final class Builder extends LayerBuilder<Builder> {
-        private int headDim;
-        private int queryHeads;
-        private int keyValueHeads;
-
         private Builder() {}
 
         @Override
@@ -43,7 +39,7 @@ public final class GroupQueryAttention extends AttentionLayer {
          * @throws IllegalArgumentException if it is below 1
          */
         public Builder headDim(int width) {
-            this.headDim = positive("headDim", width);
+            options.keyDim = TensorChecks.atLeast("headDim", width, 1);
             return this;
         }
 
@@ -55,7 +51,7 @@ public final class GroupQueryAttention extends AttentionLayer {
          * @throws IllegalArgumentException if it is below 1
          */
         public Builder queryHeads(int count) {
-            this.queryHeads = positive("queryHeads", count);
+            options.queryHeads = TensorChecks.atLeast("queryHeads", count, 1);
             return this;
         }
 
@@ -67,19 +63,20 @@ public final class GroupQueryAttention extends AttentionLayer {
          * @throws IllegalArgumentException if it is below 1
          */
         public Builder keyValueHeads(int count) {
-            this.keyValueHeads = positive("keyValueHeads", count);
+            options.keyValueHeads = TensorChecks.atLeast("keyValueHeads", count, 1);
             return this;
         }
 
         @Override
         public GroupQueryAttention build(AttentionEngine engine) {
-            int groups = set("keyValueHeads", keyValueHeads);
-            if (set("queryHeads", queryHeads) % groups != 0) {
-                throw new IllegalArgumentException(
-                        "queryHeads: " + queryHeads + ", must be a multiple of keyValueHeads, which is " + groups);
+            int groups = set("keyValueHeads", options.keyValueHeads);
+            if (set("queryHeads", options.queryHeads) % groups != 0) {
+                throw new IllegalArgumentException("queryHeads: " + options.queryHeads
+                        + ", must be a multiple of keyValueHeads, which is " + groups);
             }
-            int width = set("headDim", headDim);
-            return new GroupQueryAttention(options(queryHeads, groups, width, width, List.of(), List.of()), engine);
+            LayerOptions complete = options.copy();
+            complete.valueDim = set("headDim", options.keyDim);
+            return new GroupQueryAttention(complete, engine);
         }
     }
 }

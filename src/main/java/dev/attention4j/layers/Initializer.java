@@ -3,7 +3,7 @@ package dev.attention4j.layers;
 import java.nio.FloatBuffer;
 import java.util.random.RandomGenerator;
 
-/** Gives a weight its first elements. */
+/** Sets the first elements of a weight. */
 @FunctionalInterface
 public interface Initializer {
     /**
@@ -27,11 +27,11 @@ public interface Initializer {
     /**
      * Fills a weight.
      *
-     * @param weight to be filled from its position to its limit
-     * @param fanIn how many inputs are summed for each output: as Keras counts since 3.15, the product of the kernel's
-     *     input axes; a bias has its kernel's
-     * @param fanOut to how many outputs each input goes: the product of the kernel's output axes
-     * @param random to draw from, for this weight alone
+     * @param weight filled from its position to its limit
+     * @param fanIn the number of inputs that are summed for each output: as Keras counts since 3.15, the product of the
+     *     kernel's input axes; a bias has its kernel's
+     * @param fanOut the number of outputs of each input: the product of the kernel's output axes
+     * @param random for this weight alone
      */
     void fill(FloatBuffer weight, long fanIn, long fanOut, RandomGenerator random);
 }

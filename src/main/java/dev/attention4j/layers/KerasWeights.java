@@ -13,7 +13,7 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * Where Keras 3 keeps an attention layer's weights: {@code <layer>/query_dense/vars/0} is the query's kernel and {@code
+ * Finds an attention layer's weights in a file of Keras 3: {@code <layer>/query_dense/vars/0} is the query's kernel and {@code
  * .../1} its bias, and so for {@code key_dense}, {@code value_dense}, {@code output_dense} and {@code gate_dense}.
  * Keras names these groups after the layer's attributes, so that those which have no public property (all of
  * GroupQueryAttention's, and the gate) keep their leading underscore.
@@ -22,7 +22,7 @@ final class KerasWeights {
     private static final Pattern WEIGHT =
             Pattern.compile("(?:(.*)/)?(_?)(query|key|value|gate|output)_dense/vars/([01])");
 
-    /** Keras has these beside the weights where dropout is set; they say nothing about inference. */
+    /** The state of dropout, which Keras stores with the weights; inference does not need it. */
     private static final String RANDOM_STATE = "seed_generator/";
 
     private KerasWeights() {}
@@ -62,12 +62,12 @@ final class KerasWeights {
                 file.tensors().keySet());
     }
 
-    /** The group that a weight lies in; the file itself may be the layer. */
+    /** Returns the group of a weight; empty if the file itself is the layer. */
     private static String layer(Matcher weight) {
         return weight.group(1) == null ? "" : weight.group(1);
     }
 
-    /** The groups that hold a query's kernel. */
+    /** Returns the groups that hold a query's kernel. */
     private static Set<String> layers(Set<String> paths) {
         Set<String> layers = new LinkedHashSet<>();
         for (String path : paths) {

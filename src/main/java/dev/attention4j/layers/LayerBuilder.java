@@ -1,9 +1,8 @@
 package dev.attention4j.layers;
 
 import dev.attention4j.AttentionEngine;
-import java.util.List;
+import dev.attention4j.spi.TensorChecks;
 import java.util.Objects;
-import java.util.SplittableRandom;
 
 /**
  * The options that all attention layers have, each checked as it is set.
@@ -12,12 +11,7 @@ import java.util.SplittableRandom;
  */
 public abstract sealed class LayerBuilder<B extends LayerBuilder<B>>
         permits MultiHeadAttention.Builder, GroupQueryAttention.Builder {
-    private boolean bias = true;
-    private boolean gate;
-    private int slidingWindow;
-    private Initializer kernelInitializer = Initializer.GLOROT_UNIFORM;
-    private Initializer biasInitializer = Initializer.ZEROS;
-    private Long seed;
+    final LayerOptions options = new LayerOptions();
 
     LayerBuilder() {}
 
@@ -33,8 +27,8 @@ public abstract sealed class LayerBuilder<B extends LayerBuilder<B>>
     abstract B self();
 
     /**
-     * Sets the share of weights that training drops. It is inactive in inference, and this library does inference: it
-     * is taken so that a configuration can be given as it is.
+     * Sets the share of weights that training drops. It has no effect on inference, which is all that this library does; it
+     * is accepted so that a configuration can be given as it is.
      *
      * @param rate 0 to 1; 0 by default
      * @return this
@@ -54,95 +48,66 @@ public abstract sealed class LayerBuilder<B extends LayerBuilder<B>>
      * @return this
      */
     public final B bias(boolean wanted) {
-        this.bias = wanted;
+        options.hasBias = wanted;
         return self();
     }
 
     /**
      * Sets whether the heads are gated: multiplied, element by element, by the logistic function of one more projection
-     * of the query, before they are projected together.
+     * of the query, before the last projection.
      *
      * @param wanted false by default
      * @return this
      */
     public final B gate(boolean wanted) {
-        this.gate = wanted;
+        options.hasGate = wanted;
         return self();
     }
 
     /**
-     * Lets a query see only the keys near it: query i sees key j if |i − j| &lt; size.
+     * Limits a query to the keys near it: query i attends to key j if |i − j| &lt; size.
      *
      * @param size at least 1; all keys unless set
      * @return this
      * @throws IllegalArgumentException if it is below 1
      */
     public final B slidingWindow(int size) {
-        this.slidingWindow = positive("slidingWindow", size);
+        options.slidingWindow = TensorChecks.atLeast("slidingWindow", size, 1);
         return self();
     }
 
     /**
-     * Sets who makes the first kernels.
+     * Sets the initializer of kernels.
      *
      * @param initializer {@link Initializer#GLOROT_UNIFORM} by default
      * @return this
      */
     public final B kernelInitializer(Initializer initializer) {
-        this.kernelInitializer = Objects.requireNonNull(initializer, "kernelInitializer");
+        options.kernelInitializer = Objects.requireNonNull(initializer, "kernelInitializer");
         return self();
     }
 
     /**
-     * Sets who makes the first biases.
+     * Sets the initializer of biases.
      *
      * @param initializer {@link Initializer#ZEROS} by default
      * @return this
      */
     public final B biasInitializer(Initializer initializer) {
-        this.biasInitializer = Objects.requireNonNull(initializer, "biasInitializer");
+        options.biasInitializer = Objects.requireNonNull(initializer, "biasInitializer");
         return self();
     }
 
     /**
-     * Sets what the first weights are made from: the same seed gives the same weights. They are not Keras's for that
-     * seed, only distributed alike.
+     * Sets the seed of the initializers: the same seed gives the same weights. They have the distribution of Keras's weights,
+     * but not the values that Keras makes from that seed.
      *
-     * @param seed any number; another each time unless set
+     * @param seed any number; drawn unless set
      * @return this
      */
     public final B seed(long seed) {
-        this.seed = seed;
+        options.seed = seed;
         return self();
-    }
-
-    final LayerOptions options(
-            int queryHeads,
-            int keyValueHeads,
-            int keyDim,
-            int valueDim,
-            List<Integer> outputShape,
-            List<Integer> attentionAxes) {
-        return new LayerOptions(
-                queryHeads,
-                keyValueHeads,
-                keyDim,
-                valueDim,
-                bias,
-                gate,
-                outputShape,
-                attentionAxes,
-                slidingWindow,
-                kernelInitializer,
-                biasInitializer,
-                seed == null ? new SplittableRandom().nextLong() : seed);
-    }
-
-    static int positive(String name, int was) {
-        if (was < 1) {
-            throw new IllegalArgumentException(name + ": " + was + ", must be 1 or more");
-        }
-        return was;
     }
 
     static int set(String name, int was) {

@@ -8,16 +8,16 @@ import java.nio.ByteBuffer;
 import java.util.Arrays;
 
 /**
- * A call's masks as options of attention, none of which is larger than the masks that were given: the query mask as the
- * query mask, and what is left of the others as one mask, or as a mask and a bias of −∞.
+ * Turns a call's masks into options of attention that are no larger than the masks: the query mask, and the others as one
+ * mask, or as a mask and a bias of −∞.
  */
 final class LayerMasks {
     private LayerMasks() {}
 
     /**
-     * Sets a call's masks; causal and window are not among them, they cost an engine less than a mask.
+     * Sets a call's masks, without causal and window, which cost an engine less than a mask.
      *
-     * @throws IllegalArgumentException if one has not the rank or the sizes that the inputs want; names it
+     * @throws IllegalArgumentException if the rank or the sizes of one do not fit the inputs; names it
      */
     static void set(AttentionBuilder attention, AttentionInputs inputs, AttendedAxes axes, int heads) {
         inputs.queryMask()
@@ -39,7 +39,7 @@ final class LayerMasks {
         } else if (pairs.size(0) == seen.size(0) && pairs.size(3) == seen.size(1)) {
             attention.mask(and(pairs.shape(), pairs, seenByAll));
         } else {
-            // Together they would have an element for each pair of each batch row, which neither has.
+            // Merged, they would have an element for each pair of each batch row, which neither has.
             attention.mask(pairs).bias(minusInfinityWhereFalse(seenByAll));
         }
     }
@@ -55,7 +55,7 @@ final class LayerMasks {
         return axes.flattenMask(mask);
     }
 
-    /** Names the first axis that is not as it must be, if there are as many. */
+    /** Names the first axis that differs, if the ranks are equal. */
     private static String differs(Tensor mask, long... expected) {
         int axis = Arrays.mismatch(mask.shape(), expected);
         return mask.rank() == expected.length
@@ -63,7 +63,7 @@ final class LayerMasks {
                 : "";
     }
 
-    /** The attention mask: its first axes are the scores' first, its last are the positions of query and key. */
+    /** Aligns the attention mask: its first axes with the scores' first, its last with the positions of query and key. */
     private static Tensor pairs(Tensor mask, AttentionInputs inputs, AttendedAxes axes, int heads) {
         TensorChecks.open("attentionMask", mask);
         long[] scores = axes.scoresShape(inputs.query(), inputs.key(), heads);
@@ -92,7 +92,7 @@ final class LayerMasks {
                 + Arrays.toString(scores) + " (batch, heads, query, key) or 1; heads may be left out, and batch too");
     }
 
-    /** Makes one axis of each group; a group that is 1 throughout stays 1, another is spread over its whole size. */
+    /** Makes one axis of each group of axes. A group of only 1s stays 1; any other is broadcast to its full size. */
     private static Tensor grouped(Tensor mask, long[] full, int... groups) {
         long[] spread = mask.shape();
         long[] result = new long[groups.length - 1];
@@ -118,7 +118,7 @@ final class LayerMasks {
         return Tensor.of(bias, mask.shape());
     }
 
-    /** And-s masks that broadcast to a shape. */
+    /** Returns the conjunction of masks that broadcast to a shape. */
     private static Tensor and(long[] shape, Tensor... masks) {
         Tensor all = Tensor.zeros(DType.BOOL, shape);
         ByteBuffer target = all.bytes();

@@ -3,36 +3,10 @@ package dev.attention4j.layers;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.SplittableRandom;
 
-/**
- * What a layer computes, as its builder was told.
- *
- * @param queryHeads heads of query and output
- * @param keyValueHeads heads of key and value
- * @param keyDim width of a query or key head
- * @param valueDim width of a value head
- * @param hasBias whether every projection has a bias
- * @param hasGate whether heads are gated before the last projection
- * @param outputShape the output's axes after the positions'; empty for one as wide as the query's features
- * @param attentionAxes the axes attended over, of the inputs; empty for all but the first and the last
- * @param slidingWindow a query sees keys less than this far away; 0 for all
- * @param kernelInitializer of kernels
- * @param biasInitializer of biases
- * @param seed of the initialisers
- */
-record LayerOptions(
-        int queryHeads,
-        int keyValueHeads,
-        int keyDim,
-        int valueDim,
-        boolean hasBias,
-        boolean hasGate,
-        List<Integer> outputShape,
-        List<Integer> attentionAxes,
-        int slidingWindow,
-        Initializer kernelInitializer,
-        Initializer biasInitializer,
-        long seed) {
+/** The options of a layer. Builders write to theirs; a layer has a copy that does not change. */
+final class LayerOptions implements Cloneable {
     static final String KERNEL = ".kernel";
     static final String BIAS = ".bias";
     static final String QUERY = "query";
@@ -41,25 +15,43 @@ record LayerOptions(
     static final String GATE = "gate";
     static final String OUTPUT = "attention_output";
 
-    /** How many features each input has. */
+    /** Heads of query and output, and of key and value. */
+    int queryHeads;
+
+    int keyValueHeads;
+    /** Widths of a query or key head, and of a value head. */
+    int keyDim;
+
+    int valueDim;
+    boolean hasBias = true;
+    boolean hasGate;
+    /** The output's axes after those of the positions; empty for one as wide as the query's features. */
+    List<Integer> outputShape = List.of();
+    /** The axes of the inputs that are attended over; empty for all but the first and the last. */
+    List<Integer> attentionAxes = List.of();
+    /** A query attends to keys less than this far away; 0 for all. */
+    int slidingWindow;
+
+    Initializer kernelInitializer = Initializer.GLOROT_UNIFORM;
+    Initializer biasInitializer = Initializer.ZEROS;
+    /** Of the initialisers; null until one is set or drawn. */
+    Long seed;
+
+    /** The number of features of each input. */
     record Widths(long query, long value, long key) {}
 
     /** A weight to be made. */
-    static final class Weight {
-        private final long[] shape;
-        final long fanIn;
-        final long fanOut;
-        final Initializer initializer;
+    @SuppressWarnings("ArrayRecordComponent") // They are never compared.
+    record Weight(long[] shape, long fanIn, long fanOut, Initializer initializer) {}
 
-        private Weight(long[] shape, long fanIn, long fanOut, Initializer initializer) {
-            this.shape = shape;
-            this.fanIn = fanIn;
-            this.fanOut = fanOut;
-            this.initializer = initializer;
-        }
-
-        long[] shape() {
-            return shape.clone();
+    /** Returns a copy with a seed: the one set, or one that is drawn. */
+    LayerOptions copy() {
+        try {
+            LayerOptions copy = (LayerOptions) clone();
+            copy.seed = seed == null ? Long.valueOf(new SplittableRandom().nextLong()) : seed;
+            return copy;
+        } catch (CloneNotSupportedException e) {
+            throw new AssertionError(e);
         }
     }
 
@@ -87,14 +79,14 @@ record LayerOptions(
         }
     }
 
-    /** The output's axes after the positions'. */
+    /** Returns the output's axes after those of the positions. */
     long[] outputAxes(Widths widths) {
         return outputShape.isEmpty()
                 ? axes(widths.query())
                 : outputShape.stream().mapToLong(Integer::longValue).toArray();
     }
 
-    /** The options that are not the defaults. */
+    /** Describes the heads, and the options that are not the defaults. */
     String description() {
         return "[heads=" + queryHeads + (keyValueHeads == queryHeads ? "" : "/" + keyValueHeads) + ", keyDim=" + keyDim
                 + (valueDim == keyDim ? "" : ", valueDim=" + valueDim)

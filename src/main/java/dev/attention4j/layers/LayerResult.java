@@ -3,8 +3,8 @@ package dev.attention4j.layers;
 import dev.attention4j.Tensor;
 
 /**
- * What a layer gives: the output, and the scores if they were asked for. They are where the query was. Closing the
- * result closes its tensors.
+ * The result of a call of a layer: the output, and the scores if they were asked for. They are where the query was. Closing
+ * the result closes its tensors.
  */
 public final class LayerResult implements AutoCloseable {
     private final Tensor output;
@@ -18,15 +18,15 @@ public final class LayerResult implements AutoCloseable {
     }
 
     /**
-     * {@return the heads' sums of values, projected together: [batch, queryLength, features] in the query's type, or
-     * with more axes of positions or of features}
+     * {@return the output: [batch, queryLength, features] in the query's type, or with more axes of positions or of
+     * features}
      */
     public Tensor output() {
         return output;
     }
 
     /**
-     * The softmax's weights: who attends to whom. Each row sums to 1, or is 0 where no key may be attended to.
+     * Returns the softmax's weights. Each row sums to 1, or is 0 where no key may be attended to.
      *
      * @return [batch, heads, queryLength, keyLength], float32; with several attention axes, each length is as many
      *     axes, and axes that are not attended over come after batch
@@ -41,7 +41,7 @@ public final class LayerResult implements AutoCloseable {
     }
 
     /**
-     * {@return which of the engine's plans computed the attention: one of {@link
+     * {@return the plan that computed the attention: one of {@link
      * dev.attention4j.AttentionEngine#plans()}}
      */
     public String plan() {

@@ -9,6 +9,7 @@ import dev.attention4j.io.FileFormatException;
 import dev.attention4j.io.Safetensors;
 import dev.attention4j.io.SafetensorsFile;
 import dev.attention4j.layers.LayerOptions.Widths;
+import dev.attention4j.spi.TensorChecks;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -30,9 +31,9 @@ import java.util.function.UnaryOperator;
 public final class LayerWeights {
     private final String source;
     private final Map<String, Tensor> tensors;
-    /** What the source calls a weight. */
+    /** Returns a weight's name in the source. */
     private final UnaryOperator<String> nameInSource;
-    /** All that the source holds, in its own names. */
+    /** The source's own names of all that it holds. */
     private final List<String> held;
 
     LayerWeights(
@@ -48,7 +49,7 @@ public final class LayerWeights {
     }
 
     /**
-     * As the constructor, for tensors that a file holds: what is of another type is the file's fault, not the caller's.
+     * Makes weights of a file's tensors; a wrong type is an error of the file, not of the caller.
      */
     static LayerWeights ofFile(
             String file, Map<String, Tensor> tensors, UnaryOperator<String> nameInFile, Iterable<String> held)
@@ -78,7 +79,7 @@ public final class LayerWeights {
     }
 
     /**
-     * Weights from memory.
+     * Makes weights of tensors in memory.
      *
      * @param tensors float types on the host, by Keras's names
      * @return those weights; float32 tensors are not copied
@@ -90,7 +91,7 @@ public final class LayerWeights {
     }
 
     /**
-     * Weights from a safetensors file, as {@link #write} writes it.
+     * Reads a safetensors file, as {@link #write} writes it.
      *
      * @param path a file that holds one layer's weights and nothing else
      * @return the weights
@@ -102,11 +103,10 @@ public final class LayerWeights {
     }
 
     /**
-     * Weights from a part of a safetensors file.
+     * Reads a part of a safetensors file.
      *
      * @param path a file
-     * @param prefix what the weights' names begin with: {@code encoder.attention.}, say; tensors that begin otherwise
-     *     are left alone
+     * @param prefix the start of the weights' names, such as {@code encoder.attention.}; other tensors are ignored
      * @return the weights
      * @throws FileFormatException if it is damaged, or a weight is of no float type
      * @throws IOException if it cannot be read
@@ -120,7 +120,7 @@ public final class LayerWeights {
     }
 
     /**
-     * Weights from a file that Keras 3 saved, {@code .weights.h5} or {@code .keras}, with one attention layer in it.
+     * Reads a file that Keras 3 saved, {@code .weights.h5} or {@code .keras}, with one attention layer in it.
      *
      * @param path the file
      * @return the weights
@@ -133,10 +133,10 @@ public final class LayerWeights {
     }
 
     /**
-     * Weights of one layer from a file that Keras 3 saved, {@code .weights.h5} or {@code .keras}.
+     * Reads one layer of a file that Keras 3 saved, {@code .weights.h5} or {@code .keras}.
      *
      * @param path the file
-     * @param layer the layer's path in it: {@code layers/multi_head_attention_1}, say
+     * @param layer the layer's path in it, such as {@code layers/multi_head_attention_1}
      * @return the weights
      * @throws FileFormatException if it is damaged, or has no attention layer there; lists those that it has
      * @throws IllegalStateException if jHDF is not on the class path
@@ -147,13 +147,13 @@ public final class LayerWeights {
     }
 
     /**
-     * Weights of PyTorch's {@code nn.MultiheadAttention} from a safetensors file: {@code in_proj_weight}, or {@code
+     * Reads PyTorch's {@code nn.MultiheadAttention} from a safetensors file: {@code in_proj_weight}, or {@code
      * q_proj_weight}, {@code k_proj_weight} and {@code v_proj_weight} where the widths differ, {@code in_proj_bias},
      * {@code out_proj.weight} and {@code out_proj.bias}. The layer to take them has as many heads, and keyDim =
      * embedding ÷ heads. (In that module's masks, true = ignore; in this library's, true = attend.)
      *
      * @param path a file
-     * @param prefix what the names begin with: {@code encoder.layers.0.self_attn.}, say; empty for nothing
+     * @param prefix the start of the names, such as {@code encoder.layers.0.self_attn.}; may be empty
      * @param heads the module's {@code num_heads}, which its weights do not show
      * @return the weights, copied into Keras's shapes
      * @throws FileFormatException if it is damaged, or a weight is missing, unknown, wrongly shaped or of no float
@@ -162,22 +162,22 @@ public final class LayerWeights {
      */
     public static LayerWeights torch(Path path, String prefix, int heads) throws IOException {
         return TorchWeights.ofModule(
-                path, Objects.requireNonNull(prefix, "prefix"), LayerBuilder.positive("heads", heads));
+                path, Objects.requireNonNull(prefix, "prefix"), TensorChecks.atLeast("heads", heads, 1));
     }
 
     /**
-     * Weights of one attention layer from a safetensors file of a Transformers model: {@code q_proj}, {@code k_proj},
+     * Reads one attention layer of a safetensors file of a Transformers model: {@code q_proj}, {@code k_proj},
      * {@code v_proj} and {@code o_proj} or {@code out_proj} (Llama, Mistral, Qwen2, BART, Whisper and others), or {@code
-     * self.query}, {@code self.key}, {@code self.value} and {@code output.dense} (BERT, RoBERTa). A bias that is missing
-     * beside others is 0. The layer to take them is a {@link GroupQueryAttention} where the model has fewer key/value heads, else
+     * self.query}, {@code self.key}, {@code self.value} and {@code output.dense} (BERT, RoBERTa). A missing bias is 0
+     * if others are there. The layer to take them is a {@link GroupQueryAttention} where the model has fewer key/value heads, else
      * either; it has no bias if the file has none.
      *
      * <p>These are the projections alone: a model that rotates query and key by their position (Llama does) is not the
      * layer's result.
      *
      * @param path a file
-     * @param prefix what the names begin with: {@code model.layers.0.self_attn.} or {@code model.layers.0.}, {@code
-     *     bert.encoder.layer.0.attention.} or {@code bert.encoder.layer.0.}, say; empty for nothing
+     * @param prefix the start of the names, such as {@code model.layers.0.self_attn.} or {@code model.layers.0.}, {@code
+     *     bert.encoder.layer.0.attention.} or {@code bert.encoder.layer.0.}; may be empty
      * @param heads the model's {@code num_attention_heads}, which its weights do not show
      * @param keyValueHeads the model's {@code num_key_value_heads}; as many as heads where it has no such number
      * @return the weights, copied into Keras's shapes
@@ -190,8 +190,8 @@ public final class LayerWeights {
         return TorchWeights.ofModel(
                 path,
                 Objects.requireNonNull(prefix, "prefix"),
-                LayerBuilder.positive("heads", heads),
-                LayerBuilder.positive("keyValueHeads", keyValueHeads));
+                TensorChecks.atLeast("heads", heads, 1),
+                TensorChecks.atLeast("keyValueHeads", keyValueHeads, 1));
     }
 
     /** {@return every weight by Keras's name, unmodifiable, float32 on the host} */
@@ -202,7 +202,7 @@ public final class LayerWeights {
     /**
      * Writes a safetensors file that {@link #safetensors(Path)} reads.
      *
-     * @param path where to; a file that is there already is replaced
+     * @param path the file; an existing one is replaced
      * @throws IOException if it cannot be written
      */
     public void write(Path path) throws IOException {
@@ -212,7 +212,7 @@ public final class LayerWeights {
     /**
      * Checks these against a layer.
      *
-     * @return how many features its inputs have, by these
+     * @return the number of features of its inputs
      * @throws IllegalArgumentException naming the weight that is missing, extra or of a wrong shape
      */
     Widths widths(LayerOptions options) {
@@ -242,8 +242,8 @@ public final class LayerWeights {
         long[] shape = present(name).shape();
         if (shape.length != 3 || shape[0] == 0) {
             boolean isQuery = projection.equals(LayerOptions.QUERY);
-            int heads = isQuery ? options.queryHeads() : options.keyValueHeads();
-            int width = projection.equals(LayerOptions.VALUE) ? options.valueDim() : options.keyDim();
+            int heads = isQuery ? options.queryHeads : options.keyValueHeads;
+            int width = projection.equals(LayerOptions.VALUE) ? options.valueDim : options.keyDim;
             throw wrongShape(name, shape, "[features, " + heads + ", " + width + "]");
         }
         return shape[0];
@@ -270,10 +270,10 @@ public final class LayerWeights {
     }
 
     private static String why(String name, LayerOptions options) {
-        if (name.startsWith(LayerOptions.GATE + ".") && !options.hasGate()) {
+        if (name.startsWith(LayerOptions.GATE + ".") && !options.hasGate) {
             return " (it was built without a gate)";
         }
-        return name.endsWith(BIAS) && !options.hasBias() ? " (it was built without biases)" : "";
+        return name.endsWith(BIAS) && !options.hasBias ? " (it was built without biases)" : "";
     }
 
     @Override

@@ -1,7 +1,8 @@
 package dev.attention4j.layers;
 
 import dev.attention4j.AttentionEngine;
-import java.util.ArrayList;
+import dev.attention4j.spi.TensorChecks;
+import java.util.Arrays;
 import java.util.List;
 
 /**
@@ -24,12 +25,6 @@ public final class MultiHeadAttention extends AttentionLayer {
 
     /** Collects options; each is checked as it is set. */
     public static final class Builder extends LayerBuilder<Builder> {
-        private int heads;
-        private int keyDim;
-        private int valueDim;
-        private List<Integer> outputShape = List.of();
-        private List<Integer> attentionAxes = List.of();
-
         private Builder() {}
 
         @Override
@@ -45,7 +40,7 @@ public final class MultiHeadAttention extends AttentionLayer {
          * @throws IllegalArgumentException if it is below 1
          */
         public Builder heads(int count) {
-            this.heads = positive("heads", count);
+            options.queryHeads = TensorChecks.atLeast("heads", count, 1);
             return this;
         }
 
@@ -57,7 +52,7 @@ public final class MultiHeadAttention extends AttentionLayer {
          * @throws IllegalArgumentException if it is below 1
          */
         public Builder keyDim(int width) {
-            this.keyDim = positive("keyDim", width);
+            options.keyDim = TensorChecks.atLeast("keyDim", width, 1);
             return this;
         }
 
@@ -69,7 +64,7 @@ public final class MultiHeadAttention extends AttentionLayer {
          * @throws IllegalArgumentException if it is below 1
          */
         public Builder valueDim(int width) {
-            this.valueDim = positive("valueDim", width);
+            options.valueDim = TensorChecks.atLeast("valueDim", width, 1);
             return this;
         }
 
@@ -81,41 +76,40 @@ public final class MultiHeadAttention extends AttentionLayer {
          * @throws IllegalArgumentException if there is none, or one is below 1
          */
         public Builder outputShape(int... sizes) {
-            this.outputShape = some("outputShape", sizes);
-            outputShape.forEach(size -> positive("outputShape", size));
+            for (int size : sizes) {
+                TensorChecks.atLeast("outputShape", size, 1);
+            }
+            options.outputShape = some("outputShape", sizes);
             return this;
         }
 
         /**
          * Sets which of the inputs' axes are attended over, for inputs with more axes than [batch, length, features].
-         * The others are as the batch: each of their positions by itself.
+         * The others are like the batch: each of their positions is computed by itself.
          *
          * @param axes 1 to the last but one, or negative, counted from the end; all of these unless set
          * @return this
          * @throws IllegalArgumentException if there is none; one out of range is found when the layer is called
          */
         public Builder attentionAxes(int... axes) {
-            this.attentionAxes = some("attentionAxes", axes);
+            options.attentionAxes = some("attentionAxes", axes);
             return this;
         }
 
         @Override
         public MultiHeadAttention build(AttentionEngine engine) {
-            int width = set("keyDim", keyDim);
-            LayerOptions options = options(
-                    set("heads", heads), heads, width, valueDim == 0 ? width : valueDim, outputShape, attentionAxes);
-            return new MultiHeadAttention(options, engine);
+            LayerOptions complete = options.copy();
+            complete.keyDim = set("keyDim", options.keyDim);
+            complete.valueDim = options.valueDim == 0 ? options.keyDim : options.valueDim;
+            complete.keyValueHeads = set("heads", options.queryHeads);
+            return new MultiHeadAttention(complete, engine);
         }
 
         private static List<Integer> some(String name, int... numbers) {
             if (numbers.length == 0) {
                 throw new IllegalArgumentException(name + ": none given, must be at least one");
             }
-            List<Integer> list = new ArrayList<>();
-            for (int number : numbers) {
-                list.add(number);
-            }
-            return List.copyOf(list);
+            return Arrays.stream(numbers).boxed().toList();
         }
     }
 }

@@ -10,16 +10,12 @@ import java.util.List;
 import java.util.Map;
 import java.util.function.UnaryOperator;
 
-/** A layer's weights where they are read from. */
+/** A layer's weights in the memory of its engine. */
 final class Projections implements AutoCloseable {
     private final Projector projector;
     private final Map<String, Projection> byName = new HashMap<>();
 
-    /**
-     * Brings every weight there, once.
-     *
-     * @param weights complete and of the right shapes, by name
-     */
+    /** Copies every weight there, once; the weights are complete and of the right shapes. */
     Projections(Projector projector, Map<String, Tensor> weights) {
         this.projector = projector;
         try {
@@ -47,7 +43,7 @@ final class Projections implements AutoCloseable {
     /**
      * Projects a call's inputs into heads; an input that is given more than once is read once.
      *
-     * @param flatten gives an input as [batch, length, features]
+     * @param flatten turns an input into [batch, length, features]
      * @return [batch, heads, length, width] for each projection of an input, by name; closed by the caller
      */
     Map<String, Tensor> toHeads(AttentionInputs inputs, UnaryOperator<Tensor> flatten) {
@@ -85,13 +81,7 @@ final class Projections implements AutoCloseable {
                 .add(name);
     }
 
-    /**
-     * Projects the heads together.
-     *
-     * @param attended [batch, heads, queryLength, valueDim]
-     * @param gate as attended, or null
-     * @return [batch, queryLength, outputs]
-     */
+    /** Projects heads [batch, heads, queryLength, valueDim], with a gate of that shape or null, to [batch, queryLength, outputs]. */
     Tensor fromHeads(Tensor attended, Tensor gate) {
         return projector.fromHeads(attended, gate, byName.get(LayerOptions.OUTPUT));
     }

@@ -18,10 +18,9 @@ import java.util.Set;
 import java.util.TreeSet;
 
 /**
- * Safetensors files of PyTorch and Transformers in Keras's shapes. A projection is kept as PyTorch's linear layers are:
- * a weight [outputs, features], the outputs of all heads one after another, and a bias [outputs] or none. {@code
- * nn.MultiheadAttention} keeps query, key and value in one tensor, one below the other, where their features are equally
- * many.
+ * Turns safetensors files of PyTorch and Transformers into Keras's shapes. A projection is stored like PyTorch's linear
+ * layers: a weight [outputs, features], the outputs of all heads one after another, and a bias [outputs] or none. {@code
+ * nn.MultiheadAttention} stores query, key and value in one tensor, one below the other, if they have equally many features.
  */
 final class TorchWeights {
     private static final String STACKED = "in_proj_weight";
@@ -37,7 +36,7 @@ final class TorchWeights {
             LayerOptions.VALUE,
             "v_proj_weight");
 
-    /** What a model family calls query, key, value and output. */
+    /** The names of query, key, value and output in a model family. */
     private record Names(String query, String key, String value, String output) {
         Map<String, String> byProjection() {
             Map<String, String> names = new LinkedHashMap<>();
@@ -54,10 +53,10 @@ final class TorchWeights {
             new Names("q_proj", "k_proj", "v_proj", "out_proj"),
             new Names("self.query", "self.key", "self.value", "output.dense"));
 
-    /** What may come between the prefix of a block and its attention. */
+    /** The names between the prefix of a block and its attention. */
     private static final List<String> BLOCK_PARTS = List.of("", "self_attn.", "attention.", "attn.");
 
-    /** Tensors beside the projections that do not belong to the attention, or say nothing. */
+    /** Tensors next to the projections that are not part of the attention, or follow from the rest. */
     private static final List<String> NOT_WEIGHTS = List.of("output.LayerNorm.", "rotary_emb.inv_freq");
 
     private final SafetensorsFile file;
@@ -96,15 +95,14 @@ final class TorchWeights {
         if (biased) {
             known.addAll(Set.of(STACKED_BIAS, OUT_BIAS));
         }
-        // bias_k and bias_v, keys of its own, would change the result.
+        // bias_k and bias_v, additional keys, would change the result.
         checkNoOther(known, List.of());
         Map<String, Tensor> weights = new LinkedHashMap<>();
         for (int n = 0; n < INPUTS.size(); n++) {
             String input = INPUTS.get(n);
             long from = n * embedding;
             Tensor kernel = stacked ? rows(STACKED, from, embedding) : matrix(SEPARATE.get(input));
-            // Of key and value alone the features may be others than the query's, and not where one matrix holds all
-            // three.
+            // Key and value may have other features than the query, unless one matrix holds all three.
             boolean free = !stacked && !input.equals(LayerOptions.QUERY);
             expect(stacked ? STACKED : SEPARATE.get(input), kernel, embedding, free ? kernel.size(1) : embedding);
             weights.put(input + KERNEL, toHeads(kernel, embedding));
@@ -163,7 +161,7 @@ final class TorchWeights {
                         + FileFormatException.listed(file.names()));
     }
 
-    /** What an attention may have in addition would change the result. */
+    /** Refuses other tensors of the attention, which would change the result. */
     private void checkNoOther(Set<String> known, List<String> ignored) throws FileFormatException {
         for (String there : file.names()) {
             String own = there.startsWith(prefix) ? there.substring(prefix.length()) : null;
@@ -214,7 +212,7 @@ final class TorchWeights {
     }
 
     private LayerWeights read(Names names, int keyValueHeads) throws FileFormatException {
-        // Norms of query and key, say, would change the result.
+        // Norms of query and key, for example, would change the result.
         Set<String> known = new TreeSet<>();
         names.byProjection().values().forEach(name -> known.addAll(List.of(name + ".weight", name + ".bias")));
         checkNoOther(known, NOT_WEIGHTS);
@@ -238,12 +236,12 @@ final class TorchWeights {
                         "a multiple of " + parts + " on axis " + split + ", one part for each head");
             }
             long width = matrix.size(split) / parts;
-            Tensor turned = matrix.permute(1, 0).contiguous();
+            Tensor transposed = matrix.permute(1, 0).contiguous();
             weights.put(
                     projection + KERNEL,
                     isOutput
-                            ? turned.reshape(parts, width, matrix.size(0))
-                            : turned.reshape(matrix.size(1), parts, width));
+                            ? transposed.reshape(parts, width, matrix.size(0))
+                            : transposed.reshape(matrix.size(1), parts, width));
             sources.put(projection + KERNEL, prefix + name + ".weight");
             sources.put(projection + BIAS, prefix + name + ".bias");
             biased |= file.find(prefix + name + ".bias").isPresent();

@@ -8,11 +8,11 @@ import dev.attention4j.spi.TensorChecks;
 import java.nio.ByteBuffer;
 import java.util.Arrays;
 
-/** The input {@code attn_mask} as a mask or a bias over all keys. */
+/** Turns the input {@code attn_mask} into a mask or a bias over all keys. */
 final class AttnMask {
     private AttnMask() {}
 
-    /** Sets the builder's mask, if it is one of booleans, or its bias, if it is one of numbers. */
+    /** Sets the builder's mask for booleans, or its bias for numbers. */
     static void set(AttentionBuilder builder, Tensor attnMask, AttentionProblem shapes) {
         TensorChecks.open("attnMask", attnMask);
         check(attnMask, shapes.weightsShape());
@@ -38,7 +38,7 @@ final class AttnMask {
         }
     }
 
-    /** Rows of at least {@code keys}: what a row lacks may not be attended to. */
+    /** Returns rows of {@code keys} elements: the keys that a row lacks may not be attended to, by false or −∞. */
     private static Tensor padded(Tensor attnMask, int keys) {
         int given = Math.toIntExact(attnMask.size(-1));
         if (given == keys) {
@@ -46,42 +46,24 @@ final class AttnMask {
         }
         long[] shape = attnMask.shape();
         shape[shape.length - 1] = keys;
-        Tensor padded = Tensor.zeros(attnMask.dtype(), checked(shape));
-        int unit = attnMask.dtype().bytes();
-        ByteBuffer target = padded.bytes();
-        ByteBuffer source = attnMask.contiguous().bytes();
-        ByteBuffer missing = beyond(attnMask.dtype(), keys - given);
-        while (target.hasRemaining()) {
-            target.put(source.slice(source.position(), given * unit));
-            source.position(source.position() + given * unit);
-            target.put(missing.duplicate());
-        }
-        return padded;
-    }
-
-    /** What stands for keys that may not be attended to: false, or −∞. */
-    private static ByteBuffer beyond(DType dtype, int count) {
-        Tensor tensor = dtype == DType.BOOL
-                ? Tensor.zeros(DType.BOOL, count)
-                : Tensor.of(filled(count), count).to(dtype);
-        return tensor.bytes();
-    }
-
-    private static float[] filled(int count) {
-        float[] infinities = new float[count];
-        Arrays.fill(infinities, Float.NEGATIVE_INFINITY);
-        return infinities;
-    }
-
-    private static long[] checked(long... shape) {
-        long elements = 1;
-        for (long size : shape) {
-            elements = Math.multiplyExact(elements, size);
-        }
-        if (elements > Integer.MAX_VALUE) {
+        if (Arrays.stream(shape).reduce(1, Math::multiplyExact) > Integer.MAX_VALUE) {
             throw new IllegalArgumentException(
                     "attnMask: over all keys it is " + Arrays.toString(shape) + ", must have less than 2^31 elements");
         }
-        return shape;
+        float[] missing = new float[keys - given];
+        if (attnMask.dtype() != DType.BOOL) {
+            Arrays.fill(missing, Float.NEGATIVE_INFINITY);
+        }
+        ByteBuffer end = Tensor.of(missing, missing.length).to(attnMask.dtype()).bytes();
+        Tensor padded = Tensor.zeros(attnMask.dtype(), shape);
+        int rowBytes = given * attnMask.dtype().bytes();
+        ByteBuffer target = padded.bytes();
+        ByteBuffer source = attnMask.contiguous().bytes();
+        while (target.hasRemaining()) {
+            target.put(source.slice(source.position(), rowBytes));
+            source.position(source.position() + rowBytes);
+            target.put(end.duplicate());
+        }
+        return padded;
     }
 }

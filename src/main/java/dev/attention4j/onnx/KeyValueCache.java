@@ -6,16 +6,16 @@ import java.nio.ByteBuffer;
 import java.util.Arrays;
 
 /**
- * The new keys and values behind the cached ones.
+ * The cached keys and values, followed by the new ones.
  *
  * @param key [batch, keyValueHeads, pastLength + keyLength, headDim]
  * @param value [batch, keyValueHeads, pastLength + keyLength, valueDim]
- * @param pastLength how many of them were cached
+ * @param pastLength the number of cached keys
  */
 record KeyValueCache(Tensor key, Tensor value, int pastLength) {
     private static final int LENGTH_AXIS = 2;
 
-    /** Without a past, the very tensors given. */
+    /** Appends the new keys and values to the past; without a past, these are the tensors given. */
     static KeyValueCache of(OnnxAttentionInputs inputs, Tensor key, Tensor value) {
         if (inputs.pastKey().isPresent() != inputs.pastValue().isPresent()) {
             throw new IllegalArgumentException(

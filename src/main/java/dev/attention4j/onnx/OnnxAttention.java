@@ -26,13 +26,13 @@ import java.util.Optional;
  * }</pre>
  *
  * <p>The standard's order is the library's: scale · query · keyᵀ, softcap, + mask, softmax, · value. Causal and windows
- * go by positions: without a cache query i stands at key i; with a past, at key i + the past's length; with {@code
- * nonpad_kv_seqlen}, the last query stands at the last of these keys. A row that may attend to nothing gives zeros, as
- * the standard says since opset 24.
+ * go by positions: without a cache query i has position i; with a past, i + the past's length; with {@code
+ * nonpad_kv_seqlen}, the last query has the position of the last of these keys. A row with no key to attend to gives
+ * zeros, as the standard says since opset 24.
  *
- * <p>Where value has another type than query and key, all is computed as float32. The oracle excepted, engines compute
- * in float32 whatever {@code softmax_precision} says. They scale the product of query and key, not both before it as the
- * standard does: a product beyond 3.4·10³⁸ is infinite however small the scale.
+ * <p>If value has another type than query and key, all is computed as float32. Engines other than the oracle compute in
+ * float32 whatever {@code softmax_precision} says. They scale the product of query and key, where the standard scales both
+ * factors: a product above 3.4·10³⁸ is infinite however small the scale.
  */
 public final class OnnxAttention {
     /** Never changed. */
@@ -53,8 +53,8 @@ public final class OnnxAttention {
     }
 
     /**
-     * Runs the node. The scores of modes 0 to 2, which are for looking at and no engine keeps, are computed beside the
-     * call by plain Java on all cores; mode 3 is the weights of the call itself.
+     * Runs the node. No engine keeps the scores of modes 0 to 2, so they are computed separately by plain Java on all cores;
+     * mode 3 is the weights of the call itself.
      *
      * @param engine where to compute
      * @param inputs on the host, or where the engine takes them from
@@ -66,9 +66,9 @@ public final class OnnxAttention {
      */
     public OnnxAttentionResult run(AttentionEngine engine, OnnxAttentionInputs inputs) {
         Objects.requireNonNull(engine, "engine: null, must be one that is open");
-        Tensor query = Heads.split("query", inputs.query(), "qNumHeads", attributes.qNumHeads);
-        Tensor key = Heads.split("key", inputs.key(), "kvNumHeads", attributes.kvNumHeads);
-        Tensor value = Heads.split("value", inputs.value(), "kvNumHeads", attributes.kvNumHeads);
+        Tensor query = toHeads("query", inputs.query(), "qNumHeads", attributes.qNumHeads);
+        Tensor key = toHeads("key", inputs.key(), "kvNumHeads", attributes.kvNumHeads);
+        Tensor value = toHeads("value", inputs.value(), "kvNumHeads", attributes.kvNumHeads);
         TensorChecks.sameRank("key", inputs.key(), "query", inputs.query());
         TensorChecks.sameRank("value", inputs.value(), "query", inputs.query());
         TensorChecks.storage("query", query);
@@ -78,7 +78,7 @@ public final class OnnxAttention {
 
         Tensor computedKey = cache.key();
         Tensor computedValue = cache.value();
-        // Checks what the options are made from, so that they are made from what fits.
+        // Checks the shapes before options are derived from them.
         AttentionProblem shapes = AttentionProblem.of(query, computedKey, computedValue, Attention.DEFAULT);
         Attention attention = attention(inputs, cache.pastLength(), shapes);
         AttentionProblem problem = AttentionProblem.of(query, computedKey, computedValue, attention);
@@ -95,17 +95,56 @@ public final class OnnxAttention {
             Tensor output = stored(result.output(), query.dtype());
             Optional<Tensor> storedScores = Optional.ofNullable(scores).map(tensor -> stored(tensor, query.dtype()));
             if (inputs.query().rank() == 3) {
-                output = Heads.join(output);
+                output = fromHeads(output);
             }
             return new OnnxAttentionResult(output, cache.key(), cache.value(), storedScores, result.plan());
         } catch (RuntimeException | Error e) {
-            // Nobody else has it yet.
+            // The caller does not have it yet.
             result.close();
             throw e;
         }
     }
 
-    /** The tensor in another type; the one given is closed if that takes a copy. */
+    /** Returns a view [batch, heads, length, width] of a tensor; the attribute's heads are 0 if it is not given. */
+    private static Tensor toHeads(String name, Tensor tensor, String attribute, int heads) {
+        TensorChecks.open(name, tensor);
+        if (tensor.rank() == 4) {
+            if (heads != 0 && heads != tensor.size(1)) {
+                throw new IllegalArgumentException(attribute + ": " + heads + ", must be the " + tensor.size(1)
+                        + " heads of " + name + " " + Arrays.toString(tensor.shape()) + ", or left out");
+            }
+            return tensor;
+        }
+        if (tensor.rank() != 3) {
+            throw new IllegalArgumentException(name + ": shape " + Arrays.toString(tensor.shape())
+                    + ", must be [batch, heads, length, headDim] or [batch, length, heads * headDim]");
+        }
+        if (heads == 0) {
+            throw new IllegalArgumentException(attribute + ": not given, must be where " + name + " has 3 axes: "
+                    + Arrays.toString(tensor.shape()));
+        }
+        long hidden = tensor.size(2);
+        if (hidden % heads != 0) {
+            throw new IllegalArgumentException(
+                    name + ": last axis " + hidden + ", must be a multiple of " + attribute + " " + heads);
+        }
+        Tensor whole = tensor.isContiguous() ? tensor : tensor.contiguous();
+        return whole.reshape(tensor.size(0), tensor.size(1), heads, hidden / heads)
+                .permute(0, 2, 1, 3);
+    }
+
+    /** Returns [batch, length, heads · width] of [batch, heads, length, width] on the host, closed if that takes a copy. */
+    private static Tensor fromHeads(Tensor tensor) {
+        Tensor joined = tensor.permute(0, 2, 1, 3)
+                .contiguous()
+                .reshape(tensor.size(0), tensor.size(2), tensor.size(1) * tensor.size(3));
+        if (joined.memory() != tensor.memory()) {
+            tensor.close();
+        }
+        return joined;
+    }
+
+    /** Returns the tensor in another type; the one given is closed if that takes a copy. */
     private static Tensor stored(Tensor tensor, DType dtype) {
         Tensor stored = tensor.to(dtype);
         if (stored != tensor) {

@@ -2,6 +2,7 @@ package dev.attention4j.onnx;
 
 import dev.attention4j.AttentionBuilder;
 import dev.attention4j.DType;
+import dev.attention4j.spi.TensorChecks;
 import java.util.Objects;
 import java.util.OptionalDouble;
 
@@ -34,7 +35,7 @@ public final class OnnxAttentionBuilder {
     }
 
     /**
-     * {@code is_causal}: masks the keys beyond each query's position.
+     * {@code is_causal}: masks the keys after each query's position.
      *
      * @param causal false by default
      * @return this
@@ -52,7 +53,7 @@ public final class OnnxAttentionBuilder {
      * @throws IllegalArgumentException unless positive
      */
     public OnnxAttentionBuilder qNumHeads(int heads) {
-        attributes.qNumHeads = positive("qNumHeads", heads);
+        attributes.qNumHeads = TensorChecks.atLeast("qNumHeads", heads, 1);
         return this;
     }
 
@@ -64,12 +65,12 @@ public final class OnnxAttentionBuilder {
      * @throws IllegalArgumentException unless positive
      */
     public OnnxAttentionBuilder kvNumHeads(int heads) {
-        attributes.kvNumHeads = positive("kvNumHeads", heads);
+        attributes.kvNumHeads = TensorChecks.atLeast("kvNumHeads", heads, 1);
         return this;
     }
 
     /**
-     * {@code left_window_size} (opset 25): how many keys before its position a query sees.
+     * {@code left_window_size} (opset 25): the number of keys before its position that a query attends to.
      *
      * @param keys −1 for all, the default
      * @return this
@@ -81,7 +82,7 @@ public final class OnnxAttentionBuilder {
     }
 
     /**
-     * {@code right_window_size} (opset 25): how many keys beyond its position a query sees, were it not causal.
+     * {@code right_window_size} (opset 25): the number of keys after its position that a query attends to, unless causal.
      *
      * @param keys −1 for all, the default
      * @return this
@@ -93,9 +94,9 @@ public final class OnnxAttentionBuilder {
     }
 
     /**
-     * {@code scale}: what query · key is multiplied with.
+     * {@code scale}: the factor on query · key.
      *
-     * @param scale 0 or more, for the standard multiplies query and key by its root; 1/√headDim unless set
+     * @param scale 0 or more, because the standard multiplies query and key by its root; 1/√headDim unless set
      * @return this
      * @throws IllegalArgumentException if negative, NaN or infinite
      */
@@ -124,9 +125,9 @@ public final class OnnxAttentionBuilder {
     }
 
     /**
-     * {@code softmax_precision}: the precision that the softmax needs at least. Every engine computes it in float32 or
-     * better, so the 16-bit types and {@link DType#FLOAT32} change nothing; {@link DType#FLOAT64} is legal, and kept by
-     * the oracle alone: the scores of others are float32 already, and their softmax adds float32's rounding to them.
+     * {@code softmax_precision}: the least precision of the softmax. Every engine computes it in float32 or better, so the
+     * 16-bit types and {@link DType#FLOAT32} change nothing. {@link DType#FLOAT64} is legal, but only the oracle has it:
+     * scores and softmax of other engines are float32.
      *
      * @param precision a float type
      * @return this
@@ -140,9 +141,9 @@ public final class OnnxAttentionBuilder {
     }
 
     /**
-     * Asks for the output {@code qk_matmul_output}, and says by {@code qk_matmul_output_mode} what it is.
+     * Asks for the output {@code qk_matmul_output}, of the given {@code qk_matmul_output_mode}.
      *
-     * @param mode at which step the scores are given out
+     * @param mode the step after which the scores are returned
      * @return this
      */
     public OnnxAttentionBuilder qkMatmulOutput(QkMatmulOutput mode) {
@@ -153,13 +154,6 @@ public final class OnnxAttentionBuilder {
     /** {@return the node as set so far, immutable} */
     public OnnxAttention build() {
         return new OnnxAttention(attributes.copy());
-    }
-
-    private static int positive(String name, int heads) {
-        if (heads < 1) {
-            throw new IllegalArgumentException(name + ": " + heads + ", must be 1 or more");
-        }
-        return heads;
     }
 
     private static int window(String name, int keys) {

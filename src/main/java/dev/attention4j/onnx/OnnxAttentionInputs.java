@@ -6,7 +6,7 @@ import java.util.Objects;
 import java.util.Optional;
 
 /**
- * What goes into the operator, by the standard's names but for Q, K and V.
+ * The operator's inputs, by the standard's names except for Q, K and V.
  *
  * <pre>{@code
  * OnnxAttentionInputs.of(query, key, value).withAttnMask(mask).withPast(pastKey, pastValue)
@@ -17,12 +17,12 @@ import java.util.Optional;
  *     query's type
  * @param value V: [batch, keyValueHeads, keyLength, valueDim] or [batch, keyLength, keyValueHeads · valueDim]
  * @param attnMask BOOL, true = attend, or numbers to add to the scores; broadcast right-aligned to [batch, queryHeads,
- *     queryLength, totalLength], but for the last axis: where that is shorter, even 1, the keys beyond it may not be
+ *     queryLength, totalLength], except for the last axis: if that is shorter, even 1, the keys after it may not be
  *     attended to
  * @param pastKey cached keys [batch, keyValueHeads, pastLength, headDim], which come before the new ones
  * @param pastValue cached values [batch, keyValueHeads, pastLength, valueDim], given if pastKey is
- * @param nonpadKvSeqlen INT64 [batch], how many of each batch row's keys are there, the others being padding; with a
- *     cache that lies in key and value, so without pastKey
+ * @param nonpadKvSeqlen INT64 [batch], the number of keys of each batch row, the others being padding; for a cache
+ *     in key and value themselves, so without pastKey
  */
 public record OnnxAttentionInputs(
         Tensor query,
@@ -44,7 +44,7 @@ public record OnnxAttentionInputs(
     }
 
     /**
-     * The inputs that every node has.
+     * Returns the inputs that every node has.
      *
      * @param query Q
      * @param key K
@@ -57,7 +57,7 @@ public record OnnxAttentionInputs(
     }
 
     /**
-     * The same with a mask.
+     * Returns the same inputs with a mask.
      *
      * @param mask BOOL, or numbers to add
      * @return new inputs
@@ -74,7 +74,7 @@ public record OnnxAttentionInputs(
     }
 
     /**
-     * The same with a cache.
+     * Returns the same inputs with a cache.
      *
      * @param keys cached keys
      * @param values cached values
@@ -88,7 +88,7 @@ public record OnnxAttentionInputs(
     }
 
     /**
-     * The same with the number of keys that are not padding.
+     * Returns the same inputs with the number of keys that are not padding.
      *
      * @param lengths one for each batch row
      * @return new inputs

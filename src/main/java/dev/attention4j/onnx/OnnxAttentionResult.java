@@ -4,10 +4,10 @@ import dev.attention4j.Tensor;
 import java.util.Optional;
 
 /**
- * What the operator gives.
+ * The operator's outputs.
  *
- * <p>Closing it gives back the output and the scores. The presents are left alone: they are the caller's own key and
- * value where there was no past, and in host memory, which the garbage collector frees, where there was.
+ * <p>Closing it frees the output and the scores, but not the presents: without a past these are the caller's own key and
+ * value, and with one they are in host memory, which the garbage collector frees.
  *
  * @param output Y, in the query's type: [batch, queryHeads, queryLength, valueDim], where the query was (on the host where
  *     its type is not the value's), or [batch, queryLength, queryHeads · valueDim] on the host for inputs of 3 axes

@@ -2,7 +2,7 @@ package dev.attention4j.onnx;
 
 import java.util.Arrays;
 
-/** At which step the scores are given out: the attribute {@code qk_matmul_output_mode}. */
+/** The step after which the scores are returned: the attribute {@code qk_matmul_output_mode}. */
 public enum QkMatmulOutput {
     /** Mode 0: scale · query · key. */
     SCORES,
@@ -10,11 +10,11 @@ public enum QkMatmulOutput {
     SOFTCAPPED,
     /** Mode 2: after softcap, bias and masks; −∞ where a query may not attend. */
     MASKED,
-    /** Mode 3: after the softmax, the weights; 0 in a row that may attend to nothing. */
+    /** Mode 3: after the softmax, the weights; 0 in a row with no key to attend to. */
     WEIGHTS;
 
     /**
-     * The constant for the attribute's number.
+     * Returns the constant of the attribute's number.
      *
      * @param mode {@code qk_matmul_output_mode}
      * @return the constant of that number

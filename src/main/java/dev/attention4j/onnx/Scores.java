@@ -9,17 +9,16 @@ import java.nio.FloatBuffer;
 import java.util.stream.IntStream;
 
 /**
- * The scores as far as a step, in float32, by plain Java on all cores.
+ * Computes the scores up to a step, in float32, by plain Java on all cores.
  *
- * <p>Keys are transposed once for each key/value head, so that the innermost loop runs along keys, which HotSpot makes
- * vectors of, and one read of a key serves a few queries. It does so only where each row is an array of its own, and
- * for no more of them than here.
+ * <p>Keys are transposed once for each key/value head, so that the innermost loop runs along keys and one read of a key
+ * serves a few queries. HotSpot vectorises it only if each row is an array of its own, and for no more rows than here.
  */
 final class Scores {
     /** Queries that share the read of a key. */
     private static final int BLOCK = 4;
 
-    /** Keys at a time, so that the scores of a block of queries stay in the innermost cache. */
+    /** Keys at a time, so that the scores of a block of queries stay in the first cache. */
     private static final int TILE = 512;
 
     private final AttentionProblem problem;
@@ -39,7 +38,7 @@ final class Scores {
     /**
      * Computes the scores of a problem.
      *
-     * @param step how far: scores, softcapped or masked
+     * @param step the last one: scores, softcapped or masked
      * @return [batch, queryHeads, queryLength, keyLength], float32
      */
     static Tensor compute(AttentionProblem problem, Tensor query, Tensor key, QkMatmulOutput step) {
@@ -64,7 +63,7 @@ final class Scores {
         return result;
     }
 
-    /** A row for each dim, and one of zeros if their number is odd, for they are read in pairs. */
+    /** Returns a row for each dim, and one of zeros if their number is odd, because they are read in pairs. */
     private float[][] transposed(float[] keys, int slice) {
         int length = problem.keyLength();
         int dim = problem.headDim();
@@ -78,7 +77,7 @@ final class Scores {
         return transposed;
     }
 
-    /** A row is a query of a head of a batch row, counted as they lie. */
+    /** Computes the scores of some rows; a row is a query of a head of a batch row, in the order of the tensor. */
     private void block(float[][] transposed, int firstRow, int endRow, FloatBuffer target) {
         int keys = problem.keyLength();
         float[][] queries = new float[BLOCK][transposed.length];
@@ -100,7 +99,7 @@ final class Scores {
         }
     }
 
-    /** scores += queries[d] · keys of dim d + queries[d + 1] · those of dim d + 1. */
+    /** Adds scores += queries[d] · keys of dim d + queries[d + 1] · those of dim d + 1. */
     private static void addProducts(
             float[][] scores, float[] keys, float[] nextKeys, float[][] queries, int d, int from, int to) {
         float[] scores0 = scores[0];

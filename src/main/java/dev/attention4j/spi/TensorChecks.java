@@ -4,9 +4,22 @@ import dev.attention4j.AttentionEngine;
 import dev.attention4j.Tensor;
 import java.util.Arrays;
 
-/** Refuses tensors that do not fit, before anything runs; each error begins with the name of the argument. */
+/** Refuses numbers and tensors that do not fit, before anything runs; each error begins with the name of the argument. */
 public final class TensorChecks {
     private TensorChecks() {}
+
+    /** Refuses a number below a limit, and returns it otherwise. */
+    public static int atLeast(String name, int number, int least) {
+        return (int) atLeast(name, (long) number, least);
+    }
+
+    /** Refuses a number below a limit, and returns it otherwise. */
+    public static long atLeast(String name, long number, int least) {
+        if (number < least) {
+            throw new IllegalArgumentException(name + ": " + number + ", must be " + least + " or more");
+        }
+        return number;
+    }
 
     /** Refuses a closed tensor. */
     public static void open(String name, Tensor tensor) {

@@ -17,8 +17,14 @@ import org.junit.jupiter.api.io.TempDir;
  * more.
  */
 class LayerWeightsFuzzTest {
-    private static final LayerOptions LAYER =
-            new LayerOptions(2, 2, 3, 3, true, false, List.of(), List.of(), 0, Initializer.ZEROS, Initializer.ZEROS, 0);
+    private static final LayerOptions LAYER = new LayerOptions();
+
+    static {
+        LAYER.queryHeads = 2;
+        LAYER.keyValueHeads = 2;
+        LAYER.keyDim = 3;
+        LAYER.valueDim = 3;
+    }
 
     @TempDir
     Path folder;
@@ -30,9 +36,9 @@ class LayerWeightsFuzzTest {
     private static final List<Reader> READERS = List.of(
             LayerWeights::safetensors,
             path -> LayerWeights.safetensors(path, "a."),
-            path -> LayerWeights.torch(path, "", LAYER.queryHeads()),
+            path -> LayerWeights.torch(path, "", LAYER.queryHeads),
             path -> LayerWeights.torch(path, "a.", 1),
-            path -> LayerWeights.huggingFace(path, "", LAYER.queryHeads(), LAYER.keyValueHeads()),
+            path -> LayerWeights.huggingFace(path, "", LAYER.queryHeads, LAYER.keyValueHeads),
             LayerWeights::keras,
             path -> LayerWeights.keras(path, "layers/a"));
 
