@@ -1,7 +1,7 @@
 package dev.attention4j;
 
 /**
- * The slopes that models with ALiBi were trained with, for {@link AttentionBuilder#alibiSlopes} (Press et al., "Train
+ * The ALiBi slopes of trained models, for {@link AttentionBuilder#alibiSlopes} (Press et al., "Train
  * Short, Test Long: Attention with Linear Biases", 2022, section 3).
  */
 public final class AlibiSlopes {
@@ -12,8 +12,7 @@ public final class AlibiSlopes {
      * its authors' code has it: the sequence for the next lower power of two, then every other slope, from the first,
      * of the sequence for twice that many heads.
      *
-     * @param queryHeads how many slopes to make
-     * @return one for each query head
+     * @return one slope for each query head
      * @throws IllegalArgumentException unless positive
      */
     public static float[] geometric(int queryHeads) {

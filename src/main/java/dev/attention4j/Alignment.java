@@ -1,7 +1,7 @@
 package dev.attention4j;
 
 /**
- * Which key a query stands at where the two lengths differ; causal masks and windows are measured from there.
+ * The position of a query among the keys if the two lengths differ. Causal masks and windows are measured from there.
  *
  * <p>Libraries disagree (PyTorch's {@code is_causal} and Keras are top-left, flash-attention 2.1 and later is
  * bottom-right), so attention4j never infers it from a shape. With 1 = attended, causal:
@@ -16,8 +16,8 @@ package dev.attention4j;
  * </pre>
  */
 public enum Alignment {
-    /** Query i stands at key i. */
+    /** Query i has the position of key i. */
     TOP_LEFT,
-    /** The last query stands at the last key: query i stands at key i + keyLength − queryLength. */
+    /** The last query has the position of the last key: query i has position i + keyLength − queryLength. */
     BOTTOM_RIGHT
 }

@@ -6,14 +6,14 @@ import java.util.OptionalDouble;
 import java.util.StringJoiner;
 
 /**
- * What is to be computed: scaled dot-product attention and its options. Immutable, made by {@link #builder()}.
+ * The operation: scaled dot-product attention and its options. Immutable, made by {@link #builder()}.
  *
  * <p>For each query row: scores = scale · query · keyᵀ, then softcap, then + bias, then masks, then softmax over the
  * keys, then the sum of the values by those weights (Vaswani et al., "Attention Is All You Need", 2017, section 3.2.1;
- * softcap as in Gemma 2, 2024). ALiBi adds its own bias, and a sink one more term to the softmax's denominator. What
- * may be attended to is the conjunction of causal, window, key lengths, packing, boolean mask and query mask; a bias of
- * −∞ masks too. A row with no key to attend to gives output 0, weights 0 and log-sum-exp −∞ (its sink's logit if it has one);
- * what a masked key, value or bias holds, NaN included, never shows in a result.
+ * softcap as in Gemma 2, 2024). ALiBi adds its own bias, and a sink one more term to the softmax's denominator. A key
+ * may be attended to only if causal, window, key lengths, packing, boolean mask and query mask all allow it; a bias of −∞
+ * masks too. A row with no key to attend to gives output 0, weights 0 and log-sum-exp −∞ (its sink's logit if it has one);
+ * the content of a masked key, value or bias, NaN included, never changes a result.
  *
  * <p>A key that is not masked always counts: if its value is NaN or infinite, so is the output, even where the weight
  * underflows (0 · ∞ is NaN, as in PyTorch). A key whose score is −∞ counts as masked.
@@ -22,7 +22,7 @@ import java.util.StringJoiner;
  * may be as large as they like: the output is a mean of them, and finite where they are (a value within 0.001 % of the
  * largest float may be rounded to infinity). Errors do not grow with the number of keys.
  *
- * <p>Causal, window and ALiBi go by positions: query i stands at key i + offset, where the offset is 0 ({@link
+ * <p>Causal, window and ALiBi go by positions: query i has position i + offset, where the offset is 0 ({@link
  * Alignment#TOP_LEFT}), puts the last query at the last key ({@link Alignment#BOTTOM_RIGHT}), or is given. Where each
  * batch row has its own key length, the last key is the last of those; in packed sequences all of it is counted within
  * each sequence.
@@ -48,12 +48,7 @@ public final class Attention {
         return new AttentionBuilder(new AttentionBuilder.Options());
     }
 
-    /**
-     * Plain causal attention.
-     *
-     * @param alignment where the diagonal lies if the lengths differ
-     * @return {@code builder().causal(alignment).build()}
-     */
+    /** {@return plain causal attention: {@code builder().causal(alignment).build()}} */
     public static Attention causal(Alignment alignment) {
         return builder().causal(alignment).build();
     }
@@ -73,22 +68,22 @@ public final class Attention {
         return options.causal;
     }
 
-    /** {@return which key a query stands at, unless {@link #offsets()} says it; top-left by default} */
+    /** {@return the position of a query among the keys, unless {@link #offsets()} gives it; top-left by default} */
     public Alignment alignment() {
         return options.alignment;
     }
 
-    /** {@return explicit positions, query i at key i + offset: none, one for all batch rows, or one for each} */
+    /** {@return explicit positions, i + offset for query i: none, one for all batch rows, or one for each} */
     public int[] offsets() {
         return options.offsets.clone();
     }
 
-    /** {@return how many keys before its position a query may attend to; −1 for all} */
+    /** {@return the number of keys before its position that a query may attend to; −1 for all} */
     public int windowLeft() {
         return options.windowLeft;
     }
 
-    /** {@return how many keys after its position a query may attend to unless causal; −1 for all} */
+    /** {@return the number of keys after its position that a query may attend to unless causal; −1 for all} */
     public int windowRight() {
         return options.windowRight;
     }
@@ -111,7 +106,7 @@ public final class Attention {
         return options.mask;
     }
 
-    /** {@return what is added to the scores} */
+    /** {@return the numbers that are added to the scores} */
     public Optional<Tensor> bias() {
         return options.bias;
     }
@@ -122,23 +117,23 @@ public final class Attention {
     }
 
     /**
-     * {@return how many keys of each batch row there are, the rest being padding: none for all keys, one for all batch
-     * rows, or one for each}
+     * {@return the number of keys of each batch row, the rest being padding: none for all keys, one for all batch rows, or
+     * one for each}
      */
     public int[] keyLengths() {
         return options.keyLengths.clone();
     }
 
     /**
-     * {@return where each packed sequence of queries begins, and where the last ends: sequences + 1 numbers from 0 up
-     * to the query length; none if nothing is packed}
+     * {@return the start of each packed sequence of queries and the end of the last: sequences + 1 numbers from 0 up to
+     * the query length; none if nothing is packed}
      */
     public int[] cumulativeQueryLengths() {
         return options.cumulativeQueryLengths.clone();
     }
 
     /**
-     * {@return where each packed sequence of keys begins, and where the last ends: as {@link #cumulativeQueryLengths}}
+     * {@return the start of each packed sequence of keys and the end of the last, as {@link #cumulativeQueryLengths}}
      */
     public int[] cumulativeKeyLengths() {
         return options.cumulativeKeyLengths.clone();
@@ -150,8 +145,8 @@ public final class Attention {
     }
 
     /**
-     * {@return by how much a score falls for each key between its query's position and its key: none, one slope for
-     * each query head, or [sequences, queryHeads] row-major}
+     * {@return the decrease of a score for each key between its query's position and its key: none, one slope for each
+     * query head, or [sequences, queryHeads] row-major}
      */
     public float[] alibiSlopes() {
         return options.alibiSlopes.clone();
@@ -247,7 +242,7 @@ public final class Attention {
         }
     }
 
-    /** {@return whether the query mask lets a query attend; the mask must fit the query length} */
+    /** {@return true if the query mask lets a query attend; the mask must fit the query length} */
     boolean attends(int batchRow, int query, int queryLength) {
         return attendingQueries == null || attendingQueries[batchRow * queryLength + query];
     }

@@ -6,11 +6,11 @@ import java.util.Optional;
 import java.util.OptionalDouble;
 
 /**
- * Collects the options of an {@link Attention}; each is checked as it is set, and against the tensors when an engine is
- * called.
+ * Collects the options of an {@link Attention}. Each is checked as it is set, and against the tensors when an engine is
+ * called. Each setter returns the builder.
  */
 public final class AttentionBuilder {
-    /** The largest softcap: of a larger one, a score of 10⁻⁸ would be a fraction that devices take for 0. */
+    /** The largest softcap: with a larger one, a score of 10⁻⁸ divided by it would be subnormal, which devices flush to 0. */
     public static final double MAX_SOFTCAP = 1e30;
 
     private final Options options;
@@ -21,14 +21,14 @@ public final class AttentionBuilder {
 
     /** All options of an {@link Attention}, for its package. Tensors and arrays are replaced, never written to. */
     static final class Options implements Cloneable {
-        // What is done to a score.
+        // Scoring.
         OptionalDouble scale = OptionalDouble.empty();
         OptionalDouble softcap = OptionalDouble.empty();
         float[] alibiSlopes = {};
         Optional<Tensor> bias = Optional.empty();
         float[] sinks = {};
 
-        // Which keys a query may attend to.
+        // Visibility.
         boolean causal;
         int windowLeft = -1;
         int windowRight = -1;
@@ -40,7 +40,7 @@ public final class AttentionBuilder {
         Optional<Tensor> mask = Optional.empty();
         Optional<Tensor> queryMask = Optional.empty();
 
-        // Which results are wanted in addition to the output.
+        // Results in addition to the output.
         boolean wantsWeights;
         boolean wantsLogSumExp;
 
@@ -54,10 +54,9 @@ public final class AttentionBuilder {
     }
 
     /**
-     * Sets what query · key is multiplied with; 1/√headDim unless set.
+     * Sets the factor on query · key; 1/√headDim unless set.
      *
      * @param scale finite
-     * @return this
      * @throws IllegalArgumentException if NaN or infinite
      */
     public AttentionBuilder scale(double scale) {
@@ -72,7 +71,6 @@ public final class AttentionBuilder {
      * Bounds the scores to ±cap by {@code cap · tanh(score / cap)}, before bias and masks.
      *
      * @param cap {@link Float#MIN_NORMAL} to {@link #MAX_SOFTCAP}
-     * @return this
      * @throws IllegalArgumentException beyond that, or NaN
      */
     public AttentionBuilder softcap(double cap) {
@@ -85,10 +83,9 @@ public final class AttentionBuilder {
     }
 
     /**
-     * Masks the keys beyond each query's position.
+     * Masks the keys after each query's position.
      *
-     * @param alignment which key a query stands at if the lengths differ
-     * @return this
+     * @param alignment the position of a query if the lengths differ
      */
     public AttentionBuilder causal(Alignment alignment) {
         options.causal = true;
@@ -96,10 +93,9 @@ public final class AttentionBuilder {
     }
 
     /**
-     * Masks the keys beyond each query's position, which is given: query i sees key j if j ≤ i + offset.
+     * Masks the keys after each query's given position: query i attends to key j if j ≤ i + offset.
      *
      * @param offsets one for all batch rows (or packed sequences), or one for each; negative is legal
-     * @return this
      * @throws IllegalArgumentException if there is none, or one is less than −{@link
      *     AttentionProblem#MAX_LENGTH} or more than twice it
      */
@@ -109,12 +105,11 @@ public final class AttentionBuilder {
     }
 
     /**
-     * Sees only the keys near each query's position p: p − left ≤ key ≤ p + right. A "window of W that includes
+     * Limits a query to the keys near its position p: p − left ≤ key ≤ p + right. A "window of W that includes
      * itself" is left = W − 1. Positions are top-left unless {@link #align} or {@link #alignOffsets} says otherwise.
      *
-     * @param left how many keys before, −1 for all
-     * @param right how many keys beyond, −1 for all; causal overrides it
-     * @return this
+     * @param left the number of keys before, −1 for all
+     * @param right the number of keys after, −1 for all; causal overrides it
      * @throws IllegalArgumentException if below −1
      */
     public AttentionBuilder window(int left, int right) {
@@ -128,10 +123,9 @@ public final class AttentionBuilder {
     }
 
     /**
-     * Says which key a query stands at, for causal, window and ALiBi.
+     * Sets the position of a query among the keys, for causal, window and ALiBi.
      *
      * @param alignment top-left unless set
-     * @return this
      */
     public AttentionBuilder align(Alignment alignment) {
         options.alignment = Objects.requireNonNull(alignment, "alignment");
@@ -140,10 +134,9 @@ public final class AttentionBuilder {
     }
 
     /**
-     * Says which key a query stands at, for causal, window and ALiBi: query i at key i + offset.
+     * Sets the position of a query among the keys, for causal, window and ALiBi: i + offset for query i.
      *
      * @param offsets one for all batch rows (or packed sequences), or one for each; negative is legal
-     * @return this
      * @throws IllegalArgumentException if there is none, or one is less than −{@link
      *     AttentionProblem#MAX_LENGTH} or more than twice it
      */
@@ -167,7 +160,6 @@ public final class AttentionBuilder {
      * other way round; its {@code scaled_dot_product_attention} as here.)
      *
      * @param mask BOOL, broadcast right-aligned against [batch, heads, queryLength, keyLength]; null for none
-     * @return this
      * @throws IllegalArgumentException if it is not BOOL or has more than 4 axes
      */
     public AttentionBuilder mask(Tensor mask) {
@@ -180,11 +172,10 @@ public final class AttentionBuilder {
     }
 
     /**
-     * Sets what is added to the scores after scale and softcap; −∞ masks. It is computed with as float32, so that a
+     * Sets numbers that are added to the scores after scale and softcap; −∞ masks. They are rounded to float32, so that a
      * float64 below its range masks too.
      *
      * @param bias a float type, broadcast right-aligned against [batch, heads, queryLength, keyLength]; null for none
-     * @return this
      * @throws IllegalArgumentException if it is not a float type or has more than 4 axes
      */
     public AttentionBuilder bias(Tensor bias) {
@@ -197,12 +188,11 @@ public final class AttentionBuilder {
     }
 
     /**
-     * Sets which queries attend at all, true = attends; each of the others gives output 0, as one with no key to attend
-     * to. The result is that of a mask [batch, 1, queryLength, 1], at no cost for each key: queries that are padding are
-     * skipped where all of a tile are. Its elements are copied by {@link #build()}.
+     * Sets which queries attend at all, true = attends; each of the others gives output 0, like one with no key to attend
+     * to. The result is that of a mask [batch, 1, queryLength, 1], but without its cost for each key: tiles in which all
+     * queries are padding are skipped. {@link #build()} copies its elements.
      *
      * @param mask BOOL [batch, queryLength]; null for all
-     * @return this
      * @throws IllegalArgumentException if it is not BOOL or has not 2 axes
      */
     public AttentionBuilder queryMask(Tensor mask) {
@@ -215,11 +205,10 @@ public final class AttentionBuilder {
     }
 
     /**
-     * Says how many keys of each batch row there are: the keys and values behind them are padding and attended by none.
+     * Sets the number of keys of each batch row. The keys and values after them are padding, to which no query attends.
      * {@link Alignment#BOTTOM_RIGHT} then puts a batch row's last query at the last of these keys.
      *
      * @param lengths one for all batch rows, or one for each, 0 to keyLength; none for all keys
-     * @return this
      * @throws IllegalArgumentException if one is negative
      */
     public AttentionBuilder keyLengths(int... lengths) {
@@ -241,7 +230,6 @@ public final class AttentionBuilder {
      *
      * @param queries sequences + 1 numbers, from 0 up to the query length
      * @param keys sequences + 1 numbers, from 0 up to the key length
-     * @return this
      * @throws IllegalArgumentException unless both rise from 0 and are of one length, 2 at least
      */
     public AttentionBuilder cumulativeLengths(int[] queries, int[] keys) {
@@ -264,7 +252,6 @@ public final class AttentionBuilder {
      *
      * @param slopes one for each query head, or [sequences, queryHeads] row-major with one for each batch row (or
      *     packed sequence) and head; none for no ALiBi
-     * @return this
      * @throws IllegalArgumentException if one is NaN or infinite
      */
     public AttentionBuilder alibiSlopes(float... slopes) {
@@ -279,12 +266,11 @@ public final class AttentionBuilder {
     }
 
     /**
-     * Adds e^logit of each query head's learned logit to its softmax's denominator: an attention sink, that takes
-     * weight and gives nothing (Xiao et al., "Efficient Streaming Language Models with Attention Sinks", 2024; as a
-     * logit: gpt-oss, 2025). It is part of the log-sum-exp; scale, softcap, bias and masks do not touch it.
+     * Adds e^logit of each query head's learned logit to its softmax's denominator: an attention sink, which takes
+     * weight and has no value (Xiao et al., "Efficient Streaming Language Models with Attention Sinks", 2024; as a
+     * logit: gpt-oss, 2025). It is part of the log-sum-exp; scale, softcap, bias and masks do not change it.
      *
      * @param logits one for each query head, −∞ for a head without; none for no sinks
-     * @return this
      * @throws IllegalArgumentException if one is NaN or +∞
      */
     public AttentionBuilder sinks(float... logits) {
@@ -303,7 +289,6 @@ public final class AttentionBuilder {
      * part.
      *
      * @param wanted false by default
-     * @return this
      */
     public AttentionBuilder weights(boolean wanted) {
         options.wantsWeights = wanted;
@@ -315,7 +300,6 @@ public final class AttentionBuilder {
      * masks.
      *
      * @param wanted false by default
-     * @return this
      */
     public AttentionBuilder logSumExp(boolean wanted) {
         options.wantsLogSumExp = wanted;
@@ -323,9 +307,9 @@ public final class AttentionBuilder {
     }
 
     /**
-     * The operation as set so far.
+     * Returns the operation as set so far.
      *
-     * @return immutable; its mask and bias are the very tensors given
+     * @return immutable; its mask and bias are the tensors given, not copies
      * @throws IllegalStateException if the query mask is closed
      */
     public Attention build() {

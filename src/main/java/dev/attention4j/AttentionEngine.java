@@ -10,15 +10,13 @@ import java.util.concurrent.CompletableFuture;
  * <p>An engine is opened once, used for many calls, from many threads, and closed; closing it closes the tensors it
  * holds on its device. The same call on the same engine gives the same bits each time.
  *
- * <p>OpenCL devices may take numbers below 1.18e-38, floats that are subnormal, as 0, in tensors and in between; float16's
- * smaller numbers are far above and are kept.
+ * <p>OpenCL devices may flush subnormal floats, below 1.18e-38, to 0, in tensors and in intermediate results. The
+ * subnormal numbers of float16 are far above and are kept.
  */
 public interface AttentionEngine extends AutoCloseable {
     /**
      * Opens the best engine of this machine: a GPU, else another OpenCL device, else the CPU. Where OpenCL cannot be
      * used, a warning is logged with the cause and the fix.
-     *
-     * @return an open engine
      */
     static AttentionEngine open() {
         return Engines.open(Engines.BEST, EngineOptions.DEFAULT);
@@ -30,7 +28,6 @@ public interface AttentionEngine extends AutoCloseable {
      * @param device {@code best}; {@code gpu}, an OpenCL GPU and nothing else; the id of an engine ({@code opencl:0};
      *     {@code cpu}, plain Java; {@code oracle}), its index in {@link Engines#list()} as the command line prints it,
      *     or part of a device's name, upper or lower case
-     * @return an open engine
      * @throws IllegalArgumentException if nothing, or more than one device, is named by it
      */
     static AttentionEngine open(String device) {
@@ -42,7 +39,6 @@ public interface AttentionEngine extends AutoCloseable {
      *
      * @param device as for {@link #open(String)}
      * @param options plan, threads and the like
-     * @return an open engine
      * @throws IllegalArgumentException if nothing, or more than one device, is named, or the engine has no such plan
      */
     static AttentionEngine open(String device, EngineOptions options) {
@@ -53,28 +49,20 @@ public interface AttentionEngine extends AutoCloseable {
     EngineInfo info();
 
     /**
-     * {@return the names of the ways in which this engine can compute, at least one; {@link EngineOptions#withPlan}
-     * takes one of them}
+     * {@return the names of this engine's plans, at least one; {@link EngineOptions#withPlan} takes one of them}
      */
     List<String> plans();
 
     /**
-     * Returns the plan that a problem would be given, and why.
+     * Returns the plan for a problem, and why; printed, it is one line.
      *
-     * @param problem shapes and operation
-     * @return printed, one line
      * @throws IllegalStateException if this engine is closed
      */
     PlanChoice explain(AttentionProblem problem);
 
     /**
-     * Returns the plan that a call would be given, and why, without computing it.
+     * Returns the plan for a call of {@link #attend(Tensor, Tensor, Tensor, Attention)}, and why, without computing it.
      *
-     * @param query [batch, queryHeads, queryLength, headDim]
-     * @param key [batch, keyValueHeads, keyLength, headDim]
-     * @param value [batch, keyValueHeads, keyLength, valueDim]
-     * @param attention the operation
-     * @return printed, one line
      * @throws IllegalArgumentException as {@link #attend(Tensor, Tensor, Tensor, Attention)}
      * @throws IllegalStateException if this engine or a tensor is closed
      */
@@ -84,9 +72,9 @@ public interface AttentionEngine extends AutoCloseable {
 
     /**
      * Computes a problem twice, on zeros, so that the first real call of its kind does not wait: kernels are built, or
-     * read from the cache, memory is allocated, and Java's compiler has seen the engine's code. It takes as long as the
-     * first two calls would: a second one still met work that is done once. Kernels serve all problems of a plan and
-     * storage types, or all of a few widths, so that one problem of each kind that a program computes is enough.
+     * read from the cache, memory is allocated, and Java's compiler has seen the engine's code. It takes as long as two
+     * first calls, because the second still does work that is done once. Kernels serve all problems of a plan and storage
+     * types, or all of a few widths, so one problem of each kind that a program computes is enough.
      *
      * @param problem shapes, storage types and operation
      * @throws IllegalArgumentException if its tensors are too large for host memory
@@ -114,24 +102,20 @@ public interface AttentionEngine extends AutoCloseable {
     }
 
     /**
-     * Finds out what the device can do by running small kernels on it; takes a moment.
+     * Probes the device's capabilities by running small kernels on it; takes a moment.
      *
-     * @return name → what was found, in the order to print; empty for the engines that compute in Java
+     * @return name → finding, in the order to print; empty for the engines that compute in Java
      */
     default Map<String, Object> probe() {
         return Map.of();
     }
 
     /**
-     * Plain attention: {@link Attention#DEFAULT}.
+     * Computes plain attention, as {@link #attend(Tensor, Tensor, Tensor, Attention)} with {@link Attention#DEFAULT}.
      *
      * @param query [batch, queryHeads, queryLength, headDim]
      * @param key [batch, keyValueHeads, keyLength, headDim]
      * @param value [batch, keyValueHeads, keyLength, valueDim]
-     * @return the result, complete
-     * @throws IllegalArgumentException as {@link #attend(Tensor, Tensor, Tensor, Attention)}
-     * @throws IllegalStateException if this engine or a tensor is closed
-     * @throws DeviceException if the device fails
      */
     default AttentionResult attend(Tensor query, Tensor key, Tensor value) {
         return attend(query, key, value, Attention.DEFAULT);
@@ -152,24 +136,18 @@ public interface AttentionEngine extends AutoCloseable {
     AttentionResult attend(Tensor query, Tensor key, Tensor value, Attention attention);
 
     /**
-     * Computes attention without waiting. Bad arguments are refused by this call; what the device finds fails the
-     * future. Inputs must stay open and unchanged until the future is done; cancelling it does not stop the device.
+     * Computes attention without waiting. This call refuses bad arguments; errors of the device fail the future. Inputs must stay open and unchanged until the future is done; cancelling it does not stop the device.
      *
      * <p>Futures complete on daemon threads of this library, not on the common pool, or on
      * {@link EngineOptions#withCompletionExecutor}. Where no thread can be started this call waits for the device.
      *
-     * @param query [batch, queryHeads, queryLength, headDim]
-     * @param key [batch, keyValueHeads, keyLength, headDim]
-     * @param value [batch, keyValueHeads, keyLength, valueDim]
-     * @param attention the operation
-     * @return a future of the result
      * @throws IllegalArgumentException as {@link #attend(Tensor, Tensor, Tensor, Attention)}
      * @throws IllegalStateException if this engine or a tensor is closed
      */
     CompletableFuture<AttentionResult> attendAsync(Tensor query, Tensor key, Tensor value, Attention attention);
 
     /**
-     * {@return the dense projections of layers, done where this engine computes: the same each time, closed with the
+     * {@return the dense projections of layers, computed where this engine computes; always the same, closed with the
      * engine}
      */
     Projector projector();

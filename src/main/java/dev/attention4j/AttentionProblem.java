@@ -4,10 +4,9 @@ import java.util.Arrays;
 import java.util.Objects;
 
 /**
- * One attention call as shapes and operation, checked once: what a plan is picked for, what a test checks and what a
- * benchmark times.
+ * One attention call as shapes and operation, checked once. Plans are chosen for it, tests check it and benchmarks time it.
  *
- * @param batch how many independent problems; 0 is legal
+ * @param batch the number of independent problems; 0 is legal
  * @param queryHeads heads of query and output
  * @param keyValueHeads heads of key and value; query head h reads key/value head h ÷ (queryHeads ÷ keyValueHeads)
  * @param queryLength rows of query; 0 is legal
@@ -141,10 +140,9 @@ public record AttentionProblem(
     }
 
     /**
-     * The key/value head that a query head reads.
+     * Returns the key/value head that a query head reads: queryHead ÷ group.
      *
      * @param queryHead from 0
-     * @return queryHead ÷ group
      */
     public int keyValueHead(int queryHead) {
         return queryHead / (queryHeads / keyValueHeads);
@@ -171,17 +169,17 @@ public record AttentionProblem(
     }
 
     /**
-     * The key position of query 0 of a sequence, counted within the sequence; query i's is i more.
+     * Returns the position of query 0 of a sequence, counted within the sequence; that of query i is i more.
      *
      * @param sequence a batch row, or a packed sequence
-     * @return negative or beyond the keys is legal
+     * @return may be negative or after the keys
      */
     public int offset(int sequence) {
         return KeyRange.offset(this, sequence);
     }
 
     /**
-     * The keys that a query may attend to by causal, window, key lengths, packing and the query mask.
+     * Returns the keys that a query may attend to by causal, window, key lengths, packing and the query mask.
      *
      * @param batchRow from 0
      * @param query from 0
@@ -192,7 +190,7 @@ public record AttentionProblem(
     }
 
     /**
-     * The ALiBi slope of a head.
+     * Returns the ALiBi slope of a head.
      *
      * @param sequence a batch row, or a packed sequence
      * @param queryHead from 0
@@ -207,7 +205,7 @@ public record AttentionProblem(
     }
 
     /**
-     * The logit of a head's attention sink.
+     * Returns the logit of a head's attention sink.
      *
      * @param queryHead from 0
      * @return −∞ without one
@@ -218,21 +216,17 @@ public record AttentionProblem(
     }
 
     /**
-     * Useful floating-point operations: 2 for each multiply-add of the two products, over the pairs of query and key
+     * Returns the useful floating-point operations: 2 for each multiply-add of the two products, over the pairs of query and key
      * that causal, window, key lengths and packing leave; a square causal problem counts as half the full one, as
      * FlashAttention's authors count.
-     *
-     * @return operations
      */
     public double flops() {
         return 2.0 * queryHeads * attendedPairs() * ((double) headDim + valueDim);
     }
 
     /**
-     * The least bytes that go between memory and processor: each input read once, but for keys and values that are
-     * padding, and each output written once.
-     *
-     * @return bytes
+     * Returns the least bytes that move between memory and processor: each input is read once, except keys and values that
+     * are padding, and each output is written once.
      */
     public double bytes() {
         double rows = (double) batch * queryHeads * queryLength;
@@ -322,7 +316,7 @@ public record AttentionProblem(
         }
     }
 
-    /** The advice for the two shapes that other libraries take. */
+    /** Gives advice for the two shapes of other libraries. */
     private static String reshaped(Tensor tensor, long... target) {
         long[] shape = tensor.shape();
         if (shape.length == 2 && shape[0] == target[0] && shape[1] == target[3]) {

@@ -1,7 +1,7 @@
 package dev.attention4j;
 
 /**
- * What a call gives: the output, and weights and log-sum-exp if they were asked for.
+ * The result of a call: the output, and weights and log-sum-exp if they were asked for.
  *
  * <p>Results are where the query was: on the host for a host query, on the device for a query on a device. Closing the
  * result closes its tensors.
@@ -13,7 +13,7 @@ public final class AttentionResult implements AutoCloseable {
     private final String plan;
 
     /**
-     * For those who write engines.
+     * Makes a result; for those who write engines.
      *
      * @param output [batch, heads, queryLength, valueDim]
      * @param weights [batch, heads, queryLength, keyLength], or null
@@ -33,8 +33,8 @@ public final class AttentionResult implements AutoCloseable {
     }
 
     /**
-     * The softmax's weights: who attends to whom. Each row sums to 1 (less what its head's sink takes), or is 0 where
-     * no key may be attended to.
+     * Returns the softmax's weights. Each row sums to 1 (less the weight of its head's sink), or is 0 if no key may be
+     * attended to.
      *
      * @return [batch, heads, queryLength, keyLength], float32
      * @throws IllegalStateException if they were not asked for
@@ -44,16 +44,16 @@ public final class AttentionResult implements AutoCloseable {
     }
 
     /**
-     * The natural logarithm of the sum of the exponentials of each row's scores, after all that changes a score.
+     * Returns the natural logarithm of the sum of the exponentials of each row's scores, after everything that changes a score.
      *
-     * @return [batch, heads, queryLength], float32; −∞ where no key may be attended to
+     * @return [batch, heads, queryLength], float32; −∞ if no key may be attended to
      * @throws IllegalStateException if it was not asked for
      */
     public Tensor logSumExp() {
         return asked(logSumExp, "logSumExp");
     }
 
-    /** {@return which of the engine's plans computed this: one of {@link AttentionEngine#plans()}} */
+    /** {@return the plan that computed this: one of {@link AttentionEngine#plans()}} */
     public String plan() {
         return plan;
     }

@@ -7,7 +7,7 @@ import java.nio.ByteBuffer;
  *
  * <p>Query, key and value may be {@link #FLOAT32}, {@link #FLOAT16} or {@link #BFLOAT16}; arithmetic is float32 or
  * better in every engine, so the 16-bit types save memory, not precision of the sums. The other types are for masks
- * ({@link #BOOL}) and for what files hold.
+ * ({@link #BOOL}) and for the contents of files.
  */
 public enum DType {
     /** IEEE 754 binary64. */
@@ -85,7 +85,7 @@ public enum DType {
         }
     }
 
-    /** As a cast to int does it, 0 for NaN. */
+    /** Rounds to the nearest integer in a range, 0 for NaN, as a cast to int does. */
     private static int nearest(double element, int least, int most) {
         return (int) Math.max(least, Math.min(most, Math.rint(element)));
     }

@@ -5,7 +5,7 @@ public class DeviceException extends RuntimeException {
     private static final long serialVersionUID = 1L;
 
     /**
-     * With no cause but the device.
+     * Makes an exception whose cause is the device.
      *
      * @param message what failed, with the driver's error by name, and the fix if one is known
      */
@@ -14,10 +14,10 @@ public class DeviceException extends RuntimeException {
     }
 
     /**
-     * With a cause.
+     * Makes an exception with another cause.
      *
      * @param message what failed, with the driver's error by name, and the fix if one is known
-     * @param cause what was thrown below
+     * @param cause the exception below
      */
     public DeviceException(String message, Throwable cause) {
         super(message, cause);

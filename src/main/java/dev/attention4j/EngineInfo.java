@@ -6,17 +6,17 @@ import java.util.Map;
 import java.util.Objects;
 
 /**
- * An engine that can be opened, and what is known of where it computes.
+ * An engine that can be opened, and the facts about its device.
  *
  * @param id a short unique name: {@code cpu}, {@code oracle}, {@code opencl:0}
- * @param kind what it computes on
+ * @param kind the kind of device
  * @param name the device's name as its maker gives it
- * @param vendor who made the device's driver
+ * @param vendor the maker of the device's driver
  * @param driver the driver's version
- * @param facts further facts, in the order to print them: name → value with its unit
+ * @param facts more facts, in the order to print: name → value with its unit
  */
 public record EngineInfo(String id, Kind kind, String name, String vendor, String driver, Map<String, Object> facts) {
-    /** What an engine computes on, best first: the order in which {@link AttentionEngine#open()} looks. */
+    /** The kind of device of an engine, best first: the order in which {@link AttentionEngine#open()} searches. */
     public enum Kind {
         /** An OpenCL GPU. */
         GPU,

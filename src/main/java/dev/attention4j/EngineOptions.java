@@ -8,8 +8,8 @@ import java.util.concurrent.Executor;
 import java.util.function.Consumer;
 
 /**
- * How an engine is opened; the defaults suit all but tests and benchmarks. Immutable: each {@code with} method returns
- * changed options.
+ * The options of opening an engine; the defaults suit all but tests and benchmarks. Immutable: each {@code with} method
+ * returns changed options.
  */
 public final class EngineOptions {
     /** The plan that leaves the choice to the engine. */
@@ -50,19 +50,18 @@ public final class EngineOptions {
         return new EngineOptions(changed);
     }
 
-    /** {@return one of {@link AttentionEngine#plans()}, or {@link #AUTO} for the best that can do each call} */
+    /** {@return one of {@link AttentionEngine#plans()}, or {@link #AUTO} for the best plan of each call} */
     public String plan() {
         return values.plan;
     }
 
     /**
-     * Insists on one plan; a call that it cannot do is refused. On an OpenCL device a plan's tiles may follow, as in
-     * {@code rows:VECTOR_WIDTH=8,ROW_VECTORS=2,KEY_TILE=4,DIM_TILE=4,KEY_BLOCK=96}. Tiles that do not fit a call or the
-     * device make way for the plan's own, and {@link AttentionEngine#explain} says so; what are no tiles of the plan at
-     * all is refused when the engine is opened.
+     * Insists on one plan; a call that it cannot compute is refused. On an OpenCL device a plan's tunables may follow, as in
+     * {@code rows:VECTOR_WIDTH=8,ROW_VECTORS=2,KEY_TILE=4,DIM_TILE=4,KEY_BLOCK=96}. If they do not fit a call or the device,
+     * the plan falls back to its own, and {@link AttentionEngine#explain} says so. Unknown tunables are refused when the
+     * engine is opened.
      *
-     * @param newPlan one of {@link AttentionEngine#plans()}, with tiles behind a colon if any, or {@link #AUTO}
-     * @return changed options
+     * @param newPlan one of {@link AttentionEngine#plans()}, with tunables after a colon if any, or {@link #AUTO}
      */
     public EngineOptions withPlan(String newPlan) {
         return with(options -> options.plan = Objects.requireNonNull(newPlan, "plan"));
@@ -74,26 +73,22 @@ public final class EngineOptions {
     }
 
     /**
-     * Sets the threads of an engine that computes in Java.
+     * Sets {@link #threads()}.
      *
-     * @param newThreads 0 for one per processor
-     * @return changed options
      * @throws IllegalArgumentException if negative
      */
     public EngineOptions withThreads(int newThreads) {
         return with(options -> options.threads = (int) atLeast0("threads", newThreads, "all processors"));
     }
 
-    /** {@return the most bytes on the device for intermediate results of one call; 0 for what the device allows} */
+    /** {@return the most bytes on the device for intermediate results of one call; 0 for the most that the device allows} */
     public long maxScratchBytes() {
         return values.maxScratchBytes;
     }
 
     /**
-     * Bounds the memory for intermediate results.
+     * Sets {@link #maxScratchBytes()}.
      *
-     * @param newMaxScratchBytes 0 for what the device allows
-     * @return changed options
      * @throws IllegalArgumentException if negative
      */
     public EngineOptions withMaxScratchBytes(long newMaxScratchBytes) {
@@ -101,18 +96,17 @@ public final class EngineOptions {
                 options.maxScratchBytes = atLeast0("maxScratchBytes", newMaxScratchBytes, "what the device allows"));
     }
 
-    /** {@return the most bytes that the engine takes on its device; 0 for what the device has} */
+    /** {@return the most bytes that the engine uses on its device; 0 for all of the device's memory} */
     public long maxDeviceBytes() {
         return values.maxDeviceBytes;
     }
 
     /**
-     * Bounds the memory that the engine takes on its device, the tensors of a call and those uploaded included, to leave
-     * the rest to others: a call that needs more is computed in slices over batch, heads and queries. Memory that the
+     * Bounds the memory that the engine uses on its device, including the tensors of a call and those uploaded. A call that
+     * needs more is computed in slices over batch, heads and queries. Memory that the
      * device shares with the host counts as well.
      *
-     * @param newMaxDeviceBytes 0 for what the device has
-     * @return changed options
+     * @param newMaxDeviceBytes 0 for all of the device's memory
      * @throws IllegalArgumentException if negative
      */
     public EngineOptions withMaxDeviceBytes(long newMaxDeviceBytes) {
@@ -128,12 +122,7 @@ public final class EngineOptions {
         return values.extras.contains(extra);
     }
 
-    /**
-     * Switches an option that only some engines know on or off; for those who write engines.
-     *
-     * @param extra off by default
-     * @return changed options
-     */
+    /** Switches an option that only some engines know on or off; for those who write engines. */
     public EngineOptions with(Extra extra, boolean on) {
         Set<Extra> extras = new HashSet<>(values.extras);
         if (on) {
@@ -144,48 +133,41 @@ public final class EngineOptions {
         return with(options -> options.extras = Set.copyOf(extras));
     }
 
-    /** {@return where built kernels are kept between runs; null for the user's cache directory} */
+    /** {@return the directory of built kernels; null for the user's cache directory} */
     public Path programCache() {
         return values.programCache;
     }
 
     /**
-     * Sets where built kernels are kept between runs.
+     * Sets the directory in which built kernels are kept between runs.
      *
      * @param newProgramCache a directory that only this user can write; null for the user's cache directory, in which
      *     {@code -Dattention4j.programs=off} keeps none
-     * @return changed options
      */
     public EngineOptions withProgramCache(Path newProgramCache) {
         return with(options -> options.programCache = newProgramCache);
     }
 
-    /** {@return where tiles that were measured to be fast are looked for} */
+    /** {@return the source of tunables that were measured to be fast} */
     public Tuning tuning() {
         return values.tuning;
     }
 
-    /**
-     * Sets where tiles that were measured to be fast are looked for.
-     *
-     * @param newTuning {@link Tuning#OFF} for none
-     * @return changed options
-     */
+    /** Sets {@link #tuning()}; {@link Tuning#OFF} for none. */
     public EngineOptions withTuning(Tuning newTuning) {
         return with(options -> options.tuning = Objects.requireNonNull(newTuning, "tuning"));
     }
 
-    /** {@return what completes futures; null for a few threads of this library, which all engines share} */
+    /** {@return the executor that completes futures; null for a few threads of this library, which all engines share} */
     public Executor completionExecutor() {
         return values.completionExecutor;
     }
 
     /**
-     * Sets what completes the futures of {@link AttentionEngine#attendAsync}, and so runs what is attached to them, unless
-     * that names an executor of its own ({@code thenApplyAsync}). Where it refuses, a thread of the engine does it.
+     * Sets the executor that completes the futures of {@link AttentionEngine#attendAsync} and runs their callbacks, except
+     * those with their own executor ({@code thenApplyAsync}). If it refuses, a thread of the engine does it.
      *
      * @param newCompletionExecutor null for a few threads of this library, which all engines share
-     * @return changed options
      */
     public EngineOptions withCompletionExecutor(Executor newCompletionExecutor) {
         return with(options -> options.completionExecutor = newCompletionExecutor);

@@ -10,32 +10,29 @@ import java.util.Optional;
  */
 public interface EngineProvider {
     /**
-     * {@return the engines of this family that this machine can open now; empty if there are none, never throws for
-     * a missing driver}
+     * {@return the engines of this family that this machine can open now; empty if there are none. Never throws for a
+     * missing driver}
      */
     List<EngineInfo> engines();
 
     /**
      * Opens one of {@link #engines()}.
      *
-     * @param info which
-     * @param options how
-     * @return an open engine
      * @throws IllegalArgumentException if the engine has no such plan
      * @throws DeviceException if the device cannot be opened
      */
     AttentionEngine open(EngineInfo info, EngineOptions options);
 
-    /** {@return why this family has no engine here, and how to get one; empty if it has one} */
+    /** {@return the reason why this family has no engine here, and the fix; empty if it has one} */
     default Optional<Absence> absence() {
         return Optional.empty();
     }
 
     /**
-     * Why there is no engine.
+     * The reason why there is no engine.
      *
-     * @param cause what was found, one sentence
-     * @param fix what to run or install, one line
+     * @param cause the finding, one sentence
+     * @param fix the command to run or the package to install, one line
      */
     record Absence(String cause, String fix) {}
 }

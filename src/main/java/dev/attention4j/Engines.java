@@ -16,7 +16,7 @@ public final class Engines {
     /** Names the engine that {@link AttentionEngine#open()} opens. */
     public static final String BEST = "best";
 
-    /** Names the first OpenCL GPU, and nothing else: where there is none, opening it fails. */
+    /** Names the first OpenCL GPU, and nothing else: without one, opening it fails. */
     public static final String GPU = "gpu";
 
     private static final Logger LOG = LoggerFactory.getLogger(Engines.class);
@@ -31,7 +31,7 @@ public final class Engines {
         return infos(find(providers()));
     }
 
-    /** {@return why a family of engines (OpenCL, that is) cannot be used here, and the fix; empty if all is well} */
+    /** {@return the reasons why a family of engines (OpenCL) cannot be used here, each with the fix; empty if all can} */
     public static List<EngineProvider.Absence> absences() {
         List<EngineProvider.Absence> absences = new ArrayList<>();
         for (EngineProvider provider : providers()) {
@@ -41,51 +41,47 @@ public final class Engines {
     }
 
     /**
-     * The engine that a text names.
+     * Returns the description of the engine that a text names.
      *
      * @param device as for {@link AttentionEngine#open(String)}
-     * @return its description
      * @throws IllegalArgumentException if nothing, or more than one device, is named by it
      */
     public static EngineInfo resolve(String device) {
+        return find(device).info;
+    }
+
+    private static Found find(String device) {
         Objects.requireNonNull(device, "device");
         List<EngineProvider> providers = providers();
-        return byId(device, providers).map(Found::info).orElseGet(() -> resolve(device, infos(find(providers))));
+        return byId(device, providers).orElseGet(() -> {
+            List<Found> found = find(providers);
+            EngineInfo info = resolve(device, infos(found));
+            return found.stream()
+                    .filter(one -> one.info.id().equals(info.id()))
+                    .findFirst()
+                    .orElseThrow();
+        });
     }
 
     /**
      * Opens the engine that a text names.
      *
      * @param device as for {@link AttentionEngine#open(String)}
-     * @param options how
-     * @return an open engine
      * @throws IllegalArgumentException if nothing, or more than one device, is named, or the engine has no such plan
      */
     public static AttentionEngine open(String device, EngineOptions options) {
         Objects.requireNonNull(device, "device");
         Objects.requireNonNull(options, "options");
-        List<EngineProvider> providers = providers();
-        Optional<Found> named = byId(device, providers);
-        if (named.isPresent()) {
-            return named.get().provider.open(named.get().info, options);
-        }
-        List<Found> found = find(providers);
-        EngineInfo info = resolve(device, infos(found));
-        if (device.equalsIgnoreCase(BEST) && !info.isOpenCl()) {
+        Found found = find(device);
+        if (device.equalsIgnoreCase(BEST) && !found.info.isOpenCl()) {
             for (EngineProvider.Absence absence : absences()) {
-                LOG.warn("Computing on the {}: {} Fix: {}", info.id(), absence.cause(), absence.fix());
+                LOG.warn("Computing on the {}: {} Fix: {}", found.info.id(), absence.cause(), absence.fix());
             }
         }
-        for (Found one : found) {
-            if (one.info.id().equals(info.id())) {
-                return one.provider.open(info, options);
-            }
-        }
-        throw new IllegalStateException(info + " is not among " + found);
+        return found.provider.open(found.info, options);
     }
 
     static EngineInfo resolve(String device, List<EngineInfo> engines) {
-        Objects.requireNonNull(device, "device");
         if (device.equalsIgnoreCase(BEST)) {
             return engines.stream().min(Comparator.comparing(EngineInfo::kind)).orElseThrow();
         }
@@ -124,7 +120,7 @@ public final class Engines {
                 + ", must be " + BEST + ", " + GPU + ", an index, an id or a part of one name of\n" + table(engines));
     }
 
-    /** What there is, and why there is no more. */
+    /** Lists the engines, and the reasons for missing ones. */
     private static String table(List<EngineInfo> engines) {
         StringBuilder text = new StringBuilder();
         for (int n = 0; n < engines.size(); n++) {
@@ -135,14 +131,14 @@ public final class Engines {
                     engines.get(n).id(),
                     engines.get(n).name()));
         }
-        // Whoever asks for a device that is not there must not have to ask why.
+        // An error about a missing device says why it is missing.
         for (EngineProvider.Absence absence : absences()) {
             text.append(absence.cause()).append(" Fix: ").append(absence.fix()).append('\n');
         }
         return text.toString().stripTrailing();
     }
 
-    /** Not a map: a record's hash code is made at run time, a tenth of the time of opening an engine. */
+    /** An engine and its family. Not a map entry: generating a record's hash code takes a tenth of the time of opening an engine. */
     private record Found(EngineInfo info, EngineProvider provider) {}
 
     private static List<Found> find(List<EngineProvider> providers) {
@@ -156,8 +152,8 @@ public final class Engines {
     }
 
     /**
-     * The engine of an id. The families are asked from the last to the first, OpenCL, and only until one has it: an engine
-     * in plain Java is opened without loading a driver.
+     * Finds the engine of an id. The families are asked from the last to the first, which is OpenCL, until one has it: an
+     * engine in plain Java is opened without loading a driver.
      */
     private static Optional<Found> byId(String device, List<EngineProvider> providers) {
         for (int n = providers.size() - 1; n >= 0; n--) {
@@ -174,7 +170,7 @@ public final class Engines {
         return found.stream().map(Found::info).collect(Collectors.toCollection(ArrayList::new));
     }
 
-    /** In the order of the service file. */
+    /** Returns the families in the order of the service file. */
     private static List<EngineProvider> providers() {
         List<EngineProvider> providers = new ArrayList<>();
         ServiceLoader.load(EngineProvider.class, EngineProvider.class.getClassLoader())

@@ -8,12 +8,7 @@ package dev.attention4j;
 public final class Float16 {
     private Float16() {}
 
-    /**
-     * Widens a binary16; exact for every value, subnormals, infinities and NaN among them.
-     *
-     * @param half the bits of a binary16
-     * @return the same number as a float
-     */
+    /** Widens a binary16; exact for every number, including subnormals, infinities and NaN. */
     public static float toFloat(short half) {
         int sign = (half & 0x8000) << 16;
         int exponent = (half >>> 10) & 0x1F;
@@ -29,12 +24,7 @@ public final class Float16 {
         return Float.intBitsToFloat(sign | ((exponent + 112) << 23) | (fraction << 13));
     }
 
-    /**
-     * Rounds to binary16; magnitudes from 65520 on become infinite, NaN stays NaN.
-     *
-     * @param number any float
-     * @return the bits of the nearest binary16
-     */
+    /** Rounds to the nearest binary16; magnitudes from 65520 on become infinite, NaN stays NaN. */
     public static short fromFloat(float number) {
         int bits = Float.floatToRawIntBits(number);
         int sign = (bits >>> 16) & 0x8000;
@@ -54,29 +44,19 @@ public final class Float16 {
         return (short) (sign | ((rounded - 0x38000000) >>> 13));
     }
 
-    /**
-     * Rounds to binary16, once: not to a float first, whose rounding could make a tie of what is none.
-     *
-     * @param number any double
-     * @return the bits of the nearest binary16
-     */
+    /** Rounds to the nearest binary16 in one step: rounding to a float first could create a tie. */
     public static short fromDouble(double number) {
         return fromFloat(toOdd(number));
     }
 
-    /**
-     * Rounds to bfloat16, once.
-     *
-     * @param number any double
-     * @return the bits of the nearest bfloat16
-     */
+    /** Rounds to the nearest bfloat16 in one step. */
     public static short bfloatFromDouble(double number) {
         return bfloatFromFloat(toOdd(number));
     }
 
     /**
-     * Rounds to odd: what is no float becomes the one beside it whose last bit is set, which is on neither side's tie when
-     * it is rounded again (Boldo and Melquiond, "Emulation of FMA and correctly rounded sums", 2008).
+     * Rounds to odd: a number between two floats becomes the one whose last bit is set, so that rounding it again meets no
+     * false tie (Boldo and Melquiond, "Emulation of FMA and correctly rounded sums", 2008).
      */
     private static float toOdd(double number) {
         float nearest = (float) number;
@@ -87,22 +67,12 @@ public final class Float16 {
         return Float.intBitsToFloat(Math.abs(nearest) < Math.abs(number) ? bits + 1 : bits - 1);
     }
 
-    /**
-     * Widens a bfloat16; exact.
-     *
-     * @param bfloat the bits of a bfloat16
-     * @return the same number as a float
-     */
+    /** Widens a bfloat16; exact. */
     public static float bfloatToFloat(short bfloat) {
         return Float.intBitsToFloat(bfloat << 16);
     }
 
-    /**
-     * Rounds to bfloat16; NaN stays NaN.
-     *
-     * @param number any float
-     * @return the bits of the nearest bfloat16
-     */
+    /** Rounds to the nearest bfloat16; NaN stays NaN. */
     public static short bfloatFromFloat(float number) {
         int bits = Float.floatToRawIntBits(number);
         if (Float.isNaN(number)) {

@@ -9,10 +9,10 @@ final class HostMemory implements TensorMemory {
     /** A cache line, and the strictest alignment of an OpenCL type (long16 is 128 bytes). */
     private static final int ALIGNMENT = 128;
 
-    /** Far smaller than what collectors set apart from small objects. */
+    /** Far smaller than the objects that collectors treat as large. */
     private static final int GARBAGE_BYTES = 16 << 10;
 
-    /** Written so that no compiler leaves an allocation out. */
+    /** Written to so that no compiler removes an allocation. */
     @SuppressWarnings("UnusedVariable")
     private static volatile byte[] garbage;
 
@@ -24,7 +24,7 @@ final class HostMemory implements TensorMemory {
         this.byteSize = bytes.capacity();
     }
 
-    /** Refuses a caller's memory that OpenCL could not read as it lies. */
+    /** Refuses a caller's memory that OpenCL could not read in place. */
     static void checkUsable(ByteBuffer bytes) {
         if (!bytes.isDirect()) {
             throw new IllegalArgumentException("bytes: a heap buffer; must be direct (ByteBuffer.allocateDirect)");
@@ -62,12 +62,12 @@ final class HostMemory implements TensorMemory {
     }
 
     /**
-     * Makes the garbage collector run where {@code -XX:+DisableExplicitGC} forbids to ask for it. Direct memory is freed
-     * by the collector alone, which the JDK calls when there is too little; where that does nothing, a program that
-     * closes all its tensors runs out of memory, since small objects on the heap hold large blocks beside it. So the
-     * heap is given something to collect.
+     * Makes the garbage collector run although {@code -XX:+DisableExplicitGC} forbids {@code System.gc()}. Only the
+     * collector frees direct memory, and the JDK calls it if there is too little. Where that has no effect, a program that
+     * closes all its tensors runs out of memory, because small objects on the heap hold large blocks outside of it. So
+     * garbage is allocated until the collector runs.
      *
-     * @return false if the collector runs when it is asked to: then what is in use is in use
+     * @return false if the collector runs on request: then the memory is really in use
      */
     private static boolean provokeCollection() {
         WeakReference<Object> asked = new WeakReference<>(new Object());

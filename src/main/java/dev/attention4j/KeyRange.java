@@ -8,7 +8,7 @@ import java.util.Arrays;
  *
  * @param begin the first key, 0 to keyLength
  * @param end one past the last key, 0 to keyLength; not above {@code begin} if there is no key
- * @param position the key at which the query stands, for everything that goes by position; negative or beyond the keys is legal
+ * @param position the query's position among the keys; may be negative or after the keys
  * @param sequence the batch row, or the number of the packed sequence
  */
 public record KeyRange(int begin, int end, int position, int sequence) {
@@ -18,10 +18,7 @@ public record KeyRange(int begin, int end, int position, int sequence) {
     }
 
     /**
-     * Returns whether a key is one of these.
-     *
-     * @param key from 0
-     * @return true if the query may attend to it
+     * {@return true if the query may attend to a key}
      */
     public boolean contains(int key) {
         return key >= begin && key < end;
@@ -52,14 +49,14 @@ public record KeyRange(int begin, int end, int position, int sequence) {
         if (at < 0) {
             return -at - 2;
         }
-        // Empty sequences begin where the next one does; the query is the last one's.
+        // Empty sequences begin at the start of the next one; the query belongs to the last of them.
         while (begins[at + 1] == query) {
             at++;
         }
         return at;
     }
 
-    /** The position of query 0 of a sequence, counted within the sequence. */
+    /** Returns the position of query 0 of a sequence, counted within the sequence. */
     static int offset(AttentionProblem problem, int sequence) {
         AttentionBuilder.Options options = problem.attention().options;
         if (options.offsets.length > 0) {
@@ -73,7 +70,7 @@ public record KeyRange(int begin, int end, int position, int sequence) {
                 - (begins.length > 0 ? begins[sequence + 1] - begins[sequence] : problem.queryLength());
     }
 
-    /** The number of keys of a sequence, without padding. */
+    /** Returns the number of keys of a sequence, without padding. */
     static int keyLength(AttentionProblem problem, int sequence) {
         AttentionBuilder.Options options = problem.attention().options;
         int[] begins = options.cumulativeKeyLengths;

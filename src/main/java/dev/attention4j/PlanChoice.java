@@ -5,12 +5,12 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 
 /**
- * The plan that an engine takes for a problem, and why.
+ * The plan that an engine chooses for a problem, and why.
  *
  * @param plan the plan's name, one of {@link AttentionEngine#plans()}
  * @param tunables the numbers that shape its tiles: macro → value; empty if it has none
- * @param why where plan and tunables come from, such as "default for CPU-class devices"; empty for an engine's only plan
- * @param description how the plan computes the problem
+ * @param why the source of plan and tunables, such as "default for CPU-class devices"; empty for an engine's only plan
+ * @param description the way in which the plan computes the problem
  */
 public record PlanChoice(String plan, Map<String, Integer> tunables, String why, String description) {
     /** Copies the tunables, in their order. */
@@ -18,7 +18,7 @@ public record PlanChoice(String plan, Map<String, Integer> tunables, String why,
         tunables = Collections.unmodifiableMap(new LinkedHashMap<>(tunables));
     }
 
-    /** Returns all of it but the tunables in one line, for people. */
+    /** Returns all but the tunables in one line, for people. */
     @Override
     public String toString() {
         return plan + (why.isEmpty() ? "" : " (" + why + ")") + ": " + description;

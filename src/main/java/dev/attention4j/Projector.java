@@ -6,27 +6,27 @@ import java.util.List;
  * The dense projections around attention, computed in one place; for those who write engines. A layer computes
  *
  * <pre>{@code
- * input [batch, length, inputs] ── split ──> query, key, value [batch, heads, length, width]
- * attention's output [batch, heads, length, width] ── merge ──> output [batch, length, outputs]
+ * input [batch, length, inputs] ── toHeads ──> query, key, value [batch, heads, length, width]
+ * attention's output [batch, heads, length, width] ── fromHeads ──> output [batch, length, outputs]
  * }</pre>
  *
- * and both sums are those of a matrix product, float32, with the heads' axis put in place as results are stored, so
- * that no pass transposes anything. May be called from many threads. Results are new tensors where the projector
- * computes; whoever calls closes them.
+ * and both are matrix products in float32 that store results with the heads' axis in place, so that nothing is
+ * transposed. May be called from many threads. Results are new tensors where the projector computes; the caller closes
+ * them.
  */
 public interface Projector {
-    /** The weights of one projection where they are read from, held once for many calls. */
+    /** The weights of one projection in the memory of the projector, for many calls. */
     interface Projection extends AutoCloseable {
-        /** Gives the weights' memory back; closing again does nothing. */
+        /** Frees the weights; closing again does nothing. */
         @Override
         void close();
     }
 
     /**
-     * Brings weights to where they are read from.
+     * Copies weights to where the projector computes.
      *
-     * @param kernel [inputs, heads, width], float32 on the host; one head for a projection that {@link #fromHeads} is to
-     *     do, whose inputs are the widths of all heads
+     * @param kernel [inputs, heads, width], float32 on the host; one head for a projection of {@link #fromHeads},
+     *     whose inputs are the widths of all heads
      * @param bias [heads, width], float32 on the host, or null for none
      * @return a copy, closed by the caller
      * @throws IllegalStateException if the projector's engine is closed
@@ -35,7 +35,7 @@ public interface Projector {
     Projection prepare(Tensor kernel, Tensor bias);
 
     /**
-     * Projects one input several times in one pass over it, each time into heads.
+     * Projects one input several times into heads, in one pass over it.
      *
      * @param input [batch, length, inputs], a float type, row-major, of host or device
      * @param projections at least one, prepared here from kernels with that many inputs
@@ -47,7 +47,7 @@ public interface Projector {
     List<Tensor> toHeads(Tensor input, List<Projection> projections);
 
     /**
-     * Projects the heads of each position, one after another, together.
+     * Projects the heads of each position, concatenated, to the output.
      *
      * @param heads [batch, heads, length, width], a float type, row-major, of host or device
      * @param gate as heads, or null for none; each element of heads is first multiplied by the logistic function of

@@ -3,8 +3,8 @@ package dev.attention4j;
 import java.util.Objects;
 
 /**
- * How the tensors of an attention problem are stored. Each may be FLOAT32, FLOAT16 or BFLOAT16, whatever the others are:
- * keys and values of 16 bits under float32 queries halve what a cache takes. Arithmetic is float32 in every case.
+ * The storage types of the tensors of an attention problem. Each may be FLOAT32, FLOAT16 or BFLOAT16, whatever the others
+ * are: keys and values of 16 bits under float32 queries halve a cache. Arithmetic is always float32 or better.
  *
  * @param query the type of query and output
  * @param key the type of key
@@ -23,10 +23,7 @@ public record StorageTypes(DType query, DType key, DType value) {
     }
 
     /**
-     * Returns one type for all tensors.
-     *
-     * @param dtype FLOAT32, FLOAT16 or BFLOAT16
-     * @return query, key, value and output stored so
+     * Returns one type for all tensors: FLOAT32, FLOAT16 or BFLOAT16.
      */
     public static StorageTypes of(DType dtype) {
         return new StorageTypes(dtype, dtype, dtype);
@@ -45,7 +42,7 @@ public record StorageTypes(DType query, DType key, DType value) {
         }
     }
 
-    // Written out: a record's own are linked at run time, which takes a hundredth of a second of a first call.
+    // Written by hand: a record's own are linked at run time, which takes 10 ms of a first call.
 
     @Override
     public boolean equals(Object other) {
@@ -57,7 +54,7 @@ public record StorageTypes(DType query, DType key, DType value) {
         return (query.hashCode() * 31 + key.hashCode()) * 31 + value.hashCode();
     }
 
-    /** {@return {@code FLOAT32}, or {@code FLOAT32, key FLOAT16, value FLOAT16} where the types differ} */
+    /** {@return {@code FLOAT32}, or {@code FLOAT32, key FLOAT16, value FLOAT16} if the types differ} */
     @Override
     public String toString() {
         return isUniform() ? query.toString() : query + ", key " + key + ", value " + value;

@@ -12,12 +12,12 @@ import java.util.function.Function;
  * A block of numbers with a shape: query, key, value, mask, bias or result.
  *
  * <p>A tensor is in the host's memory (direct, native byte order, so that OpenCL reads it without a copy) or in a
- * device's ({@link AttentionEngine#upload}). Elements lie row-major unless a view ({@link #permute}, {@link #slice}, {@link
- * #broadcast}) says otherwise by its strides. Attention reads {@code [batch, heads, length, headDim]}; a tensor that lies as {@code
- * [batch, length, heads, headDim]} is given as {@code tensor.permute(0, 2, 1, 3)}, which copies nothing.
+ * device's ({@link AttentionEngine#upload}). Elements are row-major, except in views ({@link #permute}, {@link #slice}, {@link
+ * #broadcast}), which have other strides. Attention reads {@code [batch, heads, length, headDim]}; a tensor {@code [batch,
+ * length, heads, headDim]} is given as {@code tensor.permute(0, 2, 1, 3)}, which copies nothing.
  *
  * <p>A view shares its tensor's memory and is closed with it. Closing a host tensor is optional: the garbage collector
- * does it too. Contents may be read from many threads; writing while an engine computes gives undefined numbers.
+ * frees it too. Contents may be read from many threads; writing while an engine computes gives undefined numbers.
  */
 public final class Tensor implements AutoCloseable {
     private final DType dtype;
@@ -30,14 +30,13 @@ public final class Tensor implements AutoCloseable {
         this.memory = memory;
     }
 
-    // ---- made from Java data
+    // ---- from Java data
 
     /**
-     * A float32 tensor with a copy of an array.
+     * Makes a float32 tensor with a copy of an array.
      *
      * @param elements row-major, as many as the shape has
      * @param shape the size of each axis
-     * @return a tensor in host memory
      * @throws IllegalArgumentException if the number of elements is not the shape's
      */
     public static Tensor of(float[] elements, long... shape) {
@@ -45,11 +44,10 @@ public final class Tensor implements AutoCloseable {
     }
 
     /**
-     * A float32 tensor with a copy of what remains of a buffer, whose position is left as it was.
+     * Makes a float32 tensor with a copy of the rest of a buffer, whose position does not change.
      *
      * @param elements row-major, as many as the shape has
      * @param shape the size of each axis
-     * @return a tensor in host memory
      * @throws IllegalArgumentException if the number of elements is not the shape's
      */
     public static Tensor of(FloatBuffer elements, long... shape) {
@@ -62,11 +60,10 @@ public final class Tensor implements AutoCloseable {
     }
 
     /**
-     * A boolean tensor, for masks: true = attend.
+     * Makes a boolean tensor, for masks: true = attend.
      *
      * @param elements row-major, as many as the shape has
      * @param shape the size of each axis
-     * @return a tensor in host memory
      * @throws IllegalArgumentException if the number of elements is not the shape's
      */
     public static Tensor of(boolean[] elements, long... shape) {
@@ -80,12 +77,11 @@ public final class Tensor implements AutoCloseable {
     }
 
     /**
-     * A tensor over memory that the caller has, without a copy; what changes there changes here.
+     * Makes a tensor over the caller's memory, without a copy: changes there are changes here.
      *
-     * @param bytes a direct buffer in native byte order; its position is where the tensor starts
+     * @param bytes a direct buffer in native byte order; the tensor starts at its position
      * @param dtype the element type
      * @param shape the size of each axis
-     * @return a tensor in host memory
      * @throws IllegalArgumentException if the buffer is not direct, not in native order, or does not hold just the
      *     shape
      */
@@ -102,11 +98,10 @@ public final class Tensor implements AutoCloseable {
     }
 
     /**
-     * A tensor of zeros (false for {@link DType#BOOL}).
+     * Makes a tensor of zeros (false for {@link DType#BOOL}).
      *
      * @param dtype the element type
      * @param shape the size of each axis; 0 is legal
-     * @return a tensor in host memory
      * @throws IllegalArgumentException if an axis is negative or the tensor is larger than 2³¹ − 129 bytes
      */
     public static Tensor zeros(DType dtype, long... shape) {
@@ -116,11 +111,10 @@ public final class Tensor implements AutoCloseable {
     }
 
     /**
-     * A float32 tensor of normally distributed numbers (mean 0, variance 1), the same for the same seed.
+     * Makes a float32 tensor of normally distributed numbers (mean 0, variance 1), the same for the same seed.
      *
      * @param seed of {@link Random}
      * @param shape the size of each axis
-     * @return a tensor in host memory
      * @throws IllegalArgumentException as {@link #zeros}
      */
     public static Tensor random(long seed, long... shape) {
@@ -134,7 +128,7 @@ public final class Tensor implements AutoCloseable {
     }
 
     /**
-     * A row-major tensor over an engine's memory; for those who write engines.
+     * Makes a row-major tensor over an engine's memory; for those who write engines.
      *
      * @param dtype the element type
      * @param shape the size of each axis
@@ -151,7 +145,7 @@ public final class Tensor implements AutoCloseable {
         return new Tensor(dtype, TensorLayout.rowMajor(shape), memory);
     }
 
-    // ---- what it is
+    // ---- properties
 
     /** {@return the type of each element} */
     public DType dtype() {
@@ -163,12 +157,12 @@ public final class Tensor implements AutoCloseable {
         return layout.shape.clone();
     }
 
-    /** {@return a copy of the strides: how many elements apart neighbours along each axis lie} */
+    /** {@return a copy of the strides: the distance in elements of neighbours along each axis} */
     public long[] strides() {
         return layout.strides.clone();
     }
 
-    /** {@return where the first element lies, in elements from the start of {@link #memory()}} */
+    /** {@return the place of the first element, in elements from the start of {@link #memory()}} */
     public long offset() {
         return layout.offset;
     }
@@ -179,10 +173,9 @@ public final class Tensor implements AutoCloseable {
     }
 
     /**
-     * The size of one axis.
+     * Returns the size of one axis.
      *
      * @param axis from 0, or from −1 backwards
-     * @return its size
      * @throws IndexOutOfBoundsException if there is no such axis
      */
     public long size(int axis) {
@@ -194,12 +187,12 @@ public final class Tensor implements AutoCloseable {
         return layout.elementCount();
     }
 
-    /** {@return how many bytes the elements take where they lie row-major} */
+    /** {@return the bytes of the elements in row-major order} */
     public long byteSize() {
         return elementCount() * dtype.bytes();
     }
 
-    /** {@return true if the elements lie row-major with no gaps; false for most views} */
+    /** {@return true if the elements are row-major without gaps; false for most views} */
     public boolean isContiguous() {
         return layout.isRowMajor();
     }
@@ -225,10 +218,9 @@ public final class Tensor implements AutoCloseable {
     // ---- views
 
     /**
-     * The same elements with the axes in another order, without a copy.
+     * Returns the same elements with the axes in another order, without a copy.
      *
      * @param axes each axis of this tensor once: axis n of the result is {@code axes[n]} of this
-     * @return a view
      * @throws IllegalArgumentException if {@code axes} is not a permutation
      */
     public Tensor permute(int... axes) {
@@ -236,7 +228,7 @@ public final class Tensor implements AutoCloseable {
     }
 
     /**
-     * A part of one axis, without a copy.
+     * Returns a part of one axis, without a copy.
      *
      * @param axis from 0, or from −1 backwards
      * @param from the first index
@@ -250,10 +242,9 @@ public final class Tensor implements AutoCloseable {
     }
 
     /**
-     * The same elements in the same order under another shape, without a copy.
+     * Returns the same elements in the same order in another shape, without a copy.
      *
      * @param newShape with as many elements as this
-     * @return a view
      * @throws IllegalArgumentException if the count differs or this tensor is not contiguous
      */
     public Tensor reshape(long... newShape) {
@@ -261,7 +252,7 @@ public final class Tensor implements AutoCloseable {
     }
 
     /**
-     * The same elements repeated along axes of size 1 and along new leading axes, without a copy (NumPy's {@code
+     * Repeats the elements along axes of size 1 and along new leading axes, without a copy (NumPy's {@code
      * broadcast_to}): the stride there is 0.
      *
      * @param newShape right-aligned, this tensor's size on each axis where that is not 1
@@ -279,7 +270,7 @@ public final class Tensor implements AutoCloseable {
     // ---- copies
 
     /**
-     * This tensor if it is on the host and row-major from its memory's start, else a copy that is.
+     * Returns this tensor if it is on the host and row-major from its memory's start, else a copy that is.
      *
      * @return a host tensor with offset 0
      * @throws IllegalStateException if a copy is needed and this tensor is closed
@@ -292,8 +283,8 @@ public final class Tensor implements AutoCloseable {
     }
 
     /**
-     * This tensor if it has the type already, else a copy whose elements are rounded to nearest, ties to even; what an
-     * integer type cannot hold becomes its least or largest number, and NaN 0.
+     * Returns this tensor if it has the type already, else a copy whose elements are rounded to nearest, ties to even.
+     * Numbers outside of an integer type become its least or largest, and NaN 0.
      *
      * @param newType the type wanted
      * @return a tensor of the same shape; a copy is in host memory
@@ -330,7 +321,7 @@ public final class Tensor implements AutoCloseable {
     }
 
     /**
-     * One element; from a device it is copied alone, and many are better read at once.
+     * Reads one element. From a device it is copied alone; many are better read at once.
      *
      * @param index one number per axis
      * @return the element, widened
@@ -342,9 +333,8 @@ public final class Tensor implements AutoCloseable {
     }
 
     /**
-     * All elements, row-major, as floats; from a device this waits for the copy.
+     * Reads all elements, row-major, as floats; from a device this waits for the copy.
      *
-     * @return a new array
      * @throws IllegalStateException if the tensor is closed
      */
     public float[] toFloatArray() {
@@ -352,9 +342,8 @@ public final class Tensor implements AutoCloseable {
     }
 
     /**
-     * All elements, row-major, as doubles.
+     * Reads all elements, row-major, as doubles.
      *
-     * @return a new array
      * @throws IllegalStateException if the tensor is closed
      */
     public double[] toDoubleArray() {
@@ -362,9 +351,8 @@ public final class Tensor implements AutoCloseable {
     }
 
     /**
-     * All elements, row-major, as booleans: 0 is false.
+     * Reads all elements, row-major, as booleans: 0 is false.
      *
-     * @return a new array
      * @throws IllegalStateException if the tensor is closed
      */
     public boolean[] toBooleanArray() {
@@ -372,7 +360,7 @@ public final class Tensor implements AutoCloseable {
     }
 
     /**
-     * The elements of a contiguous host tensor as they lie, without a copy.
+     * Returns the memory of a contiguous host tensor, without a copy.
      *
      * @return a direct buffer in native order, from the first element to the last
      * @throws IllegalStateException if the tensor is closed, on a device, or a view with gaps
@@ -391,7 +379,7 @@ public final class Tensor implements AutoCloseable {
     }
 
     /**
-     * The elements of a contiguous float32 host tensor as they lie, without a copy.
+     * Returns the memory of a contiguous float32 host tensor, without a copy.
      *
      * @return a direct buffer; writing into it writes into the tensor
      * @throws IllegalStateException as {@link #bytes()}, or if the type is not float32
@@ -405,8 +393,8 @@ public final class Tensor implements AutoCloseable {
     }
 
     /**
-     * Gives the memory back, the views' as well; closing again does nothing. A device's is free at once, the host's for
-     * another result of its engine or for the garbage collector.
+     * Frees the memory, also of the views; closing again does nothing. A device's memory is free at once. The host's is
+     * free for another result of its engine or for the garbage collector.
      */
     @Override
     public void close() {
@@ -414,8 +402,8 @@ public final class Tensor implements AutoCloseable {
     }
 
     /**
-     * Says shape, type and place, and the elements: all of a small tensor on the host, the first and last three of a
-     * larger one. What is on a device is not copied from there.
+     * Returns shape, type and place, and the elements: all of a small tensor on the host, the first and last three of a
+     * larger one. Nothing is copied from a device.
      */
     @Override
     public String toString() {
@@ -430,7 +418,7 @@ public final class Tensor implements AutoCloseable {
         }
     }
 
-    /** Shape, type and place. */
+    /** Returns shape, type and place. */
     private String description() {
         return "Tensor" + Arrays.toString(layout.shape) + " " + dtype
                 + (isOnHost() ? "" : " on " + memory.engine().info().name())

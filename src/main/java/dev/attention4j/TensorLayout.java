@@ -5,7 +5,7 @@ import java.util.Objects;
 import java.util.function.LongConsumer;
 
 /**
- * Where a tensor's elements lie in its memory: element [i, j, …] at offset + i · strides[0] + j · strides[1] + …,
+ * The places of a tensor's elements in its memory: element [i, j, …] is at offset + i · strides[0] + j · strides[1] + …,
  * counted in elements. A view is another layout over the same memory. Immutable.
  */
 final class TensorLayout {
@@ -22,7 +22,7 @@ final class TensorLayout {
         this.offset = offset;
     }
 
-    /** One element after another from the memory's start, the last axis fastest. */
+    /** Returns the layout of consecutive elements from the memory's start, the last axis fastest. */
     static TensorLayout rowMajor(long... shape) {
         return new TensorLayout(shape.clone(), rowMajorStrides(shape), 0);
     }
@@ -36,7 +36,7 @@ final class TensorLayout {
         return shape[fromFront(axis)];
     }
 
-    /** An axis that may be counted from the last one, as −1, by its number from 0. */
+    /** Returns the number from 0 of an axis that may be counted from the end, as −1. */
     private int fromFront(int axis) {
         int fromFront = axis < 0 ? axis + shape.length : axis;
         if (fromFront < 0 || fromFront >= shape.length) {
@@ -50,7 +50,7 @@ final class TensorLayout {
         return elementCount(shape);
     }
 
-    /** How many elements lie from the first to the last, gaps among them. */
+    /** Returns the number of elements from the first to the last, including gaps. */
     long span() {
         if (elementCount() == 0) {
             return 0;
@@ -62,7 +62,7 @@ final class TensorLayout {
         return span;
     }
 
-    /** The same in a memory that begins with the first element. */
+    /** Returns the same layout for memory that begins with the first element. */
     TensorLayout atStart() {
         return new TensorLayout(shape, strides, 0);
     }
@@ -113,7 +113,7 @@ final class TensorLayout {
         }
         long[] newShape = shape.clone();
         newShape[at] = to - from;
-        // A view of nothing starts where this does: two empty ends added up could lie beyond the memory.
+        // An empty view keeps the offset: offsets of empty views could add up to a place outside of the memory.
         long start = elementCount(newShape) == 0 ? offset : offset + from * strides[at];
         return new TensorLayout(newShape, strides, start);
     }
@@ -149,7 +149,7 @@ final class TensorLayout {
         return new TensorLayout(checked, rowMajorStrides(checked), offset);
     }
 
-    /** Where one element lies. */
+    /** Returns the place of one element. */
     long position(long... index) {
         if (index.length != shape.length) {
             throw new IndexOutOfBoundsException(
@@ -164,7 +164,7 @@ final class TensorLayout {
     }
 
     /**
-     * Visits where the first element of each row (the last axis) lies, in row-major order; there is at least one axis.
+     * Visits the place of the first element of each row (the last axis), in row-major order; there is at least one axis.
      */
     void forEachRow(LongConsumer positions) {
         if (elementCount() == 0) {
@@ -200,7 +200,7 @@ final class TensorLayout {
         return shape.clone();
     }
 
-    /** As {@link #checked}, for data that must fill the shape. */
+    /** Checks a shape as {@link #checked} does, and that the data fills it. */
     static long[] checkedFor(int given, long... shape) {
         long[] checked = checked(shape);
         long expected = elementCount(checked);

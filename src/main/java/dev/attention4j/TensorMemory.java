@@ -11,8 +11,7 @@ import java.util.function.Function;
  */
 public interface TensorMemory extends AutoCloseable {
     /**
-     * {@return the engine whose device holds the memory; null where the memory is the host's and every engine can
-     * read it}
+     * {@return the engine whose device holds the memory; null for the host's memory, which every engine can read}
      */
     AttentionEngine engine();
 
@@ -20,7 +19,7 @@ public interface TensorMemory extends AutoCloseable {
     long byteSize();
 
     /**
-     * The bytes, in native order, seen from the host: the memory itself where it is the host's, a copy otherwise.
+     * Returns the bytes in native order: the memory itself if it is the host's, a copy otherwise.
      *
      * @return a buffer from 0 to {@link #byteSize()}
      * @throws IllegalStateException if the memory has been closed
@@ -28,13 +27,11 @@ public interface TensorMemory extends AutoCloseable {
     ByteBuffer toHost();
 
     /**
-     * Has some of the bytes read: of a device's no more are copied, and what lends out its memory may lend it again.
+     * Reads some of the bytes. No more are copied from a device, and pooled memory may be used again afterwards.
      *
-     * @param <T> what the reader makes of them
-     * @param firstByte from the memory's start
-     * @param byteCount from there
+     * @param <T> the reader's result
      * @param reader gets a buffer of that size in native order, which it may use until it returns
-     * @return what the reader returns
+     * @return the reader's result
      * @throws IllegalStateException if the memory has been closed
      */
     default <T> T read(long firstByte, int byteCount, Function<ByteBuffer, T> reader) {
@@ -45,7 +42,7 @@ public interface TensorMemory extends AutoCloseable {
     /** {@return true once {@link #close()} has been called, here or by closing the engine} */
     boolean isClosed();
 
-    /** Gives the memory back; calling it again does nothing. */
+    /** Frees the memory; calling it again does nothing. */
     @Override
     void close();
 }

@@ -4,34 +4,34 @@ import java.nio.file.Path;
 import java.util.Objects;
 
 /**
- * Where an engine looks for tiles that were measured to be fast on its device.
+ * The source of tunables that were measured to be fast on an engine's device.
  *
- * @param source how far it looks
+ * @param source the entries to use
  * @param file the user's entries with {@link Source#USER}, in a directory that only this user can write; null for
  *     {@code tuning.json} in the user's cache directory
  */
 public record Tuning(Source source, Path file) {
-    /** How far to look. */
+    /** The entries to use. */
     public enum Source {
-        /** Nowhere: each device gets what suits its class. */
+        /** None: each device gets the defaults of its class. */
         NONE,
-        /** What ships with the library. */
+        /** The entries that ship with the library. */
         SHIPPED,
-        /** The user's own entries, which the command {@code tune} writes, before what ships. */
+        /** The user's own entries, which the command {@code tune} writes, before those that ship. */
         USER
     }
 
-    /** Nothing measured is used. */
+    /** No measured entries. */
     public static final Tuning OFF = new Tuning(Source.NONE, null);
 
-    /** What ships with the library, whatever this user has measured. */
+    /** The entries that ship with the library, without the user's. */
     public static final Tuning SHIPPED = new Tuning(Source.SHIPPED, null);
 
-    /** What this user has measured, before what ships with the library. */
+    /** The user's entries, before those that ship with the library. */
     public static final Tuning DEFAULT = new Tuning(Source.USER, null);
 
     /**
-     * Refuses a file that nobody would read.
+     * Refuses a file that would not be read.
      *
      * @throws IllegalArgumentException if there is one and the source is not {@link Source#USER}
      */
@@ -46,7 +46,7 @@ public record Tuning(Source source, Path file) {
      * Reads the user's entries from another file than the usual one.
      *
      * @param file need not be there yet
-     * @return before what ships with the library
+     * @return before the entries that ship with the library
      */
     public static Tuning in(Path file) {
         return new Tuning(Source.USER, Objects.requireNonNull(file, "file"));

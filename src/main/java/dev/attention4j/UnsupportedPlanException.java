@@ -1,9 +1,9 @@
 package dev.attention4j;
 
 /**
- * The plan that an engine was opened with ({@link EngineOptions#withPlan}) cannot do this call, though another plan of
- * the engine can: weights from a plan that never holds them, for one. An engine opened with {@link EngineOptions#AUTO}
- * throws it only where a bug of the driver, which the message names, leaves no plan that would be right.
+ * Thrown if the plan that an engine was opened with ({@link EngineOptions#withPlan}) cannot compute a call, although
+ * another plan of the engine can: for example, weights from a plan that never stores them. An engine opened with {@link
+ * EngineOptions#AUTO} throws it only if a bug of the driver, which the message names, leaves no plan that is right.
  */
 public class UnsupportedPlanException extends IllegalArgumentException {
     private static final long serialVersionUID = 1L;
@@ -11,8 +11,8 @@ public class UnsupportedPlanException extends IllegalArgumentException {
     /**
      * Names the plan.
      *
-     * @param plan the plan that was insisted on
-     * @param reason what it cannot do, and which plan can
+     * @param plan the plan of the options
+     * @param reason the part of the call that it cannot compute, and a plan that can
      */
     public UnsupportedPlanException(String plan, String reason) {
         super("plan: \"" + plan + "\" cannot do this call: " + reason);

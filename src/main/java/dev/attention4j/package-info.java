@@ -1,5 +1,5 @@
 /**
- * What a caller of attention4j sees: tensors, the operation, the engine that runs it, and the errors.
+ * The public API: tensors, the operation, the engine that runs it, and the errors.
  *
  * <pre>{@code
  * try (AttentionEngine engine = AttentionEngine.open()) {

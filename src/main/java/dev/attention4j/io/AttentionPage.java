@@ -71,7 +71,6 @@ public final class AttentionPage {
      * @param name its name on the page, for example the text itself
      * @param queries the tokens that attend, a row each
      * @param keys the tokens that are attended to, a column each
-     * @return this
      * @throws IllegalArgumentException if there are no tokens
      */
     public AttentionPage text(String name, List<String> queries, List<String> keys) {
@@ -90,7 +89,6 @@ public final class AttentionPage {
      * @param name its name on the page
      * @param weights as {@link dev.attention4j.AttentionResult#weights()} gives them, [1, heads, queries, keys]; or
      *     [heads, queries, keys], or one head's [queries, keys]; each 0 to 1, on the host or on a device
-     * @return this
      * @throws IllegalArgumentException if the shape is not that of the tokens, or a weight is not 0 to 1
      * @throws IllegalStateException if no text was begun
      */
@@ -146,7 +144,6 @@ public final class AttentionPage {
      * Selects the layer that is shown large at first.
      *
      * @param number from 0
-     * @return this
      * @throws IllegalArgumentException if it is negative
      */
     public AttentionPage firstLayer(int number) {
@@ -161,7 +158,6 @@ public final class AttentionPage {
      * Selects the head that is shown large at first.
      *
      * @param number from 0
-     * @return this
      * @throws IllegalArgumentException if it is negative
      */
     public AttentionPage firstHead(int number) {

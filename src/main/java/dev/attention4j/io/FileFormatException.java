@@ -14,43 +14,22 @@ public class FileFormatException extends IOException {
     /** Keeps a hostile name from filling the screen. */
     private static final int MAX_QUOTED = 120;
 
-    /**
-     * Makes an exception without a cause.
-     *
-     * @param file the file's name
-     * @param problem what was wrong and what was expected
-     */
+    /** Takes the file's name, and the problem: what was wrong and what was expected. */
     public FileFormatException(String file, String problem) {
         super(file + ": " + problem);
     }
 
-    /**
-     * Makes an exception with a cause.
-     *
-     * @param file the file's name
-     * @param problem what was wrong and what was expected
-     * @param cause the exception below
-     */
+    /** Takes a cause as well. */
     public FileFormatException(String file, String problem, Throwable cause) {
         super(file + ": " + problem, cause);
     }
 
-    /**
-     * Quotes text from a file for a message: escapes control characters, and cuts long text.
-     *
-     * @param text any
-     * @return one line
-     */
+    /** Quotes text from a file for a message, in one line: escapes control characters, and cuts long text. */
     public static String quoted(String text) {
         return '"' + printable(text) + '"';
     }
 
-    /**
-     * Lists a file's tensors for a message.
-     *
-     * @param names of its tensors
-     * @return the first forty names in quotes and the number of the others; "no tensor" if there is none
-     */
+    /** Lists the names of a file's tensors for a message: the first forty in quotes and the number of the others. */
     public static String listed(Collection<String> names) {
         if (names.isEmpty()) {
             return "no tensor";
@@ -62,23 +41,13 @@ public class FileFormatException extends IOException {
         return listed + (names.size() > MAX_LISTED ? " and " + (names.size() - MAX_LISTED) + " more" : "");
     }
 
-    /**
-     * Makes text from a file printable: escapes control characters, and cuts long text.
-     *
-     * @param text any
-     * @return one line
-     */
+    /** Makes text from a file printable in one line: escapes control characters, and cuts long text. */
     public static String printable(String text) {
         int end = text.codePointCount(0, text.length()) > MAX_QUOTED ? text.offsetByCodePoints(0, MAX_QUOTED) : -1;
         return end < 0 ? escaped(text, "") : escaped(text.substring(0, end), "") + "...";
     }
 
-    /**
-     * Makes text of several lines printable: escapes the characters that control a terminal, as in Java and JSON.
-     *
-     * @param text any
-     * @return the text with every control character escaped except line breaks and tabs
-     */
+    /** Escapes the characters of a text that control a terminal, as in Java and JSON, except line breaks and tabs. */
     public static String printableLines(String text) {
         return escaped(text, "\n\t");
     }

@@ -47,8 +47,6 @@ public final class SafetensorsFile {
     /**
      * Returns a tensor that the file must have.
      *
-     * @param tensorName its name
-     * @return the tensor
      * @throws FileFormatException if none of that name was read; lists the names in the file
      */
     public Tensor tensor(String tensorName) throws FileFormatException {

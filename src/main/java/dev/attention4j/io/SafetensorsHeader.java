@@ -51,25 +51,22 @@ record SafetensorsHeader(List<Entry> entries, Map<String, String> metadata) {
 
     static final String METADATA = "__metadata__";
 
-    /**
-     * The types in the order in which the reference implementation writes them, larger elements first, which aligns all.
-     */
-    private static final Map<String, DType> DTYPES = new LinkedHashMap<>();
+    /** The types in the order in which the reference implementation writes them, larger elements first, which aligns all. */
+    private static final List<DType> DTYPES = List.of(
+            DType.INT64,
+            DType.FLOAT64,
+            DType.FLOAT32,
+            DType.INT32,
+            DType.BFLOAT16,
+            DType.FLOAT16,
+            DType.INT16,
+            DType.INT8,
+            DType.UINT8,
+            DType.BOOL);
 
-    static {
-        DTYPES.put("I64", DType.INT64);
-        DTYPES.put("F64", DType.FLOAT64);
-        DTYPES.put("F32", DType.FLOAT32);
-        DTYPES.put("I32", DType.INT32);
-        DTYPES.put("BF16", DType.BFLOAT16);
-        DTYPES.put("F16", DType.FLOAT16);
-        DTYPES.put("I16", DType.INT16);
-        DTYPES.put("I8", DType.INT8);
-        DTYPES.put("U8", DType.UINT8);
-        DTYPES.put("BOOL", DType.BOOL);
-    }
-
-    private static final List<String> DTYPE_NAMES = List.copyOf(DTYPES.keySet());
+    /** The names of the same types. */
+    private static final List<String> DTYPE_NAMES =
+            List.of("I64", "F64", "F32", "I32", "BF16", "F16", "I16", "I8", "U8", "BOOL");
 
     /**
      * A tensor's position: bytes begin to end, counted from the end of the header. The dtype is null if the tensor is not
@@ -136,7 +133,8 @@ record SafetensorsHeader(List<Entry> entries, Map<String, String> metadata) {
 
     /** Returns null for an unknown name. */
     static DType dtype(String name) {
-        return DTYPES.get(name);
+        int at = DTYPE_NAMES.indexOf(name);
+        return at < 0 ? null : DTYPES.get(at);
     }
 
     static String dtypeName(DType dtype) {
@@ -144,7 +142,7 @@ record SafetensorsHeader(List<Entry> entries, Map<String, String> metadata) {
     }
 
     static int writingOrder(DType dtype) {
-        return List.copyOf(DTYPES.values()).indexOf(dtype);
+        return DTYPES.indexOf(dtype);
     }
 
     /**

@@ -189,7 +189,6 @@ public final class AttentionInputs {
          * Sets the query.
          *
          * @param query [batch, queryLength, features], or with more axes of positions
-         * @return this
          */
         public Builder query(Tensor query) {
             this.query = query;
@@ -200,7 +199,6 @@ public final class AttentionInputs {
          * Sets the value, which is the key too unless one is given.
          *
          * @param value [batch, keyLength, features], or with more axes of positions
-         * @return this
          */
         public Builder value(Tensor value) {
             this.value = value;
@@ -211,7 +209,6 @@ public final class AttentionInputs {
          * Sets the key.
          *
          * @param key [batch, keyLength, features], with as many positions as the value; null for the value
-         * @return this
          */
         public Builder key(Tensor key) {
             this.key = key;
@@ -222,7 +219,6 @@ public final class AttentionInputs {
          * Sets which queries attend at all; the others get the output of a query with no key to attend to.
          *
          * @param mask BOOL, the query's shape without its features; null for all
-         * @return this
          * @throws IllegalArgumentException if it is not BOOL
          */
         public Builder queryMask(Tensor mask) {
@@ -234,7 +230,6 @@ public final class AttentionInputs {
          * Sets which values may be attended to.
          *
          * @param mask BOOL, the value's shape without its features; null for all
-         * @return this
          * @throws IllegalArgumentException if it is not BOOL
          */
         public Builder valueMask(Tensor mask) {
@@ -246,7 +241,6 @@ public final class AttentionInputs {
          * Sets which keys may be attended to.
          *
          * @param mask BOOL, the key's shape without its features; null for all
-         * @return this
          * @throws IllegalArgumentException if it is not BOOL
          */
         public Builder keyMask(Tensor mask) {
@@ -260,7 +254,6 @@ public final class AttentionInputs {
          * @param mask BOOL, [batch, queryLength, keyLength] or [batch, heads, queryLength, keyLength], or [queryLength,
          *     keyLength] for all of the batch; axes of 1 stand for all; with several attention axes, each length is as
          *     many axes; null for all
-         * @return this
          * @throws IllegalArgumentException if it is not BOOL
          */
         public Builder attentionMask(Tensor mask) {
@@ -272,7 +265,6 @@ public final class AttentionInputs {
          * Masks the keys after each query's own position, both counted from the start.
          *
          * @param causal false by default
-         * @return this
          */
         public Builder causal(boolean causal) {
             this.causal = causal;
@@ -283,7 +275,6 @@ public final class AttentionInputs {
          * Asks for the scores: the softmax's weights.
          *
          * @param wanted false by default
-         * @return this
          */
         public Builder scores(boolean wanted) {
             this.wantsScores = wanted;

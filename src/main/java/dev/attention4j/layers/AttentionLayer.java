@@ -47,10 +47,9 @@ public abstract sealed class AttentionLayer implements AutoCloseable permits Mul
     }
 
     /**
-     * Computes self-attention: query, value and key are one tensor.
+     * Computes self-attention and returns its output: query, value and key are one tensor.
      *
      * @param inputs [batch, length, features]
-     * @return the output, as {@link LayerResult#output()}
      * @throws IllegalArgumentException as {@link #call(AttentionInputs)}
      * @throws IllegalStateException if the layer, its engine or a tensor is closed
      */
@@ -59,11 +58,10 @@ public abstract sealed class AttentionLayer implements AutoCloseable permits Mul
     }
 
     /**
-     * Attends to a value that is the key as well.
+     * Attends to a value that is the key as well, and returns the output.
      *
      * @param query [batch, queryLength, features]
      * @param value [batch, keyLength, features]
-     * @return the output, as {@link LayerResult#output()}
      * @throws IllegalArgumentException as {@link #call(AttentionInputs)}
      * @throws IllegalStateException if the layer, its engine or a tensor is closed
      */
@@ -72,14 +70,13 @@ public abstract sealed class AttentionLayer implements AutoCloseable permits Mul
     }
 
     /**
-     * Attends, as {@code layer(inputs, inputs, inputs)} in Keras. Value and key must be the same tensor: Keras's order is
+     * Attends, as {@code layer(inputs, inputs, inputs)} in Keras, and returns the output. Value and key must be the same tensor: Keras's order is
      * query, value, key, others have query, key, value, and if both have the same shape, a swap would go unnoticed. {@link
      * #call(AttentionInputs)} takes different ones by name.
      *
      * @param query [batch, queryLength, features]
      * @param value [batch, keyLength, features]
      * @param key the value
-     * @return the output, as {@link LayerResult#output()}
      * @throws IllegalArgumentException if value and key are different tensors, and as {@link #call(AttentionInputs)}
      * @throws IllegalStateException if the layer, its engine or a tensor is closed
      */
@@ -309,9 +306,7 @@ public abstract sealed class AttentionLayer implements AutoCloseable permits Mul
         }
     }
 
-    /**
-     * Waits for calls under way and frees the weights; the engine stays open. Closing again does nothing.
-     */
+    /** Waits for calls under way and frees the weights; the engine stays open. Closing again does nothing. */
     @Override
     public final void close() {
         Lock alone = lock.writeLock();

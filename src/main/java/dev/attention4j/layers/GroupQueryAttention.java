@@ -35,7 +35,6 @@ public final class GroupQueryAttention extends AttentionLayer {
          * Sets the width of each head.
          *
          * @param width at least 1
-         * @return this
          * @throws IllegalArgumentException if it is below 1
          */
         public Builder headDim(int width) {
@@ -47,7 +46,6 @@ public final class GroupQueryAttention extends AttentionLayer {
          * Sets the number of heads of the query.
          *
          * @param count at least 1, a multiple of the heads of key and value
-         * @return this
          * @throws IllegalArgumentException if it is below 1
          */
         public Builder queryHeads(int count) {
@@ -59,7 +57,6 @@ public final class GroupQueryAttention extends AttentionLayer {
          * Sets the number of heads of key and value; 1 is multi-query attention.
          *
          * @param count at least 1
-         * @return this
          * @throws IllegalArgumentException if it is below 1
          */
         public Builder keyValueHeads(int count) {

@@ -31,7 +31,6 @@ public abstract sealed class LayerBuilder<B extends LayerBuilder<B>>
      * is accepted so that a configuration can be given as it is.
      *
      * @param rate 0 to 1; 0 by default
-     * @return this
      * @throws IllegalArgumentException if it is not 0 to 1
      */
     public final B dropout(double rate) {
@@ -45,7 +44,6 @@ public abstract sealed class LayerBuilder<B extends LayerBuilder<B>>
      * Sets whether every projection has a bias.
      *
      * @param wanted true by default
-     * @return this
      */
     public final B bias(boolean wanted) {
         options.hasBias = wanted;
@@ -57,7 +55,6 @@ public abstract sealed class LayerBuilder<B extends LayerBuilder<B>>
      * of the query, before the last projection.
      *
      * @param wanted false by default
-     * @return this
      */
     public final B gate(boolean wanted) {
         options.hasGate = wanted;
@@ -68,7 +65,6 @@ public abstract sealed class LayerBuilder<B extends LayerBuilder<B>>
      * Limits a query to the keys near it: query i attends to key j if |i − j| &lt; size.
      *
      * @param size at least 1; all keys unless set
-     * @return this
      * @throws IllegalArgumentException if it is below 1
      */
     public final B slidingWindow(int size) {
@@ -80,7 +76,6 @@ public abstract sealed class LayerBuilder<B extends LayerBuilder<B>>
      * Sets the initializer of kernels.
      *
      * @param initializer {@link Initializer#GLOROT_UNIFORM} by default
-     * @return this
      */
     public final B kernelInitializer(Initializer initializer) {
         options.kernelInitializer = Objects.requireNonNull(initializer, "kernelInitializer");
@@ -91,7 +86,6 @@ public abstract sealed class LayerBuilder<B extends LayerBuilder<B>>
      * Sets the initializer of biases.
      *
      * @param initializer {@link Initializer#ZEROS} by default
-     * @return this
      */
     public final B biasInitializer(Initializer initializer) {
         options.biasInitializer = Objects.requireNonNull(initializer, "biasInitializer");
@@ -103,7 +97,6 @@ public abstract sealed class LayerBuilder<B extends LayerBuilder<B>>
      * but not the values that Keras makes from that seed.
      *
      * @param seed any number; drawn unless set
-     * @return this
      */
     public final B seed(long seed) {
         options.seed = seed;

@@ -48,9 +48,7 @@ public final class LayerWeights {
         this.held = List.copyOf(names);
     }
 
-    /**
-     * Makes weights of a file's tensors; a wrong type is an error of the file, not of the caller.
-     */
+    /** Makes weights of a file's tensors; a wrong type is an error of the file, not of the caller. */
     static LayerWeights ofFile(
             String file, Map<String, Tensor> tensors, UnaryOperator<String> nameInFile, Iterable<String> held)
             throws FileFormatException {
@@ -94,7 +92,6 @@ public final class LayerWeights {
      * Reads a safetensors file, as {@link #write} writes it.
      *
      * @param path a file that holds one layer's weights and nothing else
-     * @return the weights
      * @throws FileFormatException if it is damaged, or a weight is of no float type
      * @throws IOException if it cannot be read
      */
@@ -107,7 +104,6 @@ public final class LayerWeights {
      *
      * @param path a file
      * @param prefix the start of the weights' names, such as {@code encoder.attention.}; other tensors are ignored
-     * @return the weights
      * @throws FileFormatException if it is damaged, or a weight is of no float type
      * @throws IOException if it cannot be read
      */
@@ -123,7 +119,6 @@ public final class LayerWeights {
      * Reads a file that Keras 3 saved, {@code .weights.h5} or {@code .keras}, with one attention layer in it.
      *
      * @param path the file
-     * @return the weights
      * @throws FileFormatException if it is damaged, or holds no attention layer or several; lists what it holds
      * @throws IllegalStateException if jHDF is not on the class path
      * @throws IOException if it cannot be read
@@ -137,7 +132,6 @@ public final class LayerWeights {
      *
      * @param path the file
      * @param layer the layer's path in it, such as {@code layers/multi_head_attention_1}
-     * @return the weights
      * @throws FileFormatException if it is damaged, or has no attention layer there; lists those that it has
      * @throws IllegalStateException if jHDF is not on the class path
      * @throws IOException if it cannot be read

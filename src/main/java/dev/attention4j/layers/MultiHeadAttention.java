@@ -36,7 +36,6 @@ public final class MultiHeadAttention extends AttentionLayer {
          * Sets the number of heads.
          *
          * @param count at least 1
-         * @return this
          * @throws IllegalArgumentException if it is below 1
          */
         public Builder heads(int count) {
@@ -48,7 +47,6 @@ public final class MultiHeadAttention extends AttentionLayer {
          * Sets the width of each head of query and key; not that of all heads together.
          *
          * @param width at least 1
-         * @return this
          * @throws IllegalArgumentException if it is below 1
          */
         public Builder keyDim(int width) {
@@ -60,7 +58,6 @@ public final class MultiHeadAttention extends AttentionLayer {
          * Sets the width of each head of value.
          *
          * @param width at least 1; keyDim unless set
-         * @return this
          * @throws IllegalArgumentException if it is below 1
          */
         public Builder valueDim(int width) {
@@ -72,7 +69,6 @@ public final class MultiHeadAttention extends AttentionLayer {
          * Sets the output's axes after those of the positions.
          *
          * @param sizes each at least 1; the query's features unless set
-         * @return this
          * @throws IllegalArgumentException if there is none, or one is below 1
          */
         public Builder outputShape(int... sizes) {
@@ -88,7 +84,6 @@ public final class MultiHeadAttention extends AttentionLayer {
          * The others are like the batch: each of their positions is computed by itself.
          *
          * @param axes 1 to the last but one, or negative, counted from the end; all of these unless set
-         * @return this
          * @throws IllegalArgumentException if there is none; one out of range is found when the layer is called
          */
         public Builder attentionAxes(int... axes) {

@@ -38,7 +38,6 @@ public final class OnnxAttentionBuilder {
      * {@code is_causal}: masks the keys after each query's position.
      *
      * @param causal false by default
-     * @return this
      */
     public OnnxAttentionBuilder isCausal(boolean causal) {
         attributes.causal = causal;
@@ -49,7 +48,6 @@ public final class OnnxAttentionBuilder {
      * {@code q_num_heads}: the heads within the query's hidden axis.
      *
      * @param heads needed for inputs of 3 axes; where there are 4 it must be their number, or is left out
-     * @return this
      * @throws IllegalArgumentException unless positive
      */
     public OnnxAttentionBuilder qNumHeads(int heads) {
@@ -61,7 +59,6 @@ public final class OnnxAttentionBuilder {
      * {@code kv_num_heads}: the heads within the key's and value's hidden axis.
      *
      * @param heads needed for inputs of 3 axes; where there are 4 it must be their number, or is left out
-     * @return this
      * @throws IllegalArgumentException unless positive
      */
     public OnnxAttentionBuilder kvNumHeads(int heads) {
@@ -73,7 +70,6 @@ public final class OnnxAttentionBuilder {
      * {@code left_window_size} (opset 25): the number of keys before its position that a query attends to.
      *
      * @param keys −1 for all, the default
-     * @return this
      * @throws IllegalArgumentException if below −1
      */
     public OnnxAttentionBuilder leftWindowSize(int keys) {
@@ -85,7 +81,6 @@ public final class OnnxAttentionBuilder {
      * {@code right_window_size} (opset 25): the number of keys after its position that a query attends to, unless causal.
      *
      * @param keys −1 for all, the default
-     * @return this
      * @throws IllegalArgumentException if below −1
      */
     public OnnxAttentionBuilder rightWindowSize(int keys) {
@@ -97,7 +92,6 @@ public final class OnnxAttentionBuilder {
      * {@code scale}: the factor on query · key.
      *
      * @param scale 0 or more, because the standard multiplies query and key by its root; 1/√headDim unless set
-     * @return this
      * @throws IllegalArgumentException if negative, NaN or infinite
      */
     public OnnxAttentionBuilder scale(double scale) {
@@ -112,7 +106,6 @@ public final class OnnxAttentionBuilder {
      * {@code softcap}: bounds the scores to ±cap by {@code cap · tanh(score / cap)}, before the mask.
      *
      * @param cap 0 for none, the default
-     * @return this
      * @throws IllegalArgumentException unless 0 or as {@link AttentionBuilder#softcap} takes it
      */
     public OnnxAttentionBuilder softcap(double cap) {
@@ -130,7 +123,6 @@ public final class OnnxAttentionBuilder {
      * scores and softmax of other engines are float32.
      *
      * @param precision a float type
-     * @return this
      * @throws IllegalArgumentException if it is no float type
      */
     public OnnxAttentionBuilder softmaxPrecision(DType precision) {
@@ -144,7 +136,6 @@ public final class OnnxAttentionBuilder {
      * Asks for the output {@code qk_matmul_output}, of the given {@code qk_matmul_output_mode}.
      *
      * @param mode the step after which the scores are returned
-     * @return this
      */
     public OnnxAttentionBuilder qkMatmulOutput(QkMatmulOutput mode) {
         attributes.qkMatmulOutput = Objects.requireNonNull(mode, "mode");

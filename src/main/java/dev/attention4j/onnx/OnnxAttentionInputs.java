@@ -43,43 +43,19 @@ public record OnnxAttentionInputs(
         Objects.requireNonNull(nonpadKvSeqlen, "nonpadKvSeqlen");
     }
 
-    /**
-     * Returns the inputs that every node has.
-     *
-     * @param query Q
-     * @param key K
-     * @param value V
-     * @return without mask, past and lengths
-     */
+    /** Returns the inputs that every node has, without mask, past and lengths. */
     public static OnnxAttentionInputs of(Tensor query, Tensor key, Tensor value) {
         return new OnnxAttentionInputs(
                 query, key, value, Optional.empty(), Optional.empty(), Optional.empty(), Optional.empty());
     }
 
-    /**
-     * Returns the same inputs with a mask.
-     *
-     * @param mask BOOL, or numbers to add
-     * @return new inputs
-     */
+    /** Returns the same inputs with a mask: BOOL, or numbers to add. */
     public OnnxAttentionInputs withAttnMask(Tensor mask) {
-        return new OnnxAttentionInputs(
-                query,
-                key,
-                value,
-                Optional.of(Objects.requireNonNull(mask, "mask")),
-                pastKey,
-                pastValue,
-                nonpadKvSeqlen);
+        Optional<Tensor> given = Optional.of(Objects.requireNonNull(mask, "mask"));
+        return new OnnxAttentionInputs(query, key, value, given, pastKey, pastValue, nonpadKvSeqlen);
     }
 
-    /**
-     * Returns the same inputs with a cache.
-     *
-     * @param keys cached keys
-     * @param values cached values
-     * @return new inputs
-     */
+    /** Returns the same inputs with a cache of keys and values. */
     public OnnxAttentionInputs withPast(Tensor keys, Tensor values) {
         Objects.requireNonNull(keys, "keys");
         Objects.requireNonNull(values, "values");
@@ -87,12 +63,7 @@ public record OnnxAttentionInputs(
                 query, key, value, attnMask, Optional.of(keys), Optional.of(values), nonpadKvSeqlen);
     }
 
-    /**
-     * Returns the same inputs with the number of keys that are not padding.
-     *
-     * @param lengths one for each batch row
-     * @return new inputs
-     */
+    /** Returns the same inputs with the number of keys of each batch row that are not padding. */
     public OnnxAttentionInputs withNonpadKvSeqlen(long... lengths) {
         Tensor tensor = Tensor.zeros(DType.INT64, lengths.length);
         tensor.bytes().asLongBuffer().put(lengths);

@@ -16,8 +16,6 @@ public enum QkMatmulOutput {
     /**
      * Returns the constant of the attribute's number.
      *
-     * @param mode {@code qk_matmul_output_mode}
-     * @return the constant of that number
      * @throws IllegalArgumentException unless it is 0 to 3
      */
     public static QkMatmulOutput of(int mode) {
