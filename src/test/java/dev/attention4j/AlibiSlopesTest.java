@@ -7,11 +7,11 @@ import org.junit.jupiter.api.Test;
 class AlibiSlopesTest {
     @Test
     void powersOfTwoAreTheGeometricSequenceOfThePaper() {
-        assertThat(AlibiSlopes.geometric(1)).containsExactly(1 / 256f);
-        assertThat(AlibiSlopes.geometric(2)).containsExactly(1 / 16f, 1 / 256f);
-        assertThat(AlibiSlopes.geometric(8))
+        assertThat(AttentionBuilder.geometricSlopes(1)).containsExactly(1 / 256f);
+        assertThat(AttentionBuilder.geometricSlopes(2)).containsExactly(1 / 16f, 1 / 256f);
+        assertThat(AttentionBuilder.geometricSlopes(8))
                 .containsExactly(1 / 2f, 1 / 4f, 1 / 8f, 1 / 16f, 1 / 32f, 1 / 64f, 1 / 128f, 1 / 256f);
-        float[] sixteen = AlibiSlopes.geometric(16);
+        float[] sixteen = AttentionBuilder.geometricSlopes(16);
         assertThat(sixteen).hasSize(16);
         assertThat(sixteen[0]).isEqualTo((float) Math.sqrt(0.5));
         assertThat(sixteen[1]).isEqualTo(0.5f);
@@ -21,9 +21,9 @@ class AlibiSlopesTest {
     /** The next lower power's, then every other one of twice as many. */
     @Test
     void otherNumbersOfHeadsInterleaveTwoSequences() {
-        float[] eight = AlibiSlopes.geometric(8);
-        float[] sixteen = AlibiSlopes.geometric(16);
-        assertThat(AlibiSlopes.geometric(12))
+        float[] eight = AttentionBuilder.geometricSlopes(8);
+        float[] sixteen = AttentionBuilder.geometricSlopes(16);
+        assertThat(AttentionBuilder.geometricSlopes(12))
                 .containsExactly(
                         eight[0],
                         eight[1],
@@ -37,6 +37,6 @@ class AlibiSlopesTest {
                         sixteen[2],
                         sixteen[4],
                         sixteen[6]);
-        assertThat(AlibiSlopes.geometric(3)).containsExactly(1 / 16f, 1 / 256f, 1 / 4f);
+        assertThat(AttentionBuilder.geometricSlopes(3)).containsExactly(1 / 16f, 1 / 256f, 1 / 4f);
     }
 }

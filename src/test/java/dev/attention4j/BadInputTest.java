@@ -283,7 +283,7 @@ class BadInputTest {
                     .withMessageContaining("sinks: " + logit + ", must be finite or -infinity");
         }
         assertThatIllegalArgumentException()
-                .isThrownBy(() -> AlibiSlopes.geometric(0))
+                .isThrownBy(() -> AttentionBuilder.geometricSlopes(0))
                 .withMessageContaining("queryHeads: 0, must be 1 or more");
     }
 

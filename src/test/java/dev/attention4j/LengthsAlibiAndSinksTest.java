@@ -202,7 +202,10 @@ class LengthsAlibiAndSinksTest {
                 Attention.builder(),
                 Attention.builder().causal(Alignment.TOP_LEFT).softcap(3),
                 Attention.builder().causal(Alignment.BOTTOM_RIGHT).sinks(0.5f, NONE, -1, 2),
-                Attention.builder().window(4, 2).align(Alignment.BOTTOM_RIGHT).alibiSlopes(AlibiSlopes.geometric(4)),
+                Attention.builder()
+                        .window(4, 2)
+                        .align(Alignment.BOTTOM_RIGHT)
+                        .alibiSlopes(AttentionBuilder.geometricSlopes(4)),
                 Attention.builder().causalOffsets(all ? offsets : new int[] {offsets[sequence]}),
                 Attention.builder()
                         .alibiSlopes(all ? slopes : Arrays.copyOfRange(slopes, 4 * sequence, 4 * sequence + 4)));
@@ -255,7 +258,9 @@ class LengthsAlibiAndSinksTest {
                     Attention.builder(),
                     Attention.builder().causal(Alignment.BOTTOM_RIGHT),
                     Attention.builder().window(5, 5).align(Alignment.BOTTOM_RIGHT),
-                    Attention.builder().alibiSlopes(AlibiSlopes.geometric(4)).align(Alignment.BOTTOM_RIGHT),
+                    Attention.builder()
+                            .alibiSlopes(AttentionBuilder.geometricSlopes(4))
+                            .align(Alignment.BOTTOM_RIGHT),
                     Attention.builder().sinks(0.5f, NONE, -1, 2))) {
                 Attention attention = option.logSumExp(true).build();
                 try (AttentionResult padded = engine.attend(

@@ -1,6 +1,5 @@
 package dev.attention4j.cli;
 
-import dev.attention4j.AlibiSlopes;
 import dev.attention4j.Alignment;
 import dev.attention4j.Attention;
 import dev.attention4j.AttentionBuilder;
@@ -151,7 +150,7 @@ final class AttentionOptions {
         return inOptionsTerms(() -> {
             Tensor query = inputs.tensor("query");
             if (alibi != null && alibi.geometric() && query.rank() == 4) {
-                builder.alibiSlopes(AlibiSlopes.geometric(Math.toIntExact(query.size(1))));
+                builder.alibiSlopes(AttentionBuilder.geometricSlopes(Math.toIntExact(query.size(1))));
             }
             inputs.find("mask").ifPresent(builder::mask);
             inputs.find("bias").ifPresent(builder::bias);

@@ -21,8 +21,14 @@ import java.util.zip.ZipFile;
 /**
  * The weights in a file that Keras 3 saved: {@code .weights.h5}, or {@code .keras}, a zip with one of the former
  * inside. Reading needs jHDF ({@code io.jhdf:jhdf}) on the class path, which is an optional dependency of this library.
+ *
+ * @param name the path as given
+ * @param tensors the data sets of floating-point numbers by path, such as {@code
+ *     layers/multi_head_attention/query_dense/vars/0}
+ * @param unreadable the paths of data sets of a type unknown to HDF5, such as Keras's bfloat16; saved as float32, float64 or
+ *     float16 they can be read
  */
-public final class KerasFile {
+public record KerasFile(String name, Map<String, Tensor> tensors, Set<String> unreadable) {
     /** The dependency's name in errors. */
     static final String DEPENDENCY = "io.jhdf:jhdf";
 
@@ -42,14 +48,10 @@ public final class KerasFile {
 
     private static final long ALWAYS_UNPACKED = 1 << 20;
 
-    private final String name;
-    private final Map<String, Tensor> tensors;
-    private final Set<String> unreadable;
-
-    private KerasFile(String name, Map<String, Tensor> tensors, Set<String> unreadable) {
-        this.name = name;
-        this.tensors = Collections.unmodifiableMap(new LinkedHashMap<>(tensors));
-        this.unreadable = Collections.unmodifiableSet(new LinkedHashSet<>(unreadable));
+    /** Copies the collections, in their order. */
+    public KerasFile {
+        tensors = Collections.unmodifiableMap(new LinkedHashMap<>(tensors));
+        unreadable = Collections.unmodifiableSet(new LinkedHashSet<>(unreadable));
     }
 
     /**
@@ -124,27 +126,6 @@ public final class KerasFile {
                             + e.getMessage() + " is missing)",
                     e);
         }
-    }
-
-    /** {@return the path as given} */
-    public String name() {
-        return name;
-    }
-
-    /**
-     * {@return the data sets of floating-point numbers by path, such as {@code
-     * layers/multi_head_attention/query_dense/vars/0}; unmodifiable}
-     */
-    public Map<String, Tensor> tensors() {
-        return tensors;
-    }
-
-    /**
-     * {@return the paths of data sets of a type unknown to HDF5, such as Keras's bfloat16; unmodifiable. Saved as float32,
-     * float64 or float16 they can be read}
-     */
-    public Set<String> unreadable() {
-        return unreadable;
     }
 
     @Override

@@ -10,38 +10,19 @@ import java.util.Optional;
 /**
  * The content of a safetensors file: named tensors in host memory, and named strings. Immutable except for the tensors'
  * elements.
+ *
+ * @param name the path as given, or the stream's name
+ * @param names the names of all tensors of the file, read or not, in the order of their data
+ * @param tensors the tensors that were read, in the order of their data in the file
+ * @param metadata the strings under {@code __metadata__}, in the file's order
  */
-public final class SafetensorsFile {
-    private final String name;
-    private final List<String> names;
-    private final Map<String, Tensor> tensors;
-    private final Map<String, String> metadata;
-
-    SafetensorsFile(String name, List<String> names, Map<String, Tensor> tensors, Map<String, String> metadata) {
-        this.name = name;
-        this.names = List.copyOf(names);
-        this.tensors = Collections.unmodifiableMap(new LinkedHashMap<>(tensors));
-        this.metadata = Collections.unmodifiableMap(new LinkedHashMap<>(metadata));
-    }
-
-    /** {@return the path as given, or the stream's name} */
-    public String name() {
-        return name;
-    }
-
-    /** {@return the names of all tensors of the file, read or not, in the order of their data; unmodifiable} */
-    public List<String> names() {
-        return names;
-    }
-
-    /** {@return the tensors that were read, in the order of their data in the file; unmodifiable} */
-    public Map<String, Tensor> tensors() {
-        return tensors;
-    }
-
-    /** {@return the strings under {@code __metadata__}, in the file's order; unmodifiable} */
-    public Map<String, String> metadata() {
-        return metadata;
+public record SafetensorsFile(
+        String name, List<String> names, Map<String, Tensor> tensors, Map<String, String> metadata) {
+    /** Copies the collections, in their order. */
+    public SafetensorsFile {
+        names = List.copyOf(names);
+        tensors = Collections.unmodifiableMap(new LinkedHashMap<>(tensors));
+        metadata = Collections.unmodifiableMap(new LinkedHashMap<>(metadata));
     }
 
     /**

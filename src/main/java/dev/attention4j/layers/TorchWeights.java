@@ -84,11 +84,8 @@ final class TorchWeights {
         boolean stacked = file.find(prefix + STACKED).isPresent();
         boolean biased = file.find(prefix + STACKED_BIAS).isPresent();
         if (!stacked && file.find(prefix + SEPARATE.get(LayerOptions.QUERY)).isEmpty()) {
-            throw new FileFormatException(
-                    file.name(),
-                    "the projection of the query is not there, must be: " + name(STACKED) + ", or "
-                            + name(SEPARATE.get(LayerOptions.QUERY)) + " and so on; the file holds "
-                            + FileFormatException.listed(file.names()));
+            throw refused("the projection of the query is not there, must be: " + name(STACKED) + ", or "
+                    + name(SEPARATE.get(LayerOptions.QUERY)) + " and so on");
         }
         Set<String> known = new TreeSet<>(Set.of(OUT));
         known.addAll(stacked ? Set.of(STACKED) : SEPARATE.values());
@@ -154,11 +151,12 @@ final class TorchWeights {
     }
 
     private FileFormatException wrongShape(String name, Tensor tensor, String mustBe) {
+        return refused(name(name) + " has the shape " + Arrays.toString(tensor.shape()) + ", must have " + mustBe);
+    }
+
+    private FileFormatException refused(String problem) {
         return new FileFormatException(
-                file.name(),
-                name(name) + " has the shape " + Arrays.toString(tensor.shape()) + ", must have " + mustBe
-                        + "; the file holds "
-                        + FileFormatException.listed(file.names()));
+                file.name(), problem + "; the file holds " + FileFormatException.listed(file.names()));
     }
 
     /** Refuses other tensors of the attention, which would change the result. */
@@ -166,12 +164,8 @@ final class TorchWeights {
         for (String there : file.names()) {
             String own = there.startsWith(prefix) ? there.substring(prefix.length()) : null;
             if (own != null && !known.contains(own) && ignored.stream().noneMatch(own::startsWith)) {
-                throw new FileFormatException(
-                        file.name(),
-                        FileFormatException.quoted(there) + " is not a weight of such a layer, must be one of " + known
-                                + (prefix.isEmpty() ? "" : " after " + FileFormatException.quoted(prefix))
-                                + "; the file holds "
-                                + FileFormatException.listed(file.names()));
+                throw refused(FileFormatException.quoted(there) + " is not a weight of such a layer, must be one of "
+                        + known + (prefix.isEmpty() ? "" : " after " + FileFormatException.quoted(prefix)));
             }
         }
     }
@@ -202,13 +196,10 @@ final class TorchWeights {
                 }
             }
         }
-        throw new FileFormatException(
-                file.name(),
-                "no attention after " + FileFormatException.quoted(prefix)
-                        + ", must be q_proj, k_proj, v_proj and o_proj"
-                        + " (or out_proj), or self.query, self.key, self.value and output.dense, each with .weight; the"
-                        + " file holds "
-                        + FileFormatException.listed(file.names()));
+        throw new TorchWeights(file, prefix, heads)
+                .refused("no attention after " + FileFormatException.quoted(prefix)
+                        + ", must be q_proj, k_proj, v_proj and o_proj (or out_proj), or self.query, self.key, self.value"
+                        + " and output.dense, each with .weight");
     }
 
     private LayerWeights read(Names names, int keyValueHeads) throws FileFormatException {

@@ -7,7 +7,6 @@ import static dev.attention4j.conformance.suite.ProblemCases.QUERIES;
 import static dev.attention4j.conformance.suite.ProblemCases.SMALL;
 import static dev.attention4j.conformance.suite.ProblemCases.attention;
 
-import dev.attention4j.AlibiSlopes;
 import dev.attention4j.Alignment;
 import dev.attention4j.Attention;
 import dev.attention4j.AttentionBuilder;
@@ -69,7 +68,7 @@ final class ScoreCases {
         cases.add("mask/and-bias", attention().mask(mask(16, QUERIES, KEYS)).bias(bias(17, true, HEADS, 1, KEYS)));
         cases.add(
                 "mask/and-causal", attention().mask(mask(18, BATCH, 1, 1, KEYS)).causal(Alignment.BOTTOM_RIGHT));
-        cases.add("alibi/heads", attention().alibiSlopes(AlibiSlopes.geometric(HEADS)));
+        cases.add("alibi/heads", attention().alibiSlopes(AttentionBuilder.geometricSlopes(HEADS)));
         cases.add("alibi/batch", attention().alibiSlopes(slopes(BATCH * HEADS)));
         cases.add("alibi/causal", attention().alibiSlopes(slopes(HEADS)).causal(Alignment.BOTTOM_RIGHT));
         cases.add("alibi/offsets", attention().alibiSlopes(slopes(HEADS)).alignOffsets(-3, 11));
