@@ -59,13 +59,7 @@ final class DeviceResources {
         }
     }
 
-    /**
-     * Starts with an open context.
-     *
-     * @param engine names it in warnings
-     * @param lock the engine's
-     * @param completer the engine's thread
-     */
+    /** Starts with an open context; warnings name the engine. */
     DeviceResources(String engine, DeviceContext context, ReentrantLock lock, ThreadPoolExecutor completer) {
         this.engine = engine;
         this.context = context;

@@ -22,12 +22,7 @@ final class DeviceTensors {
     private final boolean poison;
     private final ResultPool results = new ResultPool();
 
-    /**
-     * Starts without tensors.
-     *
-     * @param lock the engine's, under which all commands are enqueued
-     * @param poison true to fill new memory with NaN
-     */
+    /** Starts without tensors. All commands are enqueued under the lock; poison fills new memory with NaN. */
     DeviceTensors(OpenClEngine engine, DeviceContext context, Lock lock, DeviceResources resources, boolean poison) {
         this.engine = engine;
         this.context = context;

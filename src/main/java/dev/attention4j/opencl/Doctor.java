@@ -69,11 +69,7 @@ public final class Doctor {
         }
     }
 
-    /**
-     * Examines this machine.
-     *
-     * @return the checks made
-     */
+    /** Examines this machine. */
     public static Examination examine() {
         List<Check> machine = new ArrayList<>();
         NativeLibrary.Outcome library = NativeLibrary.load();

@@ -60,33 +60,20 @@ final class Forgotten {
     private Forgotten() {}
 
     /**
-     * Watches an object.
-     *
-     * @param object freed by its owner, who then calls {@link Cleaner.Cleanable#clean}
-     * @param action frees what it holds if that has not been done; must not refer to the object, and must not throw
-     * @return to be cleaned when the object is closed; does nothing where no thread can be started
+     * Watches an object that its owner frees. The action runs if the owner has not done so; it must not refer to the
+     * object, and must not throw. The owner cleans the result then; it does nothing where no thread can be started.
      */
     static Cleaner.Cleanable watch(Object object, Runnable action) {
         Cleaner cleaner = Shared.CLEANER;
         return cleaner == null ? action::run : cleaner.register(object, action);
     }
 
-    /**
-     * Where an object is made.
-     *
-     * @return null unless it is to be traced
-     */
+    /** Returns where an object is made; null unless that is to be traced. */
     static Throwable here() {
         return Handle.areTraced() ? new Throwable("it was made here") : null;
     }
 
-    /**
-     * Warns of an object that was not closed.
-     *
-     * @param kind of object
-     * @param what names it
-     * @param made of {@link #here}
-     */
+    /** Warns of an object that was not closed, made where {@link #here} was called. */
     static void warn(Kind kind, String what, Throwable made) {
         boolean first = WARNED.add(kind);
         if (made != null) {
@@ -108,10 +95,8 @@ final class Forgotten {
     }
 
     /**
-     * Has the garbage collector look for forgotten objects, and waits until their actions have begun to run: longer
-     * where it is found out that there are none.
-     *
-     * @param any whether an action has run
+     * Has the garbage collector look for forgotten objects, and waits until their actions have begun to run, as {@code
+     * any} tells: longer where it turns out that there are none.
      */
     static void collect(BooleanSupplier any) {
         CountDownLatch arrived = new CountDownLatch(1);

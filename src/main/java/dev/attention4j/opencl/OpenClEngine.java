@@ -219,11 +219,8 @@ public final class OpenClEngine implements AttentionEngine {
     record Pending<T>(ClEvent done, T result, Transfers transfers) {}
 
     /**
-     * Enqueues a call under the lock.
-     *
-     * @param what names it in errors of the device
-     * @param commands enqueues the call's kernels, with results that are all {@link Transfers#result}'s
-     * @return to be ended by {@link #finish}, outside of the lock
+     * Enqueues a call under the lock; {@link #finish} ends it, outside of the lock. The commands get all of their
+     * results from {@link Transfers#result}; errors of the device name {@code what}.
      */
     <T> Pending<T> enqueue(String what, Function<Transfers, T> commands) {
         lock.lock();

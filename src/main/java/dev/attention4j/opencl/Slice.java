@@ -27,14 +27,12 @@ record Slice(int firstBatchRow, int batchRows, int firstHead, int heads, int fir
     }
 
     /**
-     * Cuts a call that is too large for its device into slices that fit, one after another: over the batch, else over the
-     * key/value heads of a batch row, else over the query heads of a key/value head, else over the queries of a head. Keys
-     * are never cut, nor are rows that a plan computes together, so that results have the same bits however small the
-     * slices.
+     * Cuts a call that is too large for its device into slices that fit, in the order of their results: over the batch,
+     * else over the key/value heads of a batch row, else over the query heads of a key/value head, else over the
+     * queries of a head. Keys are never cut, nor are rows that a plan computes together, so that results have the same
+     * bits however small the slices. Empty if not even {@link #least} fits.
      *
-     * @param division of the whole
-     * @param fits whether a slice does; it does where a larger one does, wherever it lies
-     * @return in the order of their results; one if all fits; none if not even {@link #least} does
+     * @param fits true for a slice that does; then each smaller one does too, wherever it lies
      */
     static List<Slice> cut(AttentionProblem problem, Division division, Predicate<Slice> fits) {
         Slice whole = whole(problem);

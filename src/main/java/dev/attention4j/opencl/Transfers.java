@@ -61,9 +61,8 @@ final class Transfers {
     }
 
     /**
-     * Returns a query, key or value: any strides, but 1 along the last axis.
-     *
-     * @param closesGaps true to copy a view on the host that has gaps
+     * Returns a query, key or value: any strides, but 1 along the last axis. A view on the host with gaps is copied if
+     * {@code closesGaps}.
      */
     Operand rows(String name, Tensor tensor, boolean closesGaps) {
         if (counts(name, tensor, tensor.dtype(), closesGaps)) {
@@ -285,9 +284,8 @@ final class Transfers {
         private static final long ALIGNMENT = 128;
 
         /**
-         * Returns what to give a device: a copy where the gaps of a view would be too much for it.
-         *
-         * @param closesGaps true to copy every view that has gaps, because the call as a whole has no room for them
+         * Returns what to give a device: a copy where the gaps of a view would be too much for it, or if {@code
+         * closesGaps}, because the call as a whole has no room for them.
          */
         static HostSpan of(Tensor tensor, DeviceContext context, boolean closesGaps) {
             HostSpan span = asItLies(tensor);

@@ -89,10 +89,8 @@ public final class Tuner {
     }
 
     /**
-     * Tunes a shape on a device; stores nothing.
-     *
-     * @param plan a plan's name, or {@link EngineOptions#AUTO} for all; projections have no plans
-     * @param dtype how an attention's tensors are stored; projections are timed in float32
+     * Tunes a shape on a device for a plan's name, or {@link EngineOptions#AUTO} for all; stores nothing. Projections
+     * have one plan, and are timed in float32.
      */
     public static TuningResult tune(EngineInfo info, String plan, Shape shape, DType dtype, Listener listener) {
         checkPlan(plan, shape);

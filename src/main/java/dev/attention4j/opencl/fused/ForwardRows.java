@@ -4,8 +4,10 @@ import dev.attention4j.DType;
 import dev.attention4j.StorageTypes;
 import dev.attention4j.opencl.plan.AttentionPlan;
 import dev.attention4j.opencl.plan.AttentionPlan.Division;
+import dev.attention4j.opencl.plan.AttentionPlan;
 import dev.attention4j.opencl.plan.CommonMacros;
 import dev.attention4j.opencl.plan.DeviceCall;
+import dev.attention4j.opencl.plan.Operand;
 import dev.attention4j.opencl.plan.TunableSpace;
 import dev.attention4j.opencl.plan.Tunables;
 import dev.attention4j.opencl.plan.Workload;
@@ -98,12 +100,17 @@ public final class ForwardRows implements AttentionPlan {
         // Without room for all the floats each work-group widens for itself, with the same bits.
         boolean widened =
                 areWidened(problem, tiling) && WidenRows.scratchBytes(problem) <= call.scratchBudget(Long.MAX_VALUE);
-        DeviceCall given = widened ? widenRows.enqueue(call) : call;
-        StorageTypes storage =
-                widened ? new StorageTypes(problem.storage().query(), DType.FLOAT32, DType.FLOAT32) : problem.storage();
+        Operand key = call.key();
+        Operand value = call.value();
+        StorageTypes storage = problem.storage();
+        if (widened) {
+            key = widenRows.enqueue(call, key, storage.key(), problem.headDim());
+            value = widenRows.enqueue(call, value, storage.value(), problem.valueDim());
+            storage = new StorageTypes(storage.query(), DType.FLOAT32, DType.FLOAT32);
+        }
         ClKernel kernel = kernels.computeIfAbsent(new Build(storage, tiling), this::build);
         int unitHeads = unitHeads(problem);
-        given.arguments(kernel, unitHeads)
+        call.arguments(kernel, unitHeads, key, value)
                 .local(4L * problem.headDim() * tiling.rows())
                 .local(4L * problem.valueDim() * tiling.rows())
                 .local(4L * tiling.keyBlock() * tiling.rows())

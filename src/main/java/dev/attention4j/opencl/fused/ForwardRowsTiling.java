@@ -46,10 +46,8 @@ record ForwardRowsTiling(int vectorWidth, int rowVectors, int keyTile, int dimTi
     private static final int WIDE_HEADS = 1024;
 
     /**
-     * The tiling for a problem on a device, small enough for its local memory.
-     *
-     * @param rows query rows that share a key/value head
-     * @return empty if not even the smallest fits
+     * Returns the tiling for a problem whose key/value heads are each shared by this many query rows, small enough for
+     * the device's local memory; empty if not even the smallest fits.
      */
     static Optional<ForwardRowsTiling> choose(ClDevice device, Workload problem, long rows) {
         int width = CommonMacros.vectorWidth(device);

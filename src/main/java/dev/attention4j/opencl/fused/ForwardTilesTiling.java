@@ -77,9 +77,8 @@ record ForwardTilesTiling(int rowItems, int columnItems, int microRows, int micr
     private static final int MOST_SUMS = 128;
 
     /**
-     * The tilings that a problem can be computed with, from the one that suits it best on.
-     *
-     * @param rows query rows that share a key/value head
+     * Returns the tilings for a problem whose key/value heads are each shared by this many query rows, the most
+     * suitable first.
      */
     static List<ForwardTilesTiling> candidates(ClDevice device, Workload problem, long rows) {
         List<ForwardTilesTiling> suitable = new ArrayList<>();

@@ -62,10 +62,8 @@ final class MergeSplits {
     }
 
     /**
-     * The most splits of a problem for what they leave to fit scratch memory: the device's, not what is free of it.
-     *
-     * @param problem the whole of a call
-     * @param maxScratchBytes the most that the engine's options allow; 0 for a share of the device
+     * Returns the most splits of a whole problem whose results fit scratch memory: the device's, not what is free of
+     * it; a share of it, and no more than the engine's options allow if that is not 0.
      */
     long most(Workload problem, long maxScratchBytes) {
         ClDevice device = context.device();
@@ -81,14 +79,7 @@ final class MergeSplits {
         }
     }
 
-    /**
-     * Enqueues the merge.
-     *
-     * @param partial of all splits
-     * @param dtype how the output is stored
-     * @param output [rows, valueDim], row-major
-     * @param logSumExp [rows] floats; null if not wanted
-     */
+    /** Enqueues the merge to the output, [rows, valueDim], and the log-sum-exp, [rows] floats or null. */
     void enqueue(Partial partial, DType dtype, ClBuffer output, ClBuffer logSumExp) {
         if (partial.rows() == 0) {
             return;

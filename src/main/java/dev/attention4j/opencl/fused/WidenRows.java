@@ -34,19 +34,8 @@ final class WidenRows {
         return dtype == DType.FLOAT32 ? 0 : width;
     }
 
-    /**
-     * Enqueues the widening.
-     *
-     * @return the call with its keys and values in scratch, as floats
-     */
-    DeviceCall enqueue(DeviceCall call) {
-        Workload problem = call.workload();
-        return call.with(
-                widened(call, call.key(), problem.storage().key(), problem.headDim()),
-                widened(call, call.value(), problem.storage().value(), problem.valueDim()));
-    }
-
-    private Operand widened(DeviceCall call, Operand from, DType dtype, int width) {
+    /** Enqueues the widening of keys or values of a type and width; returns them as floats, in scratch unless they are. */
+    Operand enqueue(DeviceCall call, Operand from, DType dtype, int width) {
         if (dtype == DType.FLOAT32) {
             return from;
         }

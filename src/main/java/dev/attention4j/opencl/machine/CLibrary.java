@@ -163,12 +163,11 @@ public final class CLibrary {
     }
 
     /**
-     * Calls a function that returns an {@code int}.
+     * Calls a function that returns an {@code int}. Arguments are numbers, texts, buffers outside of the heap, or null.
      *
-     * <p>JNA gets pointers only: for a number or a buffer it would call a method without checking for an exception, which {@code
-     * -Xcheck:jni} reports, and for a text it would start a thread. Pointers are passed in registers as numbers are.
-     *
-     * @param arguments numbers, texts, buffers outside of the heap, null
+     * <p>JNA gets pointers only: for a number or a buffer it would call a method without checking for an exception,
+     * which {@code -Xcheck:jni} reports, and for a text it would start a thread. Pointers are passed in registers as
+     * numbers are.
      */
     private int call(Object function, Object... arguments) {
         Object[] kept = arguments.clone();

@@ -37,10 +37,8 @@ final class JoclClasses {
     private JoclClasses() {}
 
     /**
-     * Defines the class that loads the library.
-     *
-     * @param property the system property that names the directory
-     * @return false if JOCL has loaded that class already, because another part of the program uses JOCL
+     * Defines the class that loads the library from the directory that a system property names. Returns false if JOCL
+     * has loaded that class already, because another part of the program uses JOCL.
      */
     static boolean define(String property) throws IOException {
         byte[] original;

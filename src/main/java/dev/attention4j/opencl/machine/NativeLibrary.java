@@ -64,11 +64,7 @@ public final class NativeLibrary {
 
     private NativeLibrary() {}
 
-    /**
-     * Loads the library at the first call, and again while it cannot be unpacked: a disk may have room again.
-     *
-     * @return the same outcome each time, once it could be unpacked
-     */
+    /** Loads the library at the first call, and again while it cannot be unpacked: a disk may have room again. */
     public static Outcome load() {
         Outcome known = outcome;
         return known != null ? known : SignalHandlers.keepWhileLoading(NativeLibrary::loadOnce);

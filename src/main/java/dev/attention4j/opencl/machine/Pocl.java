@@ -65,11 +65,9 @@ public final class Pocl {
     }
 
     /**
-     * Returns why PoCL cannot use its cache, in which it keeps and runs what it compiled. Where it cannot write, it has no
-     * device; where nothing can be executed, or the disk is full, it ends the process; where other users can write, it runs
-     * their code.
-     *
-     * @return one clause; empty if it can
+     * Returns why PoCL cannot use its cache, in which it keeps and runs what it compiled, one clause; empty if it can.
+     * Where it cannot write, it has no device; where nothing can be executed, or the disk is full, it ends the process;
+     * where other users can write, it runs their code.
      */
     public static Optional<String> whyNoCache(Map<String, String> environment) {
         Path directory;
@@ -125,10 +123,8 @@ public final class Pocl {
     }
 
     /**
-     * Returns why PoCL cannot link what it compiled: without the program {@code ld} it ends the process at the first kernel.
-     *
-     * @param platformVersion such as "OpenCL 3.0 PoCL 3.1"
-     * @return one clause; empty if it can
+     * Returns why PoCL cannot link what it compiled, one clause; empty if it can. Without the program {@code ld} it
+     * ends the process at the first kernel.
      */
     public static Optional<String> whyNoLinker(Map<String, String> environment, String platformVersion) {
         Matcher version = VERSION.matcher(platformVersion);

@@ -95,11 +95,8 @@ public final class RegisteredDrivers {
     }
 
     /**
-     * Returns why Rusticl, Mesa's driver, shows no device though it is installed: it shows those alone that a variable of the
-     * environment names.
-     *
-     * @param platforms the names of all platforms with devices
-     * @return one sentence; empty if it is not installed or has a device
+     * Returns why Rusticl, Mesa's driver, is not among the platforms with devices though it is installed: it shows only
+     * the devices that a variable of the environment names. One sentence; empty if it is not installed or has a device.
      */
     public static Optional<String> whyNoRusticl(List<String> platforms) {
         return whyNoRusticl(System.getenv(), find(), platforms);

@@ -44,9 +44,8 @@ public final class UserFile {
     }
 
     /**
-     * Reads it.
+     * Returns its content; empty if it is missing.
      *
-     * @return its content; empty if it is missing
      * @throws IOException if it cannot be read, is no file, is too large, is another user's, or others can write it
      */
     public Optional<byte[]> read() throws IOException {
@@ -65,20 +64,12 @@ public final class UserFile {
         }
     }
 
-    /**
-     * Makes its directory, so that a failure shows before the work is done.
-     *
-     * @throws IOException if it cannot be made or written, or is not this user's alone
-     */
+    /** Makes its directory, so that a failure shows before the work is done. */
     public void prepare() throws IOException {
         UserDirectory.ensure(path.getParent());
     }
 
-    /**
-     * Replaces it. Other readers find the old content or the new, even if this program is stopped meanwhile.
-     *
-     * @throws IOException if it cannot be written there
-     */
+    /** Replaces it. Other readers find the old content or the new, even if this program is stopped meanwhile. */
     public void write(byte[] content) throws IOException {
         prepare();
         UserDirectory.replace(path, content);
@@ -144,12 +135,7 @@ public final class UserFile {
         }
     }
 
-    /**
-     * Renames a damaged file, which keeps its content.
-     *
-     * @return its new path
-     * @throws IOException if it cannot be moved
-     */
+    /** Renames a damaged file, which keeps its content, and returns its new path. */
     public Path setAside() throws IOException {
         return Files.move(
                 path, path.resolveSibling(path.getFileName() + ".damaged"), StandardCopyOption.REPLACE_EXISTING);

@@ -37,10 +37,8 @@ public interface AttentionPlan extends Plan<Workload, DeviceCall> {
     }
 
     /**
-     * Returns how this plan divides a call's work.
-     *
-     * @param problem the whole of the call
-     * @param maxScratchBytes the most scratch that the engine's options allow; 0 to leave it to the plan
+     * Returns how this plan divides a whole call's work, with as much scratch as the engine's options allow; 0 leaves
+     * that to the plan.
      */
     Division division(Workload problem, Tunables tunables, long maxScratchBytes);
 

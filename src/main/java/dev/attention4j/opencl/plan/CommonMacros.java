@@ -30,12 +30,7 @@ public final class CommonMacros {
         };
     }
 
-    /**
-     * VECTOR_WIDTH of {@code vector.clh}: the registers of a CPU, and 16-byte loads on a GPU.
-     *
-     * @param device any
-     * @return 4, 8 or 16 floats
-     */
+    /** VECTOR_WIDTH of {@code vector.clh}: the registers of a CPU, and 16-byte loads on a GPU. */
     public static int vectorWidth(ClDevice device) {
         if (device.type() == ClDevice.Type.GPU) {
             return 4;

@@ -50,10 +50,8 @@ public record DeviceCall(
         long scratchRoom,
         LongFunction<ClBuffer> scratch) {
     /**
-     * The most that the plan may ask of scratch at a time.
-     *
-     * @param usual what the plan would take
-     * @return that, or what the caller says, if there is room for it
+     * Returns the most scratch that the plan may ask for at a time: the usual, or what the caller says, if there is
+     * room.
      */
     public long scratchBudget(long usual) {
         return Math.min(scratchRoom, maxScratchBytes > 0 ? maxScratchBytes : usual);
@@ -91,16 +89,19 @@ public record DeviceCall(
     private static final int LIMITS_KEYS = 128;
 
     /**
-     * Sets FORWARD_PARAMETERS of {@code opencl/common/forward_call.clh}.
+     * Sets FORWARD_PARAMETERS of {@code opencl/common/forward_call.clh}, the kernel's first parameters.
      *
-     * @param kernel a kernel whose first parameters they are
      * @param unitHeads heads whose rows are computed together; a divisor of the heads that share a key/value head
-     * @return after these parameters
      */
     public ClKernel.Arguments arguments(ClKernel kernel, int unitHeads) {
+        return arguments(kernel, unitHeads, key, value);
+    }
+
+    /** Does so with the same keys and values elsewhere. */
+    public ClKernel.Arguments arguments(ClKernel kernel, int unitHeads, Operand keys, Operand values) {
         Attention attention = problem.attention();
         int heads = problem.queryHeads();
-        StructLayout.Values values = LAYOUT.values()
+        StructLayout.Values numbers = LAYOUT.values()
                 .put("options", options())
                 .put("queryHeads", heads)
                 .put("group", heads / problem.keyValueHeads())
@@ -115,15 +116,15 @@ public record DeviceCall(
                 .put("slopeStride", attention.alibiSlopes().length > heads ? heads : 0)
                 .put("scale", (float) problem.scale())
                 .put("softcap", (float) attention.softcap().orElse(0));
-        put(values, QUERY, query);
-        put(values, KEY, key);
-        put(values, VALUE, value);
-        put(values, MASK, mask);
-        put(values, BIAS, bias);
+        put(numbers, QUERY, query);
+        put(numbers, KEY, keys);
+        put(numbers, VALUE, values);
+        put(numbers, MASK, mask);
+        put(numbers, BIAS, bias);
         return kernel.arguments()
                 .buffer(query.buffer())
-                .buffer(key.buffer())
-                .buffer(value.buffer())
+                .buffer(keys.buffer())
+                .buffer(values.buffer())
                 .buffer(output)
                 .buffer(orUnused(logSumExp))
                 .buffer(orUnused(keyRanges))
@@ -131,7 +132,7 @@ public record DeviceCall(
                 .buffer(orUnused(sinks))
                 .buffer(orUnused(mask == null ? null : mask.buffer()))
                 .buffer(orUnused(bias == null ? null : bias.buffer()))
-                .struct(values);
+                .struct(numbers);
     }
 
     private ClBuffer orUnused(ClBuffer buffer) {
@@ -171,34 +172,5 @@ public record DeviceCall(
     /** Returns whether a score is changed or masked by more than its key's position. */
     public boolean hasOptions() {
         return (scoreOptions() & ~(HAS_KEY_RANGES | LIMITS_KEYS)) != 0;
-    }
-
-    /**
-     * The same call with its keys and values elsewhere.
-     *
-     * @param otherKey the same elements
-     * @param otherValue the same elements
-     * @return all else unchanged
-     */
-    public DeviceCall with(Operand otherKey, Operand otherValue) {
-        return new DeviceCall(
-                problem,
-                workload,
-                tunables,
-                division,
-                query,
-                otherKey,
-                otherValue,
-                mask,
-                bias,
-                keyRanges,
-                alibiSlopes,
-                sinks,
-                output,
-                weights,
-                logSumExp,
-                maxScratchBytes,
-                scratchRoom,
-                scratch);
     }
 }

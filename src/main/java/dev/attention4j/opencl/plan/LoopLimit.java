@@ -32,13 +32,7 @@ public record LoopLimit(long most, String device) {
         return most == NONE.most;
     }
 
-    /**
-     * Returns why a plan may not compute a problem; empty if it may.
-     *
-     * @param plan the plan's name
-     * @param problem any
-     * @param division the plan's for the problem
-     */
+    /** Returns why a plan may not compute a problem; empty if it may. */
     public Optional<String> whyNot(String plan, Workload problem, AttentionPlan.Division division) {
         double keys = problem.keyLength();
         double widths = (double) problem.headDim() + problem.valueDim();
@@ -51,10 +45,8 @@ public record LoopLimit(long most, String device) {
     }
 
     /**
-     * Returns why a projection may not have so many inputs; empty if it may.
-     *
-     * @param inputs the number of products of a sum
-     * @param sums vectors of sums that a work-item computes
+     * Returns why a projection may not have this many inputs, where a work-item computes this many vectors of sums;
+     * empty if it may.
      */
     public Optional<String> whyNotProject(int inputs, int sums) {
         return whyNot((5.0 * sums + 4) * (inputs + 64.0));

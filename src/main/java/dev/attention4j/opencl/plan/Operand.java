@@ -12,12 +12,7 @@ import dev.attention4j.opencl.runtime.ClKernel;
  */
 @SuppressWarnings("ArrayRecordComponent") // Only ever passed on; nobody compares two of them.
 public record Operand(ClBuffer buffer, long offset, long[] strides) {
-    /**
-     * Sets buffer, offset and the strides of all axes but the last, whose stride is 1.
-     *
-     * @param arguments of the kernel, at the buffer
-     * @return the same, after the strides
-     */
+    /** Sets buffer, offset and the strides of all axes but the last, whose stride is 1. */
     public ClKernel.Arguments asRows(ClKernel.Arguments arguments) {
         arguments.buffer(buffer).longInteger(offset);
         for (int axis = 0; axis < 3; axis++) {

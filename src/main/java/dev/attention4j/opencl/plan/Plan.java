@@ -54,10 +54,9 @@ public interface Plan<P, C> {
     }
 
     /**
-     * Returns why this plan cannot compute a problem with these tunables, which may come from a file: they are not in its
-     * space, or the device cannot take them. Called under the engine's lock, because it may build kernels.
-     *
-     * @param problem one that {@link #whyNot(Object)} allows
+     * Returns why this plan cannot compute a problem that it does not refuse with these tunables, which may come from a
+     * file: they are not in its space, or the device cannot take them. Called under the engine's lock, because it may
+     * build kernels.
      */
     default Optional<String> whyNot(P problem, Tunables tunables) {
         return tunableSpace().whyNot(tunables);

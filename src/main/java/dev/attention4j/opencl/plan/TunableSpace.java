@@ -47,9 +47,7 @@ public final class TunableSpace<T> {
     private final Map<Tunables, T> made = new ConcurrentHashMap<>();
 
     /**
-     * Starts with no tunables.
-     *
-     * @param form makes the plan's form of values that are in this space, in the order in which the tunables are added
+     * Starts with no tunables. The form is made of values in this space, in the order in which the tunables are added.
      */
     public TunableSpace(Function<int[], T> form) {
         this.form = form;
@@ -73,9 +71,8 @@ public final class TunableSpace<T> {
     }
 
     /**
-     * Adds a constraint, asked only about values within their ranges.
-     *
-     * @param words the end of "must be ..., such that"
+     * Adds a constraint, asked only about values within their ranges; the words are the end of "must be ..., such
+     * that".
      */
     public TunableSpace<T> suchThat(String words, Predicate<Tunables> holds) {
         constraints.add(new Constraint(words, holds));

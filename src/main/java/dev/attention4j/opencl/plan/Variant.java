@@ -18,8 +18,6 @@ public record Variant(String plan, Tunables tunables) {
     /**
      * Reads what {@link #toString} writes.
      *
-     * @param text a plan's name, and tunables behind a colon if any
-     * @return both
      * @throws IllegalArgumentException if the tunables are written otherwise
      */
     public static Variant parse(String text) {

@@ -78,13 +78,9 @@ public abstract class ProjectionPlan implements Plan<ProjectionPlan.Problem, Pro
     }
 
     /**
-     * Packs weights and their bias as {@code opencl/projection/project_call.clh} reads them: in panels of neighbouring
-     * columns.
-     *
-     * @param weights [inputs, heads, width], of any float type, on the host
-     * @param bias [heads, width], or null for none
-     * @param panel columns of a panel
-     * @return [panels, 1 + inputs, panel], float32 on the host, 0 beyond the last column
+     * Packs weights, [inputs, heads, width] of any float type, and their bias, [heads, width] or null, as {@code
+     * opencl/projection/project_call.clh} reads them: in panels of neighbouring columns, [panels, 1 + inputs, panel] in
+     * float32, 0 beyond the last column.
      */
     public static Tensor pack(Tensor weights, Tensor bias, int panel) {
         int inputs = Math.toIntExact(weights.size(0));

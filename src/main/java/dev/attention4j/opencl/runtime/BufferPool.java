@@ -49,12 +49,11 @@ public final class BufferPool implements AutoCloseable {
     }
 
     /**
-     * Takes an idle buffer, or allocates one; where memory is short, it first frees all idle buffers.
+     * Takes an idle buffer, or allocates one, with undefined contents; where memory is short, it first frees all idle
+     * buffers.
      *
-     * @param byteSize at least 1
-     * @return a buffer with undefined contents
-     * @throws DeviceException if the device does not allocate as much at once, or has no memory left; says how much is needed
-     *     and how much there is
+     * @throws DeviceException if the device does not allocate as much at once, or has no memory left; says how much is
+     *     needed and how much there is
      */
     public ClBuffer acquire(long byteSize) {
         if (byteSize > largestAllocation()) {

@@ -82,8 +82,6 @@ public final class ClQueue implements AutoCloseable {
 
     /**
      * Enqueues a copy from the host. The memory must be direct, unchanged and reachable until the queue has done it.
-     *
-     * @param target at least as large
      */
     public void write(ClBuffer target, ByteBuffer source) {
         ByteBuffer fromPosition = source.slice();
@@ -176,12 +174,7 @@ public final class ClQueue implements AutoCloseable {
                         handle, buffer.handle(), Pointer.to(new int[] {POISON}), 4, 0, whole, 0, null, null));
     }
 
-    /**
-     * Enqueues a kernel with its current arguments.
-     *
-     * @param global work-items along each axis, each a multiple of the group's
-     * @param group work-items of a work-group along each axis
-     */
+    /** Enqueues a kernel with its current arguments: work-items along each axis, multiples of those of a work-group. */
     public void launch(ClKernel kernel, long[] global, long[] group) {
         cl_command_queue handle = handle();
         cl_event event = new cl_event();
@@ -211,11 +204,8 @@ public final class ClQueue implements AutoCloseable {
     }
 
     /**
-     * Sends all enqueued commands to the device, and returns an event that is complete when they are: the last kernel's own, or
-     * a marker.
-     *
-     * @param what names it in errors
-     * @return an event that the caller closes
+     * Sends all enqueued commands to the device, and returns an event that is complete when they are: the last kernel's
+     * own, or a marker, which errors call {@code what}. The caller closes it.
      */
     public ClEvent marker(String what) {
         cl_command_queue handle = handle();

@@ -93,21 +93,17 @@ public final class DeviceContext implements AutoCloseable {
     }
 
     /**
-     * Makes a buffer that is the host's own memory.
-     *
-     * @param memory direct, not empty, and unchanged while the device reads it
-     * @return a buffer that the caller closes
+     * Makes a buffer that is the host's own memory: direct, not empty, and unchanged while the device reads it. The
+     * caller closes it.
      */
     public ClBuffer share(ByteBuffer memory) {
         return ClBuffer.sharing(this, memory);
     }
 
     /**
-     * Returns a kernel, which is built at the first call with these macros, and closed with this context.
+     * Returns a kernel of a file under {@code opencl/}, which is built at the first call with these macros, and closed
+     * with this context.
      *
-     * @param file under {@code opencl/}, such as {@code staged/scores.cl}
-     * @param name the kernel function
-     * @param defines macro → value
      * @throws ClException with the build log, if it does not build
      */
     public ClKernel kernel(String file, String name, Map<String, ?> defines) {

@@ -46,10 +46,8 @@ public final class StructLayout {
     }
 
     /**
-     * Reads a declaration.
+     * Reads a declaration in a file under {@code opencl/}.
      *
-     * @param file under {@code opencl/}, such as {@code common/forward_call.clh}
-     * @param name the struct's name
      * @throws IllegalArgumentException if it is not declared there, or needs padding at its end
      */
     public static StructLayout of(String file, String name) {

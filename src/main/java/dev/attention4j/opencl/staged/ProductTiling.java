@@ -20,9 +20,8 @@ record ProductTiling(int localRows, int localColumns, int microRows, int microVe
     private static final ProductTiling SMALL = new ProductTiling(4, 4, 4, 1, 8, 4);
 
     /**
-     * Returns tilings from the largest on; the last fits any device.
-     *
-     * @param shortHeads whether heads are so short that most of a large tile would be computed for nothing
+     * Returns tilings from the largest on; the last fits any device. Of short heads most of a large tile would be
+     * computed for nothing.
      */
     static List<ProductTiling> candidates(ClDevice device, boolean shortHeads) {
         if (device.isEmulator()) {

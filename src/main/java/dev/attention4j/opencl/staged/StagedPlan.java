@@ -6,6 +6,7 @@ import dev.attention4j.DeviceException;
 import dev.attention4j.StorageTypes;
 import dev.attention4j.opencl.plan.AttentionPlan;
 import dev.attention4j.opencl.plan.AttentionPlan.Division;
+import dev.attention4j.opencl.plan.AttentionPlan;
 import dev.attention4j.opencl.plan.CommonMacros;
 import dev.attention4j.opencl.plan.DeviceCall;
 import dev.attention4j.opencl.plan.Plan;
@@ -192,11 +193,8 @@ public final class StagedPlan implements AttentionPlan {
     }
 
     /**
-     * Launches a matrix product, with a smaller tiling where the device, or the kernel as built, cannot take a larger one.
-     *
-     * @param columns of the product
-     * @param columnsName what the tile's columns are called in the kernel's macros
-     * @param sliceName what the staged slice is called there
+     * Launches a matrix product, with a smaller tiling where the device, or the kernel as built, cannot take a larger
+     * one. The kernel's macros have names of their own for the tile's columns and the staged slice.
      */
     private void enqueueProduct(
             String name, Block block, int columns, String columnsName, String sliceName, Map<String, Object> defines) {

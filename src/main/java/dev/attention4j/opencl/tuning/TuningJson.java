@@ -31,9 +31,8 @@ final class TuningJson {
     }
 
     /**
-     * Reads entries. An unusable one is left out with a warning, because the others may be usable.
+     * Reads entries. An unusable one is left out with a warning that names the file, because the others may be usable.
      *
-     * @param where names the file in warnings
      * @throws IOException if it is no JSON, or JSON of another format
      */
     static Content read(byte[] content, String where) throws IOException {

@@ -45,11 +45,7 @@ public final class UserTuning {
         file.prepare();
     }
 
-    /**
-     * Reads the entries.
-     *
-     * @return none, with a warning that names the file, if it is damaged or other users can write it
-     */
+    /** Reads the entries; none, with a warning that names the file, if it is damaged or other users can write it. */
     public List<TuningEntry> read() {
         try {
             return readOrThrow();
@@ -59,11 +55,7 @@ public final class UserTuning {
         }
     }
 
-    /**
-     * Keeps an entry instead of the one that it replaces.
-     *
-     * @throws IOException if the file cannot be written
-     */
+    /** Keeps an entry instead of the one that it replaces. */
     public void put(TuningEntry entry) throws IOException {
         file.change(() -> {
             TuningJson.Content before = readToChange();
@@ -71,12 +63,7 @@ public final class UserTuning {
         });
     }
 
-    /**
-     * Removes the entry that another one would replace.
-     *
-     * @return true if there was one
-     * @throws IOException if the file cannot be written
-     */
+    /** Removes the entry that another one would replace; returns true if there was one. */
     public boolean removeReplacedBy(TuningEntry entry) throws IOException {
         AtomicBoolean removed = new AtomicBoolean();
         file.change(() -> {
