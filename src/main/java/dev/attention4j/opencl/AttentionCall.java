@@ -6,8 +6,8 @@ import dev.attention4j.AttentionResult;
 import dev.attention4j.DType;
 import dev.attention4j.DeviceException;
 import dev.attention4j.Tensor;
-import dev.attention4j.opencl.plan.AttentionPlan;
 import dev.attention4j.opencl.plan.AttentionPlan.Division;
+import dev.attention4j.opencl.plan.AttentionPlan;
 import dev.attention4j.opencl.plan.DeviceCall;
 import dev.attention4j.opencl.plan.KeyRanges;
 import dev.attention4j.opencl.plan.Workload;
@@ -17,35 +17,34 @@ import java.util.List;
 import java.util.function.Function;
 
 /**
- * A call as its caller made it, on its way to a plan: tensors on host or device, and results where the query is. With a
- * query on the host, what the device has no room for is computed slice by slice.
+ * A call as its caller made it, with the plan that computes it: tensors on host or device, and results where the query is.
+ * With a query on the host, a call that the device has no room for is computed slice by slice.
  *
- * @param problem of these tensors
- * @param workload of the problem
  * @param query [batch, queryHeads, queryLength, headDim]
  * @param key [batch, keyValueHeads, keyLength, headDim]
  * @param value [batch, keyValueHeads, keyLength, valueDim]
+ * @param division of the whole, of which this may be a slice
  * @param maxScratchBytes the most that a plan may ask of scratch at a time; 0 to leave it to the plan
  */
 record AttentionCall(
-        AttentionProblem problem, Workload workload, Tensor query, Tensor key, Tensor value, long maxScratchBytes) {
-    AttentionCall(AttentionProblem problem, Tensor query, Tensor key, Tensor value, long maxScratchBytes) {
-        this(
+        AttentionProblem problem,
+        Workload workload,
+        Tensor query,
+        Tensor key,
+        Tensor value,
+        Planner.Choice<AttentionPlan> choice,
+        Division division,
+        long maxScratchBytes) {
+    /** Returns the workload of a problem with these tensors. */
+    static Workload workload(AttentionProblem problem, Tensor query, Tensor key, Tensor value) {
+        Attention attention = problem.attention();
+        return Workload.of(
                 problem,
-                Workload.of(problem, isOnHost(problem.attention(), query, key, value)),
-                query,
-                key,
-                value,
-                maxScratchBytes);
-    }
-
-    /** Returns whether all tensors are in host memory. */
-    private static boolean isOnHost(Attention attention, Tensor query, Tensor key, Tensor value) {
-        return query.isOnHost()
-                && key.isOnHost()
-                && value.isOnHost()
-                && attention.mask().map(Tensor::isOnHost).orElse(true)
-                && attention.bias().map(Tensor::isOnHost).orElse(true);
+                query.isOnHost()
+                        && key.isOnHost()
+                        && value.isOnHost()
+                        && attention.mask().map(Tensor::isOnHost).orElse(true)
+                        && attention.bias().map(Tensor::isOnHost).orElse(true));
     }
 
     /**
@@ -53,56 +52,42 @@ record AttentionCall(
      *
      * @throws DeviceException if there is no room even for a query of one head; says how much it needs
      */
-    AttentionResult enqueue(Planner.Choice<AttentionPlan> choice, Transfers transfers) {
-        Division division = division(choice);
-        Footprint footprint = footprint(choice, division, transfers.context());
+    AttentionResult enqueue(Transfers transfers) {
+        DeviceContext context = transfers.context();
+        Footprint footprint = footprint(context);
         List<Slice> slices = List.of(Slice.whole(problem));
         // Results are where the query is: what is to be cut must be on the host.
         if (query.isOnHost() && !footprint.fits()) {
-            slices = slices(choice, division, transfers);
-            if (slices.isEmpty() && transfers.context().pool().reclaim()) {
-                slices = slices(choice, division, transfers);
+            slices = slices(context);
+            if (slices.isEmpty() && context.pool().reclaim()) {
+                slices = slices(context);
             }
         }
         if (slices.isEmpty()) {
             Slice least = Slice.least(problem, division);
             throw new DeviceException("attention of " + counted(least.queries(), "query", "queries") + " of "
                     + counted(least.heads(), "head", "heads") + ", with " + problem.keyLength() + " keys and values, "
-                    + least.of(this)
-                            .footprint(choice, division, transfers.context())
-                            .shortage());
+                    + least.of(this).footprint(context).shortage());
         }
-        return slices.size() == 1
-                ? enqueue(choice, division, transfers, slices, footprint)
-                : enqueue(choice, transfers, slices);
+        return enqueue(transfers, slices, slices.size() == 1 ? footprint : null);
     }
 
     /** Returns slices that fit one after another; empty if not even the least slice does. */
-    private List<Slice> slices(Planner.Choice<AttentionPlan> choice, Division division, Transfers transfers) {
-        return Slice.cut(problem, division, slice -> slice.of(this)
-                .footprint(choice, division, transfers.context())
-                .fits());
+    private List<Slice> slices(DeviceContext context) {
+        return Slice.cut(
+                problem, division, slice -> slice.of(this).footprint(context).fits());
     }
 
     private static String counted(int count, String one, String many) {
         return count + " " + (count == 1 ? one : many);
     }
 
-    private Division division(Planner.Choice<AttentionPlan> choice) {
-        return choice.plan().division(workload, choice.tunables(), maxScratchBytes);
-    }
-
-    /** Enqueues slices that are the whole, in the order of their results. */
-    AttentionResult enqueue(Planner.Choice<AttentionPlan> choice, Transfers transfers, List<Slice> slices) {
-        return enqueue(choice, division(choice), transfers, slices, null);
-    }
-
-    private AttentionResult enqueue(
-            Planner.Choice<AttentionPlan> choice,
-            Division division,
-            Transfers transfers,
-            List<Slice> slices,
-            Footprint known) {
+    /**
+     * Enqueues slices that are the whole, in the order of their results.
+     *
+     * @param known the footprint of the only slice, or null
+     */
+    AttentionResult enqueue(Transfers transfers, List<Slice> slices, Footprint known) {
         Attention attention = problem.attention();
         boolean onHost = query.isOnHost();
         AttentionResult result = new AttentionResult(
@@ -112,9 +97,9 @@ record AttentionCall(
                 choice.plan().name());
         for (Slice slice : slices) {
             AttentionCall call = slice.of(this);
-            Footprint footprint = known != null ? known : call.footprint(choice, division, transfers.context());
+            Footprint footprint = known != null ? known : call.footprint(transfers.context());
             Rows rows = new Rows(result, slice.firstRow(problem), slice.rows());
-            choice.plan().enqueue(call.deviceCall(choice, division, transfers, rows, footprint));
+            choice.plan().enqueue(call.deviceCall(transfers, rows, footprint));
             transfers.enqueueResults();
         }
         return result;
@@ -126,33 +111,31 @@ record AttentionCall(
      * @param result null in a dry run
      */
     private record Rows(AttentionResult result, long first, long count) {
-        ClBuffer of(String name, Function<AttentionResult, Tensor> part, DType dtype, int width, Transfers transfers) {
+        ClBuffer of(
+                String name, Function<AttentionResult, Tensor> part, DType dtype, int width, Transfers transfers) {
             Tensor tensor = result == null ? null : part.apply(result);
             return transfers.target(name, tensor, dtype, first * width, count * width);
         }
     }
 
     /** Counts what the call needs: with its tensors as they lie, or without the gaps of views where that does not fit. */
-    private Footprint footprint(Planner.Choice<AttentionPlan> choice, Division division, DeviceContext context) {
-        Footprint asTheyLie = footprint(choice, division, context, false);
-        return asTheyLie.fits() ? asTheyLie : footprint(choice, division, context, true);
+    private Footprint footprint(DeviceContext context) {
+        Footprint asTheyLie = footprint(context, false);
+        return asTheyLie.fits() ? asTheyLie : footprint(context, true);
     }
 
-    private Footprint footprint(
-            Planner.Choice<AttentionPlan> choice, Division division, DeviceContext context, boolean closesGaps) {
+    private Footprint footprint(DeviceContext context, boolean closesGaps) {
         Footprint footprint = new Footprint(context, closesGaps);
-        Rows rows = new Rows(null, 0, workload.rows());
-        deviceCall(choice, division, Transfers.counting(context, footprint), rows, footprint);
-        footprint.addAllocated("scratch", choice.plan().leastScratchBytes(workload, division));
+        deviceCall(Transfers.counting(context, footprint), new Rows(null, 0, workload.rows()), footprint);
+        footprint.addAllocated("scratch", leastScratchBytes());
         return footprint;
     }
 
-    private DeviceCall deviceCall(
-            Planner.Choice<AttentionPlan> choice,
-            Division division,
-            Transfers transfers,
-            Rows rows,
-            Footprint footprint) {
+    private long leastScratchBytes() {
+        return choice.plan().leastScratchBytes(workload, division);
+    }
+
+    private DeviceCall deviceCall(Transfers transfers, Rows rows, Footprint footprint) {
         Attention attention = problem.attention();
         boolean closesGaps = footprint.closesGaps();
         long[] scores = problem.weightsShape();
@@ -183,7 +166,7 @@ record AttentionCall(
                         ? rows.of("log-sum-exp", AttentionResult::logSumExp, DType.FLOAT32, 1, transfers)
                         : null,
                 maxScratchBytes,
-                footprint.scratchRoom(choice.plan().leastScratchBytes(workload, division)),
+                footprint.scratchRoom(leastScratchBytes()),
                 transfers::scratch);
     }
 }

@@ -49,7 +49,6 @@ public final class Doctor {
      * The result of a check.
      *
      * @param what the condition
-     * @param ok true if it holds
      * @param found the machine's state
      * @param fix the remedy; empty if none is needed
      */

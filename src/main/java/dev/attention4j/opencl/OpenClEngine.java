@@ -9,6 +9,7 @@ import dev.attention4j.EngineOptions;
 import dev.attention4j.PlanChoice;
 import dev.attention4j.Projector;
 import dev.attention4j.Tensor;
+import dev.attention4j.opencl.plan.AttentionPlan.Division;
 import dev.attention4j.opencl.plan.AttentionPlan;
 import dev.attention4j.opencl.plan.Variant;
 import dev.attention4j.opencl.plan.Workload;
@@ -107,8 +108,7 @@ public final class OpenClEngine implements AttentionEngine {
 
     @Override
     public AttentionResult attend(Tensor query, Tensor key, Tensor value, Attention attention) {
-        Call call = begin(query, key, value, attention, planner::choose);
-        return call.host == null ? finish(enqueue(call)) : compute(call);
+        return start(begin(query, key, value, attention, planner::choose)).get();
     }
 
     /**
@@ -127,24 +127,25 @@ public final class OpenClEngine implements AttentionEngine {
      * @throws dev.attention4j.UnsupportedPlanException if the plan cannot do it so
      */
     public AttentionResult attend(Tensor query, Tensor key, Tensor value, Attention attention, Variant variant) {
-        Call call = begin(query, key, value, attention, problem -> planner.insist(problem, variant));
-        return call.host == null ? finish(enqueue(call)) : compute(call);
+        return start(begin(query, key, value, attention, problem -> planner.insist(problem, variant))).get();
     }
 
     @Override
     public CompletableFuture<AttentionResult> attendAsync(Tensor query, Tensor key, Tensor value, Attention attention) {
-        Call call = begin(query, key, value, attention, planner::choose);
-        Supplier<AttentionResult> end;
-        if (call.host == null) {
-            Pending<AttentionResult> pending = enqueue(call);
-            end = () -> finish(pending);
-        } else {
-            end = () -> compute(call);
-        }
+        Supplier<AttentionResult> end = start(begin(query, key, value, attention, planner::choose));
         CompletableFuture<AttentionResult> future = new CompletableFuture<>();
         // Where no thread can be started this one waits for the device, and the future is complete.
         Completion.run(completer, () -> complete(end, future));
         return future;
+    }
+
+    /** Enqueues a call if its plan has kernels; the result computes it or waits for it. */
+    private Supplier<AttentionResult> start(AttentionCall call) {
+        if (call.choice().plan().isOnHost()) {
+            return () -> compute(call);
+        }
+        Pending<AttentionResult> pending = enqueue("attention", call::enqueue);
+        return () -> finish(pending);
     }
 
     private void complete(Supplier<AttentionResult> end, CompletableFuture<AttentionResult> future) {
@@ -159,16 +160,8 @@ public final class OpenClEngine implements AttentionEngine {
         Completion.complete(options, future, result);
     }
 
-    /**
-     * A call that was accepted.
-     *
-     * @param attention the tensors and what to compute of them
-     * @param choice how
-     * @param host the plan if it computes on the host: then the call is under way; null if it must be enqueued
-     */
-    private record Call(AttentionCall attention, Planner.Choice<AttentionPlan> choice, HostPlan host) {}
-
-    private Call begin(
+    /** Accepts a call, and chooses its plan. A call that computes on the host is under way then. */
+    private AttentionCall begin(
             Tensor query,
             Tensor key,
             Tensor value,
@@ -181,30 +174,27 @@ public final class OpenClEngine implements AttentionEngine {
         checkOwner("value", value);
         attention.mask().ifPresent(mask -> checkOwner("mask", mask));
         attention.bias().ifPresent(bias -> checkOwner("bias", bias));
-        AttentionCall call = new AttentionCall(problem, query, key, value, options.maxScratchBytes());
+        Workload workload = AttentionCall.workload(problem, query, key, value);
+        long scratch = options.maxScratchBytes();
         lock.lock();
         try {
             checkOpen();
-            Planner.Choice<AttentionPlan> choice = chooser.apply(call.workload());
-            HostPlan host = choice.plan() instanceof HostPlan plan ? plan : null;
-            if (host != null) {
+            Planner.Choice<AttentionPlan> choice = chooser.apply(workload);
+            Division division = choice.plan().division(workload, choice.tunables(), scratch);
+            if (choice.plan().isOnHost()) {
                 calls.begin();
             }
-            return new Call(call, choice, host);
+            return new AttentionCall(problem, workload, query, key, value, choice, division, scratch);
         } finally {
             lock.unlock();
         }
     }
 
-    private Pending<AttentionResult> enqueue(Call call) {
-        return enqueue("attention", transfers -> call.attention.enqueue(call.choice, transfers));
-    }
-
     /** Computes a call on the host, and ends it. */
-    private AttentionResult compute(Call call) {
+    private AttentionResult compute(AttentionCall call) {
         try {
-            AttentionCall attention = call.attention;
-            return call.host.attend(attention.query(), attention.key(), attention.value(), attention.problem());
+            HostPlan host = (HostPlan) call.choice().plan();
+            return host.attend(call.query(), call.key(), call.value(), call.problem());
         } finally {
             calls.end();
         }

@@ -130,8 +130,16 @@ record Slice(int firstBatchRow, int batchRows, int firstHead, int heads, int fir
                 .slice(2, firstQuery, firstQuery + queries);
         Tensor key = batchRowsOf(whole.key()).slice(1, firstKeyHead, endKeyHead);
         Tensor value = batchRowsOf(whole.value()).slice(1, firstKeyHead, endKeyHead);
+        AttentionProblem part = AttentionProblem.of(query, key, value, operation(problem));
         return new AttentionCall(
-                AttentionProblem.of(query, key, value, operation(problem)), query, key, value, whole.maxScratchBytes());
+                part,
+                AttentionCall.workload(part, query, key, value),
+                query,
+                key,
+                value,
+                whole.choice(),
+                whole.division(),
+                whole.maxScratchBytes());
     }
 
     private Tensor batchRowsOf(Tensor tensor) {

@@ -22,24 +22,47 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Consumer;
+import java.util.function.Function;
 
 /** A problem on two engines of one OpenCL device. */
-abstract class OpenClWorkbench implements Workbench {
-    /** What the oracle may take: some seconds. */
+final class OpenClWorkbench implements Workbench {
+    /** The oracle's effort: some seconds. */
     private static final double ORACLE_FLOPS = 4e8;
 
     /** Fills memory with NaN before each use, so that a kernel which writes nothing does not find an earlier result. */
-    final OpenClEngine checked;
+    private final OpenClEngine checked;
 
     /** As fast as users have it. */
-    final OpenClEngine timed;
+    private final OpenClEngine timed;
 
-    private OpenClWorkbench(EngineInfo info, String plan) {
+    private List<Variant> variants;
+    private Function<Variant, Optional<String>> check;
+    private Consumer<Variant> call;
+
+    private OpenClWorkbench(OpenClEngine checked, OpenClEngine timed) {
+        this.checked = checked;
+        this.timed = timed;
+    }
+
+    /** Opens the engines and draws the inputs. */
+    static Workbench open(EngineInfo info, String plan, Shape shape, DType dtype) {
         EngineOptions options = EngineOptions.DEFAULT.withPlan(plan).withTuning(Tuning.SHIPPED);
-        checked = open(info, options.with(TestOption.POISON, true));
+        OpenClEngine checked = open(info, options.with(TestOption.POISON, true));
+        OpenClEngine timed = null;
         try {
             timed = open(info, options);
+            OpenClWorkbench bench = new OpenClWorkbench(checked, timed);
+            if (shape instanceof ProjectionShape projection) {
+                bench.project(projection);
+            } else {
+                bench.attend(((AttentionShape) shape).problem(dtype));
+            }
+            return bench;
         } catch (RuntimeException | Error e) {
+            if (timed != null) {
+                timed.close();
+            }
             checked.close();
             throw e;
         }
@@ -54,119 +77,68 @@ abstract class OpenClWorkbench implements Workbench {
         throw new IllegalArgumentException("device: " + info.id() + " has one plan and nothing to tune");
     }
 
-    /** Opens the engines and draws the inputs. */
-    static Workbench open(EngineInfo info, String plan, Shape shape, DType dtype) {
-        return shape instanceof ProjectionShape projection
-                ? new OfProjection(info, projection)
-                : new OfAttention(info, plan, ((AttentionShape) shape).problem(dtype));
-    }
-
-    final Tensor upload(Tensor tensor) {
-        try {
-            return timed.upload(tensor);
-        } catch (RuntimeException | Error e) {
-            close();
-            throw e;
-        }
-    }
-
-    @Override
-    public final void close() {
-        timed.close();
-        checked.close();
-    }
-
-    /** An attention, by plans and their tunables. */
-    private static final class OfAttention extends OpenClWorkbench {
-        private final AttentionProblem problem;
-        private final Inputs onHost;
-        private final SampledOracle oracle;
-        private final Inputs onDevice;
-
-        OfAttention(EngineInfo info, String plan, AttentionProblem problem) {
-            super(info, plan);
-            this.problem = problem;
-            onHost = Inputs.of(problem);
-            oracle = SampledOracle.of(onHost, ORACLE_FLOPS);
-            onDevice = new Inputs(
-                    upload(onHost.query()), upload(onHost.key()), upload(onHost.value()), onHost.attention());
-        }
-
-        private static AttentionResult attend(OpenClEngine engine, Inputs inputs, Variant variant) {
-            return engine.attend(inputs.query(), inputs.key(), inputs.value(), inputs.attention(), variant);
-        }
-
-        @Override
-        public List<Variant> variants() {
-            return timed.variants(problem);
-        }
-
-        @Override
-        public Optional<String> whyWrong(Variant variant) {
+    private void attend(AttentionProblem problem) {
+        Inputs onHost = Inputs.of(problem);
+        SampledOracle oracle = SampledOracle.of(onHost, ORACLE_FLOPS);
+        Inputs onDevice = new Inputs(
+                timed.upload(onHost.query()),
+                timed.upload(onHost.key()),
+                timed.upload(onHost.value()),
+                onHost.attention());
+        variants = timed.variants(problem);
+        check = variant -> {
             try (AttentionResult result = attend(checked, onHost, variant)) {
                 return oracle.whyWrong(result);
             }
-        }
-
-        @Override
-        public void run(Variant variant) {
-            attend(timed, onDevice, variant).close();
-        }
+        };
+        call = variant -> attend(timed, onDevice, variant).close();
     }
 
-    /** A projection, by tunables of the kernel of its class. */
-    private static final class OfProjection extends OpenClWorkbench {
-        private final Tensor input;
-        private final Tensor kernel;
-        private final Tensor bias;
-        private final Tensor onDevice;
-        private final SampledOracle oracle;
-        private final Map<Variant, Prepared> prepared = new HashMap<>();
+    private static AttentionResult attend(OpenClEngine engine, Inputs inputs, Variant variant) {
+        return engine.attend(inputs.query(), inputs.key(), inputs.value(), inputs.attention(), variant);
+    }
 
-        /** Weights as a variant's kernel reads them, on the device. */
-        private record Prepared(Projector projector, Projector.Projection projection) implements AutoCloseable {
-            Tensor project(Tensor input) {
-                return projector.toHeads(input, List.of(projection)).get(0);
-            }
-
-            @Override
-            public void close() {
-                projection.close();
-            }
-        }
-
-        OfProjection(EngineInfo info, ProjectionShape shape) {
-            super(info, EngineOptions.AUTO);
-            input = Tensor.random(1, 1, shape.rows(), shape.inputs());
-            kernel = Tensor.random(2, shape.inputs(), 1, shape.outputs());
-            bias = Tensor.random(3, 1, shape.outputs());
-            oracle = SampledOracle.ofProjection(input, kernel, bias, ORACLE_FLOPS);
-            onDevice = upload(input);
-        }
-
-        private Prepared prepare(OpenClEngine engine, Variant variant) {
-            Projector projector = engine.projector(variant);
-            return new Prepared(projector, projector.prepare(kernel, bias));
-        }
-
-        @Override
-        public List<Variant> variants() {
-            return timed.projectionVariants();
-        }
-
-        @Override
-        public Optional<String> whyWrong(Variant variant) {
-            try (Prepared once = prepare(checked, variant);
-                    Tensor output = once.project(input)) {
+    private void project(ProjectionShape shape) {
+        Tensor input = Tensor.random(1, 1, shape.rows(), shape.inputs());
+        Tensor weights = Tensor.random(2, shape.inputs(), 1, shape.outputs());
+        Tensor bias = Tensor.random(3, 1, shape.outputs());
+        SampledOracle oracle = SampledOracle.ofProjection(input, weights, bias, ORACLE_FLOPS);
+        Tensor onDevice = timed.upload(input);
+        variants = timed.projectionVariants();
+        check = variant -> {
+            Projector projector = checked.projector(variant);
+            try (Projector.Projection prepared = projector.prepare(weights, bias);
+                    Tensor output = projector.toHeads(input, List.of(prepared)).get(0)) {
                 return oracle.whyWrong(output.toFloatArray());
             }
-        }
+        };
+        Map<Variant, Runnable> calls = new HashMap<>();
+        call = variant -> calls.computeIfAbsent(variant, one -> {
+                    Projector projector = timed.projector(one);
+                    List<Projector.Projection> prepared = List.of(projector.prepare(weights, bias));
+                    return () -> projector.toHeads(onDevice, prepared).get(0).close();
+                })
+                .run();
+    }
 
-        @Override
-        public void run(Variant variant) {
-            prepared.computeIfAbsent(variant, one -> prepare(timed, one))
-                    .project(onDevice)
-                    .close();
-        }
+    @Override
+    public List<Variant> variants() {
+        return variants;
+    }
+
+    @Override
+    public Optional<String> whyWrong(Variant variant) {
+        return check.apply(variant);
+    }
+
+    @Override
+    public void run(Variant variant) {
+        call.accept(variant);
+    }
+
+    @Override
+    public void close() {
+        timed.close();
+        checked.close();
     }
 }

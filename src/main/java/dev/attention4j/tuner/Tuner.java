@@ -29,34 +29,34 @@ import java.util.function.LongSupplier;
 /**
  * Finds the fastest variant for a problem.
  *
- * <p>First each is checked against the oracle: what is wrong cannot win. Then each is called once without the clock,
- * since that builds kernels. What each plan takes by itself comes before all others: where that is many times as slow as
- * another plan, as one work-item to a group is on a GPU, the plan's other tilings are left out. All timing is by turns
- * (A B C, A B C, …), so that a machine that grows slower meanwhile does so for all alike: a few first looks, after which
- * what is far from the fastest goes no further, then the rounds.
- * Since the fastest of many is so partly by luck, it is then timed anew by turns with what the engine picks untuned,
- * and that ratio counts; and since a race between work-items shows late, it is checked once more.
+ * <p>First each is checked against the oracle: a wrong one cannot win. Then each is called once untimed, since that
+ * builds kernels. The plans' own choices come first: where one is many times as slow as another plan's, as one
+ * work-item to a group is on a GPU, the plan's other variants are left out. All timing is by turns (A B C, A B C, …),
+ * so that a machine that grows slower meanwhile does so for all alike: a few first looks, after which those far from
+ * the fastest are dropped, then the rounds. Since the fastest of many is so partly by luck, it is then timed anew by
+ * turns against the engine's untuned choice, and that ratio counts; and since a race between work-items shows late, it
+ * is checked once more.
  */
 public final class Tuner {
     private static final int LOOKS = 3;
     private static final int ROUNDS = 7;
     private static final int DUEL_ROUNDS = 11;
 
-    /** How many times as slow as another a plan's own choice is for its other tilings not to be tried. */
+    /** How many times as slow as another plan's a plan's own choice is, for its other variants not to be tried. */
     public static final int HOPELESS = 10;
 
-    /** How many times as slow as the fastest at first sight is not worth a second. */
+    /** How many times as slow as the fastest at first sight a variant is, to be dropped. */
     private static final double FAR = 2;
 
-    /** How many times as slow as the fastest at the first looks may still turn out the fastest. */
+    /** How many times as slow as the fastest at the first looks a variant may be, to be timed further. */
     private static final double NEAR = 1.3;
 
     private static final int MOST_FINALISTS = 8;
 
-    /** A turn is as many calls as take this long, at least one: a shorter time would be the clock's. */
+    /** The least time of a turn of several calls: of a shorter one the clock would be measured. */
     private static final double TURN_MS = 10;
 
-    /** The classes of attention that are met most, each by a shape that a CPU computes in a tenth of a second. */
+    /** The usual classes of attention, each by a shape that a CPU computes in a tenth of a second. */
     public static final String USUAL_ATTENTION = "1.8.8.1024.1024.64,1.8.8.1024.1024.64:causal,1.8.8.1024.1024.128,"
             + "1.8.8.1024.1024.128:causal,1.12.12.128.128.32,4.12.12.256.256.64,2.16.16.256.256.128,8.8.8.1.2048.64,"
             + "1.32.8.1.2048.128";
@@ -81,7 +81,7 @@ public final class Tuner {
     private final LongSupplier clock;
     private final Map<Variant, Trial> trials = new LinkedHashMap<>();
 
-    /** As {@link #tune} on any workbench, with any clock of nanoseconds. */
+    /** Tunes on any workbench, with any clock of nanoseconds. */
     Tuner(Workbench bench, Listener listener, LongSupplier clock) {
         this.bench = bench;
         this.listener = listener;
@@ -167,7 +167,7 @@ public final class Tuner {
         return TuningResult.of(ordered(), untuned, Optional.of(ordered().get(0)));
     }
 
-    /** The first look at what each plan takes by itself, milliseconds; without those that fail or are wrong. */
+    /** Returns the milliseconds of each plan's own choice at first sight, without those that fail or are wrong. */
     private Map<Variant, Double> ownChoices(List<Variant> variants) {
         Map<Variant, Double> own = new LinkedHashMap<>();
         Set<String> plans = new HashSet<>();
@@ -191,7 +191,7 @@ public final class Tuner {
         return !hopeless;
     }
 
-    /** Whether it is right, and runs at full size. */
+    /** Returns whether a variant is right, and runs at full size. */
     private boolean works(Variant variant) {
         listener.step("checking");
         return check(variant) && warmUp(variant);
@@ -219,7 +219,7 @@ public final class Tuner {
         }
     }
 
-    /** The untuned one in any case, and the fastest of a few looks; what is far off is looked at but once. */
+    /** Returns the untuned variant in any case, and the fastest of a few looks; those far off are looked at once. */
     private List<Variant> finalists(List<Variant> right, Variant untuned, Map<Variant, Double> own) {
         Map<Variant, Double> looks = new LinkedHashMap<>(own);
         double leastOwn = Collections.min(own.values());
@@ -253,13 +253,13 @@ public final class Tuner {
         return times;
     }
 
-    /** How many times as fast one is as the other, in each round. */
+    /** Returns how many times as fast one is as the other, in each round. */
     private double[] duel(Variant one, Variant other) {
         Map<Variant, double[]> times = rounds(List.of(one, other), DUEL_ROUNDS, "against the default");
         return Timing.ratios(times.get(other), times.get(one));
     }
 
-    /** Milliseconds of a call. */
+    /** Returns the milliseconds of a call. */
     private double turn(Variant variant) {
         return Arrays.stream(Timing.times(() -> bench.run(variant), TURN_MS, clock))
                 .average()

@@ -5,14 +5,13 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * What tuning a problem found.
+ * The result of tuning a problem.
  *
  * @param trials of all variants, the fastest first, those that are wrong or failed last
- * @param untuned what the engine picks by itself
+ * @param untuned the engine's choice by itself
  * @param fastest the fastest right one; empty if the untuned one is not right, for then nothing can be compared
  * @param gain how many times as fast as the untuned one, measured anew by turns; 1 if it is the untuned one
- * @param won in how many of these turns it was faster
- * @param turns how many there were
+ * @param won the number of these turns in which it was faster
  */
 public record TuningResult(
         List<Trial> trials, Variant untuned, Optional<Trial> fastest, double gain, int won, int turns) {
@@ -38,7 +37,7 @@ public record TuningResult(
         TIMED,
         /** It is right, but a first look showed that it is far from the fastest. */
         SLOW,
-        /** It was left out: what its plan takes by itself is many times as slow as another plan. */
+        /** It was left out: its plan's own choice is many times as slow as another plan. */
         NOT_TRIED,
         /** It did not compute: it does not build, or the device refuses it. */
         FAILED,

@@ -6,13 +6,15 @@ import java.util.Optional;
 
 /** One problem on one device, and the variants that can compute it. */
 interface Workbench extends AutoCloseable {
-    /** The variants that are worth timing: first what the engine picks untuned, then the others; never empty. */
+    /** Returns the variants that are worth timing: the engine's untuned choice first; never empty. */
     List<Variant> variants();
 
-    /** Computes the problem in memory that held NaN before, and says what is wrong with the result; empty if it is right. */
+    /**
+     * Computes the problem in memory that held NaN before; returns what is wrong with the result, empty if it is right.
+     */
     Optional<String> whyWrong(Variant variant);
 
-    /** Computes the problem once and waits for it, on tensors that lie on the device. */
+    /** Computes the problem once and waits for it, on tensors in the device's memory. */
     void run(Variant variant);
 
     @Override

@@ -14,8 +14,8 @@ import dev.attention4j.EngineInfo;
 import dev.attention4j.Tensor;
 import dev.attention4j.UnsupportedPlanException;
 import dev.attention4j.conformance.problems.RandomProblem;
-import dev.attention4j.opencl.plan.AttentionPlan;
 import dev.attention4j.opencl.plan.AttentionPlan.Division;
+import dev.attention4j.opencl.plan.AttentionPlan;
 import dev.attention4j.opencl.plan.Workload;
 import dev.attention4j.reference.Deviation;
 import dev.attention4j.reference.Yardstick;
@@ -104,10 +104,13 @@ class SliceTest {
     /** An engine's own choice, computed in slices of the test's choice. */
     private static AttentionResult attend(
             OpenClEngine engine, AttentionProblem problem, Tensor query, Tensor key, Tensor value, List<Slice> slices) {
-        AttentionCall call = new AttentionCall(problem, query, key, value, 0);
-        return engine.finish(engine.enqueue(
-                "slices",
-                transfers -> call.enqueue(engine.planner().choose(Workload.of(problem, false)), transfers, slices)));
+        return engine.finish(engine.enqueue("slices", transfers -> {
+            Workload workload = AttentionCall.workload(problem, query, key, value);
+            Planner.Choice<AttentionPlan> choice = engine.planner().choose(Workload.of(problem, false));
+            Division division = choice.plan().division(workload, choice.tunables(), 0);
+            return new AttentionCall(problem, workload, query, key, value, choice, division, 0)
+                    .enqueue(transfers, slices, null);
+        }));
     }
 
     /** A device that cuts loops short refuses what would be wrong. */

@@ -15,7 +15,6 @@ import java.util.Optional;
 /**
  * The tunables of {@code opencl/fused/forward_rows.cl}.
  *
- * @param vectorWidth floats of a vector
  * @param rowVectors vectors of query rows of a work-item
  * @param keyTile keys of a register tile of scores
  * @param dimTile dims of a register tile of output

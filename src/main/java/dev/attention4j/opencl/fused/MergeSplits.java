@@ -31,8 +31,6 @@ final class MergeSplits {
      * @param sums [splits, rows] pairs of floats: the maximum of the scores, and the sum of e^(score −
      *     maximum); a sum of 0 where a split had no key for the row, whose output is then not looked at
      * @param splits parts that the keys were split into, in whose order they are added up
-     * @param rows batch · queryHeads · queryLength
-     * @param valueDim width of a row of output
      */
     record Partial(ClBuffer output, ClBuffer sums, int splits, long rows, int valueDim) {
         /** Scratch for what the splits of a call leave; a single one leaves nothing, and gets the output for both. */

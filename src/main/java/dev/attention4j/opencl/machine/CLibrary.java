@@ -14,9 +14,9 @@ import java.util.Optional;
 /**
  * Functions of the C library that Java does not offer, called through JNA, on Linux.
  *
- * <p>JNA is called by reflection, for two reasons. A program may leave it out. And JNA's public way to find a function runs
- * {@code ldconfig} in a child process and starts a thread that never ends, which keeps the class loader of a web application
- * in memory; the two methods that only call {@code dlopen} and {@code dlsym} are not public.
+ * <p>JNA is called by reflection, for two reasons. A program may leave it out. And JNA's public way to find a function
+ * runs {@code ldconfig} in a child process and starts a thread that never ends, which keeps the class loader of a web
+ * application in memory; the two methods that only call {@code dlopen} and {@code dlsym} are not public.
  */
 public final class CLibrary {
     /** Larger than {@code struct sigaction} on any architecture. */

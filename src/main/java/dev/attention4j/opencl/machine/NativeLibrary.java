@@ -39,12 +39,7 @@ public final class NativeLibrary {
         NO_LOADER
     }
 
-    /**
-     * The result of loading.
-     *
-     * @param status the stage that it reached
-     * @param found one sentence
-     */
+    /** The result of loading. */
     public record Outcome(Status status, String found) {}
 
     private static final Logger LOG = LoggerFactory.getLogger(NativeLibrary.class);

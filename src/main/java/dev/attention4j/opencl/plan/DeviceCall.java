@@ -11,7 +11,6 @@ import java.util.function.LongFunction;
 /**
  * One call on the device: the problem, its tensors there, and where to get memory in between.
  *
- * @param problem shapes and operation
  * @param workload of the problem, which is all that a plan decides by
  * @param tunables of the plan, that fit the problem
  * @param division of the work, as the plan gave it for the whole of which this may be a slice
@@ -23,9 +22,9 @@ import java.util.function.LongFunction;
  * @param keyRanges which keys each query may see, see {@link KeyRanges#table}; null where all batch rows are alike
  * @param alibiSlopes [queryHeads] or [sequences, queryHeads] floats; null for none
  * @param sinks [queryHeads] floats; null for none
- * @param output where the output goes, row-major
- * @param weights where the weights go, row-major float; null if not wanted
- * @param logSumExp where the log-sum-exp goes, row-major float; null if not wanted
+ * @param output row-major
+ * @param weights row-major floats; null if not wanted
+ * @param logSumExp row-major floats; null if not wanted
  * @param maxScratchBytes the most that the caller lets the plan ask of scratch at a time; 0 to leave it to the plan
  * @param scratchRoom what of the device's memory is left for scratch
  * @param scratch gives memory of that many bytes for the length of the call

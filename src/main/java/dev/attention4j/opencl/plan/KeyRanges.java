@@ -12,10 +12,8 @@ public final class KeyRanges {
     private KeyRanges() {}
 
     /**
-     * Whether offset, left and right cannot say it all, because batch rows differ, sequences are packed or some queries are masked.
-     *
-     * @param attention the operation
-     * @return true if kernels need the {@link #table}
+     * Returns whether kernels need the {@link #table}: batch rows differ, sequences are packed or some queries are
+     * masked.
      */
     public static boolean areNeeded(Attention attention) {
         return attention.offsets().length > 1
@@ -25,10 +23,8 @@ public final class KeyRanges {
     }
 
     /**
-     * Says for each query which keys it may see.
-     *
-     * @param problem any
-     * @return [batch, queryLength, 4] of begin, end, position and sequence
+     * Returns for each query the keys that it may attend to: [batch, queryLength, 4] of begin, end, position and
+     * sequence.
      */
     public static int[] table(AttentionProblem problem) {
         int rows = Math.multiplyExact(problem.batch(), problem.queryLength());
@@ -43,12 +39,7 @@ public final class KeyRanges {
         return table;
     }
 
-    /**
-     * How large {@link #table} is.
-     *
-     * @param problem any
-     * @return bytes
-     */
+    /** The size of the {@link #table} in bytes. */
     public static long byteSize(AttentionProblem problem) {
         return 4L * ROW * problem.batch() * problem.queryLength();
     }

@@ -13,7 +13,6 @@ import java.util.Optional;
  * plan: they were fitted to counts of the kernels' loops over some 150,000 combinations of sizes and tunables.
  *
  * @param most iterations of a work-item
- * @param device the device in messages
  */
 public record LoopLimit(long most, String device) {
     /** The limit of devices whose loops run to their end. */

@@ -6,7 +6,6 @@ import dev.attention4j.opencl.runtime.ClKernel;
 /**
  * A tensor on the device, as kernels are given it.
  *
- * @param buffer the memory
  * @param offset of the first element, in elements
  * @param strides in elements, one for each of the four axes; 0 along an axis that is broadcast
  */

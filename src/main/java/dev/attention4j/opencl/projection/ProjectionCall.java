@@ -15,10 +15,8 @@ import java.util.stream.IntStream;
  * @param dtype how input, gate and outputs are stored
  * @param input [batch, inputHeads, length, inputWidth], row-major from its offset on
  * @param gate likewise; null for none
- * @param batch of the input
  * @param inputHeads whose widths, one after another, are the inputs of a position
  * @param length positions of each batch row
- * @param inputWidth of a head
  * @param targets at least one
  * @param tunables of the plan, for which the weights are packed
  */
@@ -40,8 +38,6 @@ public record ProjectionCall(
      *
      * @param weights as {@link ProjectionPlan#pack} makes them
      * @param output [batch, heads, length, width], row-major
-     * @param heads that the columns make
-     * @param width of a head
      */
     public record Target(ClBuffer weights, ClBuffer output, int heads, int width) {
         int columns() {

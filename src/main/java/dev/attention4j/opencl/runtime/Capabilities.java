@@ -7,9 +7,6 @@ import java.util.Map;
  * The abilities of a device that were found by trying, not those that its driver reports.
  *
  * @param computesRight true if a kernel builds, runs and computes what it must
- * @param halfArithmetic true if kernels can compute with {@code half}
- * @param doubleArithmetic true if kernels can compute with {@code double}
- * @param subGroups true if kernels can use the functions of sub-groups
  * @param largestLocalKib the largest local array that works, in KiB, of the sizes that are tried
  */
 public record Capabilities(

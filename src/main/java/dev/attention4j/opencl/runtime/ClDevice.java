@@ -12,29 +12,19 @@ import org.jocl.cl_platform_id;
 /**
  * An OpenCL device, and what its driver reports about it.
  *
- * @param platform the driver's handle of its platform
- * @param id the driver's handle of the device
  * @param index its place among all devices of all platforms, from 0
  * @param platformName such as "Portable Computing Language"
  * @param platformVersion such as "OpenCL 3.0 PoCL 3.1"
- * @param name the device's name
- * @param vendor the device's vendor
- * @param driverVersion the driver's version
  * @param version the OpenCL version, such as "OpenCL 3.0 CUDA"
  * @param languageVersion the version of OpenCL C, such as "OpenCL C 1.2"
- * @param extensions the names of the reported extensions
- * @param type GPU, CPU or other
  * @param computeUnits multiprocessors, or cores; at least 1
  * @param clockMegahertz 0 where the driver does not say
  * @param globalMemoryBytes the reported memory; of memory shared with the host, at most the container's limit
  * @param usableMemoryBytes the memory that buffers may take: less in a container, whose limit includes the Java heap
- * @param localMemoryBytes the reported local memory of a work-group
- * @param largestAllocationBytes the largest buffer
  * @param maxWorkGroupSize work-items; a kernel's own limit can be lower
  * @param nativeVectorWidth floats of a vector instruction: 1 on most GPUs, the width of the registers on CPUs
  * @param hostUnifiedMemory true on CPUs and integrated GPUs, where a buffer can be the host's own memory
  * @param available true if the driver says that the device can be used
- * @param quirks the quirks that apply
  */
 public record ClDevice(
         cl_platform_id platform,

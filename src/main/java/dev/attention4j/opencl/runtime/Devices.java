@@ -41,9 +41,7 @@ public final class Devices {
     /**
      * The result of a search.
      *
-     * @param status the stage that it reached
      * @param devices in the order of platforms; empty unless found
-     * @param found one sentence
      */
     public record Search(Status status, List<ClDevice> devices, String found) {
         /** Returns why Rusticl shows no device though it is installed; empty if it is not, or has one. */

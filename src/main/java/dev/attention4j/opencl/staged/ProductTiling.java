@@ -13,7 +13,6 @@ import java.util.Map;
  * @param microRows rows of a work-item
  * @param microVectors vectors of columns of a work-item
  * @param slice columns of the left matrix staged at a time
- * @param vectorWidth floats of a vector
  */
 record ProductTiling(int localRows, int localColumns, int microRows, int microVectors, int slice, int vectorWidth) {
     /** Interpreters pay for all of a tile, however little of it there is. */

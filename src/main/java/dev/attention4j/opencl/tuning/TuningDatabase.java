@@ -20,9 +20,7 @@ public final class TuningDatabase {
     /**
      * An entry and its origin.
      *
-     * @param entry the entry
      * @param ofUser true if this user has measured it, false if it ships with the library
-     * @param driver the current version of the driver
      */
     public record Found(TuningEntry entry, boolean ofUser, String driver) {
         /** Returns whether it is of a plan. */

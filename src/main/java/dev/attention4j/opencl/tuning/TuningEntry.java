@@ -13,12 +13,7 @@ import java.util.Objects;
 /**
  * The plan and tunables that were measured to be the fastest for a class of problems on a device.
  *
- * @param device the device's name, as its driver gives it
- * @param driver the driver's version
- * @param measured the day
  * @param asked the requested plan: a plan's name, or {@code auto} for all
- * @param problems the class of problems
- * @param variant the winner
  * @param shape the measured shapes, for readers
  * @param milliseconds of a call with the winner
  * @param gain the time without this entry ÷ the time with it
