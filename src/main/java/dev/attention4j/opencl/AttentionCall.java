@@ -6,8 +6,8 @@ import dev.attention4j.AttentionResult;
 import dev.attention4j.DType;
 import dev.attention4j.DeviceException;
 import dev.attention4j.Tensor;
-import dev.attention4j.opencl.plan.AttentionPlan.Division;
 import dev.attention4j.opencl.plan.AttentionPlan;
+import dev.attention4j.opencl.plan.AttentionPlan.Division;
 import dev.attention4j.opencl.plan.DeviceCall;
 import dev.attention4j.opencl.plan.KeyRanges;
 import dev.attention4j.opencl.plan.Workload;
@@ -111,8 +111,7 @@ record AttentionCall(
      * @param result null in a dry run
      */
     private record Rows(AttentionResult result, long first, long count) {
-        ClBuffer of(
-                String name, Function<AttentionResult, Tensor> part, DType dtype, int width, Transfers transfers) {
+        ClBuffer of(String name, Function<AttentionResult, Tensor> part, DType dtype, int width, Transfers transfers) {
             Tensor tensor = result == null ? null : part.apply(result);
             return transfers.target(name, tensor, dtype, first * width, count * width);
         }

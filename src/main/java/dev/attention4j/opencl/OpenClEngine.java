@@ -9,8 +9,8 @@ import dev.attention4j.EngineOptions;
 import dev.attention4j.PlanChoice;
 import dev.attention4j.Projector;
 import dev.attention4j.Tensor;
-import dev.attention4j.opencl.plan.AttentionPlan.Division;
 import dev.attention4j.opencl.plan.AttentionPlan;
+import dev.attention4j.opencl.plan.AttentionPlan.Division;
 import dev.attention4j.opencl.plan.Variant;
 import dev.attention4j.opencl.plan.Workload;
 import dev.attention4j.opencl.probe.DeviceProbe;
@@ -127,7 +127,8 @@ public final class OpenClEngine implements AttentionEngine {
      * @throws dev.attention4j.UnsupportedPlanException if the plan cannot do it so
      */
     public AttentionResult attend(Tensor query, Tensor key, Tensor value, Attention attention, Variant variant) {
-        return start(begin(query, key, value, attention, problem -> planner.insist(problem, variant))).get();
+        return start(begin(query, key, value, attention, problem -> planner.insist(problem, variant)))
+                .get();
     }
 
     @Override

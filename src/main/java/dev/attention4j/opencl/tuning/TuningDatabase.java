@@ -88,7 +88,7 @@ public final class TuningDatabase {
 
     private static List<TuningEntry> entries(byte[] file) {
         try {
-            return TuningJson.read(file, "the library's " + SHIPPED).entries();
+            return UserTuning.read(file, "the library's " + SHIPPED).entries();
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }

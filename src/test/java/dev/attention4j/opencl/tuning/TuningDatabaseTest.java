@@ -260,7 +260,7 @@ class TuningDatabaseTest {
                     one.shape(),
                     one.milliseconds(),
                     one.gain());
-            byte[] file = TuningJson.write(new TuningJson.Content(List.of(named), List.of()));
+            byte[] file = UserTuning.toJson(new UserTuning.Content(List.of(named), List.of()));
             assertThat(TuningDatabase.entries(file, name)).as(name).containsExactly(named);
         }
         byte[] damaged = "{ for this device".getBytes(StandardCharsets.UTF_8);
