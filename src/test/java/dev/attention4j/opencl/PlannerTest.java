@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 import dev.attention4j.Attention;
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.DType;
+import dev.attention4j.StorageTypes;
 import dev.attention4j.Tuning;
 import dev.attention4j.UnsupportedPlanException;
 import dev.attention4j.opencl.plan.AttentionPlan;
@@ -143,7 +144,7 @@ class PlannerTest {
             }
             values[n] = values[n] instanceof Integer number
                     ? (Object) (2 * number)
-                    : values[n] instanceof Boolean is ? (Object) !is : DType.FLOAT16;
+                    : values[n] instanceof Boolean is ? (Object) !is : StorageTypes.of(DType.FLOAT16);
             Workload other = Workload.class.getDeclaredConstructor(types).newInstance(values);
             assertThat(planner.choose(other)).as(components[n].getName()).isNotSameAs(answer);
         }
