@@ -3,6 +3,7 @@ package dev.attention4j.cli;
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;
 import java.io.PrintStream;
+import java.time.Duration;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import java.util.function.LongSupplier;
@@ -12,137 +13,108 @@ import me.tongfei.progressbar.ProgressBarBuilder;
 import me.tongfei.progressbar.ProgressBarStyle;
 
 /**
- * How far something long is: a bar on standard error or, where that is no terminal, a line each ten seconds, for the reader
- * of a log.
+ * Progress of something long: a bar on standard error or, where that is no terminal, at most one line each ten seconds, when
+ * a step is done, for the reader of a log.
  */
-abstract class Progress implements AutoCloseable {
-    private String task = "";
+public final class Progress implements AutoCloseable {
+    private static final long INTERVAL = TimeUnit.SECONDS.toNanos(10);
 
-    /** Begins with so many steps. */
-    static Progress start(String task, long steps) {
-        Progress progress =
-                Terminal.drawsBars() ? new Bar(task, steps) : new Lines(System.err::println, System::nanoTime);
-        progress.task = task;
-        progress.max(steps);
-        return progress;
+    private final String task;
+    private final boolean drawsBar;
+    private final Consumer<String> log;
+    private final LongSupplier nanos;
+    private final long start;
+    private ProgressBar bar;
+    private long printed;
+    private long steps;
+    private long max;
+    private String word = "";
+
+    Progress(String task, long max, boolean drawsBar, Consumer<String> log, LongSupplier nanos) {
+        this.task = task;
+        this.max = max;
+        this.drawsBar = drawsBar;
+        this.log = log;
+        this.nanos = nanos;
+        start = nanos.getAsLong();
+        printed = start;
+        show();
     }
 
-    /** Returns whether a bar is drawn, so that other lines should wait until it is closed. */
-    abstract boolean isShown();
+    /** Begins with a number of steps. */
+    public static Progress start(String task, long max) {
+        return new Progress(task, max, Terminal.drawsBars(), System.err::println, System::nanoTime);
+    }
 
-    /** There are so many steps, as far as is known by now. */
-    abstract void max(long steps);
+    /** Returns true if a bar is drawn, so that other lines should wait until it is hidden or closed. */
+    boolean isShown() {
+        return bar != null;
+    }
 
-    /** One step done. */
-    abstract void step();
+    /** Shows the bar again after {@link #hide}. */
+    public void show() {
+        if (!drawsBar || bar != null) {
+            return;
+        }
+        // Not System.err, in which a carriage return is escaped.
+        PrintStream standardError =
+                new PrintStream(new FileOutputStream(FileDescriptor.err), true, Text.outputCharset());
+        bar = new ProgressBarBuilder()
+                .setTaskName(task)
+                .setInitialMax(max)
+                .setStyle(ProgressBarStyle.ASCII)
+                .setUpdateIntervalMillis(100)
+                .startsFrom(steps, Duration.ZERO)
+                .setConsumer(new ConsoleProgressBarConsumer(standardError, Text.WIDTH - 1) {
+                    @Override
+                    public void close() {
+                        // The bar was cleared: no line break, which would leave an empty line where it was.
+                        standardError.flush();
+                    }
+                })
+                .clearDisplayOnFinish()
+                .build();
+        say(word);
+    }
 
-    /** A word after the bar. */
-    abstract void say(String word);
+    /** Takes the bar off the screen, so that lines can be printed. */
+    public void hide() {
+        if (bar != null) {
+            bar.close();
+            bar = null;
+        }
+    }
 
-    String task() {
-        return task;
+    /** Sets the number of steps, as far as it is known by now. */
+    void max(long most) {
+        max = most;
+        if (bar != null) {
+            bar.maxHint(most);
+        }
+    }
+
+    /** Counts one step. */
+    public void step() {
+        steps++;
+        if (bar != null) {
+            bar.step();
+        } else if (!drawsBar && nanos.getAsLong() - printed >= INTERVAL) {
+            printed = nanos.getAsLong();
+            log.accept((task.isEmpty() ? "" : task + ": ") + steps + " of " + Math.max(steps, max) + " after "
+                    + TimeUnit.NANOSECONDS.toSeconds(printed - start) + " s" + (word.isEmpty() ? "" : ", " + word));
+        }
+    }
+
+    /** Shows a few words after the bar. */
+    public void say(String words) {
+        word = words;
+        if (bar != null) {
+            bar.setExtraMessage(" " + Text.printable(words));
+        }
     }
 
     @Override
-    public abstract void close();
-
-    private static final class Bar extends Progress {
-        private final ProgressBar bar;
-
-        Bar(String task, long steps) {
-            // Not System.err, in which a carriage return is escaped.
-            PrintStream standardError =
-                    new PrintStream(new FileOutputStream(FileDescriptor.err), true, Text.outputCharset());
-            bar = new ProgressBarBuilder()
-                    .setTaskName(task)
-                    .setInitialMax(steps)
-                    .setStyle(ProgressBarStyle.ASCII)
-                    .setUpdateIntervalMillis(100)
-                    .setConsumer(new ConsoleProgressBarConsumer(standardError, Text.WIDTH - 1) {
-                        @Override
-                        public void close() {
-                            // The bar was cleared: no line break, which would leave an empty line where it was.
-                            standardError.flush();
-                        }
-                    })
-                    .clearDisplayOnFinish()
-                    .build();
-        }
-
-        @Override
-        boolean isShown() {
-            return true;
-        }
-
-        @Override
-        void max(long steps) {
-            bar.maxHint(steps);
-        }
-
-        @Override
-        void step() {
-            bar.step();
-        }
-
-        @Override
-        void say(String word) {
-            bar.setExtraMessage(" " + Text.printable(word));
-        }
-
-        @Override
-        public void close() {
-            bar.close();
-        }
-    }
-
-    /** Prints at most one line each ten seconds, when a step is done. */
-    static final class Lines extends Progress {
-        private static final long INTERVAL = TimeUnit.SECONDS.toNanos(10);
-
-        private final Consumer<String> out;
-        private final LongSupplier nanos;
-        private final long start;
-        private long printed;
-        private long steps;
-        private long max;
-        private String word = "";
-
-        Lines(Consumer<String> out, LongSupplier nanos) {
-            this.out = out;
-            this.nanos = nanos;
-            start = nanos.getAsLong();
-            printed = start;
-        }
-
-        @Override
-        boolean isShown() {
-            return false;
-        }
-
-        @Override
-        void max(long most) {
-            max = most;
-        }
-
-        @Override
-        void step() {
-            steps++;
-            long now = nanos.getAsLong();
-            if (now - printed >= INTERVAL) {
-                printed = now;
-                out.accept((task().isEmpty() ? "" : task() + ": ") + steps + " of " + Math.max(steps, max) + " after "
-                        + TimeUnit.NANOSECONDS.toSeconds(now - start) + " s" + (word.isEmpty() ? "" : ", " + word));
-            }
-        }
-
-        @Override
-        void say(String now) {
-            word = now;
-        }
-
-        @Override
-        public void close() {
-            // Nothing was drawn.
-        }
+    public void close() {
+        hide();
     }
 }

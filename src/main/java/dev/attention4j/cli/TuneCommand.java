@@ -192,11 +192,25 @@ final class TuneCommand implements Callable<Integer> {
     }
 
     private TuningResult tune(EngineInfo info, Shape shape, DType storage) {
-        TuningBar bar = new TuningBar(shape.toString());
-        try {
-            return Tuner.tune(info, plan, shape, storage, bar);
-        } finally {
-            bar.close();
+        try (Progress progress = Progress.start(shape.toString(), 0)) {
+            return Tuner.tune(info, plan, shape, storage, new Tuner.Listener() {
+                private boolean begun;
+
+                @Override
+                public void begin(int steps) {
+                    progress.max(steps);
+                }
+
+                @Override
+                public void step(String what) {
+                    // The step that began before is done now.
+                    if (begun) {
+                        progress.step();
+                    }
+                    begun = true;
+                    progress.say(what);
+                }
+            });
         }
     }
 
@@ -229,39 +243,6 @@ final class TuneCommand implements Callable<Integer> {
             out.println("What was kept for it before is forgotten: the default is as good now.");
         }
         return false;
-    }
-
-    /** The progress bar of one shape that is tuned. */
-    private static final class TuningBar implements Tuner.Listener, AutoCloseable {
-        private final String task;
-        private Progress progress;
-        private boolean begun;
-
-        TuningBar(String task) {
-            this.task = task;
-        }
-
-        @Override
-        public void begin(int steps) {
-            progress = Progress.start(task, steps);
-        }
-
-        @Override
-        public void step(String what) {
-            // What began before is done now.
-            if (begun) {
-                progress.step();
-            }
-            begun = true;
-            progress.say(what);
-        }
-
-        @Override
-        public void close() {
-            if (progress != null) {
-                progress.close();
-            }
-        }
     }
 
     /** Prints the outcome of each variant of a shape: first those timed to the end, the fastest first. */

@@ -17,6 +17,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
+import java.util.function.LongSupplier;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -154,7 +155,8 @@ class TerminalTest {
     void aLogGetsALineEachTenSeconds() {
         List<String> lines = new ArrayList<>();
         long[] seconds = {100};
-        try (Progress progress = new Progress.Lines(lines::add, () -> TimeUnit.SECONDS.toNanos(seconds[0]))) {
+        LongSupplier clock = () -> TimeUnit.SECONDS.toNanos(seconds[0]);
+        try (Progress progress = new Progress("", 20, false, lines::add, clock)) {
             progress.max(40);
             progress.say("cpu");
             for (int n = 0; n < 30; n++) {

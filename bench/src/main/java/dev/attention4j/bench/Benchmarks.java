@@ -7,11 +7,7 @@ import org.openjdk.jmh.Main;
 public final class Benchmarks {
     private Benchmarks() {}
 
-    /**
-     * Runs JMH.
-     *
-     * @throws IOException if JMH cannot write its results
-     */
+    /** Runs JMH. */
     public static void main(String[] args) throws IOException {
         Main.main(args);
     }

@@ -3,6 +3,7 @@ package dev.attention4j.bench;
 import dev.attention4j.DType;
 import dev.attention4j.EngineInfo;
 import dev.attention4j.Engines;
+import dev.attention4j.cli.Progress;
 import dev.attention4j.measure.Shape;
 import dev.attention4j.opencl.runtime.ClDevice;
 import dev.attention4j.opencl.tuning.StorageName;

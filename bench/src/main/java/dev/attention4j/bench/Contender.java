@@ -6,15 +6,9 @@ import java.util.Optional;
 /**
  * Something that computes attention, a layer or a projection and can be timed beside others. Opened once, used for many
  * shapes.
- *
- * @param <W> what it computes
  */
 public interface Contender<W extends Workload> extends AutoCloseable {
-    /**
-     * Its name in tables and files.
-     *
-     * @return an engine's id, or a peer's name
-     */
+    /** Its name in tables and files. */
     String name();
 
     /** How it computes. */

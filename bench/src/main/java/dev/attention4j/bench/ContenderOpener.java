@@ -37,7 +37,6 @@ final class ContenderOpener {
      *
      * @param plan a plan's name, {@link EngineOptions#AUTO} or {@link #ALL}
      * @param peers comma-separated, {@link #NONE}, or null for those that load
-     * @param threads how many a peer may use
      * @param note takes what is left out, and why
      */
     ContenderOpener(List<EngineInfo> engines, String plan, String peers, int threads, Consumer<String> note) {

@@ -1,6 +1,7 @@
 package dev.attention4j.bench;
 
 import dev.attention4j.DType;
+import dev.attention4j.cli.Progress;
 import dev.attention4j.measure.AttentionShape;
 import dev.attention4j.measure.LayerShape;
 import dev.attention4j.measure.ProjectionShape;

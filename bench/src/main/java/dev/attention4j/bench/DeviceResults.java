@@ -17,7 +17,6 @@ import java.util.stream.Stream;
  *
  * @param name of the files, without an ending: that of the device's first report
  * @param reports as {@link Compare} wrote them, the oldest first
- * @param results of all shapes
  */
 record DeviceResults(String name, List<Map<String, Object>> reports, List<Result> results) {
     private static final String ENDING = ".json";
@@ -26,8 +25,6 @@ record DeviceResults(String name, List<Map<String, Object>> reports, List<Result
      * Reads a folder; one for each device, driver and storage type, in the order of the names.
      *
      * @param folder holds {@code <device>.json} files as {@link Compare} writes them
-     * @throws IOException if a file cannot be read
-     * @throws IllegalArgumentException if there is no report
      */
     static List<DeviceResults> read(Path folder) throws IOException {
         List<Path> files;

@@ -7,11 +7,7 @@ import dev.attention4j.EngineOptions;
 import dev.attention4j.Engines;
 import java.util.Optional;
 
-/**
- * An engine of this project with one of its plans.
- *
- * @param <W> what it computes
- */
+/** An engine of this project with one of its plans. */
 abstract class EngineWithPlan<W extends Workload> implements Contender<W> {
     private static final String HOST = "host";
 
@@ -26,8 +22,6 @@ abstract class EngineWithPlan<W extends Workload> implements Contender<W> {
      * Opens the engine.
      *
      * @param onlyWhereChosen whether the plan is timed only where the engine would take it by itself
-     *
-     * @throws IllegalArgumentException if it has no such plan
      */
     EngineWithPlan(EngineInfo info, String plan, boolean onlyWhereChosen) {
         this.plan = plan;

@@ -96,8 +96,6 @@ public final class ExpectedResult {
     /**
      * The largest difference of a result from what it must be; 0 or more; NaN if a number is NaN; infinite if there are
      * not as many numbers as there must be.
-     *
-     * @param output [batch, queryHeads, queryLength, valueDim], row-major
      */
     public double error(float[] output) {
         if (output.length != expected.length) {
@@ -126,12 +124,7 @@ public final class ExpectedResult {
         return relative * largest;
     }
 
-    /**
-     * Checks a result; the first that is right becomes the measure of what the oracle did not compute.
-     *
-     * @param output [batch, queryHeads, queryLength, valueDim], row-major
-     * @throws IllegalStateException if the result is wrong
-     */
+    /** Checks a result; the first that is right becomes the measure of what the oracle did not compute. */
     public double check(String name, float[] output) {
         double error = error(output);
         if (!(error <= limit())) {

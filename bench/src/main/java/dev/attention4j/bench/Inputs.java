@@ -11,7 +11,6 @@ import java.util.stream.IntStream;
 /**
  * A problem and the tensors that every contender gets: normally distributed, the same for the same shape.
  *
- * @param shape what was asked for
  * @param problem the same with its operation; a mask lies in host memory
  * @param query [batch, queryHeads, queryLength, headDim] in host memory
  * @param key [batch, keyValueHeads, keyLength, headDim] in host memory
@@ -22,11 +21,7 @@ public record Inputs(AttentionShape shape, AttentionProblem problem, Tensor quer
     private static final int CHUNK = 1 << 16;
     private static final double MASKED_SHARE = 0.25;
 
-    /**
-     * Makes the tensors.
-     *
-     * @param dtype what the tensors are stored as
-     */
+    /** Makes the tensors. */
     public static Inputs of(AttentionShape shape, DType dtype) {
         Tensor mask = shape.isMasked() ? mask(shape) : null;
         AttentionShape sizes = shape;

@@ -9,19 +9,9 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 
-/**
- * One line of the kit's grid: what the tensors are stored as, and a shape.
- *
- * @param dtype FLOAT32, FLOAT16 or BFLOAT16
- * @param shape sizes and restriction
- */
+/** One line of the kit's grid: what the tensors are stored as, and a shape. */
 record KitCase(DType dtype, AttentionShape shape) {
-    /**
-     * Reads a grid file: a line each, {@code float16 2.16.16.4096.4096.128:causal}; {@code #} starts a comment.
-     *
-     * @throws IOException if the file cannot be read
-     * @throws IllegalArgumentException that names file and line if one does not parse, or if there is none
-     */
+    /** Reads a grid file: a line each, {@code float16 2.16.16.4096.4096.128:causal}; {@code #} starts a comment. */
     static List<KitCase> read(Path file) throws IOException {
         List<KitCase> cases = new ArrayList<>();
         List<String> lines = Files.readAllLines(file);

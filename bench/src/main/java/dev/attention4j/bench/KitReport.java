@@ -35,7 +35,6 @@ public final class KitReport {
      * Merges a folder.
      *
      * @param args the folder, and {@code complete} or {@code stopped} where the run has ended
-     * @throws IOException if nothing can be written
      */
     public static void main(String[] args) throws IOException {
         if (args.length < 1 || args.length > 2 || !Files.isDirectory(Path.of(args[0]))) {

@@ -14,7 +14,6 @@ import java.util.stream.IntStream;
  * A layer and the tensors that every contender gets. Query, key and value weights lie beside each other, as PyTorch and
  * ONNX have them.
  *
- * @param shape what was asked for
  * @param input [batch, length, width]
  * @param inputWeights [width, 3 · width], float32: query, key, value
  * @param inputBias [3 · width], float32
@@ -24,11 +23,7 @@ import java.util.stream.IntStream;
 public record LayerInputs(
         LayerShape shape, Tensor input, Tensor inputWeights, Tensor inputBias, Tensor outputWeights, Tensor outputBias)
         implements Workload {
-    /**
-     * Makes the tensors.
-     *
-     * @param dtype what the input is stored as
-     */
+    /** Makes the tensors. */
     public static LayerInputs of(LayerShape shape, DType dtype) {
         int width = shape.width();
         return new LayerInputs(

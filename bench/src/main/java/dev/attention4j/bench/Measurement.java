@@ -5,23 +5,15 @@ import dev.attention4j.measure.Shape;
 /**
  * What came of one contender on one shape.
  *
- * @param shape what was computed
- * @param contender an engine's id or a peer's name
- * @param plan how it was computed
- * @param peer whether it is a peer
  * @param ownChoice whether the engine would have taken this plan by itself
  * @param outcome whether there are figures
  * @param reason why there are none; empty if there are
- * @param medianMs the median of the rounds, milliseconds
- * @param leastMs the fastest round, milliseconds
- * @param mostMs the slowest round, milliseconds
  * @param gflops useful GFLOP/s by the median
  * @param maxError the largest error against {@link #checkedAgainst}
  * @param readGbPerS how fast the device reads as many bytes as keys and values are, in turns with the contenders, 10⁹ a
  *     second; NaN unless the shape is a decoding step
  * @param multiplyAddGflops what the device reaches with multiply-adds alone, in turns with the contenders, GFLOP/s; NaN if
  *     the shape is a decoding step
- * @param checkedAgainst see {@link ExpectedResult#against}
  */
 record Measurement(
         Shape shape,

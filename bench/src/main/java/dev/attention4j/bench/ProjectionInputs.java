@@ -7,19 +7,12 @@ import dev.attention4j.measure.ProjectionShape;
 /**
  * A projection and the tensors that every contender gets.
  *
- * @param shape what was asked for
  * @param input [1, rows, inputs]
  * @param weights [inputs, outputs], float32
  * @param bias [outputs], float32
  */
 public record ProjectionInputs(ProjectionShape shape, Tensor input, Tensor weights, Tensor bias) implements Workload {
-    /**
-     * Makes the tensors.
-     *
-     * @param shape sizes
-     * @param dtype what the input is stored as
-     * @return in host memory
-     */
+    /** Makes the tensors. */
     public static ProjectionInputs of(ProjectionShape shape, DType dtype) {
         return new ProjectionInputs(
                 shape,

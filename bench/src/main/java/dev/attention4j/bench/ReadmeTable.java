@@ -34,12 +34,7 @@ public final class ReadmeTable {
 
     private ReadmeTable() {}
 
-    /**
-     * Rewrites the README.
-     *
-     * @param args the README and the directory of the results
-     * @throws IOException if a file cannot be read or written
-     */
+    /** Rewrites the README. */
     public static void main(String[] args) throws IOException {
         if (args.length != 2) {
             System.err.println("ReadmeTable: " + args.length + " arguments, must be README.md and bench/results");
@@ -57,8 +52,6 @@ public final class ReadmeTable {
      * Rewrites the README, and writes charts and tables.
      *
      * @param results holds {@code <device>.json} files as {@link Compare} writes them
-     * @throws IOException if a file cannot be read or written
-     * @throws IllegalArgumentException if the comments or the results are not there
      */
     static void rewrite(Path readme, Path results) throws IOException {
         String text = Files.readString(readme);

@@ -30,7 +30,6 @@ final class Report {
     /**
      * A report with no figures yet.
      *
-     * @param device the engine that the report is about
      * @param peers what each is built with, by name
      * @param rooflines by engine id; of the host's processor also for {@code cpu} and the peers, under {@code ""}
      */
@@ -192,13 +191,7 @@ final class Report {
     }
 
     private Map<String, Object> result(Measurement measurement) {
-        Map<String, Object> map = new LinkedHashMap<>();
-        map.put("shape", measurement.shape().sizes());
-        map.put("causal", measurement.shape().isCausal());
-        map.put("mask", measurement.shape().isMasked());
-        map.put("engine", measurement.contender());
-        map.put("plan", measurement.plan());
-        map.put("peer", measurement.peer());
+        Map<String, Object> map = what(measurement);
         map.put("own_choice", measurement.ownChoice());
         map.put("median_ms", Figures.rounded(measurement.medianMs()));
         map.put("min_ms", Figures.rounded(measurement.leastMs()));
@@ -217,6 +210,13 @@ final class Report {
     }
 
     private static Map<String, Object> missing(Measurement measurement) {
+        Map<String, Object> map = what(measurement);
+        map.put("outcome", measurement.outcome().name().toLowerCase(Locale.ROOT));
+        map.put("reason", measurement.reason());
+        return map;
+    }
+
+    private static Map<String, Object> what(Measurement measurement) {
         Map<String, Object> map = new LinkedHashMap<>();
         map.put("shape", measurement.shape().sizes());
         map.put("causal", measurement.shape().isCausal());
@@ -224,8 +224,6 @@ final class Report {
         map.put("engine", measurement.contender());
         map.put("plan", measurement.plan());
         map.put("peer", measurement.peer());
-        map.put("outcome", measurement.outcome().name().toLowerCase(Locale.ROOT));
-        map.put("reason", measurement.reason());
         return map;
     }
 

@@ -12,10 +12,6 @@ import java.util.Map;
 /**
  * A line of a report as {@code --json} writes it: one contender on one shape.
  *
- * @param shape as it is written in a list of shapes
- * @param engine who computed it
- * @param plan how
- * @param peer true unless it is this project's
  * @param ownChoice true where the engine takes this plan by itself
  * @param ms the median
  * @param gflops useful

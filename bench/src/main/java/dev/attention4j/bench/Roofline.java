@@ -3,7 +3,6 @@ package dev.attention4j.bench;
 import dev.attention4j.EngineInfo;
 import dev.attention4j.opencl.runtime.ClBuffer;
 import dev.attention4j.opencl.runtime.ClDevice;
-import dev.attention4j.opencl.runtime.ClException;
 import dev.attention4j.opencl.runtime.ClKernel;
 import dev.attention4j.opencl.runtime.DeviceContext;
 import dev.attention4j.opencl.runtime.Devices;
@@ -40,11 +39,7 @@ public record Roofline(double multiplyAddGflops, double copyGbPerS, double readG
                 .findFirst();
     }
 
-    /**
-     * Measures a device; takes about a second.
-     *
-     * @throws ClException if the kernels do not build or run
-     */
+    /** Measures a device; takes about a second. */
     public static Roofline measure(ClDevice device) {
         try (DeviceContext context = DeviceContext.open(device, null)) {
             return new Roofline(multiplyAdd(context), bandwidth(context, "copy"), bandwidth(context, "read"));
@@ -111,12 +106,9 @@ public record Roofline(double multiplyAddGflops, double copyGbPerS, double readG
     /**
      * Multiply-adds in registers, ready to be run.
      *
-     * @param context the device's
      * @param kernel of {@code roofline/roofline.cl}
      * @param out given back to the context's pool by {@link #release}
      * @param steps of a work-item: as many as take {@link #LEAST_MS}
-     * @param global work-items
-     * @param group work-items of a work-group
      * @param lanes sums of a work-item
      */
     record MultiplyAdds(
@@ -178,13 +170,9 @@ public record Roofline(double multiplyAddGflops, double copyGbPerS, double readG
     /**
      * A read, or a copy, of a large buffer, ready to be run.
      *
-     * @param context the device's
      * @param kernel of {@code roofline/roofline.cl}
      * @param buffers from and to; given back to the context's pool by {@link #release}
-     * @param global work-items
-     * @param group work-items of a work-group
      * @param each vectors of a work-item
-     * @param bytes read
      */
     record Read(
             DeviceContext context,

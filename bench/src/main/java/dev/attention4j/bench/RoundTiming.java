@@ -2,6 +2,7 @@ package dev.attention4j.bench;
 
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.UnsupportedPlanException;
+import dev.attention4j.cli.Progress;
 import dev.attention4j.measure.Timing;
 import dev.attention4j.opencl.runtime.ClDevice;
 import java.util.ArrayList;

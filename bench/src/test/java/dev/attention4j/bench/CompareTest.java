@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.jr.ob.JSON;
 import dev.attention4j.DType;
 import dev.attention4j.bench.peer.Peers;
+import dev.attention4j.cli.Progress;
 import dev.attention4j.measure.AttentionShape;
 import java.io.IOException;
 import java.io.PrintWriter;

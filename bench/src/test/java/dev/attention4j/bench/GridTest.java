@@ -74,7 +74,19 @@ class GridTest {
                 "1.3.2.4.4.5",
                 "1.1.1.99999999999.1.1",
                 "64.64.64.65536.65536.128",
-                "1.1.1.60000.60000.1:mask"
+                "1.1.1.60000.60000.1:mask",
+                "layer:",
+                "layer:1.2.3",
+                "layer:1.2.4.2.1",
+                "layer:1.2.4.0",
+                "layer:1.2.4.3",
+                "layer:1.2.4.-2",
+                "layer:9999.9999.9999.1",
+                "gemm:1.2",
+                "gemm:1.0.2",
+                "gemm:1.2.x",
+                "gemm:99999.1.99999",
+                "lstm:1.2.3"
             })
     void refusesOtherTextsByName(String text) {
         assertThatThrownBy(() -> Grid.parseList(text))

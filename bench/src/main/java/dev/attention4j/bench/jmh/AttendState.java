@@ -20,12 +20,7 @@ final class AttendState implements AutoCloseable {
         this(Inputs.of(AttentionShape.parse(shape), DType.FLOAT32), engineName, plan);
     }
 
-    /**
-     * Opens the engine, computes once from the host and once from the device, and checks both.
-     *
-     * @param plan one of the engine's, or auto
-     * @throws IllegalStateException if a result is wrong
-     */
+    /** Opens the engine, computes once from the host and once from the device, and checks both. */
     AttendState(Inputs host, String engineName, String plan) {
         this.host = host;
         engine = Engines.open(engineName, EngineOptions.DEFAULT.withPlan(plan));

@@ -45,11 +45,7 @@ public class StartBenchmark {
     private Path cold;
     private int starts;
 
-    /**
-     * Fills a cache.
-     *
-     * @throws IOException if there is no place for it
-     */
+    /** Fills a cache. */
     @Setup(Level.Trial)
     public void fill() throws IOException {
         directory = Files.createTempDirectory("attention4j-start");
@@ -62,11 +58,7 @@ public class StartBenchmark {
         cold = directory.resolve("cold" + starts++);
     }
 
-    /**
-     * Deletes the caches.
-     *
-     * @throws IOException if they cannot be deleted
-     */
+    /** Deletes the caches. */
     @TearDown(Level.Trial)
     public void delete() throws IOException {
         try (Stream<Path> files = Files.walk(directory)) {
@@ -76,31 +68,19 @@ public class StartBenchmark {
         }
     }
 
-    /**
-     * No kernel has been compiled before, neither by the library nor by the driver.
-     *
-     * @throws IOException if the program cannot be started
-     */
+    /** No kernel has been compiled before, neither by the library nor by the driver. */
     @Benchmark
     public void cold() throws IOException {
         start(engine, cold);
     }
 
-    /**
-     * The same program has run before.
-     *
-     * @throws IOException if the program cannot be started
-     */
+    /** The same program has run before. */
     @Benchmark
     public void warm() throws IOException {
         start(engine, directory.resolve("warm"));
     }
 
-    /**
-     * A JVM that makes the tensors and ends.
-     *
-     * @throws IOException if the program cannot be started
-     */
+    /** A JVM that makes the tensors and ends. */
     @Benchmark
     public void nothing() throws IOException {
         start(FirstCall.NOTHING, directory.resolve("warm"));

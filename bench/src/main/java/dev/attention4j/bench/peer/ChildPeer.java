@@ -17,8 +17,6 @@ import java.util.concurrent.TimeUnit;
 /**
  * PyTorch 2.10 in a JVM of its own, which a {@link PeerServer} runs. It takes its turns as all others do; times are the
  * child's own, so the way there and back is not timed.
- *
- * @param <W> what it computes
  */
 final class ChildPeer<W extends Workload> implements Contender<W> {
     private static final long END_SECONDS = 10;
@@ -32,8 +30,6 @@ final class ChildPeer<W extends Workload> implements Contender<W> {
     /**
      * Starts the child.
      *
-     * @param index which of the contenders of this kind
-     * @param threads how many one call may use
      * @throws IllegalStateException if the peer does not load there
      */
     ChildPeer(PeerServer.Kind kind, int index, int threads) {

@@ -36,7 +36,6 @@ final class DjlTorch implements TorchRuntime {
      * Loads PyTorch.
      *
      * @param threads how many one call may use; once per JVM, later numbers are not heeded
-     * @throws IllegalStateException if PyTorch does not load
      */
     DjlTorch(int threads) {
         // Read once, when the engine is loaded. Nothing is ever fetched: everything is on the class path.

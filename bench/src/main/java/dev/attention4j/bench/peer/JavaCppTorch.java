@@ -45,7 +45,6 @@ final class JavaCppTorch implements TorchRuntime {
     /**
      * Loads PyTorch.
      *
-     * @param threads how many one call may use
      * @param blasThreads how many a matrix product may use. In attention PyTorch's own threads each compute products, and
      *     OpenBLAS's threads would only be in their way: 1 is four times as fast there
      */

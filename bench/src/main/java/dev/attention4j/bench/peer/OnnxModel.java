@@ -100,9 +100,6 @@ final class OnnxModel {
      * it; input {@code input}, output {@code output}, float32, the weights inside.
      *
      * @param inputWeights [width, 3 · width]: query, key, value
-     * @param inputBias [3 · width]
-     * @param outputWeights [width, width]
-     * @param outputBias [width]
      */
     static byte[] layer(int heads, Tensor inputWeights, Tensor inputBias, Tensor outputWeights, Tensor outputBias) {
         Message attention = new Message()

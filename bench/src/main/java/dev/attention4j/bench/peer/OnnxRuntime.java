@@ -14,11 +14,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 
-/**
- * ONNX Runtime on the CPU, with a model of a few nodes.
- *
- * @param <W> what it computes
- */
+/** ONNX Runtime on the CPU, with a model of a few nodes. */
 abstract class OnnxRuntime<W extends Workload> implements Contender<W> {
     private static final Set<String> OUTPUT = Set.of("output");
 
@@ -27,11 +23,7 @@ abstract class OnnxRuntime<W extends Workload> implements Contender<W> {
     private final int threads;
     private final String nodes;
 
-    /**
-     * Loads ONNX Runtime.
-     *
-     * @param threads how many one call may use
-     */
+    /** Loads ONNX Runtime. */
     OnnxRuntime(int threads, String nodes) {
         this.threads = threads;
         this.nodes = nodes;

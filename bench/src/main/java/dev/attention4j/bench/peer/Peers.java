@@ -27,12 +27,7 @@ public final class Peers {
         return List.of(PYTORCH_2_10, PYTORCH_2_7, ONNX_RUNTIME, PLAIN_JAVA);
     }
 
-    /**
-     * Opens a peer for attention, with each of its operations.
-     *
-     * @throws IllegalArgumentException if there is no peer of that name
-     * @throws IllegalStateException if its library is not there or does not load; one line
-     */
+    /** Opens a peer for attention, with each of its operations. */
     public static List<Contender<Inputs>> openAttention(String name, int threads) {
         // Constructors in lambdas: a peer's class, and so its library, is touched when it is opened.
         return open(

@@ -11,11 +11,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 
-/**
- * What people write by hand in Java: float arrays and loops, cut into tasks for a pool of threads.
- *
- * @param <W> what it computes
- */
+/** What people write by hand in Java: float arrays and loops, cut into tasks for a pool of threads. */
 abstract class PlainJava<W extends Workload> implements Contender<W> {
     private final ExecutorService threads;
 

@@ -10,8 +10,6 @@ import java.util.function.Supplier;
 /**
  * PyTorch on the CPU, with a scripted module. The tensors are the same host memory that every contender gets; nothing
  * is copied on the way in.
- *
- * @param <W> what it computes
  */
 abstract class PyTorch<W extends Workload> implements Contender<W> {
     private final TorchRuntime torch;
