@@ -16,7 +16,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 
-/** What {@code attend} found, line by line on a screen and as fields for JSON. */
+/** The findings of {@code attend}, line by line on a screen and as fields for JSON. */
 final class AttendRecord {
     private static final int LABEL = 9;
     /** The label has room for no more. */

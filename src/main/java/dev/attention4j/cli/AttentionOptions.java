@@ -171,10 +171,10 @@ final class AttentionOptions {
         }
     }
 
-    /** How far a query sees to each side. */
+    /** The number of keys that a query sees to each side. */
     private record Window(int left, int right) {}
 
-    /** Where packed sequences begin and end. */
+    /** The starts and ends of packed sequences. */
     @SuppressWarnings("ArrayRecordComponent") // The words of an option; no caller compares two.
     private record Cumulative(int[] queries, int[] keys) {}
 

@@ -89,7 +89,11 @@ final class ConformanceRecord implements ConformanceRun.Listener, AutoCloseable 
                         outcomes.stream().anyMatch(outcome -> outcome.engine().equals(engine.id())))
                 .toList();
         return new Report(
-                title + (isStopped ? ", stopped before its end" : ""), Instant.now(), Version.number(), run, outcomes);
+                title + (isStopped ? ", stopped before its end" : ""),
+                Instant.now(),
+                Main.versionNumber(),
+                run,
+                outcomes);
     }
 
     @Override

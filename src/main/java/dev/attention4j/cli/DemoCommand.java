@@ -100,7 +100,7 @@ final class DemoCommand implements Callable<Integer> {
         }
         SentenceDemo own = text == null ? null : new SentenceDemo(text, model);
         EngineInfo info = device.choose();
-        out.println("attention4j " + Version.number());
+        out.println("attention4j " + Main.versionNumber());
         device.explainFallback(info, out);
         out.println();
         boolean right = own == null ? runBuiltIn(info, file, out) : own.run(info, file, page, out);

@@ -91,7 +91,7 @@ final class DevicesCommand implements Callable<Integer> {
         return table.text(Text.WIDTH);
     }
 
-    /** How a kind is called on screen. */
+    /** The name of a kind on screen. */
     static String kind(EngineInfo engine) {
         return switch (engine.kind()) {
             case GPU -> "GPU";

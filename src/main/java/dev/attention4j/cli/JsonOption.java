@@ -43,7 +43,7 @@ final class JsonOption {
         return STANDARD_OUTPUT.equals(file);
     }
 
-    /** Where the text for people goes. */
+    /** The writer of the text for people. */
     PrintWriter screen(CommandSpec spec) {
         return isStandardOutput()
                 ? spec.commandLine().getErr()
@@ -59,7 +59,7 @@ final class JsonOption {
             return;
         }
         Map<String, Object> all =
-                fields("version", Version.number(), "date", Instant.now().truncatedTo(ChronoUnit.SECONDS));
+                fields("version", Main.versionNumber(), "date", Instant.now().truncatedTo(ChronoUnit.SECONDS));
         all.putAll(found);
         String json = JSON.std
                         .with(JSON.Feature.PRETTY_PRINT_OUTPUT)

@@ -9,6 +9,7 @@ import java.util.ServiceConfigurationError;
 import java.util.concurrent.Callable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.IVersionProvider;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
@@ -30,7 +31,7 @@ import picocli.CommandLine.Spec;
             TuneCommand.class,
             Main.HelpCommand.class
         },
-        versionProvider = Version.class,
+        versionProvider = Main.class,
         exitCodeListHeading = "%nExit codes:%n",
         exitCodeList = {
             "0:success",
@@ -38,7 +39,7 @@ import picocli.CommandLine.Spec;
             "2:bad usage or input",
             "74:standard output could not be written, a disk is full for instance"
         })
-public final class Main implements Callable<Integer> {
+public final class Main implements Callable<Integer>, IVersionProvider {
     static final int OK = 0;
     static final int CHECK_FAILED = 1;
     static final int BAD_INPUT = 2;
@@ -70,6 +71,20 @@ public final class Main implements Callable<Integer> {
     private boolean debug;
 
     private Main() {}
+
+    /** The version, as the jar's manifest has it; "(built from classes)" where no jar says one. */
+    static String versionNumber() {
+        String number = Main.class.getPackage().getImplementationVersion();
+        return number == null ? "(built from classes)" : number;
+    }
+
+    @Override
+    public String[] getVersion() {
+        return new String[] {
+            "attention4j " + versionNumber(),
+            "Java " + Runtime.version() + ", " + System.getProperty("os.name") + " " + System.getProperty("os.arch")
+        };
+    }
 
     /** Runs a command and ends the JVM with its exit code. */
     public static void main(String[] args) {

@@ -70,7 +70,7 @@ final class Race {
         return milliseconds;
     }
 
-    /** How an engine is called in a sentence. */
+    /** The name of an engine in a sentence. */
     static String called(EngineInfo engine) {
         return switch (engine.kind()) {
             case CPU -> "plain Java on " + cores();

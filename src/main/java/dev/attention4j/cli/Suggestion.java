@@ -23,7 +23,7 @@ final class Suggestion {
                 .orElse("");
     }
 
-    /** How many letters must be inserted, removed, replaced or swapped with the next to make one of the other. */
+    /** The number of letters to insert, remove, replace or swap with the next to make one of the other. */
     private static int distance(String one, String other) {
         String from = one.toLowerCase(Locale.ROOT);
         String to = other.toLowerCase(Locale.ROOT);

@@ -18,7 +18,7 @@ public final class Terminal {
 
     private Terminal() {}
 
-    /** How wide output is to be: what {@code COLUMNS} says, else what the terminal says, else 80. */
+    /** The width of output: what {@code COLUMNS} says, else what the terminal says, else 80. */
     static int columns() {
         return columns(System.getenv(), isTerminal(STANDARD_OUTPUT) ? size() : Optional.empty());
     }

@@ -27,7 +27,7 @@ final class Text {
 
     private Text() {}
 
-    /** What the terminal (or file) that standard output goes to is encoded in. */
+    /** The encoding of the terminal or file that standard output goes to. */
     static Charset outputCharset() {
         // Java 19 has stdout.encoding, Java 17 an internal name for it, and neither sets it for a pipe.
         String name = System.getProperty("stdout.encoding", System.getProperty("sun.stdout.encoding"));
@@ -41,12 +41,12 @@ final class Text {
         return Charset.defaultCharset();
     }
 
-    /** What a file or a driver says, in one line. */
+    /** Text of a file or a driver, in one line. */
     static String printable(String text) {
         return FileFormatException.printable(text);
     }
 
-    /** What went wrong, as one line where the message below is one; never empty. */
+    /** The message of an error, as one line where its own is one; never empty. */
     static String message(Throwable e) {
         String message = e.getMessage();
         if (e instanceof NoSuchFileException) {
@@ -158,7 +158,7 @@ final class Text {
         return lines;
     }
 
-    /** Where a word is cut: after a character that parts it, if there is one in the second half of the line. */
+    /** The place to cut a word: after a character that parts it, if there is one in the second half of the line. */
     private static int end(String word, int width) {
         for (int end = width; end > width / 2; end--) {
             if ("-_/,;:.".indexOf(word.charAt(end - 1)) >= 0) {

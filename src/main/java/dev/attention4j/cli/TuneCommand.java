@@ -174,7 +174,7 @@ final class TuneCommand implements Callable<Integer> {
                 "plan", variant.plan(), "tunables", variant.tunables().values());
     }
 
-    /** What is found for one shape of a class is kept instead of what was found for another: there must be but one. */
+    /** Refuses two shapes of one class: the result for one would replace that for the other. */
     private static void checkClasses(List<Shape> shapes, DType storage) {
         Map<ProblemClass, Shape> seen = new HashMap<>();
         for (Shape shape : shapes) {

@@ -11,7 +11,7 @@ import java.util.Set;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
-/** What a case found on an engine, collected call by call; nothing is wrong unless it is added. */
+/** The findings of a case on an engine, collected call by call; nothing is wrong unless it is added. */
 public final class Finding {
     private final Set<String> plans = new LinkedHashSet<>();
     private final Set<String> wrong = new LinkedHashSet<>();

@@ -51,7 +51,7 @@ final class JsonAttributes {
         return attributes.containsKey(name);
     }
 
-    /** Whether it is there and not null. */
+    /** Returns true if it is there and not null. */
     boolean isGiven(String name) {
         return attributes.get(name) != null;
     }

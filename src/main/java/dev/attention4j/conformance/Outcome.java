@@ -7,7 +7,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.Locale;
 
 /**
- * How one case went on one engine by one plan.
+ * The outcome of one case on one engine by one plan.
  *
  * @param feature what it is a case of: a row of the matrix
  * @param plan the plan that computed, several joined by {@code +}, or the one asked for
@@ -28,7 +28,7 @@ public record Outcome(
         String detail,
         double seconds,
         String reproduce) {
-    /** How a case went. */
+    /** The ways that a case can end. */
     public enum Status {
         /** All is right. */
         PASSED,

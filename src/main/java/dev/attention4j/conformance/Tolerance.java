@@ -2,7 +2,7 @@ package dev.attention4j.conformance;
 
 import dev.attention4j.DType;
 
-/** How far an element may be from what is wanted: |got − want| ≤ absolute + relative · |want|. */
+/** The largest distance of an element from what is wanted: |got − want| ≤ absolute + relative · |want|. */
 public record Tolerance(double absolute, double relative) {
     private static final Tolerance FLOAT = new Tolerance(1e-5, 1e-4);
     /** Two right results may round to neighbours, which are 2⁻¹⁰ of their size apart at most. */

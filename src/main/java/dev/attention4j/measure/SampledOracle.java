@@ -36,11 +36,11 @@ public final class SampledOracle {
 
     private static final int ORDERS = 4;
 
-    /** How many times the effort the second check takes. */
+    /** The effort of the second check, in efforts of the first. */
     private static final int SECOND_LOOK = 16;
 
     /** Consecutive rows and what they must be; log-sum-exps are empty for projections. */
-    @SuppressWarnings("ArrayRecordComponent") // Nobody compares two of them.
+    @SuppressWarnings("ArrayRecordComponent") // No caller compares two of them.
     private record Block(
             int firstRow, double[] output, double outputError, double[] logSumExp, double logSumExpError) {}
 

@@ -65,7 +65,7 @@ public sealed interface Shape permits AttentionShape, LayerShape, ProjectionShap
         return sizes;
     }
 
-    /** Refuses a shape that has a tensor of so many bytes or more: one in host memory has fewer. */
+    /** Refuses a shape with a tensor of 2 GiB or more, which host memory cannot hold in one piece. */
     static void checkBytes(String text, String what, double bytes) {
         if (bytes >= Integer.MAX_VALUE) {
             throw refused(text, " is too large, " + what + " must be smaller than 2 GiB");

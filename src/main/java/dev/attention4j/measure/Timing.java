@@ -46,7 +46,7 @@ public final class Timing {
         return times;
     }
 
-    /** How many times as fast as a base, in each round. */
+    /** The speed relative to a base, in each round. */
     public static double[] ratios(double[] base, double[] times) {
         double[] ratios = new double[base.length];
         Arrays.setAll(ratios, round -> base[round] / times[round]);

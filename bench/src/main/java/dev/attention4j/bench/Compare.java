@@ -175,7 +175,7 @@ public final class Compare implements Callable<Integer> {
                 progress.hide();
                 table.print(shape);
                 progress.show();
-                // After each shape: whoever stops it early has what there is.
+                // After each shape: a run that is stopped early leaves what there is.
                 if (json != null) {
                     report.write(json);
                 }

@@ -11,7 +11,7 @@ public interface Contender<W extends Workload> extends AutoCloseable {
     /** Its name in tables and files. */
     String name();
 
-    /** How it computes. */
+    /** The way in which it computes. */
     String plan();
 
     /** Returns whether it is what users would pick instead of attention4j; false for this project's own engines. */

@@ -99,7 +99,7 @@ final class ContenderOpener {
                 throw new IllegalArgumentException("--plan: \"" + plan + "\", must be all, auto or one of "
                         + probe.plans() + " on " + engine.id());
             }
-            // A plan is the device's; the CPU beside it has its own.
+            // A plan is the device's; the CPU next to it has its own.
             return probe.plans();
         }
     }

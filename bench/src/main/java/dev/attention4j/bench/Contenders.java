@@ -13,7 +13,7 @@ import java.util.Map;
 import java.util.function.Supplier;
 import java.util.stream.Stream;
 
-/** Who takes part in each kind of shape that is asked for: attention, layers, projections. */
+/** The contenders for each kind of shape that is asked for: attention, layers, projections. */
 final class Contenders implements AutoCloseable {
     private final Kind<Inputs> attention;
     private final Kind<LayerInputs> layer;
@@ -60,7 +60,7 @@ final class Contenders implements AutoCloseable {
         return shapes.stream().anyMatch(kind::isInstance);
     }
 
-    /** How many compete on a shape. */
+    /** The number of contenders for a shape. */
     int size(Shape shape) {
         return kind(shape).contenders.size();
     }
@@ -69,7 +69,7 @@ final class Contenders implements AutoCloseable {
         return shape instanceof LayerShape ? layer : shape instanceof ProjectionShape ? gemm : attention;
     }
 
-    /** What each peer is built with, by name. */
+    /** The build of each peer, by name. */
     Map<String, String> peers() {
         Map<String, String> peers = new LinkedHashMap<>();
         Stream.of(attention, layer, gemm)

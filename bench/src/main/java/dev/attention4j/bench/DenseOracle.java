@@ -6,7 +6,7 @@ package dev.attention4j.bench;
  * @param weights [inputs, columns]
  * @param bias [columns]
  */
-@SuppressWarnings("ArrayRecordComponent") // Nobody compares two of them.
+@SuppressWarnings("ArrayRecordComponent") // No caller compares two of them.
 record DenseOracle(float[] weights, float[] bias) {
     /** One row's products with some of the columns. */
     double[] project(float[] input, int at, int inputs, int from, int to) {

@@ -73,7 +73,7 @@ abstract class EngineWithPlan<W extends Workload> implements Contender<W> {
         return takes(chooser, plan, problem(inputs));
     }
 
-    /** Whether an engine that is left to itself takes a plan. */
+    /** Returns whether an engine that is left to itself takes a plan. */
     static boolean takes(AttentionEngine chooser, String plan, AttentionProblem problem) {
         return chooser.plans().size() == 1 || chooser.explain(problem).plan().equals(plan);
     }

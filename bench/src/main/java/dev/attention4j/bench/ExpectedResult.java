@@ -10,12 +10,12 @@ import java.util.function.IntPredicate;
 import java.util.stream.IntStream;
 
 /**
- * What the result of a problem must be: all of it by the double-precision oracle, or, where that would take too long,
+ * The expected result of a problem: all of it by the double-precision oracle, or, where that would take too long,
  * blocks of rows spread over it by the oracle and the rest by the first contender that agrees with those.
  */
 public final class ExpectedResult {
     private static final int BLOCK_ROWS = 32;
-    /** What the oracle does in a few seconds on two cores. */
+    /** The operations of the oracle in a few seconds on two cores. */
     static final double ORACLE_FLOPS = 3e9;
 
     private final DType dtype;

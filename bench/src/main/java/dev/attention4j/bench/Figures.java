@@ -29,7 +29,7 @@ final class Figures {
                 .min();
     }
 
-    /** How many times as fast as the best peer: its median ÷ this median. */
+    /** The speed relative to the best peer: its median ÷ this median. */
     static OptionalDouble ratioToBestPeer(Measurement measurement, Collection<Measurement> ofOneShape) {
         OptionalDouble best = bestPeerMs(ofOneShape);
         return measurement.isTimed() && best.isPresent()

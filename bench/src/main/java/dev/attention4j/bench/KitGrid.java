@@ -19,7 +19,7 @@ import picocli.CommandLine.Option;
 
 /**
  * The kit's grid on one engine, tensors on its device: what a GPU's time is compared by. Without {@code --grid} the
- * rooflines alone. The file is written anew, whole, after each case, so that whoever is stopped early leaves what there
+ * rooflines alone. The file is written anew, whole, after each case, so that a run that is stopped early leaves what there
  * is.
  */
 @Command(
@@ -122,7 +122,7 @@ public final class KitGrid implements Callable<Integer> {
         }
     }
 
-    /** Whether time ran out before the last case. */
+    /** True if time ran out before the last case. */
     private boolean time(AttentionEngine engine, String name, AttentionEngine chooser, List<KitCase> cases, long end)
             throws IOException {
         ResidentTiming timing = new ResidentTiming(engine, end);

@@ -142,7 +142,7 @@ public final class KitReport {
         return machine;
     }
 
-    /** What stands behind a word at the start of a line of a file; null if there is none. */
+    /** Returns the text after a word at the start of a line of a file; null if there is none. */
     private static String fact(Path file, String word) {
         try {
             return Files.readString(file)
@@ -181,13 +181,13 @@ public final class KitReport {
         return entry.get(name) instanceof Number number ? number.doubleValue() : Double.NaN;
     }
 
-    /** What the GPU needed: the kernels' time by the device's clock, or the call's where the device has none. */
+    /** The time of the GPU: the kernels' time by the device's clock, or the call's where the device has none. */
     static double deviceMs(Map<String, Object> entry) {
         double kernels = number(entry, "kernel_ms");
         return Double.isNaN(kernels) ? number(entry, "median_ms") : kernels;
     }
 
-    /** What names a case in every list. */
+    /** The name of a case in every list. */
     static String caseName(Map<String, Object> entry) {
         return entry.get("dtype") + " " + entry.get("shape")
                 + (Boolean.TRUE.equals(entry.get("causal")) ? ":causal" : "");

@@ -8,7 +8,7 @@ import java.util.concurrent.Callable;
 import picocli.CommandLine;
 import picocli.CommandLine.Model.OptionSpec;
 
-/** How the commands of this package begin and end. */
+/** The start and the end of this package's commands. */
 final class Launch {
     /** The exit code for bad usage or input. */
     static final int BAD_INPUT = 2;
@@ -20,7 +20,7 @@ final class Launch {
         if (System.getProperty("org.slf4j.simpleLogger.defaultLogLevel") == null) {
             System.setProperty("org.slf4j.simpleLogger.defaultLogLevel", "warn");
         }
-        // DJL says once for each look that there is no CUDA, which nobody asked for.
+        // DJL says once for each look that there is no CUDA, which no user asked for.
         System.setProperty("org.slf4j.simpleLogger.log.ai.djl", "error");
         PrintWriter out = new PrintWriter(new FileOutputStream(FileDescriptor.out), true, StandardCharsets.UTF_8);
         PrintWriter err = new PrintWriter(new FileOutputStream(FileDescriptor.err), true, StandardCharsets.UTF_8);

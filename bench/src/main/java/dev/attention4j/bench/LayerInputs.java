@@ -11,7 +11,7 @@ import java.util.Map;
 import java.util.stream.IntStream;
 
 /**
- * A layer and the tensors that every contender gets. Query, key and value weights lie beside each other, as PyTorch and
+ * A layer and the tensors that every contender gets. Query, key and value weights lie next to each other, as PyTorch and
  * ONNX have them.
  *
  * @param input [batch, length, width]

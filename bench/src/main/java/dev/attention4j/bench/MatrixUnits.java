@@ -51,7 +51,7 @@ final class MatrixUnits {
 
     private MatrixUnits() {}
 
-    /** Whether the instructions are this device's at all. */
+    /** Returns whether the instructions are this device's at all. */
     static boolean concern(ClDevice device) {
         return device.vendor().toLowerCase(Locale.ROOT).contains("nvidia");
     }

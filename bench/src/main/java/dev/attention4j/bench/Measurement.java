@@ -3,7 +3,7 @@ package dev.attention4j.bench;
 import dev.attention4j.measure.Shape;
 
 /**
- * What came of one contender on one shape.
+ * The figures of one contender on one shape, or the reason why there are none.
  *
  * @param ownChoice whether the engine would have taken this plan by itself
  * @param outcome whether there are figures
@@ -31,7 +31,7 @@ record Measurement(
         double readGbPerS,
         double multiplyAddGflops,
         String checkedAgainst) {
-    /** Whether there are figures, and if not, whose doing that is. */
+    /** The outcome: figures, or whose doing it is that there are none. */
     enum Outcome {
         /** There are. */
         TIMED,

@@ -21,7 +21,7 @@ public final class ReadmeTable {
     static final String BEGIN = "<!-- benchmarks:begin -->";
     static final String END = "<!-- benchmarks:end -->";
 
-    /** The shapes in the chart, as far as they were timed: one of each kind, whoever is faster. */
+    /** The shapes in the chart, as far as they were timed: one of each kind, whichever is faster. */
     private static final List<String> CHARTED = List.of(
             "1.12.12.128.128.32",
             "8.12.12.512.512.64",
@@ -176,7 +176,7 @@ public final class ReadmeTable {
         return table.toString();
     }
 
-    /** What a contender is called in the table. */
+    /** The name of a contender in the table. */
     private static String contender(Result result) {
         return result.peer() ? result.engine() : result.engine() + " " + result.plan();
     }

@@ -96,7 +96,7 @@ final class Report {
                 : OptionalDouble.empty();
     }
 
-    /** How fast keys and values are read, as a share of a plain read of as many bytes in the same rounds. */
+    /** The speed at which keys and values are read, as a share of a plain read of as many bytes in the same rounds. */
     OptionalDouble fractionOfRead(Measurement measurement) {
         if (!measurement.isTimed()
                 || Double.isNaN(measurement.readGbPerS())

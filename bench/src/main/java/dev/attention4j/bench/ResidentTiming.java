@@ -26,9 +26,9 @@ final class ResidentTiming {
     private static final int LEAST_ROUNDS = 7;
     private static final int MOST_ROUNDS = 30;
     private static final double TURN_MS = 5;
-    /** What one case may take, the two calls of the warm-up included. */
+    /** The time for one case, the two calls of the warm-up included. */
     private static final double CASE_SECONDS = 12;
-    /** What the rounds of a case that is quick take. */
+    /** The time for the rounds of a quick case. */
     private static final double ROUNDS_MS = 700;
     /** A sample of the rows: on a GPU a full check takes longer than the whole grid. */
     private static final double ORACLE_FLOPS = 3e8;
@@ -53,7 +53,7 @@ final class ResidentTiming {
         this.end = end;
     }
 
-    /** Whether there is time for anything more. */
+    /** Returns whether there is time for anything more. */
     boolean isOver() {
         return secondsLeft() <= 0;
     }
@@ -189,7 +189,7 @@ final class ResidentTiming {
     }
 
     private record Calls(AttentionEngine engine, Tensor query, Tensor key, Tensor value, Attention attention) {
-        /** Milliseconds of one of so many calls, each waited for. */
+        /** Milliseconds of one of several calls, each waited for. */
         double timed(int calls) {
             long start = System.nanoTime();
             for (int call = 0; call < calls; call++) {

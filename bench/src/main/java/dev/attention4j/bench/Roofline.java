@@ -12,7 +12,7 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * What a device can do at most, by {@code roofline/roofline.cl}: each figure is the best of several runs.
+ * The most that a device can do, by {@code roofline/roofline.cl}: each figure is the best of several runs.
  *
  * @param multiplyAddGflops float32 multiply-adds in registers, GFLOP/s, a multiply-add being two
  * @param copyGbPerS bytes read and bytes written by a copy of large buffers, 10⁹ a second

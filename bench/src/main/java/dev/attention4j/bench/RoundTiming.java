@@ -38,7 +38,7 @@ final class RoundTiming<W extends Workload> {
     private static final double SHORT_CALL_WARM_UP_MS = 6000;
     private static final int SHORT_CALL_WARM_UP_CALLS = 10_000;
 
-    /** Long enough for the threads of whoever had the turn before to stop spinning: OpenMP's do for 5 ms or more. */
+    /** Long enough for the threads of the contender before to stop spinning: OpenMP's do for 5 ms or more. */
     private static final long PAUSE_MS = 15;
 
     private final ClDevice device;
@@ -117,7 +117,7 @@ final class RoundTiming<W extends Workload> {
                         : DevicePeak.ofMultiplyAdds(device));
     }
 
-    /** What every call must read at least. */
+    /** The bytes that every call must read at least. */
     static long keyValueBytes(AttentionProblem problem) {
         return (long) problem.batch()
                 * problem.keyValueHeads()

@@ -7,7 +7,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.Map;
 
-/** Writes files that appear whole or not at all: whoever stops a long run keeps the last one. */
+/** Writes files that appear whole or not at all: a long run that is stopped leaves the last one. */
 final class WholeFile {
     private WholeFile() {}
 

@@ -31,7 +31,7 @@ public final class MiniLm implements AutoCloseable {
     static final String TOKENIZER = "/all-minilm-l6-v2-tokenizer.json";
     /** By the model's own configuration; its weights do not show it. */
     private static final int HEADS = 12;
-    /** So many sentences are computed at a time. */
+    /** The number of sentences that are computed at a time. */
     private static final int BATCH = 16;
 
     private final WordPieces tokenizer;
@@ -88,7 +88,7 @@ public final class MiniLm implements AutoCloseable {
         return embedded;
     }
 
-    /** Who attends to whom in a sentence. */
+    /** Computes the weights of each layer, [heads, tokens, tokens]. */
     public List<Tensor> attention(SentenceTokens sentence) {
         List<Tensor> scores = new ArrayList<>();
         run(List.of(sentence), all -> scores.add(copy(all))).close();

@@ -15,7 +15,7 @@ public record SentenceTokens(String text, List<Integer> ids, List<String> tokens
         tokens = List.copyOf(tokens);
     }
 
-    /** How many tokens there are; at least 2. */
+    /** The number of tokens; at least 2. */
     public int length() {
         return ids.size();
     }

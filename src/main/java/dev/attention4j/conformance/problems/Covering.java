@@ -14,11 +14,11 @@ import java.util.Random;
  * an effort allows. The same seed selects the same cases; another seed, others.
  */
 public final class Covering {
-    /** What a case costs however small it is, in operations. */
+    /** The least cost of a case, in operations. */
     private static final double BASE = 5e7;
 
     /** A case that is not selected yet, with the numbers of what it shows. */
-    @SuppressWarnings("ArrayRecordComponent") // Nobody compares two of them.
+    @SuppressWarnings("ArrayRecordComponent") // No caller compares two of them.
     private record Candidate(GridCase grid, int[] values, int[] pairs) {
         double price() {
             return BASE + grid.flops();

@@ -7,7 +7,7 @@ import java.util.Arrays;
 import java.util.Locale;
 import java.util.Random;
 
-/** What a case of a grid asks for beyond plain attention, in the way of the peer that tests it. */
+/** An option of a case of a grid, in the way of the peer that tests it. */
 public enum GridOption {
     /** PyTorch's {@code is_causal}. */
     TOP_LEFT((grid, attention, random) -> attention.causal(Alignment.TOP_LEFT)),
@@ -57,7 +57,7 @@ public enum GridOption {
         }
         attention.sinks(sinks);
     }),
-    /** Key lengths, and behind them NaN, as xFormers pads. */
+    /** Key lengths, and after them NaN, as xFormers pads. */
     PADDING((grid, attention, random) -> {
         int[] lengths = new int[grid.shape().batch()];
         Arrays.setAll(lengths, row -> random.nextInt(grid.shape().keyLength() + 1));

@@ -44,7 +44,7 @@ public final class PeerGrids {
                 .findFirst();
     }
 
-    /** flash-attn, {@code tests/test_flash_attn.py}: lengths beside powers of two, widths beside multiples of 8. */
+    /** flash-attn, {@code tests/test_flash_attn.py}: lengths next to powers of two, widths next to multiples of 8. */
     public static List<GridCase> flashAttention() {
         int[] widths = {32, 40, 59, 64, 80, 96, 111, 128, 160, 192, 224, 256};
         int[][] lengths = {

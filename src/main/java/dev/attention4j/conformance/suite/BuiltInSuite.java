@@ -88,7 +88,7 @@ final class BuiltInSuite {
         return cases;
     }
 
-    /** What a real model's runtime computed, and the oracle's opinion of the same. */
+    /** A real model's attention, against its own runtime and the oracle. */
     private static ConformanceCase real() {
         return new ConformanceCase("real/sentences", 1e6, 32, DType.FLOAT32, () -> {
             CaseFile file = CaseFile.sentences();

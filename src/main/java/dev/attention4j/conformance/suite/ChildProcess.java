@@ -124,7 +124,7 @@ final class ChildProcess implements AutoCloseable {
         process.destroyForcibly();
     }
 
-    /** What is known of its end, which must be near: the exit code, and the function in which a crash happened. */
+    /** Describes its end, which must be near: the exit code, and the function in which a crash happened. */
     String lastWords() {
         try {
             if (!process.waitFor(10, TimeUnit.SECONDS)) {

@@ -38,16 +38,16 @@ public final class ConformanceRun {
 
     private static final int MOST_LANES = 2;
 
-    /** After so many crashes and time-outs a plan is not run any more. */
+    /** The number of crashes and time-outs after which a plan is not run any more. */
     private static final int PLAN_FAULTS = 3;
 
-    /** After so many that are no trial's fault, an engine is not. */
+    /** The number of those outside all trials after which an engine is not. */
     private static final int ENGINE_FAULTS = 3;
 
     /** The most time until a child has started and listed its devices: no case's, so never less than this. */
     private static final Duration START_LIMIT = Duration.ofMinutes(5);
 
-    /** How much later than a child this JVM may hear that both are to end. */
+    /** The time by which this JVM may hear later than a child that both are to end. */
     private static final Duration STOP_LIMIT = Duration.ofSeconds(3);
 
     /** The feature and the name of faults outside all cases. */
@@ -78,7 +78,7 @@ public final class ConformanceRun {
     /**
      * A run that has not begun.
      *
-     * @param plan one plan's name (with tiles behind a colon if any), {@link dev.attention4j.EngineOptions#AUTO}, or
+     * @param plan one plan's name (with tunables after a colon if any), {@link dev.attention4j.EngineOptions#AUTO}, or
      *     {@link #ALL_PLANS}
      * @throws IllegalArgumentException if the selection names no case of the suite, or the limit is not positive
      */
@@ -174,7 +174,7 @@ public final class ConformanceRun {
         }
     }
 
-    /** How many children share an engine's trials: compilers for CPUs and interpreters take one core each. */
+    /** The number of children that share an engine's trials: compilers for CPUs and interpreters take one core each. */
     private int lanes(EngineInfo engine) {
         boolean compilesOnOneCore =
                 engine.kind() == EngineInfo.Kind.OPENCL_CPU || engine.kind() == EngineInfo.Kind.EMULATOR;

@@ -17,7 +17,7 @@ import java.util.Optional;
 record Event(Kind kind, List<String> plans, int trials, int trial, String caseName, String plan, Outcome outcome) {
     private static final String MARK = "attention4j-event ";
 
-    /** What has happened. */
+    /** The kinds of events. */
     enum Kind {
         /** The engine is there. */
         READY,

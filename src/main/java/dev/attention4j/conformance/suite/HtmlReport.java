@@ -27,7 +27,7 @@ import java.util.stream.Collectors;
  * no other file, loads nothing and runs no script.
  */
 public final class HtmlReport {
-    /** Where in a cell the limit is drawn; the style sheet has the same. */
+    /** The place of the limit in a cell; the style sheet has the same. */
     private static final double LIMIT_PERCENT = 80;
 
     private static final DateTimeFormatter DATE = DateTimeFormatter.ofPattern("uuuu-MM-dd HH:mm 'UTC'", Locale.ROOT);
@@ -136,7 +136,7 @@ public final class HtmlReport {
         add("</tbody></table></div>\n");
     }
 
-    /** The length of a bar in its cell, in which the limit stands at four fifths. */
+    /** The length of a bar in its cell, in which the limit is at four fifths. */
     private static String used(double units) {
         return String.format(Locale.ROOT, "%.0f%%", Math.min(100, LIMIT_PERCENT * units / Deviation.MOST_UNITS));
     }
@@ -218,7 +218,7 @@ public final class HtmlReport {
                 .replace("\"", "&quot;");
     }
 
-    /** What the cases of a feature test, in words; empty for cases that the suite does not have. */
+    /** Returns what the cases of a feature test, in words; empty for cases that the suite does not have. */
     static String words(String feature) {
         return FEATURES.getProperty(feature, "");
     }

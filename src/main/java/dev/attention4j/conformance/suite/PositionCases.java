@@ -11,7 +11,7 @@ import dev.attention4j.conformance.ConformanceCase;
 import dev.attention4j.measure.AttentionShape;
 import java.util.List;
 
-/** Which keys a query may see by its position: causal, windows, offsets, key lengths, query masks and packed sequences. */
+/** Options that choose keys by the position of a query: causal, windows, offsets, key lengths, query masks and packed sequences. */
 final class PositionCases {
     private PositionCases() {}
 

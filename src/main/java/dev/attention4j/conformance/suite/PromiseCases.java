@@ -151,7 +151,7 @@ final class PromiseCases {
                 Finding finding = Finding.of(yardstick.measure(first, asked));
                 return sameBits(first, second) && sameBits(first, third)
                         ? finding
-                        : finding.wrong("the same call gave other bits, beside a call by " + between.plan());
+                        : finding.wrong("the same call gave other bits, next to a call by " + between.plan());
             }
         });
     }

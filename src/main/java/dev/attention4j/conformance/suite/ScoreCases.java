@@ -20,7 +20,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 
-/** What is done to scores: scale, softcap, bias, boolean mask, ALiBi and sinks, and the order of all that. */
+/** Options that change scores: scale, softcap, bias, boolean mask, ALiBi and sinks, and the order of all that. */
 final class ScoreCases {
     private static final float NEVER = Float.NEGATIVE_INFINITY;
 

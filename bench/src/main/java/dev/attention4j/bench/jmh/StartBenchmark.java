@@ -33,7 +33,7 @@ import org.openjdk.jmh.annotations.Warmup;
 @Warmup(iterations = 1)
 @Measurement(iterations = 5)
 public class StartBenchmark {
-    /** Where drivers keep what they compiled: PoCL, NVIDIA, Intel, Mesa. */
+    /** The places where drivers keep compiled kernels: PoCL, NVIDIA, Intel, Mesa. */
     private static final List<String> DRIVER_CACHES =
             List.of("POCL_CACHE_DIR", "CUDA_CACHE_PATH", "NEO_CACHE_DIR", "MESA_SHADER_CACHE_DIR");
 

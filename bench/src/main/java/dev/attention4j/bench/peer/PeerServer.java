@@ -146,7 +146,7 @@ final class PeerServer {
                 : Inputs.of((AttentionShape) shape, DType.FLOAT32);
     }
 
-    /** What is computed. */
+    /** The kinds of workloads. */
     enum Kind {
         ATTENTION,
         LAYER,

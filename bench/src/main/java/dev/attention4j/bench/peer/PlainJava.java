@@ -11,7 +11,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 
-/** What people write by hand in Java: float arrays and loops, cut into tasks for a pool of threads. */
+/** Code that people write by hand in Java: float arrays and loops, cut into tasks for a pool of threads. */
 abstract class PlainJava<W extends Workload> implements Contender<W> {
     private final ExecutorService threads;
 
@@ -54,7 +54,7 @@ abstract class PlainJava<W extends Workload> implements Contender<W> {
     abstract class LoopsCall implements Call {
         private float[] output;
 
-        /** How many numbers the result has. */
+        /** The number of elements of the result. */
         abstract int elements();
 
         /** The tasks that fill a result, all independent. */

@@ -17,7 +17,7 @@ final class PyTorchLayer extends PyTorch<LayerInputs> {
         this.module = module;
     }
 
-    /** How many ways there are: which one is faster depends on the shape. */
+    /** The number of ways: which one is faster depends on the shape. */
     static final int WAYS = 2;
 
     /** One of the ways. */
