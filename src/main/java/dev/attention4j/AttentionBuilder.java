@@ -95,9 +95,7 @@ public final class AttentionBuilder {
     /**
      * Masks the keys after each query's given position: query i attends to key j if j ≤ i + offset.
      *
-     * @param offsets one for all batch rows (or packed sequences), or one for each; negative is legal
-     * @throws IllegalArgumentException if there is none, or one is less than −{@link
-     *     AttentionProblem#MAX_LENGTH} or more than twice it
+     * @param offsets as for {@link #alignOffsets}
      */
     public AttentionBuilder causalOffsets(int... offsets) {
         options.causal = true;

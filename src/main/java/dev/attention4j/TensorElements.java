@@ -8,7 +8,7 @@ import java.util.StringJoiner;
  *
  * @param dtype how elements are stored
  * @param layout their places
- * @param bytes the tensor's memory as the host sees it
+ * @param bytes the tensor's memory on the host
  */
 record TensorElements(DType dtype, TensorLayout layout, ByteBuffer bytes) {
     /** Fits the nearest cache as doubles. */

@@ -28,7 +28,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** Every future of every engine completes, on threads that nobody else blocks. */
+/** Every future of every engine completes, on threads that no caller blocks. */
 class CompletionTest {
     private static final long SECONDS = 60;
 

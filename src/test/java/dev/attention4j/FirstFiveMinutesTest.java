@@ -13,7 +13,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** What someone sees who tries the library: names of devices, texts of objects, and errors that say which axis. */
+/** The first impressions of a new user: names of devices, texts of objects, and errors that say which axis. */
 class FirstFiveMinutesTest {
     private static final EngineInfo GPU = info("opencl:1", EngineInfo.Kind.GPU, "NVIDIA H200");
     private static final EngineInfo CPU = info("cpu", EngineInfo.Kind.CPU, "a CPU");

@@ -23,7 +23,7 @@ class LengthsAlibiAndSinksTest {
     }
 
     /** Output and log-sum-exp as arrays. */
-    @SuppressWarnings("ArrayRecordComponent") // Nobody compares two of them whole.
+    @SuppressWarnings("ArrayRecordComponent") // They are never compared as a whole.
     private record Numbers(float[] output, float[] logSumExp) {}
 
     private static Numbers attend(
@@ -79,7 +79,8 @@ class LengthsAlibiAndSinksTest {
             assertNear(plain.output, 7 / 3f, 7 / 3f, 1, 1, 0, 0);
             assertNear(plain.logSumExp, ln(3), ln(3), 0, 0, NONE, NONE);
 
-            // The last query stands at the last key that is there: of 3, at key 2; of 1, at key 0, the first before it.
+            // The last query has the position of the last key: key 2 of 3; key 0 of 1, and the first query is before
+            // it.
             Numbers causal = attend(
                     engine,
                     query,
@@ -106,7 +107,8 @@ class LengthsAlibiAndSinksTest {
             Tensor query = zeros(1, 1, 4, 4);
             Tensor key = Tensor.random(1, 1, 1, 5, 4);
             Tensor value = powers(1, 1, 5);
-            // Queries 0 and 1 see keys 0 to 2; no query sees key 3; query 2 has no key; query 3 sees key 4.
+            // Queries 0 and 1 attend to keys 0 to 2; none attends to key 3; query 2 has no key; query 3 attends to key
+            // 4.
             int[] queries = {0, 2, 2, 3, 4};
             int[] keys = {0, 3, 4, 4, 5};
             Numbers plain =
@@ -190,7 +192,7 @@ class LengthsAlibiAndSinksTest {
     private static final int[] QUERIES = {0, 3, 3, 20, 21, 61};
     private static final int[] KEYS = {0, 5, 9, 9, 42, 106};
 
-    /** Options that say something else of each sequence, as a function of how many there are and which is looked at. */
+    /** Options that differ for each sequence, as a function of their number and of the one that is tested. */
     private static List<AttentionBuilder> perSequence(int sequence) {
         int[] offsets = {1, -2, 0, 7, -3};
         float[] slopes = new float[5 * 4];

@@ -13,7 +13,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /** Errors do not grow with the number of keys: what a formula says of very many keys that are alike, on every engine and plan. */
 class ManyKeysTest {
-    /** Numbers that float does not hold exactly, in a whole vector of any width and behind it. */
+    /** Numbers that float does not hold exactly, in a whole vector of any width and after it. */
     private static final int VALUE_DIM = 17;
 
     private static final float LOWER = -0.1f;

@@ -17,7 +17,7 @@ import org.junit.jupiter.params.provider.MethodSource;
  */
 class NotFiniteValuesTest {
     private static final int KEYS = 70;
-    /** Whole vectors of every width, and elements behind them. */
+    /** Whole vectors of every width, and elements after them. */
     private static final int VALUE_DIM = 37;
 
     static List<EnginePlan> plans() {

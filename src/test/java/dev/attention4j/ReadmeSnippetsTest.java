@@ -72,7 +72,7 @@ class ReadmeSnippetsTest {
         assertThat(snippets).as("of the README and of docs/").hasSizeGreaterThanOrEqualTo(8);
     }
 
-    /** What a snippet finds around it. */
+    /** The code around a snippet. */
     private static String program(String name, String parameters, String snippet) {
         return String.join(
                 "\n",

@@ -58,7 +58,7 @@ final class Exp {
         }
     }
 
-    /** The same with 0 halvings. */
+    /** Replaces x by e^(x − shift): as above with 0 halvings. */
     static void shifted(float[] x, float[] shift, float[] k, int from, int to) {
         shifted(x, shift, k, from, to, POWERS);
     }

@@ -73,7 +73,7 @@ public final class AttentionInputs {
         return Optional.ofNullable(options.keyMask);
     }
 
-    /** {@return which keys each query may attend to, say [batch, queryLength, keyLength]; empty for all} */
+    /** {@return which keys each query may attend to, such as [batch, queryLength, keyLength]; empty for all} */
     public Optional<Tensor> attentionMask() {
         return Optional.ofNullable(options.attentionMask);
     }

@@ -49,9 +49,7 @@ public abstract sealed class AttentionLayer implements AutoCloseable permits Mul
     /**
      * Computes self-attention and returns its output: query, value and key are one tensor.
      *
-     * @param inputs [batch, length, features]
-     * @throws IllegalArgumentException as {@link #call(AttentionInputs)}
-     * @throws IllegalStateException if the layer, its engine or a tensor is closed
+     * @param inputs [batch, length, features], for errors see {@link #call(AttentionInputs)}
      */
     public final Tensor call(Tensor inputs) {
         return call(inputs, inputs);
@@ -61,9 +59,7 @@ public abstract sealed class AttentionLayer implements AutoCloseable permits Mul
      * Attends to a value that is the key as well, and returns the output.
      *
      * @param query [batch, queryLength, features]
-     * @param value [batch, keyLength, features]
-     * @throws IllegalArgumentException as {@link #call(AttentionInputs)}
-     * @throws IllegalStateException if the layer, its engine or a tensor is closed
+     * @param value [batch, keyLength, features], for errors see {@link #call(AttentionInputs)}
      */
     public final Tensor call(Tensor query, Tensor value) {
         return call(query, value, value);

@@ -50,17 +50,9 @@ final class LayerMasks {
         if (!Arrays.equals(mask.shape(), expected)) {
             throw new IllegalArgumentException(name + ": shape " + Arrays.toString(mask.shape()) + ", must be "
                     + Arrays.toString(expected) + ", the shape of " + of + " without its features"
-                    + differs(mask, expected));
+                    + TensorChecks.differs(mask, expected));
         }
         return axes.flattenMask(mask);
-    }
-
-    /** Names the first axis that differs, if the ranks are equal. */
-    private static String differs(Tensor mask, long... expected) {
-        int axis = Arrays.mismatch(mask.shape(), expected);
-        return mask.rank() == expected.length
-                ? ": axis " + axis + " is " + mask.size(axis) + ", must be " + expected[axis]
-                : "";
     }
 
     /** Aligns the attention mask: its first axes with the scores' first, its last with the positions of query and key. */

@@ -34,7 +34,7 @@ final class LayerOptions implements Cloneable {
 
     Initializer kernelInitializer = Initializer.GLOROT_UNIFORM;
     Initializer biasInitializer = Initializer.ZEROS;
-    /** Of the initialisers; null until one is set or drawn. */
+    /** The seed of the initialisers; null until one is set or drawn. */
     Long seed;
 
     /** The number of features of each input. */

@@ -25,8 +25,8 @@ import java.util.function.UnaryOperator;
 /**
  * A layer's weights by Keras's names and in Keras's shapes, wherever they come from: {@code query.kernel} [features,
  * heads, width], {@code query.bias} [heads, width], and so for {@code key}, {@code value} and {@code gate}; {@code
- * attention_output.kernel} [heads, width, outputs...] and {@code attention_output.bias} [outputs...]. Immutable but for
- * the tensors' elements. Whether they fit a layer is found when it takes them ({@link AttentionLayer#load}).
+ * attention_output.kernel} [heads, width, outputs...] and {@code attention_output.bias} [outputs...]. Immutable except
+ * for the tensors' elements. A layer checks them when it loads them ({@link AttentionLayer#load}).
  */
 public final class LayerWeights {
     private final String source;

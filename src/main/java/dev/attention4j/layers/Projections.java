@@ -5,7 +5,7 @@ import dev.attention4j.Projector.Projection;
 import dev.attention4j.Tensor;
 import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.IdentityHashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.UnaryOperator;
@@ -47,18 +47,18 @@ final class Projections implements AutoCloseable {
      * @return [batch, heads, length, width] for each projection of an input, by name; closed by the caller
      */
     Map<String, Tensor> toHeads(AttentionInputs inputs, UnaryOperator<Tensor> flatten) {
-        IdentityHashMap<Tensor, List<String>> uses = new IdentityHashMap<>();
-        List<Tensor> order = new ArrayList<>();
-        addUse(LayerOptions.QUERY, inputs.query(), uses, order);
-        addUse(LayerOptions.GATE, inputs.query(), uses, order);
-        addUse(LayerOptions.KEY, inputs.key(), uses, order);
-        addUse(LayerOptions.VALUE, inputs.value(), uses, order);
+        // By identity, because tensors have no equals.
+        Map<Tensor, List<String>> uses = new LinkedHashMap<>();
+        addUse(LayerOptions.QUERY, inputs.query(), uses);
+        addUse(LayerOptions.GATE, inputs.query(), uses);
+        addUse(LayerOptions.KEY, inputs.key(), uses);
+        addUse(LayerOptions.VALUE, inputs.value(), uses);
         Map<String, Tensor> heads = new HashMap<>();
         try {
-            for (Tensor input : order) {
-                List<String> names = uses.get(input);
+            for (Map.Entry<Tensor, List<String>> use : uses.entrySet()) {
+                List<String> names = use.getValue();
                 List<Projection> projections = names.stream().map(byName::get).toList();
-                List<Tensor> results = projector.toHeads(flatten.apply(input), projections);
+                List<Tensor> results = projector.toHeads(flatten.apply(use.getKey()), projections);
                 for (int n = 0; n < names.size(); n++) {
                     heads.put(names.get(n), results.get(n));
                 }
@@ -70,15 +70,10 @@ final class Projections implements AutoCloseable {
         return heads;
     }
 
-    private void addUse(String name, Tensor input, IdentityHashMap<Tensor, List<String>> uses, List<Tensor> order) {
-        if (!byName.containsKey(name)) {
-            return;
+    private void addUse(String name, Tensor input, Map<Tensor, List<String>> uses) {
+        if (byName.containsKey(name)) {
+            uses.computeIfAbsent(input, first -> new ArrayList<>()).add(name);
         }
-        uses.computeIfAbsent(input, first -> {
-                    order.add(first);
-                    return new ArrayList<>();
-                })
-                .add(name);
     }
 
     /** Projects heads [batch, heads, queryLength, valueDim], with a gate of that shape or null, to [batch, queryLength, outputs]. */

@@ -53,13 +53,8 @@ record KeyValueCache(Tensor key, Tensor value, int pastLength) {
             throw new IllegalArgumentException(name + ": shape " + Arrays.toString(past.shape()) + ", must be "
                     + Arrays.toString(tensor.shape()) + " as " + like
                     + " is, [batch, heads, length, headDim], but for the length"
-                    + (past.rank() == mustBe.length ? differs(past, mustBe) : ""));
+                    + TensorChecks.differs(past, mustBe));
         }
-    }
-
-    private static String differs(Tensor past, long... mustBe) {
-        int axis = Arrays.mismatch(past.shape(), mustBe);
-        return ": axis " + axis + " is " + past.size(axis) + ", must be " + mustBe[axis];
     }
 
     private static Tensor append(Tensor past, Tensor added) {

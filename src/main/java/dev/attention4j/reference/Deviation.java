@@ -8,8 +8,8 @@ import java.util.Locale;
  * The error of one tensor of a result against the oracle, and that of plain float code.
  *
  * @param what output, weights or log-sum-exp
- * @param error the largest |got − oracle|; infinite where only one of the two is infinite or a row that sees no key is
- *     not what it must be; NaN where only one of the two is NaN
+ * @param error the largest |got − oracle|; infinite if only one of the two is infinite or a row with no key is not
+ *     exactly right; NaN if only one of the two is NaN
  * @param plainError the error of {@link PlainFloatAttention}, stored in the same type
  * @param worst the element with the largest error, for people; empty if unknown
  */

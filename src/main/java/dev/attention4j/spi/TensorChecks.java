@@ -52,6 +52,14 @@ public final class TensorChecks {
         }
     }
 
+    /** Names the first axis whose size differs, for an error; empty if the ranks differ. */
+    public static String differs(Tensor tensor, long... mustBe) {
+        int axis = Arrays.mismatch(tensor.shape(), mustBe);
+        return tensor.rank() == mustBe.length
+                ? ": axis " + axis + " is " + tensor.size(axis) + ", must be " + mustBe[axis]
+                : "";
+    }
+
     /** Refuses a tensor on the device of another engine. */
     public static void owner(String name, Tensor tensor, AttentionEngine engine) {
         AttentionEngine owner = tensor.memory().engine();

@@ -1,2 +1,2 @@
-/** What someone who writes an engine uses or implements; callers of attention need none of it. */
+/** Classes that engines use or extend; callers of attention need none of them. */
 package dev.attention4j.spi;

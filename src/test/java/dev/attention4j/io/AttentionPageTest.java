@@ -80,7 +80,7 @@ class AttentionPageTest {
                 .contains("default-src 'none'");
     }
 
-    /** What screen readers and keyboards meet; how the script fills it is checked in a browser. */
+    /** Checks the parts for screen readers and keyboards; the script is checked in a browser. */
     @Test
     void theMapIsAGridWithNamedAxesAndTheArcsARadioGroup() throws IOException {
         Path file = folder.resolve("page.html");

@@ -13,7 +13,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /**
  * Any bytes are read as a file of Keras, HDF5 or a zip of it, or refused by an error that says why, in memory in
- * proportion to their number. The inputs kept beside this class are run each time; {@code mvn -Pfuzz test} makes more.
+ * proportion to their number. The inputs stored next to this class are run each time; {@code mvn -Pfuzz test} makes more.
  */
 class KerasFileFuzzTest {
     @TempDir

@@ -127,7 +127,7 @@ class KerasFileTest {
         refused(inputs.resolve("zip_bomb.keras"), "model.weights.h5 inside is larger than 1319616 bytes");
     }
 
-    /** Loads the library anew without jHDF beside it, as in a program that did not ask for it. */
+    /** Loads the library again without jHDF, as in a program that does not depend on it. */
     @Test
     void withoutJhdfTheErrorNamesTheDependency() throws Exception {
         URL[] others = Arrays.stream(System.getProperty("java.class.path").split(File.pathSeparator, -1))

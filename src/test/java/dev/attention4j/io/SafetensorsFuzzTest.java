@@ -15,7 +15,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /**
  * Any bytes are read as safetensors or refused by an error that says why, as a file and as a stream alike, in memory in
- * proportion to their number. The inputs kept beside this class are run each time; {@code mvn -Pfuzz test} makes more.
+ * proportion to their number. The inputs stored next to this class are run each time; {@code mvn -Pfuzz test} makes more.
  */
 class SafetensorsFuzzTest {
     @TempDir

@@ -14,7 +14,7 @@ import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
-/** What makes no sense is refused by an error that names the argument, what it was and what it must be. */
+/** Bad input is refused by an error that names the argument, what it was and what it must be. */
 class BadLayerInputTest {
     private final AttentionEngine engine = AttentionEngine.open("cpu");
 

@@ -12,7 +12,7 @@ import java.nio.file.Path;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 
-/** Files as Keras 3 saves them; {@code make.py} beside them made them, and counts each weight up from a start. */
+/** Files as Keras 3 saves them; {@code make.py} next to them made them, and counts each weight up from a start. */
 class KerasWeightsTest {
     private static final Path FOLDER = Path.of("src", "test", "resources", "keras");
     private static final Path GATED = FOLDER.resolve("gated.weights.h5");
@@ -64,7 +64,7 @@ class KerasWeightsTest {
         assertThat(tensors).hasSize(8);
     }
 
-    /** A layer of bfloat16 cannot be read, those beside it can. */
+    /** A layer of bfloat16 cannot be read, the others can. */
     @Test
     void aFileWithBrainFloats() throws IOException {
         Path file = FOLDER.resolve("brain_floats.weights.h5");

@@ -13,7 +13,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /**
  * Any bytes are a layer's weights, in one of the formats, or are refused by an error that says why: by the reader, or
- * by the layer that they do not fit. The inputs kept beside this class are run each time; {@code mvn -Pfuzz test} makes
+ * by the layer that they do not fit. The inputs stored next to this class are run each time; {@code mvn -Pfuzz test} makes
  * more.
  */
 class LayerWeightsFuzzTest {

@@ -184,7 +184,7 @@ class LayerWeightsTest {
                 .hasMessage(file + ": \"a.query.kernel\" is INT32, a weight must be of a float type");
     }
 
-    /** A layer of a quantised model: beside it lies what this library has no type for. */
+    /** A layer of a quantised model: next to it is a tensor of a type that this library lacks. */
     @Test
     void whatLiesBesideALayerIsLeftAlone() throws IOException {
         Path file = folder.resolve("model.safetensors");

@@ -20,9 +20,9 @@ import org.anarres.cpp.StringLexerSource;
 import org.anarres.cpp.Token;
 
 /**
- * Which code of {@code opencl/} builds compile, as far as their options decide it: the branches of #if, #ifdef, #elif
- * and #else, each named by its file, line and text, such as {@code staged/softmax.cl:70 #ifdef SINKS}. What only sets a
- * default (#ifndef around one #define) is none.
+ * The code of {@code opencl/} that builds compile, as far as their options decide it: the branches of #if, #ifdef, #elif
+ * and #else, each named by its file, line and text, such as {@code staged/softmax.cl:70 #ifdef SINKS}. Defaults (#ifndef
+ * around one #define) do not count.
  */
 public final class KernelBranches {
     private static final Path ROOT = Path.of("opencl");
@@ -35,7 +35,7 @@ public final class KernelBranches {
     private final Set<String> taken = new TreeSet<>();
     private final Set<String> leftOut = new TreeSet<>();
 
-    /** Notes what a build takes and leaves out. */
+    /** Records the branches that a build takes and leaves out. */
     public void build(String file, String options) {
         Set<String> there = new HashSet<>();
         StringBuilder source = new StringBuilder();
@@ -63,7 +63,7 @@ public final class KernelBranches {
         leftOut.addAll(there);
     }
 
-    /** A file without includes, with a mark behind each directive that begins a branch. */
+    /** Appends a file without its includes, with a mark after each directive that begins a branch. */
     private void append(String file, StringBuilder source, Set<String> seen, Set<String> there) {
         if (!seen.add(file)) {
             return;
@@ -82,7 +82,7 @@ public final class KernelBranches {
                 name = file + ":" + (n + 1) + " " + line.replaceAll("\\s*\\\\$", "");
                 there.add(name);
             }
-            // Behind the whole directive, which may be continued.
+            // After the whole directive, which may have several lines.
             if (!name.isEmpty() && !line.endsWith("\\")) {
                 source.append(MARK).append(names.size()).append('\n');
                 names.add(name);
@@ -106,21 +106,21 @@ public final class KernelBranches {
         }
     }
 
-    /** Those that no build took. */
+    /** Returns the branches that no build took. */
     public Set<String> neverTaken() {
         Set<String> never = all();
         never.removeAll(taken);
         return never;
     }
 
-    /** Those that no build left out: the other way was never taken. */
+    /** Returns the branches that no build left out. */
     public Set<String> neverLeftOut() {
         Set<String> never = all();
         never.removeAll(leftOut);
         return never;
     }
 
-    /** Of all files, in builds or not. */
+    /** Returns the branches of all files, in builds or not. */
     private static Set<String> all() {
         Set<String> all = new TreeSet<>();
         KernelBranches fresh = new KernelBranches();

@@ -7,7 +7,7 @@ import java.io.IOException;
 import java.lang.management.BufferPoolMXBean;
 import java.lang.management.ManagementFactory;
 
-/** That reading a file takes no more memory than a multiple of what the file is, whatever it claims. */
+/** Checks that reading a file takes no more memory than a multiple of its size, whatever it claims. */
 public final class MemoryBound {
     private static final com.sun.management.ThreadMXBean THREADS =
             (com.sun.management.ThreadMXBean) ManagementFactory.getThreadMXBean();
@@ -16,14 +16,14 @@ public final class MemoryBound {
             .findFirst()
             .orElseThrow();
 
-    /** Of a small file each byte can be the whole of an empty tensor's name, or a field that is parsed to an object. */
+    /** Bytes for each byte of a file, which can be an empty tensor's whole name, or a field that is parsed to an object. */
     private static final long PER_BYTE = 256;
 
     private static final long ALWAYS = 4 << 20;
 
     private MemoryBound() {}
 
-    /** What may refuse a file. */
+    /** Reads a file, which may be refused. */
     @FunctionalInterface
     public interface Reading {
         /**

@@ -13,7 +13,7 @@ import java.util.stream.IntStream;
  * Shares no code with the library's.
  */
 public final class PlainLayer {
-    /** Whether a query may attend to a key; indices are those of the inputs' axes without the features. */
+    /** Says whether a query may attend to a key, by indices on the inputs' axes without the features. */
     public interface Mask {
         boolean attends(int[] query, int[] key, int head);
     }

@@ -75,7 +75,7 @@ public final class ProjectionCheck {
     }
 
     /**
-     * Projects one input, random and behind other memory, and checks every result.
+     * Projects one random input, after other memory, and checks every result.
      *
      * @param plan of the context
      * @param dtype of input, gate and results
@@ -85,7 +85,7 @@ public final class ProjectionCheck {
      */
     public void check(
             ProjectionPlan plan, Tunables tunables, DType dtype, int[] shape, boolean gated, Columns... projections) {
-        // Inputs begin behind something else.
+        // Inputs do not begin at the start of their memory.
         Tensor input = Tensor.random(1, shape[0], shape[1], shape[2], shape[3]).to(dtype);
         Tensor gate = gated ? scaled(Tensor.random(2, input.shape()), 4).to(dtype) : null;
         List<ProjectionCall.Target> targets = new ArrayList<>();
@@ -202,13 +202,13 @@ public final class ProjectionCheck {
         release();
     }
 
-    /** Gives back what was acquired. */
+    /** Releases the memory that was acquired. */
     public void release() {
         buffers.forEach(context.pool()::release);
         buffers.clear();
     }
 
-    /** A tensor on the device, behind elements of poison. */
+    /** Returns a tensor on the device, after elements of poison. */
     public ClBuffer written(Tensor tensor, int offset) {
         int skipped = offset * tensor.dtype().bytes();
         ByteBuffer bytes = ByteBuffer.allocateDirect(Math.toIntExact(skipped + tensor.byteSize()));
@@ -226,7 +226,7 @@ public final class ProjectionCheck {
         return buffer;
     }
 
-    /** Memory full of NaN. */
+    /** Returns memory full of NaN. */
     public ClBuffer acquire(long byteSize) {
         ClBuffer buffer = context.pool().acquire(byteSize);
         context.queue().poison(buffer);

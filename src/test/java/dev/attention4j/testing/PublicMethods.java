@@ -12,18 +12,18 @@ import java.util.Map;
 import java.util.function.Supplier;
 import java.util.stream.Collectors;
 
-/** Calls each public method of an object and prints what comes of it, a line before each, in case the process ends. */
+/** Calls each public method of an object and prints the outcome; the name is printed before, in case the process ends. */
 public final class PublicMethods {
-    /** What {@link #call} prints where a method refused because something is closed. */
+    /** Printed by {@link #call} for a method that refused because something is closed. */
     public static final String CLOSED = "refused, closed";
 
-    /** What {@link #call} prints where a method returned. */
+    /** Printed by {@link #call} for a method that returned. */
     public static final String ANSWERED = "answered";
 
     private final Map<Class<?>, Supplier<?>> arguments = new HashMap<>();
 
     /**
-     * Sets what methods get for a parameter.
+     * Sets the argument for parameters of a type.
      *
      * @param type of the parameter
      * @param argument made anew for each call

@@ -7,7 +7,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 
-/** Safetensors files put together by hand, right and wrong. */
+/** Makes the bytes of safetensors files, right and wrong. */
 public final class RawFile {
     private RawFile() {}
 

@@ -6,13 +6,13 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.stream.Stream;
 
-/** The case files that lie beside a checkout, where there are any. */
+/** Finds the case files next to a checkout, if there are any. */
 public final class SharedCases {
     private static final Path FOLDER = Path.of("..", "shared", "conformance");
 
     private SharedCases() {}
 
-    /** Sorted; empty where the folder is not there, which is said, and which fails on a build server. */
+    /** Returns them sorted; empty with a message if the folder is missing, which is a failure on a build server. */
     public static List<Path> find() throws IOException {
         if (!Files.isDirectory(FOLDER)) {
             if ("true".equalsIgnoreCase(System.getenv("CI"))) {

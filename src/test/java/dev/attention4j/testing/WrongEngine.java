@@ -12,7 +12,7 @@ import dev.attention4j.spi.HostEngine;
 import java.util.Map;
 import java.util.function.BiFunction;
 
-/** The oracle, with its results tampered with on the way out. */
+/** The oracle with changed results. */
 public final class WrongEngine extends HostEngine {
     public static final EngineInfo INFO =
             new EngineInfo("wrong", EngineInfo.Kind.CPU, "an engine that errs", "tests", "none", Map.of());
