@@ -20,10 +20,8 @@ import java.util.Map;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
-import picocli.CommandLine.Spec;
 
 /** {@code attend}: attention on the tensors of a file. */
 @Command(
@@ -40,9 +38,6 @@ final class AttendCommand implements Callable<Integer> {
     private static final long SLOW_NANOS = 10_000_000_000L;
 
     private static final int MOST_CALLS = 9;
-
-    @Spec
-    private CommandSpec spec;
 
     @Parameters(index = "0", paramLabel = "IN.safetensors", description = "The file with the tensors.")
     private Path in;
@@ -78,7 +73,7 @@ final class AttendCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
-        AttendRecord found = new AttendRecord(json.screen(spec));
+        AttendRecord found = new AttendRecord(json.screen());
         AttentionBuilder builder = options.builder();
         OutputFile.checkReplaced("--output", out);
         json.check();
@@ -89,7 +84,7 @@ final class AttendCommand implements Callable<Integer> {
         OutputFile.checkDistinct(files);
         EngineInfo info = device.choose();
         AttendInputs inputs = AttendInputs.read(in);
-        PrintWriter err = spec.commandLine().getErr();
+        PrintWriter err = json.errors();
         inputs.unused().ifPresent(unused -> err.println("attention4j: " + unused));
         Tensor query = inputs.tensor("query");
         Tensor key = inputs.tensor("key");
@@ -107,7 +102,7 @@ final class AttendCommand implements Callable<Integer> {
                 results.forEach(found::result);
                 boolean right = !verify || found.verified(Verification.of(problem, query, key, value, result));
                 write(results, result.plan(), info, attention, found);
-                json.write(found.fields(), spec);
+                json.write(found.fields());
                 return right ? Main.OK : Main.CHECK_FAILED;
             }
         }

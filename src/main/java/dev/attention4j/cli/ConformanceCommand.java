@@ -21,9 +21,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.Spec;
 
 /** {@code conformance}: the built-in suite, or cases from files, on each engine. */
 @Command(
@@ -40,9 +38,6 @@ final class ConformanceCommand implements Callable<Integer> {
 
     private static final List<String> PLANS =
             List.of("auto", "all", "rows", "decode", "tiles", "staged", "blocked", "loops");
-
-    @Spec
-    private CommandSpec spec;
 
     private boolean isFinished;
 
@@ -115,7 +110,7 @@ final class ConformanceCommand implements Callable<Integer> {
         String asked = plan != null ? plan : cases == null ? ConformanceRun.ALL_PLANS : EngineOptions.AUTO;
         ConformanceRun run = run(selection, asked);
         List<EngineInfo> engines = engines(cases == null ? DeviceOption.ALL : Engines.BEST);
-        PrintWriter out = json.screen(spec);
+        PrintWriter out = json.screen();
         String title = title(selection);
         out.println(cases == null ? title : count() + " on: " + where(engines, " " + asked, ", "));
         ConformanceRecord found = new ConformanceRecord(title, engines, out);
@@ -160,12 +155,12 @@ final class ConformanceCommand implements Callable<Integer> {
             return Main.CHECK_FAILED;
         }
         isFinished = true;
-        PrintWriter out = json.screen(spec);
+        PrintWriter out = json.screen();
         found.close();
         Report report = found.report(isStopped);
         ConformanceRecord.print(
                 report, selection.isSuite() && !report.outcomes().isEmpty(), out);
-        json.write(ConformanceRecord.all(report, isStopped), spec);
+        json.write(ConformanceRecord.all(report, isStopped));
         ConformanceRecord.write(report, junit, html, out);
         if (report.outcomes().stream().allMatch(outcome -> outcome.status() == Outcome.Status.SKIPPED) && !isStopped) {
             out.println(
@@ -209,7 +204,7 @@ final class ConformanceCommand implements Callable<Integer> {
             return Engines.list();
         }
         EngineInfo info = DeviceOption.resolve(named);
-        DeviceOption.explainFallback(named, info, spec.commandLine().getErr());
+        DeviceOption.explainFallback(named, info, json.errors());
         return List.of(info);
     }
 

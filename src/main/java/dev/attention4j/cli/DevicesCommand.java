@@ -18,8 +18,6 @@ import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
-import picocli.CommandLine.Spec;
 
 /** {@code devices}: what can compute here. */
 @Command(
@@ -29,15 +27,12 @@ final class DevicesCommand implements Callable<Integer> {
     private static final int LONGEST_LIST = 8;
     private static final int LONGEST_FACT = 320;
 
-    @Spec
-    private CommandSpec spec;
-
     @Mixin
     private JsonOption json;
 
     @Override
     public Integer call() throws IOException {
-        PrintWriter out = json.screen(spec);
+        PrintWriter out = json.screen();
         json.check();
         List<EngineInfo> engines =
                 Engines.list().stream().map(DevicesCommand::probed).toList();
@@ -48,7 +43,7 @@ final class DevicesCommand implements Callable<Integer> {
             out.println("Not available here:");
             DeviceOption.explain(absences, out);
         }
-        json.write(all(engines, absences), spec);
+        json.write(all(engines, absences));
         return Main.OK;
     }
 

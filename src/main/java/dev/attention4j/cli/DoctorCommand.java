@@ -9,8 +9,6 @@ import java.util.Map;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
-import picocli.CommandLine.Spec;
 
 /** {@code doctor}: why OpenCL does not work here. */
 @Command(
@@ -18,9 +16,6 @@ import picocli.CommandLine.Spec;
         description = "Finds out why OpenCL does not work here and says how to fix it.",
         footer = {"", "Exits 0 if at least one OpenCL device computes right, else 1."})
 final class DoctorCommand implements Callable<Integer> {
-    @Spec
-    private CommandSpec spec;
-
     @Mixin
     private JsonOption json;
 
@@ -28,12 +23,12 @@ final class DoctorCommand implements Callable<Integer> {
     public Integer call() throws IOException {
         json.check();
         Doctor.Examination examination = Doctor.examine();
-        int exitCode = report(examination, json.screen(spec));
+        int exitCode = report(examination, json.screen());
         Map<String, Object> found = JsonOption.fields(
                 "works", exitCode == Main.OK,
                 "machine", checks(examination.machine()),
                 "devices", checks(examination.devices()));
-        json.write(found, spec);
+        json.write(found);
         return exitCode;
     }
 

@@ -16,10 +16,14 @@ import java.util.List;
 import java.util.Map;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
 
 /** {@code --json}: writes what a command found for a program to read. */
 final class JsonOption {
     private static final Path STANDARD_OUTPUT = Path.of("-");
+
+    @Spec(Spec.Target.MIXEE)
+    private CommandSpec command;
 
     @Option(
             names = "--json",
@@ -44,17 +48,20 @@ final class JsonOption {
     }
 
     /** The writer of the text for people. */
-    PrintWriter screen(CommandSpec spec) {
-        return isStandardOutput()
-                ? spec.commandLine().getErr()
-                : spec.commandLine().getOut();
+    PrintWriter screen() {
+        return isStandardOutput() ? errors() : command.commandLine().getOut();
+    }
+
+    /** Standard error. */
+    PrintWriter errors() {
+        return command.commandLine().getErr();
     }
 
     /**
      * Writes version, date and what was found, if it was asked for: maps, lists, texts, numbers and booleans, indented;
      * anything else as its text, and numbers that JSON has not (NaN, infinities) as null.
      */
-    void write(Map<String, ?> found, CommandSpec spec) throws IOException {
+    void write(Map<String, ?> found) throws IOException {
         if (file == null) {
             return;
         }
@@ -67,13 +74,13 @@ final class JsonOption {
                         .asString(plain(all))
                 + "\n";
         if (isStandardOutput()) {
-            PrintWriter out = spec.commandLine().getOut();
+            PrintWriter out = command.commandLine().getOut();
             out.print(json);
             out.flush();
             return;
         }
         OutputFile.write(file, target -> Files.write(target, json.getBytes(StandardCharsets.UTF_8)));
-        spec.commandLine().getOut().println("Written to " + file);
+        screen().println("Written to " + file);
     }
 
     /** A JSON object of names and values in turns. */

@@ -29,9 +29,7 @@ import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.Spec;
 
 /** {@code tune}: finds the fastest plan and tunables for this device and keeps them for this user. */
 @Command(
@@ -46,9 +44,6 @@ import picocli.CommandLine.Spec;
         },
         footer = {"", "Exits 1 if a result was wrong."})
 final class TuneCommand implements Callable<Integer> {
-    @Spec
-    private CommandSpec spec;
-
     @Mixin
     private DeviceOption device;
 
@@ -85,7 +80,7 @@ final class TuneCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
-        PrintWriter out = json.screen(spec);
+        PrintWriter out = json.screen();
         json.check();
         List<Shape> list = Tuner.shapes(shapes == null ? usualShapes(plan) : shapes);
         // Before the first is tuned, which may take minutes.
@@ -93,7 +88,7 @@ final class TuneCommand implements Callable<Integer> {
         DType storage = StorageName.parse("--dtype", dtype);
         checkClasses(list, storage);
         EngineInfo info = device.choose();
-        device.explainFallback(info, spec.commandLine().getErr());
+        device.explainFallback(info, json.errors());
         if (!info.isOpenCl()) {
             throw new IllegalArgumentException(
                     "--device: " + info.id() + " has one way to compute, must be an OpenCL device");
@@ -140,7 +135,7 @@ final class TuneCommand implements Callable<Integer> {
                 "plan", plan,
                 "shapes", results,
                 "file", kept == 0 ? null : user.file());
-        json.write(found, spec);
+        json.write(found);
         return right ? Main.OK : Main.CHECK_FAILED;
     }
 
