@@ -19,8 +19,8 @@ import java.util.Map;
 /** The findings of {@code attend}, line by line on a screen and as fields for JSON. */
 final class AttendRecord {
     private static final int LABEL = 9;
-    /** The label has room for no more. */
-    private static final Map<String, String> LABELS = Map.of("log_sum_exp", "lse");
+    /** Short names for labels, which have room for no more. */
+    private static final Map<String, String> LABELS = Map.of("log_sum_exp", "lse", "query_mask", "q mask");
 
     private final PrintWriter screen;
     private final Map<String, Object> fields = new LinkedHashMap<>();
@@ -102,9 +102,7 @@ final class AttendRecord {
         String numbers = finite == 0
                 ? "no finite number"
                 : String.format(Locale.ROOT, "%.4g to %.4g, mean %.4g", least, largest, sum / finite);
-        line(
-                LABELS.getOrDefault(name, name),
-                describe(tensor) + ": " + numbers + (strange > 0 ? ", " + strange + " NaN or infinite" : ""));
+        line(name, describe(tensor) + ": " + numbers + (strange > 0 ? ", " + strange + " NaN or infinite" : ""));
         Map<String, Object> result = shapeAndType(tensor);
         result.put("least", least);
         result.put("largest", largest);
@@ -146,6 +144,6 @@ final class AttendRecord {
     }
 
     private void line(String label, String text) {
-        screen.println(Text.labelled(label, LABEL, text));
+        screen.println(Text.labelled(LABELS.getOrDefault(label, label), LABEL, text));
     }
 }

@@ -11,30 +11,15 @@ import java.util.List;
 import java.util.Locale;
 import java.util.function.DoubleSupplier;
 
-/** Times one problem on two engines, turn and turn about, so that what else the machine does hits both alike. */
-final class Race {
+/**
+ * Times one problem on two engines by turns, so that whatever else the machine does slows both alike.
+ *
+ * @param longest the length to time; halved until a call takes no longer than {@code mostMillisecondsPerCall}
+ */
+record Race(EngineInfo first, EngineInfo second, int longest, int rounds, double mostMillisecondsPerCall) {
     private static final int HEADS = 8;
     private static final int HEAD_DIM = 64;
     private static final int SHORTEST = 256;
-
-    private final EngineInfo first;
-    private final EngineInfo second;
-    private final int longest;
-    private final int rounds;
-    private final double mostMillisecondsPerCall;
-
-    /**
-     * A race to run.
-     *
-     * @param longest the length to time; halved until a call takes no longer than {@code mostMillisecondsPerCall}
-     */
-    Race(EngineInfo first, EngineInfo second, int longest, int rounds, double mostMillisecondsPerCall) {
-        this.first = first;
-        this.second = second;
-        this.longest = longest;
-        this.rounds = rounds;
-        this.mostMillisecondsPerCall = mostMillisecondsPerCall;
-    }
 
     /** Runs it and says in one line who is faster, and by how much. */
     String run() {

@@ -18,13 +18,13 @@ import java.util.List;
  *   <li>{@code alignment}: {@code "TOP_LEFT"} or {@code "BOTTOM_RIGHT"}, of causal, window and ALiBi
  *   <li>{@code offsets}: a whole number, or one for each batch row or packed sequence, instead of an alignment
  *   <li>{@code keyLengths}: a whole number, or one for each batch row
- *   <li>{@code cumulativeQueryLengths} and {@code cumulativeKeyLengths}: where each packed sequence begins, and behind
+ *   <li>{@code cumulativeQueryLengths} and {@code cumulativeKeyLengths}: where each packed sequence begins, and after
  *   the last where it ends
  *   <li>{@code alibiSlopes}: a number for each query head, or for each of them in each sequence
  *   <li>{@code sinks}: a number for each query head; the text {@code "-inf"} for one without
  * </ul>
  */
-final class AttentionAttributes {
+record AttentionAttributes(String file, JsonAttributes attributes) {
     private static final String QUERY_LENGTHS = "cumulativeQueryLengths";
     private static final String KEY_LENGTHS = "cumulativeKeyLengths";
     private static final List<String> KNOWN = List.of(
@@ -39,14 +39,6 @@ final class AttentionAttributes {
             KEY_LENGTHS,
             "alibiSlopes",
             "sinks");
-
-    private final String file;
-    private final JsonAttributes attributes;
-
-    private AttentionAttributes(String file, JsonAttributes attributes) {
-        this.file = file;
-        this.attributes = attributes;
-    }
 
     /**
      * A builder with everything set that the attributes say.
@@ -107,7 +99,7 @@ final class AttentionAttributes {
         align(builder, windowed || isCausal || attributes.has("alibiSlopes"), namesAlignment);
     }
 
-    /** At most one of three may say which key a query stands at, and only if that matters. */
+    /** At most one of three may say which key a query is aligned to, and only if that matters. */
     private void align(AttentionBuilder builder, boolean positioned, boolean causalNamesAlignment)
             throws FileFormatException {
         boolean aligned = attributes.has("alignment");

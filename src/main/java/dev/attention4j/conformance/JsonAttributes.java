@@ -17,19 +17,9 @@ import java.util.function.IntConsumer;
 /**
  * JSON in a case's metadata: a flat object of attributes, read by name and type, with refusals that name the attribute.
  */
-final class JsonAttributes {
+record JsonAttributes(String file, String each, Map<String, Object> attributes) {
     /** JSON has no infinities. */
     private static final String MINUS_INFINITY = "-inf";
-
-    private final String file;
-    private final String each;
-    private final Map<String, Object> attributes;
-
-    private JsonAttributes(String file, String each, Map<String, Object> attributes) {
-        this.file = file;
-        this.each = each;
-        this.attributes = attributes;
-    }
 
     /**
      * Reads an object.

@@ -19,20 +19,12 @@ import java.util.stream.Stream;
  * A folder for the logs of a child JVM, in the directory for temporary files. A lock on a file in it says that it is in
  * use: the system frees the lock however this process ends, and a later run removes the folder.
  */
-final class ScratchFolder implements AutoCloseable {
+record ScratchFolder(Path path, FileChannel lockFile) implements AutoCloseable {
     private static final String PREFIX = "attention4j-suite";
     private static final String LOCK = "lock";
 
     /** A folder that is younger may not have its lock yet. */
     private static final Duration YOUNG = Duration.ofMinutes(1);
-
-    private final Path path;
-    private final FileChannel lockFile;
-
-    private ScratchFolder(Path path, FileChannel lockFile) {
-        this.path = path;
-        this.lockFile = lockFile;
-    }
 
     static ScratchFolder create() throws IOException {
         Path path = Files.createTempDirectory(prefix());
@@ -46,10 +38,6 @@ final class ScratchFolder implements AutoCloseable {
     /** With this process's number: where one process opens a locked file twice, closing it once frees its lock. */
     private static String prefix() {
         return PREFIX + "-" + ProcessHandle.current().pid() + "-";
-    }
-
-    Path path() {
-        return path;
     }
 
     /** Removes the folders of processes that are no more. */
