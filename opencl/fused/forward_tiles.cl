@@ -60,7 +60,8 @@
 #include "fused/tile_softmax.clh"
 
 __kernel __attribute__((reqd_work_group_size(GROUP_ITEMS, 1, 1))) void forward_tiles(
-    FORWARD_PARAMETERS, __global float *partialOutput, __global float2 *partialSums, int splits, int wideOutput,
+    FORWARD_PARAMETERS, __global float *partialOutput, __global float2 *partialSums, int splits, int splitKeys,
+    int wideOutput,
     __global float4 *totals, int foldedTiles) {
     __local float4 staging[STAGING_VECTORS];
     __local float4 rowMaximum[TILE_ROWS / 4];
@@ -141,11 +142,16 @@ __kernel __attribute__((reqd_work_group_size(GROUP_ITEMS, 1, 1))) void forward_t
     const int cleanEnd = min(min(commonEnd.x, commonEnd.y), min(commonEnd.z, commonEnd.w));
     int begin = min(min(seenBegin.x, seenBegin.y), min(seenBegin.z, seenBegin.w));
     int end = max(max(seenEnd.x, seenEnd.y), max(seenEnd.z, seenEnd.w));
-    // Each split takes its share of the key tiles of this tile of rows.
-    const int keyTiles = (max(end - begin, 0) + TILE_KEYS - 1) / TILE_KEYS;
-    const int splitKeys = (keyTiles + splits - 1) / splits * TILE_KEYS;
-    begin += split * splitKeys;
-    end = min(end, begin + splitKeys);
+    if (splitKeys > 0) {
+        begin = max(begin, split * splitKeys);
+        end = min(end, (split + 1) * splitKeys);
+    } else {
+        // Each split takes its share of the key tiles of this tile of rows.
+        const int keyTiles = (max(end - begin, 0) + TILE_KEYS - 1) / TILE_KEYS;
+        const int share = (keyTiles + splits - 1) / splits * TILE_KEYS;
+        begin += split * share;
+        end = min(end, begin + share);
+    }
 
     float4 outputs[MICRO_DIMS][ROW_VECTORS];
     float4 sums[ROW_VECTORS];

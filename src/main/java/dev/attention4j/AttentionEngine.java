@@ -173,6 +173,34 @@ public interface AttentionEngine extends AutoCloseable {
      */
     Tensor download(Tensor tensor);
 
+    /**
+     * Allocates a tensor where this engine computes.
+     *
+     * @param dtype its type
+     * @param shape its shape
+     * @return a row-major tensor of zeros
+     * @throws IllegalStateException if this engine is closed
+     * @throws DeviceException if the device has no memory for it, or fails
+     */
+    Tensor zeros(DType dtype, long... shape);
+
+    /**
+     * Begins to write rows of tensors into others, as ONNX's TensorScatter does: row n of source[batch, head] becomes row
+     * positions[batch] + n of target[batch, head] for each n below counts[batch], rounded to the target's type. Calls
+     * after this one read what it writes.
+     *
+     * @param targets one or two of [batch, heads, capacity, width], row-major, where this engine computes: on its device,
+     *     or on the host for an engine that computes there
+     * @param sources for each of them [batch, heads, rows, width], on the host or the device
+     * @param positions for each batch row the first row that is written
+     * @param counts for each batch row how many are
+     * @return waits until it is done; to be run once, before a source is changed or closed
+     * @throws IllegalArgumentException naming the argument that does not fit, what it was and what it must be
+     * @throws IllegalStateException if this engine or a tensor is closed
+     * @throws DeviceException if the device fails
+     */
+    Runnable scatter(List<Tensor> targets, List<Tensor> sources, int[] positions, int[] counts);
+
     /** {@return true once {@link #close()} was called} */
     boolean isClosed();
 

@@ -4,11 +4,15 @@ import dev.attention4j.AttentionEngine;
 import dev.attention4j.DType;
 import dev.attention4j.Tensor;
 import dev.attention4j.TensorMemory;
+import dev.attention4j.opencl.cache.Append;
 import dev.attention4j.opencl.runtime.ClBuffer;
 import dev.attention4j.opencl.runtime.DeviceContext;
+import dev.attention4j.spi.TensorChecks;
 import java.lang.ref.Cleaner;
 import java.lang.ref.Reference;
 import java.nio.ByteBuffer;
+import java.util.Arrays;
+import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.locks.Lock;
 import java.util.function.Function;
@@ -125,6 +129,57 @@ final class DeviceTensors {
         } finally {
             lock.unlock();
         }
+    }
+
+    Tensor zeros(DType dtype, long... shape) {
+        lock.lock();
+        try {
+            engine.checkOpen();
+            Tensor tensor = allocate(dtype, shape);
+            Memory memory = (Memory) tensor.memory();
+            orFree(memory, () -> context.queue().zero(memory.buffer()));
+            return tensor;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    Runnable scatter(List<Tensor> targets, List<Tensor> sources, int[] positions, int[] counts) {
+        engine.checkOpen();
+        TensorChecks.scatter(targets, sources, positions, counts);
+        for (Tensor target : targets) {
+            if (target.memory().engine() != engine) {
+                throw new IllegalArgumentException("targets: " + target + ", must be on this engine, "
+                        + engine.info().name() + ": upload or zeros makes such");
+            }
+        }
+        sources.forEach(source -> engine.checkOwner("sources", source));
+        int rows = Arrays.stream(counts).max().orElse(0);
+        int heads = (int) targets.get(0).size(1);
+        if (rows == 0 || heads == 0) {
+            return () -> {};
+        }
+        int[] places = new int[2 * counts.length];
+        for (int batch = 0; batch < counts.length; batch++) {
+            places[2 * batch] = positions[batch];
+            places[2 * batch + 1] = counts[batch];
+        }
+        OpenClEngine.Pending<Void> pending = engine.enqueue("writing rows", transfers -> {
+            Append.Rows first = rows(transfers, targets.get(0), sources.get(0));
+            Append.Rows second = targets.size() == 1 ? null : rows(transfers, targets.get(1), sources.get(1));
+            Append.enqueue(context, first, second, transfers.integers(places), counts.length, heads, rows);
+            return null;
+        });
+        return () -> engine.finish(pending);
+    }
+
+    private static Append.Rows rows(Transfers transfers, Tensor target, Tensor source) {
+        return new Append.Rows(
+                transfers.rows("sources", source, false),
+                source.dtype(),
+                transfers.rows("targets", target, false),
+                target.dtype(),
+                (int) target.size(3));
     }
 
     /** Enqueues commands, and frees the memory if that fails: no caller gets it. */

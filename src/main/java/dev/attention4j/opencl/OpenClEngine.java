@@ -4,6 +4,7 @@ import dev.attention4j.Attention;
 import dev.attention4j.AttentionEngine;
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.AttentionResult;
+import dev.attention4j.DType;
 import dev.attention4j.EngineInfo;
 import dev.attention4j.EngineOptions;
 import dev.attention4j.PlanChoice;
@@ -312,6 +313,16 @@ public final class OpenClEngine implements AttentionEngine {
     @Override
     public Tensor upload(Tensor tensor) {
         return tensors.upload(tensor);
+    }
+
+    @Override
+    public Tensor zeros(DType dtype, long... shape) {
+        return tensors.zeros(dtype, shape);
+    }
+
+    @Override
+    public Runnable scatter(List<Tensor> targets, List<Tensor> sources, int[] positions, int[] counts) {
+        return tensors.scatter(targets, sources, positions, counts);
     }
 
     @Override

@@ -150,7 +150,11 @@ final class Transfers {
         if (counts("key ranges", KeyRanges.byteSize(problem))) {
             return null;
         }
-        int[] numbers = KeyRanges.table(problem);
+        return integers(KeyRanges.table(problem));
+    }
+
+    /** Returns an array of ints. */
+    ClBuffer integers(int... numbers) {
         if (numbers.length == 0) {
             return scratch(1);
         }

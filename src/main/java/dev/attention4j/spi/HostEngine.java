@@ -4,10 +4,12 @@ import dev.attention4j.Attention;
 import dev.attention4j.AttentionEngine;
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.AttentionResult;
+import dev.attention4j.DType;
 import dev.attention4j.EngineInfo;
 import dev.attention4j.EngineOptions;
 import dev.attention4j.PlanChoice;
 import dev.attention4j.Tensor;
+import java.nio.ByteBuffer;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -126,6 +128,48 @@ public abstract class HostEngine implements AttentionEngine {
         Tensor copy = Tensor.zeros(tensor.dtype(), tensor.shape());
         copy.bytes().put(tensor.contiguous().bytes());
         return copy;
+    }
+
+    @Override
+    public final Tensor zeros(DType dtype, long... shape) {
+        calls.checkOpen();
+        return Tensor.zeros(dtype, shape);
+    }
+
+    @Override
+    public final Runnable scatter(List<Tensor> targets, List<Tensor> sources, int[] positions, int[] counts) {
+        calls.checkOpen();
+        TensorChecks.scatter(targets, sources, positions, counts);
+        targets.forEach(target -> checkOnHost("targets", target));
+        sources.forEach(source -> checkOnHost("sources", source));
+        calls.begin();
+        try {
+            for (int n = 0; n < targets.size(); n++) {
+                scatter(targets.get(n), sources.get(n), positions, counts);
+            }
+        } finally {
+            calls.end();
+        }
+        return () -> {};
+    }
+
+    private static void scatter(Tensor target, Tensor source, int[] positions, int[] counts) {
+        if (target.elementCount() == 0 || source.elementCount() == 0) {
+            return;
+        }
+        ByteBuffer from = source.to(target.dtype()).contiguous().bytes();
+        ByteBuffer to = target.bytes();
+        int heads = (int) target.size(1);
+        int rowBytes = Math.toIntExact(target.size(3) * target.dtype().bytes());
+        for (int slice = 0; slice < counts.length * heads; slice++) {
+            int batch = slice / heads;
+            long first = slice * target.size(2) + positions[batch];
+            to.put(
+                    Math.toIntExact(first * rowBytes),
+                    from,
+                    Math.toIntExact(slice * source.size(2) * rowBytes),
+                    counts[batch] * rowBytes);
+        }
     }
 
     /** Refuses null, and any problem once this engine is closed. */

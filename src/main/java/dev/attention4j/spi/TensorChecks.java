@@ -3,6 +3,7 @@ package dev.attention4j.spi;
 import dev.attention4j.AttentionEngine;
 import dev.attention4j.Tensor;
 import java.util.Arrays;
+import java.util.List;
 
 /** Refuses numbers and tensors that do not fit, before anything runs; each error begins with the name of the argument. */
 public final class TensorChecks {
@@ -58,6 +59,48 @@ public final class TensorChecks {
         return tensor.rank() == mustBe.length
                 ? ": axis " + axis + " is " + tensor.size(axis) + ", must be " + mustBe[axis]
                 : "";
+    }
+
+    /** Refuses what {@link AttentionEngine#scatter} cannot write. */
+    public static void scatter(List<Tensor> targets, List<Tensor> sources, int[] positions, int[] counts) {
+        if (targets.isEmpty() || targets.size() > 2 || sources.size() != targets.size()) {
+            throw new IllegalArgumentException("targets: " + targets.size() + ", sources: " + sources.size()
+                    + ", must be one or two, as many of each");
+        }
+        for (int n = 0; n < targets.size(); n++) {
+            Tensor target = targets.get(n);
+            Tensor source = sources.get(n);
+            open("targets", target);
+            open("sources", source);
+            storage("targets", target);
+            storage("sources", source);
+            long[] mustBe = target.shape();
+            if (mustBe.length != 4 || !target.isContiguous()) {
+                throw new IllegalArgumentException(
+                        "targets: " + target + ", must be row-major of four axes [batch, heads, capacity, width]");
+            }
+            if (source.rank() == 4) {
+                mustBe[2] = source.size(2);
+            }
+            if (!Arrays.equals(source.shape(), mustBe)) {
+                throw new IllegalArgumentException("sources: shape " + Arrays.toString(source.shape()) + ", must be "
+                        + Arrays.toString(mustBe) + " but for the rows, as the target is");
+            }
+            if (positions.length != mustBe[0] || counts.length != mustBe[0]) {
+                throw new IllegalArgumentException("positions: " + positions.length + ", counts: " + counts.length
+                        + ", must be " + mustBe[0] + " as the target's batch");
+            }
+            for (int batch = 0; batch < counts.length; batch++) {
+                if (counts[batch] < 0 || counts[batch] > source.size(2)) {
+                    throw new IllegalArgumentException("counts: " + counts[batch] + " of batch row " + batch
+                            + ", must be from 0 to the source's " + source.size(2) + " rows");
+                }
+                if (positions[batch] < 0 || positions[batch] > target.size(2) - counts[batch]) {
+                    throw new IllegalArgumentException("positions: " + positions[batch] + " of batch row " + batch
+                            + " for " + counts[batch] + " rows, must be within the target's " + target.size(2));
+                }
+            }
+        }
     }
 
     /** Refuses a tensor on the device of another engine. */

@@ -23,7 +23,7 @@ class ClosedObjectsTest {
             + "|projector)\\(.*"
             + "|.*\\.(toString|close|dtype|shape|strides|offset|rank|size|elementCount|byteSize|isContiguous|memory|isOnHost"
             + "|isClosed|permute|slice|reshape|broadcast|engine|output|weights|logSumExp|scores|plan|presentKey|presentValue"
-            + "|qkMatmulOutput|equals|hashCode|seed|packed|inputs|heads|width|contiguous)\\(.*");
+            + "|qkMatmulOutput|equals|hashCode|seed|packed|inputs|heads|width|contiguous|length|lengths)\\(.*");
 
     /** What is not on the engine's device outlives it. */
     private static final Pattern OUTLIVES_ENGINE =

@@ -7,9 +7,11 @@ import dev.attention4j.Alignment;
 import dev.attention4j.Attention;
 import dev.attention4j.AttentionEngine;
 import dev.attention4j.AttentionResult;
+import dev.attention4j.CacheShape;
 import dev.attention4j.DeviceException;
 import dev.attention4j.EngineInfo;
 import dev.attention4j.EngineOptions;
+import dev.attention4j.KeyValueCache;
 import dev.attention4j.Tensor;
 import dev.attention4j.layers.MultiHeadAttention;
 import dev.attention4j.onnx.OnnxAttention;
@@ -199,6 +201,34 @@ class InjectedFailuresTest {
                         AttentionResult result = engine.attend(queryThere, keyThere, valueThere, everything);
                         Tensor output = engine.download(result.output())) {
                     return bytes(output, result.logSumExp());
+                }
+            });
+        }
+    }
+
+    /** An append and an append with attention; after each failure the cache is as it was before the call. */
+    @ParameterizedTest
+    @MethodSource("devices")
+    void aCacheThatGrows(EngineInfo info) {
+        Attention plain = Attention.builder().logSumExp(true).build();
+        try (OpenClEngine engine = open(info, plan("decode"));
+                KeyValueCache cache =
+                        KeyValueCache.open(engine, CacheShape.of(2, 2, 24, 16).withValueDim(13))) {
+            failEachOnce(engine, () -> {
+                int[] before = cache.lengths();
+                try {
+                    cache.append(key, value, 21, 17);
+                    before = cache.lengths();
+                    try (AttentionResult result =
+                            cache.attend(query, key.slice(2, 0, 1), value.slice(2, 0, 1), plain)) {
+                        assertThat(cache.lengths()).containsExactly(22, 18);
+                        return bytes(result.output(), result.logSumExp());
+                    }
+                } catch (DeviceException e) {
+                    assertThat(cache.lengths()).as("after " + e.getMessage()).isEqualTo(before);
+                    throw e;
+                } finally {
+                    cache.clear();
                 }
             });
         }

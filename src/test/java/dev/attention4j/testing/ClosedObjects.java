@@ -4,9 +4,11 @@ import dev.attention4j.Attention;
 import dev.attention4j.AttentionEngine;
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.AttentionResult;
+import dev.attention4j.CacheShape;
 import dev.attention4j.DType;
 import dev.attention4j.EngineInfo;
 import dev.attention4j.Engines;
+import dev.attention4j.KeyValueCache;
 import dev.attention4j.Projector;
 import dev.attention4j.Tensor;
 import dev.attention4j.layers.AttentionInputs;
@@ -78,6 +80,8 @@ public final class ClosedObjects {
                 .keyValueHeads(1)
                 .build(engine);
         groups.call(inputs).close();
+        KeyValueCache cache = KeyValueCache.open(engine, CacheShape.of(1, 2, 20, 16));
+        cache.append(host, host);
         LayerWeights weights = layer.weights();
         LayerWeights groupWeights = groups.weights();
         OnnxAttentionResult ofOnnx =
@@ -100,6 +104,7 @@ public final class ClosedObjects {
             layer.close();
             groups.close();
             there.close();
+            cache.close();
             if (prepared != null) {
                 prepared.close();
             }
@@ -120,6 +125,7 @@ public final class ClosedObjects {
         methods.call("host result output", onHost.output());
         methods.call("host result memory", onHost.output().memory());
         methods.call("onnx result", ofOnnx);
+        methods.with(Tensor.class, () -> host).call("cache", cache);
         methods.with(Tensor.class, () -> sequence).with(LayerWeights.class, () -> weights);
         methods.with(long.class, () -> 12L);
         methods.call("layer", layer);

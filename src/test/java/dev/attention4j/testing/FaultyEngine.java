@@ -4,6 +4,7 @@ import dev.attention4j.Attention;
 import dev.attention4j.AttentionEngine;
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.AttentionResult;
+import dev.attention4j.DType;
 import dev.attention4j.EngineInfo;
 import dev.attention4j.EngineOptions;
 import dev.attention4j.PlanChoice;
@@ -116,6 +117,16 @@ public final class FaultyEngine implements AttentionEngine {
     @Override
     public Tensor download(Tensor tensor) {
         return oracle.download(tensor);
+    }
+
+    @Override
+    public Tensor zeros(DType dtype, long... shape) {
+        return oracle.zeros(dtype, shape);
+    }
+
+    @Override
+    public Runnable scatter(List<Tensor> targets, List<Tensor> sources, int[] positions, int[] counts) {
+        return oracle.scatter(targets, sources, positions, counts);
     }
 
     @Override

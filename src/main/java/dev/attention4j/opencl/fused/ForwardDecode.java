@@ -21,11 +21,11 @@ public final class ForwardDecode implements AttentionPlan {
     /** The name of this plan. */
     public static final String NAME = "decode";
 
-    /** Fewer keys are not worth a work-group and a share of the mergeSplits. */
-    private static final int LEAST_SPLIT_KEYS = 512;
+    /** Keys of a split on devices of few compute units, which its work-groups fill, and on others. */
+    private static final int FEW_UNITS_SPLIT_KEYS = 1024;
 
-    /** Work-groups for each compute unit, so that one that starts late does not leave the others waiting. */
-    private static final int GROUPS_PER_UNIT = 4;
+    private static final int SPLIT_KEYS = 512;
+    private static final int FEW_UNITS = 8;
 
     private static final int KEY_BLOCK = 512;
 
@@ -153,16 +153,19 @@ public final class ForwardDecode implements AttentionPlan {
         return rows <= room ? rows : room < tile ? room : room / tile * tile;
     }
 
-    /** As many as give each compute unit enough work-groups. */
+    /**
+     * Returns how many parts the keys are cut into, at the same keys whatever else is in the batch, so that a sequence's
+     * result does not depend on it; larger parts only where what they leave would not fit scratch memory.
+     */
     private int splits(Workload problem, long maxScratchBytes) {
-        long units = Math.max(1, (long) problem.batch() * problem.keyValueHeads());
-        long wanted = (GROUPS_PER_UNIT * (long) context.device().computeUnits() + units - 1) / units;
-        long fitting = mergeSplits.most(problem, maxScratchBytes);
-        return (int) Math.max(1, Math.min(Math.min(wanted, fitting), problem.keyLength() / LEAST_SPLIT_KEYS));
+        int keys = context.device().computeUnits() <= FEW_UNITS ? FEW_UNITS_SPLIT_KEYS : SPLIT_KEYS;
+        long wanted = (problem.keyLength() + keys - 1L) / keys;
+        return (int) Math.max(1, Math.min(wanted, mergeSplits.most(problem, maxScratchBytes)));
     }
 
-    private static int splitKeys(Workload problem, int splits) {
-        int keys = (problem.keyLength() + splits - 1) / splits;
-        return splits == 1 ? Math.max(1, keys) : (keys + SPLIT_STEP - 1) / SPLIT_STEP * SPLIT_STEP;
+    private int splitKeys(Workload problem, int splits) {
+        int keys = context.device().computeUnits() <= FEW_UNITS ? FEW_UNITS_SPLIT_KEYS : SPLIT_KEYS;
+        long least = (problem.keyLength() + splits - 1L) / splits;
+        return (int) Math.max(keys, (least + SPLIT_STEP - 1) / SPLIT_STEP * SPLIT_STEP);
     }
 }

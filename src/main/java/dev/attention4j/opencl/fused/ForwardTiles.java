@@ -29,6 +29,9 @@ public final class ForwardTiles implements AttentionPlan {
     /** Queries of a head from which on it fills tiles alone. */
     private static final int SHORT_QUERY = 32;
 
+    /** Keys of a split where queries are few: a work-group's own start and end are little of what it does. */
+    private static final int SPLIT_KEYS = 256;
+
     private final DeviceContext context;
     private final MergeSplits mergeSplits;
     private final Map<Build, ClKernel> kernels = new HashMap<>();
@@ -148,6 +151,7 @@ public final class ForwardTiles implements AttentionPlan {
                 .buffer(partial.output())
                 .buffer(partial.sums())
                 .integer(splits)
+                .integer(splitKeys(problem, splits))
                 .integer(wideOutput ? 1 : 0)
                 .buffer(totals)
                 .integer(foldedTiles);
@@ -245,8 +249,28 @@ public final class ForwardTiles implements AttentionPlan {
         ClDevice device = context.device();
         long keyTiles = (problem.keyLength() + tiling.tileKeys() - 1L) / tiling.tileKeys();
         long busy = (long) device.computeUnits() * tiling.groupsPerUnit();
-        long wanted = forcedSplits > 0 ? forcedSplits : busy / Math.max(1, groups(problem, tiling));
         long fitting = mergeSplits.most(problem, maxScratchBytes);
+        if (isDecoding(problem)) {
+            return (int) Math.max(1, Math.min(fitting, (problem.keyLength() + SPLIT_KEYS - 1L) / SPLIT_KEYS));
+        }
+        long wanted = forcedSplits > 0 ? forcedSplits : busy / Math.max(1, groups(problem, tiling));
         return (int) Math.max(1, Math.min(Math.min(wanted, keyTiles), fitting));
+    }
+
+    /** Keys of a split; 0 to share the keys of each tile of rows evenly among its splits. */
+    private int splitKeys(Workload problem, int splits) {
+        if (!isDecoding(problem)) {
+            return 0;
+        }
+        long least = (problem.keyLength() + splits - 1L) / splits;
+        return (int) Math.max(1, (least + SPLIT_KEYS - 1) / SPLIT_KEYS * SPLIT_KEYS);
+    }
+
+    /**
+     * Returns whether keys are split at the same places whatever else is in the batch, so that a sequence's result does
+     * not depend on it.
+     */
+    private boolean isDecoding(Workload problem) {
+        return forcedSplits == 0 && problem.queryLength() < SHORT_QUERY;
     }
 }

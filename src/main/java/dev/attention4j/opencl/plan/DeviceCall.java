@@ -58,15 +58,11 @@ public record DeviceCall(
 
     private static final StructLayout LAYOUT = StructLayout.of("common/forward_call.clh", "ForwardCall");
 
-    private static final List<String> QUERY = rows("query");
-    private static final List<String> KEY = rows("key");
-    private static final List<String> VALUE = rows("value");
+    private static final List<String> QUERY = Operand.rows("query");
+    private static final List<String> KEY = Operand.rows("key");
+    private static final List<String> VALUE = Operand.rows("value");
     private static final List<String> MASK = scores("mask");
     private static final List<String> BIAS = scores("bias");
-
-    private static List<String> rows(String name) {
-        return List.of(name + ".offset", name + ".batchStride", name + ".headStride", name + ".rowStride");
-    }
 
     private static List<String> scores(String name) {
         return List.of(
@@ -115,11 +111,11 @@ public record DeviceCall(
                 .put("slopeStride", attention.alibiSlopes().length > heads ? heads : 0)
                 .put("scale", (float) problem.scale())
                 .put("softcap", (float) attention.softcap().orElse(0));
-        put(numbers, QUERY, query);
-        put(numbers, KEY, keys);
-        put(numbers, VALUE, values);
-        put(numbers, MASK, mask);
-        put(numbers, BIAS, bias);
+        Operand.put(numbers, QUERY, query);
+        Operand.put(numbers, KEY, keys);
+        Operand.put(numbers, VALUE, values);
+        Operand.put(numbers, MASK, mask);
+        Operand.put(numbers, BIAS, bias);
         return kernel.arguments()
                 .buffer(query.buffer())
                 .buffer(keys.buffer())
@@ -136,14 +132,6 @@ public record DeviceCall(
 
     private ClBuffer orUnused(ClBuffer buffer) {
         return buffer == null ? output : buffer;
-    }
-
-    /** Sets offset and strides of a tensor; zeros for one that is not there. */
-    private static void put(StructLayout.Values values, List<String> names, Operand operand) {
-        values.put(names.get(0), operand == null ? 0 : operand.offset());
-        for (int n = 1; n < names.size(); n++) {
-            values.put(names.get(n), operand == null ? 0 : operand.strides()[n - 1]);
-        }
     }
 
     private int options() {

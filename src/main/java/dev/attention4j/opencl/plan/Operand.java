@@ -2,6 +2,8 @@ package dev.attention4j.opencl.plan;
 
 import dev.attention4j.opencl.runtime.ClBuffer;
 import dev.attention4j.opencl.runtime.ClKernel;
+import dev.attention4j.opencl.runtime.StructLayout;
+import java.util.List;
 
 /**
  * A tensor on the device, as kernels are given it.
@@ -11,6 +13,19 @@ import dev.attention4j.opencl.runtime.ClKernel;
  */
 @SuppressWarnings("ArrayRecordComponent") // Only ever passed on; nobody compares two of them.
 public record Operand(ClBuffer buffer, long offset, long[] strides) {
+    /** Returns the names of a struct's offset and strides of rows, {@code RowStrides} in the kernels. */
+    public static List<String> rows(String name) {
+        return List.of(name + ".offset", name + ".batchStride", name + ".headStride", name + ".rowStride");
+    }
+
+    /** Sets a struct's offset and strides, as many as there are names; zeros for an operand that is null. */
+    public static void put(StructLayout.Values values, List<String> names, Operand operand) {
+        values.put(names.get(0), operand == null ? 0 : operand.offset());
+        for (int n = 1; n < names.size(); n++) {
+            values.put(names.get(n), operand == null ? 0 : operand.strides()[n - 1]);
+        }
+    }
+
     /** Sets buffer, offset and the strides of all axes but the last, whose stride is 1. */
     public ClKernel.Arguments asRows(ClKernel.Arguments arguments) {
         arguments.buffer(buffer).longInteger(offset);

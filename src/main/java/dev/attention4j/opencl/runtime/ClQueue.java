@@ -165,13 +165,20 @@ public final class ClQueue implements AutoCloseable {
 
     /** Fills a buffer with NaN, so that reads of unwritten memory show. */
     public void poison(ClBuffer buffer) {
+        fill(buffer, buffer.byteSize() / 4 * 4, Pointer.to(new int[] {POISON}), 4);
+    }
+
+    /** Fills a buffer with zeros. */
+    public void zero(ClBuffer buffer) {
+        fill(buffer, buffer.byteSize(), Pointer.to(new byte[1]), 1);
+    }
+
+    private void fill(ClBuffer buffer, long bytes, Pointer pattern, int patternBytes) {
         cl_command_queue handle = handle();
         setLast(null);
-        long whole = buffer.byteSize() / 4 * 4;
         Calls.run(
                 "clEnqueueFillBuffer",
-                () -> CL.clEnqueueFillBuffer(
-                        handle, buffer.handle(), Pointer.to(new int[] {POISON}), 4, 0, whole, 0, null, null));
+                () -> CL.clEnqueueFillBuffer(handle, buffer.handle(), pattern, patternBytes, 0, bytes, 0, null, null));
     }
 
     /** Enqueues a kernel with its current arguments: work-items along each axis, multiples of those of a work-group. */

@@ -1,0 +1,95 @@
+package dev.attention4j.opencl.cache;
+
+import dev.attention4j.DType;
+import dev.attention4j.opencl.plan.CommonMacros;
+import dev.attention4j.opencl.plan.Operand;
+import dev.attention4j.opencl.runtime.ClBuffer;
+import dev.attention4j.opencl.runtime.ClKernel;
+import dev.attention4j.opencl.runtime.DeviceContext;
+import dev.attention4j.opencl.runtime.StructLayout;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+
+/** Launches {@code opencl/cache/append.cl}: new keys and values go to their places in a cache. */
+public final class Append {
+    private static final StructLayout LAYOUT = StructLayout.of("cache/append.cl", "AppendCall");
+    private static final List<String> NEW_KEY = Operand.rows("newKey");
+    private static final List<String> NEW_VALUE = Operand.rows("newValue");
+    private static final List<String> KEY = Operand.rows("key");
+    private static final List<String> VALUE = Operand.rows("value");
+
+    /** Vectors of 16 bytes of a row of 128 floats; fewer work-items idle on narrower rows than are missed on wider. */
+    private static final int GPU_GROUP_ITEMS = 32;
+
+    /** Of a CPU's work-item: enough that starting it is nothing. */
+    private static final int CPU_ROWS_EACH = 64;
+
+    /** Of a GPU's work-group: few, so that there are many groups. */
+    private static final int GPU_ROWS_EACH = 4;
+
+    private Append() {}
+
+    /**
+     * New rows and where they go.
+     *
+     * @param from [batch, heads, rows, width], last stride 1
+     * @param fromType how they are stored
+     * @param to [batch, heads, capacity, width], last stride 1
+     * @param toType how the cache stores them
+     * @param width of a row
+     */
+    public record Rows(Operand from, DType fromType, Operand to, DType toType, int width) {
+        /** Returns rows of no width, which are left out. */
+        Rows none() {
+            return new Rows(from, fromType, to, toType, 0);
+        }
+    }
+
+    /**
+     * Enqueues the copies.
+     *
+     * @param keys the first rows
+     * @param values the second ones; null for none
+     * @param places [batch] pairs of ints: the row of the cache where the first new row goes, and how many go there
+     * @param rows the largest of these counts
+     */
+    public static void enqueue(
+            DeviceContext context, Rows keys, Rows values, ClBuffer places, int batch, int heads, int rows) {
+        Rows second = values == null ? keys.none() : values;
+        boolean cpu = context.device().isCpuClass();
+        int rowsEach = cpu ? CPU_ROWS_EACH : GPU_ROWS_EACH;
+        int items = cpu ? 1 : Math.min(GPU_GROUP_ITEMS, context.device().maxWorkGroupSize());
+        ClKernel kernel = build(context, keys, second, rowsEach, items);
+        while (kernel.largestGroup() < items) {
+            items /= 2;
+            kernel = build(context, keys, second, rowsEach, items);
+        }
+        StructLayout.Values call = LAYOUT.values().put("headDim", keys.width).put("valueDim", second.width);
+        Operand.put(call, NEW_KEY, keys.from);
+        Operand.put(call, NEW_VALUE, second.from);
+        Operand.put(call, KEY, keys.to);
+        Operand.put(call, VALUE, second.to);
+        kernel.arguments()
+                .buffer(keys.from.buffer())
+                .buffer(second.from.buffer())
+                .buffer(keys.to.buffer())
+                .buffer(second.to.buffer())
+                .buffer(places)
+                .struct(call);
+        long runs = (rows + rowsEach - 1L) / rowsEach;
+        context.queue().launch(kernel, new long[] {runs * items, heads, batch}, new long[] {items, 1, 1});
+    }
+
+    private static ClKernel build(DeviceContext context, Rows keys, Rows values, int rowsEach, int items) {
+        Map<String, Object> defines = new HashMap<>();
+        defines.put("NEW_KEY_STORAGE", CommonMacros.storage(keys.fromType));
+        defines.put("NEW_VALUE_STORAGE", CommonMacros.storage(values.fromType));
+        defines.put("KEY_STORAGE", CommonMacros.storage(keys.toType));
+        defines.put("VALUE_STORAGE", CommonMacros.storage(values.toType));
+        defines.put("VECTOR_WIDTH", CommonMacros.vectorWidth(context.device()));
+        defines.put("ROWS_EACH", rowsEach);
+        defines.put("GROUP_ITEMS", items);
+        return context.kernel("cache/append.cl", "append", defines);
+    }
+}

@@ -1,0 +1,2 @@
+/** Caches of keys and values on the device. */
+package dev.attention4j.opencl.cache;

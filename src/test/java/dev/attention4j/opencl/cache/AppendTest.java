@@ -1,0 +1,115 @@
+package dev.attention4j.opencl.cache;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+
+import dev.attention4j.AttentionEngine;
+import dev.attention4j.DType;
+import dev.attention4j.EngineInfo;
+import dev.attention4j.Tensor;
+import dev.attention4j.testing.TestEngines;
+import java.util.List;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** {@link Append} writes each row to its place, in the target's type, and nothing else. */
+class AppendTest {
+    private static final List<DType> TYPES = List.of(DType.FLOAT32, DType.FLOAT16, DType.BFLOAT16);
+
+    /** Not 0, so that rows that must stay are seen. */
+    private static final float BEFORE = 7;
+
+    static Iterable<EngineInfo> engines() {
+        return TestEngines.underTest();
+    }
+
+    @ParameterizedTest
+    @MethodSource("engines")
+    void everyTypeIsWrittenAsTensorsAreConverted(EngineInfo info) {
+        int[] positions = {4, 0, 69};
+        int[] counts = {66, 0, 1};
+        try (AttentionEngine engine = TestEngines.open(info)) {
+            for (DType from : TYPES) {
+                for (DType to : TYPES) {
+                    check(engine, from, to, positions, counts);
+                }
+            }
+        }
+    }
+
+    /** More rows than a work-group takes, and widths that are no whole vectors; values of another width. */
+    private static void check(AttentionEngine engine, DType from, DType to, int[] positions, int[] counts) {
+        Tensor key = Tensor.random(1, 3, 2, 66, 37).to(from);
+        Tensor value = Tensor.random(2, 3, 2, 66, 5).to(from);
+        Tensor keysBefore = filled(to, 3, 2, 70, 37);
+        Tensor valuesBefore = filled(to, 3, 2, 70, 5);
+        try (Tensor keys = engine.upload(keysBefore);
+                Tensor values = engine.upload(valuesBefore)) {
+            engine.scatter(List.of(keys, values), List.of(key, value), positions, counts)
+                    .run();
+            assertThat(engine.download(keys).to(DType.FLOAT32).toFloatArray())
+                    .as(engine + " " + from + " to " + to)
+                    .isEqualTo(expected(keysBefore, key.to(to), positions, counts));
+            assertThat(engine.download(values).to(DType.FLOAT32).toFloatArray())
+                    .isEqualTo(expected(valuesBefore, value.to(to), positions, counts));
+            engine.scatter(List.of(values), List.of(value), new int[] {0, 0, 0}, new int[] {1, 1, 1})
+                    .run();
+            assertThat(engine.download(values).slice(2, 0, 1).to(DType.FLOAT32).toFloatArray())
+                    .as("alone")
+                    .isEqualTo(value.to(to).slice(2, 0, 1).to(DType.FLOAT32).toFloatArray());
+        }
+    }
+
+    private static Tensor filled(DType type, long... shape) {
+        Tensor tensor = Tensor.zeros(DType.FLOAT32, shape);
+        for (int n = 0; n < tensor.elementCount(); n++) {
+            tensor.floats().put(n, BEFORE);
+        }
+        return tensor.to(type);
+    }
+
+    private static float[] expected(Tensor before, Tensor rows, int[] positions, int[] counts) {
+        float[] all = before.to(DType.FLOAT32).toFloatArray();
+        float[] source = rows.to(DType.FLOAT32).toFloatArray();
+        int heads = (int) before.size(1);
+        int width = (int) before.size(3);
+        for (int slice = 0; slice < before.size(0) * heads; slice++) {
+            int batch = slice / heads;
+            for (int row = 0; row < counts[batch]; row++) {
+                long to = slice * before.size(2) + positions[batch] + row;
+                System.arraycopy(source, (int) (slice * rows.size(2) + row) * width, all, (int) to * width, width);
+            }
+        }
+        return all;
+    }
+
+    @ParameterizedTest
+    @MethodSource("engines")
+    void placesOutsideOfTheTargetAreRefused(EngineInfo info) {
+        Tensor rows = Tensor.random(1, 1, 1, 3, 4);
+        try (AttentionEngine engine = TestEngines.open(info);
+                Tensor target = engine.zeros(DType.FLOAT32, 1, 1, 5, 4)) {
+            refused(
+                    engine,
+                    target,
+                    rows,
+                    3,
+                    3,
+                    "positions: 3 of batch row 0 for 3 rows, must be within the target's 5");
+            refused(engine, target, rows, -1, 1, "positions: -1");
+            refused(engine, target, rows, 0, 4, "counts: 4 of batch row 0, must be from 0 to the source's 3 rows");
+            refused(engine, target, rows, 0, -1, "counts: -1");
+            refused(engine, target.slice(3, 0, 3), rows, 0, 1, "targets: ");
+            refused(engine, target, rows.slice(3, 0, 3), 0, 1, "sources: shape [1, 1, 3, 3], must be [1, 1, 3, 4]");
+            assertThat(engine.download(target).toFloatArray()).containsOnly(0);
+        }
+    }
+
+    private static void refused(
+            AttentionEngine engine, Tensor target, Tensor source, int position, int count, String message) {
+        assertThatIllegalArgumentException()
+                .isThrownBy(
+                        () -> engine.scatter(List.of(target), List.of(source), new int[] {position}, new int[] {count}))
+                .withMessageStartingWith(message);
+    }
+}
