@@ -228,8 +228,8 @@ class KeyValueCacheTest {
     void aSequencesBitsDoNotDependOnOthersOrOnItsAppends(EnginePlan plan) {
         // Few enough on the emulator that its limit of loops leaves each plan what it does.
         int tokens = plan.info().kind() == EngineInfo.Kind.EMULATOR ? 60 : 2100;
-        Tensor key = Tensor.random(1, 4, 1, 2 * tokens, 16);
-        Tensor value = Tensor.random(2, 4, 1, 2 * tokens, 16);
+        Tensor key = Tensor.random(1, 4, 1, 2L * tokens, 16);
+        Tensor value = Tensor.random(2, 4, 1, 2L * tokens, 16);
         CacheShape alone = CacheShape.of(1, 1, 2 * tokens, 16);
         for (int queries : new int[] {1, 5}) {
             Tensor query = Tensor.random(3, 4, 2, queries, 16);
