@@ -247,7 +247,11 @@ final class PromiseCases {
                 "axes",
                 "query",
                 right -> right.withQuery(right.query().reshape(BATCH * HEADS, QUERIES, SMALL.headDim())));
-        refusal(cases, "types", "key", right -> right.withKey(right.key().to(DType.FLOAT16)));
+        refusal(
+                cases,
+                "types",
+                "key",
+                right -> right.withKey(Tensor.zeros(DType.INT32, right.key().shape())));
         refusal(cases, "mask-shape", "mask", attention().mask(ScoreCases.filled(true, KEYS + 1)));
         refusal(cases, "bias-shape", "bias", attention().bias(Tensor.random(1, 3, 1, 1, 1)));
         refusal(cases, "key-lengths", "keyLengths", attention().keyLengths(KEYS + 1));

@@ -18,7 +18,7 @@ import dev.attention4j.opencl.tuning.StorageName;
 import java.util.List;
 import java.util.function.UnaryOperator;
 
-/** Sizes, layouts and storage: what is there to compute on, down to nothing at all. */
+/** Sizes, layouts and storage of tensors, down to no elements at all. */
 final class ShapeCases {
     private static final int[] WIDTHS = {1, 2, 3, 5, 8, 16, 31, 32, 33, 48, 64, 65, 80, 96, 128, 160, 256, 512};
     private static final int[][] LENGTHS = {{1, 1}, {1, 2}, {2, 1}, {1, 1030}, {3, 150}, {16, 16}, {129, 17}, {300, 3}};
@@ -112,6 +112,18 @@ final class ShapeCases {
             cases.add(name + "one-query", dtype, SMALL.withLengths(1, 150), attention());
             cases.add(name + "odd-widths", dtype, SMALL.withWidths(33, 35), attention());
         }
+        cases.add(mixedStorage());
+    }
+
+    /** A cache of 16 bits under float32 queries. */
+    private static ConformanceCase mixedStorage() {
+        AttentionProblem problem =
+                small(attention().causal(Alignment.BOTTOM_RIGHT).logSumExp(true).build());
+        return ProblemCases.of("float16/keys-and-values", problem, () -> {
+            Inputs plain = Inputs.of(problem);
+            return plain.withKey(plain.key().to(DType.FLOAT16))
+                    .withValue(plain.value().to(DType.FLOAT16));
+        });
     }
 
     /** No elements, and queries that see no key: zeros and −∞, never NaN. */
