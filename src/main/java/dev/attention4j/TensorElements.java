@@ -27,12 +27,10 @@ record TensorElements(DType dtype, TensorLayout layout, ByteBuffer bytes) {
             bytes.asFloatBuffer().get(Math.toIntExact(layout.offset), elements);
             return elements;
         }
-        int[] at = {0};
-        forEachRun((run, count) -> {
+        forEachRun((run, at, count) -> {
             for (int n = 0; n < count; n++) {
-                elements[at[0] + n] = (float) run[n];
+                elements[at + n] = (float) run[n];
             }
-            at[0] += count;
         });
         return elements;
     }
@@ -40,23 +38,17 @@ record TensorElements(DType dtype, TensorLayout layout, ByteBuffer bytes) {
     /** As {@link Tensor#toDoubleArray}. */
     double[] toDoubleArray() {
         double[] elements = new double[count()];
-        int[] at = {0};
-        forEachRun((run, count) -> {
-            System.arraycopy(run, 0, elements, at[0], count);
-            at[0] += count;
-        });
+        forEachRun((run, at, count) -> System.arraycopy(run, 0, elements, at, count));
         return elements;
     }
 
     /** As {@link Tensor#toBooleanArray}. */
     boolean[] toBooleanArray() {
         boolean[] elements = new boolean[count()];
-        int[] at = {0};
-        forEachRun((run, count) -> {
+        forEachRun((run, at, count) -> {
             for (int n = 0; n < count; n++) {
-                elements[at[0] + n] = run[n] != 0;
+                elements[at + n] = run[n] != 0;
             }
-            at[0] += count;
         });
         return elements;
     }
@@ -69,32 +61,26 @@ record TensorElements(DType dtype, TensorLayout layout, ByteBuffer bytes) {
             // Its other axes may be longer than any array.
             return;
         }
-        int[] position = {0};
         int last = layout.rank() - 1;
         if (type == dtype && last >= 0 && layout.strides[last] == 1) {
             // Copies whole rows: nothing is converted, and an inner heads axis costs next to nothing.
+            int[] position = {0};
             int rowBytes = Math.toIntExact(layout.shape[last] * dtype.bytes());
             layout.forEachRow(start -> {
                 target.put(position[0], bytes, byteOf(start), rowBytes);
                 position[0] += rowBytes;
             });
         } else if (type == dtype) {
-            forEachPlace((first, step, count) -> {
-                copyRun(dtype.bytes(), bytes, first, step, target, position[0], count);
-                position[0] += count * dtype.bytes();
-            });
+            forEachPlace((first, step, at, count) ->
+                    copyRun(dtype.bytes(), bytes, first, step, target, at * dtype.bytes(), count));
         } else if (dtype == DType.INT64 && type.isAttentionStorage()) {
-            forEachPlace((first, step, count) -> {
+            forEachPlace((first, step, at, count) -> {
                 for (int n = 0; n < count; n++) {
-                    type.write(target, position[0], roundedToOdd(bytes.getLong(first + n * step)));
-                    position[0] += type.bytes();
+                    type.write(target, (at + n) * type.bytes(), roundedToOdd(bytes.getLong(first + n * step)));
                 }
             });
         } else {
-            forEachRun((run, count) -> {
-                writeRun(type, target, position[0], run, count);
-                position[0] += count * type.bytes();
-            });
+            forEachRun((run, at, count) -> writeRun(type, target, at * type.bytes(), run, count));
         }
     }
 
@@ -118,36 +104,39 @@ record TensorElements(DType dtype, TensorLayout layout, ByteBuffer bytes) {
     /** Visits all elements in row-major order, in runs along the last axis. */
     private void forEachRun(Run visitor) {
         double[] run = new double[(int) Math.min(MOST_OF_A_RUN, Math.max(1, layout.elementCount()))];
-        forEachPlace((first, step, count) -> {
+        forEachPlace((first, step, at, count) -> {
             readRun(dtype, bytes, first, step, run, count);
-            visitor.visit(run, count);
+            visitor.visit(run, at, count);
         });
     }
 
     private void forEachPlace(Place visitor) {
         if (layout.rank() == 0) {
-            visitor.visit(byteOf(layout.offset), 0, 1);
+            visitor.visit(byteOf(layout.offset), 0, 0, 1);
             return;
         }
         int size = (int) Math.min(layout.shape[layout.rank() - 1], count());
         long stride = layout.strides[layout.rank() - 1];
         // More than an int holds only if there is one element: any other would be outside of the memory.
         int step = (int) (stride * dtype.bytes());
+        int[] before = {0};
         layout.forEachRow(start -> {
             for (int first = 0; first < size; first += MOST_OF_A_RUN) {
-                visitor.visit(byteOf(start + first * stride), step, Math.min(MOST_OF_A_RUN, size - first));
+                int count = Math.min(MOST_OF_A_RUN, size - first);
+                visitor.visit(byteOf(start + first * stride), step, before[0] + first, count);
             }
+            before[0] += size;
         });
     }
 
-    /** Receives some elements, from the array's start on. */
+    /** Receives some elements, from the array's start on, and the number of elements before them. */
     private interface Run {
-        void visit(double[] elements, int count);
+        void visit(double[] elements, int at, int count);
     }
 
-    /** Receives the first byte of some elements, and their distance in bytes. */
+    /** Receives the first byte of some elements, their distance in bytes, and the number of elements before them. */
     private interface Place {
-        void visit(int first, int step, int count);
+        void visit(int first, int step, int at, int count);
     }
 
     private int byteOf(long at) {

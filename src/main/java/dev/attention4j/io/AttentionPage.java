@@ -2,6 +2,7 @@ package dev.attention4j.io;
 
 import com.fasterxml.jackson.jr.ob.JSON;
 import dev.attention4j.Tensor;
+import dev.attention4j.spi.TensorChecks;
 import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.io.InputStream;
@@ -147,10 +148,7 @@ public final class AttentionPage {
      * @throws IllegalArgumentException if it is negative
      */
     public AttentionPage firstLayer(int number) {
-        if (number < 0) {
-            throw new IllegalArgumentException("number: " + number + ", must be 0 or more");
-        }
-        this.layer = number;
+        this.layer = TensorChecks.atLeast("number", number, 0);
         return this;
     }
 
@@ -161,10 +159,7 @@ public final class AttentionPage {
      * @throws IllegalArgumentException if it is negative
      */
     public AttentionPage firstHead(int number) {
-        if (number < 0) {
-            throw new IllegalArgumentException("number: " + number + ", must be 0 or more");
-        }
-        this.head = number;
+        this.head = TensorChecks.atLeast("number", number, 0);
         return this;
     }
 

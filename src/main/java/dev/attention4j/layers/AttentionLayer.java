@@ -16,9 +16,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.SplittableRandom;
-import java.util.concurrent.locks.Lock;
 import java.util.concurrent.locks.ReadWriteLock;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
+import java.util.function.Supplier;
 
 /**
  * The common part of the attention layers: projects inputs into heads, computes their attention on an engine, and projects
@@ -101,15 +101,11 @@ public abstract sealed class AttentionLayer implements AutoCloseable permits Mul
         Attention attention = operation(inputs, axes);
         initialize(
                 inputs.query().size(-1), inputs.value().size(-1), inputs.key().size(-1));
-        Lock shared = lock.readLock();
-        shared.lock();
-        try {
+        return shared(() -> {
             Built now = built();
             inputs.checkFeatures(now.widths());
             return compute(now, inputs, axes, attention);
-        } finally {
-            shared.unlock();
-        }
+        });
     }
 
     private Attention operation(AttentionInputs inputs, AttendedAxes axes) {
@@ -188,18 +184,14 @@ public abstract sealed class AttentionLayer implements AutoCloseable permits Mul
         if (hasWeights()) {
             return;
         }
-        Lock alone = lock.writeLock();
-        alone.lock();
-        try {
+        exclusive(() -> {
             checkOpen();
             if (built == null) {
                 Widths widths = new Widths(queryFeatures, valueFeatures, keyFeatures);
                 LayerWeights weights = LayerWeights.of(initial(widths));
                 built = new Built(widths, weights, new Projections(engine.projector(), weights.tensors()));
             }
-        } finally {
-            alone.unlock();
-        }
+        });
     }
 
     private Map<String, Tensor> initial(Widths widths) {
@@ -224,18 +216,14 @@ public abstract sealed class AttentionLayer implements AutoCloseable permits Mul
     public final void load(LayerWeights weights) {
         Objects.requireNonNull(weights, "weights");
         Widths widths = weights.widths(options);
-        Lock alone = lock.writeLock();
-        alone.lock();
-        try {
+        exclusive(() -> {
             checkOpen();
             Projections projections = new Projections(engine.projector(), weights.tensors());
             if (built != null) {
                 built.projections().close();
             }
             built = new Built(widths, weights, projections);
-        } finally {
-            alone.unlock();
-        }
+        });
     }
 
     /**
@@ -245,27 +233,17 @@ public abstract sealed class AttentionLayer implements AutoCloseable permits Mul
      * @throws IllegalStateException if there are none yet, or the layer is closed
      */
     public final LayerWeights weights() {
-        Lock shared = lock.readLock();
-        shared.lock();
-        try {
-            return built().weights();
-        } finally {
-            shared.unlock();
-        }
+        return shared(() -> built().weights());
     }
 
     /**
      * {@return true if there are weights: after the first {@link #load}, {@link #initialize} or call}
      */
     public final boolean hasWeights() {
-        Lock shared = lock.readLock();
-        shared.lock();
-        try {
+        return shared(() -> {
             checkOpen();
             return built != null;
-        } finally {
-            shared.unlock();
-        }
+        });
     }
 
     /** {@return the seed of the first weights: the one set, or the one drawn} */
@@ -275,15 +253,29 @@ public abstract sealed class AttentionLayer implements AutoCloseable permits Mul
 
     @Override
     public final String toString() {
-        Lock shared = lock.readLock();
-        shared.lock();
-        try {
+        return shared(() -> {
             String weights = closed
                     ? "closed"
                     : built == null ? "no weights yet" : built.weights().toString();
             return getClass().getSimpleName() + options.description() + " on " + engine + ", " + weights;
+        });
+    }
+
+    private <T> T shared(Supplier<T> work) {
+        lock.readLock().lock();
+        try {
+            return work.get();
         } finally {
-            shared.unlock();
+            lock.readLock().unlock();
+        }
+    }
+
+    private void exclusive(Runnable work) {
+        lock.writeLock().lock();
+        try {
+            work.run();
+        } finally {
+            lock.writeLock().unlock();
         }
     }
 
@@ -305,16 +297,12 @@ public abstract sealed class AttentionLayer implements AutoCloseable permits Mul
     /** Waits for calls under way and frees the weights; the engine stays open. Closing again does nothing. */
     @Override
     public final void close() {
-        Lock alone = lock.writeLock();
-        alone.lock();
-        try {
+        exclusive(() -> {
             closed = true;
             if (built != null) {
                 built.projections().close();
                 built = null;
             }
-        } finally {
-            alone.unlock();
-        }
+        });
     }
 }

@@ -36,22 +36,15 @@ final class TorchWeights {
             LayerOptions.VALUE,
             "v_proj_weight");
 
-    /** The names of query, key, value and output in a model family. */
-    private record Names(String query, String key, String value, String output) {
-        Map<String, String> byProjection() {
-            Map<String, String> names = new LinkedHashMap<>();
-            names.put(LayerOptions.QUERY, query);
-            names.put(LayerOptions.KEY, key);
-            names.put(LayerOptions.VALUE, value);
-            names.put(LayerOptions.OUTPUT, output);
-            return names;
-        }
-    }
+    /** The names of query, key, value and output in model families. */
+    private static final List<List<String>> FAMILIES = List.of(
+            List.of("q_proj", "k_proj", "v_proj", "o_proj"),
+            List.of("q_proj", "k_proj", "v_proj", "out_proj"),
+            List.of("self.query", "self.key", "self.value", "output.dense"));
 
-    private static final List<Names> FAMILIES = List.of(
-            new Names("q_proj", "k_proj", "v_proj", "o_proj"),
-            new Names("q_proj", "k_proj", "v_proj", "out_proj"),
-            new Names("self.query", "self.key", "self.value", "output.dense"));
+    /** The projections that a family names, in its order. */
+    private static final List<String> PROJECTIONS =
+            List.of(LayerOptions.QUERY, LayerOptions.KEY, LayerOptions.VALUE, LayerOptions.OUTPUT);
 
     /** The names between the prefix of a block and its attention. */
     private static final List<String> BLOCK_PARTS = List.of("", "self_attn.", "attention.", "attn.");
@@ -189,9 +182,9 @@ final class TorchWeights {
     static LayerWeights ofModel(Path path, String prefix, int heads, int keyValueHeads) throws IOException {
         SafetensorsFile file = Safetensors.read(path, name -> name.startsWith(prefix));
         for (String part : BLOCK_PARTS) {
-            for (Names family : FAMILIES) {
-                if (file.find(prefix + part + family.query + ".weight").isPresent()
-                        && file.find(prefix + part + family.output + ".weight").isPresent()) {
+            for (List<String> family : FAMILIES) {
+                if (file.find(prefix + part + family.get(0) + ".weight").isPresent()
+                        && file.find(prefix + part + family.get(3) + ".weight").isPresent()) {
                     return new TorchWeights(file, prefix + part, heads).read(family, keyValueHeads);
                 }
             }
@@ -202,17 +195,17 @@ final class TorchWeights {
                         + " and output.dense, each with .weight");
     }
 
-    private LayerWeights read(Names names, int keyValueHeads) throws FileFormatException {
+    private LayerWeights read(List<String> names, int keyValueHeads) throws FileFormatException {
         // Norms of query and key, for example, would change the result.
         Set<String> known = new TreeSet<>();
-        names.byProjection().values().forEach(name -> known.addAll(List.of(name + ".weight", name + ".bias")));
+        names.forEach(name -> known.addAll(List.of(name + ".weight", name + ".bias")));
         checkNoOther(known, NOT_WEIGHTS);
         Map<String, Tensor> weights = new LinkedHashMap<>();
         Map<String, String> sources = new LinkedHashMap<>();
         boolean biased = false;
-        for (Map.Entry<String, String> entry : names.byProjection().entrySet()) {
-            String projection = entry.getKey();
-            String name = entry.getValue();
+        for (int n = 0; n < names.size(); n++) {
+            String projection = PROJECTIONS.get(n);
+            String name = names.get(n);
             boolean isOutput = projection.equals(LayerOptions.OUTPUT);
             Tensor matrix = matrix(name + ".weight");
             if (matrix.elementCount() == 0) {
@@ -238,8 +231,8 @@ final class TorchWeights {
             biased |= file.find(prefix + name + ".bias").isPresent();
         }
         if (biased) {
-            for (Map.Entry<String, String> entry : names.byProjection().entrySet()) {
-                addBias(entry.getKey(), entry.getValue(), weights);
+            for (int n = 0; n < names.size(); n++) {
+                addBias(PROJECTIONS.get(n), names.get(n), weights);
             }
         }
         return LayerWeights.ofFile(

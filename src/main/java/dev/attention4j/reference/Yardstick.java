@@ -47,22 +47,14 @@ public final class Yardstick {
                     + " because they are more than " + ReferenceAttention.MOST_UNASKED);
         }
         if (asked.wantsWeights()) {
-            deviations.add(measure(
-                    "weights",
-                    result.weights(),
-                    DType.FLOAT32,
-                    oracle.weights(),
-                    plain.weights(),
-                    problem.weightsShape()));
+            long[] shape = problem.weightsShape();
+            deviations.add(
+                    measure("weights", result.weights(), DType.FLOAT32, oracle.weights(), plain.weights(), shape));
         }
         if (asked.wantsLogSumExp()) {
+            long[] shape = problem.logSumExpShape();
             deviations.add(measure(
-                    "log-sum-exp",
-                    result.logSumExp(),
-                    DType.FLOAT32,
-                    oracle.logSumExp(),
-                    plain.logSumExp(),
-                    problem.logSumExpShape()));
+                    "log-sum-exp", result.logSumExp(), DType.FLOAT32, oracle.logSumExp(), plain.logSumExp(), shape));
         }
         return deviations;
     }
