@@ -32,114 +32,18 @@
 // Row r of a unit is query r % queries of head firstHead + r / queries. A block of keys stays in a
 // core's own cache while ROW_TILE rows after ROW_TILE rows use it.
 
-#include "common/exp.clh"
-#include "common/key_range.clh"
 #include "common/log_sum_exp.clh"
-#include "common/multiply_add.clh"
-#include "common/running_total.clh"
-#include "common/score.clh"
-#include "common/vector.clh"
-#include "common/not_finite.clh"
-
 #ifndef ROW_TILE
 #define ROW_TILE 1 // query rows that use a value while it is in registers: 1, 2 or 4
 #endif
 #ifndef KEY_BLOCK
 #define KEY_BLOCK 512 // keys between two rescales, a multiple of VECTOR_WIDTH; long runs are what memory likes
 #endif
-
-#define STREAMS 4 // runs of keys, or of values, that are read side by side
 #define TAIL_KEYS 32 // keys that are summed one after another, of what lies behind the whole vectors of a width
-#define SCORE_ROWS (ROW_TILE < 2 ? 1 : 2) // query rows that use a key while it is in registers
 
-// Where in a block key n of the scores is: the runs' first keys, their second ones, ..., and what is over of STREAMS runs.
-int key_of_score(int n, int run) { return n < STREAMS * run ? n % STREAMS * run + n / STREAMS : n; }
-
-// The keys of step n's scores, and beyond the last key that one again.
-int4 keys_of_step(int n, int run, int keysHere) {
-    const int4 keys = n < run ? n + run * (int4)(0, 1, 2, 3) : STREAMS * run + (int4)(0, 1, 2, 3);
-    // Not min(keys, keysHere - 1): Oclgrind 21.10 reads a scalar there as if it were a vector, and computes nonsense.
-    return min(keys, (int4)(keysHere - 1));
-}
-
-// Where row k of each run begins; after the runs, the rows that are left, and beyond the end the last one again.
-void rows_of_runs(long rowStride, int k, int run, int rowsHere, long *rowAt) {
-#pragma unroll
-    for (int t = 0; t < STREAMS; t++) {
-        rowAt[t] = (k < run ? k + t * run : min(STREAMS * run + t, rowsHere - 1)) * rowStride;
-    }
-}
-
-// S[row][t] of SCORE_ROWS rows and the keys at rowAt[t]. Beyond the last row that one is computed again.
-void score_tile(__global const KEY *key, const long *rowAt, __local const float *queryRows, int firstRow, int rows,
-                int headDim, float scale, __local float *scores) {
-    __local const float *query[SCORE_ROWS];
-    VECTOR sums[SCORE_ROWS][STREAMS];
-#pragma unroll
-    for (int r = 0; r < SCORE_ROWS; r++) {
-        query[r] = queryRows + min(firstRow + r, rows - 1) * headDim;
-#pragma unroll
-        for (int t = 0; t < STREAMS; t++) {
-            sums[r][t] = (VECTOR)(0.0f);
-        }
-    }
-    int d = 0;
-#pragma unroll 2
-    for (; d + VECTOR_WIDTH <= headDim; d += VECTOR_WIDTH) {
-#pragma unroll
-        for (int t = 0; t < STREAMS; t++) {
-            const VECTOR element = load_key_vector(key, rowAt[t] + d);
-#pragma unroll
-            for (int r = 0; r < SCORE_ROWS; r++) {
-                sums[r][t] = MULTIPLY_ADD(LOAD_VECTOR(query[r] + d), element, sums[r][t]);
-            }
-        }
-    }
-#pragma unroll
-    for (int r = 0; r < SCORE_ROWS; r++) {
-        float4 dots = sum_lanes_of_four(sums[r][0], sums[r][1], sums[r][2], sums[r][3]);
-        for (int tail = d; tail < headDim; tail++) {
-            const float4 element = (float4)(load_key(key, rowAt[0] + tail), load_key(key, rowAt[1] + tail),
-                                            load_key(key, rowAt[2] + tail), load_key(key, rowAt[3] + tail));
-            dots = MULTIPLY_ADD((float4)(query[r][tail]), element, dots);
-        }
-        vstore4(dots * scale, 0, scores + min(firstRow + r, rows - 1) * KEY_BLOCK);
-    }
-}
-
-// O[row] += P V of ROW_TILE rows and the values at rowAt[t], in whole vectors along valueDim. With `masked`, what has
-// weight -0 is left out: 0 * NaN would be NaN. A weight of +0 is that of a key which counts, and has underflowed.
-#define IS_MASKED(weight) (as_int(weight) == INT_MIN)
-#define OUTPUT_TILE(masked)                                                                                            \
-    _Pragma("unroll 2") for (int d = 0; d + VECTOR_WIDTH <= valueDim; d += VECTOR_WIDTH) {                             \
-        VECTOR sums[ROW_TILE];                                                                                         \
-        _Pragma("unroll") for (int r = 0; r < ROW_TILE; r++) { sums[r] = (VECTOR)(0.0f); }                             \
-        _Pragma("unroll") for (int t = 0; t < STREAMS; t++) {                                                          \
-            const VECTOR element = load_value_vector(valueRows, rowAt[t] + d);                                         \
-            _Pragma("unroll") for (int r = 0; r < ROW_TILE; r++) {                                                     \
-                const VECTOR added = MULTIPLY_ADD((VECTOR)(weight[r][t]), element, sums[r]);                           \
-                sums[r] = masked && IS_MASKED(weight[r][t]) ? sums[r] : added;                                         \
-            }                                                                                                          \
-        }                                                                                                              \
-        _Pragma("unroll") for (int r = 0; r < ROW_TILE; r++) {                                                         \
-            STORE_VECTOR(LOAD_VECTOR(outputOf[r] + d) + sums[r], outputOf[r] + d);                                     \
-        }                                                                                                              \
-    }
-
-// A block's outputs of a row join its total.
-void fold(__local float *totals, __local float *lost, float rescale, __local const float *sums, int valueDim) {
-    int d = 0;
-    for (; d + VECTOR_WIDTH <= valueDim; d += VECTOR_WIDTH) {
-        VECTOR total = LOAD_VECTOR(totals + d);
-        VECTOR rest = LOAD_VECTOR(lost + d);
-        ADD_TO_TOTAL(VECTOR, total, rest, rescale, LOAD_VECTOR(sums + d))
-        STORE_VECTOR(total, totals + d);
-        STORE_VECTOR(rest, lost + d);
-    }
-    for (; d < valueDim; d++) {
-        ADD_TO_TOTAL(float, totals[d], lost[d], rescale, sums[d])
-    }
-}
+#include "fused/decode_softmax.clh"
+#include "fused/decode_tiles.clh"
+#include "common/not_finite.clh"
 
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_decode(
     FORWARD_PARAMETERS, __global float *partialOutput, __global float2 *partialSums,
@@ -225,54 +129,13 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_decode(
                 if (edge || (call.options & (CHANGES_SCORES | HAS_BIAS | HAS_MASK)) != 0) {
                     const float slope = call.options & HAS_ALIBI ? alibiSlopes[range.sequence * call.slopeStride + head]
                                                                  : 0.0f;
-                    const long biasStride = call.bias.keyStride;
-                    const long maskStride = call.mask.keyStride;
                     __global const float *adds =
-                        bias + scores_at(&call.bias, batch, head, queryRow) + firstKey * biasStride;
+                        bias + scores_at(&call.bias, batch, head, queryRow) + firstKey * call.bias.keyStride;
                     __global const uchar *attends =
-                        mask + scores_at(&call.mask, batch, head, queryRow) + firstKey * maskStride;
-                    for (int n = 0; n < steps; n++) {
-                        const int4 at = keys_of_step(n, run, keysHere);
-                        float4 score = vload4(n, rowScores);
-                        CHANGE_SCORE(float4, score, call, slope, fabs(convert_float4(range.position - firstKey - at)))
-                        if (call.options & HAS_BIAS) {
-                            const float4 add = (float4)(adds[at.x * biasStride], adds[at.y * biasStride],
-                                                        adds[at.z * biasStride], adds[at.w * biasStride]);
-                            score = BIAS_SCORE(float4, score, add);
-                        }
-                        if (call.options & HAS_MASK) {
-                            const int4 attended = (int4)(attends[at.x * maskStride], attends[at.y * maskStride],
-                                                         attends[at.z * maskStride], attends[at.w * maskStride]);
-                            score = MASK_SCORE(float4, score, attended != 0);
-                        }
-                        if (edge) {
-                            const int4 inside = firstKey + at >= range.begin && firstKey + at < range.end;
-                            score = MASK_SCORE(float4, score, inside);
-                        }
-                        vstore4(score, n, rowScores);
-                    }
+                        mask + scores_at(&call.mask, batch, head, queryRow) + firstKey * call.mask.keyStride;
+                    change_scores(&call, adds, attends, range, slope, firstKey, keysHere, edge, rowScores);
                 }
-                for (int k = keysHere; k % VECTOR_WIDTH != 0; k++) {
-                    rowScores[k] = -INFINITY;
-                }
-
-                VECTOR blockMaxima = (VECTOR)(-INFINITY);
-                for (int k = 0; k < keysHere; k += VECTOR_WIDTH) {
-                    blockMaxima = LARGER(LOAD_VECTOR(rowScores + k), blockMaxima);
-                }
-                const float newMax = fmax(maxima[row], MAX_LANES(blockMaxima));
-                // A row that has seen no key yet: -infinity - 0 instead of NaN.
-                const float shift = newMax == -INFINITY ? 0.0f : newMax;
-                rescale[r] = exp(maxima[row] - shift);
-                maxima[row] = newMax;
-                VECTOR blockSums = (VECTOR)(0.0f);
-                for (int k = 0; k < keysHere; k += VECTOR_WIDTH) {
-                    const VECTOR score = LOAD_VECTOR(rowScores + k);
-                    const VECTOR weight = exp_softmax(score - shift, halvings);
-                    STORE_VECTOR(select(weight, (VECTOR)(-0.0f), score == -INFINITY), rowScores + k);
-                    blockSums += weight;
-                }
-                ADD_TO_TOTAL(float, sums[row], lostSums[row], rescale[r], SUM_LANES(blockSums))
+                rescale[r] = softmax_block(rowScores, keysHere, halvings, &maxima[row], &sums[row], &lostSums[row]);
             }
 
 #if ROW_TILE == 4

@@ -37,15 +37,14 @@ class KernelBranchesTest {
 
     @Test
     void includedFilesCountWithTheValuesTheyAreBuiltWith() {
-        // Built with STORAGE=2.
-        assertThat(of(branches.neverTaken(), "common/storage.clh", "#elif STORAGE == 1"))
+        assertThat(of(branches.neverTaken(), "common/storage4.clh", "#elif STORAGE == 1"))
                 .isPositive();
 
-        branches.build("projection/project_rows.cl", "-DMULTIPLY_ADD_MODE=2 -DSTORAGE=1");
+        branches.build("fused/forward_tiles.cl", "-DMULTIPLY_ADD_MODE=2 -DSTORAGE=1");
 
-        assertThat(of(branches.neverTaken(), "common/storage.clh", "#elif STORAGE == 1"))
+        assertThat(of(branches.neverTaken(), "common/storage4.clh", "#elif STORAGE == 1"))
                 .isZero();
-        assertThat(of(branches.neverTaken(), "common/storage.clh", "#if STORAGE == 0"))
+        assertThat(of(branches.neverTaken(), "common/storage4.clh", "#if STORAGE == 0"))
                 .isPositive();
         assertThat(of(branches.neverTaken(), "common/multiply_add.clh", "#else"))
                 .isZero();

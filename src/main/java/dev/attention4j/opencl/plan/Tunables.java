@@ -12,11 +12,9 @@ import java.util.stream.Collectors;
  * What a plan can be tuned by: macros of its kernels, such as tile sizes, and their values.
  *
  * <p>Written as {@code ROW_VECTORS=3,KEY_TILE=8}. Only the plan knows which names and values make sense, see
- * {@link TunableSpace}.
- *
- * @param values macro → value, in the order to print them
+ * {@link TunableSpace}. Not a record, whose hash code would be computed in every call.
  */
-public record Tunables(Map<String, Integer> values) {
+public final class Tunables {
     /** Those of a plan that has none. */
     public static final Tunables NONE = new Tunables(Map.of());
 
@@ -24,9 +22,13 @@ public record Tunables(Map<String, Integer> values) {
     private static final Pattern ASSIGNMENT = Pattern.compile("\\s*(" + NAME + ")\\s*=\\s*(\\d{1,5})\\s*");
     private static final int LARGEST = 65_536;
 
+    private final Map<String, Integer> values;
+    private final int hash;
+
     /** Refuses names and values that could not be a macro of a kernel. */
-    public Tunables {
-        values = Collections.unmodifiableMap(new LinkedHashMap<>(values));
+    public Tunables(Map<String, Integer> values) {
+        this.values = Collections.unmodifiableMap(new LinkedHashMap<>(values));
+        hash = values.hashCode();
         values.forEach((name, value) -> {
             if (!NAME.matcher(name).matches() || value < 0 || value > LARGEST) {
                 throw new IllegalArgumentException("tunables: " + name + "=" + value
@@ -52,18 +54,23 @@ public record Tunables(Map<String, Integer> values) {
         return new Tunables(values);
     }
 
-    /**
-     * Returns whether there are none, without {@code equals}: a record's is made at run time, which takes longer in a
-     * first call than a small attention.
-     */
+    /** The values of the macros, in the order to print them. */
+    public Map<String, Integer> values() {
+        return values;
+    }
+
     public boolean isEmpty() {
         return values.isEmpty();
     }
 
-    /** Made here for the same reason. */
+    @Override
+    public boolean equals(Object other) {
+        return other instanceof Tunables tunables && values.equals(tunables.values);
+    }
+
     @Override
     public int hashCode() {
-        return values.hashCode();
+        return hash;
     }
 
     /**

@@ -38,9 +38,11 @@ public abstract class ProjectionPlan implements Plan<ProjectionPlan.Problem, Pro
     }
 
     final DeviceContext context;
+    private final LoopLimit limit;
 
     ProjectionPlan(DeviceContext context) {
         this.context = context;
+        limit = LoopLimit.of(context.device());
     }
 
     /** Returns the plan for a device's class. */
@@ -59,7 +61,6 @@ public abstract class ProjectionPlan implements Plan<ProjectionPlan.Problem, Pro
 
     /** Returns why the device would cut the loops of a projection short; empty if it would not. */
     public final Optional<String> loopExcess(Problem problem, Tunables tunables) {
-        LoopLimit limit = LoopLimit.of(context.device());
         return limit.isNone() ? Optional.empty() : limit.whyNotProject(problem.inputs(), sums(tunables));
     }
 
@@ -68,10 +69,12 @@ public abstract class ProjectionPlan implements Plan<ProjectionPlan.Problem, Pro
         if (call.positions() == 0 || call.widest() == 0) {
             return;
         }
-        loopExcess(new Problem(call.inputs()), call.tunables()).ifPresent(excess -> {
-            throw new DeviceException("a projection of " + call.inputs() + " inputs: " + excess + "; "
-                    + LoopLimit.of(context.device()).advice());
-        });
+        if (!limit.isNone()) {
+            loopExcess(new Problem(call.inputs()), call.tunables()).ifPresent(excess -> {
+                throw new DeviceException(
+                        "a projection of " + call.inputs() + " inputs: " + excess + "; " + limit.advice());
+            });
+        }
         for (ProjectionCall launch : call.launches()) {
             launch(launch);
         }
