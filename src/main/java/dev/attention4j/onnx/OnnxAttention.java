@@ -74,13 +74,13 @@ public final class OnnxAttention {
         TensorChecks.storage("query", query);
         TensorChecks.storage("value", value);
         TensorChecks.sameType("key", key, "query", query);
-        KeyValueCache cache = KeyValueCache.of(inputs, key, value);
+        Present present = Present.of(inputs, key, value);
 
-        Tensor computedKey = cache.key();
-        Tensor computedValue = cache.value();
+        Tensor computedKey = present.key();
+        Tensor computedValue = present.value();
         // Checks the shapes before options are derived from them.
         AttentionProblem shapes = AttentionProblem.of(query, computedKey, computedValue, Attention.DEFAULT);
-        Attention attention = attention(inputs, cache.pastLength(), shapes);
+        Attention attention = attention(inputs, present.pastLength(), shapes);
         AttentionProblem problem = AttentionProblem.of(query, computedKey, computedValue, attention);
 
         Tensor scores = null;
@@ -97,7 +97,7 @@ public final class OnnxAttention {
             if (inputs.query().rank() == 3) {
                 output = fromHeads(output);
             }
-            return new OnnxAttentionResult(output, cache.key(), cache.value(), storedScores, result.plan());
+            return new OnnxAttentionResult(output, present.key(), present.value(), storedScores, result.plan());
         } catch (RuntimeException | Error e) {
             // The caller does not have it yet.
             result.close();

@@ -6,17 +6,17 @@ import java.nio.ByteBuffer;
 import java.util.Arrays;
 
 /**
- * The cached keys and values, followed by the new ones.
+ * The cached keys and values, followed by the new ones: what the operator calls present.
  *
  * @param key [batch, keyValueHeads, pastLength + keyLength, headDim]
  * @param value [batch, keyValueHeads, pastLength + keyLength, valueDim]
  * @param pastLength the number of cached keys
  */
-record KeyValueCache(Tensor key, Tensor value, int pastLength) {
+record Present(Tensor key, Tensor value, int pastLength) {
     private static final int LENGTH_AXIS = 2;
 
     /** Appends the new keys and values to the past; without a past, these are the tensors given. */
-    static KeyValueCache of(OnnxAttentionInputs inputs, Tensor key, Tensor value) {
+    static Present of(OnnxAttentionInputs inputs, Tensor key, Tensor value) {
         if (inputs.pastKey().isPresent() != inputs.pastValue().isPresent()) {
             throw new IllegalArgumentException(
                     inputs.pastKey().isPresent()
@@ -24,7 +24,7 @@ record KeyValueCache(Tensor key, Tensor value, int pastLength) {
                             : "pastKey: not given, must be given with pastValue");
         }
         if (inputs.pastKey().isEmpty()) {
-            return new KeyValueCache(key, value, 0);
+            return new Present(key, value, 0);
         }
         if (inputs.nonpadKvSeqlen().isPresent()) {
             throw new IllegalArgumentException("nonpadKvSeqlen: given with pastKey, must be given without: it is for a"
@@ -38,7 +38,7 @@ record KeyValueCache(Tensor key, Tensor value, int pastLength) {
             throw new IllegalArgumentException("pastValue: length " + pastValue.size(LENGTH_AXIS) + ", must be "
                     + pastKey.size(LENGTH_AXIS) + " as pastKey has");
         }
-        return new KeyValueCache(
+        return new Present(
                 append(pastKey, key), append(pastValue, value), Math.toIntExact(pastKey.size(LENGTH_AXIS)));
     }
 
