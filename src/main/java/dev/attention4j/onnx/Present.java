@@ -38,8 +38,7 @@ record Present(Tensor key, Tensor value, int pastLength) {
             throw new IllegalArgumentException("pastValue: length " + pastValue.size(LENGTH_AXIS) + ", must be "
                     + pastKey.size(LENGTH_AXIS) + " as pastKey has");
         }
-        return new Present(
-                append(pastKey, key), append(pastValue, value), Math.toIntExact(pastKey.size(LENGTH_AXIS)));
+        return new Present(append(pastKey, key), append(pastValue, value), Math.toIntExact(pastKey.size(LENGTH_AXIS)));
     }
 
     private static void check(String name, Tensor past, String like, Tensor tensor) {

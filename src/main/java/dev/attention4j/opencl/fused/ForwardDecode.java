@@ -1,5 +1,6 @@
 package dev.attention4j.opencl.fused;
 
+import dev.attention4j.AttentionProblem;
 import dev.attention4j.StorageTypes;
 import dev.attention4j.opencl.plan.AttentionPlan;
 import dev.attention4j.opencl.plan.AttentionPlan.Division;
@@ -21,8 +22,11 @@ public final class ForwardDecode implements AttentionPlan {
     /** The name of this plan. */
     public static final String NAME = "decode";
 
-    /** Keys of a split on devices of few compute units, which its work-groups fill, and on others. */
-    private static final int FEW_UNITS_SPLIT_KEYS = 1024;
+    /** Work-groups for each compute unit, so that one that starts late does not leave the others waiting. */
+    private static final int GROUPS_PER_UNIT = 4;
+
+    /** Keys of a split, on devices of few compute units, and on others. */
+    private static final int SPLIT_KEYS_OF_FEW_UNITS = 1024;
 
     private static final int SPLIT_KEYS = 512;
     private static final int FEW_UNITS = 8;
@@ -153,19 +157,27 @@ public final class ForwardDecode implements AttentionPlan {
         return rows <= room ? rows : room < tile ? room : room / tile * tile;
     }
 
-    /**
-     * Returns how many parts the keys are cut into, at the same keys whatever else is in the batch, so that a sequence's
-     * result does not depend on it; larger parts only where what they leave would not fit scratch memory.
-     */
+    /** Returns how many splits the keys have; fewer where what they leave would not fit scratch memory. */
     private int splits(Workload problem, long maxScratchBytes) {
-        int keys = context.device().computeUnits() <= FEW_UNITS ? FEW_UNITS_SPLIT_KEYS : SPLIT_KEYS;
-        long wanted = (problem.keyLength() + keys - 1L) / keys;
+        long wanted = (problem.keyLength() + splitKeys(problem) - 1L) / splitKeys(problem);
         return (int) Math.max(1, Math.min(wanted, mergeSplits.most(problem, maxScratchBytes)));
     }
 
     private int splitKeys(Workload problem, int splits) {
-        int keys = context.device().computeUnits() <= FEW_UNITS ? FEW_UNITS_SPLIT_KEYS : SPLIT_KEYS;
         long least = (problem.keyLength() + splits - 1L) / splits;
-        return (int) Math.max(keys, (least + SPLIT_STEP - 1) / SPLIT_STEP * SPLIT_STEP);
+        return (int) Math.max(splitKeys(problem), (least + SPLIT_STEP - 1) / SPLIT_STEP * SPLIT_STEP);
+    }
+
+    /**
+     * Returns the keys of a split. Splits begin at the same keys however long the other sequences of a batch are and
+     * however many they are, so that a sequence's result does not depend on them: a device that one sequence's heads
+     * keep busy never splits, others always do.
+     */
+    private int splitKeys(Workload problem) {
+        int units = context.device().computeUnits();
+        if (problem.keyValueHeads() >= GROUPS_PER_UNIT * units) {
+            return AttentionProblem.MAX_LENGTH;
+        }
+        return units <= FEW_UNITS ? SPLIT_KEYS_OF_FEW_UNITS : SPLIT_KEYS;
     }
 }
