@@ -20,9 +20,7 @@ import java.util.Optional;
  * <p>The smallest case of {@code op} = {@code attention}: {@code input.query} [1, 1, 1, 1] = 1, {@code input.key} [1, 1, 2, 1] =
  * 1, 1, {@code input.value} [1, 1, 2, 1] = 2, 4 and {@code output.output} [1, 1, 1, 1] = 3, which is the mean. A mask is {@code
  * input.mask}, a bias {@code input.bias} and a mask of the queries {@code input.query_mask}. Other options are a JSON object
- * in the metadata {@code attributes}: {@code scale}, {@code softcap}, {@code causal}, {@code window}, {@code alignment}, {@code
- * offsets}, {@code keyLengths}, {@code cumulativeQueryLengths}, {@code cumulativeKeyLengths}, {@code alibiSlopes}, {@code
- * sinks}. In float32 the output may be off by 1e-5 + 1e-4 · |expected|.
+ * in the metadata {@code attributes}, as {@link AttentionAttributes} reads them. In float32 the output may be off by 1e-5 + 1e-4 · |expected|.
  */
 public final class CaseFile {
     private static final String SENTENCES = "minilm_layer0.safetensors";

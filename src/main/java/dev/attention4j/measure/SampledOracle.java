@@ -1,7 +1,6 @@
 package dev.attention4j.measure;
 
 import dev.attention4j.Attention;
-import dev.attention4j.AttentionBuilder;
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.AttentionResult;
 import dev.attention4j.DType;
@@ -9,6 +8,7 @@ import dev.attention4j.Tensor;
 import dev.attention4j.reference.Deviation;
 import dev.attention4j.reference.PlainFloatAttention;
 import dev.attention4j.reference.ReferenceAttention;
+import dev.attention4j.spi.Slice;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -16,7 +16,6 @@ import java.util.SortedSet;
 import java.util.TreeSet;
 import java.util.function.Function;
 import java.util.function.ToDoubleFunction;
-import java.util.function.UnaryOperator;
 
 /**
  * The rule of {@link dev.attention4j.reference.Yardstick} on chosen rows of a result, where all of them would take the
@@ -188,39 +187,12 @@ public final class SampledOracle {
         AttentionProblem problem = inputs.problem();
         int batch = numberedHead / problem.queryHeads();
         int head = numberedHead % problem.queryHeads();
+        Slice slice = new Slice(batch, 1, head, 1, from, to - from);
         return new Inputs(
-                ofHead(inputs.query(), batch, head).slice(2, from, to),
-                ofHead(inputs.key(), batch, problem.keyValueHead(head)),
-                ofHead(inputs.value(), batch, problem.keyValueHead(head)),
-                operation(problem, batch, head, from, to));
-    }
-
-    private static Tensor ofHead(Tensor tensor, int batch, int head) {
-        return tensor.slice(0, batch, batch + 1).slice(1, head, head + 1);
-    }
-
-    private static Attention operation(AttentionProblem problem, int batch, int head, int from, int to) {
-        Attention whole = problem.attention();
-        UnaryOperator<Tensor> rows = scores ->
-                ofHead(scores.broadcast(problem.weightsShape()), batch, head).slice(2, from, to);
-        AttentionBuilder part = whole.toBuilder()
-                .alignOffsets(problem.offset(batch) + from)
-                .mask(whole.mask().map(rows).orElse(null))
-                .bias(whole.bias().map(rows).orElse(null));
-        whole.queryMask()
-                .ifPresent(
-                        mask -> part.queryMask(mask.slice(0, batch, batch + 1).slice(1, from, to)));
-        int[] lengths = whole.keyLengths();
-        if (lengths.length > 0) {
-            part.keyLengths(lengths[lengths.length == 1 ? 0 : batch]);
-        }
-        if (whole.alibiSlopes().length > 0) {
-            part.alibiSlopes(problem.alibiSlope(batch, head));
-        }
-        if (whole.sinks().length > 0) {
-            part.sinks(problem.sink(head));
-        }
-        return part.build();
+                slice.ofQuery(inputs.query()),
+                slice.ofKeys(problem, inputs.key()),
+                slice.ofKeys(problem, inputs.value()),
+                slice.operation(problem));
     }
 
     /** Measures the chosen rows: of the output, then of the log-sum-exp if the operation asks for it. */

@@ -25,12 +25,12 @@ import java.util.Optional;
  * }
  * }</pre>
  *
- * <p>The standard's order is the library's: scale · query · keyᵀ, softcap, + mask, softmax, · value. Causal and windows
+ * <p>Scores are scaled, changed and masked in the standard's order, which is that of {@link Attention}. Causal and windows
  * go by positions: without a cache query i has position i; with a past, i + the past's length; with {@code
  * nonpad_kv_seqlen}, the last query has the position of the last of these keys. A row with no key to attend to gives
  * zeros, as the standard says since opset 24.
  *
- * <p>If value has another type than query and key, all is computed as float32. Engines other than the oracle compute in
+ * <p>Value may have another type than query and key; output and scores have the query's. Engines other than the oracle compute in
  * float32 whatever {@code softmax_precision} says. They scale the product of query and key, where the standard scales both
  * factors: a product above 3.4·10³⁸ is infinite however small the scale.
  */
@@ -154,11 +154,8 @@ public final class OnnxAttention {
     }
 
     private Attention attention(OnnxAttentionInputs inputs, int pastLength, AttentionProblem shapes) {
-        AttentionBuilder builder = Attention.builder()
-                .window(attributes.leftWindowSize, attributes.rightWindowSize)
-                .weights(attributes.qkMatmulOutput == QkMatmulOutput.WEIGHTS);
-        attributes.scale.ifPresent(builder::scale);
-        attributes.softcap.ifPresent(builder::softcap);
+        AttentionBuilder builder =
+                attributes.scoring().weights(attributes.qkMatmulOutput == QkMatmulOutput.WEIGHTS);
         inputs.attnMask().ifPresent(mask -> AttnMask.set(builder, mask, shapes));
         if (attributes.causal) {
             builder.causal(Alignment.TOP_LEFT);

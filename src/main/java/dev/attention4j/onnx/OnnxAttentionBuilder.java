@@ -1,5 +1,6 @@
 package dev.attention4j.onnx;
 
+import dev.attention4j.Attention;
 import dev.attention4j.AttentionBuilder;
 import dev.attention4j.DType;
 import dev.attention4j.spi.TensorChecks;
@@ -24,6 +25,14 @@ public final class OnnxAttentionBuilder {
         OptionalDouble scale = OptionalDouble.empty();
         OptionalDouble softcap = OptionalDouble.empty();
         QkMatmulOutput qkMatmulOutput;
+
+        /** Begins an operation with what the standard defines as the library does. */
+        AttentionBuilder scoring() {
+            AttentionBuilder builder = Attention.builder().window(leftWindowSize, rightWindowSize);
+            scale.ifPresent(builder::scale);
+            softcap.ifPresent(builder::softcap);
+            return builder;
+        }
 
         Attributes copy() {
             try {

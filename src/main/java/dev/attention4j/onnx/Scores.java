@@ -38,7 +38,7 @@ final class Scores {
     /**
      * Computes the scores of a problem.
      *
-     * @param step the last one: scores, softcapped or masked
+     * @param step the last one: any but the weights
      * @return [batch, queryHeads, queryLength, keyLength], float32
      */
     static Tensor compute(AttentionProblem problem, Tensor query, Tensor key, QkMatmulOutput step) {

@@ -13,6 +13,7 @@ import dev.attention4j.opencl.plan.KeyRanges;
 import dev.attention4j.opencl.plan.Workload;
 import dev.attention4j.opencl.runtime.ClBuffer;
 import dev.attention4j.opencl.runtime.DeviceContext;
+import dev.attention4j.spi.Slice;
 import java.util.List;
 import java.util.function.Function;
 
@@ -64,18 +65,31 @@ record AttentionCall(
             }
         }
         if (slices.isEmpty()) {
-            Slice least = Slice.least(problem, division);
+            Slice least = Slices.least(problem, division);
             throw new DeviceException("attention of " + counted(least.queries(), "query", "queries") + " of "
                     + counted(least.heads(), "head", "heads") + ", with " + problem.keyLength() + " keys and values, "
-                    + least.of(this).footprint(context).shortage());
+                    + of(least).footprint(context).shortage());
         }
         return enqueue(transfers, slices, slices.size() == 1 ? footprint : null);
     }
 
     /** Returns slices that fit one after another; empty if not even the least slice does. */
     private List<Slice> slices(DeviceContext context) {
-        return Slice.cut(
-                problem, division, slice -> slice.of(this).footprint(context).fits());
+        return Slices.cut(
+                problem, division, slice -> of(slice).footprint(context).fits());
+    }
+
+    /** Returns a part of this call as a call of its own. */
+    private AttentionCall of(Slice slice) {
+        if (slice.rows() == Slice.whole(problem).rows()) {
+            return this;
+        }
+        Tensor ofQuery = slice.ofQuery(query);
+        Tensor ofKey = slice.ofKeys(problem, key);
+        Tensor ofValue = slice.ofKeys(problem, value);
+        AttentionProblem part = AttentionProblem.of(ofQuery, ofKey, ofValue, slice.operation(problem));
+        Workload own = workload(part, ofQuery, ofKey, ofValue);
+        return new AttentionCall(part, own, ofQuery, ofKey, ofValue, choice, division, maxScratchBytes);
     }
 
     private static String counted(int count, String one, String many) {
@@ -96,7 +110,7 @@ record AttentionCall(
                 attention.wantsLogSumExp() ? transfers.result(DType.FLOAT32, onHost, problem.logSumExpShape()) : null,
                 choice.plan().name());
         for (Slice slice : slices) {
-            AttentionCall call = slice.of(this);
+            AttentionCall call = of(slice);
             Footprint footprint = known != null ? known : call.footprint(transfers.context());
             Rows rows = new Rows(result, slice.firstRow(problem), slice.rows());
             choice.plan().enqueue(call.deviceCall(transfers, rows, footprint));

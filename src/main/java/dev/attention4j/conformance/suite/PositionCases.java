@@ -107,9 +107,5 @@ final class PositionCases {
                 "packed/offsets",
                 shape,
                 attention().cumulativeLengths(queries, keys).causalOffsets(1, 0, 4, 20));
-        cases.add(
-                "packed/alibi",
-                shape,
-                attention().cumulativeLengths(queries, keys).alibiSlopes(0.5f, 0.25f, 0.1f, 0));
     }
 }

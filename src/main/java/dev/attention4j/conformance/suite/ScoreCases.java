@@ -72,6 +72,12 @@ final class ScoreCases {
         cases.add("alibi/batch", attention().alibiSlopes(slopes(BATCH * HEADS)));
         cases.add("alibi/causal", attention().alibiSlopes(slopes(HEADS)).causal(Alignment.BOTTOM_RIGHT));
         cases.add("alibi/offsets", attention().alibiSlopes(slopes(HEADS)).alignOffsets(-3, 11));
+        cases.add(
+                "alibi/packed",
+                SMALL.withBatch(1).withLengths(33, 47),
+                attention()
+                        .cumulativeLengths(new int[] {0, 5, 5, 20, 33}, new int[] {0, 9, 14, 14, 47})
+                        .alibiSlopes(slopes(HEADS)));
         cases.add("sinks/heads", attention().sinks(sinks()));
         cases.add("sinks/large", attention().sinks(filledWith(10)));
         cases.add("sinks/none-for-some", attention().sinks(1, NEVER, -2, NEVER));

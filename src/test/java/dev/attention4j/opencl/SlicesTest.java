@@ -19,6 +19,7 @@ import dev.attention4j.opencl.plan.AttentionPlan.Division;
 import dev.attention4j.opencl.plan.Workload;
 import dev.attention4j.reference.Deviation;
 import dev.attention4j.reference.Yardstick;
+import dev.attention4j.spi.Slice;
 import dev.attention4j.testing.TestEngines;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -30,7 +31,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** Problems that a device has no room for are cut, and nobody sees it by the result. */
-class SliceTest {
+class SlicesTest {
     /** Three batch rows of two groups of two heads, so that all boundaries lie between slices somewhere. */
     private static final Shape SHAPE = new Shape(3, 4, 2, 70);
 
@@ -83,7 +84,7 @@ class SliceTest {
         }
 
         List<Slice> of(AttentionProblem problem, Division division) {
-            return Slice.cut(
+            return Slices.cut(
                     problem,
                     division,
                     slice -> slice.batchRows() <= batchRows && slice.heads() <= heads && slice.queries() <= queries);
@@ -91,8 +92,8 @@ class SliceTest {
 
         /** As far as rows that are computed together stay together. */
         List<Slice> whole(AttentionProblem problem, Division division) {
-            Slice least = Slice.least(problem, division);
-            return Slice.cut(
+            Slice least = Slices.least(problem, division);
+            return Slices.cut(
                     problem,
                     division,
                     slice -> slice.batchRows() <= batchRows
@@ -360,7 +361,7 @@ class SliceTest {
                             1 + new Random(n).nextLong(2L + Slice.whole(problem).rows());
                     String what =
                             drawn.reproduce() + " by " + plan + " in slices of " + most + " rows on " + info.name();
-                    List<Slice> slices = Slice.cut(problem, Division.ofHeads(1), slice -> slice.rows() <= most);
+                    List<Slice> slices = Slices.cut(problem, Division.ofHeads(1), slice -> slice.rows() <= most);
                     try (AttentionResult result =
                             attend(engine, problem, drawn.query(), drawn.key(), drawn.value(), slices)) {
                         assertThat(Yardstick.of(drawn.query(), drawn.key(), drawn.value(), attention)
@@ -370,8 +371,8 @@ class SliceTest {
                     }
                     Division division = division(engine, problem);
                     long together =
-                            Math.max(most, Slice.least(problem, division).rows());
-                    List<Slice> alike = Slice.cut(problem, division, slice -> slice.rows() <= together);
+                            Math.max(most, Slices.least(problem, division).rows());
+                    List<Slice> alike = Slices.cut(problem, division, slice -> slice.rows() <= together);
                     try (AttentionResult whole = engine.attend(drawn.query(), drawn.key(), drawn.value(), attention);
                             AttentionResult result =
                                     attend(engine, problem, drawn.query(), drawn.key(), drawn.value(), alike)) {
@@ -422,7 +423,7 @@ class SliceTest {
             long all = Slice.whole(problem).rows();
             long most = 1 + random.nextLong(all);
             long next = 0;
-            for (Slice slice : Slice.cut(problem, Division.ofHeads(1), candidate -> candidate.rows() <= most)) {
+            for (Slice slice : Slices.cut(problem, Division.ofHeads(1), candidate -> candidate.rows() <= most)) {
                 assertThat(slice.firstRow(problem)).isEqualTo(next);
                 assertThat(slice.rows()).isBetween(1L, most);
                 assertThat(slice.batchRows() == 1 || slice.heads() == problem.queryHeads())
@@ -438,7 +439,7 @@ class SliceTest {
                 next += slice.rows();
             }
             assertThat(next).isEqualTo(all);
-            assertThat(Slice.cut(problem, Division.ofHeads(1), candidate -> false))
+            assertThat(Slices.cut(problem, Division.ofHeads(1), candidate -> false))
                     .isEmpty();
         }
     }
