@@ -55,7 +55,14 @@ public enum DType {
         return this == FLOAT64 || isAttentionStorage();
     }
 
-    double read(ByteBuffer bytesOfTensor, int at) {
+    /**
+     * Reads an element of this type; for those who write engines.
+     *
+     * @param bytesOfTensor in native order
+     * @param at the element's first byte
+     * @return exact but for INT64 beyond 2⁵³
+     */
+    public double read(ByteBuffer bytesOfTensor, int at) {
         return switch (this) {
             case FLOAT64 -> bytesOfTensor.getDouble(at);
             case FLOAT32 -> bytesOfTensor.getFloat(at);
@@ -70,7 +77,14 @@ public enum DType {
         };
     }
 
-    void write(ByteBuffer bytesOfTensor, int at, double element) {
+    /**
+     * Writes an element of this type, rounded to nearest, ties to even; for those who write engines.
+     *
+     * @param bytesOfTensor in native order
+     * @param at the element's first byte
+     * @param element what an integer type cannot hold becomes its least or largest number, and NaN 0
+     */
+    public void write(ByteBuffer bytesOfTensor, int at, double element) {
         switch (this) {
             case FLOAT64 -> bytesOfTensor.putDouble(at, element);
             case FLOAT32 -> bytesOfTensor.putFloat(at, (float) element);

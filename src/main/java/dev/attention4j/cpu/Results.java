@@ -58,7 +58,12 @@ final class Results {
                     outputBytes.putShort(2 * (at + c), Float16.bfloatFromFloat(elements[c]));
                 }
             }
-            default -> outputFloats.put(at, elements, 0, width);
+            case FLOAT32 -> outputFloats.put(at, elements, 0, width);
+            default -> {
+                for (int c = 0; c < width; c++) {
+                    problem.dtype().write(outputBytes, problem.dtype().bytes() * (at + c), elements[c]);
+                }
+            }
         }
     }
 

@@ -54,17 +54,11 @@ public final class StridedRows {
                     target[n] = Float16.bfloatToFloat(bytes.getShort(2 * (at + n * stride)));
                 }
             }
-            case FLOAT64 -> {
+            default -> {
                 for (int n = 0; n < count; n++) {
-                    target[n] = (float) bytes.getDouble(8 * (at + n * stride));
+                    target[n] = (float) dtype.read(bytes, dtype.bytes() * (at + n * stride));
                 }
             }
-            case BOOL -> {
-                for (int n = 0; n < count; n++) {
-                    target[n] = bytes.get(at + n * stride) == 0 ? 0 : 1;
-                }
-            }
-            default -> throw new IllegalArgumentException("type " + dtype + ", must be a float type or BOOL");
         }
     }
 }
