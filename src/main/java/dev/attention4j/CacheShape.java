@@ -26,8 +26,8 @@ public record CacheShape(
         check("capacity", capacity);
         check("headDim", headDim);
         check("valueDim", valueDim);
-        check("keyType", keyType);
-        check("valueType", valueType);
+        Objects.requireNonNull(keyType, "keyType").checkAttentionStorage("keyType");
+        Objects.requireNonNull(valueType, "valueType").checkAttentionStorage("valueType");
     }
 
     /**
@@ -68,13 +68,6 @@ public record CacheShape(
         if (was < 1 || was > AttentionProblem.MAX_LENGTH) {
             throw new IllegalArgumentException(
                     name + ": " + was + ", must be from 1 to " + AttentionProblem.MAX_LENGTH);
-        }
-    }
-
-    private static void check(String name, DType type) {
-        Objects.requireNonNull(type, name);
-        if (!type.isAttentionStorage()) {
-            throw new IllegalArgumentException(name + ": " + type + ", must be FLOAT32, FLOAT16 or BFLOAT16");
         }
     }
 }

@@ -50,6 +50,21 @@ public enum DType {
         return this == FLOAT32 || this == FLOAT16 || this == BFLOAT16;
     }
 
+    /**
+     * Refuses a type that query, key and value may not have.
+     *
+     * @param name of the argument, which the error begins with
+     * @return this type
+     * @throws IllegalArgumentException if it is not one of attention's
+     */
+    public DType checkAttentionStorage(String name) {
+        if (!isAttentionStorage()) {
+            throw new IllegalArgumentException(
+                    name + ": type " + this + ", must be FLOAT32, FLOAT16 or BFLOAT16 (Tensor.to converts)");
+        }
+        return this;
+    }
+
     /** {@return true for the four floating-point types} */
     public boolean isFloat() {
         return this == FLOAT64 || isAttentionStorage();

@@ -330,10 +330,7 @@ public final class KeyValueCache implements AutoCloseable {
         if (tensor.isClosed()) {
             throw new IllegalStateException(name + ": the tensor is closed, must be open");
         }
-        if (!tensor.dtype().isAttentionStorage()) {
-            throw new IllegalArgumentException(
-                    name + ": type " + tensor.dtype() + ", must be FLOAT32, FLOAT16 or BFLOAT16 (Tensor.to converts)");
-        }
+        tensor.dtype().checkAttentionStorage(name);
         long[] was = tensor.shape();
         long[] mustBe = {shape.sequences(), shape.keyValueHeads(), was.length == 4 ? was[LENGTH_AXIS] : 0, width};
         if (!Arrays.equals(was, mustBe)) {

@@ -17,9 +17,9 @@ public record StorageTypes(DType query, DType key, DType value) {
      * @throws IllegalArgumentException naming the tensor whose type attention does not read
      */
     public StorageTypes {
-        check("query", query);
-        check("key", key);
-        check("value", value);
+        Objects.requireNonNull(query, "query").checkAttentionStorage("query");
+        Objects.requireNonNull(key, "key").checkAttentionStorage("key");
+        Objects.requireNonNull(value, "value").checkAttentionStorage("value");
     }
 
     /**
@@ -32,14 +32,6 @@ public record StorageTypes(DType query, DType key, DType value) {
     /** {@return true if query, key and value have one type} */
     public boolean isUniform() {
         return query == key && query == value;
-    }
-
-    private static void check(String name, DType dtype) {
-        Objects.requireNonNull(dtype, name);
-        if (!dtype.isAttentionStorage()) {
-            throw new IllegalArgumentException(
-                    name + ": type " + dtype + ", must be FLOAT32, FLOAT16 or BFLOAT16 (Tensor.to converts)");
-        }
     }
 
     // Written by hand: a record's own are linked at run time, which takes 10 ms of a first call.

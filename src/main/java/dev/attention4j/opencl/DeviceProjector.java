@@ -72,9 +72,7 @@ final class DeviceProjector implements Projector {
     private record Source(DType dtype, int batch, int heads, int length, int width) {
         /** Refuses a type that kernels do not read. */
         Source {
-            if (!dtype.isAttentionStorage()) {
-                throw new IllegalArgumentException("input: " + dtype + ", must be float32, float16 or bfloat16");
-            }
+            dtype.checkAttentionStorage("input");
         }
     }
 

@@ -31,10 +31,7 @@ public final class TensorChecks {
 
     /** Refuses a type that query, key and value may not have. */
     public static void storage(String name, Tensor tensor) {
-        if (!tensor.dtype().isAttentionStorage()) {
-            throw new IllegalArgumentException(
-                    name + ": type " + tensor.dtype() + ", must be FLOAT32, FLOAT16 or BFLOAT16 (Tensor.to converts)");
-        }
+        tensor.dtype().checkAttentionStorage(name);
     }
 
     /** Refuses another type than that of a tensor named {@code like}. */

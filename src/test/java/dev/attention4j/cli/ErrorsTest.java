@@ -101,7 +101,7 @@ class ErrorsTest {
                 "demo --picture picture.jpeg | must end in .png",
                 "devices --json no/such/a.json | --json: no/such/a.json, must be",
                 "tune --shapes 1.8.8 | shape: \"1.8.8\", must be B.Hq.Hkv.Lq.Lk.D[.Dv]",
-                "tune --dtype float64 | --dtype: \"float64\", must be float32",
+                "tune --dtype float64 | --dtype: \"float64\", must be one of [float32",
                 "tune --device oracle | --device: oracle has one way to compute"
             })
     void badUsageIsOneLine(String args, String says) {

@@ -161,7 +161,7 @@ class DeviceProjectorTest {
                 .withMessageContaining("projection: has 12 inputs, must have 11");
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> projector.toHeads(Tensor.zeros(DType.INT32, 2, 9, 12), List.of(projection)))
-                .withMessageContaining("must be float32, float16 or bfloat16");
+                .withMessageContaining("must be FLOAT32, FLOAT16 or BFLOAT16");
         Tensor heads = Tensor.random(1, 2, 3, 9, 4);
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> projector.fromHeads(heads, Tensor.random(1, 2, 3, 9, 5), projection))

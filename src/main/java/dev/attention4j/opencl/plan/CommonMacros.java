@@ -26,7 +26,7 @@ public final class CommonMacros {
             case FLOAT32 -> 0;
             case FLOAT16 -> 1;
             case BFLOAT16 -> 2;
-            default -> throw new IllegalArgumentException("dtype: " + dtype + ", must be FLOAT32, FLOAT16 or BFLOAT16");
+            default -> throw new IllegalArgumentException("dtype: " + dtype + ", must be one that kernels read");
         };
     }
 

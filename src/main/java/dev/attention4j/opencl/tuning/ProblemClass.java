@@ -28,9 +28,7 @@ public record ProblemClass(DType dtype, String width, String length, boolean cau
 
     /** Refuses classes that do not exist. */
     public ProblemClass {
-        if (!dtype.isAttentionStorage()) {
-            throw new IllegalArgumentException("dtype: " + dtype + ", must be FLOAT32, FLOAT16 or BFLOAT16");
-        }
+        dtype.checkAttentionStorage("dtype");
         boolean projections = length.equals(PROJECTION);
         if (!(projections ? width.equals(ANY_WIDTH) : WIDTHS.contains(width))) {
             throw new IllegalArgumentException(

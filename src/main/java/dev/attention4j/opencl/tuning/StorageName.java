@@ -19,6 +19,10 @@ public final class StorageName {
                 .filter(dtype -> dtype.isAttentionStorage() && of(dtype).equals(name))
                 .findFirst()
                 .orElseThrow(() -> new IllegalArgumentException(
-                        argument + ": \"" + name + "\", must be float32, float16 or bfloat16"));
+                        argument + ": \"" + name + "\", must be one of "
+                                + Arrays.stream(DType.values())
+                                        .filter(DType::isAttentionStorage)
+                                        .map(StorageName::of)
+                                        .toList()));
     }
 }
