@@ -10,7 +10,7 @@ class QuirksTest {
     @Test
     void nvidiaHasNone() {
         assertThat(Quirks.of("NVIDIA Corporation", "NVIDIA CUDA", "NVIDIA H200"))
-                .hasToString("[]");
+                .hasToString("none");
     }
 
     @Test
