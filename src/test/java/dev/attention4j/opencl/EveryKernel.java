@@ -1,12 +1,16 @@
 package dev.attention4j.opencl;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 import dev.attention4j.Alignment;
 import dev.attention4j.Attention;
 import dev.attention4j.AttentionBuilder;
 import dev.attention4j.AttentionEngine;
 import dev.attention4j.AttentionProblem;
+import dev.attention4j.CacheShape;
 import dev.attention4j.DType;
 import dev.attention4j.EngineInfo;
+import dev.attention4j.KeyValueCache;
 import dev.attention4j.Tensor;
 import dev.attention4j.UnsupportedPlanException;
 import dev.attention4j.opencl.fused.ForwardDecode;
@@ -106,6 +110,7 @@ final class EveryKernel {
                 plans = TestEngines.kernelPlans(engine);
                 names(engine, kernels, engine::probe);
                 names(engine, kernels, () -> ProjectionCheck.everyKernel(engine.context()));
+                names(engine, kernels, () -> grow(engine));
                 builds.addAll(engine.context().builds());
             }
             for (String plan : plans) {
@@ -175,6 +180,7 @@ final class EveryKernel {
                 plans = TestEngines.kernelPlans(engine);
                 names(engine, kernels, engine::probe);
                 names(engine, kernels, () -> ProjectionCheck.everyKernel(engine.context()));
+                names(engine, kernels, () -> grow(engine));
             }
             for (String plan : plans) {
                 options()
@@ -204,6 +210,24 @@ final class EveryKernel {
             }
         }
         return kernels;
+    }
+
+    /** A cache of each type, whose rows are no whole vectors: what it holds is what was appended. */
+    private static void grow(OpenClEngine engine) {
+        Tensor key = Tensor.random(2, 2, 1, 7, 5);
+        Tensor value = Tensor.random(3, 2, 1, 7, 22);
+        for (DType dtype : DTYPES) {
+            CacheShape shape =
+                    CacheShape.of(2, 1, 9, 5).withValueDim(22).withTypes(dtype, DType.FLOAT32);
+            try (KeyValueCache cache = KeyValueCache.open(engine, shape)) {
+                cache.append(key, value, 6, 2);
+                cache.append(key.slice(2, 6, 7).to(dtype), value.slice(2, 6, 7), 1, 0);
+                assertThat(cache.keys().slice(0, 0, 1).toFloatArray())
+                        .isEqualTo(key.to(dtype).slice(0, 0, 1).toFloatArray());
+                assertThat(cache.values().slice(0, 0, 1).toFloatArray())
+                        .isEqualTo(value.slice(0, 0, 1).toFloatArray());
+            }
+        }
     }
 
     private static void runFresh(
