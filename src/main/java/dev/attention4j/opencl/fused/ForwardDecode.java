@@ -169,12 +169,18 @@ public final class ForwardDecode implements AttentionPlan {
     }
 
     /**
-     * Returns the keys of a split. Splits begin at the same keys however long the other sequences of a batch are and
-     * however many they are, so that a sequence's result does not depend on them: a device that one sequence's heads
-     * keep busy never splits, others always do.
+     * Returns the keys of a split. Of the few rows that this plan is made for, splits begin at the same keys however long
+     * the other sequences of a batch are and however many they are, so that a sequence's result does not depend on them:
+     * a device that one sequence's heads keep busy never splits, others always do. What splits leave of many rows would
+     * grow with rows times keys: these have as many as give each compute unit enough work-groups.
      */
     private int splitKeys(Workload problem) {
         int units = context.device().computeUnits();
+        if (rows(problem) > MOST_ROWS) {
+            long heads = Math.max(1, (long) problem.batch() * problem.keyValueHeads());
+            long splits = (GROUPS_PER_UNIT * (long) units + heads - 1) / heads;
+            return (int) Math.max(SPLIT_KEYS, (problem.keyLength() + splits - 1) / splits);
+        }
         if (problem.keyValueHeads() >= GROUPS_PER_UNIT * units) {
             return AttentionProblem.MAX_LENGTH;
         }

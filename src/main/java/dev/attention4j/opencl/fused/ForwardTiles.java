@@ -32,6 +32,8 @@ public final class ForwardTiles implements AttentionPlan {
     /** Keys of a split where queries are few: a work-group's own start and end are little of what it does. */
     private static final int SPLIT_KEYS = 256;
 
+    private static final int MOST_DECODED_ROWS = 64;
+
     private final DeviceContext context;
     private final MergeSplits mergeSplits;
     private final Map<Build, ClKernel> kernels = new HashMap<>();
@@ -268,9 +270,11 @@ public final class ForwardTiles implements AttentionPlan {
 
     /**
      * Returns whether keys are split at the same places whatever else is in the batch, so that a sequence's result does
-     * not depend on it.
+     * not depend on it. What splits leave of more rows would be too much of the keys' own memory.
      */
     private boolean isDecoding(Workload problem) {
-        return forcedSplits == 0 && problem.queryLength() < SHORT_QUERY;
+        return forcedSplits == 0
+                && problem.queryLength() < SHORT_QUERY
+                && problem.group() * problem.queryLength() <= MOST_DECODED_ROWS;
     }
 }
