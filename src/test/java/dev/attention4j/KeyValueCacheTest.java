@@ -351,6 +351,8 @@ class KeyValueCacheTest {
         refused(() -> CacheShape.of(1, 1, 0, 1), "capacity: 0");
         refused(() -> CacheShape.of(1, 1, 1, -1), "headDim: -1");
         refused(() -> CacheShape.of(1, 1, 1, 1).withValueDim(0), "valueDim: 0");
-        refused(() -> CacheShape.of(1, 1, 1, 1).withTypes(DType.FLOAT32, DType.INT64), "valueType: type INT64, must be");
+        refused(
+                () -> CacheShape.of(1, 1, 1, 1).withTypes(DType.FLOAT32, DType.INT64),
+                "valueType: type INT64, must be");
     }
 }

@@ -154,8 +154,7 @@ public final class OnnxAttention {
     }
 
     private Attention attention(OnnxAttentionInputs inputs, int pastLength, AttentionProblem shapes) {
-        AttentionBuilder builder =
-                attributes.scoring().weights(attributes.qkMatmulOutput == QkMatmulOutput.WEIGHTS);
+        AttentionBuilder builder = attributes.scoring().weights(attributes.qkMatmulOutput == QkMatmulOutput.WEIGHTS);
         inputs.attnMask().ifPresent(mask -> AttnMask.set(builder, mask, shapes));
         if (attributes.causal) {
             builder.causal(Alignment.TOP_LEFT);

@@ -217,8 +217,7 @@ final class EveryKernel {
         Tensor key = Tensor.random(2, 2, 1, 7, 5);
         Tensor value = Tensor.random(3, 2, 1, 7, 22);
         for (DType dtype : DTYPES) {
-            CacheShape shape =
-                    CacheShape.of(2, 1, 9, 5).withValueDim(22).withTypes(dtype, DType.FLOAT32);
+            CacheShape shape = CacheShape.of(2, 1, 9, 5).withValueDim(22).withTypes(dtype, DType.FLOAT32);
             try (KeyValueCache cache = KeyValueCache.open(engine, shape)) {
                 cache.append(key, value, 6, 2);
                 cache.append(key.slice(2, 6, 7).to(dtype), value.slice(2, 6, 7), 1, 0);

@@ -18,11 +18,10 @@ public final class StorageName {
         return Arrays.stream(DType.values())
                 .filter(dtype -> dtype.isAttentionStorage() && of(dtype).equals(name))
                 .findFirst()
-                .orElseThrow(() -> new IllegalArgumentException(
-                        argument + ": \"" + name + "\", must be one of "
-                                + Arrays.stream(DType.values())
-                                        .filter(DType::isAttentionStorage)
-                                        .map(StorageName::of)
-                                        .toList()));
+                .orElseThrow(() -> new IllegalArgumentException(argument + ": \"" + name + "\", must be one of "
+                        + Arrays.stream(DType.values())
+                                .filter(DType::isAttentionStorage)
+                                .map(StorageName::of)
+                                .toList()));
     }
 }
