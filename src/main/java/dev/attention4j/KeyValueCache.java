@@ -20,8 +20,8 @@ import java.util.concurrent.locks.ReentrantReadWriteLock;
  *
  * <p>Each sequence has a length of its own. The last query of a call is at the position of the sequence's last token, so
  * that causal attention aligned {@link Alignment#BOTTOM_RIGHT} sees what was there at its time: a prompt of several
- * queries, or one new token. The result of a sequence has the same bits whatever other sequences hold, and however its
- * tokens were divided into appends, unless weights are asked for.
+ * queries, or one new token. The result of a step of few queries, as in decoding, has the same
+ * bits whatever other sequences hold, and however its tokens were divided into appends, unless weights are asked for.
  *
  * <p>May be called from many threads: attentions run side by side; what changes the cache waits for them and runs alone.
  */
