@@ -16,7 +16,7 @@
 //   output: a vector along valueDim of ROW_TILE rows is in registers while STREAMS values are added; each block is summed from
 //     0 and then folded into the total (common/running_total.clh)
 // One query row's work per key is two loads and two multiply-adds for each vector of headDim and valueDim, and a sum
-// across: several times faster than memory delivers keys. merge_splits puts the splits together.
+// across: several times faster than memory delivers keys. merge_splits merges the splits.
 //
 // A block's keys are read in STREAMS runs side by side, the first key of each, then the second, and so on: a processor
 // fetches ahead for every run that it recognises, but none beyond the end of a page, so that one run alone waits at each
@@ -39,7 +39,7 @@
 #ifndef KEY_BLOCK
 #define KEY_BLOCK 512 // keys between two rescales, a multiple of VECTOR_WIDTH; long runs are what memory likes
 #endif
-#define TAIL_KEYS 32 // keys that are summed one after another, of what lies behind the whole vectors of a width
+#define TAIL_KEYS 32 // keys that are summed one after another, of the elements after the whole vectors of a width
 
 #include "fused/decode_softmax.clh"
 #include "fused/decode_tiles.clh"
@@ -98,7 +98,7 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_decode(
         __global const KEY *keyRows = key + firstKey * keyRowStride;
         __global const VALUE *valueRows = value + firstKey * valueRowStride;
 #if ROW_TILE == 4
-        int notFinite = -1; // whether any value is; -1: not looked at
+        int notFinite = -1; // 1 if any value is; -1: not checked yet
 #endif
         for (int firstRow = 0; firstRow < rows; firstRow += ROW_TILE) {
             for (int k = 0; k < steps; k++) {
@@ -162,7 +162,7 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_decode(
                 for (int r = 0; r < ROW_TILE; r++) {
                     vstore4(vload4(k, weights[r]), 0, weight[r]);
                 }
-                // What lies behind the last key is that one again, with weight 0: 0 * infinity would be NaN.
+                // After the last key that one is repeated with weight 0: 0 * infinity would be NaN.
                 if (masked || k == run) {
                     OUTPUT_TILE(true)
                 } else {

@@ -80,9 +80,9 @@
 #define VALUE_SPACE __local
 #endif
 
-#define LOOKED_AT VALUE_SPACE const float
-#define LOOKED_AT_VECTOR(from, at) LOAD_VECTOR((from) + (at))
-#define LOOKED_AT_ELEMENT(from, at) (from)[at]
+#define CHECKED VALUE_SPACE const float
+#define CHECKED_VECTOR(from, at) LOAD_VECTOR((from) + (at))
+#define CHECKED_ELEMENT(from, at) (from)[at]
 #include "common/not_finite.clh"
 #include "common/widen.clh"
 
@@ -318,7 +318,7 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_rows(
 
     int keysHere;
     for (int firstKey = blockBegin; firstKey < blockEnd; firstKey += keysHere) {
-        // Blocks end where the keys that all rows see begin and end, so that only few keys are tested row by row.
+        // Blocks end where the keys that all rows attend to begin and end, so that only few keys are tested row by row.
         const int part = firstKey < cleanBegin && cleanBegin < blockEnd ? cleanBegin
                          : firstKey < cleanEnd                          ? cleanEnd
                                                                         : blockEnd;
@@ -406,7 +406,7 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_rows(
         for (int r = 0; r < ROW_VECTORS; r++) {
             VECTOR newMax = LARGER(blockMax[0][r], blockMax[1][r]);
             newMax = LARGER(scores[(keysHere - 1) * ROW_VECTORS + r], newMax);
-            // A row that has seen no key yet: -infinity - 0 instead of NaN.
+            // A row that has attended to no key yet: -infinity - 0 instead of NaN.
             shift[r] = shift_of(newMax);
             rescale[r] = exp_softmax(maxima[r] - shift[r], 0);
             maxima[r] = newMax;

@@ -14,7 +14,7 @@
 //   x MICRO_ROWS       |        +-----------+                  |    (interleaved, see tile_shape.clh); of the output
 //                      +---------------------------------------+    likewise MICRO_ROWS x MICRO_DIMS
 //
-// It walks the keys that any of its rows may see, or its split's share of them, in tiles of TILE_KEYS:
+// It walks the keys that any of its rows may attend to, or its split's share of them, in tiles of TILE_KEYS:
 //
 //   S = Q K^T     from slices of DIM_SLICE dims of both, transposed on their way into local memory
 //   softcap, ALiBi, bias and masks on S, where the operation has them and, for key ranges, where the tile meets the end of one
@@ -23,7 +23,7 @@
 //   O = O * e^(m - m') + A
 //
 // and at the end O / l (Dao, "FlashAttention-2", 2023). S, P and O stay in registers; P goes through local memory a slice at
-// a time beside the values. Slices pass from global to local memory through registers, loaded before the products of the
+// a time together with the values. Slices pass from global to local memory through registers, loaded before the products of the
 // slice before them and stored after. Two barriers for each slice, all with uniform trip counts. What lies where: tile_shape.clh.
 //
 // The count for the largest tiling, 128 x 128 on 256 work-items, float32 and widths of 128, for each work-item and tile of
@@ -41,7 +41,7 @@
 // widths of 64. One work-group fills the registers of a multiprocessor: 8 sub-groups, each with 64 independent sums.
 // Local memory: 37 KiB, 20 KiB with slices half as long.
 //
-// Options and key ranges are arguments, looked at once for each tile of keys; a kernel without OPTIONS (softcap, ALiBi, bias,
+// Options and key ranges are arguments, tested once for each tile of keys; a kernel without OPTIONS (softcap, ALiBi, bias,
 // mask) is lighter. headDim is an argument: nothing is unrolled over it. valueDim is rounded up to MICRO_DIMS * COLUMN_ITEMS.
 //
 // A masked weight is 0, and 0 * NaN would be NaN: where a tile masks anything, slices of values are searched for what is not
@@ -127,7 +127,7 @@ __kernel __attribute__((reqd_work_group_size(GROUP_ITEMS, 1, 1))) void forward_t
     }
     barrier(CLK_LOCAL_MEM_FENCE);
 
-    // What any row sees is visited, what all rows see is not tested.
+    // Keys that any row attends to are visited, those that all rows attend to are not tested.
     int4 seenBegin = rowBegin[0];
     int4 seenEnd = rowEnd[0];
     int4 commonBegin = rowBegin[0];
@@ -272,7 +272,7 @@ __kernel __attribute__((reqd_work_group_size(GROUP_ITEMS, 1, 1))) void forward_t
                 load_keys(carriedKeys, item, key, call.key.rowStride, firstKey + TILE_KEYS, end, 0, call.headDim);
             }
             if (lastNotFinite == firstKey + first) {
-                add_products_of_seen(added, weightStaging + rowItem, valueStaging + columnItem);
+                add_products_of_attended(added, weightStaging + rowItem, valueStaging + columnItem);
             } else {
                 add_products(added, MICRO_DIMS / 4, weightStaging + rowItem, WEIGHT_PITCH, valueStaging + columnItem,
                              VALUE_PITCH, KEY_SLICE);

@@ -11,7 +11,7 @@
 // log-sum-exps, which say the same in one number: where scores are large, rounding it would cost digits of the share. Sinks
 // are in the sums of split 0 and nowhere else.
 //
-// What a split without keys left in partialOutput may be anything, NaN too: it is passed over, not multiplied by 0. A row
+// The partialOutput of a split without keys may be anything, NaN too: it is skipped, not multiplied by 0. A row
 // without keys in any split gives 0 and -infinity. NaN in a sum stays NaN. Shares are divided by their sum before the outputs
 // are added up, which may be so large that their sum would be infinite.
 //

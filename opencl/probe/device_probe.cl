@@ -1,4 +1,4 @@
-// What a device can do, found by doing it: one kernel, whose body is chosen by PROBE. The host builds it, runs it on a
+// Finds out what a device can do by doing it: one kernel, whose body is chosen by PROBE. The host builds it, runs it on a
 // few work-items and believes only the right result; a build that fails is an answer too.
 //
 //   out [GROUP_ITEMS] floats: out[i] = 2 * i + 1 in each case

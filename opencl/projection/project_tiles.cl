@@ -3,7 +3,7 @@
 // Arguments and shapes: projection/project_call.clh.
 //
 // A work-group computes a tile of LOCAL_ROWS * MICRO_ROWS rows x PANEL columns. It stages a slice of DEPTH inputs of its
-// rows, turned round, and of its panel in local memory; each work-item accumulates MICRO_ROWS rows x MICRO_VECTORS vectors
+// rows, transposed, and of its panel in local memory; each work-item accumulates MICRO_ROWS rows x MICRO_VECTORS vectors
 // of columns in registers. Inputs are gated as they are staged, from whichever heads they lie in; heads are put in place
 // as sums are stored. Each SUMMED_SLICES slices are summed by themselves, so that sums do not drift however many inputs there
 // are.

@@ -3,7 +3,7 @@
 //
 // Arguments and shapes: common/forward_call.clh, staged/block.clh.
 //
-// What a masked element held before (NaN of a poisoned key among it) is overwritten, not computed with.
+// A masked element (perhaps NaN, of a poisoned key) is overwritten, not computed with.
 //
 // Built for each combination of options (FIXED_OPTIONS): with tests inside, compilers for CPUs make no vectors of neighbouring
 // work-items.

@@ -4,7 +4,7 @@
 //
 // Work-groups: (key tile, query tile, head). A work-group stages a slice of headDim of its query rows and key rows in
 // local memory, transposed, so that work-items read neighbouring keys as vectors; each work-item accumulates
-// MICRO_QUERIES x (MICRO_VECTORS * VECTOR_WIDTH) scores in registers. Tiles of keys that none of its queries may see are
+// MICRO_QUERIES x (MICRO_VECTORS * VECTOR_WIDTH) scores in registers. Tiles of keys that none of its queries may attend to are
 // not computed; what lies there is written over by scale_mask.
 //
 // Local memory: DIM_SLICE * (TILE_QUERIES + TILE_KEYS) floats.
@@ -50,7 +50,7 @@ __kernel __attribute__((reqd_work_group_size(LOCAL_KEYS, LOCAL_QUERIES, 1))) voi
     query += row_at(&call.query, batch, head, firstQuery + tileQuery);
     key += key_row(&call, batch, head / call.group, tileKey);
 
-    // A tile that no query may see runs no iteration: the trip count stays the same for the whole work-group, as the
+    // A tile that no query may attend to runs no iteration: the trip count stays the same for the whole work-group, as the
     // barriers need it.
     const KeyRange range = key_range_of_rows(&call, keyRanges, batch, firstQuery + tileQuery, rowsHere);
     const int dims = tileKey < range.end && tileKey + keysHere > range.begin ? call.headDim : 0;

@@ -4,7 +4,7 @@
 //
 // Work-groups: (tile of valueDim, query tile, head). A work-group stages a slice of
 // keys: their weights, transposed, and their values; each work-item accumulates
-// MICRO_QUERIES x (MICRO_VECTORS * VECTOR_WIDTH) outputs in registers. Keys that none of its queries may see are not visited.
+// MICRO_QUERIES x (MICRO_VECTORS * VECTOR_WIDTH) outputs in registers. Keys that none of its queries may attend to are not visited.
 //
 // With SKIP_MASKED (anything in the operation masks) a weight of -0 takes nothing from its value: 0 * NaN would be NaN, and what
 // a masked value holds must not show. A weight of +0 is that of a key which counts, and has underflowed.

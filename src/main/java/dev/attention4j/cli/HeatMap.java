@@ -16,7 +16,7 @@ import org.knowm.xchart.HeatMapChartBuilder;
 import org.knowm.xchart.style.AxesChartStyler;
 import org.knowm.xchart.style.HeatMapStyler;
 
-/** Draws who attends to whom as a PNG: a row for each token that looks, a column for each that is looked at. */
+/** Draws who attends to whom as a PNG: a row for each query token, a column for each key token. */
 final class HeatMap {
     /** Steps of the colour scale, between which the chart interpolates. */
     private static final int COLORS = 256;
@@ -62,7 +62,7 @@ final class HeatMap {
                 .width(Math.max(LEAST, cell * tokens.size()) + LABELS_AND_LEGEND)
                 .height(Math.max(LEAST, cell * tokens.size()) + TITLES)
                 .title(title)
-                .xAxisTitle("key: the token that is looked at (each row sums to 1)")
+                .xAxisTitle("key: the token attended to (each row sums to 1)")
                 .yAxisTitle("query: the token that looks")
                 .build();
         List<String> upwards = new ArrayList<>(tokens);

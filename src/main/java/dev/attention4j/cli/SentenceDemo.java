@@ -41,7 +41,7 @@ final class SentenceDemo {
         if (text.isBlank()) {
             throw new IllegalArgumentException("SENTENCE: is empty, must have a word");
         }
-        // What the JVM puts for bytes that its locale cannot read.
+        // The JVM's replacement for bytes that its locale cannot read.
         if (text.indexOf('\uFFFD') >= 0) {
             throw new IllegalArgumentException("SENTENCE: \"" + text
                     + "\" did not arrive whole; LC_ALL=C.UTF-8 before java lets it take letters beyond ASCII");

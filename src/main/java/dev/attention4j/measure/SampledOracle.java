@@ -30,7 +30,7 @@ public final class SampledOracle {
     private static final double GOLDEN_RATIO = (Math.sqrt(5) - 1) / 2;
     private static final int BLOCK_ROWS = 8;
 
-    /** Of fewer rows the largest error of plain float code is a matter of luck. */
+    /** With fewer rows the largest error of plain float code is a matter of luck. */
     private static final int MANY_ROWS = 64;
 
     private static final int ORDERS = 4;
@@ -173,7 +173,7 @@ public final class SampledOracle {
             int firstDim = order * problem.headDim() / orders;
             PlainFloatAttention plain =
                     PlainFloatAttention.compute(problem, part.query(), part.key(), part.value(), firstDim);
-            // What plain code stores in 16 bits is rounded as well.
+            // Plain code rounds what it stores in 16 bits as well.
             Tensor stored = Tensor.of(plain.output(), problem.outputShape()).to(problem.dtype());
             outputError = Math.max(outputError, largestError(stored.toFloatArray(), oracle.output(), 0));
             logSumExpError = Math.max(logSumExpError, largestError(plain.logSumExp(), oracle.logSumExp(), 0));

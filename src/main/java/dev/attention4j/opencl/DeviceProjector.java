@@ -68,7 +68,7 @@ final class DeviceProjector implements Projector {
         return merged.reshape(merged.size(0), merged.size(2), merged.size(3));
     }
 
-    /** What an input is: [batch, heads, length, width], with one head where there are none yet. */
+    /** The sizes of an input: [batch, heads, length, width], with one head where there are none yet. */
     private record Source(DType dtype, int batch, int heads, int length, int width) {
         /** Refuses a type that kernels do not read. */
         Source {

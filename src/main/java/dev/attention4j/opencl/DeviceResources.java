@@ -13,7 +13,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * What an engine holds on its device: the context, and the buffers under its tensors. A buffer goes back to the pool when
+ * The resources of an engine on its device: the context, and the buffers under its tensors. A buffer goes back to the pool when
  * its tensor is closed, when the engine is, or when the tensor is no longer reachable. Refers to neither tensors nor
  * engine, so that both can become unreachable.
  */

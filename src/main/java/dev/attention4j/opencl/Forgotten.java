@@ -11,17 +11,17 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Finds what a caller has forgotten to close: what it holds on a device is freed once nobody can reach it, and a warning
+ * Finds what a caller has forgotten to close: what it holds on a device is freed once no thread can reach it, and a warning
  * says so, once for each kind of object. With {@code -Dattention4j.handles.trace=true} each is warned of, with the stack
  * that made it.
  */
 final class Forgotten {
     private static final Logger LOG = LoggerFactory.getLogger(Forgotten.class);
 
-    /** How long the collector's findings may take to arrive. */
+    /** The most time that the collector's findings may take to arrive. */
     private static final long ARRIVAL_MILLIS = 1000;
 
-    /** How much longer than the first of them the others may take, on a machine that is busy. */
+    /** The most time from the first of them to the others, on a busy machine. */
     private static final long OTHERS_MILLIS = 250;
 
     /** Made when the first object that is on a device is watched. */

@@ -102,7 +102,7 @@ final class Planner<P, L extends Plan<P, ?>> {
         this.loops = loops;
         if (isAuto() ? !this.wanted.tunables().isEmpty() : !names().contains(this.wanted.plan())) {
             throw new IllegalArgumentException("plan: \"" + wanted + "\", must be \"" + EngineOptions.AUTO
-                    + "\" or one of " + names() + ", which tunables may follow behind a colon");
+                    + "\" or one of " + names() + ", which tunables may follow after a colon");
         }
         if (!this.wanted.tunables().isEmpty()) {
             plan(this.wanted.plan())
@@ -122,8 +122,7 @@ final class Planner<P, L extends Plan<P, ?>> {
         AttentionPlan decode = new ForwardDecode(context);
         AttentionPlan tiles = new ForwardTiles(context);
         // A work-group of one work-item suits a CPU's vector units and would leave a GPU idle; many work-items that
-        // meet
-        // at barriers suit a GPU, and a CPU only as a test.
+        // meet at barriers suit a GPU, and a CPU only as a test.
         List<AttentionPlan> plans = new ArrayList<>(
                 context.device().isCpuClass()
                         ? List.of(decode, rows, tiles, staged)

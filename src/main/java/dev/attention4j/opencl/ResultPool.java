@@ -17,7 +17,7 @@ import java.util.function.Function;
  * Host memory for results, kept for the next call where a result was closed: new memory is cleared by the system page
  * by page and once more by Java, which takes longer than many an attention.
  *
- * <p>Only memory that nobody can still see is used again: once {@link TensorMemory#toHost()} gave it out, it is left to
+ * <p>Only memory that no caller can still reach is used again: once {@link TensorMemory#toHost()} gave it out, it is left to
  * the garbage collector. Not cleared: kernels write all of a result.
  *
  * <p>What is idle is referred to weakly: a JVM that is out of direct memory collects garbage before it gives up, and so finds
@@ -48,7 +48,7 @@ final class ResultPool {
         return Tensor.inMemory(dtype, shape, new Memory(take((int) bytes)));
     }
 
-    /** The memory of a tensor that {@link #tensor} made and that nobody else has yet. */
+    /** The memory of a tensor that {@link #tensor} made and that no caller has yet. */
     static ByteBuffer forDevice(Tensor tensor) {
         return tensor.memory() instanceof Memory memory ? memory.unseen() : tensor.bytes();
     }
@@ -78,7 +78,7 @@ final class ResultPool {
         idle.computeIfAbsent(bytes.capacity(), size -> new ArrayDeque<>()).push(new WeakReference<>(bytes));
     }
 
-    /** Sizes that nobody asks for any more, as where texts grow, make way for those in use. */
+    /** Frees sizes that no call asks for any more, as where texts grow. */
     private void makeRoom(int byteSize) {
         var oldest = idle.entrySet().iterator();
         while (idleBytes + byteSize > MOST_IDLE_BYTES) {
@@ -94,7 +94,7 @@ final class ResultPool {
         }
     }
 
-    /** How many bytes wait for the next call. */
+    /** The bytes that wait for the next call. */
     synchronized long idleBytes() {
         return idleBytes;
     }
@@ -140,7 +140,7 @@ final class ResultPool {
             return bytes;
         }
 
-        /** While it is read nobody else can close it, and it is seen no longer. */
+        /** While it is read no other thread can close it, and no caller can reach it. */
         @Override
         public synchronized <T> T read(long firstByte, int byteCount, Function<ByteBuffer, T> reader) {
             if (bytes == null) {

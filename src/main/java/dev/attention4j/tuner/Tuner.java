@@ -42,13 +42,13 @@ public final class Tuner {
     private static final int ROUNDS = 7;
     private static final int DUEL_ROUNDS = 11;
 
-    /** How many times as slow as another plan's a plan's own choice is, for its other variants not to be tried. */
+    /** A plan whose own choice is this many times as slow as another plan's has no other variant tried. */
     public static final int HOPELESS = 10;
 
-    /** How many times as slow as the fastest at first sight a variant is, to be dropped. */
+    /** A variant this many times as slow as the fastest in its first run is dropped. */
     private static final double FAR = 2;
 
-    /** How many times as slow as the fastest at the first looks a variant may be, to be timed further. */
+    /** A variant at most this many times as slow as the fastest in the first runs is timed further. */
     private static final double NEAR = 1.3;
 
     private static final int MOST_FINALISTS = 8;
@@ -219,7 +219,7 @@ public final class Tuner {
         }
     }
 
-    /** Returns the untuned variant in any case, and the fastest of a few looks; those far off are looked at once. */
+    /** Returns the untuned variant in any case, and the fastest of a few runs; those far off run once. */
     private List<Variant> finalists(List<Variant> right, Variant untuned, Map<Variant, Double> own) {
         Map<Variant, Double> looks = new LinkedHashMap<>(own);
         double leastOwn = Collections.min(own.values());

@@ -31,7 +31,7 @@ public record TuningResult(
      */
     public record Trial(Variant variant, Outcome outcome, double milliseconds, double ratio, String detail) {}
 
-    /** How far a variant came. */
+    /** The stage that a variant reached. */
     public enum Outcome {
         /** It was among the fastest and was timed in every round. */
         TIMED,

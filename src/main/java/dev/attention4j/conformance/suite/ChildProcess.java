@@ -70,7 +70,7 @@ final class ChildProcess implements AutoCloseable {
                 command.add("-D" + name + "=" + property.getValue());
             }
         }
-        // What the driver makes of the kernels now is what is to be checked. Besides, binaries for a cache take PoCL as
+        // Kernels are checked as the driver builds them now. Besides, binaries for a cache take PoCL as
         // long again as the build itself.
         command.add("-Dattention4j.programs=off");
         command.add("-cp");

@@ -41,7 +41,7 @@ public final class JunitReport {
             xml.writeEndDocument();
             xml.close();
         } catch (XMLStreamException e) {
-            // What could not be written is inside.
+            // The cause is inside.
             throw e.getNestedException() instanceof IOException cause ? cause : new IOException(e.getMessage(), e);
         }
     }

@@ -56,7 +56,7 @@ final class Worker {
     }
 
     public static void main(String[] arguments) throws IOException {
-        // What drivers print goes elsewhere; events alone go here.
+        // Output of drivers goes elsewhere; events alone go here.
         PrintStream out = new PrintStream(new FileOutputStream(FileDescriptor.out), true, StandardCharsets.UTF_8);
         System.setOut(System.err);
         BufferedReader in = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));

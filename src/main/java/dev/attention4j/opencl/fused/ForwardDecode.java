@@ -15,7 +15,7 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * Launches {@code opencl/fused/forward_decode.cl}, and {@code merge_splits.cl} behind it where the keys are split: the
+ * Launches {@code opencl/fused/forward_decode.cl}, and {@code merge_splits.cl} after it where the keys are split: the
  * plan for few query rows on CPU-class devices.
  */
 public final class ForwardDecode implements AttentionPlan {
@@ -52,7 +52,7 @@ public final class ForwardDecode implements AttentionPlan {
         mergeSplits = new MergeSplits(context);
     }
 
-    /** What a kernel is built for. */
+    /** The key of a built kernel. */
     private record Build(StorageTypes storage, int rowTile) {}
 
     @Override

@@ -121,7 +121,7 @@ public final class ForwardRows implements AttentionPlan {
         context.queue().launch(kernel, global, new long[] {1, 1, 1});
     }
 
-    /** What a kernel is built for. */
+    /** The key of a built kernel. */
     private record Build(StorageTypes storage, ForwardRowsTiling tiling) {
         /** The records' own would be made at run time, which takes a hundredth of a second of a first call. */
         @Override

@@ -153,7 +153,7 @@ record ForwardRowsTiling(int vectorWidth, int rowVectors, int keyTile, int dimTi
                 : new int[][] {{1, 8, 8}, {2, 4, 4}, {2, 6, 4}, {3, 4, 4}, {2, 8, 8}, {4, 2, 2}};
         List<ForwardRowsTiling> candidates = new ArrayList<>();
         for (int[] tile : tiles) {
-            // More vectors than rows fill would compute rows that nobody asked for.
+            // More vectors than rows fill would compute rows that do not exist.
             if (tile[0] == 1 || (tile[0] - 1L) * width < rows) {
                 for (int block : new int[] {48, 96, 192}) {
                     candidates.add(new ForwardRowsTiling(width, tile[0], tile[1], tile[2], block));

@@ -55,7 +55,7 @@ public final class ForwardTiles implements AttentionPlan {
         mergeSplits = new MergeSplits(context);
     }
 
-    /** What a kernel is built for. */
+    /** The key of a built kernel. */
     private record Build(
             StorageTypes storage, ForwardTilesTiling tiling, int microDims, boolean options, boolean wide) {}
 
@@ -113,7 +113,7 @@ public final class ForwardTiles implements AttentionPlan {
         return new Division(splits(problem, wanted, maxScratchBytes), unitHeads(problem), rows);
     }
 
-    /** What splits leave, and, where keys are many, what work-groups keep of them in memory. */
+    /** The partial results of splits and, where keys are many, the totals of work-groups. */
     @Override
     public long leastScratchBytes(Workload problem, Division division) {
         int splits = division.splits();
@@ -197,7 +197,7 @@ public final class ForwardTiles implements AttentionPlan {
         return context.kernel("fused/forward_tiles.cl", "forward_tiles", defines);
     }
 
-    /** What a GPU gains by a kernel for fewer cases, a CPU does not: there a build takes seconds, and one has to do. */
+    /** Returns true on a CPU, where a build takes seconds and a kernel for fewer cases gains nothing. */
     private boolean buildsFew() {
         return forcedTiling == null && context.device().isCpuClass();
     }
@@ -210,7 +210,7 @@ public final class ForwardTiles implements AttentionPlan {
                 && isWide(call.value(), problem.valueDim());
     }
 
-    /** Whether rows consist of whole vectors, each aligned; what the host gave as its own memory may not be. */
+    /** Returns true if rows consist of whole, aligned vectors; memory that the host shares may not be aligned. */
     private static boolean isWide(Operand operand, int width) {
         boolean wide =
                 width % 4 == 0 && operand.offset() % 4 == 0 && !operand.buffer().isShared();

@@ -37,7 +37,7 @@ record ForwardTilesTiling(int rowItems, int columnItems, int microRows, int micr
             new ForwardTilesTiling(4, 8, 4, 4, 16, 4));
 
     /**
-     * Worth timing on a GPU beside those: half the rows on half the work-items, so that two work-groups of a multiprocessor
+     * Worth timing on a GPU in addition: half the rows on half the work-items, so that two work-groups of a multiprocessor
      * wait at different barriers, and other lengths of slices. In the order of those that they vary.
      */
     static final List<ForwardTilesTiling> VARIATIONS = List.of(
@@ -67,7 +67,7 @@ record ForwardTilesTiling(int rowItems, int columnItems, int microRows, int micr
                         && columnItems * tunables.get("SLICE_KEYS") % rowItems == 0;
             });
 
-    /** For devices that cannot take more, behind all others. */
+    /** For devices that cannot take more, after all others. */
     private static final ForwardTilesTiling LEAST = new ForwardTilesTiling(4, 8, 4, 4, 16, 1);
 
     /**
@@ -143,12 +143,12 @@ record ForwardTilesTiling(int rowItems, int columnItems, int microRows, int micr
         return (int) Math.max(LEAST_FOLDED_TILES, Math.ceil(Math.sqrt((double) keyTiles(problem))));
     }
 
-    /** Whether a split of the keys has so many tiles. */
+    /** Returns true if a split of the keys has so many tiles. */
     boolean folds(Workload problem, int splits) {
         return (keyTiles(problem) + splits - 1) / splits >= foldedTiles(problem);
     }
 
-    /** What a work-group keeps of its totals: of outputs, of sums, and maxima. */
+    /** The bytes of a work-group's totals: outputs, sums and maxima. */
     long totalBytes(int valueDim) {
         return 16L * (microDims(valueDim) + 2) * (microRows / 4) * groupItems();
     }
@@ -157,7 +157,7 @@ record ForwardTilesTiling(int rowItems, int columnItems, int microRows, int micr
         return (problem.keyLength() + tileKeys() - 1L) / tileKeys();
     }
 
-    /** What the kernel declares, with OPTIONS. */
+    /** The local memory that the kernel declares, with OPTIONS. */
     long localBytes(int valueDim) {
         int weightPitch = tileRows() / 4 + 2;
         int scoreVectors = dimSlice * (tileRows() / 4 + 1 + tileKeys() / 4 + 1);

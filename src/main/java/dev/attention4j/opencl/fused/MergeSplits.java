@@ -25,11 +25,11 @@ final class MergeSplits {
     }
 
     /**
-     * What the splits compute and leave for the merge.
+     * The partial results of the splits.
      *
      * @param output [splits, rows, valueDim] floats, normalised within each split
      * @param sums [splits, rows] pairs of floats: the maximum of the scores, and the sum of e^(score −
-     *     maximum); a sum of 0 where a split had no key for the row, whose output is then not looked at
+     *     maximum); a sum of 0 where a split had no key for the row, whose output is then not read
      * @param splits parts that the keys were split into, in whose order they are added up
      */
     record Partial(ClBuffer output, ClBuffer sums, int splits, long rows, int valueDim) {
@@ -45,7 +45,7 @@ final class MergeSplits {
             return new Partial(output, sums, splits, problem.rows(), problem.valueDim());
         }
 
-        /** How much {@link #of} takes. */
+        /** The bytes that {@link #of} takes. */
         static long scratchBytes(Workload problem, int splits) {
             return splits == 1 ? 0 : outputBytes(problem, splits) + sumsBytes(problem, splits);
         }

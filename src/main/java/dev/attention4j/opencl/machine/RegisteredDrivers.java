@@ -84,7 +84,7 @@ public final class RegisteredDrivers {
                 drivers.add(new Driver(variable, chosen));
             }
         } catch (IOException | InvalidPathException e) {
-            // What cannot be read here the loader cannot read either.
+            // The loader cannot read this one either.
         }
         for (String library : environment.getOrDefault("OCL_ICD_FILENAMES", "").split(":", -1)) {
             if (!library.isEmpty()) {

@@ -11,7 +11,7 @@ import java.util.List;
  * @param offset of the first element, in elements
  * @param strides in elements, one for each of the four axes; 0 along an axis that is broadcast
  */
-@SuppressWarnings("ArrayRecordComponent") // Only ever passed on; nobody compares two of them.
+@SuppressWarnings("ArrayRecordComponent") // Only passed on; two of them are never compared.
 public record Operand(ClBuffer buffer, long offset, long[] strides) {
     /** Returns the names of a struct's offset and strides of rows, {@code RowStrides} in the kernels. */
     public static List<String> rows(String name) {

@@ -9,7 +9,7 @@ import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 
 /**
- * What a plan can be tuned by: macros of its kernels, such as tile sizes, and their values.
+ * The macros of a plan's kernels that it is tuned by, such as tile sizes, and their values.
  *
  * <p>Written as {@code ROW_VECTORS=3,KEY_TILE=8}. Only the plan knows which names and values make sense, see
  * {@link TunableSpace}. Not a record, whose hash code would be computed in every call.

@@ -1,5 +1,5 @@
 /**
- * What a plan is: the way in which kernels compute a problem, and what it is given. The plans themselves are in
- * packages beside this one, each named as its folder under {@code opencl/}.
+ * Plans: ways in which kernels compute a problem, and what they are given. Each plan is in a package named as its
+ * kernels' folder under {@code opencl/}.
  */
 package dev.attention4j.opencl.plan;

@@ -59,7 +59,7 @@ public final class ProjectRows extends ProjectionPlan {
             return tiles * microRows;
         }
 
-        /** What the kernel declares: rows, where they go, and sums. */
+        /** The local memory that the kernel declares: rows, their places, and sums. */
         long localBytes() {
             return 4L * rows() * (depth + ROW_GAP) + 8L * rows() + 4L * rows() * panels * panel();
         }

@@ -45,7 +45,7 @@ public record ProjectionCall(
         }
     }
 
-    /** How many rows the matrix has. */
+    /** The rows of the matrix. */
     int positions() {
         return Math.multiplyExact(batch, length);
     }

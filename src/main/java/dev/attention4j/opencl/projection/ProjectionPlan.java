@@ -28,7 +28,7 @@ public abstract class ProjectionPlan implements Plan<ProjectionPlan.Problem, Pro
         }
     }
 
-    /** What a kernel is built for. */
+    /** The key of a built kernel. */
     record Build(int storage, Tunables tunables) {
         /** The record's own would be made at run time, in the first call. */
         @Override
