@@ -404,6 +404,29 @@ class SlicesTest {
         }
     }
 
+    /** The whole of a head has too many queries to be decoded, its last slice has few: both split keys at the same places. */
+    @Test
+    void aLastSliceOfFewQueriesSplitsAsTheWhole() {
+        EngineInfo info = TestEngines.quickOpenCl().get(0);
+        try (OpenClEngine engine = (OpenClEngine)
+                AttentionEngine.open(info.id(), TestEngines.options().withPlan("tiles"))) {
+            Tensor key = Tensor.random(2, 1, 1, 1300, 16);
+            Tensor longest = Tensor.random(1, 1, 1, 512, 16);
+            int tile = division(engine, AttentionProblem.of(longest, key, key, Attention.DEFAULT))
+                    .groupRows();
+            Tensor query = longest.slice(2, 0, tile + 5);
+            AttentionProblem problem = AttentionProblem.of(query, key, key, Attention.DEFAULT);
+            Division division = division(engine, problem);
+            assertThat(division.splits()).isGreaterThan(1);
+            List<Slice> slices = Slices.cut(problem, division, slice -> slice.rows() <= tile);
+            assertThat(slices).hasSize(2);
+            try (AttentionResult whole = attend(engine, problem, query, key, key, List.of(Slice.whole(problem)));
+                    AttentionResult cut = attend(engine, problem, query, key, key, slices)) {
+                assertThat(cut.output().toFloatArray()).isEqualTo(whole.output().toFloatArray());
+            }
+        }
+    }
+
     @Test
     void slicesFollowEachOtherAndNeverMixGroups() {
         Random random = new Random(9);

@@ -78,7 +78,8 @@ public final class ForwardDecode implements AttentionPlan {
 
     @Override
     public Division division(Workload problem, Tunables tunables, long maxScratchBytes) {
-        return new Division(splits(problem, maxScratchBytes), problem.group(), (int) blockRows(problem));
+        int splits = splits(problem, maxScratchBytes);
+        return new Division(splits, splitKeys(problem, splits), problem.group(), (int) blockRows(problem));
     }
 
     @Override
@@ -105,7 +106,7 @@ public final class ForwardDecode implements AttentionPlan {
         call.arguments(kernel, problem.group())
                 .buffer(partial.output())
                 .buffer(partial.sums())
-                .integer(splitKeys(problem, splits))
+                .integer(call.division().splitKeys())
                 .integer((int) blockRows)
                 .local(4 * blockRows * problem.headDim())
                 .local(4 * blockRows * problem.valueDim())

@@ -86,7 +86,7 @@ public final class ForwardRows implements AttentionPlan {
     @Override
     public Division division(Workload problem, Tunables tunables, long maxScratchBytes) {
         return new Division(
-                1, unitHeads(problem), ForwardRowsTiling.SPACE.of(tunables).rows());
+                1, 0, unitHeads(problem), ForwardRowsTiling.SPACE.of(tunables).rows());
     }
 
     @Override

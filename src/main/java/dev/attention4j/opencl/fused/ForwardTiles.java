@@ -110,7 +110,8 @@ public final class ForwardTiles implements AttentionPlan {
                 .mapToInt(ForwardTilesTiling::tileRows)
                 .max()
                 .orElseThrow();
-        return new Division(splits(problem, wanted, maxScratchBytes), unitHeads(problem), rows);
+        int splits = splits(problem, wanted, maxScratchBytes);
+        return new Division(splits, splitKeys(problem, splits), unitHeads(problem), rows);
     }
 
     /** The partial results of splits and, where keys are many, the totals of work-groups. */
@@ -153,7 +154,7 @@ public final class ForwardTiles implements AttentionPlan {
                 .buffer(partial.output())
                 .buffer(partial.sums())
                 .integer(splits)
-                .integer(splitKeys(problem, splits))
+                .integer(call.division().splitKeys())
                 .integer(wideOutput ? 1 : 0)
                 .buffer(totals)
                 .integer(foldedTiles);

@@ -143,7 +143,7 @@ record ForwardTilesTiling(int rowItems, int columnItems, int microRows, int micr
         return (int) Math.max(LEAST_FOLDED_TILES, Math.ceil(Math.sqrt((double) keyTiles(problem))));
     }
 
-    /** Returns true if a split of the keys has so many tiles. */
+    /** Returns true if a split of the keys has enough tiles to be summed in parts. */
     boolean folds(Workload problem, int splits) {
         return (keyTiles(problem) + splits - 1) / splits >= foldedTiles(problem);
     }

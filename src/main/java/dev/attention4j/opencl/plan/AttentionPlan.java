@@ -10,14 +10,15 @@ public interface AttentionPlan extends Plan<Workload, DeviceCall> {
      * gives the same bits, however much memory other tensors take meanwhile.
      *
      * @param splits parts that the keys are split into
+     * @param splitKeys keys of a split, which begins at a multiple of them; 0 to share the keys of each group evenly
      * @param groupHeads heads whose query rows are consecutive and divided into groups: 1, or all that share a key/value head
      * @param groupRows query rows that are computed together, from the first of those heads' rows on: the rows of a group
      *     share the blocks of keys
      */
-    record Division(int splits, int groupHeads, int groupRows) {
+    record Division(int splits, int splitKeys, int groupHeads, int groupRows) {
         /** Divides each head by itself, with its keys unsplit. */
         public static Division ofHeads(int groupRows) {
-            return new Division(1, 1, groupRows);
+            return new Division(1, 0, 1, groupRows);
         }
 
         /**
