@@ -3,6 +3,7 @@ package dev.attention4j;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
+import java.util.function.Supplier;
 
 /**
  * Computes attention in one place: an OpenCL device, or the CPU.
@@ -185,21 +186,38 @@ public interface AttentionEngine extends AutoCloseable {
     Tensor zeros(DType dtype, long... shape);
 
     /**
-     * Begins to write rows of tensors into others, as ONNX's TensorScatter does: row n of source[batch, head] becomes row
-     * positions[batch] + n of target[batch, head] for each n below counts[batch], rounded to the target's type. Calls
-     * after this one read what it writes.
+     * Writes rows of tensors into others, as ONNX's TensorScatter does: row n of source[batch, head] becomes row
+     * positions[batch] + n of target[batch, head] for each n below counts[batch], rounded to the target's type.
      *
      * @param targets one or two of [batch, heads, capacity, width], row-major, where this engine computes: on its device,
-     *     or on the host for an engine that computes there
+     *     or on the host for an engine that computes there; two have the same batch and heads
      * @param sources for each of them [batch, heads, rows, width], on the host or the device
      * @param positions for each batch row the first row that is written
      * @param counts for each batch row how many are
-     * @return waits until it is done; to be run once, before a source is changed or closed
      * @throws IllegalArgumentException naming the argument that does not fit, what it was and what it must be
      * @throws IllegalStateException if this engine or a tensor is closed
      * @throws DeviceException if the device fails
      */
-    Runnable scatter(List<Tensor> targets, List<Tensor> sources, int[] positions, int[] counts);
+    default void scatter(List<Tensor> targets, List<Tensor> sources, int[] positions, int[] counts) {
+        scatter(targets, sources, positions, counts, () -> null);
+    }
+
+    /**
+     * Writes rows as {@link #scatter(List, List, int[], int[])}, and makes a call that reads them before it waits for
+     * them: the device goes from one to the other.
+     *
+     * @param targets one or two of [batch, heads, capacity, width], as above
+     * @param sources for each of them [batch, heads, rows, width]
+     * @param positions for each batch row the first row that is written
+     * @param counts for each batch row how many are
+     * @param then a call on this engine
+     * @return what the call returns; closed if writing fails
+     * @throws IllegalArgumentException as above; then the call is not made
+     * @throws IllegalStateException if this engine or a tensor is closed
+     * @throws DeviceException if the device fails
+     */
+    AttentionResult scatter(
+            List<Tensor> targets, List<Tensor> sources, int[] positions, int[] counts, Supplier<AttentionResult> then);
 
     /** {@return true once {@link #close()} was called} */
     boolean isClosed();

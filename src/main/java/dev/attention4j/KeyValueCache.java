@@ -118,7 +118,7 @@ public final class KeyValueCache implements AutoCloseable {
     public void append(Tensor key, Tensor value, int... counts) {
         locked(lock.writeLock(), () -> {
             int[] grown = grown(key, value, counts);
-            write(key, value, counts).run();
+            engine.scatter(List.of(keys, values), List.of(key, value), lengths, counts);
             System.arraycopy(grown, 0, lengths, 0, grown.length);
             return null;
         });
@@ -156,14 +156,8 @@ public final class KeyValueCache implements AutoCloseable {
             int[] counts = all(key);
             int[] grown = grown(key, value, counts);
             AttentionProblem.of(query, cached(keys, grown), cached(values, grown), over(attention, grown));
-            Runnable written = write(key, value, counts);
-            AttentionResult result;
-            try {
-                result = attend(query, attention, grown);
-            } finally {
-                // Done by now, unless attending failed; the new rows must not change before it is.
-                written.run();
-            }
+            AttentionResult result = engine.scatter(
+                    List.of(keys, values), List.of(key, value), lengths, counts, () -> attend(query, attention, grown));
             System.arraycopy(grown, 0, lengths, 0, grown.length);
             return result;
         });
@@ -283,10 +277,6 @@ public final class KeyValueCache implements AutoCloseable {
         int longest = longest(held);
         boolean alike = Arrays.stream(held).allMatch(length -> length == longest);
         return alike ? attention : attention.toBuilder().keyLengths(held).build();
-    }
-
-    private Runnable write(Tensor key, Tensor value, int... counts) {
-        return engine.scatter(List.of(keys, values), List.of(key, value), lengths, counts);
     }
 
     private int[] all(Tensor key) {

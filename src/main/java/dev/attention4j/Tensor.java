@@ -128,6 +128,22 @@ public final class Tensor implements AutoCloseable {
     }
 
     /**
+     * Returns what a row-major tensor takes, wherever it is.
+     *
+     * @param dtype the element type
+     * @param shape the size of each axis
+     * @return bytes
+     * @throws IllegalArgumentException if an axis is negative or there are more than 2⁶³ bytes
+     */
+    public static long byteSize(DType dtype, long... shape) {
+        long count = TensorLayout.elementCount(TensorLayout.checked(shape));
+        if (count > Long.MAX_VALUE / dtype.bytes()) {
+            throw new IllegalArgumentException("shape " + Arrays.toString(shape) + " has more than 2^63 bytes");
+        }
+        return count * dtype.bytes();
+    }
+
+    /**
      * Makes a row-major tensor over an engine's memory; for those who write engines.
      *
      * @param dtype the element type
@@ -137,7 +153,7 @@ public final class Tensor implements AutoCloseable {
      * @throws IllegalArgumentException if the memory is smaller than the shape
      */
     public static Tensor inMemory(DType dtype, long[] shape, TensorMemory memory) {
-        long needed = Math.multiplyExact(TensorLayout.elementCount(shape), dtype.bytes());
+        long needed = byteSize(dtype, shape);
         if (memory.byteSize() < needed) {
             throw new IllegalArgumentException("memory: has " + memory.byteSize() + " bytes, must be at least " + needed
                     + " for shape " + Arrays.toString(shape) + " of " + dtype);

@@ -1,6 +1,7 @@
 package dev.attention4j.opencl;
 
 import dev.attention4j.AttentionEngine;
+import dev.attention4j.AttentionResult;
 import dev.attention4j.DType;
 import dev.attention4j.Tensor;
 import dev.attention4j.TensorMemory;
@@ -16,6 +17,7 @@ import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.locks.Lock;
 import java.util.function.Function;
+import java.util.function.Supplier;
 
 /** The tensors in an engine's device memory, and the copies that callers ask for. */
 final class DeviceTensors {
@@ -98,10 +100,7 @@ final class DeviceTensors {
 
     /** Returns a tensor with undefined contents; called under the lock. */
     Tensor allocate(DType dtype, long... shape) {
-        long bytes = dtype.bytes();
-        for (long size : shape) {
-            bytes = Math.multiplyExact(bytes, size);
-        }
+        long bytes = Tensor.byteSize(dtype, shape);
         Memory memory = new Memory(this, bytes);
         if (poison) {
             orFree(memory, () -> context.queue().poison(memory.buffer()));
@@ -144,7 +143,8 @@ final class DeviceTensors {
         }
     }
 
-    Runnable scatter(List<Tensor> targets, List<Tensor> sources, int[] positions, int[] counts) {
+    AttentionResult scatter(
+            List<Tensor> targets, List<Tensor> sources, int[] positions, int[] counts, Supplier<AttentionResult> then) {
         engine.checkOpen();
         TensorChecks.scatter(targets, sources, positions, counts);
         for (Tensor target : targets) {
@@ -157,7 +157,7 @@ final class DeviceTensors {
         int rows = Arrays.stream(counts).max().orElse(0);
         int heads = (int) targets.get(0).size(1);
         if (rows == 0 || heads == 0) {
-            return () -> {};
+            return then.get();
         }
         int[] places = new int[2 * counts.length];
         for (int batch = 0; batch < counts.length; batch++) {
@@ -170,7 +170,22 @@ final class DeviceTensors {
             Append.enqueue(context, first, second, transfers.integers(places), counts.length, heads, rows);
             return null;
         });
-        return () -> engine.finish(pending);
+        AttentionResult result;
+        try {
+            result = then.get();
+        } catch (RuntimeException | Error e) {
+            Transfers.settle(() -> engine.finish(pending), e);
+            throw e;
+        }
+        try {
+            engine.finish(pending);
+        } catch (RuntimeException e) {
+            if (result != null) {
+                result.close();
+            }
+            throw e;
+        }
+        return result;
     }
 
     private static Append.Rows rows(Transfers transfers, Tensor target, Tensor source) {

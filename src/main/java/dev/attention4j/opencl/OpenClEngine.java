@@ -321,8 +321,9 @@ public final class OpenClEngine implements AttentionEngine {
     }
 
     @Override
-    public Runnable scatter(List<Tensor> targets, List<Tensor> sources, int[] positions, int[] counts) {
-        return tensors.scatter(targets, sources, positions, counts);
+    public AttentionResult scatter(
+            List<Tensor> targets, List<Tensor> sources, int[] positions, int[] counts, Supplier<AttentionResult> then) {
+        return tensors.scatter(targets, sources, positions, counts, then);
     }
 
     @Override

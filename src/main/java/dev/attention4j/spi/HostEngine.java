@@ -16,6 +16,7 @@ import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Supplier;
 
 /** The common part of engines that compute in Java, on host memory. */
 public abstract class HostEngine implements AttentionEngine {
@@ -137,7 +138,8 @@ public abstract class HostEngine implements AttentionEngine {
     }
 
     @Override
-    public final Runnable scatter(List<Tensor> targets, List<Tensor> sources, int[] positions, int[] counts) {
+    public final AttentionResult scatter(
+            List<Tensor> targets, List<Tensor> sources, int[] positions, int[] counts, Supplier<AttentionResult> then) {
         calls.checkOpen();
         TensorChecks.scatter(targets, sources, positions, counts);
         targets.forEach(target -> checkOnHost("targets", target));
@@ -150,7 +152,7 @@ public abstract class HostEngine implements AttentionEngine {
         } finally {
             calls.end();
         }
-        return () -> {};
+        return then.get();
     }
 
     private static void scatter(Tensor target, Tensor source, int[] positions, int[] counts) {

@@ -83,6 +83,10 @@ public final class TensorChecks {
                 throw new IllegalArgumentException("sources: shape " + Arrays.toString(source.shape()) + ", must be "
                         + Arrays.toString(mustBe) + " but for the rows, as the target is");
             }
+            if (mustBe[1] != targets.get(0).size(1)) {
+                throw new IllegalArgumentException("targets: heads " + mustBe[1] + ", must be "
+                        + targets.get(0).size(1) + " as the first target has");
+            }
             if (positions.length != mustBe[0] || counts.length != mustBe[0]) {
                 throw new IllegalArgumentException("positions: " + positions.length + ", counts: " + counts.length
                         + ", must be " + mustBe[0] + " as the target's batch");

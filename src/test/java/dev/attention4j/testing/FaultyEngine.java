@@ -15,6 +15,7 @@ import java.lang.reflect.Field;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
+import java.util.function.Supplier;
 
 /** The oracle with three plans: a right one, one that errs, crashes and hangs on a case each, one that crashes often. */
 public final class FaultyEngine implements AttentionEngine {
@@ -125,8 +126,9 @@ public final class FaultyEngine implements AttentionEngine {
     }
 
     @Override
-    public Runnable scatter(List<Tensor> targets, List<Tensor> sources, int[] positions, int[] counts) {
-        return oracle.scatter(targets, sources, positions, counts);
+    public AttentionResult scatter(
+            List<Tensor> targets, List<Tensor> sources, int[] positions, int[] counts, Supplier<AttentionResult> then) {
+        return oracle.scatter(targets, sources, positions, counts, then);
     }
 
     @Override

@@ -4,10 +4,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
 import dev.attention4j.AttentionEngine;
+import dev.attention4j.AttentionResult;
 import dev.attention4j.DType;
 import dev.attention4j.EngineInfo;
 import dev.attention4j.Tensor;
 import dev.attention4j.testing.TestEngines;
+import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -45,18 +47,66 @@ class AppendTest {
         Tensor valuesBefore = filled(to, 3, 2, 70, 5);
         try (Tensor keys = engine.upload(keysBefore);
                 Tensor values = engine.upload(valuesBefore)) {
-            engine.scatter(List.of(keys, values), List.of(key, value), positions, counts)
-                    .run();
+            engine.scatter(List.of(keys, values), List.of(key, value), positions, counts);
             assertThat(engine.download(keys).to(DType.FLOAT32).toFloatArray())
                     .as(engine + " " + from + " to " + to)
                     .isEqualTo(expected(keysBefore, key.to(to), positions, counts));
             assertThat(engine.download(values).to(DType.FLOAT32).toFloatArray())
                     .isEqualTo(expected(valuesBefore, value.to(to), positions, counts));
-            engine.scatter(List.of(values), List.of(value), new int[] {0, 0, 0}, new int[] {1, 1, 1})
-                    .run();
+            engine.scatter(List.of(values), List.of(value), new int[] {0, 0, 0}, new int[] {1, 1, 1});
             assertThat(engine.download(values).slice(2, 0, 1).to(DType.FLOAT32).toFloatArray())
                     .as("alone")
                     .isEqualTo(value.to(to).slice(2, 0, 1).to(DType.FLOAT32).toFloatArray());
+        }
+    }
+
+    /** A work-item of 64 such rows would need more iterations of loops than some drivers make. */
+    @ParameterizedTest
+    @MethodSource("engines")
+    void wideRowsAreWrittenWhole(EngineInfo info) {
+        Tensor rows = Tensor.random(1, 1, 1, 64, 4100);
+        try (AttentionEngine engine = TestEngines.open(info);
+                Tensor target = engine.zeros(DType.FLOAT32, 1, 1, 64, 4100)) {
+            engine.scatter(List.of(target), List.of(rows), new int[1], new int[] {64});
+            assertThat(Arrays.equals(engine.download(target).toFloatArray(), rows.toFloatArray()))
+                    .isTrue();
+        }
+    }
+
+    /** The call that follows reads the rows; where it fails, the engine is as before and can be closed. */
+    @ParameterizedTest
+    @MethodSource("engines")
+    void aCallThatFollowsReadsTheRowsOrFails(EngineInfo info) {
+        Tensor rows = Tensor.random(1, 1, 1, 1, 8);
+        int[] first = {0};
+        int[] one = {1};
+        try (AttentionEngine engine = TestEngines.open(info);
+                Tensor target = engine.zeros(DType.FLOAT32, 1, 1, 1, 8)) {
+            try (AttentionResult result = engine.scatter(
+                    List.of(target), List.of(rows), first, one, () -> engine.attend(rows, target, target))) {
+                assertThat(result.output().toFloatArray()).isEqualTo(rows.toFloatArray());
+            }
+            assertThatIllegalArgumentException()
+                    .isThrownBy(() -> engine.scatter(
+                            List.of(target),
+                            List.of(rows),
+                            first,
+                            one,
+                            () -> engine.attend(rows.slice(3, 0, 7), target, target)))
+                    .withMessageStartingWith("key: headDim 8, must be 7");
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("engines")
+    void shapesThatCannotBeAreRefused(EngineInfo info) {
+        try (AttentionEngine engine = TestEngines.open(info)) {
+            assertThatIllegalArgumentException()
+                    .isThrownBy(() -> engine.zeros(DType.FLOAT32, 2, -1))
+                    .withMessageStartingWith("shape: axis 1 is -1, must be 0 or more");
+            assertThatIllegalArgumentException()
+                    .isThrownBy(() -> engine.zeros(DType.FLOAT32, 1L << 32, 1L << 30))
+                    .withMessageStartingWith("shape [4294967296, 1073741824]");
         }
     }
 
@@ -101,6 +151,13 @@ class AppendTest {
             refused(engine, target, rows, 0, -1, "counts: -1");
             refused(engine, target.slice(3, 0, 3), rows, 0, 1, "targets: ");
             refused(engine, target, rows.slice(3, 0, 3), 0, 1, "sources: shape [1, 1, 3, 3], must be [1, 1, 3, 4]");
+            assertThatIllegalArgumentException()
+                    .isThrownBy(() -> engine.scatter(
+                            List.of(target, Tensor.zeros(DType.FLOAT32, 1, 2, 5, 4)),
+                            List.of(rows, Tensor.random(1, 1, 2, 3, 4)),
+                            new int[1],
+                            new int[] {1}))
+                    .withMessageStartingWith("targets: heads 2, must be 1 as the first target has");
             assertThat(engine.download(target).toFloatArray()).containsOnly(0);
         }
     }
