@@ -63,7 +63,7 @@ final class HeatMap {
                 .height(Math.max(LEAST, cell * tokens.size()) + TITLES)
                 .title(title)
                 .xAxisTitle("key: the token attended to (each row sums to 1)")
-                .yAxisTitle("query: the token that looks")
+                .yAxisTitle("query: the token that attends")
                 .build();
         List<String> upwards = new ArrayList<>(tokens);
         Collections.reverse(upwards);

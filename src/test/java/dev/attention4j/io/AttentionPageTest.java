@@ -92,12 +92,12 @@ class AttentionPageTest {
                 .contains("<html lang=\"en\">", "name=\"viewport\"", "name=\"color-scheme\" content=\"light dark\"")
                 .containsPattern("id=\"map\" aria-hidden=\"true\"")
                 .containsPattern("id=\"grid\" role=\"grid\" aria-readonly=\"true\" aria-describedby=\"help\"")
-                .containsPattern("id=\"askers\"[^>]*role=\"radiogroup\" aria-label=\"query: the token that looks\"")
+                .containsPattern("id=\"askers\"[^>]*role=\"radiogroup\" aria-label=\"query: the token that attends\"")
                 .containsPattern("id=\"strongest\" role=\"status\"")
                 .containsPattern("id=\"ramp\" role=\"img\"")
                 .contains("role: \"row\"", "role: \"gridcell\"", "role: \"radio\"", "aria-rowcount", "aria-colcount")
                 .contains("query ${queries[row]} looks at key ${keys[column]}: ")
-                .contains("key: the token that is looked at", "query: the token that looks", "<noscript>")
+                .contains("key: the token attended to", "query: the token that attends", "<noscript>")
                 .contains("one token in ${every} is named");
         for (String key :
                 List.of("ArrowUp", "ArrowDown", "ArrowLeft", "ArrowRight", "Home", "End", "PageUp", "PageDown")) {

@@ -48,7 +48,7 @@ class MixedStorageTest {
             for (StorageTypes types : MIXED) {
                 Tensor key = Tensor.random(2, 1, 1, 70, 19).to(types.key());
                 Tensor value = Tensor.random(3, 1, 1, 70, 35).to(types.value());
-                // Few queries, and so many that rows and tiles read each key often and rows widens all of them first.
+                // 2 queries, and 400: rows and tiles then read each key often, and rows widens all keys first.
                 for (int queries : new int[] {2, 400}) {
                     Tensor query = Tensor.random(1, 1, 2, queries, 19).to(types.query());
                     YardstickCheck.check(engine, query, key, value, causal, plan + " " + types + ", " + queries);
