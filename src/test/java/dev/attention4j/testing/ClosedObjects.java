@@ -24,6 +24,7 @@ import dev.attention4j.opencl.plan.Variant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Function;
+import java.util.function.Supplier;
 
 /** Closes one of each of the library's objects and calls all that is public of them. */
 public final class ClosedObjects {
@@ -43,6 +44,7 @@ public final class ClosedObjects {
             .with(AttentionInputs.class, () -> inputs)
             .with(DType.class, () -> DType.FLOAT16)
             .with(Function.class, Function::identity)
+            .with(Supplier.class, () -> () -> null)
             .with(Object.class, Object::new)
             .with(int[].class, () -> new int[] {0, 1, 3, 2})
             .with(long[].class, () -> new long[] {0, 0, 0, 0})
