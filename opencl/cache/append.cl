@@ -1,12 +1,14 @@
 // Append: new keys and values go to their places in a cache, in the cache's storage.
 //
-//   newKey   [batch, heads, rows, headDim]      any strides but 1 along headDim, stored as NEW_KEY_STORAGE says
-//   newValue [batch, heads, rows, valueDim]     likewise, NEW_VALUE_STORAGE
-//   key      [batch, heads, capacity, headDim]  any strides but 1 along headDim, KEY_STORAGE
-//   value    [batch, heads, capacity, valueDim] likewise, VALUE_STORAGE
-//   places   [batch] of (position, count): row n of newKey becomes row position + n of key, for n < count
+//   newKey   [any batch, heads, rows, headDim]      any strides but 1 along headDim, stored as NEW_KEY_STORAGE says
+//   newValue [any batch, heads, rows, valueDim]     likewise, NEW_VALUE_STORAGE
+//   key      [any batch, heads, capacity, headDim]  any strides but 1 along headDim, KEY_STORAGE
+//   value    [any batch, heads, capacity, valueDim] likewise, VALUE_STORAGE
+//   copies   [copies] of 5 ints (fromBatch, fromRow, toBatch, toRow, count): row fromRow + n of newKey[fromBatch, head] becomes
+//            row toRow + n of key[toBatch, head], for each head and n < count. newKey may be key: no row is read where it is
+//            written
 //
-// Work-groups: (runs of ROWS_EACH rows, heads, batch). The work-items of a group take neighbouring vectors of a row. A width
+// Work-groups: (runs of ROWS_EACH rows, heads, copies). The work-items of a group take neighbouring vectors of a row. A width
 // of 0 leaves keys or values out. No local memory.
 
 #include "common/key_rows.clh"
@@ -48,18 +50,17 @@ typedef struct {
 
 __kernel __attribute__((reqd_work_group_size(GROUP_ITEMS, 1, 1))) void append(
     __global const JOIN(stored_, NEW_KEY_STORAGE) *newKey, __global const JOIN(stored_, NEW_VALUE_STORAGE) *newValue,
-    __global KEY *key, __global VALUE *value, __global const int2 *places, const AppendCall call) {
+    __global KEY *key, __global VALUE *value, __global const int *copies, const AppendCall call) {
     const int head = get_group_id(1);
-    const int batch = get_group_id(2);
-    const int position = places[batch].x;
+    const int4 places = vload4(0, copies + 5 * (long)get_group_id(2));
     const int first = get_group_id(0) * ROWS_EACH;
-    const int end = min(first + ROWS_EACH, places[batch].y);
+    const int end = min(first + ROWS_EACH, copies[5 * (long)get_group_id(2) + 4]);
     for (int row = first; row < end; row++) {
-        __global const JOIN(stored_, NEW_KEY_STORAGE) *fromKey = newKey + row_at(&call.newKey, batch, head, row);
-        __global KEY *toKey = key + row_at(&call.key, batch, head, position + row);
+        __global const JOIN(stored_, NEW_KEY_STORAGE) *fromKey = newKey + row_at(&call.newKey, places.s0, head, places.s1 + row);
+        __global KEY *toKey = key + row_at(&call.key, places.s2, head, places.s3 + row);
         COPY_ROW(call.headDim, fromKey, NEW_KEY_STORAGE, toKey, KEY_STORAGE)
-        __global const JOIN(stored_, NEW_VALUE_STORAGE) *fromValue = newValue + row_at(&call.newValue, batch, head, row);
-        __global VALUE *toValue = value + row_at(&call.value, batch, head, position + row);
+        __global const JOIN(stored_, NEW_VALUE_STORAGE) *fromValue = newValue + row_at(&call.newValue, places.s0, head, places.s1 + row);
+        __global VALUE *toValue = value + row_at(&call.value, places.s2, head, places.s3 + row);
         COPY_ROW(call.valueDim, fromValue, NEW_VALUE_STORAGE, toValue, VALUE_STORAGE)
     }
 }

@@ -219,6 +219,22 @@ public interface AttentionEngine extends AutoCloseable {
     AttentionResult scatter(
             List<Tensor> targets, List<Tensor> sources, int[] positions, int[] counts, Supplier<AttentionResult> then);
 
+    /**
+     * Writes rows as above, between any batch rows: several runs of rows into one, as the pages of a cache need them, or
+     * from one place of a tensor to another. No row may be written twice, or read where it is written.
+     *
+     * @param targets one or two of [batch, heads, capacity, width], as above
+     * @param sources for each of them [any batch, heads, rows, width]; may be the targets
+     * @param copies which rows go where
+     * @param then a call on this engine
+     * @return what the call returns; closed if writing fails
+     * @throws IllegalArgumentException as above; then the call is not made
+     * @throws IllegalStateException if this engine or a tensor is closed
+     * @throws DeviceException if the device fails
+     */
+    AttentionResult scatter(
+            List<Tensor> targets, List<Tensor> sources, List<RowCopy> copies, Supplier<AttentionResult> then);
+
     /** {@return true once {@link #close()} was called} */
     boolean isClosed();
 

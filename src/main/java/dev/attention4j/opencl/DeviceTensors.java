@@ -3,6 +3,7 @@ package dev.attention4j.opencl;
 import dev.attention4j.AttentionEngine;
 import dev.attention4j.AttentionResult;
 import dev.attention4j.DType;
+import dev.attention4j.RowCopy;
 import dev.attention4j.Tensor;
 import dev.attention4j.TensorMemory;
 import dev.attention4j.opencl.cache.Append;
@@ -12,7 +13,6 @@ import dev.attention4j.spi.TensorChecks;
 import java.lang.ref.Cleaner;
 import java.lang.ref.Reference;
 import java.nio.ByteBuffer;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.locks.Lock;
@@ -146,7 +146,18 @@ final class DeviceTensors {
     AttentionResult scatter(
             List<Tensor> targets, List<Tensor> sources, int[] positions, int[] counts, Supplier<AttentionResult> then) {
         engine.checkOpen();
-        TensorChecks.scatter(targets, sources, positions, counts);
+        return copy(targets, sources, TensorChecks.scatter(targets, sources, positions, counts), then);
+    }
+
+    AttentionResult scatter(
+            List<Tensor> targets, List<Tensor> sources, List<RowCopy> copies, Supplier<AttentionResult> then) {
+        engine.checkOpen();
+        TensorChecks.scatter(targets, sources, copies);
+        return copy(targets, sources, copies, then);
+    }
+
+    private AttentionResult copy(
+            List<Tensor> targets, List<Tensor> sources, List<RowCopy> copies, Supplier<AttentionResult> then) {
         for (Tensor target : targets) {
             if (target.memory().engine() != engine) {
                 throw new IllegalArgumentException("targets: " + target + ", must be on this engine, "
@@ -154,20 +165,14 @@ final class DeviceTensors {
             }
         }
         sources.forEach(source -> engine.checkOwner("sources", source));
-        int rows = Arrays.stream(counts).max().orElse(0);
         int heads = (int) targets.get(0).size(1);
-        if (rows == 0 || heads == 0) {
+        if (heads == 0 || copies.stream().allMatch(copy -> copy.count() == 0)) {
             return then.get();
-        }
-        int[] places = new int[2 * counts.length];
-        for (int batch = 0; batch < counts.length; batch++) {
-            places[2 * batch] = positions[batch];
-            places[2 * batch + 1] = counts[batch];
         }
         OpenClEngine.Pending<Void> pending = engine.enqueue("writing rows", transfers -> {
             Append.Rows first = rows(transfers, targets.get(0), sources.get(0));
             Append.Rows second = targets.size() == 1 ? null : rows(transfers, targets.get(1), sources.get(1));
-            Append.enqueue(context, first, second, transfers.integers(places), counts.length, heads, rows);
+            Append.enqueue(context, first, second, transfers.integers(Append.table(copies)), copies, heads);
             return null;
         });
         AttentionResult result;

@@ -8,6 +8,7 @@ import dev.attention4j.DType;
 import dev.attention4j.EngineInfo;
 import dev.attention4j.EngineOptions;
 import dev.attention4j.PlanChoice;
+import dev.attention4j.RowCopy;
 import dev.attention4j.Tensor;
 import java.nio.ByteBuffer;
 import java.util.List;
@@ -141,13 +142,25 @@ public abstract class HostEngine implements AttentionEngine {
     public final AttentionResult scatter(
             List<Tensor> targets, List<Tensor> sources, int[] positions, int[] counts, Supplier<AttentionResult> then) {
         calls.checkOpen();
-        TensorChecks.scatter(targets, sources, positions, counts);
+        return copy(targets, sources, TensorChecks.scatter(targets, sources, positions, counts), then);
+    }
+
+    @Override
+    public final AttentionResult scatter(
+            List<Tensor> targets, List<Tensor> sources, List<RowCopy> copies, Supplier<AttentionResult> then) {
+        calls.checkOpen();
+        TensorChecks.scatter(targets, sources, copies);
+        return copy(targets, sources, copies, then);
+    }
+
+    private AttentionResult copy(
+            List<Tensor> targets, List<Tensor> sources, List<RowCopy> copies, Supplier<AttentionResult> then) {
         targets.forEach(target -> checkOnHost("targets", target));
         sources.forEach(source -> checkOnHost("sources", source));
         calls.begin();
         try {
             for (int n = 0; n < targets.size(); n++) {
-                scatter(targets.get(n), sources.get(n), positions, counts);
+                copy(targets.get(n), sources.get(n), copies);
             }
         } finally {
             calls.end();
@@ -155,7 +168,7 @@ public abstract class HostEngine implements AttentionEngine {
         return then.get();
     }
 
-    private static void scatter(Tensor target, Tensor source, int[] positions, int[] counts) {
+    private static void copy(Tensor target, Tensor source, List<RowCopy> copies) {
         if (target.elementCount() == 0 || source.elementCount() == 0) {
             return;
         }
@@ -163,14 +176,16 @@ public abstract class HostEngine implements AttentionEngine {
         ByteBuffer to = target.bytes();
         int heads = (int) target.size(1);
         int rowBytes = Math.toIntExact(target.size(3) * target.dtype().bytes());
-        for (int slice = 0; slice < counts.length * heads; slice++) {
-            int batch = slice / heads;
-            long first = slice * target.size(2) + positions[batch];
-            to.put(
-                    Math.toIntExact(first * rowBytes),
-                    from,
-                    Math.toIntExact(slice * source.size(2) * rowBytes),
-                    counts[batch] * rowBytes);
+        for (RowCopy copy : copies) {
+            for (int head = 0; head < heads; head++) {
+                long fromRow = ((long) copy.fromBatch() * heads + head) * source.size(2) + copy.fromRow();
+                long toRow = ((long) copy.toBatch() * heads + head) * target.size(2) + copy.toRow();
+                to.put(
+                        Math.toIntExact(toRow * rowBytes),
+                        from,
+                        Math.toIntExact(fromRow * rowBytes),
+                        copy.count() * rowBytes);
+            }
         }
     }
 

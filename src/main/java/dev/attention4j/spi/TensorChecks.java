@@ -1,7 +1,9 @@
 package dev.attention4j.spi;
 
 import dev.attention4j.AttentionEngine;
+import dev.attention4j.RowCopy;
 import dev.attention4j.Tensor;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 
@@ -58,8 +60,70 @@ public final class TensorChecks {
                 : "";
     }
 
-    /** Refuses what {@link AttentionEngine#scatter} cannot write. */
-    public static void scatter(List<Tensor> targets, List<Tensor> sources, int[] positions, int[] counts) {
+    /**
+     * Refuses what {@link AttentionEngine#scatter} cannot write; returns the rows of each batch row, of which none may be left
+     * out.
+     */
+    public static List<RowCopy> scatter(List<Tensor> targets, List<Tensor> sources, int[] positions, int[] counts) {
+        checkRows(targets, sources);
+        Tensor target = targets.get(0);
+        for (int n = 0; n < targets.size(); n++) {
+            sameBatch("sources", sources.get(n), target.size(0));
+            sameBatch("targets", targets.get(n), target.size(0));
+        }
+        if (positions.length != target.size(0) || counts.length != target.size(0)) {
+            throw new IllegalArgumentException("positions: " + positions.length + ", counts: " + counts.length
+                    + ", must be " + target.size(0) + " as the target's batch");
+        }
+        List<RowCopy> copies = new ArrayList<>();
+        for (int batch = 0; batch < counts.length; batch++) {
+            if (counts[batch] < 0 || counts[batch] > rows(sources)) {
+                throw new IllegalArgumentException("counts: " + counts[batch] + " of batch row " + batch
+                        + ", must be from 0 to the source's " + rows(sources) + " rows");
+            }
+            if (positions[batch] < 0 || positions[batch] > rows(targets) - counts[batch]) {
+                throw new IllegalArgumentException("positions: " + positions[batch] + " of batch row " + batch + " for "
+                        + counts[batch] + " rows, must be within the target's " + rows(targets));
+            }
+            copies.add(new RowCopy(batch, 0, batch, positions[batch], counts[batch]));
+        }
+        return copies;
+    }
+
+    /** Refuses what {@link AttentionEngine#scatter} cannot copy. */
+    public static void scatter(List<Tensor> targets, List<Tensor> sources, List<RowCopy> copies) {
+        checkRows(targets, sources);
+        for (int n = 0; n < targets.size(); n++) {
+            sameBatch("sources", sources.get(n), sources.get(0).size(0));
+            sameBatch("targets", targets.get(n), targets.get(0).size(0));
+        }
+        for (RowCopy copy : copies) {
+            within("sources", sources, copy, copy.fromBatch(), copy.fromRow(), copy.count());
+            within("targets", targets, copy, copy.toBatch(), copy.toRow(), copy.count());
+        }
+    }
+
+    private static void within(String name, List<Tensor> tensors, RowCopy copy, int batch, int row, int count) {
+        long batches = tensors.get(0).size(0);
+        if (count < 0 || batch < 0 || batch >= batches || row < 0 || row > rows(tensors) - count) {
+            throw new IllegalArgumentException("copies: " + copy + ", must be within the " + batches + " batch rows of "
+                    + rows(tensors) + " rows of " + name);
+        }
+    }
+
+    /** Returns the rows of the tensor that has the fewest. */
+    private static long rows(List<Tensor> tensors) {
+        return tensors.stream().mapToLong(tensor -> tensor.size(2)).min().orElse(0);
+    }
+
+    private static void sameBatch(String name, Tensor tensor, long batch) {
+        if (tensor.size(0) != batch) {
+            throw new IllegalArgumentException(
+                    name + ": shape " + Arrays.toString(tensor.shape()) + ", must have a batch of " + batch);
+        }
+    }
+
+    private static void checkRows(List<Tensor> targets, List<Tensor> sources) {
         if (targets.isEmpty() || targets.size() > 2 || sources.size() != targets.size()) {
             throw new IllegalArgumentException("targets: " + targets.size() + ", sources: " + sources.size()
                     + ", must be one or two, as many of each");
@@ -77,29 +141,16 @@ public final class TensorChecks {
                         "targets: " + target + ", must be row-major of four axes [batch, heads, capacity, width]");
             }
             if (source.rank() == 4) {
+                mustBe[0] = source.size(0);
                 mustBe[2] = source.size(2);
             }
             if (!Arrays.equals(source.shape(), mustBe)) {
                 throw new IllegalArgumentException("sources: shape " + Arrays.toString(source.shape()) + ", must be "
-                        + Arrays.toString(mustBe) + " but for the rows, as the target is");
+                        + Arrays.toString(mustBe) + " but for batch and rows, as the target is");
             }
             if (mustBe[1] != targets.get(0).size(1)) {
                 throw new IllegalArgumentException("targets: heads " + mustBe[1] + ", must be "
                         + targets.get(0).size(1) + " as the first target has");
-            }
-            if (positions.length != mustBe[0] || counts.length != mustBe[0]) {
-                throw new IllegalArgumentException("positions: " + positions.length + ", counts: " + counts.length
-                        + ", must be " + mustBe[0] + " as the target's batch");
-            }
-            for (int batch = 0; batch < counts.length; batch++) {
-                if (counts[batch] < 0 || counts[batch] > source.size(2)) {
-                    throw new IllegalArgumentException("counts: " + counts[batch] + " of batch row " + batch
-                            + ", must be from 0 to the source's " + source.size(2) + " rows");
-                }
-                if (positions[batch] < 0 || positions[batch] > target.size(2) - counts[batch]) {
-                    throw new IllegalArgumentException("positions: " + positions[batch] + " of batch row " + batch
-                            + " for " + counts[batch] + " rows, must be within the target's " + target.size(2));
-                }
             }
         }
     }

@@ -9,6 +9,7 @@ import dev.attention4j.EngineInfo;
 import dev.attention4j.EngineOptions;
 import dev.attention4j.PlanChoice;
 import dev.attention4j.Projector;
+import dev.attention4j.RowCopy;
 import dev.attention4j.Tensor;
 import dev.attention4j.reference.ReferenceEngine;
 import java.lang.reflect.Field;
@@ -129,6 +130,12 @@ public final class FaultyEngine implements AttentionEngine {
     public AttentionResult scatter(
             List<Tensor> targets, List<Tensor> sources, int[] positions, int[] counts, Supplier<AttentionResult> then) {
         return oracle.scatter(targets, sources, positions, counts, then);
+    }
+
+    @Override
+    public AttentionResult scatter(
+            List<Tensor> targets, List<Tensor> sources, List<RowCopy> copies, Supplier<AttentionResult> then) {
+        return oracle.scatter(targets, sources, copies, then);
     }
 
     @Override

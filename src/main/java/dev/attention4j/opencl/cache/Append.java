@@ -1,6 +1,7 @@
 package dev.attention4j.opencl.cache;
 
 import dev.attention4j.DType;
+import dev.attention4j.RowCopy;
 import dev.attention4j.opencl.plan.CommonMacros;
 import dev.attention4j.opencl.plan.Operand;
 import dev.attention4j.opencl.runtime.ClBuffer;
@@ -28,6 +29,9 @@ public final class Append {
     /** Of a GPU's work-group: few, so that there are many groups. */
     private static final int GPU_ROWS_EACH = 4;
 
+    /** Ints of a copy in the table. */
+    private static final int COPY = 5;
+
     private Append() {}
 
     /**
@@ -46,16 +50,30 @@ public final class Append {
         }
     }
 
+    /** Returns the table of copies that kernels read: five ints for each. */
+    public static int[] table(List<RowCopy> copies) {
+        int[] table = new int[COPY * copies.size()];
+        for (int n = 0; n < copies.size(); n++) {
+            RowCopy copy = copies.get(n);
+            table[COPY * n] = copy.fromBatch();
+            table[COPY * n + 1] = copy.fromRow();
+            table[COPY * n + 2] = copy.toBatch();
+            table[COPY * n + 3] = copy.toRow();
+            table[COPY * n + 4] = copy.count();
+        }
+        return table;
+    }
+
     /**
      * Enqueues the copies.
      *
      * @param keys the first rows
      * @param values the second ones; null for none
-     * @param places [batch] pairs of ints: the row of the cache where the first new row goes, and how many go there
-     * @param rows the largest of these counts
+     * @param table of the copies, {@link #table}, on the device
+     * @param copies at least one
      */
     public static void enqueue(
-            DeviceContext context, Rows keys, Rows values, ClBuffer places, int batch, int heads, int rows) {
+            DeviceContext context, Rows keys, Rows values, ClBuffer table, List<RowCopy> copies, int heads) {
         Rows second = values == null ? keys.none() : values;
         boolean cpu = context.device().isCpuClass();
         // Some emulators end a work-item's loops early.
@@ -76,10 +94,11 @@ public final class Append {
                 .buffer(second.from.buffer())
                 .buffer(keys.to.buffer())
                 .buffer(second.to.buffer())
-                .buffer(places)
+                .buffer(table)
                 .struct(call);
+        int rows = copies.stream().mapToInt(RowCopy::count).max().orElse(0);
         long runs = (rows + rowsEach - 1L) / rowsEach;
-        context.queue().launch(kernel, new long[] {runs * items, heads, batch}, new long[] {items, 1, 1});
+        context.queue().launch(kernel, new long[] {runs * items, heads, copies.size()}, new long[] {items, 1, 1});
     }
 
     private static ClKernel build(DeviceContext context, Rows keys, Rows values, int rowsEach, int items) {

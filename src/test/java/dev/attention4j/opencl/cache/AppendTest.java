@@ -7,6 +7,7 @@ import dev.attention4j.AttentionEngine;
 import dev.attention4j.AttentionResult;
 import dev.attention4j.DType;
 import dev.attention4j.EngineInfo;
+import dev.attention4j.RowCopy;
 import dev.attention4j.Tensor;
 import dev.attention4j.testing.TestEngines;
 import java.util.Arrays;
@@ -95,6 +96,48 @@ class AppendTest {
                             () -> engine.attend(rows.slice(3, 0, 7), target, target)))
                     .withMessageStartingWith("key: headDim 8, must be 7");
         }
+    }
+
+    /** Pages of a cache: several runs of rows into one batch row, from any other; and from place to place of one tensor. */
+    @ParameterizedTest
+    @MethodSource("engines")
+    void rowsAreCopiedBetweenBatchRows(EngineInfo info) {
+        Tensor rows = Tensor.random(1, 2, 2, 5, 9);
+        try (AttentionEngine engine = TestEngines.open(info);
+                Tensor pages = engine.zeros(DType.FLOAT16, 4, 2, 3, 9)) {
+            List<RowCopy> writes =
+                    List.of(new RowCopy(1, 0, 2, 1, 2), new RowCopy(1, 2, 0, 0, 3), new RowCopy(0, 4, 2, 0, 1));
+            engine.scatter(List.of(pages), List.of(rows), writes, () -> null);
+            engine.scatter(List.of(pages), List.of(pages), List.of(new RowCopy(2, 1, 3, 0, 2)), () -> null);
+            Tensor got = engine.download(pages);
+            Tensor half = rows.to(DType.FLOAT16);
+            Object[][] expected = {
+                {rows(got, 2, 0, 1), rows(half, 0, 4, 5)}, {rows(got, 2, 1, 3), rows(half, 1, 0, 2)},
+                {rows(got, 0, 0, 3), rows(half, 1, 2, 5)}, {rows(got, 3, 0, 2), rows(half, 1, 0, 2)},
+                {rows(got, 1, 0, 3), new float[54]}, {rows(got, 3, 2, 3), new float[18]}
+            };
+            for (Object[] pair : expected) {
+                assertThat(pair[0]).isEqualTo(pair[1]);
+            }
+            for (RowCopy outside : List.of(
+                    new RowCopy(2, 0, 0, 0, 1),
+                    new RowCopy(0, 3, 0, 0, 3),
+                    new RowCopy(0, -1, 0, 0, 1),
+                    new RowCopy(0, 0, 4, 0, 1),
+                    new RowCopy(0, 0, 0, 1, 3),
+                    new RowCopy(0, 0, 0, 0, -1))) {
+                assertThatIllegalArgumentException()
+                        .isThrownBy(() -> engine.scatter(List.of(pages), List.of(rows), List.of(outside), () -> null))
+                        .withMessageStartingWith("copies: " + outside + ", must be within the ");
+            }
+        }
+    }
+
+    private static float[] rows(Tensor tensor, int batch, int from, int to) {
+        return tensor.slice(0, batch, batch + 1)
+                .slice(2, from, to)
+                .to(DType.FLOAT32)
+                .toFloatArray();
     }
 
     @ParameterizedTest
