@@ -2,10 +2,7 @@ package dev.attention4j;
 
 import java.util.Arrays;
 import java.util.List;
-import java.util.Objects;
-import java.util.concurrent.locks.Lock;
-import java.util.concurrent.locks.ReadWriteLock;
-import java.util.concurrent.locks.ReentrantReadWriteLock;
+import java.util.stream.IntStream;
 
 /**
  * The keys and values of texts that grow token by token, held where an engine computes: what decoding reads for each new
@@ -26,20 +23,13 @@ import java.util.concurrent.locks.ReentrantReadWriteLock;
  * <p>May be called from many threads: attentions run side by side; what changes the cache waits for them and runs alone.
  */
 public final class KeyValueCache implements AutoCloseable {
-    private static final int LENGTH_AXIS = 2;
-
-    private final AttentionEngine engine;
     private final CacheShape shape;
-    private final Tensor keys;
-    private final Tensor values;
+    private final CacheMemory memory;
     private final int[] lengths;
-    private final ReadWriteLock lock = new ReentrantReadWriteLock();
 
-    private KeyValueCache(AttentionEngine engine, CacheShape shape, Tensor keys, Tensor values) {
-        this.engine = engine;
+    private KeyValueCache(CacheShape shape, CacheMemory memory) {
         this.shape = shape;
-        this.keys = keys;
-        this.values = values;
+        this.memory = memory;
         lengths = new int[shape.sequences()];
     }
 
@@ -53,16 +43,7 @@ public final class KeyValueCache implements AutoCloseable {
      * @throws DeviceException if the device has no memory for it, or fails
      */
     public static KeyValueCache open(AttentionEngine engine, CacheShape shape) {
-        Tensor keys = engine.zeros(
-                shape.keyType(), shape.sequences(), shape.keyValueHeads(), shape.capacity(), shape.headDim());
-        try {
-            Tensor values = engine.zeros(
-                    shape.valueType(), shape.sequences(), shape.keyValueHeads(), shape.capacity(), shape.valueDim());
-            return new KeyValueCache(engine, shape, keys, values);
-        } catch (RuntimeException | Error e) {
-            keys.close();
-            throw e;
-        }
+        return new KeyValueCache(shape, CacheMemory.open(engine, shape, shape.sequences(), shape.capacity()));
     }
 
     /** {@return sizes and types} */
@@ -83,12 +64,7 @@ public final class KeyValueCache implements AutoCloseable {
 
     /** {@return the tokens that each sequence holds} */
     public int[] lengths() {
-        lock.readLock().lock();
-        try {
-            return lengths.clone();
-        } finally {
-            lock.readLock().unlock();
-        }
+        return memory.always(lengths::clone);
     }
 
     /**
@@ -102,7 +78,7 @@ public final class KeyValueCache implements AutoCloseable {
      * @throws DeviceException if the device fails
      */
     public void append(Tensor key, Tensor value) {
-        append(key, value, all(key));
+        append(key, value, CacheMemory.all(shape.sequences(), key));
     }
 
     /**
@@ -116,9 +92,9 @@ public final class KeyValueCache implements AutoCloseable {
      * @throws DeviceException if the device fails
      */
     public void append(Tensor key, Tensor value, int... counts) {
-        locked(lock.writeLock(), () -> {
+        memory.writing(() -> {
             int[] grown = grown(key, value, counts);
-            engine.scatter(List.of(keys, values), List.of(key, value), lengths, counts);
+            memory.scatter(key, value, places(counts), () -> null);
             System.arraycopy(grown, 0, lengths, 0, grown.length);
             return null;
         });
@@ -136,7 +112,7 @@ public final class KeyValueCache implements AutoCloseable {
      * @throws DeviceException if the device fails
      */
     public AttentionResult attend(Tensor query, Attention attention) {
-        return locked(lock.readLock(), () -> attend(query, attention, lengths));
+        return memory.reading(() -> attend(query, attention, lengths));
     }
 
     /**
@@ -152,12 +128,11 @@ public final class KeyValueCache implements AutoCloseable {
      * @throws DeviceException if the device fails; the cache is as it was
      */
     public AttentionResult attend(Tensor query, Tensor key, Tensor value, Attention attention) {
-        return locked(lock.writeLock(), () -> {
-            int[] counts = all(key);
+        return memory.writing(() -> {
+            int[] counts = CacheMemory.all(shape.sequences(), key);
             int[] grown = grown(key, value, counts);
-            AttentionProblem.of(query, cached(keys, grown), cached(values, grown), over(attention, grown));
-            AttentionResult result = engine.scatter(
-                    List.of(keys, values), List.of(key, value), lengths, counts, () -> attend(query, attention, grown));
+            AttentionProblem.of(query, keys(grown), values(grown), over(attention, grown));
+            AttentionResult result = memory.scatter(key, value, places(counts), () -> attend(query, attention, grown));
             System.arraycopy(grown, 0, lengths, 0, grown.length);
             return result;
         });
@@ -172,7 +147,7 @@ public final class KeyValueCache implements AutoCloseable {
      * @throws IllegalStateException if the cache is closed
      */
     public void truncate(int sequence, int length) {
-        locked(lock.writeLock(), () -> {
+        memory.writing(() -> {
             if (length < 0 || length > lengths[checked(sequence)]) {
                 throw new IllegalArgumentException("length: " + length + ", must be from 0 to the " + lengths[sequence]
                         + " tokens of sequence " + sequence);
@@ -188,7 +163,7 @@ public final class KeyValueCache implements AutoCloseable {
      * @throws IllegalStateException if the cache is closed
      */
     public void clear() {
-        locked(lock.writeLock(), () -> {
+        memory.writing(() -> {
             Arrays.fill(lengths, 0);
             return null;
         });
@@ -200,7 +175,7 @@ public final class KeyValueCache implements AutoCloseable {
      * @return [sequences, keyValueHeads, the longest sequence's length, headDim]; undefined after a sequence's length
      */
     public Tensor keys() {
-        return locked(lock.readLock(), () -> cached(keys, lengths));
+        return memory.reading(() -> keys(lengths));
     }
 
     /**
@@ -209,102 +184,62 @@ public final class KeyValueCache implements AutoCloseable {
      * @return [sequences, keyValueHeads, the longest sequence's length, valueDim]; undefined after a sequence's length
      */
     public Tensor values() {
-        return locked(lock.readLock(), () -> cached(values, lengths));
+        return memory.reading(() -> values(lengths));
     }
 
     /** {@return true once it or its engine has been closed} */
     public boolean isClosed() {
-        return keys.isClosed() || engine.isClosed();
+        return memory.isClosed();
     }
 
     /** Waits for calls under way, then gives the memory back; closing again does nothing. */
     @Override
     public void close() {
-        lock.writeLock().lock();
-        try {
-            keys.close();
-            values.close();
-        } finally {
-            lock.writeLock().unlock();
-        }
+        memory.close();
     }
 
     /** {@return shape, lengths and engine} */
     @Override
     public String toString() {
         return "KeyValueCache" + Arrays.toString(lengths()) + " of " + shape + " on "
-                + engine.info().name() + (isClosed() ? ", closed" : "");
+                + memory.engine().info().name() + (isClosed() ? ", closed" : "");
     }
 
     // ---- called under a lock
 
-    private interface Body<T> {
-        T run();
-    }
-
-    private <T> T locked(Lock held, Body<T> body) {
-        held.lock();
-        try {
-            if (isClosed()) {
-                throw new IllegalStateException("the cache is closed, must be open");
-            }
-            return body.run();
-        } finally {
-            held.unlock();
-        }
-    }
-
     private AttentionResult attend(Tensor query, Attention attention, int... held) {
-        return engine.attend(query, cached(keys, held), cached(values, held), over(attention, held));
+        return memory.engine().attend(query, keys(held), values(held), over(attention, held));
     }
 
-    private static Tensor cached(Tensor tensor, int... held) {
-        return tensor.slice(LENGTH_AXIS, 0, longest(held));
+    private Tensor keys(int... held) {
+        return memory.keys().slice(CacheMemory.LENGTH_AXIS, 0, longest(held));
+    }
+
+    private Tensor values(int... held) {
+        return memory.values().slice(CacheMemory.LENGTH_AXIS, 0, longest(held));
     }
 
     private static int longest(int... held) {
         return Arrays.stream(held).max().orElse(0);
     }
 
-    /** The operation over sequences of these lengths. */
     private static Attention over(Attention attention, int... held) {
-        Objects.requireNonNull(attention, "attention");
-        if (attention.keyLengths().length > 0 || attention.isPacked()) {
-            throw new IllegalArgumentException(
-                    "attention: has " + (attention.isPacked() ? "packed sequences" : "key lengths")
-                            + ", must have none: the cache knows its lengths");
-        }
-        int longest = longest(held);
-        boolean alike = Arrays.stream(held).allMatch(length -> length == longest);
-        return alike ? attention : attention.toBuilder().keyLengths(held).build();
+        return CacheMemory.over(attention, longest(held), held);
     }
 
-    private int[] all(Tensor key) {
-        Objects.requireNonNull(key, "key");
-        int[] counts = new int[shape.sequences()];
-        Arrays.fill(counts, key.rank() == 4 ? (int) Math.min(Integer.MAX_VALUE, key.size(LENGTH_AXIS)) : 0);
-        return counts;
+    /** Where new tokens go. */
+    private List<RowCopy> places(int... counts) {
+        return IntStream.range(0, counts.length)
+                .mapToObj(sequence -> new RowCopy(sequence, 0, sequence, lengths[sequence], counts[sequence]))
+                .toList();
     }
 
     /** The lengths after an append, which is checked. */
     private int[] grown(Tensor key, Tensor value, int... counts) {
-        check("key", key, shape.headDim());
-        check("value", value, shape.valueDim());
-        if (value.size(LENGTH_AXIS) != key.size(LENGTH_AXIS)) {
-            throw new IllegalArgumentException(
-                    "value: length " + value.size(LENGTH_AXIS) + ", must be " + key.size(LENGTH_AXIS) + " as key has");
-        }
-        if (counts.length != shape.sequences()) {
-            throw new IllegalArgumentException(
-                    "counts: " + counts.length + " numbers, must be " + shape.sequences() + ", one for each sequence");
-        }
+        memory.check(shape.sequences(), key, value, counts);
         int[] grown = lengths.clone();
         for (int sequence = 0; sequence < grown.length; sequence++) {
             int count = counts[sequence];
-            if (count < 0 || count > key.size(LENGTH_AXIS)) {
-                throw new IllegalArgumentException("counts: " + count + " for sequence " + sequence
-                        + ", must be from 0 to the " + key.size(LENGTH_AXIS) + " tokens of key");
-            }
             if (count > shape.capacity() - grown[sequence]) {
                 throw new IllegalStateException("sequence " + sequence + " holds " + grown[sequence] + " of "
                         + shape.capacity() + " tokens, has no room for " + count
@@ -313,20 +248,6 @@ public final class KeyValueCache implements AutoCloseable {
             grown[sequence] += count;
         }
         return grown;
-    }
-
-    private void check(String name, Tensor tensor, int width) {
-        Objects.requireNonNull(tensor, name);
-        if (tensor.isClosed()) {
-            throw new IllegalStateException(name + ": the tensor is closed, must be open");
-        }
-        tensor.dtype().checkAttentionStorage(name);
-        long[] was = tensor.shape();
-        long[] mustBe = {shape.sequences(), shape.keyValueHeads(), was.length == 4 ? was[LENGTH_AXIS] : 0, width};
-        if (!Arrays.equals(was, mustBe)) {
-            throw new IllegalArgumentException(name + ": shape " + Arrays.toString(was) + ", must be [" + mustBe[0]
-                    + ", " + mustBe[1] + ", tokens, " + width + "] for this cache");
-        }
     }
 
     private int checked(int sequence) {
