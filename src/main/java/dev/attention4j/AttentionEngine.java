@@ -235,6 +235,23 @@ public interface AttentionEngine extends AutoCloseable {
     AttentionResult scatter(
             List<Tensor> targets, List<Tensor> sources, List<RowCopy> copies, Supplier<AttentionResult> then);
 
+    /**
+     * Merges results of the same queries over different keys into the result over all of them: a prefix that was computed
+     * once, pieces of a long text, parts from other machines. Each part counts by its log-sum-exp, which must be asked for
+     * ({@link AttentionBuilder#logSumExp}) and is all that has to be known of its keys. A part without keys for a row has
+     * −∞ there and is left out. Sinks, if any, belong to one part only.
+     *
+     * <p>Where log-sum-exps are large, rounding them to float32 moves a part's weight by up to 6e-8 of their size.
+     *
+     * @param parts one or more, of the same shape, on the host or this engine's device; results from elsewhere are made
+     *     with {@link AttentionResult#AttentionResult}
+     * @return output in the first part's type, and log-sum-exp, where the first part is
+     * @throws IllegalArgumentException naming the part that does not fit, what it was and what it must be
+     * @throws IllegalStateException if this engine or a part is closed, or a part has no log-sum-exp
+     * @throws DeviceException if the device fails
+     */
+    AttentionResult merge(List<AttentionResult> parts);
+
     /** {@return true once {@link #close()} was called} */
     boolean isClosed();
 

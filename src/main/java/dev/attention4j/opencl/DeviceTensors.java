@@ -7,17 +7,22 @@ import dev.attention4j.RowCopy;
 import dev.attention4j.Tensor;
 import dev.attention4j.TensorMemory;
 import dev.attention4j.opencl.cache.Append;
+import dev.attention4j.opencl.fused.MergeSplits;
+import dev.attention4j.opencl.plan.Operand;
 import dev.attention4j.opencl.runtime.ClBuffer;
 import dev.attention4j.opencl.runtime.DeviceContext;
+import dev.attention4j.spi.PartialResults;
 import dev.attention4j.spi.TensorChecks;
 import java.lang.ref.Cleaner;
 import java.lang.ref.Reference;
 import java.nio.ByteBuffer;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.locks.Lock;
 import java.util.function.Function;
 import java.util.function.Supplier;
+import java.util.stream.IntStream;
 
 /** The tensors in an engine's device memory, and the copies that callers ask for. */
 final class DeviceTensors {
@@ -191,6 +196,73 @@ final class DeviceTensors {
             throw e;
         }
         return result;
+    }
+
+    AttentionResult merge(List<AttentionResult> parts) {
+        engine.checkOpen();
+        PartialResults.check(parts);
+        parts.forEach(part -> engine.checkOwner("parts", part.output()));
+        parts.forEach(part -> engine.checkOwner("parts", part.logSumExp()));
+        return engine.finish(engine.enqueue("merging", transfers -> merge(parts, transfers)));
+    }
+
+    /** Brings the parts into one block of floats, and merges that. */
+    private AttentionResult merge(List<AttentionResult> parts, Transfers transfers) {
+        Tensor first = parts.get(0).output();
+        long[] shape = first.shape();
+        long[] rowsShape = Arrays.copyOf(shape, 3);
+        int queries = (int) shape[2];
+        int width = (int) shape[3];
+        long rows = shape[0] * shape[1] * queries;
+        AttentionResult result = new AttentionResult(
+                transfers.result(first.dtype(), first.isOnHost(), shape),
+                null,
+                transfers.result(DType.FLOAT32, first.isOnHost(), rowsShape),
+                PartialResults.PLAN);
+        if (rows == 0) {
+            return result;
+        }
+        List<RowCopy> everything = IntStream.range(0, (int) shape[0])
+                .mapToObj(batch -> new RowCopy(batch, 0, batch, 0, queries))
+                .toList();
+        ClBuffer table = transfers.integers(Append.table(everything));
+        ClBuffer outputs = transfers.scratch(4L * parts.size() * rows * width);
+        ClBuffer logSumExps = transfers.scratch(4L * parts.size() * rows);
+        for (int n = 0; n < parts.size(); n++) {
+            Append.enqueue(
+                    context,
+                    copy(transfers, parts.get(n).output(), outputs, n * rows * width),
+                    copy(transfers, column(parts.get(n).logSumExp()), logSumExps, n * rows),
+                    table,
+                    everything,
+                    (int) shape[1]);
+        }
+        new MergeSplits(context)
+                .enqueue(
+                        new MergeSplits.Partial(outputs, logSumExps, parts.size(), rows, width),
+                        true,
+                        first.dtype(),
+                        transfers.target("output", result.output(), first.dtype(), 0, rows * width),
+                        transfers.target("log-sum-exp", result.logSumExp(), DType.FLOAT32, 0, rows));
+        return result;
+    }
+
+    /** Returns a tensor [batch, heads, rows] with a last axis of size 1. */
+    private static Tensor column(Tensor tensor) {
+        return tensor.broadcast(1, tensor.size(0), tensor.size(1), tensor.size(2))
+                .permute(1, 2, 3, 0);
+    }
+
+    /** Returns a copy of a tensor as floats, row-major, from an element of a buffer on. */
+    private static Append.Rows copy(Transfers transfers, Tensor tensor, ClBuffer to, long firstElement) {
+        long rows = tensor.size(2);
+        long width = tensor.size(3);
+        return new Append.Rows(
+                transfers.rows("parts", tensor, false),
+                tensor.dtype(),
+                new Operand(to, firstElement, new long[] {tensor.size(1) * rows * width, rows * width, width, 1}),
+                DType.FLOAT32,
+                (int) width);
     }
 
     private static Append.Rows rows(Transfers transfers, Tensor target, Tensor source) {

@@ -334,6 +334,11 @@ public final class OpenClEngine implements AttentionEngine {
     }
 
     @Override
+    public AttentionResult merge(List<AttentionResult> parts) {
+        return tensors.merge(parts);
+    }
+
+    @Override
     public Tensor download(Tensor tensor) {
         return tensors.download(tensor);
     }

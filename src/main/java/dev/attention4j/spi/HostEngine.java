@@ -189,6 +189,20 @@ public abstract class HostEngine implements AttentionEngine {
         }
     }
 
+    @Override
+    public final AttentionResult merge(List<AttentionResult> parts) {
+        calls.checkOpen();
+        PartialResults.check(parts);
+        parts.forEach(part -> checkOnHost("parts", part.output()));
+        parts.forEach(part -> checkOnHost("parts", part.logSumExp()));
+        calls.begin();
+        try {
+            return PartialResults.merge(parts);
+        } finally {
+            calls.end();
+        }
+    }
+
     /** Refuses null, and any problem once this engine is closed. */
     protected final void checkExplainable(AttentionProblem problem) {
         Objects.requireNonNull(problem, "problem");

@@ -1,12 +1,14 @@
 package dev.attention4j.opencl;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 
 import dev.attention4j.Alignment;
 import dev.attention4j.Attention;
 import dev.attention4j.AttentionBuilder;
 import dev.attention4j.AttentionEngine;
 import dev.attention4j.AttentionProblem;
+import dev.attention4j.AttentionResult;
 import dev.attention4j.CacheShape;
 import dev.attention4j.DType;
 import dev.attention4j.EngineInfo;
@@ -111,6 +113,7 @@ final class EveryKernel {
                 names(engine, kernels, engine::probe);
                 names(engine, kernels, () -> ProjectionCheck.everyKernel(engine.context()));
                 names(engine, kernels, () -> grow(engine));
+                names(engine, kernels, () -> merge(engine));
                 builds.addAll(engine.context().builds());
             }
             for (String plan : plans) {
@@ -181,6 +184,7 @@ final class EveryKernel {
                 names(engine, kernels, engine::probe);
                 names(engine, kernels, () -> ProjectionCheck.everyKernel(engine.context()));
                 names(engine, kernels, () -> grow(engine));
+                names(engine, kernels, () -> merge(engine));
             }
             for (String plan : plans) {
                 options()
@@ -226,6 +230,18 @@ final class EveryKernel {
                 assertThat(cache.values().slice(0, 0, 1).toFloatArray())
                         .isEqualTo(value.slice(0, 0, 1).toFloatArray());
             }
+        }
+    }
+
+    /** Parts of different types, whose rows are no whole vectors. */
+    private static void merge(OpenClEngine engine) {
+        Tensor output = Tensor.random(4, 2, 1, 3, 22);
+        Tensor logSumExp = Tensor.random(5, 2, 1, 3);
+        AttentionResult part = new AttentionResult(output, null, logSumExp, "");
+        AttentionResult other = new AttentionResult(output.to(DType.FLOAT16), null, logSumExp, "");
+        try (AttentionResult merged = engine.merge(List.of(part, other))) {
+            assertThat(merged.logSumExp().get(1, 0, 2)).isEqualTo(logSumExp.get(1, 0, 2) + Math.log(2), within(1e-6));
+            assertThat(merged.output().get(1, 0, 2, 21)).isEqualTo(output.get(1, 0, 2, 21), within(1e-3));
         }
     }
 

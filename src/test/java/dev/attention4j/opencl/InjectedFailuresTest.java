@@ -23,6 +23,7 @@ import dev.attention4j.opencl.runtime.Handle;
 import dev.attention4j.opencl.runtime.Quirks;
 import dev.attention4j.testing.TestEngines;
 import java.io.ByteArrayOutputStream;
+import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.CompletionException;
@@ -229,6 +230,25 @@ class InjectedFailuresTest {
                     throw e;
                 } finally {
                     cache.clear();
+                }
+            });
+        }
+    }
+
+    /** One part on the device and one on the host. */
+    @ParameterizedTest
+    @MethodSource("devices")
+    void resultsThatAreMerged(EngineInfo info) {
+        Attention plain = Attention.builder().logSumExp(true).build();
+        try (OpenClEngine engine = open(info, plan("decode"));
+                Tensor queryThere = engine.upload(query);
+                AttentionResult there = engine.attend(queryThere, key, value, plain);
+                AttentionResult here = engine.attend(query, key, value, everything)) {
+            failEachOnce(engine, () -> {
+                try (AttentionResult merged = engine.merge(List.of(here, there));
+                        AttentionResult mergedThere = engine.merge(List.of(there, here));
+                        Tensor output = engine.download(mergedThere.output())) {
+                    return bytes(merged.output(), merged.logSumExp(), output);
                 }
             });
         }

@@ -139,6 +139,11 @@ public final class FaultyEngine implements AttentionEngine {
     }
 
     @Override
+    public AttentionResult merge(List<AttentionResult> parts) {
+        return oracle.merge(parts);
+    }
+
+    @Override
     public boolean isClosed() {
         return oracle.isClosed();
     }

@@ -13,14 +13,15 @@ import java.util.Map;
 
 /**
  * Launches {@code opencl/fused/merge_splits.cl}: the second step of plans that split the keys of a row over several
- * work-groups, because too few rows would leave the device idle.
+ * work-groups, because too few rows would leave the device idle; and what merges results of several calls.
  */
-final class MergeSplits {
+public final class MergeSplits {
     private static final int GPU_GROUP_ITEMS = 64;
 
     private final DeviceContext context;
 
-    MergeSplits(DeviceContext context) {
+    /** Merges on one device. */
+    public MergeSplits(DeviceContext context) {
         this.context = context;
     }
 
@@ -32,7 +33,7 @@ final class MergeSplits {
      *     maximum); a sum of 0 where a split had no key for the row, whose output is then not read
      * @param splits parts that the keys were split into, in whose order they are added up
      */
-    record Partial(ClBuffer output, ClBuffer sums, int splits, long rows, int valueDim) {
+    public record Partial(ClBuffer output, ClBuffer sums, int splits, long rows, int valueDim) {
         /** Scratch for what the splits of a call leave; a single one leaves nothing, and gets the output for both. */
         static Partial of(DeviceCall call, int splits) {
             Workload problem = call.workload();
@@ -73,12 +74,19 @@ final class MergeSplits {
     /** Enqueues the merge of a call's splits, if there are several. */
     void enqueue(Partial partial, DeviceCall call) {
         if (partial.splits() > 1) {
-            enqueue(partial, call.problem().dtype(), call.output(), call.logSumExp());
+            enqueue(partial, false, call.problem().dtype(), call.output(), call.logSumExp());
         }
     }
 
-    /** Enqueues the merge to the output, [rows, valueDim], and the log-sum-exp, [rows] floats or null. */
-    void enqueue(Partial partial, DType dtype, ClBuffer output, ClBuffer logSumExp) {
+    /**
+     * Enqueues the merge.
+     *
+     * @param inLogs whether the sums are [splits, rows] floats, the log-sum-exps, instead of pairs
+     * @param dtype of the output
+     * @param output [rows, valueDim]
+     * @param logSumExp [rows] floats; null for none
+     */
+    public void enqueue(Partial partial, boolean inLogs, DType dtype, ClBuffer output, ClBuffer logSumExp) {
         if (partial.rows() == 0) {
             return;
         }
@@ -87,10 +95,10 @@ final class MergeSplits {
         int items = context.device().isCpuClass()
                 ? 1
                 : Math.min(GPU_GROUP_ITEMS, context.device().maxWorkGroupSize());
-        ClKernel kernel = build(dtype, width, items);
+        ClKernel kernel = build(inLogs, dtype, width, items);
         while (kernel.largestGroup() < items) {
             items /= 2;
-            kernel = build(dtype, width, items);
+            kernel = build(inLogs, dtype, width, items);
         }
         kernel.arguments()
                 .buffer(partial.output())
@@ -106,11 +114,14 @@ final class MergeSplits {
         context.queue().launch(kernel, new long[] {groups * items}, new long[] {items});
     }
 
-    private ClKernel build(DType dtype, int width, int items) {
+    private ClKernel build(boolean inLogs, DType dtype, int width, int items) {
         Map<String, Object> defines = new HashMap<>();
         defines.put("STORAGE", CommonMacros.storage(dtype));
         defines.put("VECTOR_WIDTH", width);
         defines.put("GROUP_ITEMS", items);
+        if (inLogs) {
+            defines.put("LOG_SUM_EXPS", 1);
+        }
         return context.kernel("fused/merge_splits.cl", "merge_splits", defines);
     }
 }

@@ -132,7 +132,7 @@ class MergeSplitsTest {
         context.queue().poison(logSumExpThere);
         MergeSplits.Partial there =
                 new MergeSplits.Partial(upload(context, partial), upload(context, sums), splits, rows, valueDim);
-        new MergeSplits(context).enqueue(there, dtype, outputThere, logSumExpThere);
+        new MergeSplits(context).enqueue(there, false, dtype, outputThere, logSumExpThere);
         ByteBuffer logSumExpHere = ByteBuffer.allocateDirect(4 * rows).order(ByteOrder.nativeOrder());
         context.queue().read(outputThere, output.bytes());
         context.queue().read(logSumExpThere, logSumExpHere);
