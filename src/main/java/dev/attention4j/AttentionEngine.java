@@ -3,6 +3,7 @@ package dev.attention4j;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
+import java.util.function.Function;
 import java.util.function.Supplier;
 
 /**
@@ -251,6 +252,42 @@ public interface AttentionEngine extends AutoCloseable {
      * @throws DeviceException if the device fails
      */
     AttentionResult merge(List<AttentionResult> parts);
+
+    /**
+     * Turns the pairs of each head by the angles of its row's position.
+     *
+     * @param heads [batch, heads, rows, width] queries or keys, on the host or the device; the width is {@link
+     *     RotaryEmbedding#rotaryDim()} or more
+     * @param rotary the angles
+     * @param positions for each batch row the position of its first row, which the others follow; or for each batch row of
+     *     each of its rows; 0 or more
+     * @return a row-major tensor of the same shape and type, where the heads are
+     * @throws IllegalArgumentException naming the argument that does not fit, what it was and what it must be
+     * @throws IllegalStateException if this engine or a tensor is closed
+     * @throws DeviceException if the device fails
+     */
+    Tensor rotate(Tensor heads, RotaryEmbedding rotary, int... positions);
+
+    /**
+     * Turns as {@link #rotate(Tensor, RotaryEmbedding, int...)}, and makes a call that reads the result before it waits for
+     * it: the device goes from one to the other.
+     *
+     * @param heads [batch, heads, rows, width], as above
+     * @param rotary the angles
+     * @param positions as above
+     * @param turnedType of the tensor that the call gets
+     * @param then a call on this engine, whose results are where the heads are; it gets a tensor that is closed afterwards
+     * @return what the call returns; closed if turning fails
+     * @throws IllegalArgumentException as above; then the call is not made
+     * @throws IllegalStateException if this engine or a tensor is closed
+     * @throws DeviceException if the device fails
+     */
+    AttentionResult rotate(
+            Tensor heads,
+            RotaryEmbedding rotary,
+            int[] positions,
+            DType turnedType,
+            Function<Tensor, AttentionResult> then);
 
     /** {@return true once {@link #close()} was called} */
     boolean isClosed();

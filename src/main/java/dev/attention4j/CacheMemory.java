@@ -6,7 +6,9 @@ import java.util.Objects;
 import java.util.concurrent.locks.Lock;
 import java.util.concurrent.locks.ReadWriteLock;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
+import java.util.function.Function;
 import java.util.function.Supplier;
+import java.util.stream.IntStream;
 
 /** The keys and values of a cache, whose they are, and the checks of what is to be added to them and attended to. */
 final class CacheMemory {
@@ -16,21 +18,47 @@ final class CacheMemory {
     private final CacheShape shape;
     private final Tensor keys;
     private final Tensor values;
+
+    /** With tables of its own; null for none. */
+    private final RotaryEmbedding rotary;
+
     private final ReadWriteLock lock = new ReentrantReadWriteLock();
 
-    private CacheMemory(AttentionEngine engine, CacheShape shape, Tensor keys, Tensor values) {
+    private CacheMemory(AttentionEngine engine, CacheShape shape, Tensor keys, Tensor values, RotaryEmbedding rotary) {
         this.engine = engine;
         this.shape = shape;
         this.keys = keys;
         this.values = values;
+        this.rotary = rotary;
     }
 
     /** Allocates [batch, heads of the shape, rows, width] of keys and values, all zeros. */
     static CacheMemory open(AttentionEngine engine, CacheShape shape, int batch, int rows) {
+        return allocate(engine, shape, batch, rows, null);
+    }
+
+    /** Does so for keys and queries that are turned by their positions, and copies the tables. */
+    static CacheMemory open(AttentionEngine engine, CacheShape shape, int batch, int rows, RotaryEmbedding rotary) {
+        Objects.requireNonNull(rotary, "rotary");
+        if (rotary.positions() < shape.capacity() || rotary.rotaryDim() > shape.headDim()) {
+            throw new IllegalArgumentException("rotary: " + rotary + ", must have the cache's " + shape.capacity()
+                    + " positions or more and turn no more than the " + shape.headDim() + " elements of a key");
+        }
+        RotaryEmbedding there = rotary.upload(engine, shape.capacity());
+        try {
+            return allocate(engine, shape, batch, rows, there);
+        } catch (RuntimeException | Error e) {
+            there.close();
+            throw e;
+        }
+    }
+
+    private static CacheMemory allocate(
+            AttentionEngine engine, CacheShape shape, int batch, int rows, RotaryEmbedding rotary) {
         Tensor keys = engine.zeros(shape.keyType(), batch, shape.keyValueHeads(), rows, shape.headDim());
         try {
             Tensor values = engine.zeros(shape.valueType(), batch, shape.keyValueHeads(), rows, shape.valueDim());
-            return new CacheMemory(engine, shape, keys, values);
+            return new CacheMemory(engine, shape, keys, values, rotary);
         } catch (RuntimeException | Error e) {
             keys.close();
             throw e;
@@ -91,6 +119,9 @@ final class CacheMemory {
         try {
             keys.close();
             values.close();
+            if (rotary != null) {
+                rotary.close();
+            }
         } finally {
             lock.writeLock().unlock();
         }
@@ -99,6 +130,33 @@ final class CacheMemory {
     /** Writes tokens, and makes a call that reads them before it waits for them. */
     AttentionResult scatter(Tensor key, Tensor value, List<RowCopy> copies, Supplier<AttentionResult> then) {
         return engine.scatter(List.of(keys, values), List.of(key, value), copies, then);
+    }
+
+    /** Returns whether keys and queries are turned by their positions. */
+    boolean turns() {
+        return rotary != null;
+    }
+
+    /**
+     * Makes a call with keys or queries turned by their positions, or as they are in a cache that turns none. Rows without a
+     * token, of which no result is read, get the nearest position that there is.
+     *
+     * @param type of the turned ones
+     * @param first the position of each sequence's first row; may be negative
+     */
+    AttentionResult turned(Tensor heads, DType type, int[] first, Function<Tensor, AttentionResult> then) {
+        if (rotary == null) {
+            return then.apply(heads);
+        }
+        int rows = (int) heads.size(LENGTH_AXIS);
+        int last = rotary.positions() - 1;
+        int[] positions = first;
+        if (Arrays.stream(first).anyMatch(position -> position < 0 || position + rows - 1 > last)) {
+            positions = IntStream.range(0, first.length * rows)
+                    .map(n -> Math.max(0, Math.min(last, first[n / rows] + n % rows)))
+                    .toArray();
+        }
+        return engine.rotate(heads, rotary, positions, type, then);
     }
 
     /** Returns the counts of an append of all of a key's tokens to each sequence. */

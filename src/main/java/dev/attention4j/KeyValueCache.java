@@ -2,6 +2,8 @@ package dev.attention4j;
 
 import java.util.Arrays;
 import java.util.List;
+import java.util.Objects;
+import java.util.function.Supplier;
 import java.util.stream.IntStream;
 
 /**
@@ -19,6 +21,9 @@ import java.util.stream.IntStream;
  * that causal attention aligned {@link Alignment#BOTTOM_RIGHT} sees what was there at its time: a prompt of several
  * queries, or one new token. The result of a step of few queries, as in decoding, has the same
  * bits whatever other sequences hold, and however its tokens were divided into appends, unless weights are asked for.
+ *
+ * <p>Opened with a {@link RotaryEmbedding}, it turns each new key by the angles of its position as it is appended, and each
+ * query by those of its own: {@link #keys()} are turned ones.
  *
  * <p>May be called from many threads: attentions run side by side; what changes the cache waits for them and runs alone.
  */
@@ -44,6 +49,21 @@ public final class KeyValueCache implements AutoCloseable {
      */
     public static KeyValueCache open(AttentionEngine engine, CacheShape shape) {
         return new KeyValueCache(shape, CacheMemory.open(engine, shape, shape.sequences(), shape.capacity()));
+    }
+
+    /**
+     * Allocates an empty cache of keys that are turned by their positions.
+     *
+     * @param engine where it is held, and attended to
+     * @param shape sizes and types
+     * @param rotary the angles, for as many positions as the capacity or more; copied
+     * @return to be closed by the caller; closing the engine closes it too
+     * @throws IllegalArgumentException if the rotary embedding has fewer positions, or turns more elements than a key has
+     * @throws IllegalStateException if the engine is closed
+     * @throws DeviceException if the device has no memory for it, or fails
+     */
+    public static KeyValueCache open(AttentionEngine engine, CacheShape shape, RotaryEmbedding rotary) {
+        return new KeyValueCache(shape, CacheMemory.open(engine, shape, shape.sequences(), shape.capacity(), rotary));
     }
 
     /** {@return sizes and types} */
@@ -94,7 +114,7 @@ public final class KeyValueCache implements AutoCloseable {
     public void append(Tensor key, Tensor value, int... counts) {
         memory.writing(() -> {
             int[] grown = grown(key, value, counts);
-            memory.scatter(key, value, places(counts), () -> null);
+            write(key, value, counts, () -> null);
             System.arraycopy(grown, 0, lengths, 0, grown.length);
             return null;
         });
@@ -112,7 +132,13 @@ public final class KeyValueCache implements AutoCloseable {
      * @throws DeviceException if the device fails
      */
     public AttentionResult attend(Tensor query, Attention attention) {
-        return memory.reading(() -> attend(query, attention, lengths));
+        return memory.reading(() -> {
+            if (memory.turns()) {
+                // Before the query is turned.
+                checkAttention(query, attention, lengths);
+            }
+            return attend(query, attention, lengths);
+        });
     }
 
     /**
@@ -131,8 +157,8 @@ public final class KeyValueCache implements AutoCloseable {
         return memory.writing(() -> {
             int[] counts = CacheMemory.all(shape.sequences(), key);
             int[] grown = grown(key, value, counts);
-            AttentionProblem.of(query, keys(grown), values(grown), over(attention, grown));
-            AttentionResult result = memory.scatter(key, value, places(counts), () -> attend(query, attention, grown));
+            checkAttention(query, attention, grown);
+            AttentionResult result = write(key, value, counts, () -> attend(query, attention, grown));
             System.arraycopy(grown, 0, lengths, 0, grown.length);
             return result;
         });
@@ -207,8 +233,25 @@ public final class KeyValueCache implements AutoCloseable {
 
     // ---- called under a lock
 
+    /** Writes new tokens, and makes a call that reads them. */
+    private AttentionResult write(Tensor key, Tensor value, int[] counts, Supplier<AttentionResult> then) {
+        return memory.turned(
+                key, DType.FLOAT32, lengths, turned -> memory.scatter(turned, value, places(counts), then));
+    }
+
     private AttentionResult attend(Tensor query, Attention attention, int... held) {
-        return memory.engine().attend(query, keys(held), values(held), over(attention, held));
+        Objects.requireNonNull(query, "query");
+        int[] first = memory.turns()
+                ? Arrays.stream(held)
+                        .map(length -> length - (int) query.size(CacheMemory.LENGTH_AXIS))
+                        .toArray()
+                : held;
+        return memory.turned(query, query.dtype(), first, turned -> memory.engine()
+                .attend(turned, keys(held), values(held), over(attention, held)));
+    }
+
+    private void checkAttention(Tensor query, Attention attention, int... held) {
+        AttentionProblem.of(query, keys(held), values(held), over(attention, held));
     }
 
     private Tensor keys(int... held) {

@@ -39,6 +39,13 @@ class KeyValueCacheTest {
             new StorageTypes(DType.FLOAT32, DType.FLOAT16, DType.FLOAT16),
             new StorageTypes(DType.FLOAT16, DType.BFLOAT16, DType.FLOAT32));
 
+    /** Turns an even part of the odd width. */
+    private static final RotaryEmbedding ROTARY = RotaryEmbedding.builder(10, CAPACITY + 3)
+            .base(100)
+            .yarn(2, 16)
+            .interleaved(true)
+            .build();
+
     static Iterable<EngineInfo> engines() {
         return TestEngines.underTest();
     }
@@ -53,8 +60,10 @@ class KeyValueCacheTest {
     private static final class Model {
         private final List<List<Tensor>> keys = new ArrayList<>();
         private final List<List<Tensor>> values = new ArrayList<>();
+        private final RotaryEmbedding rotary;
 
-        Model() {
+        Model(RotaryEmbedding rotary) {
+            this.rotary = rotary;
             for (int sequence = 0; sequence < SEQUENCES; sequence++) {
                 keys.add(new ArrayList<>());
                 values.add(new ArrayList<>());
@@ -64,7 +73,8 @@ class KeyValueCacheTest {
         void append(Tensor key, Tensor value, int... counts) {
             for (int sequence = 0; sequence < SEQUENCES; sequence++) {
                 for (int token = 0; token < counts[sequence]; token++) {
-                    keys.get(sequence).add(token(key, sequence, token));
+                    Tensor one = token(key, sequence, token);
+                    keys.get(sequence).add(rotary == null ? one : turned(one, length(sequence)));
                     values.get(sequence).add(token(value, sequence, token));
                 }
             }
@@ -72,6 +82,33 @@ class KeyValueCacheTest {
 
         private static Tensor token(Tensor tensor, int sequence, int token) {
             return tensor.slice(0, sequence, sequence + 1).slice(2, token, token + 1);
+        }
+
+        /** Turns heads of one sequence; the first row is at the position, and what would be before the text at 0. */
+        private Tensor turned(Tensor heads, int position) {
+            float[] all = heads.to(DType.FLOAT32).toFloatArray();
+            int rows = (int) heads.size(2);
+            for (int row = 0; row < all.length / HEAD_DIM; row++) {
+                int at = Math.max(0, position + row % rows);
+                for (int pair = 0; pair < rotary.rotaryDim() / 2; pair++) {
+                    float cosine = (float) rotary.cosines().get(at, pair);
+                    float sine = (float) rotary.sines().get(at, pair);
+                    int first = row * HEAD_DIM + 2 * pair;
+                    float x = all[first];
+                    float y = all[first + 1];
+                    all[first] = x * cosine - y * sine;
+                    all[first + 1] = y * cosine + x * sine;
+                }
+            }
+            return Tensor.of(all, heads.shape());
+        }
+
+        /** The queries of a sequence, the last of which is at its last token. */
+        Tensor query(Tensor query, int sequence) {
+            Tensor own = query.slice(0, sequence, sequence + 1);
+            return rotary == null
+                    ? own
+                    : turned(own, length(sequence) - (int) own.size(2)).to(own.dtype());
         }
 
         int length(int sequence) {
@@ -111,15 +148,19 @@ class KeyValueCacheTest {
         try (AttentionEngine engine = TestEngines.open(info)) {
             for (StorageTypes types : TYPES) {
                 try (KeyValueCache cache = KeyValueCache.open(engine, shape(types))) {
-                    operate(engine, cache, types, operations);
+                    operate(engine, cache, types, null, operations);
+                }
+                try (KeyValueCache cache = KeyValueCache.open(engine, shape(types), ROTARY)) {
+                    operate(engine, cache, types, ROTARY, operations / 2);
                 }
             }
         }
     }
 
-    private static void operate(AttentionEngine engine, KeyValueCache cache, StorageTypes types, int operations) {
+    private static void operate(
+            AttentionEngine engine, KeyValueCache cache, StorageTypes types, RotaryEmbedding rotary, int operations) {
         Random random = new Random(types.hashCode());
-        Model model = new Model();
+        Model model = new Model(rotary);
         for (int n = 0; n < operations; n++) {
             int sequence = random.nextInt(SEQUENCES);
             switch (random.nextInt(8)) {
@@ -201,8 +242,9 @@ class KeyValueCacheTest {
             result = cache.attend(query, attention);
         }
         try (result) {
+            assertThat(result.output().isOnHost()).isTrue();
             for (int sequence = 0; sequence < SEQUENCES; sequence++) {
-                Tensor one = query.slice(0, sequence, sequence + 1);
+                Tensor one = model.query(query, sequence);
                 Tensor key = model.key(sequence, types.key());
                 Tensor value = model.value(sequence, types.value());
                 AttentionResult own = new AttentionResult(
@@ -248,6 +290,46 @@ class KeyValueCacheTest {
                 }
             }
         }
+    }
+
+    /** At once, token by token, beside others, as a ragged part, and turned before into a cache that turns none. */
+    @ParameterizedTest
+    @MethodSource("engines")
+    void turnedKeysAreTheSameBitsHoweverTheyWereAppended(EngineInfo info) {
+        int[] five = {5, 5, 5};
+        try (AttentionEngine engine = TestEngines.open(info);
+                KeyValueCache atOnce = open(engine, ROTARY);
+                KeyValueCache byToken = open(engine, ROTARY);
+                KeyValueCache ragged = open(engine, ROTARY);
+                KeyValueCache before = open(engine, null)) {
+            Tensor key = tokens(new Random(1), CAPACITY, HEAD_DIM);
+            Tensor value = tokens(new Random(2), CAPACITY, VALUE_DIM);
+            atOnce.append(key, value);
+            for (int n = 0; n < CAPACITY; n++) {
+                byToken.append(key.slice(2, n, n + 1), value.slice(2, n, n + 1));
+            }
+            ragged.append(key, value, 5, CAPACITY, 0);
+            ragged.append(key.slice(2, 5, CAPACITY), value.slice(2, 5, CAPACITY), CAPACITY - 5, 0, 0);
+            ragged.append(key, value, 0, 0, CAPACITY);
+            before.append(engine.rotate(key, ROTARY, 0, 0, 0), value);
+            float[] keys = atOnce.keys().toFloatArray();
+            assertThat(keys).isNotEqualTo(key.toFloatArray());
+            assertThat(byToken.keys().toFloatArray()).isEqualTo(keys);
+            assertThat(ragged.keys().toFloatArray()).isEqualTo(keys);
+            assertThat(before.keys().toFloatArray()).isEqualTo(keys);
+            Tensor query = Tensor.random(3, SEQUENCES, HEADS, 5, HEAD_DIM);
+            int[] last = Arrays.stream(five).map(queries -> CAPACITY - queries).toArray();
+            try (AttentionResult turned = atOnce.attend(query, Attention.DEFAULT);
+                    AttentionResult plain = before.attend(engine.rotate(query, ROTARY, last), Attention.DEFAULT)) {
+                assertThat(turned.output().toFloatArray())
+                        .isEqualTo(plain.output().toFloatArray());
+            }
+        }
+    }
+
+    private static KeyValueCache open(AttentionEngine engine, RotaryEmbedding rotary) {
+        CacheShape shape = shape(StorageTypes.of(DType.FLOAT32));
+        return rotary == null ? KeyValueCache.open(engine, shape) : KeyValueCache.open(engine, shape, rotary);
     }
 
     private static Tensor first(Tensor tensor, int tokens) {
@@ -324,6 +406,35 @@ class KeyValueCacheTest {
                     .isThrownBy(() -> cache.append(key, key, 2, 1))
                     .withMessageContaining("sequence 0 holds 3 of 4 tokens, has no room for 2 more");
             assertThat(cache.lengths()).containsExactly(3, 1);
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("engines")
+    void anEmbeddingThatDoesNotFitIsRefusedAndACallThatDoesNotRunsNothing(EngineInfo info) {
+        CacheShape shape = CacheShape.of(2, 2, 4, 8);
+        try (AttentionEngine engine = TestEngines.open(info)) {
+            refused(
+                    () -> KeyValueCache.open(
+                            engine, shape, RotaryEmbedding.builder(8, 3).build()),
+                    "rotary: RotaryEmbedding of 8 elements, 3 positions, must have the cache's 4 positions or more");
+            refused(
+                    () -> KeyValueCache.open(
+                            engine, shape, RotaryEmbedding.builder(10, 4).build()),
+                    "rotary: RotaryEmbedding of 10 elements, 4 positions, must have");
+            try (KeyValueCache cache = KeyValueCache.open(
+                    engine, shape, RotaryEmbedding.builder(8, 4).build())) {
+                Tensor key = Tensor.random(1, 2, 2, 3, 8);
+                cache.append(key, key, 3, 1);
+                Tensor token = key.slice(2, 0, 1);
+                Tensor query = Tensor.random(2, 2, 4, 1, 8);
+                refused(() -> cache.attend(query.slice(3, 0, 7), Attention.DEFAULT), "key: headDim 8, must be 7");
+                refused(() -> cache.attend(query.slice(1, 0, 3), token, token, Attention.DEFAULT), "query: 3 heads");
+                assertThatIllegalStateException()
+                        .isThrownBy(() -> cache.append(key, key, 2, 1))
+                        .withMessageContaining("sequence 0 holds 3 of 4 tokens, has no room for 2 more");
+                assertThat(cache.lengths()).containsExactly(3, 1);
+            }
         }
     }
 

@@ -57,8 +57,8 @@ record AttentionCall(
         DeviceContext context = transfers.context();
         Footprint footprint = footprint(context);
         List<Slice> slices = List.of(Slice.whole(problem));
-        // Results are where the query is: what is to be cut must be on the host.
-        if (query.isOnHost() && !footprint.fits()) {
+        // What is to be cut must have its results on the host.
+        if (DeviceTensors.belongOnHost(query) && !footprint.fits()) {
             slices = slices(context);
             if (slices.isEmpty() && context.pool().reclaim()) {
                 slices = slices(context);
@@ -103,7 +103,7 @@ record AttentionCall(
      */
     AttentionResult enqueue(Transfers transfers, List<Slice> slices, Footprint known) {
         Attention attention = problem.attention();
-        boolean onHost = query.isOnHost();
+        boolean onHost = DeviceTensors.belongOnHost(query);
         AttentionResult result = new AttentionResult(
                 transfers.result(problem.dtype(), onHost, problem.outputShape()),
                 attention.wantsWeights() ? transfers.result(DType.FLOAT32, onHost, problem.weightsShape()) : null,

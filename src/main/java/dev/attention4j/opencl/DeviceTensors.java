@@ -3,10 +3,12 @@ package dev.attention4j.opencl;
 import dev.attention4j.AttentionEngine;
 import dev.attention4j.AttentionResult;
 import dev.attention4j.DType;
+import dev.attention4j.RotaryEmbedding;
 import dev.attention4j.RowCopy;
 import dev.attention4j.Tensor;
 import dev.attention4j.TensorMemory;
 import dev.attention4j.opencl.cache.Append;
+import dev.attention4j.opencl.cache.RotateHeads;
 import dev.attention4j.opencl.fused.MergeSplits;
 import dev.attention4j.opencl.plan.Operand;
 import dev.attention4j.opencl.runtime.ClBuffer;
@@ -22,6 +24,7 @@ import java.util.Objects;
 import java.util.concurrent.locks.Lock;
 import java.util.function.Function;
 import java.util.function.Supplier;
+import java.util.function.UnaryOperator;
 import java.util.stream.IntStream;
 
 /** The tensors in an engine's device memory, and the copies that callers ask for. */
@@ -48,6 +51,7 @@ final class DeviceTensors {
         private final long byteSize;
         private final DeviceResources.Held held;
         private final Cleaner.Cleanable watch;
+        private boolean standsForHost;
 
         private Memory(DeviceTensors tensors, long byteSize) {
             this.tensors = tensors;
@@ -60,6 +64,11 @@ final class DeviceTensors {
 
         ClBuffer buffer() {
             return held.buffer();
+        }
+
+        /** Makes results of calls with this go where the host's tensor is that this was computed from. */
+        void standForHost() {
+            standsForHost = true;
         }
 
         @Override
@@ -96,6 +105,11 @@ final class DeviceTensors {
             tensors.resources.free(held);
             watch.clean();
         }
+    }
+
+    /** Returns whether results of a call with this query belong on the host. */
+    static boolean belongOnHost(Tensor query) {
+        return query.isOnHost() || (query.memory() instanceof Memory memory && memory.standsForHost);
     }
 
     /** The memory of results on the host. */
@@ -180,6 +194,11 @@ final class DeviceTensors {
             Append.enqueue(context, first, second, transfers.integers(Append.table(copies)), copies, heads);
             return null;
         });
+        return finish(pending, then);
+    }
+
+    /** Makes a call, and waits for the one enqueued before it. */
+    private AttentionResult finish(OpenClEngine.Pending<?> pending, Supplier<AttentionResult> then) {
         AttentionResult result;
         try {
             result = then.get();
@@ -272,6 +291,80 @@ final class DeviceTensors {
                 transfers.rows("targets", target, false),
                 target.dtype(),
                 (int) target.size(3));
+    }
+
+    Tensor rotate(Tensor heads, RotaryEmbedding rotary, int... positions) {
+        check(heads, rotary, positions);
+        return engine.finish(enqueue(heads, rotary, positions, heads.dtype(), belongOnHost(heads)));
+    }
+
+    AttentionResult rotate(
+            Tensor heads,
+            RotaryEmbedding rotary,
+            int[] positions,
+            DType turnedType,
+            Function<Tensor, AttentionResult> then) {
+        check(heads, rotary, positions);
+        turnedType.checkAttentionStorage("turnedType");
+        OpenClEngine.Pending<Tensor> pending = enqueue(heads, rotary, positions, turnedType, false);
+        try (Tensor turned = pending.result()) {
+            if (belongOnHost(heads)) {
+                ((Memory) turned.memory()).standForHost();
+            }
+            return finish(pending, () -> then.apply(turned));
+        }
+    }
+
+    private void check(Tensor heads, RotaryEmbedding rotary, int... positions) {
+        engine.checkOpen();
+        TensorChecks.rotate(heads, rotary, positions);
+        engine.checkOwner("heads", heads);
+        engine.checkOwner("rotary", rotary.cosines());
+        engine.checkOwner("rotary", rotary.sines());
+    }
+
+    private OpenClEngine.Pending<Tensor> enqueue(
+            Tensor heads, RotaryEmbedding rotary, int[] positions, DType turnedType, boolean onHost) {
+        boolean everyRow = positions.length != heads.size(0);
+        int following = everyRow ? 0 : (int) Math.max(0, heads.size(2) - 1);
+        int least = Arrays.stream(positions).min().orElse(0);
+        return engine.enqueue("rotation", transfers -> {
+            Tensor turned = transfers.result(turnedType, onHost, heads.shape());
+            if (turned.elementCount() > 0) {
+                RotateHeads.enqueue(
+                        context,
+                        new RotateHeads.Heads(
+                                transfers.rows("heads", heads, false),
+                                heads.dtype(),
+                                transfers.target("turned", turned, turnedType, 0, turned.elementCount()),
+                                turnedType,
+                                (int) heads.size(0),
+                                (int) heads.size(1),
+                                (int) heads.size(2),
+                                (int) heads.size(3)),
+                        tables(
+                                transfers,
+                                rotary,
+                                least,
+                                following + Arrays.stream(positions).max().orElse(0)),
+                        transfers.integers(Arrays.stream(positions)
+                                .map(position -> position - least)
+                                .toArray()),
+                        everyRow);
+            }
+            return turned;
+        });
+    }
+
+    /** The angles of positions from the first to the last, which are all that travels of tables on the host. */
+    private static RotateHeads.Tables tables(Transfers transfers, RotaryEmbedding rotary, int first, int last) {
+        UnaryOperator<Tensor> part =
+                table -> table.slice(0, first, last + 1L).broadcast(1, 1, last + 1L - first, table.size(1));
+        return new RotateHeads.Tables(
+                transfers.rows("rotary", part.apply(rotary.cosines()), false),
+                transfers.rows("rotary", part.apply(rotary.sines()), false),
+                rotary.rotaryDim() / 2,
+                rotary.isInterleaved());
     }
 
     /** Enqueues commands, and frees the memory if that fails: no caller gets it. */

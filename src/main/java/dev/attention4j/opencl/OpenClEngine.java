@@ -9,6 +9,7 @@ import dev.attention4j.EngineInfo;
 import dev.attention4j.EngineOptions;
 import dev.attention4j.PlanChoice;
 import dev.attention4j.Projector;
+import dev.attention4j.RotaryEmbedding;
 import dev.attention4j.RowCopy;
 import dev.attention4j.Tensor;
 import dev.attention4j.opencl.plan.AttentionPlan;
@@ -336,6 +337,21 @@ public final class OpenClEngine implements AttentionEngine {
     @Override
     public AttentionResult merge(List<AttentionResult> parts) {
         return tensors.merge(parts);
+    }
+
+    @Override
+    public Tensor rotate(Tensor heads, RotaryEmbedding rotary, int... positions) {
+        return tensors.rotate(heads, rotary, positions);
+    }
+
+    @Override
+    public AttentionResult rotate(
+            Tensor heads,
+            RotaryEmbedding rotary,
+            int[] positions,
+            DType turnedType,
+            Function<Tensor, AttentionResult> then) {
+        return tensors.rotate(heads, rotary, positions, turnedType, then);
     }
 
     @Override

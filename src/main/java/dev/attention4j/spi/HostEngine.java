@@ -8,6 +8,7 @@ import dev.attention4j.DType;
 import dev.attention4j.EngineInfo;
 import dev.attention4j.EngineOptions;
 import dev.attention4j.PlanChoice;
+import dev.attention4j.RotaryEmbedding;
 import dev.attention4j.RowCopy;
 import dev.attention4j.Tensor;
 import java.nio.ByteBuffer;
@@ -17,6 +18,7 @@ import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Function;
 import java.util.function.Supplier;
 
 /** The common part of engines that compute in Java, on host memory. */
@@ -198,6 +200,38 @@ public abstract class HostEngine implements AttentionEngine {
         calls.begin();
         try {
             return PartialResults.merge(parts);
+        } finally {
+            calls.end();
+        }
+    }
+
+    @Override
+    public final Tensor rotate(Tensor heads, RotaryEmbedding rotary, int... positions) {
+        return rotated(heads, rotary, positions).to(heads.dtype());
+    }
+
+    @Override
+    public final AttentionResult rotate(
+            Tensor heads,
+            RotaryEmbedding rotary,
+            int[] positions,
+            DType turnedType,
+            Function<Tensor, AttentionResult> then) {
+        turnedType.checkAttentionStorage("turnedType");
+        try (Tensor turned = rotated(heads, rotary, positions).to(turnedType)) {
+            return then.apply(turned);
+        }
+    }
+
+    private Tensor rotated(Tensor heads, RotaryEmbedding rotary, int... positions) {
+        calls.checkOpen();
+        TensorChecks.rotate(heads, rotary, positions);
+        checkOnHost("heads", heads);
+        checkOnHost("rotary", rotary.cosines());
+        checkOnHost("rotary", rotary.sines());
+        calls.begin();
+        try {
+            return Rotation.of(heads, rotary, positions);
         } finally {
             calls.end();
         }

@@ -1,11 +1,13 @@
 package dev.attention4j.spi;
 
 import dev.attention4j.AttentionEngine;
+import dev.attention4j.RotaryEmbedding;
 import dev.attention4j.RowCopy;
 import dev.attention4j.Tensor;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Objects;
 
 /** Refuses numbers and tensors that do not fit, before anything runs; each error begins with the name of the argument. */
 public final class TensorChecks {
@@ -151,6 +153,35 @@ public final class TensorChecks {
             if (mustBe[1] != targets.get(0).size(1)) {
                 throw new IllegalArgumentException("targets: heads " + mustBe[1] + ", must be "
                         + targets.get(0).size(1) + " as the first target has");
+            }
+        }
+    }
+
+    /** Refuses what {@link AttentionEngine#rotate(Tensor, RotaryEmbedding, int...)} cannot turn. */
+    public static void rotate(Tensor heads, RotaryEmbedding rotary, int... positions) {
+        Objects.requireNonNull(rotary, "rotary");
+        Objects.requireNonNull(positions, "positions");
+        open("heads", Objects.requireNonNull(heads, "heads"));
+        open("rotary", rotary.cosines());
+        open("rotary", rotary.sines());
+        storage("heads", heads);
+        if (heads.rank() != 4 || heads.size(3) < rotary.rotaryDim()) {
+            throw new IllegalArgumentException("heads: shape " + Arrays.toString(heads.shape())
+                    + ", must be [batch, heads, rows, width] with a width of " + rotary.rotaryDim()
+                    + " or more, which the rotary embedding turns");
+        }
+        long batch = heads.size(0);
+        long rows = heads.size(2);
+        if (positions.length != batch && positions.length != batch * rows) {
+            throw new IllegalArgumentException("positions: " + positions.length + " numbers, must be " + batch
+                    + ", one for each batch row, or " + batch * rows + ", one for each of its rows");
+        }
+        long following = positions.length == batch ? Math.max(0, rows - 1) : 0;
+        for (int n = 0; n < positions.length; n++) {
+            if (positions[n] < 0 || positions[n] + following >= rotary.positions()) {
+                throw new IllegalArgumentException("positions: " + positions[n] + " at index " + n
+                        + (following == 0 ? "" : " and " + following + " more from there")
+                        + ", must be within the rotary embedding's " + rotary.positions() + " positions");
             }
         }
     }

@@ -13,6 +13,7 @@ import dev.attention4j.CacheShape;
 import dev.attention4j.DType;
 import dev.attention4j.EngineInfo;
 import dev.attention4j.KeyValueCache;
+import dev.attention4j.RotaryEmbedding;
 import dev.attention4j.Tensor;
 import dev.attention4j.UnsupportedPlanException;
 import dev.attention4j.opencl.fused.ForwardDecode;
@@ -114,6 +115,7 @@ final class EveryKernel {
                 names(engine, kernels, () -> ProjectionCheck.everyKernel(engine.context()));
                 names(engine, kernels, () -> grow(engine));
                 names(engine, kernels, () -> merge(engine));
+                names(engine, kernels, () -> turn(engine));
                 builds.addAll(engine.context().builds());
             }
             for (String plan : plans) {
@@ -185,6 +187,7 @@ final class EveryKernel {
                 names(engine, kernels, () -> ProjectionCheck.everyKernel(engine.context()));
                 names(engine, kernels, () -> grow(engine));
                 names(engine, kernels, () -> merge(engine));
+                names(engine, kernels, () -> turn(engine));
             }
             for (String plan : plans) {
                 options()
@@ -242,6 +245,21 @@ final class EveryKernel {
         try (AttentionResult merged = engine.merge(List.of(part, other))) {
             assertThat(merged.logSumExp().get(1, 0, 2)).isEqualTo(logSumExp.get(1, 0, 2) + Math.log(2), within(1e-6));
             assertThat(merged.output().get(1, 0, 2, 21)).isEqualTo(output.get(1, 0, 2, 21), within(1e-3));
+        }
+    }
+
+    /** Heads turned in each type, by vectors and by single pairs, from first rows' positions and from each row's. */
+    private static void turn(OpenClEngine engine) {
+        Tensor heads = Tensor.random(4, 2, 1, 3, 23);
+        for (boolean interleaved : new boolean[] {false, true}) {
+            RotaryEmbedding rotary =
+                    RotaryEmbedding.builder(18, 9).interleaved(interleaved).build();
+            for (DType dtype : DTYPES) {
+                float[] following = engine.rotate(heads.to(dtype), rotary, 5, 0).toFloatArray();
+                float[] each =
+                        engine.rotate(heads.to(dtype), rotary, 5, 6, 7, 0, 1, 2).toFloatArray();
+                assertThat(each).isEqualTo(following).isNotEqualTo(heads.toFloatArray());
+            }
         }
     }
 

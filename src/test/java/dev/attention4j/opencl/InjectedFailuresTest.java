@@ -12,6 +12,7 @@ import dev.attention4j.DeviceException;
 import dev.attention4j.EngineInfo;
 import dev.attention4j.EngineOptions;
 import dev.attention4j.KeyValueCache;
+import dev.attention4j.RotaryEmbedding;
 import dev.attention4j.Tensor;
 import dev.attention4j.layers.MultiHeadAttention;
 import dev.attention4j.onnx.OnnxAttention;
@@ -211,25 +212,52 @@ class InjectedFailuresTest {
     @ParameterizedTest
     @MethodSource("devices")
     void aCacheThatGrows(EngineInfo info) {
-        Attention plain = Attention.builder().logSumExp(true).build();
+        CacheShape shape = CacheShape.of(2, 2, 24, 16).withValueDim(13);
         try (OpenClEngine engine = open(info, plan("decode"));
-                KeyValueCache cache =
-                        KeyValueCache.open(engine, CacheShape.of(2, 2, 24, 16).withValueDim(13))) {
+                KeyValueCache cache = KeyValueCache.open(engine, shape)) {
+            grow(engine, cache);
+        }
+        RotaryEmbedding rotary = RotaryEmbedding.builder(16, 24).build();
+        try (OpenClEngine engine = open(info, plan("decode"));
+                KeyValueCache cache = KeyValueCache.open(engine, shape, rotary)) {
+            grow(engine, cache);
+        }
+    }
+
+    private void grow(OpenClEngine engine, KeyValueCache cache) {
+        Attention plain = Attention.builder().logSumExp(true).build();
+        failEachOnce(engine, () -> {
+            int[] before = cache.lengths();
+            try {
+                cache.append(key, value, 21, 17);
+                before = cache.lengths();
+                try (AttentionResult result = cache.attend(query, key.slice(2, 0, 1), value.slice(2, 0, 1), plain)) {
+                    assertThat(cache.lengths()).containsExactly(22, 18);
+                    return bytes(result.output(), result.logSumExp());
+                }
+            } catch (DeviceException e) {
+                assertThat(cache.lengths()).as("after " + e.getMessage()).isEqualTo(before);
+                throw e;
+            } finally {
+                cache.clear();
+            }
+        });
+    }
+
+    /** Tables, and heads from host and device that come back turned. */
+    @ParameterizedTest
+    @MethodSource("devices")
+    void headsThatTurn(EngineInfo info) {
+        RotaryEmbedding rotary = RotaryEmbedding.builder(16, 24).build();
+        CacheShape shape = CacheShape.of(2, 2, 24, 16);
+        try (OpenClEngine engine = open(info, plan("decode"))) {
             failEachOnce(engine, () -> {
-                int[] before = cache.lengths();
-                try {
-                    cache.append(key, value, 21, 17);
-                    before = cache.lengths();
-                    try (AttentionResult result =
-                            cache.attend(query, key.slice(2, 0, 1), value.slice(2, 0, 1), plain)) {
-                        assertThat(cache.lengths()).containsExactly(22, 18);
-                        return bytes(result.output(), result.logSumExp());
-                    }
-                } catch (DeviceException e) {
-                    assertThat(cache.lengths()).as("after " + e.getMessage()).isEqualTo(before);
-                    throw e;
-                } finally {
-                    cache.clear();
+                try (KeyValueCache cache = KeyValueCache.open(engine, shape, rotary);
+                        Tensor there = engine.upload(key);
+                        Tensor turned = engine.rotate(there, rotary, 1, 0);
+                        Tensor back = engine.download(turned)) {
+                    assertThat(cache.lengths()).containsOnly(0);
+                    return bytes(back, engine.rotate(key, rotary, 2, 3));
                 }
             });
         }

@@ -10,6 +10,7 @@ import dev.attention4j.EngineInfo;
 import dev.attention4j.Engines;
 import dev.attention4j.KeyValueCache;
 import dev.attention4j.Projector;
+import dev.attention4j.RotaryEmbedding;
 import dev.attention4j.Tensor;
 import dev.attention4j.layers.AttentionInputs;
 import dev.attention4j.layers.GroupQueryAttention;
@@ -43,6 +44,7 @@ public final class ClosedObjects {
             .with(AttentionProblem.class, () -> problem)
             .with(AttentionInputs.class, () -> inputs)
             .with(DType.class, () -> DType.FLOAT16)
+            .with(RotaryEmbedding.class, () -> RotaryEmbedding.builder(16, 16).build())
             .with(Function.class, Function::identity)
             .with(Supplier.class, () -> () -> null)
             .with(Object.class, Object::new)

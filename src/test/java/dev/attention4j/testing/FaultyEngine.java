@@ -9,6 +9,7 @@ import dev.attention4j.EngineInfo;
 import dev.attention4j.EngineOptions;
 import dev.attention4j.PlanChoice;
 import dev.attention4j.Projector;
+import dev.attention4j.RotaryEmbedding;
 import dev.attention4j.RowCopy;
 import dev.attention4j.Tensor;
 import dev.attention4j.reference.ReferenceEngine;
@@ -16,6 +17,7 @@ import java.lang.reflect.Field;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
+import java.util.function.Function;
 import java.util.function.Supplier;
 
 /** The oracle with three plans: a right one, one that errs, crashes and hangs on a case each, one that crashes often. */
@@ -141,6 +143,21 @@ public final class FaultyEngine implements AttentionEngine {
     @Override
     public AttentionResult merge(List<AttentionResult> parts) {
         return oracle.merge(parts);
+    }
+
+    @Override
+    public Tensor rotate(Tensor heads, RotaryEmbedding rotary, int... positions) {
+        return oracle.rotate(heads, rotary, positions);
+    }
+
+    @Override
+    public AttentionResult rotate(
+            Tensor heads,
+            RotaryEmbedding rotary,
+            int[] positions,
+            DType turnedType,
+            Function<Tensor, AttentionResult> then) {
+        return oracle.rotate(heads, rotary, positions, turnedType, then);
     }
 
     @Override

@@ -5,6 +5,7 @@ import dev.attention4j.RowCopy;
 import dev.attention4j.opencl.plan.CommonMacros;
 import dev.attention4j.opencl.plan.Operand;
 import dev.attention4j.opencl.runtime.ClBuffer;
+import dev.attention4j.opencl.runtime.ClDevice;
 import dev.attention4j.opencl.runtime.ClKernel;
 import dev.attention4j.opencl.runtime.DeviceContext;
 import dev.attention4j.opencl.runtime.StructLayout;
@@ -75,10 +76,8 @@ public final class Append {
     public static void enqueue(
             DeviceContext context, Rows keys, Rows values, ClBuffer table, List<RowCopy> copies, int heads) {
         Rows second = values == null ? keys.none() : values;
-        boolean cpu = context.device().isCpuClass();
-        // Some emulators end a work-item's loops early.
-        int rowsEach = context.device().isEmulator() ? 1 : cpu ? CPU_ROWS_EACH : GPU_ROWS_EACH;
-        int items = cpu ? 1 : Math.min(GPU_GROUP_ITEMS, context.device().maxWorkGroupSize());
+        int rowsEach = rowsEach(context.device());
+        int items = groupItems(context.device());
         ClKernel kernel = build(context, keys, second, rowsEach, items);
         while (kernel.largestGroup() < items) {
             items /= 2;
@@ -99,6 +98,17 @@ public final class Append {
         int rows = copies.stream().mapToInt(RowCopy::count).max().orElse(0);
         long runs = (rows + rowsEach - 1L) / rowsEach;
         context.queue().launch(kernel, new long[] {runs * items, heads, copies.size()}, new long[] {items, 1, 1});
+    }
+
+    /** The rows of a work-group that moves rows. */
+    static int rowsEach(ClDevice device) {
+        // Some emulators end a work-item's loops early.
+        return device.isEmulator() ? 1 : device.isCpuClass() ? CPU_ROWS_EACH : GPU_ROWS_EACH;
+    }
+
+    /** The work-items of a work-group that moves rows; fewer if the kernel cannot be launched with that many. */
+    static int groupItems(ClDevice device) {
+        return device.isCpuClass() ? 1 : Math.min(GPU_GROUP_ITEMS, device.maxWorkGroupSize());
     }
 
     private static ClKernel build(DeviceContext context, Rows keys, Rows values, int rowsEach, int items) {
