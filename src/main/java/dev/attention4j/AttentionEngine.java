@@ -56,7 +56,7 @@ public interface AttentionEngine extends AutoCloseable {
     List<String> plans();
 
     /**
-     * Returns the plan for a problem, and why; printed, it is one line.
+     * Returns the plan for a problem with all tensors on the host, and why; printed, it is one line.
      *
      * @throws IllegalStateException if this engine is closed
      */
@@ -68,9 +68,7 @@ public interface AttentionEngine extends AutoCloseable {
      * @throws IllegalArgumentException as {@link #attend(Tensor, Tensor, Tensor, Attention)}
      * @throws IllegalStateException if this engine or a tensor is closed
      */
-    default PlanChoice explain(Tensor query, Tensor key, Tensor value, Attention attention) {
-        return explain(AttentionProblem.of(query, key, value, attention));
-    }
+    PlanChoice explain(Tensor query, Tensor key, Tensor value, Attention attention);
 
     /**
      * Computes a problem twice, on zeros, so that the first real call of its kind does not wait: kernels are built, or

@@ -82,6 +82,29 @@ class EnginesTest {
         }
     }
 
+    /** Wherever its tensors are: tiny problems on the host may take a way that those on the device cannot. */
+    @Test
+    void whatIsExplainedIsWhatACallDoes() {
+        for (EngineInfo info : TestEngines.underTest()) {
+            try (AttentionEngine engine = TestEngines.open(info)) {
+                for (int length : new int[] {1, 4, 40}) {
+                    Tensor host = Tensor.random(1, 1, 2, length, 8);
+                    try (Tensor there = engine.upload(host)) {
+                        for (Tensor query : List.of(host, there)) {
+                            for (Tensor key : List.of(host, there)) {
+                                String explained = engine.explain(query, key, host, Attention.DEFAULT)
+                                        .plan();
+                                try (AttentionResult result = engine.attend(query, key, host)) {
+                                    assertThat(result.plan()).isEqualTo(explained);
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+
     /** As jars are merged into one without care. */
     @Test
     void lostServicesAreNamedWithTheCure() throws Exception {

@@ -4,12 +4,17 @@ import dev.attention4j.Alignment;
 import dev.attention4j.Attention;
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.DType;
+import dev.attention4j.StorageTypes;
 import dev.attention4j.Tensor;
+import dev.attention4j.opencl.tuning.StorageName;
 
 /**
  * An attention, written {@code B.Hq.Hkv.Lq.Lk.D[.Dv]}: batch, query heads, key and value heads (which divide them), query
- * and key length, width of queries and keys, width of values if it is another. {@code :causal} (aligned top-left) or {@code
- * :mask} may follow.
+ * and key length, width of queries and keys, width of values if it is another. {@code :causal} (aligned top-left), {@code
+ * :mask}, {@code :cache} or {@code :cache-float16} may follow.
+ *
+ * @param cacheType null, or how a cache stores keys and values, of which the last {@code queryLength} are new: they are
+ *     appended, and each query attends up to its own position
  */
 public record AttentionShape(
         int batch,
@@ -19,7 +24,8 @@ public record AttentionShape(
         int keyLength,
         int headDim,
         int valueDim,
-        Restriction restriction)
+        Restriction restriction,
+        DType cacheType)
         implements Shape {
     /** The scores that are masked. */
     public enum Restriction {
@@ -37,9 +43,24 @@ public record AttentionShape(
         }
     }
 
+    private static final String CACHE = ":cache";
+
     /** The forms of all kinds of shapes. */
-    public static final String FORM = "B.Hq.Hkv.Lq.Lk.D[.Dv] with :causal or :mask after it, such as"
+    public static final String FORM = "B.Hq.Hkv.Lq.Lk.D[.Dv] with :causal, :mask or :cache[-type] after it, such as"
             + " 4.8.8.1024.1024.64:causal, or layer:B.T.width.heads or gemm:rows.in.out";
+
+    /** An attention without a cache. */
+    public AttentionShape(
+            int batch,
+            int queryHeads,
+            int keyValueHeads,
+            int queryLength,
+            int keyLength,
+            int headDim,
+            int valueDim,
+            Restriction restriction) {
+        this(batch, queryHeads, keyValueHeads, queryLength, keyLength, headDim, valueDim, restriction, null);
+    }
 
     /** Reads one; an error names the text and the form. */
     public static AttentionShape parse(String text) {
@@ -47,6 +68,15 @@ public record AttentionShape(
     }
 
     static AttentionShape parse(String text, String form) {
+        int cache = text.indexOf(CACHE);
+        if (cache >= 0) {
+            String type = text.substring(cache + CACHE.length());
+            if (!type.isEmpty() && !type.startsWith("-")) {
+                throw Shape.refused(text, ", must be " + form);
+            }
+            return parse(text.substring(0, cache), form)
+                    .cached(text, type.isEmpty() ? DType.FLOAT32 : StorageName.parse(CACHE, type.substring(1)));
+        }
         for (Restriction restriction : Restriction.values()) {
             String sizes = text.substring(0, Math.max(0, text.length() - restriction.suffix.length()));
             if (text.equals(sizes + restriction.suffix) && sizes.indexOf(':') < 0) {
@@ -58,6 +88,19 @@ public record AttentionShape(
             }
         }
         throw Shape.refused(text, ", must be " + form);
+    }
+
+    private AttentionShape cached(String text, DType type) {
+        if (restriction != Restriction.NONE || queryLength > keyLength) {
+            throw Shape.refused(text, " of a cache, must have at least as many keys as queries, and no other word");
+        }
+        return new AttentionShape(
+                batch, queryHeads, keyValueHeads, queryLength, keyLength, headDim, valueDim, restriction, type);
+    }
+
+    @Override
+    public boolean isCached() {
+        return cacheType != null;
     }
 
     private void check(String text) {
@@ -82,15 +125,26 @@ public record AttentionShape(
         return restriction == Restriction.MASK;
     }
 
-    /** These sizes with a storage type and an operation of the caller's. */
+    /** These sizes with a storage type, of all tensors but a cache's, and an operation of the caller's. */
     public AttentionProblem problem(DType dtype, Attention attention) {
+        DType ofKeys = isCached() ? cacheType : dtype;
         return new AttentionProblem(
-                batch, queryHeads, keyValueHeads, queryLength, keyLength, headDim, valueDim, dtype, attention);
+                batch,
+                queryHeads,
+                keyValueHeads,
+                queryLength,
+                keyLength,
+                headDim,
+                valueDim,
+                new StorageTypes(dtype, ofKeys, ofKeys),
+                attention);
     }
 
     /** The operation of this shape; {@code mask} is null unless {@link #isMasked()}. */
     public Attention attention(Tensor mask) {
-        Attention plain = isCausal() ? Attention.causal(Alignment.TOP_LEFT) : Attention.DEFAULT;
+        Attention plain = isCausal()
+                ? Attention.causal(Alignment.TOP_LEFT)
+                : isCached() && queryLength > 1 ? Attention.causal(Alignment.BOTTOM_RIGHT) : Attention.DEFAULT;
         return mask == null ? plain : plain.toBuilder().mask(mask).build();
     }
 
@@ -101,24 +155,24 @@ public record AttentionShape(
 
     /** The same with other lengths. */
     public AttentionShape withLengths(int queries, int keys) {
-        return new AttentionShape(batch, queryHeads, keyValueHeads, queries, keys, headDim, valueDim, restriction);
+        return new AttentionShape(batch, queryHeads, keyValueHeads, queries, keys, headDim, valueDim, restriction, cacheType);
     }
 
     /** The same with other heads. */
     public AttentionShape withHeads(int heads, int ofKeyAndValue) {
-        return new AttentionShape(batch, heads, ofKeyAndValue, queryLength, keyLength, headDim, valueDim, restriction);
+        return new AttentionShape(batch, heads, ofKeyAndValue, queryLength, keyLength, headDim, valueDim, restriction, cacheType);
     }
 
     /** The same with other widths. */
     public AttentionShape withWidths(int ofHeads, int ofValues) {
         return new AttentionShape(
-                batch, queryHeads, keyValueHeads, queryLength, keyLength, ofHeads, ofValues, restriction);
+                batch, queryHeads, keyValueHeads, queryLength, keyLength, ofHeads, ofValues, restriction, cacheType);
     }
 
     /** The same with another batch size. */
     public AttentionShape withBatch(int rows) {
         return new AttentionShape(
-                rows, queryHeads, keyValueHeads, queryLength, keyLength, headDim, valueDim, restriction);
+                rows, queryHeads, keyValueHeads, queryLength, keyLength, headDim, valueDim, restriction, cacheType);
     }
 
     @Override
@@ -140,6 +194,10 @@ public record AttentionShape(
 
     @Override
     public String toString() {
-        return sizes() + restriction.suffix;
+        return sizes() + restriction.suffix + cacheSuffix();
+    }
+
+    private String cacheSuffix() {
+        return !isCached() ? "" : cacheType == DType.FLOAT32 ? CACHE : CACHE + "-" + StorageName.of(cacheType);
     }
 }

@@ -28,6 +28,11 @@ public sealed interface Shape permits AttentionShape, LayerShape, ProjectionShap
         return false;
     }
 
+    /** Returns true if keys and values are in a cache, to which the call appends. */
+    default boolean isCached() {
+        return false;
+    }
+
     /**
      * Reads a comma-separated list; each shape once, in the order of the list.
      *

@@ -104,6 +104,13 @@ public final class OpenClEngine implements AttentionEngine {
         return locked(() -> planner.explain(Workload.of(problem, true)));
     }
 
+    /** A call whose tensors are on the device may take another plan than one on the host. */
+    @Override
+    public PlanChoice explain(Tensor query, Tensor key, Tensor value, Attention attention) {
+        AttentionProblem problem = check(query, key, value, attention);
+        return locked(() -> planner.explain(AttentionCall.workload(problem, query, key, value)));
+    }
+
     @Override
     public Map<String, Object> probe() {
         return locked(() -> DeviceProbe.capabilities(context).facts());
@@ -164,13 +171,7 @@ public final class OpenClEngine implements AttentionEngine {
         Completion.complete(options, future, result);
     }
 
-    /** Accepts a call, and chooses its plan. A call that computes on the host is under way then. */
-    private AttentionCall begin(
-            Tensor query,
-            Tensor key,
-            Tensor value,
-            Attention attention,
-            Function<Workload, Planner.Choice<AttentionPlan>> chooser) {
+    private AttentionProblem check(Tensor query, Tensor key, Tensor value, Attention attention) {
         checkOpen();
         AttentionProblem problem = AttentionProblem.of(query, key, value, attention);
         checkOwner("query", query);
@@ -178,6 +179,17 @@ public final class OpenClEngine implements AttentionEngine {
         checkOwner("value", value);
         attention.mask().ifPresent(mask -> checkOwner("mask", mask));
         attention.bias().ifPresent(bias -> checkOwner("bias", bias));
+        return problem;
+    }
+
+    /** Accepts a call, and chooses its plan. A call that computes on the host is under way then. */
+    private AttentionCall begin(
+            Tensor query,
+            Tensor key,
+            Tensor value,
+            Attention attention,
+            Function<Workload, Planner.Choice<AttentionPlan>> chooser) {
+        AttentionProblem problem = check(query, key, value, attention);
         Workload workload = AttentionCall.workload(problem, query, key, value);
         long scratch = options.maxScratchBytes();
         lock.lock();

@@ -63,6 +63,11 @@ public abstract class HostEngine implements AttentionEngine {
     }
 
     @Override
+    public final PlanChoice explain(Tensor query, Tensor key, Tensor value, Attention attention) {
+        return explain(check(query, key, value, attention));
+    }
+
+    @Override
     public final AttentionResult attend(Tensor query, Tensor key, Tensor value, Attention attention) {
         AttentionProblem problem = begin(query, key, value, attention);
         return finish(problem, query, key, value);

@@ -64,6 +64,11 @@ public final class FaultyEngine implements AttentionEngine {
     }
 
     @Override
+    public PlanChoice explain(Tensor query, Tensor key, Tensor value, Attention attention) {
+        return explain(AttentionProblem.of(query, key, value, attention));
+    }
+
+    @Override
     public AttentionResult attend(Tensor query, Tensor key, Tensor value, Attention attention) {
         double scale = attention.scale().orElse(1);
         double softcap = attention.softcap().orElse(0);
