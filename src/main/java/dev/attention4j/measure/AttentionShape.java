@@ -155,12 +155,14 @@ public record AttentionShape(
 
     /** The same with other lengths. */
     public AttentionShape withLengths(int queries, int keys) {
-        return new AttentionShape(batch, queryHeads, keyValueHeads, queries, keys, headDim, valueDim, restriction, cacheType);
+        return new AttentionShape(
+                batch, queryHeads, keyValueHeads, queries, keys, headDim, valueDim, restriction, cacheType);
     }
 
     /** The same with other heads. */
     public AttentionShape withHeads(int heads, int ofKeyAndValue) {
-        return new AttentionShape(batch, heads, ofKeyAndValue, queryLength, keyLength, headDim, valueDim, restriction, cacheType);
+        return new AttentionShape(
+                batch, heads, ofKeyAndValue, queryLength, keyLength, headDim, valueDim, restriction, cacheType);
     }
 
     /** The same with other widths. */

@@ -104,7 +104,8 @@ public final class Tuner {
         return Shape.parseList(
                 list,
                 FORM,
-                shape -> shape instanceof ProjectionShape || (shape instanceof AttentionShape && !shape.isMasked() && !shape.isCached()));
+                shape -> shape instanceof ProjectionShape
+                        || (shape instanceof AttentionShape && !shape.isMasked() && !shape.isCached()));
     }
 
     /** The class of problems that a shape stands for, whose entry tuning makes. */

@@ -3,13 +3,18 @@ package dev.attention4j.bench;
 import dev.attention4j.Attention;
 import dev.attention4j.AttentionEngine;
 import dev.attention4j.AttentionProblem;
+import dev.attention4j.CacheShape;
+import dev.attention4j.DType;
 import dev.attention4j.EngineInfo;
 import dev.attention4j.EngineOptions;
 import dev.attention4j.Engines;
+import dev.attention4j.KeyValueCache;
+import dev.attention4j.PlanChoice;
 import dev.attention4j.Projector;
 import dev.attention4j.Tensor;
 import dev.attention4j.bench.peer.Peers;
 import dev.attention4j.layers.MultiHeadAttention;
+import dev.attention4j.measure.AttentionShape;
 import dev.attention4j.measure.LayerShape;
 import dev.attention4j.measure.ProjectionShape;
 import java.util.ArrayList;
@@ -145,8 +150,24 @@ final class ContenderOpener {
             return inputs.problem();
         }
 
+        /** A cache is on the device, where the plan for tiny problems does not go. */
+        @Override
+        PlanChoice choice(AttentionEngine free, Inputs inputs) {
+            if (!inputs.shape().isCached()) {
+                return super.choice(free, inputs);
+            }
+            DType type = inputs.shape().cacheType();
+            try (Tensor key = free.zeros(type, inputs.key().shape());
+                    Tensor value = free.zeros(type, inputs.value().shape())) {
+                return free.explain(inputs.query(), key, value, inputs.problem().attention());
+            }
+        }
+
         @Override
         public Call prepare(Inputs inputs) {
+            if (inputs.shape().isCached()) {
+                return step(inputs);
+            }
             return new TensorCall(
                     () -> engine().attend(
                                     inputs.query(),
@@ -155,6 +176,30 @@ final class ContenderOpener {
                                     inputs.problem().attention())
                             .output(),
                     () -> {});
+        }
+
+        /** Appends the last tokens to a cache that holds the others, and attends. */
+        private Call step(Inputs inputs) {
+            AttentionShape sizes = inputs.shape();
+            int past = sizes.keyLength() - sizes.queryLength();
+            Tensor newKey = inputs.key().slice(2, past, sizes.keyLength()).contiguous();
+            Tensor newValue = inputs.value().slice(2, past, sizes.keyLength()).contiguous();
+            KeyValueCache cache = KeyValueCache.open(
+                    engine(),
+                    CacheShape.of(sizes.batch(), sizes.keyValueHeads(), sizes.keyLength(), sizes.headDim())
+                            .withValueDim(sizes.valueDim())
+                            .withTypes(sizes.cacheType(), sizes.cacheType()));
+            cache.append(inputs.key().slice(2, 0, past), inputs.value().slice(2, 0, past));
+            Attention attention = inputs.problem().attention();
+            return new TensorCall(
+                    () -> {
+                        for (int sequence = 0; sequence < sizes.batch(); sequence++) {
+                            cache.truncate(sequence, past);
+                        }
+                        return cache.attend(inputs.query(), newKey, newValue, attention)
+                                .output();
+                    },
+                    cache::close);
         }
     }
 

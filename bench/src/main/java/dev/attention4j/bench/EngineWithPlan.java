@@ -5,6 +5,7 @@ import dev.attention4j.AttentionProblem;
 import dev.attention4j.EngineInfo;
 import dev.attention4j.EngineOptions;
 import dev.attention4j.Engines;
+import dev.attention4j.PlanChoice;
 import java.util.Optional;
 
 /** An engine of this project with one of its plans. */
@@ -68,9 +69,14 @@ abstract class EngineWithPlan<W extends Workload> implements Contender<W> {
     /** The attention that it is about. */
     abstract AttentionProblem problem(W inputs);
 
+    /** The choice of the engine that is left to itself. */
+    PlanChoice choice(AttentionEngine free, W inputs) {
+        return free.explain(problem(inputs));
+    }
+
     @Override
     public final boolean isOwnChoice(W inputs) {
-        return takes(chooser, plan, problem(inputs));
+        return chooser.plans().size() == 1 || choice(chooser, inputs).plan().equals(plan);
     }
 
     /** Returns whether an engine that is left to itself takes a plan. */

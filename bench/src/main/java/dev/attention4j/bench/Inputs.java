@@ -9,9 +9,11 @@ import java.util.SplittableRandom;
 import java.util.stream.IntStream;
 
 /**
- * A problem and the tensors that every contender gets: normally distributed, the same for the same shape.
+ * A problem and the tensors that every contender gets: normally distributed, the same for the same shape. Keys and values
+ * of a cache are numbers that its type holds, in the type of the query.
  *
- * @param problem the same with its operation; a mask lies in host memory
+ * @param problem the same with its operation; a mask lies in host memory; with a cache, its types are the storage of key and
+ *     value
  * @param query [batch, queryHeads, queryLength, headDim] in host memory
  * @param key [batch, keyValueHeads, keyLength, headDim] in host memory
  * @param value [batch, keyValueHeads, keyLength, valueDim] in host memory
@@ -31,10 +33,15 @@ public record Inputs(AttentionShape shape, AttentionProblem problem, Tensor quer
                 shape.problem(dtype, shape.attention(mask)),
                 normal(1, sizes.batch(), sizes.queryHeads(), sizes.queryLength(), sizes.headDim())
                         .to(dtype),
-                normal(2, sizes.batch(), groups, sizes.keyLength(), sizes.headDim())
+                held(normal(2, sizes.batch(), groups, sizes.keyLength(), sizes.headDim()), shape)
                         .to(dtype),
-                normal(3, sizes.batch(), groups, sizes.keyLength(), sizes.valueDim())
+                held(normal(3, sizes.batch(), groups, sizes.keyLength(), sizes.valueDim()), shape)
                         .to(dtype));
+    }
+
+    /** The numbers that a cache holds of a tensor. */
+    private static Tensor held(Tensor tensor, AttentionShape shape) {
+        return shape.isCached() ? tensor.to(shape.cacheType()).to(DType.FLOAT32) : tensor;
     }
 
     @Override

@@ -100,7 +100,9 @@ final class Report {
     OptionalDouble fractionOfRead(Measurement measurement) {
         if (!measurement.isTimed()
                 || Double.isNaN(measurement.readGbPerS())
-                || !(measurement.shape() instanceof AttentionShape shape)) {
+                || !(measurement.shape() instanceof AttentionShape shape)
+                || (measurement.peer() && shape.isCached() && shape.cacheType() != dtype)) {
+            // A peer holds the numbers of a cache in its own type.
             return OptionalDouble.empty();
         }
         long bytes = RoundTiming.keyValueBytes(shape.problem(dtype));
@@ -221,6 +223,9 @@ final class Report {
         map.put("shape", measurement.shape().sizes());
         map.put("causal", measurement.shape().isCausal());
         map.put("mask", measurement.shape().isMasked());
+        if (measurement.shape() instanceof AttentionShape shape && shape.isCached()) {
+            map.put("cache", StorageName.of(shape.cacheType()));
+        }
         map.put("engine", measurement.contender());
         map.put("plan", measurement.plan());
         map.put("peer", measurement.peer());

@@ -4,6 +4,7 @@ import dev.attention4j.measure.AttentionShape;
 import dev.attention4j.measure.LayerShape;
 import dev.attention4j.measure.ProjectionShape;
 import dev.attention4j.measure.Shape;
+import dev.attention4j.opencl.tuning.StorageName;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -38,7 +39,9 @@ record Result(
     private static Result of(Map<?, ?> result) {
         String suffix = Boolean.TRUE.equals(result.get("causal"))
                 ? ":causal"
-                : Boolean.TRUE.equals(result.get("mask")) ? ":mask" : "";
+                : Boolean.TRUE.equals(result.get("mask"))
+                        ? ":mask"
+                        : result.get("cache") == null ? "" : ":cache-" + result.get("cache");
         return new Result(
                 Grid.parseList(result.get("shape") + suffix).get(0),
                 String.valueOf(result.get("engine")),
@@ -99,6 +102,9 @@ record Result(
                 }
                 if (attention.isMasked()) {
                     words.add("mask");
+                }
+                if (attention.isCached()) {
+                    words.add(StorageName.of(attention.cacheType()) + " cache");
                 }
             }
             return String.join(", ", words);

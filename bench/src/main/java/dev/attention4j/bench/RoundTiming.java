@@ -1,6 +1,7 @@
 package dev.attention4j.bench;
 
 import dev.attention4j.AttentionProblem;
+import dev.attention4j.Tensor;
 import dev.attention4j.UnsupportedPlanException;
 import dev.attention4j.cli.Progress;
 import dev.attention4j.measure.Timing;
@@ -119,11 +120,9 @@ final class RoundTiming<W extends Workload> {
 
     /** The bytes that every call must read at least. */
     static long keyValueBytes(AttentionProblem problem) {
-        return (long) problem.batch()
-                * problem.keyValueHeads()
-                * problem.keyLength()
-                * (problem.headDim() + problem.valueDim())
-                * problem.dtype().bytes();
+        long rows = (long) problem.batch() * problem.keyValueHeads() * problem.keyLength();
+        return Tensor.byteSize(problem.storage().key(), rows, problem.headDim())
+                + Tensor.byteSize(problem.storage().value(), rows, problem.valueDim());
     }
 
     private void warmUp(

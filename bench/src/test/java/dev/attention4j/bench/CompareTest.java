@@ -122,6 +122,33 @@ class CompareTest {
         assertThat(who(projections, true)).containsExactlyInAnyOrder("pytorch-2.10", "pytorch-2.7");
     }
 
+    @Test
+    void cachesAreComparedToo() throws IOException {
+        Path json = directory.resolve("cache.json");
+        int code = compare(
+                "--shapes",
+                "2.4.2.1.70.32:cache-float16,1.4.2.3.70.32:cache",
+                "--plan",
+                "auto",
+                "--peers",
+                "onnxruntime,plain-java",
+                "--json",
+                json.toString());
+        assertThat(err.toString()).isEmpty();
+        assertThat(code).isZero();
+        List<Result> results = Result.list(JSON.std.mapFrom(Files.readString(json)));
+        assertThat(results)
+                .extracting(result -> result.shape() + " " + result.engine())
+                .contains(
+                        "2.4.2.1.70.32:cache-float16 opencl:0",
+                        "2.4.2.1.70.32:cache-float16 cpu",
+                        "2.4.2.1.70.32:cache-float16 onnxruntime",
+                        "1.4.2.3.70.32:cache opencl:0",
+                        "1.4.2.3.70.32:cache onnxruntime");
+        assertThat(results.get(0).words()).endsWith("batch 2, float16 cache");
+        assertThat(out.toString()).contains("keys and values at");
+    }
+
     private static Set<String> who(List<Map<?, ?>> results, boolean peer) {
         Set<String> names = new HashSet<>();
         results.stream()

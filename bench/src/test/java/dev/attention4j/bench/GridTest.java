@@ -1,8 +1,13 @@
 package dev.attention4j.bench;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.attention4j.Alignment;
+import dev.attention4j.AttentionProblem;
+import dev.attention4j.StorageTypes;
+import dev.attention4j.Tensor;
 import dev.attention4j.DType;
 import dev.attention4j.measure.AttentionShape;
 import dev.attention4j.measure.Shape;
@@ -32,6 +37,30 @@ class GridTest {
         assertThat(AttentionShape.parse("1.2.2.3.3.5:mask").isMasked()).isTrue();
         assertThat(AttentionShape.parse("1.2.2.3.3.5:mask")).hasToString("1.2.2.3.3.5:mask");
         assertThat(AttentionShape.parse("1.2.2.3.3.5:causal").sizes()).isEqualTo("1.2.2.3.3.5");
+    }
+
+    @Test
+    void readsCaches() {
+        AttentionShape plain = AttentionShape.parse("2.8.2.1.300.64:cache");
+        assertThat(plain.cacheType()).isEqualTo(DType.FLOAT32);
+        assertThat(plain).hasToString("2.8.2.1.300.64:cache").isEqualTo(AttentionShape.parse(plain + "-float32"));
+        assertThat(plain.problem(DType.FLOAT32).attention().isCausal()).isFalse();
+        AttentionShape half = AttentionShape.parse("2.8.2.5.300.64:cache-float16");
+        assertThat(half).hasToString("2.8.2.5.300.64:cache-float16");
+        AttentionProblem problem = half.problem(DType.FLOAT32);
+        assertThat(problem.storage()).isEqualTo(new StorageTypes(DType.FLOAT32, DType.FLOAT16, DType.FLOAT16));
+        assertThat(problem.attention().alignment()).isEqualTo(Alignment.BOTTOM_RIGHT);
+        // The numbers that contenders get are those that the cache holds.
+        float[] keys = Inputs.of(half, DType.FLOAT32).key().toFloatArray();
+        assertThat(keys).containsExactly(Tensor.of(keys, keys.length).to(DType.FLOAT16).toFloatArray());
+        for (String wrong : List.of("1.2.2.3.3.5:cached", "1.2.2.4.3.5:cache", "1.2.2.3.3.5:mask:cache")) {
+            assertThatIllegalArgumentException()
+                    .isThrownBy(() -> AttentionShape.parse(wrong))
+                    .withMessageContaining("\"" + wrong + "\"");
+        }
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> AttentionShape.parse("1.2.2.3.3.5:cache-int9"))
+                .withMessageStartingWith(":cache: \"int9\", must be one of [float32, float16");
     }
 
     @Test

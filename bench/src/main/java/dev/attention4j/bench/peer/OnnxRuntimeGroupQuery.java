@@ -23,40 +23,45 @@ final class OnnxRuntimeGroupQuery extends OnnxRuntime<Inputs> {
 
     @Override
     public Optional<String> refusal(Inputs inputs) {
-        return super.refusal(inputs).or(() -> refusal(inputs.problem()));
+        return super.refusal(inputs).or(() -> refusalOf(inputs));
     }
 
-    private static Optional<String> refusal(AttentionProblem problem) {
+    private static Optional<String> refusalOf(Inputs inputs) {
+        AttentionProblem problem = inputs.problem();
         if (problem.headDim() != problem.valueDim()) {
             return Optional.of("GroupQueryAttention has one width for keys and values");
         }
         if (problem.attention().mask().isPresent()) {
             return Optional.of("GroupQueryAttention is compared without a mask");
         }
+        if (isStep(inputs) && problem.queryLength() > 1 && problem.batch() > 1) {
+            return Optional.of("GroupQueryAttention continues several texts by one token each, or one text");
+        }
         boolean wholeText = problem.attention().isCausal() && problem.queryLength() == problem.keyLength();
-        return wholeText || isStep(problem)
+        return wholeText || isStep(inputs)
                 ? Optional.empty()
                 : Optional.of("GroupQueryAttention is always causal, and its lengths equal but for a decoding step");
     }
 
-    /** A single query that attends to all keys. */
-    private static boolean isStep(AttentionProblem problem) {
-        return problem.queryLength() == 1
-                && problem.keyLength() > 1
-                && !problem.attention().isCausal();
+    /** The last tokens of a text whose others are cached; a single query that attends to all keys is one. */
+    private static boolean isStep(Inputs inputs) {
+        AttentionProblem problem = inputs.problem();
+        return problem.queryLength() < problem.keyLength()
+                && (inputs.shape().isCached()
+                        || (problem.queryLength() == 1 && !problem.attention().isCausal()));
     }
 
     @Override
     byte[] model(Inputs inputs) {
         AttentionProblem problem = inputs.problem();
-        return OnnxModel.groupQueryAttention(problem.queryHeads(), problem.keyValueHeads(), isStep(problem));
+        return OnnxModel.groupQueryAttention(problem.queryHeads(), problem.keyValueHeads(), isStep(inputs));
     }
 
     @Override
     Map<String, Tensor> tensors(Inputs inputs) {
         AttentionProblem problem = inputs.problem();
         int keys = problem.keyLength();
-        int from = isStep(problem) ? keys - 1 : 0;
+        int from = isStep(inputs) ? keys - problem.queryLength() : 0;
         int[] last = new int[problem.batch()];
         Arrays.fill(last, keys - 1);
         Map<String, Tensor> tensors = new LinkedHashMap<>();
@@ -65,7 +70,7 @@ final class OnnxRuntimeGroupQuery extends OnnxRuntime<Inputs> {
         tensors.put("value", OnnxRuntimePeer.headsInside(inputs.value().slice(2, from, keys)));
         tensors.put("seqlens_k", integers(last));
         tensors.put("total_sequence_length", integers(keys));
-        if (isStep(problem)) {
+        if (isStep(inputs)) {
             tensors.put("past_key", copy(inputs.key()));
             tensors.put("past_value", copy(inputs.value()));
         }
@@ -74,7 +79,7 @@ final class OnnxRuntimeGroupQuery extends OnnxRuntime<Inputs> {
 
     @Override
     Map<String, String> shared(Inputs inputs) {
-        return isStep(inputs.problem()) ? Map.of("present_key", "past_key", "present_value", "past_value") : Map.of();
+        return isStep(inputs) ? Map.of("present_key", "past_key", "present_value", "past_value") : Map.of();
     }
 
     @Override

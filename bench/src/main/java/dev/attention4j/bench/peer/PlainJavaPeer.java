@@ -20,6 +20,7 @@ final class PlainJavaPeer extends PlainJava<Inputs> {
     private final class AttentionCall extends LoopsCall {
         private final AttentionShape sizes;
         private final boolean causal;
+        private final int offset;
         private final float scale;
         private final float[] query;
         private final float[] key;
@@ -28,7 +29,8 @@ final class PlainJavaPeer extends PlainJava<Inputs> {
 
         AttentionCall(Inputs inputs) {
             sizes = inputs.shape();
-            causal = inputs.shape().isCausal();
+            causal = inputs.shape().isCausal() || sizes.isCached();
+            offset = sizes.isCached() ? sizes.keyLength() - sizes.queryLength() : 0;
             scale = (float) inputs.problem().scale();
             query = inputs.query().toFloatArray();
             key = inputs.key().toFloatArray();
@@ -67,7 +69,7 @@ final class PlainJavaPeer extends PlainJava<Inputs> {
             int k0 = (batch * sizes.keyValueHeads() + head / group) * keys;
             float[] scores = new float[keys];
             for (int i = 0; i < sizes.queryLength(); i++) {
-                int seen = causal ? Math.min(keys, i + 1) : keys;
+                int seen = causal ? Math.min(keys, i + 1 + offset) : keys;
                 float max = Float.NEGATIVE_INFINITY;
                 for (int j = 0; j < seen; j++) {
                     if (mask != null && !mask[(batch * sizes.queryLength() + i) * keys + j]) {

@@ -16,12 +16,27 @@ final class PyTorchPeer extends PyTorch<Inputs> {
     public Call prepare(Inputs inputs) {
         AttentionProblem problem = inputs.problem();
         boolean grouped = problem.queryHeads() != problem.keyValueHeads();
+        // Its is_causal is aligned top-left: where a cache holds earlier tokens, people give a mask.
+        boolean continued = inputs.shape().isCached() && problem.queryLength() < problem.keyLength();
+        boolean causal = problem.attention().isCausal() && !continued;
+        boolean masked = inputs.shape().isMasked() || (continued && problem.queryLength() > 1);
         List<Tensor> tensors = new ArrayList<>(List.of(inputs.query(), inputs.key(), inputs.value()));
-        problem.attention().mask().ifPresent(tensors::add);
+        if (masked) {
+            tensors.add(problem.attention().mask().orElseGet(() -> upToOwnPosition(problem)));
+        }
         return call(
-                (grouped ? "grouped " : "") + inputs.shape().restriction(),
-                () -> TorchModule.scaledDotProductAttention(
-                        grouped, inputs.shape().isMasked(), inputs.shape().isCausal()),
+                (grouped ? "grouped " : "") + (masked ? "masked" : causal ? "causal" : ""),
+                () -> TorchModule.scaledDotProductAttention(grouped, masked, causal),
                 tensors);
+    }
+
+    /** [1, 1, queryLength, keyLength], the last query being at the last key. */
+    private static Tensor upToOwnPosition(AttentionProblem problem) {
+        int keys = problem.keyLength();
+        boolean[] attends = new boolean[problem.queryLength() * keys];
+        for (int n = 0; n < attends.length; n++) {
+            attends[n] = n % keys <= n / keys + keys - problem.queryLength();
+        }
+        return Tensor.of(attends, 1, 1, problem.queryLength(), keys);
     }
 }

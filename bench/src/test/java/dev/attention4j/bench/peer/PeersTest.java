@@ -52,7 +52,11 @@ class PeersTest {
         "plain-java, 2.3.3.40.50.16:causal",
         "plain-java, 2.3.3.40.50.16:mask",
         "plain-java, 2.6.2.40.50.16.24:causal",
-        "plain-java, 2.6.2.40.50.16:mask"
+        "plain-java, 2.6.2.40.50.16:mask",
+        "pytorch-2.7, 2.6.2.5.50.16:cache",
+        "pytorch-2.10, 2.6.2.1.50.16:cache-float16",
+        "pytorch-2.10, 2.6.2.50.50.16:cache",
+        "plain-java, 2.6.2.5.50.16:cache-bfloat16"
     })
     void agreesWithTheOracle(String peer, String shape) {
         Inputs inputs = Inputs.of(AttentionShape.parse(shape), DType.FLOAT32);
@@ -124,7 +128,7 @@ class PeersTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"2.3.3.40.40.16:causal", "2.6.2.40.40.16:causal", "2.6.2.1.50.16", "2.3.3.1.50.16"})
+    @ValueSource(strings = {"2.3.3.40.40.16:causal", "2.6.2.40.40.16:causal", "2.6.2.1.50.16", "2.3.3.1.50.16", "2.6.2.1.50.16:cache", "1.6.2.7.50.16:cache", "2.6.2.40.40.16:cache"})
     void onnxRuntimesGroupedHeadsAgreeWithTheOracle(String shape) {
         Inputs inputs = Inputs.of(AttentionShape.parse(shape), DType.FLOAT32);
         float[] key = inputs.key().toFloatArray();
@@ -147,6 +151,7 @@ class PeersTest {
         "2.6.2.40.40.16, always causal",
         "2.6.2.40.50.16:causal, always causal",
         "2.3.3.40.40.16:mask, mask",
+        "2.6.2.7.50.16:cache, or one text",
         "2.3.3.1.50.16.24, one width"
     })
     void onnxRuntimesGroupedHeadsSayWhatTheyCannotDo(String shape, String why) {
