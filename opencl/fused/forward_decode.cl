@@ -54,8 +54,6 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_decode(
     const int headDim = call.headDim;
     const int valueDim = call.valueDim;
     const int group = call.group;
-    const long keyRowStride = call.key.rowStride;
-    const long valueRowStride = call.value.rowStride;
     const int halvings = weight_halvings(call.keys);
     const int units = call.queryHeads / group;
     const int split = get_group_id(0);
@@ -63,8 +61,8 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_decode(
     const int firstHead = get_group_id(1) % units * group;
     const int firstOfBlock = get_group_id(2) * blockRows;
     const int rows = min(blockRows, group * queries - firstOfBlock);
-    key += key_row(&call, batch, firstHead / group, 0);
-    value += value_row(&call, batch, firstHead / group, 0);
+    const KeyRows keys = KEY_ROWS(key, call, batch, firstHead / group);
+    const ValueRows values = VALUE_ROWS(value, call, batch, firstHead / group);
 
     int begin = call.keys;
     int end = 0;
@@ -95,18 +93,16 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_decode(
         const int keysHere = min(KEY_BLOCK, end - firstKey);
         const int run = keysHere / STREAMS;
         const int steps = (keysHere + STREAMS - 1) / STREAMS;
-        __global const KEY *keyRows = key + firstKey * keyRowStride;
-        __global const VALUE *valueRows = value + firstKey * valueRowStride;
 #if ROW_TILE == 4
         int notFinite = -1; // 1 if any value is; -1: not checked yet
 #endif
         for (int firstRow = 0; firstRow < rows; firstRow += ROW_TILE) {
             for (int k = 0; k < steps; k++) {
-                long rowAt[STREAMS];
-                rows_of_runs(keyRowStride, k, run, keysHere, rowAt);
+                long keyAt[STREAMS];
+                KEYS_OF_RUNS(key_at, keys, keyAt)
 #pragma unroll
                 for (int r = 0; r < ROW_TILE; r += SCORE_ROWS) {
-                    score_tile(keyRows, rowAt, queryRows, firstRow + r, rows, headDim, call.scale, scores + k * STREAMS);
+                    score_tile(keys, keyAt, queryRows, firstRow + r, rows, headDim, call.scale, scores + k * STREAMS);
                 }
             }
             float rescale[ROW_TILE];
@@ -142,7 +138,7 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_decode(
             // Where many rows use a value, one look at it is less than looking at each of their weights.
             if (masked) {
                 notFinite =
-                    notFinite < 0 ? any_not_finite(valueRows, valueRowStride, keysHere, valueDim) : notFinite;
+                    notFinite < 0 ? any_not_finite(values, firstKey, keysHere, valueDim) : notFinite;
                 masked = notFinite != 0;
             }
 #endif
@@ -155,9 +151,9 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_decode(
                 outputOf[r] = blockOutputs + r * valueDim;
             }
             for (int k = 0; k < steps; k++) {
-                long rowAt[STREAMS];
+                long valueAt[STREAMS];
                 float weight[ROW_TILE][STREAMS];
-                rows_of_runs(valueRowStride, k, run, keysHere, rowAt);
+                KEYS_OF_RUNS(value_at, values, valueAt)
 #pragma unroll
                 for (int r = 0; r < ROW_TILE; r++) {
                     vstore4(vload4(k, weights[r]), 0, weight[r]);
@@ -176,7 +172,7 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_decode(
                         float part = 0.0f;
                         for (int k = first; k < min(first + TAIL_KEYS, keysHere); k++) {
                             const float weight = weights[r][k];
-                            const float element = load_value(valueRows, key_of_score(k, run) * valueRowStride + d);
+                            const float element = load_value(values, value_at(values, firstKey + key_of_score(k, run)) + d);
                             part = masked && IS_MASKED(weight) ? part : MULTIPLY_ADD(weight, element, part);
                         }
                         sum += part;

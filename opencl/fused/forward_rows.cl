@@ -80,14 +80,18 @@
 #define VALUE_SPACE __local
 #endif
 
-#define CHECKED VALUE_SPACE const float
-#define CHECKED_VECTOR(from, at) LOAD_VECTOR((from) + (at))
-#define CHECKED_ELEMENT(from, at) (from)[at]
+// A block's values as floats.
+typedef struct {
+    VALUE_SPACE const float *elements;
+    long rowStride;
+} FloatRows;
+
+#define CHECKED FloatRows
+#define CHECKED_AT(from, row) ((row) * (from).rowStride)
+#define CHECKED_VECTOR(from, at) LOAD_VECTOR((from).elements + (at))
+#define CHECKED_ELEMENT(from, at) (from).elements[at]
 #include "common/not_finite.clh"
 #include "common/widen.clh"
-
-DEFINE_WIDEN(widen_keys, KEY_STORAGE)
-DEFINE_WIDEN(widen_values, VALUE_STORAGE)
 
 // A head's keys and values are read once for every ROWS rows, and where they do not fit a core's own caches the processor
 // does not look far enough ahead by itself: prefetching a tile of keys and a block of values ahead took 8 to 12 % off at 2 MiB
@@ -181,9 +185,9 @@ VECTOR weigh(__local VECTOR *scores, int r, int keysHere, VECTOR shift, int halv
                 sums[t][r] = (VECTOR)(0.0f);                                                                           \
             }                                                                                                          \
         }                                                                                                              \
-        VALUE_SPACE const float *elements = values + (firstDim);                                                       \
+        VALUE_SPACE const float *elements = values.elements + (firstDim);                                              \
         for (int k = 0; k < keysHere; k++) {                                                                           \
-            PREFETCH_VALUE(elements + keysHere * valuesStride);                                                        \
+            PREFETCH_VALUE(elements + keysHere * values.rowStride);                                                    \
             VECTOR weights[ROW_VECTORS];                                                                               \
             _Pragma("unroll") for (int r = 0; r < ROW_VECTORS; r++) {                                                  \
                 weights[r] = scores[k * ROW_VECTORS + r];                                                              \
@@ -194,7 +198,7 @@ VECTOR weigh(__local VECTOR *scores, int r, int keysHere, VECTOR shift, int halv
                     sums[t][r] = MULTIPLY_ADD(element, weights[r], sums[t][r]);                                        \
                 }                                                                                                      \
             }                                                                                                          \
-            elements += valuesStride;                                                                                  \
+            elements += values.rowStride;                                                                              \
         }                                                                                                              \
         _Pragma("unroll") for (int t = 0; t < DIMS; t++) {                                                             \
             _Pragma("unroll") for (int r = 0; r < ROW_VECTORS; r++) {                                                  \
@@ -261,10 +265,8 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_rows(
     const int rowsHere = min(ROWS, call.unitHeads * queries - firstRow);
     // The rows of a unit are consecutive in the output.
     const long rowsAt = ((long)batch * call.queryHeads + firstHead) * queries + firstRow;
-    const long keyRowStride = call.key.rowStride;
-    const long valueRowStride = call.value.rowStride;
-    const long keyStart = key_row(&call, batch, firstHead / call.group, 0);
-    const long valueStart = value_row(&call, batch, firstHead / call.group, 0);
+    const KeyRows keys = KEY_ROWS(key, call, batch, firstHead / call.group);
+    const ValueRows storedValues = VALUE_ROWS(value, call, batch, firstHead / call.group);
 
     // Lanes beyond the last row repeat it, and are not stored.
     int blockBegin = call.keys;
@@ -330,22 +332,21 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_rows(
         if (attends == ATTENDS_NONE) {
             continue;
         }
-        __global const KEY *keyRows = key + keyStart + firstKey * keyRowStride;
-        __global const VALUE *valueRows = value + valueStart + firstKey * valueRowStride;
 #if KEY_STORAGE == 0
-        __global const float *keysStart = keyRows;
-        const long keysStride = keyRowStride;
+        __global const float *keysStart = keys.elements + key_at(keys, firstKey);
+        const long keysStride = keys.rowStride;
 #else
         __local const float *keysStart = widened;
         const long keysStride = headDim;
-        widen_keys(keyRows, keyRowStride, keysHere, headDim, widened);
+        widen_keys(keys, firstKey, keysHere, headDim, widened);
 #endif
+        FloatRows values;
 #if VALUE_STORAGE == 0
-        __global const float *values = valueRows;
-        const long valuesStride = valueRowStride;
+        values.elements = storedValues.elements + value_at(storedValues, firstKey);
+        values.rowStride = storedValues.rowStride;
 #else
-        __local const float *values = widened;
-        const long valuesStride = valueDim;
+        values.elements = widened;
+        values.rowStride = valueDim;
 #endif
         for (int n = 0; n < rowsAhead && rowAhead < rowsHere; n++, rowAhead++) {
             prefetch_row(nextQueries + rowAhead * call.query.rowStride, headDim);
@@ -412,9 +413,9 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_rows(
             maxima[r] = newMax;
         }
 #if VALUE_STORAGE != 0
-        widen_values(valueRows, valueRowStride, keysHere, valueDim, widened);
+        widen_values(storedValues, firstKey, keysHere, valueDim, widened);
 #endif
-        const bool marks = masked && any_not_finite(values, valuesStride, keysHere, valueDim);
+        const bool marks = masked && any_not_finite(values, 0, keysHere, valueDim);
 #pragma unroll
         for (int r = 0; r < ROW_VECTORS; r++) {
             const VECTOR blockSum = weigh(scores, r, keysHere, shift[r], halvings, marks);
@@ -427,7 +428,7 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_rows(
                     VECTOR sum = (VECTOR)(0.0f);
                     for (int k = 0; k < keysHere; k++) {
                         const VECTOR weight = scores[k * ROW_VECTORS + r];
-                        const VECTOR with = MULTIPLY_ADD((VECTOR)(values[k * valuesStride + d]), weight, sum);
+                        const VECTOR with = MULTIPLY_ADD((VECTOR)(values.elements[k * values.rowStride + d]), weight, sum);
                         sum = select(with, sum, AS_INT_VECTOR(weight) == INT_MIN);
                     }
                     __local VECTOR *to = outputRows + d * ROW_VECTORS + r;

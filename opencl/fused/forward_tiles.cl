@@ -99,8 +99,8 @@ __kernel __attribute__((reqd_work_group_size(GROUP_ITEMS, 1, 1))) void forward_t
     const int batch = place / (call.queryHeads / call.group);
     const int firstHead = keyValueHead * call.group + unit * call.unitHeads;
     const int rowsHere = min(TILE_ROWS, call.unitHeads * call.queries - firstRow);
-    key += key_row(&call, batch, keyValueHead, 0);
-    value += value_row(&call, batch, keyValueHead, 0);
+    const KeyRows keys = KEY_ROWS(key, call, batch, keyValueHead);
+    const ValueRows values = VALUE_ROWS(value, call, batch, keyValueHead);
 
     // Rows beyond the last repeat it, and are not stored.
     for (int row = item; row < TILE_ROWS; row += GROUP_ITEMS) {
@@ -177,7 +177,7 @@ __kernel __attribute__((reqd_work_group_size(GROUP_ITEMS, 1, 1))) void forward_t
     bool folded = false;
     if (begin < end) {
         load_queries(carriedQueries, item, query, queryRows, 0, call.headDim);
-        load_keys(carriedKeys, item, key, call.key.rowStride, begin, end, 0, call.headDim);
+        load_keys(carriedKeys, item, keys, begin, end, 0, call.headDim);
     }
     for (int firstKey = begin; firstKey < end; firstKey += TILE_KEYS) {
         float4 scores[MICRO_KEYS][ROW_VECTORS];
@@ -194,9 +194,9 @@ __kernel __attribute__((reqd_work_group_size(GROUP_ITEMS, 1, 1))) void forward_t
             barrier(CLK_LOCAL_MEM_FENCE);
             if (firstDim + DIM_SLICE < call.headDim) {
                 load_queries(carriedQueries, item, query, queryRows, firstDim + DIM_SLICE, call.headDim);
-                load_keys(carriedKeys, item, key, call.key.rowStride, firstKey, end, firstDim + DIM_SLICE, call.headDim);
+                load_keys(carriedKeys, item, keys, firstKey, end, firstDim + DIM_SLICE, call.headDim);
             } else {
-                load_values(carriedValues, item, value, call.value.rowStride, firstKey, end, 0, call.valueDim);
+                load_values(carriedValues, item, values, firstKey, end, 0, call.valueDim);
             }
             add_products(scores, MICRO_KEYS / 4, queryStaging + rowItem, QUERY_PITCH, keyStaging + columnItem, KEY_PITCH,
                          DIM_SLICE);
@@ -266,10 +266,10 @@ __kernel __attribute__((reqd_work_group_size(GROUP_ITEMS, 1, 1))) void forward_t
             }
             barrier(CLK_LOCAL_MEM_FENCE);
             if (first + SLICE_KEYS < MICRO_KEYS) {
-                load_values(carriedValues, item, value, call.value.rowStride, firstKey, end, first + SLICE_KEYS, call.valueDim);
+                load_values(carriedValues, item, values, firstKey, end, first + SLICE_KEYS, call.valueDim);
             } else if (firstKey + TILE_KEYS < end) {
                 load_queries(carriedQueries, item, query, queryRows, 0, call.headDim);
-                load_keys(carriedKeys, item, key, call.key.rowStride, firstKey + TILE_KEYS, end, 0, call.headDim);
+                load_keys(carriedKeys, item, keys, firstKey + TILE_KEYS, end, 0, call.headDim);
             }
             if (lastNotFinite == firstKey + first) {
                 add_products_of_attended(added, weightStaging + rowItem, valueStaging + columnItem);

@@ -48,7 +48,7 @@ __kernel __attribute__((reqd_work_group_size(LOCAL_KEYS, LOCAL_QUERIES, 1))) voi
     const int keysHere = min(TILE_KEYS, call.keys - tileKey);
 
     query += row_at(&call.query, batch, head, firstQuery + tileQuery);
-    key += key_row(&call, batch, head / call.group, tileKey);
+    const KeyRows keys = KEY_ROWS(key, call, batch, head / call.group);
 
     // A tile that no query may attend to runs no iteration: the trip count stays the same for the whole work-group, as the
     // barriers need it.
@@ -64,7 +64,6 @@ __kernel __attribute__((reqd_work_group_size(LOCAL_KEYS, LOCAL_QUERIES, 1))) voi
 
     for (int firstDim = 0; firstDim < dims; firstDim += DIM_SLICE) {
         const long queryStride = call.query.rowStride;
-        const long keyStride = call.key.rowStride;
         for (int n = item; n < TILE_QUERIES * DIM_SLICE; n += GROUP_ITEMS) {
             const int row = n / DIM_SLICE;
             const int dim = n % DIM_SLICE;
@@ -76,7 +75,7 @@ __kernel __attribute__((reqd_work_group_size(LOCAL_KEYS, LOCAL_QUERIES, 1))) voi
             const int row = n / DIM_SLICE;
             const int dim = n % DIM_SLICE;
             const bool inside = row < keysHere && firstDim + dim < dims;
-            keyTile[dim * TILE_KEYS + row] = inside ? load_key(key, row * keyStride + firstDim + dim) : 0.0f;
+            keyTile[dim * TILE_KEYS + row] = inside ? load_key(keys, key_at(keys, tileKey + row) + firstDim + dim) : 0.0f;
         }
         barrier(CLK_LOCAL_MEM_FENCE);
 

@@ -60,7 +60,7 @@ __kernel __attribute__((reqd_work_group_size(LOCAL_DIMS, LOCAL_QUERIES, 1))) voi
     const int end = range.end;
 
     __global const float *weights = scores + scoresOffset + ((long)get_group_id(2) * blockQueries + tileQuery) * call.keys;
-    value += value_row(&call, batch, head / call.group, 0) + tileDim;
+    const ValueRows values = VALUE_ROWS(value, call, batch, head / call.group);
 
     VECTOR sums[MICRO_QUERIES][MICRO_VECTORS];
     VECTOR totals[MICRO_QUERIES][MICRO_VECTORS];
@@ -76,7 +76,6 @@ __kernel __attribute__((reqd_work_group_size(LOCAL_DIMS, LOCAL_QUERIES, 1))) voi
     int slices = 0; // since the last ones joined the total
     for (int firstKey = range.begin; firstKey < end; firstKey += KEY_SLICE) {
         const long weightStride = call.keys;
-        const long valueStride = call.value.rowStride;
         for (int n = item; n < TILE_QUERIES * KEY_SLICE; n += GROUP_ITEMS) {
             const int row = n / KEY_SLICE;
             const int key = n % KEY_SLICE;
@@ -87,7 +86,7 @@ __kernel __attribute__((reqd_work_group_size(LOCAL_DIMS, LOCAL_QUERIES, 1))) voi
             const int key = n / TILE_DIMS;
             const int dim = n % TILE_DIMS;
             const bool inside = dim < dimsHere && firstKey + key < end;
-            valueTile[key * TILE_DIMS + dim] = inside ? load_value(value, (firstKey + key) * valueStride + dim) : 0.0f;
+            valueTile[key * TILE_DIMS + dim] = inside ? load_value(values, value_at(values, firstKey + key) + tileDim + dim) : 0.0f;
         }
         barrier(CLK_LOCAL_MEM_FENCE);
 

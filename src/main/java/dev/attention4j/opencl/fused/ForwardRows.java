@@ -103,8 +103,8 @@ public final class ForwardRows implements AttentionPlan {
         Operand value = call.value();
         StorageTypes storage = problem.storage();
         if (widened) {
-            key = widenRows.enqueue(call, key, storage.key(), problem.headDim());
-            value = widenRows.enqueue(call, value, storage.value(), problem.valueDim());
+            key = widenRows.keys(call);
+            value = widenRows.values(call);
             storage = new StorageTypes(storage.query(), DType.FLOAT32, DType.FLOAT32);
         }
         ClKernel kernel = kernels.computeIfAbsent(new Build(storage, tiling), this::build);

@@ -1,6 +1,7 @@
 package dev.attention4j.opencl.fused;
 
 import dev.attention4j.DType;
+import dev.attention4j.StorageTypes;
 import dev.attention4j.opencl.plan.CommonMacros;
 import dev.attention4j.opencl.plan.DeviceCall;
 import dev.attention4j.opencl.plan.Operand;
@@ -34,32 +35,42 @@ final class WidenRows {
         return dtype == DType.FLOAT32 ? 0 : width;
     }
 
-    /** Enqueues the widening of keys or values of a type and width; returns them as floats, in scratch unless they are. */
-    Operand enqueue(DeviceCall call, Operand from, DType dtype, int width) {
-        if (dtype == DType.FLOAT32) {
-            return from;
-        }
+    /** Enqueues the widening of keys; returns them as floats, in scratch unless they are floats already. */
+    Operand keys(DeviceCall call) {
+        return call.workload().storage().key() == DType.FLOAT32
+                ? call.key()
+                : enqueue(call, false, call.workload().headDim());
+    }
+
+    /** Does so with values. */
+    Operand values(DeviceCall call) {
+        return call.workload().storage().value() == DType.FLOAT32
+                ? call.value()
+                : enqueue(call, true, call.workload().valueDim());
+    }
+
+    private Operand enqueue(DeviceCall call, boolean ofValues, int width) {
         Workload problem = call.workload();
         int heads = problem.keyValueHeads();
         int rows = problem.keyLength();
         long headSize = (long) rows * width;
         ClBuffer to = call.scratch().apply(Float.BYTES * headSize * heads * problem.batch());
         if (headSize > 0) {
-            ClKernel kernel = build(dtype);
-            from.asRows(kernel.arguments())
+            ClKernel kernel = build(problem.storage());
+            call.arguments(kernel, problem.group())
                     .buffer(to)
-                    .integer(rows)
-                    .integer(ROWS_EACH)
-                    .integer(width);
+                    .integer(ofValues ? 1 : 0)
+                    .integer(ROWS_EACH);
             long runs = (rows + ROWS_EACH - 1L) / ROWS_EACH;
             context.queue().launch(kernel, new long[] {runs, heads, problem.batch()}, new long[] {1, 1, 1});
         }
         return new Operand(to, 0, new long[] {headSize * heads, headSize, width, 1});
     }
 
-    private ClKernel build(DType dtype) {
+    private ClKernel build(StorageTypes storage) {
         Map<String, Object> defines = new HashMap<>();
-        defines.put("STORAGE", CommonMacros.storage(dtype));
+        // One build whatever queries are.
+        CommonMacros.define(new StorageTypes(DType.FLOAT32, storage.key(), storage.value()), defines);
         defines.put("VECTOR_WIDTH", CommonMacros.vectorWidth(context.device()));
         return context.kernel("fused/widen_rows.cl", "widen_rows", defines);
     }

@@ -1,7 +1,6 @@
 package dev.attention4j.opencl.plan;
 
 import dev.attention4j.opencl.runtime.ClBuffer;
-import dev.attention4j.opencl.runtime.ClKernel;
 import dev.attention4j.opencl.runtime.StructLayout;
 import java.util.List;
 
@@ -24,14 +23,5 @@ public record Operand(ClBuffer buffer, long offset, long[] strides) {
         for (int n = 1; n < names.size(); n++) {
             values.put(names.get(n), operand == null ? 0 : operand.strides()[n - 1]);
         }
-    }
-
-    /** Sets buffer, offset and the strides of all axes but the last, whose stride is 1. */
-    public ClKernel.Arguments asRows(ClKernel.Arguments arguments) {
-        arguments.buffer(buffer).longInteger(offset);
-        for (int axis = 0; axis < 3; axis++) {
-            arguments.longInteger(strides[axis]);
-        }
-        return arguments;
     }
 }
