@@ -6,9 +6,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.attention4j.Alignment;
 import dev.attention4j.AttentionProblem;
+import dev.attention4j.DType;
 import dev.attention4j.StorageTypes;
 import dev.attention4j.Tensor;
-import dev.attention4j.DType;
 import dev.attention4j.measure.AttentionShape;
 import dev.attention4j.measure.Shape;
 import java.util.List;
@@ -52,7 +52,8 @@ class GridTest {
         assertThat(problem.attention().alignment()).isEqualTo(Alignment.BOTTOM_RIGHT);
         // The numbers that contenders get are those that the cache holds.
         float[] keys = Inputs.of(half, DType.FLOAT32).key().toFloatArray();
-        assertThat(keys).containsExactly(Tensor.of(keys, keys.length).to(DType.FLOAT16).toFloatArray());
+        assertThat(keys)
+                .containsExactly(Tensor.of(keys, keys.length).to(DType.FLOAT16).toFloatArray());
         for (String wrong : List.of("1.2.2.3.3.5:cached", "1.2.2.4.3.5:cache", "1.2.2.3.3.5:mask:cache")) {
             assertThatIllegalArgumentException()
                     .isThrownBy(() -> AttentionShape.parse(wrong))

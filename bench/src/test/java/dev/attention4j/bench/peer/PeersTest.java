@@ -128,7 +128,16 @@ class PeersTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"2.3.3.40.40.16:causal", "2.6.2.40.40.16:causal", "2.6.2.1.50.16", "2.3.3.1.50.16", "2.6.2.1.50.16:cache", "1.6.2.7.50.16:cache", "2.6.2.40.40.16:cache"})
+    @ValueSource(
+            strings = {
+                "2.3.3.40.40.16:causal",
+                "2.6.2.40.40.16:causal",
+                "2.6.2.1.50.16",
+                "2.3.3.1.50.16",
+                "2.6.2.1.50.16:cache",
+                "1.6.2.7.50.16:cache",
+                "2.6.2.40.40.16:cache"
+            })
     void onnxRuntimesGroupedHeadsAgreeWithTheOracle(String shape) {
         Inputs inputs = Inputs.of(AttentionShape.parse(shape), DType.FLOAT32);
         float[] key = inputs.key().toFloatArray();
