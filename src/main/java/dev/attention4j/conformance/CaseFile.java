@@ -53,11 +53,16 @@ public final class CaseFile {
      * and output. The metadata's {@code tokens} names each position.
      */
     public static CaseFile sentences() throws IOException {
-        try (InputStream in = CaseFile.class.getResourceAsStream(SENTENCES)) {
+        return builtIn(SENTENCES);
+    }
+
+    /** Reads a case that comes with the library, by the name of its file here. */
+    public static CaseFile builtIn(String name) throws IOException {
+        try (InputStream in = CaseFile.class.getResourceAsStream(name)) {
             if (in == null) {
-                throw new FileNotFoundException(SENTENCES + ": is not in the jar, which must hold it");
+                throw new FileNotFoundException(name + ": is not in the jar, which must hold it");
             }
-            return new CaseFile(Safetensors.read(in, SENTENCES));
+            return new CaseFile(Safetensors.read(in, name));
         }
     }
 

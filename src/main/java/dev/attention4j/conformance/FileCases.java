@@ -29,6 +29,10 @@ public final class FileCases {
             AttentionCase::calls,
             OnnxAttentionCase.OP,
             OnnxAttentionCase::calls,
+            OnnxCacheOperators.ROTARY_EMBEDDING,
+            OnnxCacheOperators::rotaryEmbedding,
+            OnnxCacheOperators.TENSOR_SCATTER,
+            OnnxCacheOperators::tensorScatter,
             KerasOperation.MULTI_HEAD,
             KerasOperation.multiHeadAttention(),
             KerasOperation.GROUP_QUERY,
@@ -103,7 +107,9 @@ public final class FileCases {
         /** A call that the plan refuses does not keep the others from being checked. */
         private static void check(Call call, AttentionEngine engine, Finding finding) {
             try (Computed computed = call.run().on(engine)) {
-                finding.by(computed.plan());
+                if (!computed.plan().isEmpty()) {
+                    finding.by(computed.plan());
+                }
                 call.expected()
                         .forEach((name, expected) ->
                                 compare(name, computed.outputs().get(name), expected, finding));

@@ -1,7 +1,5 @@
 package dev.attention4j.conformance;
 
-import static dev.attention4j.io.FileFormatException.quoted;
-
 import dev.attention4j.AttentionEngine;
 import dev.attention4j.DType;
 import dev.attention4j.Tensor;
@@ -14,7 +12,6 @@ import dev.attention4j.onnx.OnnxAttentionBuilder;
 import dev.attention4j.onnx.OnnxAttentionInputs;
 import dev.attention4j.onnx.OnnxAttentionResult;
 import dev.attention4j.onnx.QkMatmulOutput;
-import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -23,10 +20,6 @@ import java.util.Optional;
 /**
  * A case of the op {@code onnx.Attention}, understood: a node of the ONNX standard's operator, what goes in and what
  * must come out.
- *
- * <p>Its metadata are {@code opset}; {@code attributes}, the node's, as a JSON object; and {@code inputs} and {@code
- * outputs}, JSON arrays of names in the operator's order, where an empty one is not there. A tensor is named {@code
- * input.} or {@code output.} and that name.
  *
  * @param node the attributes, but for the scores
  * @param scores which scores the case has, if any
@@ -66,24 +59,10 @@ record OnnxAttentionCase(
      * @throws FileFormatException if the opset is another, or something is missing, unknown or contradictory; names it
      */
     static OnnxAttentionCase of(CaseFile source) throws FileFormatException {
-        String file = source.fileName();
-        checkOpset(source);
-        Map<String, Tensor> inputs = tensors(source, "inputs", "input.", INPUTS);
-        Map<String, Tensor> expected = tensors(source, "outputs", "output.", OUTPUTS);
-        for (String required : List.of("Q", "K", "V")) {
-            if (!inputs.containsKey(required)) {
-                throw new FileFormatException(file, "\"inputs\" lacks " + required + ", must have Q, K and V");
-            }
-        }
-        if (expected.isEmpty()
-                || inputs.size() + expected.size() != source.tensors().size()) {
-            throw new FileFormatException(
-                    file,
-                    "holds " + source.tensors().keySet() + ", must hold just what \"inputs\" and \"outputs\" name,"
-                            + " and an output at least");
-        }
-        JsonAttributes attributes =
-                JsonAttributes.parse(source.metadata("attributes", null), file, "attribute", ATTRIBUTES);
+        OnnxNode read = OnnxNode.read(source, FIRST_OPSET, LAST_OPSET, INPUTS, 3, OUTPUTS, ATTRIBUTES);
+        Map<String, Tensor> inputs = read.inputs();
+        Map<String, Tensor> expected = read.expected();
+        JsonAttributes attributes = read.attributes();
         try {
             OnnxAttentionBuilder node = OnnxAttention.builder();
             set(node, attributes);
@@ -101,38 +80,10 @@ record OnnxAttentionCase(
                             Optional.ofNullable(inputs.get("past_key")),
                             Optional.ofNullable(inputs.get("past_value")),
                             Optional.ofNullable(inputs.get("nonpad_kv_seqlen"))),
-                    Collections.unmodifiableMap(expected));
+                    expected);
         } catch (IllegalArgumentException e) {
-            throw new FileFormatException(file, "attributes: " + e.getMessage(), e);
+            throw new FileFormatException(source.fileName(), "attributes: " + e.getMessage(), e);
         }
-    }
-
-    private static void checkOpset(CaseFile source) throws FileFormatException {
-        String opset = source.metadata("opset", "");
-        if (!opset.matches("[0-9]{1,4}")
-                || Integer.parseInt(opset) < FIRST_OPSET
-                || Integer.parseInt(opset) > LAST_OPSET) {
-            throw new FileFormatException(
-                    source.fileName(), "opset is " + quoted(opset) + ", must be " + FIRST_OPSET + " to " + LAST_OPSET);
-        }
-    }
-
-    /** The tensors that a list of names says, by the operator's own names for their places. */
-    private static Map<String, Tensor> tensors(CaseFile source, String list, String prefix, List<String> places)
-            throws FileFormatException {
-        List<String> names = JsonAttributes.texts(list, source.metadata(list, null), source.fileName());
-        if (names.size() > places.size()) {
-            throw new FileFormatException(
-                    source.fileName(),
-                    "\"" + list + "\" has " + names.size() + " names, must have at most those of " + places);
-        }
-        Map<String, Tensor> tensors = new LinkedHashMap<>();
-        for (int place = 0; place < names.size(); place++) {
-            if (!names.get(place).isEmpty()) {
-                tensors.put(places.get(place), source.tensor(prefix + names.get(place)));
-            }
-        }
-        return tensors;
     }
 
     private static void set(OnnxAttentionBuilder node, JsonAttributes attributes) throws FileFormatException {

@@ -29,7 +29,7 @@ interface Operation {
     /** One output as it must be: the numbers, the type in which the engine must give them, and how near they must be. */
     record Expected(Tensor want, DType dtype, Tolerance tolerance) {}
 
-    /** The outputs of a call on the host, by name, the plan that computed them, and what gives them back. */
+    /** The outputs of a call on the host, by name, the plan that computed them, if any, and what gives them back. */
     record Computed(String plan, Map<String, Tensor> outputs, Runnable release) implements AutoCloseable {
         @Override
         public void close() {

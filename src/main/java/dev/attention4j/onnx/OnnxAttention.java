@@ -106,7 +106,7 @@ public final class OnnxAttention {
     }
 
     /** Returns a view [batch, heads, length, width] of a tensor; the attribute's heads are 0 if it is not given. */
-    private static Tensor toHeads(String name, Tensor tensor, String attribute, int heads) {
+    static Tensor toHeads(String name, Tensor tensor, String attribute, int heads) {
         TensorChecks.open(name, tensor);
         if (tensor.rank() == 4) {
             if (heads != 0 && heads != tensor.size(1)) {
@@ -168,19 +168,6 @@ public final class OnnxAttention {
     }
 
     private static int[] keyLengths(Tensor lengths, AttentionProblem shapes) {
-        TensorChecks.open("nonpadKvSeqlen", lengths);
-        if (lengths.dtype() != DType.INT64 || lengths.rank() != 1 || lengths.size(0) != shapes.batch()) {
-            throw new IllegalArgumentException("nonpadKvSeqlen: type " + lengths.dtype() + ", shape "
-                    + Arrays.toString(lengths.shape()) + ", must be INT64 and one number for each of the "
-                    + shapes.batch() + " batch rows");
-        }
-        double[] given = lengths.toDoubleArray();
-        for (double length : given) {
-            if (length < 0 || length > shapes.keyLength()) {
-                throw new IllegalArgumentException("nonpadKvSeqlen: " + (long) length + ", must be 0 to the "
-                        + shapes.keyLength() + " keys there are");
-            }
-        }
-        return Arrays.stream(given).mapToInt(length -> (int) length).toArray();
+        return Integers.of("nonpadKvSeqlen", lengths, shapes.keyLength(), shapes.batch());
     }
 }

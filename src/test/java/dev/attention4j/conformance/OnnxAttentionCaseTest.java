@@ -159,7 +159,7 @@ class OnnxAttentionCaseTest {
                 "opset      | 26                          | opset is \"26\", must be 23 to 25",
                 "opset      | 22                          | opset is \"22\", must be 23 to 25",
                 "opset      | new                         | opset is \"new\", must be 23 to 25",
-                "inputs     | [\"Q\", \"K\"]              | \"inputs\" lacks V, must have Q, K and V",
+                "inputs     | [\"Q\", \"K\"]              | \"inputs\" lacks V, must have [Q, K, V]",
                 "inputs     | [\"Q\", 1]                  | must be one JSON array of texts",
                 "inputs     | {}                          | must be one JSON array of texts",
                 "inputs     | [                           | must be one JSON array of texts",

@@ -115,9 +115,9 @@ class OnnxAttentionRefusalsTest {
 
     @Test
     void lengthsAndMasks() {
-        refused(PLAIN, good.withNonpadKvSeqlen(1), "nonpadKvSeqlen: type INT64, shape [1], must be INT64 and one");
-        refused(PLAIN, good.withNonpadKvSeqlen(1, 6), "nonpadKvSeqlen: 6, must be 0 to the 5 keys there are");
-        refused(PLAIN, good.withNonpadKvSeqlen(-1, 5), "nonpadKvSeqlen: -1, must be 0 to the 5");
+        refused(PLAIN, good.withNonpadKvSeqlen(1), "nonpadKvSeqlen: type INT64, shape [1], must be INT64 [2]");
+        refused(PLAIN, good.withNonpadKvSeqlen(1, 6), "nonpadKvSeqlen: 6, must be from 0 to 5");
+        refused(PLAIN, good.withNonpadKvSeqlen(-1, 5), "nonpadKvSeqlen: -1, must be from 0 to 5");
         refused(
                 PLAIN,
                 good.withAttnMask(Tensor.random(1, 3, 6)),

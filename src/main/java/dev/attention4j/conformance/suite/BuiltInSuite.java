@@ -35,6 +35,20 @@ final class BuiltInSuite {
     /** The largest problem for the oracle, which is right by definition and slow. */
     static final double ORACLE_FLOPS = 5e7;
 
+    /** Files of the ONNX standard's own cases, which are those of its operators around a cache. */
+    static final List<String> ONNX = List.of(
+            "onnx/rotary_embedding",
+            "onnx/rotary_embedding_3d_input",
+            "onnx/rotary_embedding_interleaved",
+            "onnx/rotary_embedding_with_rotary_dim",
+            "onnx/rotary_embedding_with_interleaved_rotary_dim",
+            "onnx/rotary_embedding_no_position_ids",
+            "onnx/rotary_embedding_no_position_ids_interleaved",
+            "onnx/rotary_embedding_no_position_ids_rotary_dim",
+            "onnx/tensorscatter",
+            "onnx/tensorscatter_circular",
+            "onnx/tensorscatter_3d");
+
     private BuiltInSuite() {}
 
     /**
@@ -81,11 +95,18 @@ final class BuiltInSuite {
     static List<ConformanceCase> named() {
         List<ConformanceCase> cases = new ArrayList<>();
         cases.add(real());
+        ONNX.forEach(name -> cases.add(onnx(name)));
         cases.addAll(ScoreCases.all());
         cases.addAll(PositionCases.all());
         cases.addAll(ShapeCases.all());
         cases.addAll(PromiseCases.all());
         return cases;
+    }
+
+    /** A case of the ONNX standard's own tests of its operators. */
+    private static ConformanceCase onnx(String name) {
+        return new ConformanceCase(
+                name, 0, 0, DType.FLOAT32, () -> FileCases.check(CaseFile.builtIn(name + ".safetensors")));
     }
 
     /** A real model's attention, against its own runtime and the oracle. */

@@ -2,13 +2,24 @@ package dev.attention4j.conformance.suite;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.attention4j.AttentionEngine;
+import dev.attention4j.EngineInfo;
 import dev.attention4j.EngineInfo.Kind;
+import dev.attention4j.EngineOptions;
+import dev.attention4j.Engines;
 import dev.attention4j.conformance.ConformanceCase;
+import dev.attention4j.conformance.Finding;
 import dev.attention4j.conformance.Outcome;
+import dev.attention4j.conformance.Outcome.Status;
+import dev.attention4j.testing.TestEngines;
+import java.io.IOException;
 import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /** The cases that a selection has. */
 class BuiltInSuiteTest {
@@ -30,6 +41,26 @@ class BuiltInSuiteTest {
         }
     }
 
+    static List<EngineInfo> engines() {
+        return Stream.concat(TestEngines.underTest().stream(), Stream.of(Engines.resolve("oracle")))
+                .toList();
+    }
+
+    @ParameterizedTest
+    @MethodSource("engines")
+    void theStandardsCasesOfOperatorsPass(EngineInfo info) throws IOException {
+        assertThat(BuiltInSuite.ONNX).hasSize(11);
+        try (AttentionEngine engine = TestEngines.open(info)) {
+            for (String name : BuiltInSuite.ONNX) {
+                Finding finding = BuiltInSuite.find(name).source().get().on(engine);
+                assertThat(finding.status(EngineOptions.AUTO))
+                        .as(name + ": " + finding.detail())
+                        .isEqualTo(Status.PASSED);
+                assertThat(finding.error()).as(name).isLessThan(1e-6);
+            }
+        }
+    }
+
     @Test
     void everyPromiseIsAFeature() {
         Set<String> features = new TreeSet<>();
@@ -37,6 +68,7 @@ class BuiltInSuiteTest {
         assertThat(features)
                 .contains(
                         "real",
+                        "onnx",
                         "plain",
                         "layout",
                         "scale",
