@@ -34,6 +34,7 @@ public final class Decoder implements AutoCloseable {
     private long attentionNanos;
 
     /** What one layer holds on the engine. */
+    @SuppressWarnings("ArrayRecordComponent") // No caller compares two of them.
     private record Layer(
             float[] attentionNorm,
             List<Projector.Projection> toHeads,

@@ -66,7 +66,7 @@ public final class DecoderWeights {
         shapes(shape).forEach((name, sizes) -> {
             Tensor tensor = Tensor.zeros(DType.FLOAT32, sizes);
             FloatBuffer floats = tensor.floats();
-            double deviation = sizes.length == 1 ? 0.1 : name.equals(EMBEDDINGS) ? 1 : 1 / Math.sqrt(sizes[1]);
+            double deviation = sizes.length == 1 ? 0.1 : name.equals(EMBEDDINGS) ? 1 : 1 / Math.sqrt((double) sizes[1]);
             double mean = sizes.length == 1 ? 1 : 0;
             while (floats.hasRemaining()) {
                 floats.put((float) (mean + deviation * random.nextGaussian()));

@@ -146,7 +146,8 @@ final class OnnxDecoder implements AutoCloseable {
         float[] cosines = new float[length * pairs];
         float[] sines = new float[length * pairs];
         for (int n = 0; n < cosines.length; n++) {
-            double angle = n / pairs * Math.pow(shape.rotaryBase(), -2.0 * (n % pairs) / shape.headDim());
+            int position = n / pairs;
+            double angle = position * Math.pow(shape.rotaryBase(), -2.0 * (n % pairs) / shape.headDim());
             cosines[n] = (float) Math.cos(angle);
             sines[n] = (float) Math.sin(angle);
         }
