@@ -33,6 +33,8 @@ public final class FileCases {
             OnnxCacheOperators::rotaryEmbedding,
             OnnxCacheOperators.TENSOR_SCATTER,
             OnnxCacheOperators::tensorScatter,
+            OnnxCacheOperators.GROUP_QUERY_ATTENTION,
+            OnnxCacheOperators::groupQueryAttention,
             KerasOperation.MULTI_HEAD,
             KerasOperation.multiHeadAttention(),
             KerasOperation.GROUP_QUERY,

@@ -6,16 +6,25 @@ import dev.attention4j.conformance.Operation.Call;
 import dev.attention4j.conformance.Operation.Computed;
 import dev.attention4j.conformance.Operation.Expected;
 import dev.attention4j.io.FileFormatException;
+import dev.attention4j.onnx.OnnxAttentionResult;
+import dev.attention4j.onnx.OnnxGroupQueryAttention;
+import dev.attention4j.onnx.OnnxGroupQueryAttentionBuilder;
 import dev.attention4j.onnx.OnnxRotaryEmbedding;
 import dev.attention4j.onnx.OnnxTensorScatter;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Function;
 
-/** Cases of the ONNX operators around a cache: {@code onnx.RotaryEmbedding} and {@code onnx.TensorScatter}. */
+/**
+ * Cases of the ONNX operators around a cache: {@code onnx.RotaryEmbedding}, {@code onnx.TensorScatter}, and ONNX Runtime's
+ * {@code com.microsoft.GroupQueryAttention}.
+ */
 final class OnnxCacheOperators {
     static final String ROTARY_EMBEDDING = "onnx.RotaryEmbedding";
     static final String TENSOR_SCATTER = "onnx.TensorScatter";
+
+    static final String GROUP_QUERY_ATTENTION = "com.microsoft.GroupQueryAttention";
 
     private OnnxCacheOperators() {}
 
@@ -63,6 +72,52 @@ final class OnnxCacheOperators {
             Tensor update = given.get("update");
             return indices == null ? scatter.run(engine, past, update) : scatter.run(engine, past, update, indices);
         });
+    }
+
+    static List<Call> groupQueryAttention(CaseFile file) throws FileFormatException {
+        OnnxNode node = OnnxNode.read(
+                file,
+                1,
+                1,
+                OnnxGroupQueryAttention.INPUTS,
+                1,
+                List.of("output", "present_key", "present_value"),
+                List.of(
+                        "num_heads",
+                        "kv_num_heads",
+                        "scale",
+                        "softcap",
+                        "local_window_size",
+                        "do_rotary",
+                        "rotary_interleaved",
+                        "smooth_softmax"));
+        JsonAttributes attributes = node.attributes();
+        OnnxGroupQueryAttentionBuilder builder;
+        try {
+            builder = OnnxGroupQueryAttention.builder(
+                    attributes.wholeNumber("num_heads"), attributes.wholeNumber("kv_num_heads"));
+            attributes.number("scale", builder::scale);
+            attributes.number("softcap", builder::softcap);
+            attributes.wholeNumber("local_window_size", builder::localWindowSize);
+        } catch (IllegalArgumentException e) {
+            throw new FileFormatException(file.fileName(), "attributes: " + e.getMessage(), e);
+        }
+        OnnxGroupQueryAttention attention = builder.doRotary(node.flag("do_rotary"))
+                .rotaryInterleaved(node.flag("rotary_interleaved"))
+                .smoothSoftmax(node.flag("smooth_softmax"))
+                .build();
+        Map<String, Expected> expected = new LinkedHashMap<>();
+        node.expected()
+                .forEach((name, want) ->
+                        expected.put(name, new Expected(want, want.dtype(), Tolerance.of(want.dtype()))));
+        return List.of(new Call(String.join(", ", expected.keySet()), expected, engine -> {
+            OnnxAttentionResult result = attention.run(engine, node.inputs());
+            Map<String, Tensor> outputs = Map.of(
+                    "output", result.output(),
+                    "present_key", result.presentKey(),
+                    "present_value", result.presentValue());
+            return new Computed(result.plan(), outputs, () -> outputs.values().forEach(Tensor::close));
+        }));
     }
 
     /** A call with one output, which no plan computes. */

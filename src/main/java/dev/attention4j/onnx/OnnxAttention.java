@@ -134,7 +134,7 @@ public final class OnnxAttention {
     }
 
     /** Returns [batch, length, heads · width] of [batch, heads, length, width] on the host, closed if that takes a copy. */
-    private static Tensor fromHeads(Tensor tensor) {
+    static Tensor fromHeads(Tensor tensor) {
         Tensor joined = tensor.permute(0, 2, 1, 3)
                 .contiguous()
                 .reshape(tensor.size(0), tensor.size(2), tensor.size(1) * tensor.size(3));

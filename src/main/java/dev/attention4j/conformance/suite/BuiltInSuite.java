@@ -35,7 +35,7 @@ final class BuiltInSuite {
     /** The largest problem for the oracle, which is right by definition and slow. */
     static final double ORACLE_FLOPS = 5e7;
 
-    /** Files of the ONNX standard's own cases, which are those of its operators around a cache. */
+    /** Files of the ONNX standard's own cases of its operators around a cache, and of ONNX Runtime's. */
     static final List<String> ONNX = List.of(
             "onnx/rotary_embedding",
             "onnx/rotary_embedding_3d_input",
@@ -47,7 +47,12 @@ final class BuiltInSuite {
             "onnx/rotary_embedding_no_position_ids_rotary_dim",
             "onnx/tensorscatter",
             "onnx/tensorscatter_circular",
-            "onnx/tensorscatter_3d");
+            "onnx/tensorscatter_3d",
+            "onnx/group_query_attention_prompt",
+            "onnx/group_query_attention_step",
+            "onnx/group_query_attention_packed_window",
+            "onnx/group_query_attention_softcap_sink",
+            "onnx/group_query_attention_bias_smooth");
 
     private BuiltInSuite() {}
 
@@ -103,7 +108,7 @@ final class BuiltInSuite {
         return cases;
     }
 
-    /** A case of the ONNX standard's own tests of its operators. */
+    /** A case of an ONNX operator. */
     private static ConformanceCase onnx(String name) {
         return new ConformanceCase(
                 name, 0, 0, DType.FLOAT32, () -> FileCases.check(CaseFile.builtIn(name + ".safetensors")));

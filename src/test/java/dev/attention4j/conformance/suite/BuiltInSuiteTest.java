@@ -48,15 +48,15 @@ class BuiltInSuiteTest {
 
     @ParameterizedTest
     @MethodSource("engines")
-    void theStandardsCasesOfOperatorsPass(EngineInfo info) throws IOException {
-        assertThat(BuiltInSuite.ONNX).hasSize(11);
+    void theCasesOfOnnxOperatorsPass(EngineInfo info) throws IOException {
+        assertThat(BuiltInSuite.ONNX).hasSize(16);
         try (AttentionEngine engine = TestEngines.open(info)) {
             for (String name : BuiltInSuite.ONNX) {
                 Finding finding = BuiltInSuite.find(name).source().get().on(engine);
                 assertThat(finding.status(EngineOptions.AUTO))
                         .as(name + ": " + finding.detail())
                         .isEqualTo(Status.PASSED);
-                assertThat(finding.error()).as(name).isLessThan(1e-6);
+                assertThat(finding.error()).as(name).isLessThan(2e-6);
             }
         }
     }

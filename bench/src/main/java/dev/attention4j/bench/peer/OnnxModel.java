@@ -5,6 +5,11 @@ import java.io.ByteArrayOutputStream;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
 
 /**
  * Writes ONNX models of one {@code com.microsoft.MultiHeadAttention} or {@code GroupQueryAttention} node, or of a layer:
@@ -20,8 +25,32 @@ final class OnnxModel {
     /** TensorProto.DataType.INT32. */
     private static final int INT32 = 6;
 
+    /** TensorProto.DataType.INT64. */
+    private static final int INT64 = 7;
+
     /** AttributeProto.AttributeType.INT. */
     private static final int INT_ATTRIBUTE = 2;
+
+    /** AttributeProto.AttributeType.FLOAT. */
+    private static final int FLOAT_ATTRIBUTE = 1;
+
+    /** Of GroupQueryAttention, in its order: the type and the number of axes. */
+    private static final Map<String, int[]> GROUP_QUERY_INPUTS = new LinkedHashMap<>();
+
+    static {
+        GROUP_QUERY_INPUTS.put("query", new int[] {FLOAT, 3});
+        GROUP_QUERY_INPUTS.put("key", new int[] {FLOAT, 3});
+        GROUP_QUERY_INPUTS.put("value", new int[] {FLOAT, 3});
+        GROUP_QUERY_INPUTS.put("past_key", new int[] {FLOAT, 4});
+        GROUP_QUERY_INPUTS.put("past_value", new int[] {FLOAT, 4});
+        GROUP_QUERY_INPUTS.put("seqlens_k", new int[] {INT32, 1});
+        GROUP_QUERY_INPUTS.put("total_sequence_length", new int[] {INT32, 1});
+        GROUP_QUERY_INPUTS.put("cos_cache", new int[] {FLOAT, 2});
+        GROUP_QUERY_INPUTS.put("sin_cache", new int[] {FLOAT, 2});
+        GROUP_QUERY_INPUTS.put("position_ids", new int[] {INT64, 2});
+        GROUP_QUERY_INPUTS.put("attention_bias", new int[] {FLOAT, 4});
+        GROUP_QUERY_INPUTS.put("head_sink", new int[] {FLOAT, 1});
+    }
 
     private OnnxModel() {}
 
@@ -63,34 +92,38 @@ final class OnnxModel {
      * @param past whether there is a past [batch, keyValueHeads, keyLength, headDim]
      */
     static byte[] groupQueryAttention(int heads, int keyValueHeads, boolean past) {
-        Message node = new Message()
-                .text(1, "query")
-                .text(1, "key")
-                .text(1, "value")
-                .text(1, past ? "past_key" : "")
-                .text(1, past ? "past_value" : "")
-                .text(1, "seqlens_k")
-                .text(1, "total_sequence_length")
-                .text(2, "output")
+        List<String> inputs = new ArrayList<>(List.of("query", "key", "value"));
+        if (past) {
+            inputs.addAll(List.of("past_key", "past_value"));
+        }
+        inputs.addAll(List.of("seqlens_k", "total_sequence_length"));
+        return groupQueryAttention(inputs, Map.of("num_heads", heads, "kv_num_heads", keyValueHeads));
+    }
+
+    /**
+     * A model of the operator with any of its inputs and attributes.
+     *
+     * @param inputs those given, by the operator's names
+     * @param attributes an {@code Integer} or a {@code Float} each
+     */
+    static byte[] groupQueryAttention(Collection<String> inputs, Map<String, ? extends Number> attributes) {
+        Message node = new Message();
+        GROUP_QUERY_INPUTS.forEach((name, type) -> node.text(1, inputs.contains(name) ? name : ""));
+        node.text(2, "output")
                 .text(2, "present_key")
                 .text(2, "present_value")
                 .text(3, "attention")
                 .text(4, "GroupQueryAttention")
-                .text(7, "com.microsoft")
-                .message(5, attribute("num_heads", heads))
-                .message(5, attribute("kv_num_heads", keyValueHeads));
-        Message graph = new Message()
-                .message(1, node)
-                .text(2, "attention")
-                .message(11, tensor("query", 3))
-                .message(11, tensor("key", 3))
-                .message(11, tensor("value", 3));
-        if (past) {
-            graph.message(11, tensor("past_key", 4)).message(11, tensor("past_value", 4));
-        }
-        return model(graph.message(11, tensor("seqlens_k", INT32, 1))
-                .message(11, tensor("total_sequence_length", INT32, 1))
-                .message(12, tensor("output", 3))
+                .text(7, "com.microsoft");
+        attributes.forEach((name, number) -> node.message(
+                5, number instanceof Float real ? attribute(name, real) : attribute(name, number.intValue())));
+        Message graph = new Message().message(1, node).text(2, "attention");
+        GROUP_QUERY_INPUTS.forEach((name, type) -> {
+            if (inputs.contains(name)) {
+                graph.message(11, tensor(name, type[0], type[1]));
+            }
+        });
+        return model(graph.message(12, tensor("output", 3))
                 .message(12, tensor("present_key", 4))
                 .message(12, tensor("present_value", 4)));
     }
@@ -159,6 +192,10 @@ final class OnnxModel {
         return new Message().text(1, name).number(3, value).number(20, INT_ATTRIBUTE);
     }
 
+    private static Message attribute(String name, float value) {
+        return new Message().text(1, name).real(2, value).number(20, FLOAT_ATTRIBUTE);
+    }
+
     /** A ValueInfoProto with named, so unknown, sizes. */
     private static Message tensor(String name, int rank) {
         return tensor(name, FLOAT, rank);
@@ -178,12 +215,22 @@ final class OnnxModel {
     private static final class Message {
         private static final int VARINT = 0;
         private static final int LENGTH_DELIMITED = 2;
+        private static final int FIXED32 = 5;
 
         private final ByteArrayOutputStream bytes = new ByteArrayOutputStream();
 
         Message number(int field, long value) {
             varint(((long) field << 3) | VARINT);
             varint(value);
+            return this;
+        }
+
+        Message real(int field, float value) {
+            varint(((long) field << 3) | FIXED32);
+            bytes.writeBytes(ByteBuffer.allocate(Float.BYTES)
+                    .order(ByteOrder.LITTLE_ENDIAN)
+                    .putFloat(value)
+                    .array());
             return this;
         }
 
