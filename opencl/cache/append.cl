@@ -56,10 +56,12 @@ __kernel __attribute__((reqd_work_group_size(GROUP_ITEMS, 1, 1))) void append(
     const int first = get_group_id(0) * ROWS_EACH;
     const int end = min(first + ROWS_EACH, copies[5 * (long)get_group_id(2) + 4]);
     for (int row = first; row < end; row++) {
-        __global const JOIN(stored_, NEW_KEY_STORAGE) *fromKey = newKey + row_at(&call.newKey, places.s0, head, places.s1 + row);
+        __global const JOIN(stored_, NEW_KEY_STORAGE) *fromKey =
+            newKey + row_at(&call.newKey, places.s0, head, places.s1 + row);
         __global KEY *toKey = key + row_at(&call.key, places.s2, head, places.s3 + row);
         COPY_ROW(call.headDim, fromKey, NEW_KEY_STORAGE, toKey, KEY_STORAGE)
-        __global const JOIN(stored_, NEW_VALUE_STORAGE) *fromValue = newValue + row_at(&call.newValue, places.s0, head, places.s1 + row);
+        __global const JOIN(stored_, NEW_VALUE_STORAGE) *fromValue =
+            newValue + row_at(&call.newValue, places.s0, head, places.s1 + row);
         __global VALUE *toValue = value + row_at(&call.value, places.s2, head, places.s3 + row);
         COPY_ROW(call.valueDim, fromValue, NEW_VALUE_STORAGE, toValue, VALUE_STORAGE)
     }

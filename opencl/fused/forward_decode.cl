@@ -97,9 +97,9 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_decode(
         int notFinite = -1; // 1 if any value is; -1: not checked yet
 #endif
         for (int firstRow = 0; firstRow < rows; firstRow += ROW_TILE) {
+            long keyAt[STREAMS];
             for (int k = 0; k < steps; k++) {
-                long keyAt[STREAMS];
-                KEYS_OF_RUNS(key_at, keys, keyAt)
+                NEXT_OF_RUNS(key_at, keys, keyAt)
 #pragma unroll
                 for (int r = 0; r < ROW_TILE; r += SCORE_ROWS) {
                     score_tile(keys, keyAt, queryRows, firstRow + r, rows, headDim, call.scale, scores + k * STREAMS);
@@ -150,10 +150,10 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_decode(
             for (int r = 0; r < ROW_TILE; r++) {
                 outputOf[r] = blockOutputs + r * valueDim;
             }
+            long valueAt[STREAMS];
             for (int k = 0; k < steps; k++) {
-                long valueAt[STREAMS];
                 float weight[ROW_TILE][STREAMS];
-                KEYS_OF_RUNS(value_at, values, valueAt)
+                NEXT_OF_RUNS(value_at, values, valueAt)
 #pragma unroll
                 for (int r = 0; r < ROW_TILE; r++) {
                     vstore4(vload4(k, weights[r]), 0, weight[r]);

@@ -64,17 +64,20 @@
 #include "fused/row_addends.clh"
 #include "fused/row_packing.clh"
 
-// Keys and values of 32 bits are broadcast from where they lie. Those of 16 are widened in memory first: all of them, by
+// Keys and values of 32 bits are broadcast from where they lie. Those of 16, and those in pages, are widened in memory first: all of them, by
 // widen_rows, where many work-groups read them, and this kernel is built for float32 ones; else each work-group widens its
 // block's keys and, when they are done with, its values. A tile at a time, or in registers, took longer on an AMD EPYC.
 #include "common/key_rows.clh"
 
-#if KEY_STORAGE == 0
+#define WIDENS_KEYS (KEY_STORAGE != 0 || PAGED)
+#define WIDENS_VALUES (VALUE_STORAGE != 0 || PAGED)
+
+#if !WIDENS_KEYS
 #define KEY_SPACE __global
 #else
 #define KEY_SPACE __local
 #endif
-#if VALUE_STORAGE == 0
+#if !WIDENS_VALUES
 #define VALUE_SPACE __global
 #else
 #define VALUE_SPACE __local
@@ -96,12 +99,12 @@ typedef struct {
 // A head's keys and values are read once for every ROWS rows, and where they do not fit a core's own caches the processor
 // does not look far enough ahead by itself: prefetching a tile of keys and a block of values ahead took 8 to 12 % off at 2 MiB
 // of them (Xeon, AVX-512). With vectors of 8 it is one instruction too many for the inner loops: 12 % slower at 512 KiB.
-#if VECTOR_WIDTH == 16 && KEY_STORAGE == 0
+#if VECTOR_WIDTH == 16 && !WIDENS_KEYS
 #define PREFETCH_KEY(address) PREFETCH(address)
 #else
 #define PREFETCH_KEY(address)
 #endif
-#if VECTOR_WIDTH == 16 && VALUE_STORAGE == 0
+#if VECTOR_WIDTH == 16 && !WIDENS_VALUES
 #define PREFETCH_VALUE(address) PREFETCH(address)
 #else
 #define PREFETCH_VALUE(address)
@@ -332,7 +335,7 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_rows(
         if (attends == ATTENDS_NONE) {
             continue;
         }
-#if KEY_STORAGE == 0
+#if !WIDENS_KEYS
         __global const float *keysStart = keys.elements + key_at(keys, firstKey);
         const long keysStride = keys.rowStride;
 #else
@@ -341,7 +344,7 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_rows(
         widen_keys(keys, firstKey, keysHere, headDim, widened);
 #endif
         FloatRows values;
-#if VALUE_STORAGE == 0
+#if !WIDENS_VALUES
         values.elements = storedValues.elements + value_at(storedValues, firstKey);
         values.rowStride = storedValues.rowStride;
 #else
@@ -412,7 +415,7 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_rows(
             rescale[r] = exp_softmax(maxima[r] - shift[r], 0);
             maxima[r] = newMax;
         }
-#if VALUE_STORAGE != 0
+#if WIDENS_VALUES
         widen_values(storedValues, firstKey, keysHere, valueDim, widened);
 #endif
         const bool marks = masked && any_not_finite(values, 0, keysHere, valueDim);

@@ -1,4 +1,4 @@
-// Widens keys or values that are not float32 to floats, once for all query rows that read them: what forward_rows would do for
+// Widens keys or values that are not float32, or lie in pages, to floats, once for all query rows that read them: what forward_rows would do for
 // each of its work-groups by itself. Exact, so that results have the same bits either way.
 //
 // Arguments and shapes: common/forward_call.clh, and

@@ -124,6 +124,11 @@ public final class Attention {
         return options.keyLengths.clone();
     }
 
+    /** {@return the pages in which each batch row's keys and values lie; empty if key and value are not a pool of pages} */
+    public Optional<Tensor> pageTable() {
+        return options.pageTable;
+    }
+
     /**
      * {@return the start of each packed sequence of queries and the end of the last: sequences + 1 numbers from 0 up to
      * the query length; none if nothing is packed}
@@ -210,6 +215,7 @@ public final class Attention {
                         "keyLengths: " + length + ", must be at most the " + keyLength + " keys there are");
             }
         }
+        options.pageTable.ifPresent(table -> PageTables.check(table, batch, keyLength));
         int slopes = options.alibiSlopes.length;
         if (slopes > 0 && slopes != queryHeads && slopes != (long) sequences * queryHeads) {
             throw new IllegalArgumentException("alibiSlopes: " + slopes + " given, must be one for each of the "
@@ -265,6 +271,7 @@ public final class Attention {
         options.mask.ifPresent(mask -> text.add("mask=" + Arrays.toString(mask.shape())));
         options.bias.ifPresent(bias -> text.add("bias=" + Arrays.toString(bias.shape())));
         options.queryMask.ifPresent(mask -> text.add("queryMask=" + Arrays.toString(mask.shape())));
+        options.pageTable.ifPresent(table -> text.add("pageTable=" + Arrays.toString(table.shape())));
         addIf(text, options.keyLengths.length > 0, "keyLengths=" + Arrays.toString(options.keyLengths));
         addIf(
                 text,

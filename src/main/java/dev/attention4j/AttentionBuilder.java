@@ -40,6 +40,9 @@ public final class AttentionBuilder {
         Optional<Tensor> mask = Optional.empty();
         Optional<Tensor> queryMask = Optional.empty();
 
+        // Where keys and values lie.
+        Optional<Tensor> pageTable = Optional.empty();
+
         // Results in addition to the output.
         boolean wantsWeights;
         boolean wantsLogSumExp;
@@ -221,6 +224,26 @@ public final class AttentionBuilder {
     }
 
     /**
+     * Reads keys and values from pages of a pool, so that sequences may grow and share memory: key is [pages, keyValueHeads,
+     * pageSize, headDim] and value [pages, keyValueHeads, pageSize, valueDim], pageSize a power of two, and key k of a batch
+     * row is key k mod pageSize of page table[row, k ÷ pageSize] (flash-attention's {@code block_table}). The key length is the
+     * table's width · pageSize, and {@link #keyLengths} says how many of them each batch row has; entries of the table after
+     * these are ignored.
+     *
+     * @param table INT32 [batch, pages of a batch row], on the host or the engine's device; null for none. On the host, pages
+     *     that are not in the pool are refused; on a device kernels read the pool's first or last page instead
+     * @throws IllegalArgumentException if it is not INT32 or has not 2 axes
+     */
+    public AttentionBuilder pageTable(Tensor table) {
+        if (table != null && (table.dtype() != DType.INT32 || table.rank() != 2)) {
+            throw new IllegalArgumentException("pageTable: type " + table.dtype() + " of shape "
+                    + Arrays.toString(table.shape()) + ", must be INT32 of 2 axes [batch, pages of a batch row]");
+        }
+        options.pageTable = Optional.ofNullable(table);
+        return this;
+    }
+
+    /**
      * Packs sequences of unequal length one after another, without padding, into the single batch row of query, key and
      * value: queries {@code queries[s]} to {@code queries[s + 1] - 1} attend to keys {@code keys[s]} to {@code keys[s +
      * 1] - 1} and to no others (flash-attention's {@code cu_seqlens_q} and {@code cu_seqlens_k}). Positions, offsets
@@ -330,7 +353,7 @@ public final class AttentionBuilder {
     /**
      * Returns the operation as set so far.
      *
-     * @return immutable; its mask and bias are the tensors given, not copies
+     * @return immutable; its mask, bias and page table are the tensors given, not copies
      * @throws IllegalStateException if the query mask is closed
      */
     public Attention build() {

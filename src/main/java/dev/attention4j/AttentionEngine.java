@@ -84,18 +84,9 @@ public interface AttentionEngine extends AutoCloseable {
     default void warmUp(AttentionProblem problem) {
         Tensor query = Tensor.zeros(
                 problem.dtype(), problem.batch(), problem.queryHeads(), problem.queryLength(), problem.headDim());
-        Tensor key = Tensor.zeros(
-                problem.storage().key(),
-                problem.batch(),
-                problem.keyValueHeads(),
-                problem.keyLength(),
-                problem.headDim());
-        Tensor value = Tensor.zeros(
-                problem.storage().value(),
-                problem.batch(),
-                problem.keyValueHeads(),
-                problem.keyLength(),
-                problem.valueDim());
+        long[] rows = PageTables.keyShape(problem);
+        Tensor key = Tensor.zeros(problem.storage().key(), rows[0], rows[1], rows[2], problem.headDim());
+        Tensor value = Tensor.zeros(problem.storage().value(), rows[0], rows[1], rows[2], problem.valueDim());
         for (int call = 0; call < 2; call++) {
             attend(query, key, value, problem.attention()).close();
         }

@@ -106,9 +106,15 @@ public record AttentionProblem(
         Objects.requireNonNull(attention, "attention");
         attention.mask().ifPresent(mask -> checkOpen("mask", mask));
         attention.bias().ifPresent(bias -> checkOpen("bias", bias));
+        Tensor table = attention.pageTable().orElse(null);
         StorageTypes storage = new StorageTypes(query.dtype(), key.dtype(), value.dtype());
-        sameSize("key", "batch", 0, key.size(0), query.size(0), "query", key);
-        sameSize("value", "batch", 0, value.size(0), query.size(0), "query", value);
+        if (table == null) {
+            sameSize("key", "batch", 0, key.size(0), query.size(0), "query", key);
+            sameSize("value", "batch", 0, value.size(0), query.size(0), "query", value);
+        } else {
+            checkOpen("pageTable", table);
+            sameSize("value", "pages", 0, value.size(0), key.size(0), "key", value);
+        }
         sameSize("value", "heads", 1, value.size(1), key.size(1), "key", value);
         sameSize("value", "length", 2, value.size(2), key.size(2), "key", value);
         sameSize("key", "headDim", 3, key.size(3), query.size(3), "query", key);
@@ -117,16 +123,32 @@ public record AttentionProblem(
                     + key.size(1) + " heads of key and value; axis 1 of query's shape " + Arrays.toString(query.shape())
                     + " and of key's " + Arrays.toString(key.shape()) + READ_AS);
         }
-        return new AttentionProblem(
+        if (table != null && Long.bitCount(key.size(2)) != 1) {
+            throw new IllegalArgumentException("key: page size " + key.size(2)
+                    + ", must be a power of two; it is axis 2 of"
+                    + " key's shape " + Arrays.toString(key.shape()) + ", with a page table read as [pages, heads,"
+                    + " pageSize, headDim]");
+        }
+        AttentionProblem problem = new AttentionProblem(
                 toInt("batch", query.size(0)),
                 toInt("query heads", query.size(1)),
                 toInt("key/value heads", key.size(1)),
                 toInt("query length", query.size(2)),
-                toInt("key length", key.size(2)),
+                toInt("key length", table == null ? key.size(2) : Math.multiplyExact(table.size(1), key.size(2))),
                 toInt("head dim", query.size(3)),
                 toInt("value dim", value.size(3)),
                 storage,
                 attention);
+        if (table != null && table.isOnHost()) {
+            PageTables.checkPages(problem, table, key.size(0));
+        }
+        return problem;
+    }
+
+    /** {@return the keys of a page of {@link Attention#pageTable()}; 0 if keys and values do not lie in pages} */
+    public int pageSize() {
+        long width = attention.pageTable().map(table -> table.size(1)).orElse(0L);
+        return width == 0 ? 0 : (int) (keyLength / width);
     }
 
     /** {@return the type of query and output} */

@@ -37,14 +37,15 @@ final class CacheMemory {
         return allocate(engine, shape, batch, rows, null);
     }
 
-    /** Does so for keys and queries that are turned by their positions, and copies the tables. */
-    static CacheMemory open(AttentionEngine engine, CacheShape shape, int batch, int rows, RotaryEmbedding rotary) {
+    /** Does so for keys and queries that are turned by so many positions, and copies the tables. */
+    static CacheMemory open(
+            AttentionEngine engine, CacheShape shape, int batch, int rows, RotaryEmbedding rotary, int positions) {
         Objects.requireNonNull(rotary, "rotary");
         if (rotary.positions() < shape.capacity() || rotary.rotaryDim() > shape.headDim()) {
             throw new IllegalArgumentException("rotary: " + rotary + ", must have the cache's " + shape.capacity()
                     + " positions or more and turn no more than the " + shape.headDim() + " elements of a key");
         }
-        RotaryEmbedding there = rotary.upload(engine, shape.capacity());
+        RotaryEmbedding there = rotary.upload(engine, positions);
         try {
             return allocate(engine, shape, batch, rows, there);
         } catch (RuntimeException | Error e) {
@@ -205,9 +206,10 @@ final class CacheMemory {
     static Attention over(Attention attention, int keyLength, int... lengths) {
         Objects.requireNonNull(attention, "attention");
         boolean hasLengths = attention.options.keyLengths.length > 0;
-        if (hasLengths || attention.isPacked()) {
-            throw new IllegalArgumentException("attention: has " + (hasLengths ? "key lengths" : "packed sequences")
-                    + ", must have none: the cache knows its lengths");
+        if (hasLengths || attention.isPacked() || attention.pageTable().isPresent()) {
+            throw new IllegalArgumentException("attention: has "
+                    + (attention.isPacked() ? "packed sequences" : hasLengths ? "key lengths" : "a page table")
+                    + ", must have none: the cache knows its lengths and pages");
         }
         boolean alike = Arrays.stream(lengths).allMatch(length -> length == keyLength);
         return alike ? attention : attention.toBuilder().keyLengths(lengths).build();

@@ -81,6 +81,11 @@ public record KeyRange(int begin, int end, int position, int sequence) {
         return lengths.length == 0 ? problem.keyLength() : lengths[lengths.length == 1 ? 0 : sequence];
     }
 
+    /** Returns the number of keys of a batch row, of all packed sequences together. */
+    static int rowKeyLength(AttentionProblem problem, int batchRow) {
+        return problem.attention().isPacked() ? problem.keyLength() : keyLength(problem, batchRow);
+    }
+
     private static int clamp(long key, int first, int last) {
         return (int) Math.max(first, Math.min(last, key));
     }

@@ -63,7 +63,8 @@ public final class KeyValueCache implements AutoCloseable {
      * @throws DeviceException if the device has no memory for it, or fails
      */
     public static KeyValueCache open(AttentionEngine engine, CacheShape shape, RotaryEmbedding rotary) {
-        return new KeyValueCache(shape, CacheMemory.open(engine, shape, shape.sequences(), shape.capacity(), rotary));
+        int capacity = shape.capacity();
+        return new KeyValueCache(shape, CacheMemory.open(engine, shape, shape.sequences(), capacity, rotary, capacity));
     }
 
     /** {@return sizes and types} */

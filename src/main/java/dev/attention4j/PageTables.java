@@ -1,5 +1,6 @@
 package dev.attention4j;
 
+import java.nio.IntBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
@@ -15,6 +16,7 @@ final class PageTables {
 
     private final int pageSize;
     private final int windowLeft;
+    private final int mostTokens;
 
     /** The sequences that hold each page. */
     private final int[] holders;
@@ -31,10 +33,12 @@ final class PageTables {
      *
      * @param pageSize tokens of a page
      * @param windowLeft keys before a query's own that are ever attended to; −1 for all
+     * @param mostTokens of a sequence
      */
-    PageTables(int pages, int pageSize, int windowLeft) {
+    PageTables(int pages, int pageSize, int windowLeft, int mostTokens) {
         this.pageSize = pageSize;
         this.windowLeft = windowLeft;
+        this.mostTokens = mostTokens;
         holders = new int[pages];
         free = new int[pages];
         Arrays.setAll(free, n -> pages - 1 - n);
@@ -50,6 +54,51 @@ final class PageTables {
     @SuppressWarnings("ArrayRecordComponent") // Not compared.
     record Sequence(int first, int[] pages, int length) {
         private static final Sequence EMPTY = new Sequence(0, new int[0], 0);
+    }
+
+    /** Refuses an operation's table whose shape does not fit. */
+    static void check(Tensor table, int batch, int keyLength) {
+        if (table.size(0) != batch) {
+            throw new IllegalArgumentException("pageTable: shape " + Arrays.toString(table.shape()) + ", must be ["
+                    + batch + ", pages of a batch row]");
+        }
+        long width = table.size(1);
+        long size = width == 0 ? 0 : keyLength / width;
+        if (size * width != keyLength || Long.bitCount(size) > 1) {
+            throw new IllegalArgumentException("pageTable: " + width + " pages of a batch row for a key length of "
+                    + keyLength + ", must be of a power of two of keys each");
+        }
+    }
+
+    /** Refuses an operation's table, on the host, that names pages which the pool does not have. */
+    static void checkPages(AttentionProblem problem, Tensor table, long pages) {
+        IntBuffer numbers = table.contiguous().bytes().asIntBuffer();
+        for (int row = 0; row < problem.batch(); row++) {
+            int length = KeyRange.rowKeyLength(problem, row);
+            for (int n = 0; n * (long) problem.pageSize() < length; n++) {
+                int page = numbers.get(Math.toIntExact(row * table.size(1) + n));
+                if (page < 0 || page >= pages) {
+                    throw new IllegalArgumentException("pageTable: page " + n + " of batch row " + row + " is " + page
+                            + ", must be one of the " + pages + " pages of key and value, from 0");
+                }
+            }
+        }
+    }
+
+    /** Returns the first axes of keys and values that a problem can have, with as few pages as its table needs. */
+    static long[] keyShape(AttentionProblem problem) {
+        Tensor table = problem.attention().pageTable().orElse(null);
+        if (table == null || problem.pageSize() == 0) {
+            return new long[] {problem.batch(), problem.keyValueHeads(), problem.keyLength()};
+        }
+        int last = 0;
+        if (table.isOnHost()) {
+            IntBuffer numbers = table.contiguous().bytes().asIntBuffer();
+            while (numbers.hasRemaining()) {
+                last = Math.max(last, numbers.get());
+            }
+        }
+        return new long[] {last + 1L, problem.keyValueHeads(), problem.pageSize()};
     }
 
     int freePages() {
@@ -230,10 +279,9 @@ final class PageTables {
         long needed = 0;
         for (int n = 0; n < numbers.length; n++) {
             Sequence was = now.get(n);
-            if (counts[n] > AttentionProblem.MAX_LENGTH - was.length) {
+            if (counts[n] > mostTokens - was.length) {
                 throw new IllegalStateException("sequence " + numbers[n] + " holds " + was.length
-                        + " tokens, has no room for " + counts[n] + " more: a sequence has at most "
-                        + AttentionProblem.MAX_LENGTH);
+                        + " tokens, has no room for " + counts[n] + " more: a sequence has at most " + mostTokens);
             }
             needed += pages(was.length + counts[n]) - pages(was.length) + (copiesLast(was, counts[n]) ? 1 : 0);
         }

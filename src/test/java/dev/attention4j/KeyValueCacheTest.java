@@ -159,7 +159,7 @@ class KeyValueCacheTest {
 
     private static void operate(
             AttentionEngine engine, KeyValueCache cache, StorageTypes types, RotaryEmbedding rotary, int operations) {
-        Random random = new Random(types.hashCode());
+        Random random = new Random(types.toString().hashCode());
         Model model = new Model(rotary);
         for (int n = 0; n < operations; n++) {
             int sequence = random.nextInt(SEQUENCES);

@@ -43,7 +43,7 @@ class PageTablesTest {
     }
 
     private void run(int windowLeft) {
-        PageTables tables = new PageTables(PAGES, PAGE_SIZE, windowLeft);
+        PageTables tables = new PageTables(PAGES, PAGE_SIZE, windowLeft, 1 << 20);
         int full = 0;
         int undone = 0;
         for (int n = 0; n < OPERATIONS; n++) {

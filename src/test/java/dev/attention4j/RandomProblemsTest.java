@@ -12,7 +12,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /** Every option alone and in random combinations, on every engine, against the oracle. */
 class RandomProblemsTest {
-    private static final int OPTIONS = 13;
+    private static final int OPTIONS = 14;
     private static final int ALONE = 25;
     private static final int COMBINED = 300;
 

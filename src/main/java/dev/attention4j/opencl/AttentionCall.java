@@ -22,8 +22,8 @@ import java.util.function.Function;
  * With a query on the host, a call that the device has no room for is computed slice by slice.
  *
  * @param query [batch, queryHeads, queryLength, headDim]
- * @param key [batch, keyValueHeads, keyLength, headDim]
- * @param value [batch, keyValueHeads, keyLength, valueDim]
+ * @param key [batch, keyValueHeads, keyLength, headDim], or a pool of pages
+ * @param value [batch, keyValueHeads, keyLength, valueDim], or a pool of pages
  * @param division of the whole, of which this may be a slice
  * @param maxScratchBytes the most that a plan may ask of scratch at a time; 0 to leave it to the plan
  */
@@ -45,7 +45,8 @@ record AttentionCall(
                         && key.isOnHost()
                         && value.isOnHost()
                         && attention.mask().map(Tensor::isOnHost).orElse(true)
-                        && attention.bias().map(Tensor::isOnHost).orElse(true));
+                        && attention.bias().map(Tensor::isOnHost).orElse(true)
+                        && attention.pageTable().map(Tensor::isOnHost).orElse(true));
     }
 
     /**
@@ -160,6 +161,11 @@ record AttentionCall(
                 transfers.rows("query", query, closesGaps),
                 transfers.rows("key", key, closesGaps),
                 transfers.rows("value", value, closesGaps),
+                attention
+                        .pageTable()
+                        .map(table -> transfers.rows("page table", table, closesGaps))
+                        .orElse(null),
+                (int) key.size(0),
                 attention
                         .mask()
                         .map(mask -> transfers.broadcast("mask", mask, DType.BOOL, closesGaps, scores))

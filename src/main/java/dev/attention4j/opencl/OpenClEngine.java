@@ -179,6 +179,7 @@ public final class OpenClEngine implements AttentionEngine {
         checkOwner("value", value);
         attention.mask().ifPresent(mask -> checkOwner("mask", mask));
         attention.bias().ifPresent(bias -> checkOwner("bias", bias));
+        attention.pageTable().ifPresent(table -> checkOwner("pageTable", table));
         return problem;
     }
 

@@ -3,6 +3,7 @@ package dev.attention4j.reference;
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.KeyRange;
 import dev.attention4j.Tensor;
+import dev.attention4j.spi.PlainKeys;
 import dev.attention4j.spi.ScoreTerms;
 
 /**
@@ -26,6 +27,10 @@ public record PlainFloatAttention(float[] output, float[] weights, float[] logSu
     /** Computes the same with other roundings: the sums over the head dims start at {@code firstDim} and wrap around. */
     public static PlainFloatAttention compute(
             AttentionProblem problem, Tensor query, Tensor key, Tensor value, int firstDim) {
+        if (problem.attention().pageTable().isPresent()) {
+            PlainKeys plain = PlainKeys.of(problem, key, value);
+            return compute(plain.problem(), query, plain.key(), plain.value(), firstDim);
+        }
         float[] q = query.toFloatArray();
         float[] k = key.toFloatArray();
         float[] v = value.toFloatArray();

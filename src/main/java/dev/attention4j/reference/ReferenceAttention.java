@@ -3,6 +3,7 @@ package dev.attention4j.reference;
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.KeyRange;
 import dev.attention4j.Tensor;
+import dev.attention4j.spi.PlainKeys;
 import dev.attention4j.spi.ScoreTerms;
 import java.util.Arrays;
 
@@ -28,6 +29,10 @@ public record ReferenceAttention(double[] output, double[] weights, double[] log
      * @throws IllegalArgumentException if output or weights do not fit an array
      */
     public static ReferenceAttention compute(AttentionProblem problem, Tensor query, Tensor key, Tensor value) {
+        if (problem.attention().pageTable().isPresent()) {
+            PlainKeys plain = PlainKeys.of(problem, key, value);
+            return compute(plain.problem(), query, plain.key(), plain.value());
+        }
         double[] q = query.toDoubleArray();
         double[] k = key.toDoubleArray();
         double[] v = value.toDoubleArray();

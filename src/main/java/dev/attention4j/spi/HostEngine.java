@@ -43,7 +43,10 @@ public abstract class HostEngine implements AttentionEngine {
         }
     }
 
-    /** Computes a problem that agrees with its tensors. These are on the host with any strides, and so is the result. */
+    /**
+     * Computes a problem that agrees with its tensors. These are on the host with any strides, and so is the result. Keys and
+     * values do not lie in pages.
+     */
     protected abstract AttentionResult compute(AttentionProblem problem, Tensor query, Tensor key, Tensor value);
 
     @Override
@@ -98,7 +101,8 @@ public abstract class HostEngine implements AttentionEngine {
 
     private AttentionResult finish(AttentionProblem problem, Tensor query, Tensor key, Tensor value) {
         try {
-            return compute(problem, query, key, value);
+            PlainKeys plain = PlainKeys.of(problem, key, value);
+            return compute(plain.problem(), query, plain.key(), plain.value());
         } finally {
             calls.end();
         }
@@ -112,6 +116,7 @@ public abstract class HostEngine implements AttentionEngine {
         checkOnHost("value", value);
         attention.mask().ifPresent(mask -> checkOnHost("mask", mask));
         attention.bias().ifPresent(bias -> checkOnHost("bias", bias));
+        attention.pageTable().ifPresent(table -> checkOnHost("pageTable", table));
         return problem;
     }
 
@@ -175,7 +180,8 @@ public abstract class HostEngine implements AttentionEngine {
         return then.get();
     }
 
-    private static void copy(Tensor target, Tensor source, List<RowCopy> copies) {
+    /** Copies rows of a tensor on the host into a row-major one, rounded to its type. */
+    static void copy(Tensor target, Tensor source, List<RowCopy> copies) {
         if (target.elementCount() == 0 || source.elementCount() == 0) {
             return;
         }

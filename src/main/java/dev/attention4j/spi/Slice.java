@@ -36,10 +36,14 @@ public record Slice(int firstBatchRow, int batchRows, int firstHead, int heads, 
         return batchRowsOf(query).slice(1, firstHead, firstHead + heads).slice(2, firstQuery, firstQuery + queries);
     }
 
-    /** Returns this part of a key or value [batch, keyValueHeads, keyLength, width]: the heads that its queries read. */
+    /**
+     * Returns this part of a key or value [batch, keyValueHeads, keyLength, width], or of a pool [pages, keyValueHeads,
+     * pageSize, width]: the heads that its queries read.
+     */
     public Tensor ofKeys(AttentionProblem problem, Tensor keys) {
         int last = problem.keyValueHead(firstHead + heads - 1);
-        return batchRowsOf(keys).slice(1, problem.keyValueHead(firstHead), last + 1);
+        Tensor rows = problem.attention().pageTable().isPresent() ? keys : batchRowsOf(keys);
+        return rows.slice(1, problem.keyValueHead(firstHead), last + 1);
     }
 
     private Tensor batchRowsOf(Tensor tensor) {
@@ -55,6 +59,7 @@ public record Slice(int firstBatchRow, int batchRows, int firstHead, int heads, 
         attention
                 .queryMask()
                 .ifPresent(mask -> part.queryMask(batchRowsOf(mask).slice(1, firstQuery, firstQuery + queries)));
+        attention.pageTable().ifPresent(table -> part.pageTable(batchRowsOf(table)));
         if (attention.keyLengths().length > 1) {
             part.keyLengths(batchRowsOf(attention.keyLengths()));
         }

@@ -19,11 +19,12 @@ import org.junit.jupiter.params.provider.CsvSource;
 /** Whatever is called on an object that is closed, it is refused or answered, and never reaches the driver. */
 class ClosedObjectsTest {
     /** What an object knows without its memory or its device. */
-    private static final Pattern ANSWERS = Pattern.compile("engine\\.(info|plans|isClosed|close|projectionVariants"
-            + "|projector)\\(.*"
-            + "|.*\\.(toString|close|dtype|shape|strides|offset|rank|size|elementCount|byteSize|isContiguous|memory|isOnHost"
-            + "|isClosed|permute|slice|reshape|broadcast|engine|output|weights|logSumExp|scores|plan|presentKey|presentValue"
-            + "|qkMatmulOutput|equals|hashCode|seed|packed|inputs|heads|width|contiguous|length|lengths)\\(.*");
+    private static final Pattern ANSWERS = Pattern.compile(
+            "engine\\.(info|plans|isClosed|close|projectionVariants"
+                    + "|projector)\\(.*"
+                    + "|.*\\.(toString|close|dtype|shape|strides|offset|rank|size|elementCount|byteSize|isContiguous|memory|isOnHost"
+                    + "|isClosed|permute|slice|reshape|broadcast|engine|output|weights|logSumExp|scores|plan|presentKey|presentValue"
+                    + "|qkMatmulOutput|equals|hashCode|seed|packed|inputs|heads|width|contiguous|length|lengths|freePages|pageSize)\\(.*");
 
     /** What is not on the engine's device outlives it. */
     private static final Pattern OUTLIVES_ENGINE =

@@ -13,6 +13,7 @@ import dev.attention4j.CacheShape;
 import dev.attention4j.DType;
 import dev.attention4j.EngineInfo;
 import dev.attention4j.KeyValueCache;
+import dev.attention4j.PagedKeyValueCache;
 import dev.attention4j.RotaryEmbedding;
 import dev.attention4j.Tensor;
 import dev.attention4j.UnsupportedPlanException;
@@ -82,6 +83,14 @@ final class EveryKernel {
     /** So many rows that the plan rows widens their 16-bit keys and values once for all of them. */
     private static final Shape MANY_ROWS = new Shape(1, 2, 1, 385, 9, 5, 6);
 
+    /** Two pages of 4 keys for each batch row. */
+    private static final Shape IN_PAGES = new Shape(2, 2, 1, 3, 8, 5, 6);
+
+    /** The same for many rows. */
+    private static final Shape MANY_ROWS_IN_PAGES = new Shape(1, 2, 1, 385, 8, 5, 6);
+
+    private static final int POOL = 5;
+
     /** Rows that hold a vector of each width, and an element more. */
     private static final Shape ODD_ROWS = new Shape(1, 1, 1, 9, 11, 17, 17);
 
@@ -114,6 +123,7 @@ final class EveryKernel {
                 names(engine, kernels, engine::probe);
                 names(engine, kernels, () -> ProjectionCheck.everyKernel(engine.context()));
                 names(engine, kernels, () -> grow(engine));
+                names(engine, kernels, () -> fork(engine));
                 names(engine, kernels, () -> merge(engine));
                 names(engine, kernels, () -> turn(engine));
                 builds.addAll(engine.context().builds());
@@ -186,6 +196,7 @@ final class EveryKernel {
                 names(engine, kernels, engine::probe);
                 names(engine, kernels, () -> ProjectionCheck.everyKernel(engine.context()));
                 names(engine, kernels, () -> grow(engine));
+                names(engine, kernels, () -> fork(engine));
                 names(engine, kernels, () -> merge(engine));
                 names(engine, kernels, () -> turn(engine));
             }
@@ -207,6 +218,7 @@ final class EveryKernel {
                         TINY,
                         DType.BFLOAT16,
                         options().get("all").build());
+                runFresh(info, plan, kernels, IN_PAGES, DType.FLOAT32, inPages(4, 0, 1, -1));
                 if (plan.equals(ForwardRows.NAME)) {
                     runFresh(info, plan, kernels, MANY_ROWS, DType.FLOAT16, Attention.DEFAULT);
                 }
@@ -232,6 +244,25 @@ final class EveryKernel {
                         .isEqualTo(key.to(dtype).slice(0, 0, 1).toFloatArray());
                 assertThat(cache.values().slice(0, 0, 1).toFloatArray())
                         .isEqualTo(value.slice(0, 0, 1).toFloatArray());
+            }
+        }
+    }
+
+    /** Two sequences that share a page until one of them writes to it. */
+    private static void fork(OpenClEngine engine) {
+        Tensor key = Tensor.random(2, 1, 1, 7, 5);
+        Tensor value = Tensor.random(3, 1, 1, 7, 22);
+        CacheShape shape = CacheShape.of(1, 1, 32, 5).withValueDim(22).withTypes(DType.FLOAT16, DType.FLOAT32);
+        try (PagedKeyValueCache cache = PagedKeyValueCache.open(engine, shape, 16)) {
+            int[] first = {cache.newSequence()};
+            cache.append(first, key.slice(2, 0, 5), value.slice(2, 0, 5));
+            int[] second = {cache.fork(first[0])};
+            cache.append(second, key.slice(2, 5, 7), value.slice(2, 5, 7));
+            Tensor query = Tensor.random(4, 1, 1, 1, 5);
+            try (AttentionResult whole = cache.attend(second, query, Attention.DEFAULT);
+                    AttentionResult plain = engine.attend(query, key.to(DType.FLOAT16), value)) {
+                assertThat(whole.output().toFloatArray())
+                        .isEqualTo(plain.output().toFloatArray());
             }
         }
     }
@@ -299,7 +330,9 @@ final class EveryKernel {
             run(engine, plan + " " + name, TINY, DType.BFLOAT16, attention);
         }
         run(engine, plan + " ragged", RAGGED, DType.FLOAT16, EDGES);
+        run(engine, plan + " pages", IN_PAGES, DType.FLOAT32, inPages(4, 0, 1, -1));
         if (plan.equals(ForwardRows.NAME)) {
+            run(engine, plan + " many rows in pages", MANY_ROWS_IN_PAGES, DType.FLOAT32, inPages(3, 0));
             run(engine, plan + " many rows", MANY_ROWS, DType.FLOAT16, EDGES);
             run(engine, plan + " many rows", MANY_ROWS, DType.BFLOAT16, EDGES);
         }
@@ -344,6 +377,15 @@ final class EveryKernel {
         return options;
     }
 
+    /** Batch rows of 7 keys, and of 4 in one page, with no other. */
+    private static Attention inPages(int... table) {
+        int batch = table.length / 2;
+        Tensor tensor = Tensor.zeros(DType.INT32, batch, 2);
+        tensor.bytes().asIntBuffer().put(table);
+        AttentionBuilder builder = Attention.builder().pageTable(tensor).logSumExp(true);
+        return (batch == 1 ? builder : builder.keyLengths(7, 4)).build();
+    }
+
     private static Tensor queries() {
         return Tensor.of(new boolean[] {false, true, true, true, false, true}, 2, 3);
     }
@@ -369,8 +411,11 @@ final class EveryKernel {
             return;
         }
         Tensor query = Tensor.random(1, shape.batch, shape.heads, shape.queries, shape.headDim);
-        Tensor key = Tensor.random(2, shape.batch, shape.keyValueHeads, shape.keys, shape.headDim);
-        Tensor value = Tensor.random(3, shape.batch, shape.keyValueHeads, shape.keys, shape.valueDim);
+        boolean paged = attention.pageTable().isPresent();
+        int rows = paged ? POOL : shape.batch;
+        int keys = paged ? shape.keys / 2 : shape.keys;
+        Tensor key = Tensor.random(2, rows, shape.keyValueHeads, keys, shape.headDim);
+        Tensor value = Tensor.random(3, rows, shape.keyValueHeads, keys, shape.valueDim);
         YardstickCheck.check(engine, query.to(dtype), key.to(dtype), value.to(dtype), attention, name);
     }
 }

@@ -12,6 +12,7 @@ import dev.attention4j.DeviceException;
 import dev.attention4j.EngineInfo;
 import dev.attention4j.EngineOptions;
 import dev.attention4j.KeyValueCache;
+import dev.attention4j.PagedKeyValueCache;
 import dev.attention4j.RotaryEmbedding;
 import dev.attention4j.Tensor;
 import dev.attention4j.layers.MultiHeadAttention;
@@ -277,6 +278,48 @@ class InjectedFailuresTest {
                         AttentionResult mergedThere = engine.merge(List.of(there, here));
                         Tensor output = engine.download(mergedThere.output())) {
                     return bytes(merged.output(), merged.logSumExp(), output);
+                }
+            });
+        }
+    }
+
+    /** Appends, and one with attention, of sequences that share a page; after each failure the cache is as it was before. */
+    @ParameterizedTest
+    @MethodSource("devices")
+    void aCacheOfPages(EngineInfo info) {
+        Attention plain = Attention.builder().logSumExp(true).build();
+        try (OpenClEngine engine = open(info, plan("decode"));
+                PagedKeyValueCache cache = PagedKeyValueCache.open(
+                        engine, CacheShape.of(2, 2, 48, 16).withValueDim(13), 16)) {
+            failEachOnce(engine, () -> {
+                int first = cache.newSequence();
+                int second = -1;
+                int before = cache.freePages();
+                int length = 0;
+                try {
+                    cache.append(new int[] {first}, key.slice(0, 0, 1), value.slice(0, 0, 1), 21);
+                    second = cache.fork(first);
+                    before = cache.freePages();
+                    length = 21;
+                    try (AttentionResult result = cache.attend(
+                            new int[] {first, second}, query, key.slice(2, 0, 1), value.slice(2, 0, 1), plain)) {
+                        length = 22;
+                        before = 3;
+                        assertThat(cache.length(second)).isEqualTo(22);
+                        return bytes(result.output(), result.logSumExp());
+                    }
+                } catch (DeviceException e) {
+                    assertThat(cache.length(first))
+                            .as("after " + e.getMessage())
+                            .isEqualTo(length);
+                    throw e;
+                } finally {
+                    assertThat(cache.freePages()).isEqualTo(before);
+                    cache.free(first);
+                    if (second >= 0) {
+                        cache.free(second);
+                    }
+                    assertThat(cache.freePages()).isEqualTo(6);
                 }
             });
         }

@@ -9,6 +9,7 @@ import dev.attention4j.DType;
 import dev.attention4j.EngineInfo;
 import dev.attention4j.Engines;
 import dev.attention4j.KeyValueCache;
+import dev.attention4j.PagedKeyValueCache;
 import dev.attention4j.Projector;
 import dev.attention4j.RotaryEmbedding;
 import dev.attention4j.Tensor;
@@ -86,6 +87,9 @@ public final class ClosedObjects {
         groups.call(inputs).close();
         KeyValueCache cache = KeyValueCache.open(engine, CacheShape.of(1, 2, 20, 16));
         cache.append(host, host);
+        PagedKeyValueCache pages = PagedKeyValueCache.open(engine, CacheShape.of(1, 2, 20, 16), 16);
+        int sequenceOfPages = pages.newSequence();
+        pages.append(new int[] {sequenceOfPages}, host, host);
         LayerWeights weights = layer.weights();
         LayerWeights groupWeights = groups.weights();
         OnnxAttentionResult ofOnnx =
@@ -109,6 +113,7 @@ public final class ClosedObjects {
             groups.close();
             there.close();
             cache.close();
+            pages.close();
             if (prepared != null) {
                 prepared.close();
             }
@@ -130,6 +135,8 @@ public final class ClosedObjects {
         methods.call("host result memory", onHost.output().memory());
         methods.call("onnx result", ofOnnx);
         methods.with(Tensor.class, () -> host).call("cache", cache);
+        methods.with(int[].class, () -> new int[] {sequenceOfPages}).call("pages", pages);
+        methods.with(int[].class, () -> new int[] {0, 1, 3, 2});
         methods.with(Tensor.class, () -> sequence).with(LayerWeights.class, () -> weights);
         methods.with(long.class, () -> 12L);
         methods.call("layer", layer);

@@ -72,6 +72,8 @@ public final class PlanEngine extends HostEngine {
                 upload(buffers, query),
                 upload(buffers, key),
                 upload(buffers, value),
+                null,
+                0,
                 attention
                         .mask()
                         .map(mask -> upload(buffers, mask.broadcast(problem.weightsShape())))

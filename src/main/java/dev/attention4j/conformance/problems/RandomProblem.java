@@ -8,8 +8,12 @@ import dev.attention4j.DType;
 import dev.attention4j.StorageTypes;
 import dev.attention4j.Tensor;
 import dev.attention4j.measure.Inputs;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
+import java.util.List;
 import java.util.Random;
+import java.util.stream.IntStream;
 
 /**
  * A small attention problem drawn from a seed: odd sizes, empty sizes, any combination of options, rows that are masked
@@ -31,12 +35,15 @@ public record RandomProblem(Tensor query, Tensor key, Tensor value, Attention at
     private static final int SINKS = 10;
     private static final int PACKED = 11;
     private static final int QUERY_MASK = 12;
+    private static final int PAGES = 13;
 
     private static final int[] LENGTHS = {1, 2, 3, 4, 5, 7, 8, 13, 15, 16, 17, 31, 33, 40, 64, 65, 70, 100};
     private static final int[] WIDTHS = {1, 2, 3, 4, 5, 8, 13, 16, 17, 20, 32, 33, 40, 64, 65, 80};
 
     /** A cache of 16 bits under float32: one combination of types, because each is built for itself. */
     private static final StorageTypes MIXED = new StorageTypes(DType.FLOAT32, DType.FLOAT16, DType.FLOAT16);
+
+    private static final StorageTypes MOST = StorageTypes.of(DType.FLOAT32);
 
     /** Tensors and operation. */
     public Inputs inputs() {
@@ -51,8 +58,8 @@ public record RandomProblem(Tensor query, Tensor key, Tensor value, Attention at
     /**
      * Draws a problem with one option alone, or a random combination.
      *
-     * @param only 0 to 12: scale, softcap, causal, window, offsets, mask, bias, none, key lengths, ALiBi, sinks, packed
-     *     sequences, query mask; −1 for a combination
+     * @param only 0 to 13: scale, softcap, causal, window, offsets, mask, bias, none, key lengths, ALiBi, sinks, packed
+     *     sequences, query mask, pages; −1 for a combination
      */
     public static RandomProblem draw(long seed, int only) {
         Random random = new Random(seed);
@@ -127,12 +134,53 @@ public record RandomProblem(Tensor query, Tensor key, Tensor value, Attention at
                 + heads + "/" + keyValueHeads + " lengths " + queryLength + "/" + keyLength + " widths " + headDim + "/"
                 + valueDim + " " + attention;
         poisonMasked(random, new RandomProblem(query, key, value, attention, reproduce));
-        return new RandomProblem(
+        RandomProblem drawn = new RandomProblem(
                 laidOut(random, query.to(storage.query())),
                 laidOut(random, key.to(storage.key())),
                 laidOut(random, value.to(storage.value())),
                 attention,
                 reproduce);
+        // Few of a combination, and of one type: kernels are built for pages apart.
+        boolean inPages = only < 0 ? more.nextInt(8) == 0 && storage.equals(MOST) : only == PAGES;
+        return keyLength > 0 && inPages ? drawn.inPages(more) : drawn;
+    }
+
+    /** The same problem with its keys and values in pages, as large as the key length allows, in any order. */
+    private RandomProblem inPages(Random random) {
+        int batch = (int) key.size(0);
+        int pageSize = Integer.lowestOneBit((int) key.size(2));
+        int width = (int) key.size(2) / pageSize;
+        int pages = batch * width + 1 + random.nextInt(3);
+        List<Integer> numbers =
+                new ArrayList<>(IntStream.range(0, pages).boxed().toList());
+        Collections.shuffle(numbers, random);
+        Tensor table = Tensor.zeros(DType.INT32, batch, width);
+        for (int n = 0; n < batch * width; n++) {
+            table.bytes().asIntBuffer().put(n, numbers.get(n));
+        }
+        return new RandomProblem(
+                query,
+                laidOut(random, pool(key, numbers, pageSize)),
+                laidOut(random, pool(value, numbers, pageSize)),
+                attention.toBuilder().pageTable(table).build(),
+                reproduce + " in " + pages + " pages of " + pageSize);
+    }
+
+    /** Page numbers.get(n) of the pool has the n-th keys of all batch rows; the others are NaN. */
+    private static Tensor pool(Tensor rows, List<Integer> numbers, int pageSize) {
+        int width = (int) rows.size(2) / pageSize;
+        int heads = (int) rows.size(1);
+        int elements = pageSize * (int) rows.size(3);
+        float[] all = new float[numbers.size() * heads * elements];
+        Arrays.fill(all, Float.NaN);
+        float[] from = rows.to(DType.FLOAT32).toFloatArray();
+        for (int n = 0; n < rows.size(0) * width; n++) {
+            for (int head = 0; head < heads; head++) {
+                int page = (n / width * heads + head) * width + n % width;
+                System.arraycopy(from, page * elements, all, (numbers.get(n) * heads + head) * elements, elements);
+            }
+        }
+        return Tensor.of(all, numbers.size(), heads, pageSize, rows.size(3)).to(rows.dtype());
     }
 
     /** Sequences of any lengths, some of them empty. */

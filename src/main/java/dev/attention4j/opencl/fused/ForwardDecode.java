@@ -53,7 +53,7 @@ public final class ForwardDecode implements AttentionPlan {
     }
 
     /** The key of a built kernel. */
-    private record Build(StorageTypes storage, int rowTile) {}
+    private record Build(StorageTypes storage, boolean paged, int rowTile) {}
 
     @Override
     public String name() {
@@ -99,7 +99,8 @@ public final class ForwardDecode implements AttentionPlan {
         if (problem.batch() == 0 || problem.queryLength() == 0) {
             return;
         }
-        ClKernel kernel = kernels.computeIfAbsent(new Build(problem.storage(), rowTile(problem)), this::build);
+        ClKernel kernel =
+                kernels.computeIfAbsent(new Build(problem.storage(), problem.paged(), rowTile(problem)), this::build);
         int splits = call.division().splits();
         MergeSplits.Partial partial = MergeSplits.Partial.of(call, splits);
         long blockRows = Math.min(call.division().groupRows(), Math.max(1, rows(problem)));
@@ -124,7 +125,7 @@ public final class ForwardDecode implements AttentionPlan {
 
     private ClKernel build(Build build) {
         Map<String, Object> defines = new HashMap<>();
-        CommonMacros.define(build.storage, defines);
+        CommonMacros.define(build.storage, build.paged, defines);
         defines.put("VECTOR_WIDTH", CommonMacros.vectorWidth(context.device()));
         defines.put("ROW_TILE", build.rowTile);
         defines.put("KEY_BLOCK", KEY_BLOCK);

@@ -102,12 +102,14 @@ public final class ForwardRows implements AttentionPlan {
         Operand key = call.key();
         Operand value = call.value();
         StorageTypes storage = problem.storage();
+        boolean paged = problem.paged();
         if (widened) {
             key = widenRows.keys(call);
             value = widenRows.values(call);
             storage = new StorageTypes(storage.query(), DType.FLOAT32, DType.FLOAT32);
+            paged = false;
         }
-        ClKernel kernel = kernels.computeIfAbsent(new Build(storage, tiling), this::build);
+        ClKernel kernel = kernels.computeIfAbsent(new Build(storage, paged, tiling), this::build);
         int unitHeads = unitHeads(problem);
         call.arguments(kernel, unitHeads, key, value)
                 .local(4L * problem.headDim() * tiling.rows())
@@ -122,7 +124,7 @@ public final class ForwardRows implements AttentionPlan {
     }
 
     /** The key of a built kernel. */
-    private record Build(StorageTypes storage, ForwardRowsTiling tiling) {
+    private record Build(StorageTypes storage, boolean paged, ForwardRowsTiling tiling) {
         /** The records' own would be made at run time, which takes a hundredth of a second of a first call. */
         @Override
         public int hashCode() {
@@ -136,7 +138,7 @@ public final class ForwardRows implements AttentionPlan {
 
     private ClKernel build(Build build) {
         Map<String, Object> defines = new HashMap<>(build.tiling.tunables().values());
-        CommonMacros.define(build.storage, defines);
+        CommonMacros.define(build.storage, build.paged, defines);
         return context.kernel("fused/forward_rows.cl", "forward_rows", defines);
     }
 

@@ -1,7 +1,6 @@
 package dev.attention4j.opencl.fused;
 
 import dev.attention4j.DType;
-import dev.attention4j.StorageTypes;
 import dev.attention4j.opencl.plan.CommonMacros;
 import dev.attention4j.opencl.plan.Plan;
 import dev.attention4j.opencl.plan.TunableSpace;
@@ -125,13 +124,9 @@ record ForwardRowsTiling(int vectorWidth, int rowVectors, int keyTile, int dimTi
         return problem.keyLength() / keyBlock + 3 >= FOLDED_BLOCKS;
     }
 
-    /** For a block of keys, or of values, of 16 bits; those of 32 are read where they lie. */
+    /** For a block of keys, or of values, of 16 bits or in pages; others are read where they lie. */
     long widenedFloats(Workload problem) {
-        StorageTypes storage = problem.storage();
-        return (long) keyBlock
-                * Math.max(
-                        WidenRows.width(storage.key(), problem.headDim()),
-                        WidenRows.width(storage.value(), problem.valueDim()));
+        return (long) keyBlock * Math.max(WidenRows.keyWidth(problem), WidenRows.valueWidth(problem));
     }
 
     /** The macros. */

@@ -57,7 +57,12 @@ public final class ForwardTiles implements AttentionPlan {
 
     /** The key of a built kernel. */
     private record Build(
-            StorageTypes storage, ForwardTilesTiling tiling, int microDims, boolean options, boolean wide) {}
+            StorageTypes storage,
+            boolean paged,
+            ForwardTilesTiling tiling,
+            int microDims,
+            boolean options,
+            boolean wide) {}
 
     /** The kernel with the tiling that it was built with. */
     private record Tiled(ClKernel kernel, ForwardTilesTiling tiling) {}
@@ -173,6 +178,7 @@ public final class ForwardTiles implements AttentionPlan {
         for (ForwardTilesTiling tiling : tilings) {
             Build build = new Build(
                     problem.storage(),
+                    problem.paged(),
                     tiling,
                     tiling.microDims(problem.valueDim()),
                     buildsFew() || call.hasOptions(),
@@ -188,7 +194,7 @@ public final class ForwardTiles implements AttentionPlan {
     private ClKernel build(Build build) {
         Map<String, Object> defines = new HashMap<>(build.tiling.tunables().values());
         defines.put("MICRO_DIMS", build.microDims);
-        CommonMacros.define(build.storage, defines);
+        CommonMacros.define(build.storage, build.paged, defines);
         if (build.options) {
             defines.put("OPTIONS", 1);
         }

@@ -12,7 +12,8 @@ import dev.attention4j.opencl.runtime.DeviceContext;
 import java.util.HashMap;
 import java.util.Map;
 
-/** Launches {@code opencl/fused/widen_rows.cl}: keys and values of 16 bits as floats, for a plan that reads them often. */
+/** Launches {@code opencl/fused/widen_rows.cl}: keys and values of 16 bits, or
+ * in pages, as floats one row after another, for a plan that reads them often. */
 final class WidenRows {
     /** Of a work-item: enough that starting it is nothing, few enough that a processor has many of them. */
     private static final int ROWS_EACH = 64;
@@ -26,27 +27,33 @@ final class WidenRows {
     /** Returns the bytes of the floats that a problem's keys and values become. */
     static long scratchBytes(Workload problem) {
         long rows = (long) problem.batch() * problem.keyValueHeads() * problem.keyLength();
-        long keyWidth = width(problem.storage().key(), problem.headDim());
-        return Float.BYTES * rows * (keyWidth + width(problem.storage().value(), problem.valueDim()));
+        return Float.BYTES * rows * ((long) keyWidth(problem) + valueWidth(problem));
     }
 
-    /** Returns the elements of a row that have to be widened: none of a row of floats. */
-    static int width(DType dtype, int width) {
-        return dtype == DType.FLOAT32 ? 0 : width;
+    /** Returns the elements of a key that have to be widened: none of a row of floats that is not in a page. */
+    static int keyWidth(Workload problem) {
+        return width(problem, problem.storage().key(), problem.headDim());
     }
 
-    /** Enqueues the widening of keys; returns them as floats, in scratch unless they are floats already. */
+    /** Returns the elements of a value that have to be widened. */
+    static int valueWidth(Workload problem) {
+        return width(problem, problem.storage().value(), problem.valueDim());
+    }
+
+    private static int width(Workload problem, DType dtype, int width) {
+        return dtype == DType.FLOAT32 && !problem.paged() ? 0 : width;
+    }
+
+    /** Enqueues the widening of keys; returns them as floats, in scratch unless they are floats, one after another, already. */
     Operand keys(DeviceCall call) {
-        return call.workload().storage().key() == DType.FLOAT32
-                ? call.key()
-                : enqueue(call, false, call.workload().headDim());
+        int width = keyWidth(call.workload());
+        return width == 0 ? call.key() : enqueue(call, false, width);
     }
 
     /** Does so with values. */
     Operand values(DeviceCall call) {
-        return call.workload().storage().value() == DType.FLOAT32
-                ? call.value()
-                : enqueue(call, true, call.workload().valueDim());
+        int width = valueWidth(call.workload());
+        return width == 0 ? call.value() : enqueue(call, true, width);
     }
 
     private Operand enqueue(DeviceCall call, boolean ofValues, int width) {
@@ -56,7 +63,7 @@ final class WidenRows {
         long headSize = (long) rows * width;
         ClBuffer to = call.scratch().apply(Float.BYTES * headSize * heads * problem.batch());
         if (headSize > 0) {
-            ClKernel kernel = build(problem.storage());
+            ClKernel kernel = build(problem.storage(), problem.paged());
             call.arguments(kernel, problem.group())
                     .buffer(to)
                     .integer(ofValues ? 1 : 0)
@@ -67,10 +74,10 @@ final class WidenRows {
         return new Operand(to, 0, new long[] {headSize * heads, headSize, width, 1});
     }
 
-    private ClKernel build(StorageTypes storage) {
+    private ClKernel build(StorageTypes storage, boolean paged) {
         Map<String, Object> defines = new HashMap<>();
         // One build whatever queries are.
-        CommonMacros.define(new StorageTypes(DType.FLOAT32, storage.key(), storage.value()), defines);
+        CommonMacros.define(new StorageTypes(DType.FLOAT32, storage.key(), storage.value()), paged, defines);
         defines.put("VECTOR_WIDTH", CommonMacros.vectorWidth(context.device()));
         return context.kernel("fused/widen_rows.cl", "widen_rows", defines);
     }

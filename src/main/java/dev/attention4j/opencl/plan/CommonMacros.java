@@ -9,11 +9,19 @@ import java.util.Map;
 public final class CommonMacros {
     private CommonMacros() {}
 
-    /** Adds STORAGE, KEY_STORAGE and VALUE_STORAGE of {@code storage.clh} and {@code key_rows.clh}. */
-    public static void define(StorageTypes storage, Map<String, Object> defines) {
+    /** Adds STORAGE, KEY_STORAGE, VALUE_STORAGE and PAGED of {@code storage.clh} and {@code key_rows.clh}. */
+    public static void define(StorageTypes storage, boolean paged, Map<String, Object> defines) {
         defines.put("STORAGE", storage(storage.query()));
         defines.put("KEY_STORAGE", storage(storage.key()));
         defines.put("VALUE_STORAGE", storage(storage.value()));
+        paged(paged, defines);
+    }
+
+    /** Adds PAGED of {@code key_rows.clh}. */
+    public static void paged(boolean paged, Map<String, Object> defines) {
+        if (paged) {
+            defines.put("PAGED", 1);
+        }
     }
 
     /**

@@ -15,8 +15,11 @@ import java.util.function.LongFunction;
  * @param tunables of the plan, that fit the problem
  * @param division of the work, as the plan gave it for the whole of which this may be a slice
  * @param query [batch, queryHeads, queryLength, headDim], last stride 1
- * @param key [batch, keyValueHeads, keyLength, headDim], last stride 1
- * @param value [batch, keyValueHeads, keyLength, valueDim], last stride 1
+ * @param key [batch, keyValueHeads, keyLength, headDim], last stride 1; with a page table [pages, keyValueHeads, pageSize,
+ *     headDim]
+ * @param value [batch, keyValueHeads, keyLength, valueDim], last stride 1, or likewise
+ * @param pageTable [batch, pages of a batch row] ints, last stride 1; null if keys do not lie in pages
+ * @param pages of the pool
  * @param mask bytes, broadcast to the scores by strides; null for none
  * @param bias floats, broadcast to the scores by strides; null for none
  * @param keyRanges which keys each query may see, see {@link KeyRanges#table}; null where all batch rows are alike
@@ -37,6 +40,8 @@ public record DeviceCall(
         Operand query,
         Operand key,
         Operand value,
+        Operand pageTable,
+        int pages,
         Operand mask,
         Operand bias,
         ClBuffer keyRanges,
@@ -110,7 +115,11 @@ public record DeviceCall(
                 .put("right", attention.isCausal() ? 0 : attention.windowRight())
                 .put("slopeStride", attention.alibiSlopes().length > heads ? heads : 0)
                 .put("scale", (float) problem.scale())
-                .put("softcap", (float) attention.softcap().orElse(0));
+                .put("softcap", (float) attention.softcap().orElse(0))
+                .put("tableOffset", pageTable == null ? 0 : pageTable.offset())
+                .put("tableStride", pageTable == null ? 0 : pageTable.strides()[0])
+                .put("lastPage", pages - 1)
+                .put("pageShift", Integer.numberOfTrailingZeros(Math.max(1, problem.pageSize())));
         Operand.put(numbers, QUERY, query);
         Operand.put(numbers, KEY, keys);
         Operand.put(numbers, VALUE, values);
@@ -127,6 +136,7 @@ public record DeviceCall(
                 .buffer(orUnused(sinks))
                 .buffer(orUnused(mask == null ? null : mask.buffer()))
                 .buffer(orUnused(bias == null ? null : bias.buffer()))
+                .buffer(orUnused(pageTable == null ? null : pageTable.buffer()))
                 .struct(numbers);
     }
 

@@ -10,6 +10,7 @@ import dev.attention4j.StorageTypes;
  *
  * @param causal true if later keys are masked
  * @param masked true if there is a mask or a bias
+ * @param paged true if keys and values lie in pages
  * @param onHost true if all tensors of the call are in host memory
  */
 public record Workload(
@@ -23,6 +24,7 @@ public record Workload(
         StorageTypes storage,
         boolean causal,
         boolean masked,
+        boolean paged,
         boolean wantsWeights,
         boolean onHost) {
     /** Returns the workload of a problem. */
@@ -39,6 +41,7 @@ public record Workload(
                 problem.storage(),
                 attention.isCausal(),
                 attention.mask().isPresent() || attention.bias().isPresent(),
+                attention.pageTable().isPresent(),
                 attention.wantsWeights(),
                 onHost);
     }

@@ -168,20 +168,19 @@ public final class StagedPlan implements AttentionPlan {
 
     private void enqueue(Block block) {
         StorageTypes storage = block.call.workload().storage();
+        boolean paged = block.call.workload().paged();
         boolean masks = block.call.masksScores();
         if (block.keys() > 0) {
-            enqueueProduct(
-                    "scores",
-                    block,
-                    block.keys(),
-                    "KEYS",
-                    "DIM_SLICE",
-                    Map.of("STORAGE", storage(storage.query()), "KEY_STORAGE", storage(storage.key())));
+            Map<String, Object> defines =
+                    new HashMap<>(Map.of("STORAGE", storage(storage.query()), "KEY_STORAGE", storage(storage.key())));
+            CommonMacros.paged(paged, defines);
+            enqueueProduct("scores", block, block.keys(), "KEYS", "DIM_SLICE", defines);
             enqueueElements("scale_mask", block, Map.of("FIXED_OPTIONS", block.call.scoreOptions()));
         }
         enqueueSoftmax(block);
         Map<String, Object> defines =
                 new HashMap<>(Map.of("STORAGE", storage(storage.query()), "VALUE_STORAGE", storage(storage.value())));
+        CommonMacros.paged(paged, defines);
         if (masks) {
             defines.put("SKIP_MASKED", 1);
         }
