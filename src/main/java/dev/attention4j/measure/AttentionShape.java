@@ -7,14 +7,16 @@ import dev.attention4j.DType;
 import dev.attention4j.StorageTypes;
 import dev.attention4j.Tensor;
 import dev.attention4j.opencl.tuning.StorageName;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /**
  * An attention, written {@code B.Hq.Hkv.Lq.Lk.D[.Dv]}: batch, query heads, key and value heads (which divide them), query
  * and key length, width of queries and keys, width of values if it is another. {@code :causal} (aligned top-left), {@code
- * :mask}, {@code :cache} or {@code :cache-float16} may follow.
+ * :mask}, {@code :cache}, {@code :cache-float16} or {@code :pages16-float16} may follow.
  *
- * @param cacheType null, or how a cache stores keys and values, of which the last {@code queryLength} are new: they are
- *     appended, and each query attends up to its own position
+ * @param cache null, or what holds keys and values, of which the last {@code queryLength} are new: they are appended, and
+ *     each query attends up to its own position
  */
 public record AttentionShape(
         int batch,
@@ -25,7 +27,7 @@ public record AttentionShape(
         int headDim,
         int valueDim,
         Restriction restriction,
-        DType cacheType)
+        Cache cache)
         implements Shape {
     /** The scores that are masked. */
     public enum Restriction {
@@ -43,11 +45,26 @@ public record AttentionShape(
         }
     }
 
-    private static final String CACHE = ":cache";
+    private static final Pattern CACHED = Pattern.compile("([^:]*):(cache|pages(\\d{1,4}))(?:-(.*))?");
+
+    /**
+     * A cache of keys and values.
+     *
+     * @param type how it stores them
+     * @param pageSize tokens of a page; 0 for none
+     */
+    public record Cache(DType type, int pageSize) {
+        @Override
+        public String toString() {
+            return (pageSize == 0 ? "cache" : "pages" + pageSize)
+                    + (type == DType.FLOAT32 ? "" : "-" + StorageName.of(type));
+        }
+    }
 
     /** The forms of all kinds of shapes. */
-    public static final String FORM = "B.Hq.Hkv.Lq.Lk.D[.Dv] with :causal, :mask or :cache[-type] after it, such as"
-            + " 4.8.8.1024.1024.64:causal, or layer:B.T.width.heads or gemm:rows.in.out";
+    public static final String FORM =
+            "B.Hq.Hkv.Lq.Lk.D[.Dv] with :causal, :mask, :cache[-type] or :pages16[-type] after it, such as"
+                    + " 4.8.8.1024.1024.64:causal, or layer:B.T.width.heads or gemm:rows.in.out";
 
     /** An attention without a cache. */
     public AttentionShape(
@@ -68,14 +85,11 @@ public record AttentionShape(
     }
 
     static AttentionShape parse(String text, String form) {
-        int cache = text.indexOf(CACHE);
-        if (cache >= 0) {
-            String type = text.substring(cache + CACHE.length());
-            if (!type.isEmpty() && !type.startsWith("-")) {
-                throw Shape.refused(text, ", must be " + form);
-            }
-            return parse(text.substring(0, cache), form)
-                    .cached(text, type.isEmpty() ? DType.FLOAT32 : StorageName.parse(CACHE, type.substring(1)));
+        Matcher cached = CACHED.matcher(text);
+        if (cached.matches()) {
+            DType type = cached.group(4) == null ? DType.FLOAT32 : StorageName.parse(cached.group(2), cached.group(4));
+            int pageSize = cached.group(3) == null ? 0 : Integer.parseInt(cached.group(3));
+            return parse(cached.group(1), form).cached(text, new Cache(type, pageSize));
         }
         for (Restriction restriction : Restriction.values()) {
             String sizes = text.substring(0, Math.max(0, text.length() - restriction.suffix.length()));
@@ -90,17 +104,18 @@ public record AttentionShape(
         throw Shape.refused(text, ", must be " + form);
     }
 
-    private AttentionShape cached(String text, DType type) {
-        if (restriction != Restriction.NONE || queryLength > keyLength) {
-            throw Shape.refused(text, " of a cache, must have at least as many keys as queries, and no other word");
+    private AttentionShape cached(String text, Cache held) {
+        if (queryLength > keyLength) {
+            throw Shape.refused(
+                    text, " has " + queryLength + " new tokens, must have no more than the " + keyLength + " keys");
         }
         return new AttentionShape(
-                batch, queryHeads, keyValueHeads, queryLength, keyLength, headDim, valueDim, restriction, type);
+                batch, queryHeads, keyValueHeads, queryLength, keyLength, headDim, valueDim, restriction, held);
     }
 
     @Override
     public boolean isCached() {
-        return cacheType != null;
+        return cache != null;
     }
 
     private void check(String text) {
@@ -127,7 +142,7 @@ public record AttentionShape(
 
     /** These sizes with a storage type, of all tensors but a cache's, and an operation of the caller's. */
     public AttentionProblem problem(DType dtype, Attention attention) {
-        DType ofKeys = isCached() ? cacheType : dtype;
+        DType ofKeys = isCached() ? cache.type : dtype;
         return new AttentionProblem(
                 batch,
                 queryHeads,
@@ -156,25 +171,25 @@ public record AttentionShape(
     /** The same with other lengths. */
     public AttentionShape withLengths(int queries, int keys) {
         return new AttentionShape(
-                batch, queryHeads, keyValueHeads, queries, keys, headDim, valueDim, restriction, cacheType);
+                batch, queryHeads, keyValueHeads, queries, keys, headDim, valueDim, restriction, cache);
     }
 
     /** The same with other heads. */
     public AttentionShape withHeads(int heads, int ofKeyAndValue) {
         return new AttentionShape(
-                batch, heads, ofKeyAndValue, queryLength, keyLength, headDim, valueDim, restriction, cacheType);
+                batch, heads, ofKeyAndValue, queryLength, keyLength, headDim, valueDim, restriction, cache);
     }
 
     /** The same with other widths. */
     public AttentionShape withWidths(int ofHeads, int ofValues) {
         return new AttentionShape(
-                batch, queryHeads, keyValueHeads, queryLength, keyLength, ofHeads, ofValues, restriction, cacheType);
+                batch, queryHeads, keyValueHeads, queryLength, keyLength, ofHeads, ofValues, restriction, cache);
     }
 
     /** The same with another batch size. */
     public AttentionShape withBatch(int rows) {
         return new AttentionShape(
-                rows, queryHeads, keyValueHeads, queryLength, keyLength, headDim, valueDim, restriction, cacheType);
+                rows, queryHeads, keyValueHeads, queryLength, keyLength, headDim, valueDim, restriction, cache);
     }
 
     @Override
@@ -196,10 +211,6 @@ public record AttentionShape(
 
     @Override
     public String toString() {
-        return sizes() + restriction.suffix + cacheSuffix();
-    }
-
-    private String cacheSuffix() {
-        return !isCached() ? "" : cacheType == DType.FLOAT32 ? CACHE : CACHE + "-" + StorageName.of(cacheType);
+        return sizes() + restriction.suffix + (isCached() ? ":" + cache : "");
     }
 }

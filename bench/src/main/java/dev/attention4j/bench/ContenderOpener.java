@@ -3,18 +3,15 @@ package dev.attention4j.bench;
 import dev.attention4j.Attention;
 import dev.attention4j.AttentionEngine;
 import dev.attention4j.AttentionProblem;
-import dev.attention4j.CacheShape;
 import dev.attention4j.DType;
 import dev.attention4j.EngineInfo;
 import dev.attention4j.EngineOptions;
 import dev.attention4j.Engines;
-import dev.attention4j.KeyValueCache;
 import dev.attention4j.PlanChoice;
 import dev.attention4j.Projector;
 import dev.attention4j.Tensor;
 import dev.attention4j.bench.peer.Peers;
 import dev.attention4j.layers.MultiHeadAttention;
-import dev.attention4j.measure.AttentionShape;
 import dev.attention4j.measure.LayerShape;
 import dev.attention4j.measure.ProjectionShape;
 import java.util.ArrayList;
@@ -156,7 +153,7 @@ final class ContenderOpener {
             if (!inputs.shape().isCached()) {
                 return super.choice(free, inputs);
             }
-            DType type = inputs.shape().cacheType();
+            DType type = inputs.shape().cache().type();
             try (Tensor key = free.zeros(type, inputs.key().shape());
                     Tensor value = free.zeros(type, inputs.value().shape())) {
                 return free.explain(inputs.query(), key, value, inputs.problem().attention());
@@ -166,7 +163,8 @@ final class ContenderOpener {
         @Override
         public Call prepare(Inputs inputs) {
             if (inputs.shape().isCached()) {
-                return step(inputs);
+                CachedStep step = CachedStep.open(engine(), inputs);
+                return new TensorCall(() -> step.run().output(), step::close);
             }
             return new TensorCall(
                     () -> engine().attend(
@@ -176,30 +174,6 @@ final class ContenderOpener {
                                     inputs.problem().attention())
                             .output(),
                     () -> {});
-        }
-
-        /** Appends the last tokens to a cache that holds the others, and attends. */
-        private Call step(Inputs inputs) {
-            AttentionShape sizes = inputs.shape();
-            int past = sizes.keyLength() - sizes.queryLength();
-            Tensor newKey = inputs.key().slice(2, past, sizes.keyLength()).contiguous();
-            Tensor newValue = inputs.value().slice(2, past, sizes.keyLength()).contiguous();
-            KeyValueCache cache = KeyValueCache.open(
-                    engine(),
-                    CacheShape.of(sizes.batch(), sizes.keyValueHeads(), sizes.keyLength(), sizes.headDim())
-                            .withValueDim(sizes.valueDim())
-                            .withTypes(sizes.cacheType(), sizes.cacheType()));
-            cache.append(inputs.key().slice(2, 0, past), inputs.value().slice(2, 0, past));
-            Attention attention = inputs.problem().attention();
-            return new TensorCall(
-                    () -> {
-                        for (int sequence = 0; sequence < sizes.batch(); sequence++) {
-                            cache.truncate(sequence, past);
-                        }
-                        return cache.attend(inputs.query(), newKey, newValue, attention)
-                                .output();
-                    },
-                    cache::close);
         }
     }
 

@@ -41,7 +41,7 @@ public record Inputs(AttentionShape shape, AttentionProblem problem, Tensor quer
 
     /** The numbers that a cache holds of a tensor. */
     private static Tensor held(Tensor tensor, AttentionShape shape) {
-        return shape.isCached() ? tensor.to(shape.cacheType()).to(DType.FLOAT32) : tensor;
+        return shape.isCached() ? tensor.to(shape.cache().type()).to(DType.FLOAT32) : tensor;
     }
 
     @Override

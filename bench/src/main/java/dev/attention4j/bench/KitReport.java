@@ -193,11 +193,13 @@ public final class KitReport {
                 + (Boolean.TRUE.equals(entry.get("causal")) ? ":causal" : "");
     }
 
-    /** The share of the multiply-add peak that the roofline step found on the same device. */
+    /** The shares of what the roofline step found on the same device: of its multiply-adds, and in decoding of its copy. */
     private void addFractions() {
         Map<Object, Double> peaks = new LinkedHashMap<>();
+        Map<Object, Double> copies = new LinkedHashMap<>();
         for (Map<String, Object> roofline : entries(report, "roofline", RESULTS)) {
             peaks.put(roofline.get("engine"), number(roofline, "multiply_add_gflops"));
+            copies.put(roofline.get("engine"), number(roofline, "copy_gb_per_s"));
         }
         for (String step : List.of("resident", "resident_other_plans")) {
             List<Map<String, Object>> entries = entries(report, step, RESULTS);
@@ -205,6 +207,10 @@ public final class KitReport {
                 Double peak = peaks.get(entry.get("engine"));
                 if (peak != null && isTimed(entry)) {
                     entry.put("fraction_of_peak", Figures.rounded(number(entry, "gflops") / peak));
+                    if (entry.containsKey("read_gb_per_s")) {
+                        double copy = copies.get(entry.get("engine"));
+                        entry.put("fraction_of_copy", Figures.rounded(number(entry, "read_gb_per_s") / copy));
+                    }
                 }
             }
             if (report.get(step) instanceof Map<?, ?> map) {

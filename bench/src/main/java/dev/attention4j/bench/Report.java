@@ -101,7 +101,7 @@ final class Report {
         if (!measurement.isTimed()
                 || Double.isNaN(measurement.readGbPerS())
                 || !(measurement.shape() instanceof AttentionShape shape)
-                || (measurement.peer() && shape.isCached() && shape.cacheType() != dtype)) {
+                || (measurement.peer() && shape.isCached() && shape.cache().type() != dtype)) {
             // A peer holds the numbers of a cache in its own type.
             return OptionalDouble.empty();
         }
@@ -224,7 +224,7 @@ final class Report {
         map.put("causal", measurement.shape().isCausal());
         map.put("mask", measurement.shape().isMasked());
         if (measurement.shape() instanceof AttentionShape shape && shape.isCached()) {
-            map.put("cache", StorageName.of(shape.cacheType()));
+            map.put("cache", shape.cache().toString());
         }
         map.put("engine", measurement.contender());
         map.put("plan", measurement.plan());

@@ -17,6 +17,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalDouble;
+import java.util.function.Supplier;
 
 /**
  * Times calls of one engine whose tensors stay on its device, by the host's clock and by the device's own, and never
@@ -66,7 +67,11 @@ final class ResidentTiming {
     Map<String, Object> run(KitCase kitCase) {
         Map<String, Object> entry = new LinkedHashMap<>();
         entry.put("dtype", StorageName.of(kitCase.dtype()));
-        entry.put("shape", kitCase.shape().sizes());
+        entry.put(
+                "shape",
+                kitCase.shape().isCached()
+                        ? kitCase.shape().toString()
+                        : kitCase.shape().sizes());
         entry.put("causal", kitCase.shape().isCausal());
         entry.put("engine", engine.info().id());
         try {
@@ -96,17 +101,22 @@ final class ResidentTiming {
         checkTime(prepareMs + callsMs, 1e3 * secondsLeft());
         prepare(kitCase);
         Attention attention = inputs.problem().attention();
+        boolean cached = kitCase.shape().isCached();
+        Tensor ofKey = cached ? CachedStep.newTokens(inputs.key(), inputs) : inputs.key();
+        Tensor ofValue = cached ? CachedStep.newTokens(inputs.value(), inputs) : inputs.value();
         try (Tensor query = engine.upload(inputs.query());
-                Tensor key = engine.upload(inputs.key());
-                Tensor value = engine.upload(inputs.value())) {
+                Tensor key = engine.upload(ofKey);
+                Tensor value = engine.upload(ofValue);
+                CachedStep step = cached ? CachedStep.open(engine, inputs, query, key, value) : null) {
+            Supplier<AttentionResult> call = cached ? step::run : () -> engine.attend(query, key, value, attention);
             long start = System.nanoTime();
-            try (AttentionResult first = engine.attend(query, key, value, attention)) {
+            try (AttentionResult first = call.get()) {
                 entry.put("plan", first.plan());
                 entry.put("first_call_ms", Figures.rounded((System.nanoTime() - start) / 1e6));
                 entry.put("max_error", Figures.rounded(truth.check(first.plan(), output(first))));
                 entry.put("checked_against", truth.against());
             }
-            Calls calls = new Calls(engine, query, key, value, attention);
+            Calls calls = new Calls(engine, call);
             double estimate = calls.timed(1);
             flopsPerMs.merge(kind, flops / estimate, Math::max);
             checkTime(LEAST_ROUNDS * estimate, Math.min(1e3 * CASE_SECONDS, 1e3 * secondsLeft()));
@@ -118,7 +128,7 @@ final class ResidentTiming {
             }
             double median = Timing.median(ms);
             OptionalDouble kernels = calls.kernelMs(Math.min(rounds, (int) Math.ceil(secondsLeft() * 1e3 / median)));
-            try (AttentionResult last = engine.attend(query, key, value, attention)) {
+            try (AttentionResult last = call.get()) {
                 // A race shows late.
                 truth.check(last.plan(), output(last));
             }
@@ -128,6 +138,11 @@ final class ResidentTiming {
             entry.put("max_ms", Figures.rounded(Arrays.stream(ms).max().orElseThrow()));
             entry.put("kernel_ms", kernels.isPresent() ? Figures.rounded(kernels.getAsDouble()) : null);
             entry.put("gflops", Figures.rounded(flops / kernels.orElse(median) / 1e6));
+            if (kitCase.shape().queryLength() == 1) {
+                // Each key and value is read once: what bounds it is the device's memory.
+                double bytes = RoundTiming.keyValueBytes(kitCase.shape().problem(kitCase.dtype()));
+                entry.put("read_gb_per_s", Figures.rounded(bytes / kernels.orElse(median) / 1e6));
+            }
             entry.put("outcome", "timed");
         }
     }
@@ -146,7 +161,8 @@ final class ResidentTiming {
         return inputs != null
                 && inputs.problem().dtype() == kitCase.dtype()
                 && inputs.shape().sizes().equals(shape.sizes())
-                && inputs.shape().isMasked() == shape.isMasked();
+                && inputs.shape().isMasked() == shape.isMasked()
+                && (!shape.isCached() || shape.equals(inputs.shape()));
     }
 
     private static double elements(AttentionShape sizes) {
@@ -188,12 +204,12 @@ final class ResidentTiming {
         }
     }
 
-    private record Calls(AttentionEngine engine, Tensor query, Tensor key, Tensor value, Attention attention) {
+    private record Calls(AttentionEngine engine, Supplier<AttentionResult> attend) {
         /** Milliseconds of one of several calls, each waited for. */
         double timed(int calls) {
             long start = System.nanoTime();
             for (int call = 0; call < calls; call++) {
-                engine.attend(query, key, value, attention).close();
+                attend.get().close();
             }
             return (System.nanoTime() - start) / 1e6 / calls;
         }
@@ -208,7 +224,7 @@ final class ResidentTiming {
                 List<ClEvent> events = new ArrayList<>();
                 device.profileInto(events);
                 try {
-                    engine.attend(query, key, value, attention).close();
+                    attend.get().close();
                     for (ClEvent event : events) {
                         ms[round] += event.nanoseconds() / 1e6;
                     }

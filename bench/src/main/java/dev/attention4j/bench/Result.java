@@ -41,7 +41,7 @@ record Result(
                 ? ":causal"
                 : Boolean.TRUE.equals(result.get("mask"))
                         ? ":mask"
-                        : result.get("cache") == null ? "" : ":cache-" + result.get("cache");
+                        : result.get("cache") == null ? "" : ":" + result.get("cache");
         return new Result(
                 Grid.parseList(result.get("shape") + suffix).get(0),
                 String.valueOf(result.get("engine")),
@@ -104,7 +104,10 @@ record Result(
                     words.add("mask");
                 }
                 if (attention.isCached()) {
-                    words.add(StorageName.of(attention.cacheType()) + " cache");
+                    words.add(StorageName.of(attention.cache().type()) + " cache"
+                            + (attention.cache().pageSize() == 0
+                                    ? ""
+                                    : " in pages of " + attention.cache().pageSize()));
                 }
             }
             return String.join(", ", words);

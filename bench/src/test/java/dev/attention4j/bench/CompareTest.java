@@ -127,7 +127,7 @@ class CompareTest {
         Path json = directory.resolve("cache.json");
         int code = compare(
                 "--shapes",
-                "2.4.2.1.70.32:cache-float16,1.4.2.3.70.32:cache",
+                "2.4.2.1.70.32:cache-float16,1.4.2.3.70.32:cache,2.4.2.1.70.32:pages16-bfloat16",
                 "--plan",
                 "auto",
                 "--peers",
@@ -144,7 +144,9 @@ class CompareTest {
                         "2.4.2.1.70.32:cache-float16 cpu",
                         "2.4.2.1.70.32:cache-float16 onnxruntime",
                         "1.4.2.3.70.32:cache opencl:0",
-                        "1.4.2.3.70.32:cache onnxruntime");
+                        "1.4.2.3.70.32:cache onnxruntime",
+                        "2.4.2.1.70.32:pages16-bfloat16 opencl:0",
+                        "2.4.2.1.70.32:pages16-bfloat16 cpu");
         assertThat(results.get(0).words()).endsWith("batch 2, float16 cache");
         assertThat(out.toString()).contains("keys and values at");
     }

@@ -42,9 +42,13 @@ class GridTest {
     @Test
     void readsCaches() {
         AttentionShape plain = AttentionShape.parse("2.8.2.1.300.64:cache");
-        assertThat(plain.cacheType()).isEqualTo(DType.FLOAT32);
+        assertThat(plain.cache()).isEqualTo(new AttentionShape.Cache(DType.FLOAT32, 0));
         assertThat(plain).hasToString("2.8.2.1.300.64:cache").isEqualTo(AttentionShape.parse(plain + "-float32"));
         assertThat(plain.problem(DType.FLOAT32).attention().isCausal()).isFalse();
+        assertThat(AttentionShape.parse("2.8.2.5.300.64:pages16-float16"))
+                .hasToString("2.8.2.5.300.64:pages16-float16")
+                .extracting(AttentionShape::cache)
+                .isEqualTo(new AttentionShape.Cache(DType.FLOAT16, 16));
         AttentionShape half = AttentionShape.parse("2.8.2.5.300.64:cache-float16");
         assertThat(half).hasToString("2.8.2.5.300.64:cache-float16");
         AttentionProblem problem = half.problem(DType.FLOAT32);
@@ -54,14 +58,14 @@ class GridTest {
         float[] keys = Inputs.of(half, DType.FLOAT32).key().toFloatArray();
         assertThat(keys)
                 .containsExactly(Tensor.of(keys, keys.length).to(DType.FLOAT16).toFloatArray());
-        for (String wrong : List.of("1.2.2.3.3.5:cached", "1.2.2.4.3.5:cache", "1.2.2.3.3.5:mask:cache")) {
+        for (String wrong : List.of("1.2.2.3.3.5:cached", "1.2.2.4.3.5:cache", "1.2.2.3.3.5:mask:cache", "1.2.2.3.3.5:pages")) {
             assertThatIllegalArgumentException()
                     .isThrownBy(() -> AttentionShape.parse(wrong))
                     .withMessageContaining("\"" + wrong + "\"");
         }
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> AttentionShape.parse("1.2.2.3.3.5:cache-int9"))
-                .withMessageStartingWith(":cache: \"int9\", must be one of [float32, float16");
+                .withMessageStartingWith("cache: \"int9\", must be one of [float32, float16");
     }
 
     @Test

@@ -55,7 +55,7 @@ class KitReportTest {
                                 "float32",
                                 false,
                                 "\"outcome\":\"timed\",\"plan\":\"tiles\",\"kernel_ms\":4.0,"
-                                        + "\"median_ms\":5.0,\"gflops\":2000")
+                                        + "\"median_ms\":5.0,\"gflops\":2000,\"read_gb_per_s\":85")
                         + ","
                         + entry(
                                 "float32",
@@ -74,7 +74,8 @@ class KitReportTest {
         Map<String, Object> report = KitReport.merge(folder, "complete");
 
         List<Map<String, Object>> results = KitReport.entries(report, "resident", "results");
-        assertThat(results.get(0)).containsEntry("fraction_of_peak", 0.5);
+        assertThat(results.get(0)).containsEntry("fraction_of_peak", 0.5).containsEntry("fraction_of_copy", 0.85);
+        assertThat(results.get(1)).doesNotContainKey("fraction_of_copy");
         assertThat(results.get(2)).doesNotContainKey("fraction_of_peak");
         @SuppressWarnings("unchecked") // What merge() makes.
         List<Map<String, Object>> pairs = (List<Map<String, Object>>) report.get("beside_torch");
@@ -134,7 +135,11 @@ class KitReportTest {
                             .contains(true, false);
                 }
             }
-            assertThat(grid).anyMatch(one -> one.dtype() == dtype && one.shape().queryLength() == 1);
+            assertThat(grid)
+                    .filteredOn(one -> one.dtype() == dtype && one.shape().queryLength() == 1)
+                    .extracting(one ->
+                            one.shape().isCached() ? one.shape().cache().pageSize() : -1)
+                    .contains(-1, 0, 16);
         }
     }
 
