@@ -256,8 +256,8 @@ public record AttentionProblem(
         for (int sequence = 0; sequence < sequences(); sequence++) {
             keys += KeyRange.keyLength(this, sequence);
         }
-        double keyRow = (double) headDim * storage.key().bytes();
-        double valueRow = (double) valueDim * storage.value().bytes();
+        double keyRow = storage.key().byteSize(storage.key().paddedWidth(headDim));
+        double valueRow = storage.value().byteSize(storage.value().paddedWidth(valueDim));
         double bytes =
                 rows * ((double) headDim + valueDim) * dtype().bytes() + keyValueHeads * keys * (keyRow + valueRow);
         bytes += attention.mask().map(Tensor::byteSize).orElse(0L);

@@ -10,7 +10,7 @@ import java.util.Objects;
  * @param capacity the most tokens of a sequence, from 1
  * @param headDim width of a key, from 1
  * @param valueDim width of a value, from 1
- * @param keyType how keys are stored: FLOAT32, FLOAT16 or BFLOAT16, whatever query and new keys are
+ * @param keyType how keys are stored: FLOAT32, FLOAT16, BFLOAT16, Q8_0 or Q4_0, whatever query and new keys are
  * @param valueType how values are stored, likewise
  */
 public record CacheShape(
@@ -26,8 +26,8 @@ public record CacheShape(
         check("capacity", capacity);
         check("headDim", headDim);
         check("valueDim", valueDim);
-        Objects.requireNonNull(keyType, "keyType").checkAttentionStorage("keyType");
-        Objects.requireNonNull(valueType, "valueType").checkAttentionStorage("valueType");
+        Objects.requireNonNull(keyType, "keyType").checkKeyValueStorage("keyType");
+        Objects.requireNonNull(valueType, "valueType").checkKeyValueStorage("valueType");
     }
 
     /**

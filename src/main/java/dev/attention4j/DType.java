@@ -5,8 +5,9 @@ import java.nio.ByteBuffer;
 /**
  * The type of a tensor's elements.
  *
- * <p>Query, key and value may be {@link #FLOAT32}, {@link #FLOAT16} or {@link #BFLOAT16}; arithmetic is float32 or
- * better in every engine, so the 16-bit types save memory, not precision of the sums. The other types are for masks
+ * <p>Query, key and value may be {@link #FLOAT32}, {@link #FLOAT16} or {@link #BFLOAT16}, key and value also {@link #Q8_0} or
+ * {@link #Q4_0}; arithmetic is float32 or better in every engine, so small types save memory, not precision of the sums. The other
+ * types are for masks
  * ({@link #BOOL}) and for the contents of files.
  */
 public enum DType {
@@ -29,7 +30,11 @@ public enum DType {
     /** Unsigned, 8 bits. */
     UINT8(1),
     /** One byte, 0 is false and anything else true. */
-    BOOL(1);
+    BOOL(1),
+    /** Integers of 8 bits with a float16 scale for each 32 elements of a row, see {@link Quantization}: for keys and values. */
+    Q8_0(0),
+    /** Integers of 4 bits with a float16 scale for each 32 elements of a row, see {@link Quantization}: for keys and values. */
+    Q4_0(0);
 
     private final int bytes;
 
@@ -37,21 +42,79 @@ public enum DType {
         this.bytes = bytes;
     }
 
-    /** {@return bytes per element} */
+    /**
+     * {@return bytes per element}
+     *
+     * @throws UnsupportedOperationException for {@link #Q8_0} and {@link #Q4_0}, see {@link #byteSize}
+     */
     public int bytes() {
+        if (isQuantized()) {
+            throw new UnsupportedOperationException(this + " has no bytes of its own for an element: byteSize");
+        }
         return bytes;
     }
 
+    /** {@return true for {@link #Q8_0} and {@link #Q4_0}, whose elements share a scale in groups of 32} */
+    public boolean isQuantized() {
+        return this == Q8_0 || this == Q4_0;
+    }
+
     /**
-     * {@return true if query, key and value may have this type: {@link #FLOAT32}, {@link #FLOAT16} and {@link
-     * #BFLOAT16}}
+     * Returns the elements that a row takes in memory: of the quantized types whole groups.
+     *
+     * @param width of the row
+     * @return {@code width}, or the next multiple of 32
+     */
+    public long paddedWidth(long width) {
+        return isQuantized() ? (width + Quantization.GROUP - 1) / Quantization.GROUP * Quantization.GROUP : width;
+    }
+
+    /**
+     * Returns the bytes of rows that lie one after another, with their scales if they have some.
+     *
+     * @param elements that the rows take, see {@link #paddedWidth}
+     * @return bytes
+     */
+    public long byteSize(long elements) {
+        return isQuantized() ? integerBytes(elements) + elements / Quantization.GROUP * Short.BYTES : elements * bytes;
+    }
+
+    /** The bytes of elements without their scales. */
+    long integerBytes(long elements) {
+        return this == Q4_0 ? elements / 2 : this == Q8_0 ? elements : elements * bytes;
+    }
+
+    /**
+     * {@return true if query and output may have this type: {@link #FLOAT32}, {@link #FLOAT16} and {@link #BFLOAT16}}
      */
     public boolean isAttentionStorage() {
         return this == FLOAT32 || this == FLOAT16 || this == BFLOAT16;
     }
 
     /**
-     * Refuses a type that query, key and value may not have.
+     * {@return true if key and value may have this type: those of query, {@link #Q8_0} and {@link #Q4_0}}
+     */
+    public boolean isKeyValueStorage() {
+        return isAttentionStorage() || isQuantized();
+    }
+
+    /**
+     * Refuses a type that key and value may not have.
+     *
+     * @param name of the argument, which the error begins with
+     * @return this type
+     * @throws IllegalArgumentException if it is not one of theirs
+     */
+    public DType checkKeyValueStorage(String name) {
+        if (!isKeyValueStorage()) {
+            throw new IllegalArgumentException(name + ": type " + this
+                    + ", must be FLOAT32, FLOAT16, BFLOAT16, Q8_0 or Q4_0 (Tensor.to converts)");
+        }
+        return this;
+    }
+
+    /**
+     * Refuses a type that a query may not have.
      *
      * @param name of the argument, which the error begins with
      * @return this type
@@ -89,6 +152,7 @@ public enum DType {
             case INT8 -> bytesOfTensor.get(at);
             case UINT8 -> bytesOfTensor.get(at) & 0xFF;
             case BOOL -> bytesOfTensor.get(at) != 0 ? 1 : 0;
+            case Q8_0, Q4_0 -> throw alone();
         };
     }
 
@@ -111,7 +175,12 @@ public enum DType {
             case INT8 -> bytesOfTensor.put(at, (byte) nearest(element, Byte.MIN_VALUE, Byte.MAX_VALUE));
             case UINT8 -> bytesOfTensor.put(at, (byte) nearest(element, 0, 255));
             case BOOL -> bytesOfTensor.put(at, (byte) (element != 0 ? 1 : 0));
+            case Q8_0, Q4_0 -> throw alone();
         }
+    }
+
+    private UnsupportedOperationException alone() {
+        return new UnsupportedOperationException("an element of " + this + " has no bytes of its own: Quantization");
     }
 
     /** Rounds to the nearest integer in a range, 0 for NaN, as a cast to int does. */

@@ -3,8 +3,8 @@ package dev.attention4j;
 import java.util.Objects;
 
 /**
- * The storage types of the tensors of an attention problem. Each may be FLOAT32, FLOAT16 or BFLOAT16, whatever the others
- * are: keys and values of 16 bits under float32 queries halve a cache. Arithmetic is always float32 or better.
+ * The storage types of the tensors of an attention problem. Each may be FLOAT32, FLOAT16 or BFLOAT16, key and value also Q8_0 or
+ * Q4_0, whatever the others are: keys and values of 16 bits under float32 queries halve a cache. Arithmetic is always float32 or better.
  *
  * @param query the type of query and output
  * @param key the type of key
@@ -18,8 +18,8 @@ public record StorageTypes(DType query, DType key, DType value) {
      */
     public StorageTypes {
         Objects.requireNonNull(query, "query").checkAttentionStorage("query");
-        Objects.requireNonNull(key, "key").checkAttentionStorage("key");
-        Objects.requireNonNull(value, "value").checkAttentionStorage("value");
+        Objects.requireNonNull(key, "key").checkKeyValueStorage("key");
+        Objects.requireNonNull(value, "value").checkKeyValueStorage("value");
     }
 
     /**

@@ -136,11 +136,11 @@ public final class Tensor implements AutoCloseable {
      * @throws IllegalArgumentException if an axis is negative or there are more than 2⁶³ bytes
      */
     public static long byteSize(DType dtype, long... shape) {
-        long count = TensorLayout.elementCount(TensorLayout.checked(shape));
-        if (count > Long.MAX_VALUE / dtype.bytes()) {
+        long count = TensorLayout.storedCount(dtype, TensorLayout.checked(shape));
+        if (count > Long.MAX_VALUE / (dtype.isQuantized() ? 2 : dtype.bytes())) {
             throw new IllegalArgumentException("shape " + Arrays.toString(shape) + " has more than 2^63 bytes");
         }
-        return count * dtype.bytes();
+        return dtype.byteSize(count);
     }
 
     /**
@@ -158,7 +158,7 @@ public final class Tensor implements AutoCloseable {
             throw new IllegalArgumentException("memory: has " + memory.byteSize() + " bytes, must be at least " + needed
                     + " for shape " + Arrays.toString(shape) + " of " + dtype);
         }
-        return new Tensor(dtype, TensorLayout.rowMajor(shape), memory);
+        return new Tensor(dtype, TensorLayout.rowMajor(dtype, shape), memory);
     }
 
     // ---- properties
@@ -183,6 +183,14 @@ public final class Tensor implements AutoCloseable {
         return layout.offset;
     }
 
+    /**
+     * {@return the place of the scales of a quantized tensor, in bytes from the start of {@link #memory()}: one for each 32
+     * elements of the memory; 0 for another type}
+     */
+    public long scalesOffset() {
+        return dtype.isQuantized() ? dtype.integerBytes(layout.scaled) : 0;
+    }
+
     /** {@return the number of axes; 0 for a single number} */
     public int rank() {
         return layout.rank();
@@ -205,7 +213,7 @@ public final class Tensor implements AutoCloseable {
 
     /** {@return the bytes of the elements in row-major order} */
     public long byteSize() {
-        return elementCount() * dtype.bytes();
+        return dtype.byteSize(TensorLayout.storedCount(dtype, layout.shape));
     }
 
     /** {@return true if the elements are row-major without gaps; false for most views} */
@@ -299,7 +307,8 @@ public final class Tensor implements AutoCloseable {
     }
 
     /**
-     * Returns this tensor if it has the type already, else a copy whose elements are rounded to nearest, ties to even.
+     * Returns this tensor if it has the type already, else a copy whose elements are rounded to nearest, ties to even;
+     * {@link Quantization} says how {@link DType#Q8_0} and {@link DType#Q4_0} round.
      * Numbers outside of an integer type become its least or largest, and NaN 0.
      *
      * @param newType the type wanted
@@ -321,7 +330,7 @@ public final class Tensor implements AutoCloseable {
     // ---- read back
 
     private <T> T read(Function<TensorElements, T> reader) {
-        long bytes = layout.span() * dtype.bytes();
+        long bytes = dtype.byteSize(layout.span());
         if (elementCount() > Integer.MAX_VALUE) {
             throw new IllegalArgumentException("the elements of " + description() + " are " + elementCount()
                     + ", must be at most " + Integer.MAX_VALUE + " to be read at once: slice it");
@@ -331,9 +340,15 @@ public final class Tensor implements AutoCloseable {
                     + " bytes, must be at most " + Integer.MAX_VALUE + " to be read at once: slice it");
         }
         return memory.read(
-                layout.offset * dtype.bytes(),
-                (int) bytes,
-                memoryOfThem -> reader.apply(new TensorElements(dtype, layout.atStart(), memoryOfThem)));
+                dtype.integerBytes(layout.offset),
+                (int) dtype.integerBytes(layout.span()),
+                memoryOfThem -> dtype.isQuantized()
+                        ? memory.read(
+                                scalesOffset() + layout.offset / Quantization.GROUP * Short.BYTES,
+                                (int) (layout.span() / Quantization.GROUP * Short.BYTES),
+                                scales ->
+                                        reader.apply(new TensorElements(dtype, layout.atStart(), memoryOfThem, scales)))
+                        : reader.apply(new TensorElements(dtype, layout.atStart(), memoryOfThem, null)));
     }
 
     /**
@@ -345,7 +360,24 @@ public final class Tensor implements AutoCloseable {
      * @throws IllegalStateException if the tensor is closed
      */
     public double get(long... index) {
-        return memory.read(layout.position(index) * dtype.bytes(), dtype.bytes(), bytes -> dtype.read(bytes, 0));
+        long at = layout.position(index);
+        if (dtype.isQuantized()) {
+            return groupOf(at)[(int) (at % Quantization.GROUP)];
+        }
+        return memory.read(at * dtype.bytes(), dtype.bytes(), bytes -> dtype.read(bytes, 0));
+    }
+
+    private float[] groupOf(long element) {
+        long group = element / Quantization.GROUP;
+        float[] elements = new float[Quantization.GROUP];
+        int bytes = (int) dtype.integerBytes(Quantization.GROUP);
+        return memory.read(
+                group * bytes,
+                bytes,
+                integers -> memory.read(scalesOffset() + group * Short.BYTES, Short.BYTES, scale -> {
+                    Quantization.read(dtype, integers, scale, 0, Quantization.GROUP, elements);
+                    return elements;
+                }));
     }
 
     /**
@@ -390,7 +422,7 @@ public final class Tensor implements AutoCloseable {
             throw new IllegalStateException("the tensor is a view with gaps; contiguous() copies it into one block");
         }
         ByteBuffer bytes = memory.toHost();
-        return bytes.slice(Math.toIntExact(layout.offset * dtype.bytes()), Math.toIntExact(byteSize()))
+        return bytes.slice(Math.toIntExact(dtype.integerBytes(layout.offset)), Math.toIntExact(byteSize()))
                 .order(ByteOrder.nativeOrder());
     }
 

@@ -1,6 +1,7 @@
 package dev.attention4j;
 
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.util.StringJoiner;
 
 /**
@@ -8,9 +9,10 @@ import java.util.StringJoiner;
  *
  * @param dtype how elements are stored
  * @param layout their places
- * @param bytes the tensor's memory on the host
+ * @param bytes the tensor's memory on the host, of a quantized one its integers
+ * @param scales of a quantized tensor; null for another
  */
-record TensorElements(DType dtype, TensorLayout layout, ByteBuffer bytes) {
+record TensorElements(DType dtype, TensorLayout layout, ByteBuffer bytes, ByteBuffer scales) {
     /** Fits the nearest cache as doubles. */
     private static final int MOST_OF_A_RUN = 1024;
 
@@ -62,7 +64,9 @@ record TensorElements(DType dtype, TensorLayout layout, ByteBuffer bytes) {
             return;
         }
         int last = layout.rank() - 1;
-        if (type == dtype && last >= 0 && layout.strides[last] == 1) {
+        if (type.isQuantized()) {
+            copyGroupsTo(type, target);
+        } else if (type == dtype && last >= 0 && layout.strides[last] == 1) {
             // Copies whole rows: nothing is converted, and an inner heads axis costs next to nothing.
             int[] position = {0};
             int rowBytes = Math.toIntExact(layout.shape[last] * dtype.bytes());
@@ -82,6 +86,40 @@ record TensorElements(DType dtype, TensorLayout layout, ByteBuffer bytes) {
         } else {
             forEachRun((run, at, count) -> writeRun(type, target, at * type.bytes(), run, count));
         }
+    }
+
+    /** Copies to a quantized type: groups of the same type as they are, others rounded. */
+    private void copyGroupsTo(DType type, ByteBuffer target) {
+        long width = layout.size(-1);
+        int groups = (int) (type.paddedWidth(width) / Quantization.GROUP);
+        int integerBytes = (int) type.integerBytes(layout.elementCount() / width * type.paddedWidth(width));
+        ByteBuffer targetScales =
+                target.slice(integerBytes, target.capacity() - integerBytes).order(ByteOrder.nativeOrder());
+        if (type == dtype) {
+            int rowBytes = (int) type.integerBytes((long) groups * Quantization.GROUP);
+            int[] row = {0};
+            layout.forEachRow(start -> {
+                target.put(row[0] * rowBytes, bytes, (int) type.integerBytes(start), rowBytes);
+                targetScales.put(
+                        row[0] * groups * Short.BYTES,
+                        scales,
+                        (int) (start / Quantization.GROUP) * Short.BYTES,
+                        groups * Short.BYTES);
+                row[0]++;
+            });
+            return;
+        }
+        float[] elements = new float[Quantization.GROUP];
+        forEachRun((run, at, count) -> {
+            int firstGroup = (int) (at / width * groups + at % width / Quantization.GROUP);
+            for (int first = 0; first < count; first += Quantization.GROUP) {
+                int here = Math.min(Quantization.GROUP, count - first);
+                for (int n = 0; n < here; n++) {
+                    elements[n] = (float) run[first + n];
+                }
+                Quantization.write(type, elements, here, target, targetScales, firstGroup + first / Quantization.GROUP);
+            }
+        });
     }
 
     /**
@@ -104,6 +142,17 @@ record TensorElements(DType dtype, TensorLayout layout, ByteBuffer bytes) {
     /** Visits all elements in row-major order, in runs along the last axis. */
     private void forEachRun(Run visitor) {
         double[] run = new double[(int) Math.min(MOST_OF_A_RUN, Math.max(1, layout.elementCount()))];
+        if (dtype.isQuantized()) {
+            float[] floats = new float[run.length];
+            forEachPlace((first, step, at, count) -> {
+                Quantization.read(dtype, bytes, scales, first, count, floats);
+                for (int n = 0; n < count; n++) {
+                    run[n] = floats[n];
+                }
+                visitor.visit(run, at, count);
+            });
+            return;
+        }
         forEachPlace((first, step, at, count) -> {
             readRun(dtype, bytes, first, step, run, count);
             visitor.visit(run, at, count);
@@ -118,7 +167,7 @@ record TensorElements(DType dtype, TensorLayout layout, ByteBuffer bytes) {
         int size = (int) Math.min(layout.shape[layout.rank() - 1], count());
         long stride = layout.strides[layout.rank() - 1];
         // More than an int holds only if there is one element: any other would be outside of the memory.
-        int step = (int) (stride * dtype.bytes());
+        int step = dtype.isQuantized() ? 1 : (int) (stride * dtype.bytes());
         int[] before = {0};
         layout.forEachRow(start -> {
             for (int first = 0; first < size; first += MOST_OF_A_RUN) {
@@ -134,13 +183,13 @@ record TensorElements(DType dtype, TensorLayout layout, ByteBuffer bytes) {
         void visit(double[] elements, int at, int count);
     }
 
-    /** Receives the first byte of some elements, their distance in bytes, and the number of elements before them. */
+    /** Receives the first byte of some elements, of quantized ones the first itself, their distance in bytes, and the number of elements before them. */
     private interface Place {
         void visit(int first, int step, int at, int count);
     }
 
     private int byteOf(long at) {
-        return Math.toIntExact(at * dtype.bytes());
+        return Math.toIntExact(dtype.isQuantized() ? at : at * dtype.bytes());
     }
 
     // ---- runs of equally spaced elements. Each float type has its own loop in its own method, which HotSpot
@@ -290,7 +339,7 @@ record TensorElements(DType dtype, TensorLayout layout, ByteBuffer bytes) {
         if (dtype == DType.BOOL) {
             return element == 0 ? "false" : "true";
         }
-        if (!dtype.isFloat()) {
+        if (!dtype.isFloat() && !dtype.isQuantized()) {
             return String.valueOf((long) element);
         }
         return dtype == DType.FLOAT64 ? String.valueOf(element) : String.valueOf((float) element);

@@ -7,6 +7,8 @@ import java.util.function.LongConsumer;
 /**
  * The places of a tensor's elements in its memory: element [i, j, …] is at offset + i · strides[0] + j · strides[1] + …,
  * counted in elements. A view is another layout over the same memory. Immutable.
+ *
+ * <p>Of a quantized type every row begins with a group, so that rows are padded; their axis stays the last, whole.
  */
 final class TensorLayout {
     /** The largest host tensor: a Java buffer is indexed by an int. */
@@ -16,15 +18,34 @@ final class TensorLayout {
     final long[] strides;
     final long offset;
 
-    private TensorLayout(long[] shape, long[] strides, long offset) {
+    /** The elements of the whole memory, after which there are their scales; −1 for a type without. */
+    final long scaled;
+
+    private TensorLayout(long[] shape, long[] strides, long offset, long scaled) {
         this.shape = shape;
         this.strides = strides;
         this.offset = offset;
+        this.scaled = scaled;
     }
 
-    /** Returns the layout of consecutive elements from the memory's start, the last axis fastest. */
-    static TensorLayout rowMajor(long... shape) {
-        return new TensorLayout(shape.clone(), rowMajorStrides(shape), 0);
+    /** Returns the layout of consecutive rows from the memory's start, the last axis fastest. */
+    static TensorLayout rowMajor(DType dtype, long... shape) {
+        long scaled = dtype.isQuantized() ? storedCount(dtype, shape) : -1;
+        return new TensorLayout(shape.clone(), rowMajorStrides(scaled >= 0, shape), 0, scaled);
+    }
+
+    /** Returns the number of elements that memory has for a shape. */
+    static long storedCount(DType dtype, long... shape) {
+        if (!dtype.isQuantized()) {
+            return elementCount(shape);
+        }
+        if (shape.length == 0) {
+            throw new IllegalArgumentException(
+                    "shape: no axis, must have a last one for " + dtype + ", which groups its elements");
+        }
+        long[] padded = shape.clone();
+        padded[shape.length - 1] = dtype.paddedWidth(shape[shape.length - 1]);
+        return elementCount(padded);
     }
 
     int rank() {
@@ -59,15 +80,21 @@ final class TensorLayout {
         for (int axis = 0; axis < shape.length; axis++) {
             span += (shape[axis] - 1) * strides[axis];
         }
-        return span;
+        return scaled < 0 ? span : (span + Quantization.GROUP - 1) / Quantization.GROUP * Quantization.GROUP;
     }
 
     /** Returns the same layout for memory that begins with the first element. */
     TensorLayout atStart() {
-        return new TensorLayout(shape, strides, 0);
+        return new TensorLayout(shape, strides, 0, scaled);
     }
 
     boolean isRowMajor() {
+        if (scaled >= 0) {
+            // Without the scales of other rows in between.
+            return elementCount() == 0
+                    || (Arrays.equals(strides, rowMajorStrides(true, shape))
+                            && elementCount() / width() * strideOfRows() == scaled);
+        }
         long expected = 1;
         for (int axis = shape.length - 1; axis >= 0; axis--) {
             if (shape[axis] == 0) {
@@ -101,7 +128,11 @@ final class TensorLayout {
             newShape[n] = shape[axes[n]];
             newStrides[n] = strides[axes[n]];
         }
-        return new TensorLayout(newShape, newStrides, offset);
+        refuseAnotherWidth(
+                "axes",
+                axes.length > 0 && axes[axes.length - 1] == axes.length - 1,
+                Arrays.stream(axes).asLongStream().toArray());
+        return new TensorLayout(newShape, newStrides, offset, scaled);
     }
 
     /** As {@link Tensor#slice}. */
@@ -113,9 +144,10 @@ final class TensorLayout {
         }
         long[] newShape = shape.clone();
         newShape[at] = to - from;
+        refuseAnotherWidth("from, to", at < shape.length - 1 || newShape[at] == shape[at], from, to);
         // An empty view keeps the offset: offsets of empty views could add up to a place outside of the memory.
         long start = elementCount(newShape) == 0 ? offset : offset + from * strides[at];
-        return new TensorLayout(newShape, strides, start);
+        return new TensorLayout(newShape, strides, start, scaled);
     }
 
     /** As {@link Tensor#broadcast}. */
@@ -133,7 +165,8 @@ final class TensorLayout {
             throw new IllegalArgumentException("newShape: " + Arrays.toString(checked) + ", must be, right-aligned, "
                     + Arrays.toString(shape) + " but where that has no axis or one of size 1");
         }
-        return new TensorLayout(checked, newStrides, offset);
+        refuseAnotherWidth("newShape", scaled < 0 || checked[checked.length - 1] == width(), checked);
+        return new TensorLayout(checked, newStrides, offset, scaled);
     }
 
     /** As {@link Tensor#reshape}. */
@@ -146,7 +179,26 @@ final class TensorLayout {
         if (!isRowMajor()) {
             throw new IllegalArgumentException("newShape: this tensor is a view with gaps; call contiguous() first");
         }
-        return new TensorLayout(checked, rowMajorStrides(checked), offset);
+        refuseAnotherWidth(
+                "newShape", scaled < 0 || (checked.length > 0 && checked[checked.length - 1] == width()), checked);
+        return new TensorLayout(checked, rowMajorStrides(scaled >= 0, checked), offset, scaled);
+    }
+
+    private long width() {
+        return shape[shape.length - 1];
+    }
+
+    private long strideOfRows() {
+        return DType.Q8_0.paddedWidth(width());
+    }
+
+    /** Refuses a view of a quantized tensor whose rows are not the tensor's. */
+    private void refuseAnotherWidth(String name, boolean keepsRows, long... given) {
+        if (scaled >= 0 && !keepsRows) {
+            throw new IllegalArgumentException(name + ": " + Arrays.toString(given)
+                    + ", must leave the last axis as it is: elements of a quantized tensor share scales along it"
+                    + " (Tensor.to converts to a type without)");
+        }
     }
 
     /** Returns the place of one element. */
@@ -232,21 +284,25 @@ final class TensorLayout {
     }
 
     static int hostBytes(DType dtype, long... shape) {
-        long count = elementCount(shape);
-        if (count > MAX_HOST_BYTES / dtype.bytes()) {
+        long count = storedCount(dtype, shape);
+        double elementBytes = dtype.byteSize(Quantization.GROUP) / (double) Quantization.GROUP;
+        if (count > MAX_HOST_BYTES / elementBytes) {
             throw new IllegalArgumentException("shape " + Arrays.toString(shape) + " of " + dtype + " has " + count
                     + " elements; a tensor in host memory holds at most " + MAX_HOST_BYTES + " bytes ("
-                    + MAX_HOST_BYTES / dtype.bytes() + " elements): split it over batch or heads");
+                    + (long) (MAX_HOST_BYTES / elementBytes) + " elements): split it over batch or heads");
         }
-        return Math.toIntExact(count * dtype.bytes());
+        return Math.toIntExact(dtype.byteSize(count));
     }
 
-    private static long[] rowMajorStrides(long... shape) {
+    private static long[] rowMajorStrides(boolean padded, long... shape) {
         long[] strides = new long[shape.length];
         long stride = 1;
         for (int axis = shape.length - 1; axis >= 0; axis--) {
             strides[axis] = stride;
             stride *= Math.max(1, shape[axis]);
+            if (padded && axis == shape.length - 1) {
+                stride = DType.Q8_0.paddedWidth(stride);
+            }
         }
         return strides;
     }

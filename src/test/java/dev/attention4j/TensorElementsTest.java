@@ -14,31 +14,36 @@ class TensorElementsTest {
     private static final int[] NUMBERS = {0, 1, 2, 3, 4, 5};
 
     @ParameterizedTest
-    @EnumSource(mode = EnumSource.Mode.EXCLUDE, names = "BOOL")
+    @EnumSource(
+            mode = EnumSource.Mode.EXCLUDE,
+            names = {"BOOL", "Q8_0", "Q4_0"})
     void everyTypeIsReadInTheOrderOfTheLayout(DType dtype) {
-        TensorElements turned =
-                new TensorElements(dtype, TensorLayout.rowMajor(2, 3).permute(1, 0), stored(dtype, NUMBERS));
+        TensorElements turned = new TensorElements(
+                dtype, TensorLayout.rowMajor(dtype, 2, 3).permute(1, 0), stored(dtype, NUMBERS), null);
         assertThat(turned.toFloatArray()).containsExactly(0, 3, 1, 4, 2, 5);
         assertThat(turned.toDoubleArray()).containsExactly(0, 3, 1, 4, 2, 5);
         assertThat(turned.toBooleanArray()).containsExactly(false, true, true, true, true, true);
     }
 
     @ParameterizedTest
-    @EnumSource(mode = EnumSource.Mode.EXCLUDE, names = "BOOL")
+    @EnumSource(
+            mode = EnumSource.Mode.EXCLUDE,
+            names = {"BOOL", "Q8_0", "Q4_0"})
     void rowsAndSingleElementsAreCopiedAlike(DType dtype) {
         ByteBuffer bytes = stored(dtype, NUMBERS);
-        TensorLayout columns = TensorLayout.rowMajor(2, 3).slice(1, 1, 3);
-        assertThat(copy(new TensorElements(dtype, columns, bytes), dtype)).containsExactly(1, 2, 4, 5);
-        assertThat(copy(new TensorElements(dtype, columns.permute(1, 0), bytes), dtype))
+        TensorLayout columns = TensorLayout.rowMajor(dtype, 2, 3).slice(1, 1, 3);
+        assertThat(copy(new TensorElements(dtype, columns, bytes, null), dtype)).containsExactly(1, 2, 4, 5);
+        assertThat(copy(new TensorElements(dtype, columns.permute(1, 0), bytes, null), dtype))
                 .containsExactly(1, 4, 2, 5);
-        assertThat(copy(new TensorElements(dtype, columns, bytes), DType.FLOAT64))
+        assertThat(copy(new TensorElements(dtype, columns, bytes, null), DType.FLOAT64))
                 .containsExactly(1, 2, 4, 5);
     }
 
     @Test
     void aCopyOfFewerBitsIsRoundedToNearest() {
         ByteBuffer bytes = bytes(16).putDouble(0, 1 + 1e-3).putDouble(8, -65519.9);
-        TensorElements doubles = new TensorElements(DType.FLOAT64, TensorLayout.rowMajor(2), bytes);
+        TensorElements doubles =
+                new TensorElements(DType.FLOAT64, TensorLayout.rowMajor(DType.FLOAT64, 2), bytes, null);
         assertThat(copy(doubles, DType.FLOAT16)).containsExactly(1 + 1 / 1024.0, -65504);
     }
 
@@ -51,11 +56,11 @@ class TensorElementsTest {
         ByteBuffer bytes = stored(dtype, numbers);
         double[] asDoubles = Arrays.stream(numbers).asDoubleStream().toArray();
         for (DType type : List.of(DType.FLOAT64, DType.FLOAT32, DType.FLOAT16, DType.BFLOAT16, DType.INT32)) {
-            assertThat(copy(new TensorElements(dtype, TensorLayout.rowMajor(2, 2500), bytes), type))
+            assertThat(copy(new TensorElements(dtype, TensorLayout.rowMajor(dtype, 2, 2500), bytes, null), type))
                     .containsExactly(asDoubles);
         }
         TensorElements turned =
-                new TensorElements(dtype, TensorLayout.rowMajor(2500, 2).permute(1, 0), bytes);
+                new TensorElements(dtype, TensorLayout.rowMajor(dtype, 2500, 2).permute(1, 0), bytes, null);
         double[] columns = new double[numbers.length];
         Arrays.setAll(columns, n -> numbers[n % 2500 * 2 + n / 2500]);
         assertThat(turned.toDoubleArray()).containsExactly(columns);
@@ -64,9 +69,11 @@ class TensorElementsTest {
 
     @Test
     void nothingAndASingleNumberAreElementsToo() {
-        TensorElements single = new TensorElements(DType.FLOAT32, TensorLayout.rowMajor(), stored(DType.FLOAT32, 7));
+        TensorElements single =
+                new TensorElements(DType.FLOAT32, TensorLayout.rowMajor(DType.FLOAT32), stored(DType.FLOAT32, 7), null);
         assertThat(copy(single, DType.FLOAT32)).containsExactly(7);
-        TensorElements none = new TensorElements(DType.FLOAT32, TensorLayout.rowMajor(3, 0), bytes(0));
+        TensorElements none =
+                new TensorElements(DType.FLOAT32, TensorLayout.rowMajor(DType.FLOAT32, 3, 0), bytes(0), null);
         assertThat(none.toFloatArray()).isEmpty();
         assertThat(copy(none, DType.FLOAT32)).isEmpty();
     }
@@ -75,7 +82,7 @@ class TensorElementsTest {
         int count = Math.toIntExact(elements.layout().elementCount());
         ByteBuffer target = bytes(count * type.bytes());
         elements.copyTo(type, target);
-        return new TensorElements(type, TensorLayout.rowMajor(count), target).toDoubleArray();
+        return new TensorElements(type, TensorLayout.rowMajor(type, count), target, null).toDoubleArray();
     }
 
     private static ByteBuffer stored(DType dtype, int... numbers) {

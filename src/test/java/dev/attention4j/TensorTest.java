@@ -207,6 +207,9 @@ class TensorTest {
     @Test
     void everyTypeKeepsItsNumbers() {
         for (DType dtype : DType.values()) {
+            if (dtype.isQuantized()) {
+                continue; // QuantizationTest
+            }
             Tensor tensor = Tensor.of(new float[] {0, 1, 1, 0}, 2, 2).to(dtype);
             assertThat(tensor.dtype()).isEqualTo(dtype);
             assertThat(tensor.toFloatArray()).as(dtype.name()).containsExactly(0, 1, 1, 0);

@@ -107,6 +107,10 @@ final class SafetensorsWriter {
     private static void check(String name, Tensor tensor) {
         Objects.requireNonNull(name, "tensors: a name is null");
         Objects.requireNonNull(tensor, () -> "tensors: \"" + name + "\" is null");
+        if (tensor.dtype().isQuantized()) {
+            throw new IllegalArgumentException("tensors: \"" + name + "\" is " + tensor.dtype() + ", must be one of "
+                    + SafetensorsHeader.dtypeNames() + ", which a file holds (Tensor.to converts)");
+        }
         if (name.equals(SafetensorsHeader.METADATA)) {
             throw new IllegalArgumentException(
                     "tensors: a tensor is named __metadata__, which the format keeps for the metadata");

@@ -87,7 +87,9 @@ public record AttentionShape(
     static AttentionShape parse(String text, String form) {
         Matcher cached = CACHED.matcher(text);
         if (cached.matches()) {
-            DType type = cached.group(4) == null ? DType.FLOAT32 : StorageName.parse(cached.group(2), cached.group(4));
+            DType type = cached.group(4) == null
+                    ? DType.FLOAT32
+                    : StorageName.parseKeyValue(cached.group(2), cached.group(4));
             int pageSize = cached.group(3) == null ? 0 : Integer.parseInt(cached.group(3));
             return parse(cached.group(1), form).cached(text, new Cache(type, pageSize));
         }

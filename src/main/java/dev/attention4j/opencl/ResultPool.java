@@ -38,10 +38,7 @@ final class ResultPool {
      * @throws IllegalArgumentException if it is larger than a tensor in host memory may be
      */
     Tensor tensor(DType dtype, long... shape) {
-        long bytes = dtype.bytes();
-        for (long size : shape) {
-            bytes = Math.multiplyExact(bytes, size);
-        }
+        long bytes = Tensor.byteSize(dtype, shape);
         if (bytes == 0 || bytes > MOST_IDLE_BYTES) {
             return Tensor.zeros(dtype, shape);
         }

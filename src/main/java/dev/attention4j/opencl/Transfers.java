@@ -77,7 +77,7 @@ final class Transfers {
                         + tensor.strides()[tensor.rank() - 1]
                         + ", must be 1 there; upload it in the order in which it is to be read");
             }
-            return new Operand(buffer(tensor), tensor.offset(), tensor.strides());
+            return new Operand(buffer(tensor), tensor.offset(), tensor.strides(), tensor.scalesOffset());
         }
         boolean unitLast = tensor.size(-1) == 1 || tensor.strides()[tensor.rank() - 1] == 1;
         return fromHost(unitLast ? tensor : tensor.contiguous(), closesGaps, UnaryOperator.identity());
@@ -142,7 +142,11 @@ final class Transfers {
             buffer = scratch(memory.capacity());
             context.queue().write(buffer, memory);
         }
-        return new Operand(buffer, span.offset(), view.apply(span.tensor()).strides());
+        return new Operand(
+                buffer,
+                span.offset(),
+                view.apply(span.tensor()).strides(),
+                span.tensor().scalesOffset());
     }
 
     /** Returns the key ranges of a problem. */
@@ -307,6 +311,10 @@ final class Transfers {
         }
 
         private static HostSpan asItLies(Tensor tensor) {
+            if (tensor.dtype().isQuantized()) {
+                // Scales follow the integers of the whole memory.
+                return new HostSpan(tensor, 0, tensor.memory().byteSize());
+            }
             long last = tensor.offset();
             for (int axis = 0; axis < tensor.rank(); axis++) {
                 last += (tensor.size(axis) - 1) * tensor.strides()[axis];
@@ -332,7 +340,9 @@ final class Transfers {
 
         /** The first element's position in {@link #bytes}, in elements. */
         long offset() {
-            return tensor.offset() - firstByte / tensor.dtype().bytes();
+            return firstByte == 0
+                    ? tensor.offset()
+                    : tensor.offset() - firstByte / tensor.dtype().bytes();
         }
     }
 }

@@ -8,6 +8,7 @@ import dev.attention4j.DType;
 import dev.attention4j.EngineInfo;
 import dev.attention4j.EngineOptions;
 import dev.attention4j.PlanChoice;
+import dev.attention4j.Quantization;
 import dev.attention4j.RotaryEmbedding;
 import dev.attention4j.RowCopy;
 import dev.attention4j.Tensor;
@@ -188,7 +189,12 @@ public abstract class HostEngine implements AttentionEngine {
         ByteBuffer from = source.to(target.dtype()).contiguous().bytes();
         ByteBuffer to = target.bytes();
         int heads = (int) target.size(1);
-        int rowBytes = Math.toIntExact(target.size(3) * target.dtype().bytes());
+        DType dtype = target.dtype();
+        long width = dtype.paddedWidth(target.size(3));
+        // Of a quantized type scales follow the integers of all rows.
+        int scaleBytes = dtype.isQuantized() ? (int) (width / Quantization.GROUP * Short.BYTES) : 0;
+        int rowBytes = (int) dtype.byteSize(width) - scaleBytes;
+        long fromScales = rowBytes * (source.elementCount() / source.size(3));
         for (RowCopy copy : copies) {
             for (int head = 0; head < heads; head++) {
                 long fromRow = ((long) copy.fromBatch() * heads + head) * source.size(2) + copy.fromRow();
@@ -198,6 +204,13 @@ public abstract class HostEngine implements AttentionEngine {
                         from,
                         Math.toIntExact(fromRow * rowBytes),
                         copy.count() * rowBytes);
+                if (scaleBytes > 0) {
+                    to.put(
+                            Math.toIntExact(target.scalesOffset() + toRow * scaleBytes),
+                            from,
+                            Math.toIntExact(fromScales + fromRow * scaleBytes),
+                            copy.count() * scaleBytes);
+                }
             }
         }
     }

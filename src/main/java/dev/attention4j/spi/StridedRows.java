@@ -2,8 +2,10 @@ package dev.attention4j.spi;
 
 import dev.attention4j.DType;
 import dev.attention4j.Float16;
+import dev.attention4j.Quantization;
 import dev.attention4j.Tensor;
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
 
 /**
@@ -14,6 +16,7 @@ public final class StridedRows {
     private final DType dtype;
     private final ByteBuffer bytes;
     private final FloatBuffer floats;
+    private final ByteBuffer scales;
     private final long offset;
     private final long[] strides;
 
@@ -22,6 +25,8 @@ public final class StridedRows {
         dtype = tensor.dtype();
         bytes = tensor.memory().toHost();
         floats = bytes.asFloatBuffer();
+        int scalesAt = Math.toIntExact(tensor.scalesOffset());
+        scales = bytes.slice(scalesAt, bytes.capacity() - scalesAt).order(ByteOrder.nativeOrder());
         offset = tensor.offset();
         strides = tensor.strides();
     }
@@ -54,6 +59,7 @@ public final class StridedRows {
                     target[n] = Float16.bfloatToFloat(bytes.getShort(2 * (at + n * stride)));
                 }
             }
+            case Q8_0, Q4_0 -> Quantization.read(dtype, bytes, scales, at, count, target);
             default -> {
                 for (int n = 0; n < count; n++) {
                     target[n] = (float) dtype.read(bytes, dtype.bytes() * (at + n * stride));

@@ -135,8 +135,10 @@ public final class TensorChecks {
             Tensor source = sources.get(n);
             open("targets", target);
             open("sources", source);
-            storage("targets", target);
-            storage("sources", source);
+            target.dtype().checkKeyValueStorage("targets");
+            if (source.dtype() != target.dtype()) {
+                storage("sources", source);
+            }
             long[] mustBe = target.shape();
             if (mustBe.length != 4 || !target.isContiguous()) {
                 throw new IllegalArgumentException(

@@ -15,6 +15,7 @@ import dev.attention4j.EngineInfo;
 import dev.attention4j.KeyValueCache;
 import dev.attention4j.PagedKeyValueCache;
 import dev.attention4j.RotaryEmbedding;
+import dev.attention4j.StorageTypes;
 import dev.attention4j.Tensor;
 import dev.attention4j.UnsupportedPlanException;
 import dev.attention4j.opencl.fused.ForwardDecode;
@@ -90,6 +91,9 @@ final class EveryKernel {
     private static final Shape MANY_ROWS_IN_PAGES = new Shape(1, 2, 1, 385, 8, 5, 6);
 
     private static final int POOL = 5;
+
+    /** Rows of whole groups of 32, and a part of one. */
+    private static final Shape GROUPS = new Shape(1, 2, 1, 1, 9, 40, 72);
 
     /** Rows that hold a vector of each width, and an element more. */
     private static final Shape ODD_ROWS = new Shape(1, 1, 1, 9, 11, 17, 17);
@@ -246,6 +250,18 @@ final class EveryKernel {
                         .isEqualTo(value.slice(0, 0, 1).toFloatArray());
             }
         }
+        for (DType dtype : List.of(DType.Q8_0, DType.Q4_0)) {
+            Tensor target = engine.zeros(dtype, 2, 1, 9, 22);
+            Tensor other = engine.zeros(dtype, 2, 1, 9, 22);
+            int[] places = {0, 1};
+            int[] counts = {7, 7};
+            engine.scatter(List.of(target, other), List.of(value.to(dtype), value), places, counts);
+            assertThat(target.slice(0, 1, 2).slice(2, 1, 8).toFloatArray())
+                    .isEqualTo(value.slice(0, 1, 2).to(dtype).toFloatArray());
+            engine.scatter(List.of(target, other), List.of(value, value.to(dtype)), places, counts);
+            assertThat(target.slice(0, 1, 2).slice(2, 1, 8).toFloatArray())
+                    .isEqualTo(value.slice(0, 1, 2).to(dtype).toFloatArray());
+        }
     }
 
     /** Two sequences that share a page until one of them writes to it. */
@@ -336,6 +352,15 @@ final class EveryKernel {
             run(engine, plan + " many rows", MANY_ROWS, DType.FLOAT16, EDGES);
             run(engine, plan + " many rows", MANY_ROWS, DType.BFLOAT16, EDGES);
         }
+        for (DType[] types : new DType[][] {{DType.Q8_0, DType.Q4_0}, {DType.Q4_0, DType.Q8_0}}) {
+            StorageTypes mixed = new StorageTypes(DType.FLOAT32, types[0], types[1]);
+            run(
+                    engine,
+                    plan + " groups",
+                    GROUPS,
+                    mixed,
+                    options().get("log-sum-exp").build());
+        }
         // The staged plan knows neither vectors along a width, rows that share keys nor splits.
         if (!plan.equals(StagedPlan.NAME)) {
             Attention logSumExp = Attention.builder().logSumExp(true).build();
@@ -404,6 +429,11 @@ final class EveryKernel {
     }
 
     private static void run(OpenClEngine engine, String name, Shape shape, DType dtype, Attention attention) {
+        run(engine, name, shape, StorageTypes.of(dtype), attention);
+    }
+
+    private static void run(OpenClEngine engine, String name, Shape shape, StorageTypes types, Attention attention) {
+        DType dtype = types.query();
         try {
             engine.explain(shape.problem(dtype, attention));
         } catch (UnsupportedPlanException e) {
@@ -416,6 +446,6 @@ final class EveryKernel {
         int keys = paged ? shape.keys / 2 : shape.keys;
         Tensor key = Tensor.random(2, rows, shape.keyValueHeads, keys, shape.headDim);
         Tensor value = Tensor.random(3, rows, shape.keyValueHeads, keys, shape.valueDim);
-        YardstickCheck.check(engine, query.to(dtype), key.to(dtype), value.to(dtype), attention, name);
+        YardstickCheck.check(engine, query.to(dtype), key.to(types.key()), value.to(types.value()), attention, name);
     }
 }

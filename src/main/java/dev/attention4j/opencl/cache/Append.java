@@ -83,7 +83,13 @@ public final class Append {
             items /= 2;
             kernel = build(context, keys, second, rowsEach, items);
         }
-        StructLayout.Values call = LAYOUT.values().put("headDim", keys.width).put("valueDim", second.width);
+        StructLayout.Values call = LAYOUT.values()
+                .put("newKeyScales", keys.from.scales())
+                .put("newValueScales", second.from.scales())
+                .put("keyScales", keys.to.scales())
+                .put("valueScales", second.to.scales())
+                .put("headDim", keys.width)
+                .put("valueDim", second.width);
         Operand.put(call, NEW_KEY, keys.from);
         Operand.put(call, NEW_VALUE, second.from);
         Operand.put(call, KEY, keys.to);

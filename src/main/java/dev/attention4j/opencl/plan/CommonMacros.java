@@ -34,6 +34,8 @@ public final class CommonMacros {
             case FLOAT32 -> 0;
             case FLOAT16 -> 1;
             case BFLOAT16 -> 2;
+            case Q8_0 -> 3;
+            case Q4_0 -> 4;
             default -> throw new IllegalArgumentException("dtype: " + dtype + ", must be one that kernels read");
         };
     }

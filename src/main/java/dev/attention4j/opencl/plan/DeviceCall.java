@@ -119,7 +119,9 @@ public record DeviceCall(
                 .put("tableOffset", pageTable == null ? 0 : pageTable.offset())
                 .put("tableStride", pageTable == null ? 0 : pageTable.strides()[0])
                 .put("lastPage", pages - 1)
-                .put("pageShift", Integer.numberOfTrailingZeros(Math.max(1, problem.pageSize())));
+                .put("pageShift", Integer.numberOfTrailingZeros(Math.max(1, problem.pageSize())))
+                .put("keyScales", keys.scales())
+                .put("valueScales", values.scales());
         Operand.put(numbers, QUERY, query);
         Operand.put(numbers, KEY, keys);
         Operand.put(numbers, VALUE, values);

@@ -9,9 +9,15 @@ import java.util.List;
  *
  * @param offset of the first element, in elements
  * @param strides in elements, one for each of the four axes; 0 along an axis that is broadcast
+ * @param scales of a quantized tensor, in bytes from the start of the buffer; 0 for another
  */
 @SuppressWarnings("ArrayRecordComponent") // Only passed on; two of them are never compared.
-public record Operand(ClBuffer buffer, long offset, long[] strides) {
+public record Operand(ClBuffer buffer, long offset, long[] strides, long scales) {
+    /** Takes a tensor without scales. */
+    public Operand(ClBuffer buffer, long offset, long... strides) {
+        this(buffer, offset, strides, 0);
+    }
+
     /** Returns the names of a struct's offset and strides of rows, {@code RowStrides} in the kernels. */
     public static List<String> rows(String name) {
         return List.of(name + ".offset", name + ".batchStride", name + ".headStride", name + ".rowStride");

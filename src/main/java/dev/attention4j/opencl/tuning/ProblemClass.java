@@ -28,7 +28,7 @@ public record ProblemClass(DType dtype, String width, String length, boolean cau
 
     /** Refuses classes that do not exist. */
     public ProblemClass {
-        dtype.checkAttentionStorage("dtype");
+        dtype.checkKeyValueStorage("dtype");
         boolean projections = length.equals(PROJECTION);
         if (!(projections ? width.equals(ANY_WIDTH) : WIDTHS.contains(width))) {
             throw new IllegalArgumentException(

@@ -79,7 +79,7 @@ public record TuningEntry(
                 date(text(map, "measured")),
                 text(map, "asked"),
                 new ProblemClass(
-                        StorageName.parse("dtype", text(map, "dtype")),
+                        StorageName.parseKeyValue("dtype", text(map, "dtype")),
                         text(map, "width"),
                         text(map, "length"),
                         causal(map)),
