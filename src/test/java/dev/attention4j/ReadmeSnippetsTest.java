@@ -2,6 +2,7 @@ package dev.attention4j;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.attention4j.layers.MultiHeadAttention;
 import dev.attention4j.testing.DocumentLinks;
 import java.io.IOException;
 import java.net.URI;
@@ -30,28 +31,26 @@ class ReadmeSnippetsTest {
     @TempDir
     private Path classes;
 
-    private static List<String> snippets() throws IOException {
-        List<String> snippets = new ArrayList<>();
-        for (Path document : DocumentLinks.documents()) {
-            Matcher matcher = SNIPPET.matcher(Files.readString(document));
-            while (matcher.find()) {
-                snippets.add(matcher.group(1));
-            }
-        }
-        return snippets;
+    private static List<String> snippets(Path document) throws IOException {
+        Matcher matcher = SNIPPET.matcher(Files.readString(document));
+        return matcher.results().map(found -> found.group(1)).toList();
     }
 
-    /** One that opens its engine runs as it is; another is handed what it uses, and is compiled only. */
-    private static boolean runs(String snippet) {
+    /** One that opens its engine runs as it is; another is handed what it uses. */
+    private static boolean opensItsEngine(String snippet) {
         return snippet.contains("AttentionEngine.open()");
     }
 
     @Test
     void everySnippetCompilesAndTheWholeOnesRun() throws Exception {
-        List<String> snippets = snippets();
+        List<String> snippets = new ArrayList<>();
+        for (Path document : DocumentLinks.documents()) {
+            snippets.addAll(snippets(document));
+        }
+        List<String> decoding = snippets(Path.of("docs", "decoding.md"));
         List<JavaFileObject> sources = new ArrayList<>();
         for (int n = 0; n < snippets.size(); n++) {
-            String parameters = runs(snippets.get(n))
+            String parameters = opensItsEngine(snippets.get(n))
                     ? ""
                     : "AttentionEngine engine, Tensor query, Tensor key, Tensor value, MultiHeadAttention layer";
             sources.add(new Source("Snippet" + n, program("Snippet" + n, parameters, snippets.get(n))));
@@ -62,14 +61,34 @@ class ReadmeSnippetsTest {
         URL[] urls = {classes.toUri().toURL()};
         try (URLClassLoader loader = new URLClassLoader(urls, getClass().getClassLoader())) {
             for (int n = 0; n < snippets.size(); n++) {
-                if (runs(snippets.get(n))) {
-                    loader.loadClass("Snippet" + n).getMethod("run").invoke(null);
+                Class<?> program = loader.loadClass("Snippet" + n);
+                if (opensItsEngine(snippets.get(n))) {
+                    program.getMethod("run").invoke(null);
+                    run++;
+                } else if (decoding.contains(snippets.get(n))) {
+                    decode(program);
                     run++;
                 }
             }
         }
-        assertThat(run).as("of " + snippets.size() + " snippets").isGreaterThanOrEqualTo(3);
+        assertThat(run).as("of " + snippets.size() + " snippets").isGreaterThanOrEqualTo(3 + decoding.size());
         assertThat(snippets).as("of the README and of docs/").hasSizeGreaterThanOrEqualTo(8);
+    }
+
+    /** Runs a program that is given 32 heads of a query, and 8 of keys and values. */
+    private static void decode(Class<?> program) throws Exception {
+        Tensor query = Tensor.random(1, 1, 32, 1, 64);
+        Tensor key = Tensor.random(2, 1, 8, 100, 64);
+        try (AttentionEngine engine = AttentionEngine.open()) {
+            program.getMethod(
+                            "run",
+                            AttentionEngine.class,
+                            Tensor.class,
+                            Tensor.class,
+                            Tensor.class,
+                            MultiHeadAttention.class)
+                    .invoke(null, engine, query, key, key, null);
+        }
     }
 
     /** The code around a snippet. */
@@ -82,6 +101,7 @@ class ReadmeSnippetsTest {
                 "import java.nio.FloatBuffer;",
                 "import java.nio.file.Path;",
                 "import java.util.Arrays;",
+                "import java.util.List;",
                 "public final class " + name + " {",
                 "    static float[] queryFloats = new float[8 * 128 * 64];",
                 "    static float[] keyFloats = new float[8 * 128 * 64];",
@@ -89,8 +109,6 @@ class ReadmeSnippetsTest {
                 "    static int[] queryEnds = {0, 3, 5};",
                 "    static int[] keyEnds = {0, 4, 9};",
                 "    static float[] sinkLogits = new float[8];",
-                "    static Tensor promptKeys = Tensor.random(1, 1, 8, 7, 64);",
-                "    static Tensor promptValues = Tensor.random(2, 1, 8, 7, 64);",
                 "    static Tensor newKeys = Tensor.random(3, 1, 8, 1, 64);",
                 "    static Tensor newValues = Tensor.random(4, 1, 8, 1, 64);",
                 "    static Tensor pastKey;",
