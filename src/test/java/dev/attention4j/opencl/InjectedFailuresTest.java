@@ -8,6 +8,7 @@ import dev.attention4j.Attention;
 import dev.attention4j.AttentionEngine;
 import dev.attention4j.AttentionResult;
 import dev.attention4j.CacheShape;
+import dev.attention4j.DType;
 import dev.attention4j.DeviceException;
 import dev.attention4j.EngineInfo;
 import dev.attention4j.EngineOptions;
@@ -220,7 +221,7 @@ class InjectedFailuresTest {
         }
         RotaryEmbedding rotary = RotaryEmbedding.builder(16, 24).build();
         try (OpenClEngine engine = open(info, plan("decode"));
-                KeyValueCache cache = KeyValueCache.open(engine, shape, rotary)) {
+                KeyValueCache cache = KeyValueCache.open(engine, shape.withTypes(DType.Q8_0, DType.Q4_0), rotary)) {
             grow(engine, cache);
         }
     }
@@ -290,7 +291,9 @@ class InjectedFailuresTest {
         Attention plain = Attention.builder().logSumExp(true).build();
         try (OpenClEngine engine = open(info, plan("decode"));
                 PagedKeyValueCache cache = PagedKeyValueCache.open(
-                        engine, CacheShape.of(2, 2, 48, 16).withValueDim(13), 16)) {
+                        engine,
+                        CacheShape.of(2, 2, 48, 16).withValueDim(13).withTypes(DType.Q4_0, DType.FLOAT16),
+                        16)) {
             failEachOnce(engine, () -> {
                 int first = cache.newSequence();
                 int second = -1;
