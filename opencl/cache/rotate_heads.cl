@@ -12,8 +12,8 @@
 //
 // Each product and sum is rounded to float, as in Java, so that every device gives the same bits.
 //
-// Work-groups: (runs of ROWS_EACH rows, heads, batch). The work-items of a group take neighbouring vectors of a row. No local
-// memory.
+// Work-groups: runs of ROWS_EACH rows of [batch, heads, rows] one after another, so that a step of one row each has few. The
+// work-items of a group take neighbouring vectors of a row. No local memory.
 
 #include "common/forward_call.clh"
 
@@ -42,6 +42,7 @@ typedef struct {
     long cosinesStride;
     long sinesOffset;
     long sinesStride;
+    long allRows;
     int headCount;
     int rows;
     int width;
@@ -133,11 +134,12 @@ void turn_row(
 __kernel __attribute__((reqd_work_group_size(GROUP_ITEMS, 1, 1))) void rotate_heads(
     __global const STORED *heads, __global TURNED *turned, __global const float *cosines, __global const float *sines,
     __global const int *positions, const RotateHeadsCall call) {
-    const int head = get_group_id(1);
-    const int batch = get_group_id(2);
-    const int first = get_group_id(0) * ROWS_EACH;
-    const int end = min(first + ROWS_EACH, call.rows);
-    for (int row = first; row < end; row++) {
+    const long first = get_group_id(0) * ROWS_EACH;
+    const long end = min(first + ROWS_EACH, call.allRows);
+    for (long n = first; n < end; n++) {
+        const int row = n % call.rows;
+        const int head = n / call.rows % call.headCount;
+        const int batch = n / call.rows / call.headCount;
 #if EVERY_ROW
         const long position = positions[batch * call.rows + row];
 #else
@@ -145,7 +147,7 @@ __kernel __attribute__((reqd_work_group_size(GROUP_ITEMS, 1, 1))) void rotate_he
 #endif
         turn_row(
             heads + row_at(&call.heads, batch, head, row),
-            turned + (((long)batch * call.headCount + head) * call.rows + row) * call.width,
+            turned + n * call.width,
             cosines + call.cosinesOffset + position * call.cosinesStride,
             sines + call.sinesOffset + position * call.sinesStride, call.pairs, call.width);
     }

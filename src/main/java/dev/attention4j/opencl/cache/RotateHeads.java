@@ -52,11 +52,13 @@ public final class RotateHeads {
             items /= 2;
             kernel = build(context, heads, tables, everyRow, rowsEach, items);
         }
+        long allRows = (long) heads.batch * heads.heads * heads.rows;
         StructLayout.Values call = LAYOUT.values()
                 .put("cosinesOffset", tables.cosines.offset())
                 .put("cosinesStride", tables.cosines.strides()[2])
                 .put("sinesOffset", tables.sines.offset())
                 .put("sinesStride", tables.sines.strides()[2])
+                .put("allRows", allRows)
                 .put("headCount", heads.heads)
                 .put("rows", heads.rows)
                 .put("width", heads.width)
@@ -69,8 +71,8 @@ public final class RotateHeads {
                 .buffer(tables.sines.buffer())
                 .buffer(positions)
                 .struct(call);
-        long runs = (heads.rows + rowsEach - 1L) / rowsEach;
-        context.queue().launch(kernel, new long[] {runs * items, heads.heads, heads.batch}, new long[] {items, 1, 1});
+        long runs = (allRows + rowsEach - 1) / rowsEach;
+        context.queue().launch(kernel, new long[] {runs * items}, new long[] {items});
     }
 
     private static ClKernel build(
