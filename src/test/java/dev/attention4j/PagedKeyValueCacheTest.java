@@ -45,8 +45,8 @@ class PagedKeyValueCacheTest {
             64, new StorageTypes(DType.FLOAT32, DType.FLOAT16, DType.FLOAT16),
             256, new StorageTypes(DType.FLOAT16, DType.BFLOAT16, DType.FLOAT32)));
 
-    /** An emulator takes seconds to build the kernels of a pair: it has the first three. */
-    private static final int LARGEST_ON_EMULATOR = 64;
+    /** An emulator takes seconds to build the kernels of a pair: it has the first two. */
+    private static final int LARGEST_ON_EMULATOR = 32;
 
     static Iterable<EngineInfo> engines() {
         return TestEngines.underTest();
