@@ -64,12 +64,15 @@ class RandomProblemsTest {
         return plans().stream().filter(enginePlan -> !isSlow(enginePlan)).toList();
     }
 
-    /** Large scores: slopes of ALiBi and log-sum-exps that were rounded once more than by plain float code. */
+    /**
+     * Large scores: slopes of ALiBi and log-sum-exps that were rounded once more than by plain float code; and few rows, in
+     * which plain code's first order of sums has small errors by luck.
+     */
     @ParameterizedTest
     @MethodSource("quickWays")
     void problemsThatWereWrongOnce(EnginePlan enginePlan) {
         try (AttentionEngine engine = enginePlan.open()) {
-            for (long seed : new long[] {100_485, 100_833}) {
+            for (long seed : new long[] {100_386, 100_485, 100_833}) {
                 check(engine, RandomProblem.draw(seed));
             }
         }

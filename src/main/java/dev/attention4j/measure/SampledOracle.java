@@ -8,6 +8,7 @@ import dev.attention4j.Tensor;
 import dev.attention4j.reference.Deviation;
 import dev.attention4j.reference.PlainFloatAttention;
 import dev.attention4j.reference.ReferenceAttention;
+import dev.attention4j.reference.Yardstick;
 import dev.attention4j.spi.Slice;
 import java.util.ArrayList;
 import java.util.List;
@@ -18,7 +19,7 @@ import java.util.function.Function;
 import java.util.function.ToDoubleFunction;
 
 /**
- * The rule of {@link dev.attention4j.reference.Yardstick} on chosen rows of a result, where all of them would take the
+ * The rule of {@link Yardstick} on chosen rows of a result, where all of them would take the
  * oracle too long. All other rows must be finite and agree with the first result that was right. Where an attention has few
  * rows, plain float code is computed in several orders of its sums, and its largest error counts. A result that is not right
  * is checked once more with many more rows: the chosen ones may have the result's worst and not that of plain code.
@@ -29,11 +30,6 @@ import java.util.function.ToDoubleFunction;
 public final class SampledOracle {
     private static final double GOLDEN_RATIO = (Math.sqrt(5) - 1) / 2;
     private static final int BLOCK_ROWS = 8;
-
-    /** With fewer rows the largest error of plain float code is a matter of luck. */
-    private static final int MANY_ROWS = 64;
-
-    private static final int ORDERS = 4;
 
     /** The effort of the second check, in efforts of the first. */
     private static final int SECOND_LOOK = 16;
@@ -85,7 +81,7 @@ public final class SampledOracle {
         }
         double rowFlops = 2.0 * problem.keyLength() * (problem.headDim() + problem.valueDim());
         int allRows = problem.batch() * problem.queryHeads() * problem.queryLength();
-        int orders = allRows < MANY_ROWS ? ORDERS : 1;
+        int orders = allRows < Yardstick.MANY_ROWS ? Yardstick.ORDERS : 1;
         return new SampledOracle(
                 (head, from, to) -> attention(inputs, orders, head, from, to), problem, rowFlops, mostFlops);
     }
