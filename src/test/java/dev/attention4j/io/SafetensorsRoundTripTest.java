@@ -52,7 +52,11 @@ class SafetensorsRoundTripTest {
     void everyTypeAndShapeComesBackBitForBit() throws IOException {
         Map<String, Tensor> tensors = new LinkedHashMap<>();
         Random random = new Random(7);
-        for (DType dtype : DType.values()) {
+        // The format has no integers with scales.
+        List<DType> types = Arrays.stream(DType.values())
+                .filter(dtype -> !dtype.isQuantized())
+                .toList();
+        for (DType dtype : types) {
             for (long[] shape : SHAPES) {
                 Tensor tensor = Tensor.zeros(dtype, shape);
                 byte[] bits = new byte[(int) tensor.byteSize()];

@@ -22,7 +22,7 @@ class ClosedObjectsTest {
     private static final Pattern ANSWERS = Pattern.compile(
             "engine\\.(info|plans|isClosed|close|projectionVariants"
                     + "|projector)\\(.*"
-                    + "|.*\\.(toString|close|dtype|shape|strides|offset|rank|size|elementCount|byteSize|isContiguous|memory|isOnHost"
+                    + "|.*\\.(toString|close|dtype|shape|strides|offset|scalesOffset|rank|size|elementCount|byteSize|isContiguous|memory|isOnHost"
                     + "|isClosed|permute|slice|reshape|broadcast|engine|output|weights|logSumExp|scores|plan|presentKey|presentValue"
                     + "|qkMatmulOutput|equals|hashCode|seed|packed|inputs|heads|width|contiguous|length|lengths|freePages|pageSize)\\(.*");
 

@@ -23,8 +23,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 class GrowingCacheTest {
     private static final int TOKENS = 1000;
     private static final int LAST_BUILD = 10;
-    private static final CacheShape SHAPE =
-            CacheShape.of(2, 2, TOKENS, 64).withTypes(DType.FLOAT16, DType.Q8_0);
+    private static final CacheShape SHAPE = CacheShape.of(2, 2, TOKENS, 64).withTypes(DType.FLOAT16, DType.Q8_0);
 
     private final Tensor query = Tensor.random(1, 2, 4, 1, 64);
     private final Tensor key = Tensor.random(2, 2, 2, 1, 64);
@@ -37,8 +36,8 @@ class GrowingCacheTest {
     @MethodSource("devices")
     void aThousandTokens(EngineInfo info) {
         try (OpenClEngine engine = open(info);
-                KeyValueCache cache =
-                        KeyValueCache.open(engine, SHAPE, RotaryEmbedding.builder(64, TOKENS).build())) {
+                KeyValueCache cache = KeyValueCache.open(
+                        engine, SHAPE, RotaryEmbedding.builder(64, TOKENS).build())) {
             write(engine, token -> cache.attend(query, key, key, Attention.DEFAULT));
             assertThat(cache.length(1)).isEqualTo(TOKENS);
         }

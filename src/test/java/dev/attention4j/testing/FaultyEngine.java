@@ -85,7 +85,11 @@ public final class FaultyEngine implements AttentionEngine {
         if (plan.equals(FAULTY) && scale == WRONG_SCALE) {
             result.output().floats().put(3, 1e3f);
         }
-        return result;
+        return new AttentionResult(
+                result.output(),
+                attention.wantsWeights() ? result.weights() : null,
+                attention.wantsLogSumExp() ? result.logSumExp() : null,
+                plan);
     }
 
     /** In native code, as a driver would. */
