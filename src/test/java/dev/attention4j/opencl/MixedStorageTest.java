@@ -80,10 +80,10 @@ class MixedStorageTest {
         Tensor good = Tensor.random(1, 1, 1, 2, 4);
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> AttentionProblem.of(good, good, good.to(DType.INT64), Attention.DEFAULT))
-                .withMessageStartingWith("value: type INT64, must be FLOAT32, FLOAT16 or BFLOAT16");
+                .withMessageStartingWith("value: type INT64, must be FLOAT32, FLOAT16, BFLOAT16, Q8_0 or Q4_0");
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> AttentionProblem.of(good, good.to(DType.FLOAT64), good, Attention.DEFAULT))
-                .withMessageStartingWith("key: type FLOAT64, must be FLOAT32, FLOAT16 or BFLOAT16");
+                .withMessageStartingWith("key: type FLOAT64, must be FLOAT32, FLOAT16, BFLOAT16, Q8_0 or Q4_0");
     }
 
     /** Bytes count each tensor in its own type: 2 heads of 3 queries and 5 keys, widths 4 and 8. */
