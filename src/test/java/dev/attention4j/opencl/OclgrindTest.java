@@ -28,7 +28,10 @@ class OclgrindTest {
             // For compilers that make code for a CPU: ExpKernelTest has the first, and prefetching changes nothing.
             "common/exp.clh #if defined(__AVX512DQ__) && VECTOR_WIDTH == 16",
             "common/prefetch.clh #if defined(__has_builtin) && (defined(__x86_64__) || defined(__aarch64__))",
-            "common/prefetch.clh #if __has_builtin(__builtin_prefetch)");
+            "common/prefetch.clh #if __has_builtin(__builtin_prefetch)",
+            // A conversion by the compiler, of which QuantizationTest checks each number.
+            "common/quantized.clh #ifdef __has_builtin",
+            "common/quantized.clh #if __has_builtin(__builtin_convertvector)");
 
     @TempDir
     Path temporary;
