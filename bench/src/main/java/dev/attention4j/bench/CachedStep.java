@@ -69,9 +69,7 @@ final class CachedStep implements AutoCloseable {
     /** The tokens of keys or values that a step appends. */
     static Tensor newTokens(Tensor keysOrValues, Inputs inputs) {
         int keys = inputs.shape().keyLength();
-        return keysOrValues
-                .slice(2, keys - inputs.shape().queryLength(), keys)
-                .contiguous();
+        return keysOrValues.slice(2, keys - inputs.shape().queryLength(), keys).contiguous();
     }
 
     AttentionResult run() {

@@ -58,7 +58,8 @@ class GridTest {
         float[] keys = Inputs.of(half, DType.FLOAT32).key().toFloatArray();
         assertThat(keys)
                 .containsExactly(Tensor.of(keys, keys.length).to(DType.FLOAT16).toFloatArray());
-        for (String wrong : List.of("1.2.2.3.3.5:cached", "1.2.2.4.3.5:cache", "1.2.2.3.3.5:mask:cache", "1.2.2.3.3.5:pages")) {
+        for (String wrong :
+                List.of("1.2.2.3.3.5:cached", "1.2.2.4.3.5:cache", "1.2.2.3.3.5:mask:cache", "1.2.2.3.3.5:pages")) {
             assertThatIllegalArgumentException()
                     .isThrownBy(() -> AttentionShape.parse(wrong))
                     .withMessageContaining("\"" + wrong + "\"");

@@ -137,8 +137,8 @@ class KitReportTest {
             }
             assertThat(grid)
                     .filteredOn(one -> one.dtype() == dtype && one.shape().queryLength() == 1)
-                    .extracting(one ->
-                            one.shape().isCached() ? one.shape().cache().pageSize() : -1)
+                    .extracting(
+                            one -> one.shape().isCached() ? one.shape().cache().pageSize() : -1)
                     .contains(-1, 0, 16);
         }
     }

@@ -58,7 +58,10 @@ class TorchScriptTest {
 
     @Test
     void eachBackendIsTimedByTheGpusClockAndCheckedInFloat64() throws Exception {
-        assertThat(run("", "float32 1.2.2.40.40.4\n# a comment\nfloat32 1.2.2.40.40.4:causal\nfloat32 1.2.2.1.40.4:cache\n"))
+        assertThat(
+                        run(
+                                "",
+                                "float32 1.2.2.40.40.4\n# a comment\nfloat32 1.2.2.40.40.4:causal\nfloat32 1.2.2.1.40.4:cache\n"))
                 .as(() -> said)
                 .isZero();
         assertThat(report())

@@ -11,7 +11,7 @@ import org.junit.jupiter.api.Test;
 class StructLayoutTest {
     private static final StructLayout LAYOUT = StructLayout.of("common/forward_call.clh", "ForwardCall");
     /** Three structs of four longs and two of five come first, then ints. */
-    private static final int FIRST_INT = (3 * 4 + 2 * 5) * 8;
+    private static final int FIRST_INT = (3 * 4 + 2 * 5 + 2) * 8;
 
     private static StructLayout.Values all() {
         StructLayout.Values values = LAYOUT.values();
@@ -37,9 +37,14 @@ class StructLayoutTest {
             "offset",
             "left",
             "right",
-            "slopeStride"
+            "slopeStride",
+            "lastPage",
+            "pageShift"
         }) {
             values.put(field, 3);
+        }
+        for (String field : new String[] {"keyScales", "valueScales", "tableOffset", "tableStride"}) {
+            values.put(field, 6L);
         }
         return values.put("scale", 4f).put("softcap", 5f);
     }
@@ -48,15 +53,17 @@ class StructLayoutTest {
     void numbersLieAsInC() {
         byte[] bytes = all().put("key.offset", 7L)
                 .put("bias.keyStride", 8L)
+                .put("tableStride", 11L)
                 .put("options", 9)
                 .put("softcap", 10f)
                 .toBytes();
         ByteBuffer memory = ByteBuffer.wrap(bytes).order(ByteOrder.nativeOrder());
         assertThat(memory.getLong(4 * 8)).isEqualTo(7);
-        assertThat(memory.getLong(FIRST_INT - 8)).isEqualTo(8);
+        assertThat(memory.getLong(FIRST_INT - 3 * 8)).isEqualTo(8);
         assertThat(memory.getInt(FIRST_INT)).isEqualTo(9);
-        assertThat(memory.getFloat(bytes.length - 4)).isEqualTo(10f);
-        assertThat(bytes).hasSize(FIRST_INT + 14 * 4);
+        assertThat(memory.getFloat(FIRST_INT + 13 * 4)).isEqualTo(10f);
+        assertThat(memory.getLong(bytes.length - 8)).isEqualTo(11);
+        assertThat(bytes).hasSize(FIRST_INT + 16 * 4 + 2 * 8);
     }
 
     @Test
