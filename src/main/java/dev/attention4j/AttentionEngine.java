@@ -188,30 +188,12 @@ public interface AttentionEngine extends AutoCloseable {
      * @throws IllegalStateException if this engine or a tensor is closed
      * @throws DeviceException if the device fails
      */
-    default void scatter(List<Tensor> targets, List<Tensor> sources, int[] positions, int[] counts) {
-        scatter(targets, sources, positions, counts, () -> null);
-    }
-
-    /**
-     * Writes rows as {@link #scatter(List, List, int[], int[])}, and makes a call that reads them before it waits for
-     * them: the device goes from one to the other.
-     *
-     * @param targets one or two of [batch, heads, capacity, width], as above
-     * @param sources for each of them [batch, heads, rows, width]
-     * @param positions for each batch row the first row that is written
-     * @param counts for each batch row how many are
-     * @param then a call on this engine
-     * @return what the call returns; closed if writing fails
-     * @throws IllegalArgumentException as above; then the call is not made
-     * @throws IllegalStateException if this engine or a tensor is closed
-     * @throws DeviceException if the device fails
-     */
-    AttentionResult scatter(
-            List<Tensor> targets, List<Tensor> sources, int[] positions, int[] counts, Supplier<AttentionResult> then);
+    void scatter(List<Tensor> targets, List<Tensor> sources, int[] positions, int[] counts);
 
     /**
      * Writes rows as above, between any batch rows: several runs of rows into one, as the pages of a cache need them, or
-     * from one place of a tensor to another. No row may be written twice, or read where it is written.
+     * from one place of a tensor to another; and makes a call that reads them before it waits for them: the device goes from
+     * one to the other. No row may be written twice, or read where it is written.
      *
      * @param targets one or two of [batch, heads, capacity, width], as above
      * @param sources for each of them [any batch, heads, rows, width]; may be the targets

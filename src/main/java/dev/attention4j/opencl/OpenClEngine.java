@@ -25,6 +25,7 @@ import dev.attention4j.opencl.runtime.Quirks;
 import dev.attention4j.opencl.tuning.TuningDatabase;
 import dev.attention4j.spi.CallsUnderWay;
 import dev.attention4j.spi.Completion;
+import dev.attention4j.spi.TensorChecks;
 import dev.attention4j.spi.TestOption;
 import java.lang.ref.Cleaner;
 import java.util.List;
@@ -54,6 +55,7 @@ public final class OpenClEngine implements AttentionEngine {
     private final EngineOptions options;
     private final ReentrantLock lock = new ReentrantLock();
     private final DeviceTensors tensors;
+    private final DeviceRows rows;
     private final DeviceProjector projector;
     private final ThreadPoolExecutor completer;
     private final DeviceResources resources;
@@ -79,6 +81,7 @@ public final class OpenClEngine implements AttentionEngine {
             planner = Planner.ofAttention(context, options, tuning);
             projections = Planner.ofProjections(context, tuning);
             tensors = new DeviceTensors(this, context, lock, resources, options.has(TestOption.POISON));
+            rows = new DeviceRows(this, context);
             projector =
                     new DeviceProjector(this, projections.chooseOrWarn("Projections", ProjectionPlan.Problem.USUAL));
         } catch (RuntimeException e) {
@@ -336,25 +339,25 @@ public final class OpenClEngine implements AttentionEngine {
     }
 
     @Override
-    public AttentionResult scatter(
-            List<Tensor> targets, List<Tensor> sources, int[] positions, int[] counts, Supplier<AttentionResult> then) {
-        return tensors.scatter(targets, sources, positions, counts, then);
+    public void scatter(List<Tensor> targets, List<Tensor> sources, int[] positions, int[] counts) {
+        checkOpen();
+        rows.scatter(targets, sources, TensorChecks.scatter(targets, sources, positions, counts), () -> null);
     }
 
     @Override
     public AttentionResult scatter(
             List<Tensor> targets, List<Tensor> sources, List<RowCopy> copies, Supplier<AttentionResult> then) {
-        return tensors.scatter(targets, sources, copies, then);
+        return rows.scatter(targets, sources, copies, then);
     }
 
     @Override
     public AttentionResult merge(List<AttentionResult> parts) {
-        return tensors.merge(parts);
+        return rows.merge(parts);
     }
 
     @Override
     public Tensor rotate(Tensor heads, RotaryEmbedding rotary, int... positions) {
-        return tensors.rotate(heads, rotary, positions);
+        return rows.rotate(heads, rotary, positions);
     }
 
     @Override
@@ -364,7 +367,7 @@ public final class OpenClEngine implements AttentionEngine {
             int[] positions,
             DType turnedType,
             Function<Tensor, AttentionResult> then) {
-        return tensors.rotate(heads, rotary, positions, turnedType, then);
+        return rows.rotate(heads, rotary, positions, turnedType, then);
     }
 
     @Override

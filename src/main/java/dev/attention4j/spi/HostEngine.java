@@ -152,10 +152,9 @@ public abstract class HostEngine implements AttentionEngine {
     }
 
     @Override
-    public final AttentionResult scatter(
-            List<Tensor> targets, List<Tensor> sources, int[] positions, int[] counts, Supplier<AttentionResult> then) {
+    public final void scatter(List<Tensor> targets, List<Tensor> sources, int[] positions, int[] counts) {
         calls.checkOpen();
-        return copy(targets, sources, TensorChecks.scatter(targets, sources, positions, counts), then);
+        scatter(targets, sources, TensorChecks.scatter(targets, sources, positions, counts), () -> null);
     }
 
     @Override
@@ -163,11 +162,6 @@ public abstract class HostEngine implements AttentionEngine {
             List<Tensor> targets, List<Tensor> sources, List<RowCopy> copies, Supplier<AttentionResult> then) {
         calls.checkOpen();
         TensorChecks.scatter(targets, sources, copies);
-        return copy(targets, sources, copies, then);
-    }
-
-    private AttentionResult copy(
-            List<Tensor> targets, List<Tensor> sources, List<RowCopy> copies, Supplier<AttentionResult> then) {
         targets.forEach(target -> checkOnHost("targets", target));
         sources.forEach(source -> checkOnHost("sources", source));
         calls.begin();

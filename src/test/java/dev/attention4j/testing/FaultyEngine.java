@@ -138,9 +138,8 @@ public final class FaultyEngine implements AttentionEngine {
     }
 
     @Override
-    public AttentionResult scatter(
-            List<Tensor> targets, List<Tensor> sources, int[] positions, int[] counts, Supplier<AttentionResult> then) {
-        return oracle.scatter(targets, sources, positions, counts, then);
+    public void scatter(List<Tensor> targets, List<Tensor> sources, int[] positions, int[] counts) {
+        oracle.scatter(targets, sources, positions, counts);
     }
 
     @Override

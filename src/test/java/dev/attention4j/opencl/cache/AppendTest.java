@@ -79,19 +79,17 @@ class AppendTest {
     @MethodSource("engines")
     void aCallThatFollowsReadsTheRowsOrFails(EngineInfo info) {
         Tensor rows = Tensor.random(1, 1, 1, 1, 8);
-        int[] first = {0};
-        int[] one = {1};
+        List<RowCopy> one = List.of(new RowCopy(0, 0, 0, 0, 1));
         try (AttentionEngine engine = TestEngines.open(info);
                 Tensor target = engine.zeros(DType.FLOAT32, 1, 1, 1, 8)) {
-            try (AttentionResult result = engine.scatter(
-                    List.of(target), List.of(rows), first, one, () -> engine.attend(rows, target, target))) {
+            try (AttentionResult result =
+                    engine.scatter(List.of(target), List.of(rows), one, () -> engine.attend(rows, target, target))) {
                 assertThat(result.output().toFloatArray()).isEqualTo(rows.toFloatArray());
             }
             assertThatIllegalArgumentException()
                     .isThrownBy(() -> engine.scatter(
                             List.of(target),
                             List.of(rows),
-                            first,
                             one,
                             () -> engine.attend(rows.slice(3, 0, 7), target, target)))
                     .withMessageStartingWith("key: headDim 8, must be 7");
