@@ -1,5 +1,5 @@
-// Widens keys or values that are not float32, or lie in pages, to floats, once for all query rows that read them: what forward_rows would do for
-// each of its work-groups by itself. Exact, so that results have the same bits either way.
+// Widens keys or values that are not float32, or lie in pages, to floats, once for all query rows that read them. forward_rows
+// would do it for each of its work-groups by itself. Exact, so that results have the same bits either way.
 //
 // Arguments and shapes: common/forward_call.clh, and
 //   to [batch, keyValueHeads, keys, width]  float, row-major; width is valueDim if ofValues is not 0, else headDim

@@ -37,7 +37,7 @@ final class CacheMemory {
         return allocate(engine, shape, batch, rows, null);
     }
 
-    /** Does so for keys and queries that are turned by so many positions, and copies the tables. */
+    /** Allocates the same, and copies a rotary embedding's tables for so many positions, which keys and queries turn by. */
     static CacheMemory open(
             AttentionEngine engine, CacheShape shape, int batch, int rows, RotaryEmbedding rotary, int positions) {
         Objects.requireNonNull(rotary, "rotary");

@@ -6,9 +6,8 @@ import java.nio.ByteBuffer;
  * The type of a tensor's elements.
  *
  * <p>Query, key and value may be {@link #FLOAT32}, {@link #FLOAT16} or {@link #BFLOAT16}, key and value also {@link #Q8_0} or
- * {@link #Q4_0}; arithmetic is float32 or better in every engine, so small types save memory, not precision of the sums. The other
- * types are for masks
- * ({@link #BOOL}) and for the contents of files.
+ * {@link #Q4_0}; arithmetic is float32 or better in every engine, so small types save memory, not precision of the sums. The
+ * other types are for masks ({@link #BOOL}) and for the contents of files.
  */
 public enum DType {
     /** IEEE 754 binary64. */

@@ -82,7 +82,7 @@ public record KeyRange(int begin, int end, int position, int sequence) {
     }
 
     /** Returns the number of keys of a batch row, of all packed sequences together. */
-    static int rowKeyLength(AttentionProblem problem, int batchRow) {
+    public static int rowKeyLength(AttentionProblem problem, int batchRow) {
         return problem.attention().isPacked() ? problem.keyLength() : keyLength(problem, batchRow);
     }
 

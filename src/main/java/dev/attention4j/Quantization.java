@@ -23,7 +23,7 @@ public final class Quantization {
     private static final short NAN = 0x7E00;
     private static final int MAGNITUDE = 0x7FFF;
 
-    /** Of a Q4_0 of 0. */
+    /** The integer of a Q4_0 element that is 0. */
     private static final int MIDDLE = 8;
 
     private Quantization() {}

@@ -161,7 +161,7 @@ class QuantizationTest {
         assertThat(Float16.toFloat(four.getShort(34))).isEqualTo(4);
     }
 
-    /** What an engine writes into a cache is what Tensor.to gives, byte for byte, from each type and width. */
+    /** An engine writes the same bytes into a cache as Tensor.to does, from each type and width. */
     @ParameterizedTest
     @MethodSource("engines")
     void enginesRoundAsTensorsDo(EngineInfo info) {

@@ -14,7 +14,7 @@ final class Integers {
         return of(name, tensor, DType.INT64, most, shape);
     }
 
-    /** Does so of another type. */
+    /** The same of a tensor of another type. */
     static int[] of(String name, Tensor tensor, DType dtype, long most, long... shape) {
         TensorChecks.open(name, tensor);
         if (tensor.dtype() != dtype || !Arrays.equals(tensor.shape(), shape)) {

@@ -7,9 +7,9 @@ import dev.attention4j.Tensor;
 import java.util.Arrays;
 import java.util.List;
 
-/** What {@link AttentionEngine#merge} takes, and its computation in Java. */
+/** Checks the parts of {@link AttentionEngine#merge}, and merges them in Java. */
 public final class PartialResults {
-    /** What the result of a merge says of its plan. */
+    /** The plan that a merged result names. */
     public static final String PLAN = "merge";
 
     private PartialResults() {}
@@ -62,7 +62,7 @@ public final class PartialResults {
             double sum = 0;
             Arrays.fill(mean, 0);
             for (int n = 0; n < outputs.length; n++) {
-                // What is without keys for the row may hold anything: it is skipped, not multiplied by 0.
+                // A part without keys for the row may hold anything there: it is skipped, not multiplied by 0.
                 if (logSumExps[n][row] != Float.NEGATIVE_INFINITY) {
                     double weight = Math.exp(logSumExps[n][row] - largest);
                     sum += weight;

@@ -1,6 +1,7 @@
 package dev.attention4j.spi;
 
 import dev.attention4j.AttentionProblem;
+import dev.attention4j.KeyRange;
 import dev.attention4j.RowCopy;
 import dev.attention4j.Tensor;
 import java.nio.IntBuffer;
@@ -47,9 +48,8 @@ public record PlainKeys(AttentionProblem problem, Tensor key, Tensor value) {
     private static List<RowCopy> pages(AttentionProblem problem, Tensor table) {
         IntBuffer numbers = table.contiguous().bytes().asIntBuffer();
         List<RowCopy> pages = new ArrayList<>();
-        int[] lengths = problem.attention().keyLengths();
         for (int row = 0; row < problem.batch(); row++) {
-            int length = lengths.length == 0 ? problem.keyLength() : lengths[lengths.length == 1 ? 0 : row];
+            int length = KeyRange.rowKeyLength(problem, row);
             for (int first = 0; first < length; first += problem.pageSize()) {
                 int page = numbers.get((int) (row * table.size(1)) + first / problem.pageSize());
                 pages.add(new RowCopy(page, 0, row, first, Math.min(problem.pageSize(), length - first)));

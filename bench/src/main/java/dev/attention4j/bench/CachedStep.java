@@ -12,8 +12,8 @@ import java.util.Arrays;
 import java.util.function.Supplier;
 
 /**
- * What a program that generates text calls for each token: the last tokens of a shape's keys and values are appended to a
- * cache, which holds the others, and attend to all. Each run takes them back first, which moves no memory.
+ * A step of decoding. The cache holds all but the last keys and values of a shape; the step appends these and attends to all.
+ * Each run first truncates the cache to where it was, which moves no memory.
  */
 final class CachedStep implements AutoCloseable {
     private final Supplier<AttentionResult> step;

@@ -19,7 +19,7 @@ public final class RotateHeads {
     private RotateHeads() {}
 
     /**
-     * What turns, and into what.
+     * The heads to turn, and where the turned ones go.
      *
      * @param from [batch, heads, rows, width], last stride 1
      * @param fromType how it is stored

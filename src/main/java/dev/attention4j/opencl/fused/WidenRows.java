@@ -50,7 +50,7 @@ final class WidenRows {
         return width == 0 ? call.key() : enqueue(call, false, width);
     }
 
-    /** Does so with values. */
+    /** The same of values. */
     Operand values(DeviceCall call) {
         int width = valueWidth(call.workload());
         return width == 0 ? call.value() : enqueue(call, true, width);

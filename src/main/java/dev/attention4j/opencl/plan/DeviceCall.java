@@ -97,7 +97,7 @@ public record DeviceCall(
         return arguments(kernel, unitHeads, key, value);
     }
 
-    /** Does so with the same keys and values elsewhere. */
+    /** Sets them for keys and values that a plan has copied elsewhere. */
     public ClKernel.Arguments arguments(ClKernel kernel, int unitHeads, Operand keys, Operand values) {
         Attention attention = problem.attention();
         int heads = problem.queryHeads();

@@ -15,9 +15,9 @@ import java.util.Arrays;
 import java.util.List;
 
 /**
- * A decoder-only model on an engine, for texts that grow side by side: layers of attention over a cache of rotated keys and
- * of a gated feed-forward, each behind a root-mean-square normalisation (Touvron et al., "LLaMA", 2023). Projections,
- * rotation, cache and attention are the engine's; what is left for Java is element by element.
+ * A decoder-only model on an engine, for texts that grow side by side. A layer is attention over a cache of rotated keys, then
+ * a gated feed-forward; the input of both is normalised by its root mean square (Touvron et al., "LLaMA", 2023). The engine
+ * computes projections, rotation and attention; Java normalises, adds and multiplies element by element.
  */
 public final class Decoder implements AutoCloseable {
     private static final Attention CAUSAL = Attention.causal(Alignment.BOTTOM_RIGHT);
@@ -33,7 +33,7 @@ public final class Decoder implements AutoCloseable {
     private final Projector.Projection output;
     private long attentionNanos;
 
-    /** What one layer holds on the engine. */
+    /** The weights and the cache of one layer. */
     @SuppressWarnings("ArrayRecordComponent") // No caller compares two of them.
     private record Layer(
             float[] attentionNorm,
