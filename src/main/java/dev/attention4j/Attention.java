@@ -1,5 +1,6 @@
 package dev.attention4j;
 
+import dev.attention4j.expression.Expressions;
 import java.util.Arrays;
 import java.util.Optional;
 import java.util.OptionalDouble;
@@ -8,10 +9,11 @@ import java.util.StringJoiner;
 /**
  * The operation: scaled dot-product attention and its options. Immutable, made by {@link #builder()}.
  *
- * <p>For each query row: scores = scale · query · keyᵀ, then softcap, then + bias, then masks, then softmax over the
- * keys, then the sum of the values by those weights (Vaswani et al., "Attention Is All You Need", 2017, section 3.2.1;
+ * <p>For each query row: scores = scale · query · keyᵀ, then softcap, then the score expression, then + bias, then masks, then
+ * softmax over the keys, then the sum of the values by those weights (Vaswani et al., "Attention Is All You Need", 2017, section 3.2.1;
  * softcap as in Gemma 2, 2024). ALiBi adds its own bias, and a sink one more term to the softmax's denominator. A key
- * may be attended to only if causal, window, key lengths, packing, boolean mask and query mask all allow it; a bias of −∞
+ * may be attended to only if causal, window, key lengths, packing, boolean mask, mask expression and query mask all allow
+ * it; a bias of −∞
  * masks too. A row with no key to attend to gives output 0, weights 0 and log-sum-exp −∞ (its sink's logit if it has one);
  * the content of a masked key, value or bias, NaN included, never changes a result.
  *
@@ -165,6 +167,21 @@ public final class Attention {
         return options.sinks.clone();
     }
 
+    /** {@return the expression that changes scores} */
+    public Optional<ScoreExpression> score() {
+        return options.expressions.score().map(ScoreExpression::of);
+    }
+
+    /** {@return the expression that is true where a query attends to a key} */
+    public Optional<ScoreExpression> maskIf() {
+        return options.expressions.maskIf().map(ScoreExpression::of);
+    }
+
+    /** {@return the score and mask expressions with their parameters; for those who write engines} */
+    public Expressions expressions() {
+        return options.expressions;
+    }
+
     /** {@return true if {@link AttentionResult#weights()} is wanted, which takes memory of queryLength × keyLength} */
     public boolean wantsWeights() {
         return options.wantsWeights;
@@ -279,6 +296,8 @@ public final class Attention {
                 "cumulativeLengths=" + Arrays.toString(options.cumulativeQueryLengths) + ","
                         + Arrays.toString(options.cumulativeKeyLengths));
         addIf(text, options.alibiSlopes.length > 0, "alibiSlopes=" + Arrays.toString(options.alibiSlopes));
+        score().ifPresent(score -> text.add("score=" + score));
+        maskIf().ifPresent(mask -> text.add("maskIf=" + mask));
         addIf(text, options.sinks.length > 0, "sinks=" + Arrays.toString(options.sinks));
         addIf(text, options.wantsWeights, "weights");
         addIf(text, options.wantsLogSumExp, "logSumExp");

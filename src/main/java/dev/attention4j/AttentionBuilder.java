@@ -1,9 +1,11 @@
 package dev.attention4j;
 
+import dev.attention4j.expression.Expressions;
 import java.util.Arrays;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalDouble;
+import java.util.function.Supplier;
 
 /**
  * Collects the options of an {@link Attention}. Each is checked as it is set, and against the tensors when an engine is
@@ -27,6 +29,7 @@ public final class AttentionBuilder {
         float[] alibiSlopes = {};
         Optional<Tensor> bias = Optional.empty();
         float[] sinks = {};
+        Expressions expressions = Expressions.NONE;
 
         // Visibility.
         boolean causal;
@@ -326,6 +329,129 @@ public final class AttentionBuilder {
         }
         options.sinks = logits.clone();
         return this;
+    }
+
+    /**
+     * Changes each score by an expression, after scale and softcap, before ALiBi, bias and masks: {@code
+     * score("score - slope[head] * abs(position - key)", parameters)} is ALiBi. A score that becomes −∞ is masked; one that
+     * becomes NaN makes its row NaN; a masked one stays masked, whatever the expression gives.
+     *
+     * @param expression a number; null for none
+     * @param parameters the value of each name that it reads, and of no other
+     * @throws IllegalArgumentException if it is a boolean, or the parameters do not fit
+     */
+    public AttentionBuilder score(ScoreExpression expression, ScoreParameters parameters) {
+        Objects.requireNonNull(parameters, "parameters");
+        options.expressions = named(
+                "score",
+                () -> options.expressions.withScore(
+                        expression == null ? null : expression.expression(), parameters.values()));
+        return this;
+    }
+
+    /**
+     * Changes each score by an expression without parameters, as {@link #score(ScoreExpression, ScoreParameters)}.
+     *
+     * @param expression a number; null for none
+     * @throws IllegalArgumentException if it is a boolean or has parameters
+     */
+    public AttentionBuilder score(ScoreExpression expression) {
+        return score(expression, ScoreParameters.NONE);
+    }
+
+    /**
+     * Changes each score by an expression, as {@link #score(ScoreExpression, ScoreParameters)}.
+     *
+     * @param expression as {@link ScoreExpression#parse}
+     * @param parameters the value of each name that it reads, and of no other
+     * @throws IllegalArgumentException if it is no expression or a boolean, or the parameters do not fit
+     */
+    public AttentionBuilder score(String expression, ScoreParameters parameters) {
+        return score(parsed("score", expression), parameters);
+    }
+
+    /**
+     * Changes each score by an expression without parameters, as {@link #score(ScoreExpression, ScoreParameters)}.
+     *
+     * @param expression as {@link ScoreExpression#parse}
+     * @throws IllegalArgumentException if it is no expression or a boolean, or has parameters
+     */
+    public AttentionBuilder score(String expression) {
+        return score(expression, ScoreParameters.NONE);
+    }
+
+    /**
+     * Lets a query attend to a key only where an expression is true: true = attend, as in {@link #mask}. It masks in addition
+     * to all other masks: {@code maskIf("document[query] == document[key] && key <= position", parameters)} keeps packed
+     * documents apart, and is causal.
+     *
+     * @param expression a boolean that does not read the score; null for none
+     * @param parameters the value of each name that it reads, and of no other
+     * @throws IllegalArgumentException if it is a number or reads the score, or the parameters do not fit
+     */
+    public AttentionBuilder maskIf(ScoreExpression expression, ScoreParameters parameters) {
+        Objects.requireNonNull(parameters, "parameters");
+        options.expressions = named(
+                "maskIf",
+                () -> options.expressions.withMask(
+                        expression == null ? null : expression.expression(), parameters.values()));
+        return this;
+    }
+
+    /**
+     * Lets a query attend only where an expression without parameters is true, as {@link #maskIf(ScoreExpression,
+     * ScoreParameters)}.
+     *
+     * @param expression a boolean that does not read the score; null for none
+     * @throws IllegalArgumentException if it is a number, reads the score or has parameters
+     */
+    public AttentionBuilder maskIf(ScoreExpression expression) {
+        return maskIf(expression, ScoreParameters.NONE);
+    }
+
+    /**
+     * Lets a query attend only where an expression is true, as {@link #maskIf(ScoreExpression, ScoreParameters)}.
+     *
+     * @param expression as {@link ScoreExpression#parse}
+     * @param parameters the value of each name that it reads, and of no other
+     * @throws IllegalArgumentException if it is no expression, a number or reads the score, or the parameters do not fit
+     */
+    public AttentionBuilder maskIf(String expression, ScoreParameters parameters) {
+        return maskIf(parsed("maskIf", expression), parameters);
+    }
+
+    /**
+     * Lets a query attend only where an expression without parameters is true, as {@link #maskIf(ScoreExpression,
+     * ScoreParameters)}.
+     *
+     * @param expression as {@link ScoreExpression#parse}
+     * @throws IllegalArgumentException if it is no expression, a number, reads the score or has parameters
+     */
+    public AttentionBuilder maskIf(String expression) {
+        return maskIf(expression, ScoreParameters.NONE);
+    }
+
+    /**
+     * Sets the score and mask expressions as engines have them; for those who write engines.
+     *
+     * @param expressions of {@link Attention#expressions()}
+     */
+    public AttentionBuilder expressions(Expressions expressions) {
+        options.expressions = Objects.requireNonNull(expressions, "expressions");
+        return this;
+    }
+
+    private static ScoreExpression parsed(String name, String text) {
+        return text == null ? null : named(name, () -> ScoreExpression.parse(text));
+    }
+
+    /** Lets errors begin with the argument's name. */
+    private static <T> T named(String name, Supplier<T> body) {
+        try {
+            return body.get();
+        } catch (IllegalArgumentException e) {
+            throw new IllegalArgumentException(name + ": " + e.getMessage(), e);
+        }
     }
 
     /**

@@ -55,6 +55,7 @@ public record AttentionProblem(
                     + keyValueHeads + " heads of key and value" + READ_AS);
         }
         attention.check(batch, queryHeads, queryLength, keyLength);
+        attention.expressions().check(batch, queryHeads, keyValueHeads, queryLength, keyLength);
         long[] scores = {batch, queryHeads, queryLength, keyLength};
         attention.mask().ifPresent(mask -> checkBroadcast("mask", mask, scores));
         attention.bias().ifPresent(bias -> checkBroadcast("bias", bias, scores));

@@ -50,7 +50,15 @@ class ArchitectureTest {
             .resideInAPackage("dev.attention4j")
             .should()
             .onlyDependOnClassesThat()
-            .resideInAnyPackage("dev.attention4j", "java..", "org.slf4j..");
+            .resideInAnyPackage("dev.attention4j", "dev.attention4j.expression", "java..", "org.slf4j..");
+
+    @ArchTest
+    static final ArchRule EXPRESSIONS_KNOW_NOTHING_ELSE = classes()
+            .that()
+            .resideInAPackage("dev.attention4j.expression")
+            .should()
+            .onlyDependOnClassesThat()
+            .resideInAnyPackage("dev.attention4j.expression", "java..");
 
     @ArchTest
     static final ArchRule THE_RUNTIME_KNOWS_NOTHING_OF_ATTENTION = noClasses()
@@ -122,7 +130,8 @@ class ArchitectureTest {
             .resideInAPackage("dev.attention4j.spi")
             .should()
             .onlyDependOnClassesThat()
-            .resideInAnyPackage("dev.attention4j", "dev.attention4j.spi", "java..", "org.slf4j..");
+            .resideInAnyPackage(
+                    "dev.attention4j", "dev.attention4j.spi", "dev.attention4j.expression", "java..", "org.slf4j..");
 
     @ArchTest
     static final ArchRule ENGINES_DO_NOT_LEAN_ON_EACH_OTHER = noClasses()

@@ -5,6 +5,7 @@ import dev.attention4j.EngineInfo;
 import dev.attention4j.EngineOptions;
 import dev.attention4j.EngineProvider;
 import dev.attention4j.Engines;
+import dev.attention4j.expression.Spelling;
 import java.io.PrintWriter;
 import java.util.ArrayList;
 import java.util.List;
@@ -38,7 +39,7 @@ final class DeviceOption {
         } catch (IllegalArgumentException e) {
             List<String> names = new ArrayList<>(List.of(Engines.BEST));
             Engines.list().forEach(info -> names.add(info.id()));
-            String meant = Suggestion.nearest(device, names)
+            String meant = Spelling.nearest(device, names)
                     .map(name -> "\nDid you mean " + name + "?")
                     .orElse("");
             throw new IllegalArgumentException("--" + e.getMessage() + meant, e);

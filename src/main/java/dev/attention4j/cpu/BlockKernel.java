@@ -144,6 +144,12 @@ abstract class BlockKernel {
         return max == Float.NEGATIVE_INFINITY ? 0 : max;
     }
 
+    /** Replaces a lane's scores of a block of keys by the values of the score expression. */
+    final void change(QueryBlock lanes, int lane, KeyBlock keys, float[] scores) {
+        terms.change(
+                lanes.batch, lanes.head[lane], lanes.query[lane], lanes.range[lane], keys.start, keys.count, scores);
+    }
+
     /** Returns whether anything is to be added to the scores of a block of keys. */
     final boolean adds(QueryBlock lanes, KeyBlock keys) {
         return terms.addsAnything() || !lanes.seesAll(keys.start, keys.start + keys.count);

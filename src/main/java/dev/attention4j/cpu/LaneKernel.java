@@ -65,6 +65,9 @@ final class LaneKernel extends BlockKernel {
     void step(QueryBlock lanes, KeyBlock keys) {
         findLanes(lanes, keys);
         scores(keys);
+        if (terms.changesScores()) {
+            change(lanes, keys);
+        }
         if (adds(lanes, keys)) {
             add(lanes, keys);
         }
@@ -136,6 +139,18 @@ final class LaneKernel extends BlockKernel {
                     k2[d + 1],
                     k3[d],
                     k3[d + 1]);
+        }
+    }
+
+    private void change(QueryBlock lanes, KeyBlock keys) {
+        for (int r = 0; r < lanes.count; r++) {
+            for (int j = 0; j < keys.count; j++) {
+                addend[j] = score[j][r];
+            }
+            change(lanes, r, keys, addend);
+            for (int j = 0; j < keys.count; j++) {
+                score[j][r] = addend[j];
+            }
         }
     }
 

@@ -48,6 +48,7 @@ final class RowKernel extends BlockKernel {
         boolean adds = adds(lanes, keys);
         for (int lane = 0; lane < lanes.count; lane++) {
             scores(query[lane], keys);
+            change(lanes, lane, keys, score);
             if (adds) {
                 readAddend(lanes, lane, keys);
                 for (int j = 0; j < keys.count; j++) {

@@ -57,11 +57,9 @@ public record PlainFloatAttention(float[] output, float[] weights, float[] logSu
             float[] scores = new float[seen];
             double[] added = terms.read(batch, head, i, range);
             float sink = problem.sink(head);
-            float max = sink;
             for (int n = 0; n < seen; n++) {
                 int j = first + n;
                 if (added[n] == Double.NEGATIVE_INFINITY) {
-                    scores[n] = Float.NEGATIVE_INFINITY;
                     continue;
                 }
                 float dot = 0;
@@ -73,7 +71,12 @@ public record PlainFloatAttention(float[] output, float[] weights, float[] logSu
                 }
                 scores[n] = scale * dot;
                 terms.cap(scores, n, n + 1);
-                scores[n] += (float) added[n];
+            }
+            terms.change(batch, head, i, range, first, seen, scores);
+            float max = sink;
+            for (int n = 0; n < seen; n++) {
+                scores[n] =
+                        added[n] == Double.NEGATIVE_INFINITY ? Float.NEGATIVE_INFINITY : scores[n] + (float) added[n];
                 max = Math.max(max, scores[n]);
             }
             logSumExp[row] = Float.NEGATIVE_INFINITY;

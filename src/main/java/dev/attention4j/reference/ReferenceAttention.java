@@ -59,18 +59,18 @@ public record ReferenceAttention(double[] output, double[] weights, double[] log
             double[] scores = new double[seen];
             double[] added = terms.read(batch, head, i, range);
             double sink = problem.sink(head);
-            double max = sink;
             for (int n = 0; n < seen; n++) {
                 int j = first + n;
-                if (added[n] == Double.NEGATIVE_INFINITY) {
-                    scores[n] = Double.NEGATIVE_INFINITY;
-                    continue;
-                }
                 double dot = 0;
-                for (int d = 0; d < dim; d++) {
+                for (int d = 0; d < dim && added[n] != Double.NEGATIVE_INFINITY; d++) {
                     dot += q[row * dim + d] * k[(slice * lk + j) * dim + d];
                 }
-                scores[n] = terms.capped(scale * dot) + added[n];
+                scores[n] = terms.capped(scale * dot);
+            }
+            terms.change(batch, head, i, range, scores);
+            double max = sink;
+            for (int n = 0; n < seen; n++) {
+                scores[n] = added[n] == Double.NEGATIVE_INFINITY ? added[n] : scores[n] + added[n];
                 max = Math.max(max, scores[n]);
             }
             logSumExp[row] = Double.NEGATIVE_INFINITY;

@@ -3,11 +3,18 @@ package dev.attention4j.spi;
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.KeyRange;
 import dev.attention4j.Tensor;
+import dev.attention4j.expression.DoubleEvaluator;
+import dev.attention4j.expression.Expressions;
+import dev.attention4j.expression.FloatEvaluator;
 import java.util.Arrays;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.function.IntConsumer;
 
 /**
- * The operations on the scores, scale · query · key: softcap, then + ALiBi, + bias, then key range and mask, in float and,
- * for the oracle, in double. All but softcap are numbers to add, where −∞ means masked.
+ * The operations on the scores, scale · query · key: softcap, then the score expression, then + ALiBi, + bias, then key range,
+ * mask and mask expression, in float and, for the oracle, in double. All but the first two are numbers to add, where −∞ means
+ * masked.
  *
  * <p>Kernels have the same in {@code opencl/common}. May be used from many threads.
  */
@@ -16,17 +23,18 @@ public final class ScoreTerms {
     /** 0 for none. */
     private final double softcap;
 
-    private final Tanh tanh;
+    private final FloatEvaluator.Tanh tanh;
     private final StridedRows mask;
     private final StridedRows bias;
     private final boolean alibi;
 
-    /** The hyperbolic tangent of a float. */
-    @FunctionalInterface
-    public interface Tanh {
-        /** {@return tanh x} */
-        float of(float x);
-    }
+    private final boolean changesScores;
+    private final boolean masksByExpression;
+    /** Evaluators that no thread is using. */
+    private final Queue<DoubleEvaluator> scoresInDouble = new ConcurrentLinkedQueue<>();
+
+    private final Queue<FloatEvaluator> scoresInFloat = new ConcurrentLinkedQueue<>();
+    private final Queue<FloatEvaluator> masks = new ConcurrentLinkedQueue<>();
 
     /** Reads mask and bias where they are, with Java's tanh. */
     public ScoreTerms(AttentionProblem problem) {
@@ -34,13 +42,15 @@ public final class ScoreTerms {
     }
 
     /** Reads mask and bias where they are, with an engine's own tanh in float. */
-    public ScoreTerms(AttentionProblem problem, Tanh tanh) {
+    public ScoreTerms(AttentionProblem problem, FloatEvaluator.Tanh tanh) {
         this.problem = problem;
         this.tanh = tanh;
         softcap = problem.attention().softcap().orElse(0);
         mask = rows(problem, problem.attention().mask().orElse(null));
         bias = rows(problem, problem.attention().bias().orElse(null));
         alibi = problem.attention().alibiSlopes().length > 0;
+        changesScores = problem.attention().expressions().changeScores();
+        masksByExpression = problem.attention().expressions().mask();
     }
 
     private static StridedRows rows(AttentionProblem problem, Tensor tensor) {
@@ -60,9 +70,49 @@ public final class ScoreTerms {
         }
     }
 
+    /** {@return true if there is a score expression} */
+    public boolean changesScores() {
+        return changesScores;
+    }
+
+    /**
+     * Replaces one query's scores by the values of the score expression, in place; nothing without one.
+     *
+     * @param range the query's
+     * @param scores after softcap, of {@code count} keys from {@code from} on
+     */
+    public void change(int batch, int head, int query, KeyRange range, int from, int count, float[] scores) {
+        if (changesScores) {
+            FloatEvaluator evaluator = scoresInFloat.poll();
+            if (evaluator == null) {
+                evaluator = expressions().scoreInFloat(problem.queryLength(), problem.keyLength(), tanh);
+            }
+            int keyValueHead = problem.keyValueHead(head);
+            evaluator.replace(batch, head, keyValueHead, query, range.position(), from, count, scores);
+            scoresInFloat.add(evaluator);
+        }
+    }
+
+    /** Does the same in double, for all keys in the query's range. */
+    public void change(int batch, int head, int query, KeyRange range, double[] scores) {
+        if (changesScores) {
+            DoubleEvaluator evaluator = scoresInDouble.poll();
+            if (evaluator == null) {
+                evaluator = expressions().scoreInDouble(problem.queryLength(), problem.keyLength());
+            }
+            int keyValueHead = problem.keyValueHead(head);
+            evaluator.replace(batch, head, keyValueHead, query, range.position(), range.begin(), range.count(), scores);
+            scoresInDouble.add(evaluator);
+        }
+    }
+
+    private Expressions expressions() {
+        return problem.attention().expressions();
+    }
+
     /** {@return true if anything but key ranges is to be added} */
     public boolean addsAnything() {
-        return mask != null || bias != null || alibi;
+        return mask != null || bias != null || alibi || masksByExpression;
     }
 
     /**
@@ -88,6 +138,7 @@ public final class ScoreTerms {
                 target[n] = scratch[n] == 0 ? Float.NEGATIVE_INFINITY : target[n];
             }
         }
+        maskByExpression(batch, head, query, range, from, count, n -> target[n] = Float.NEGATIVE_INFINITY);
         int first = Math.min(count, Math.max(0, range.begin() - from));
         int end = Math.min(count, Math.max(first, range.end() - from));
         Arrays.fill(target, 0, first, Float.NEGATIVE_INFINITY);
@@ -110,7 +161,27 @@ public final class ScoreTerms {
                 target[n] = row[n] == 0 ? Double.NEGATIVE_INFINITY : target[n];
             }
         }
+        maskByExpression(batch, head, query, range, range.begin(), count, n -> target[n] = Double.NEGATIVE_INFINITY);
         return target;
+    }
+
+    private void maskByExpression(
+            int batch, int head, int query, KeyRange range, int from, int count, IntConsumer masked) {
+        if (!masksByExpression || count == 0) {
+            return;
+        }
+        FloatEvaluator evaluator = masks.poll();
+        if (evaluator == null) {
+            evaluator = expressions().maskInFloat(problem.queryLength(), problem.keyLength(), tanh);
+        }
+        int keyValueHead = problem.keyValueHead(head);
+        int[] attends = evaluator.attends(batch, head, keyValueHead, query, range.position(), from, count);
+        for (int n = 0; n < count; n++) {
+            if (attends[n] == 0) {
+                masked.accept(n);
+            }
+        }
+        masks.add(evaluator);
     }
 
     private void readBias(int batch, int head, int query, int from, int count, float[] target) {

@@ -4,6 +4,7 @@ import dev.attention4j.Attention;
 import dev.attention4j.AttentionBuilder;
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.Tensor;
+import dev.attention4j.expression.Origin;
 import java.util.Arrays;
 
 /**
@@ -59,6 +60,9 @@ public record Slice(int firstBatchRow, int batchRows, int firstHead, int heads, 
         attention
                 .queryMask()
                 .ifPresent(mask -> part.queryMask(batchRowsOf(mask).slice(1, firstQuery, firstQuery + queries)));
+        if (!attention.expressions().isEmpty()) {
+            part.expressions(attention.expressions().from(origin(problem)));
+        }
         attention.pageTable().ifPresent(table -> part.pageTable(batchRowsOf(table)));
         if (attention.keyLengths().length > 1) {
             part.keyLengths(batchRowsOf(attention.keyLengths()));
@@ -78,6 +82,18 @@ public record Slice(int firstBatchRow, int batchRows, int firstHead, int heads, 
             part.alignOffsets(batchRowsOf(attention.offsets()));
         }
         return part.build();
+    }
+
+    /** Returns where this begins, for expressions, which count in the whole. */
+    private Origin origin(AttentionProblem problem) {
+        Origin whole = problem.attention().expressions().place(problem.queryLength(), problem.keyLength());
+        return new Origin(
+                whole.batch() + firstBatchRow,
+                whole.head() + firstHead,
+                whole.keyValueHead() + problem.keyValueHead(firstHead),
+                whole.query() + firstQuery,
+                whole.queryLength(),
+                whole.keyLength());
     }
 
     /** Cuts a mask or bias along the axes along which it is not repeated. */

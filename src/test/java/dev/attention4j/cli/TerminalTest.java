@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.attention4j.Tensor;
 import dev.attention4j.conformance.Outcome;
+import dev.attention4j.expression.Spelling;
 import dev.attention4j.io.Safetensors;
 import java.io.BufferedReader;
 import java.io.IOException;
@@ -196,10 +197,10 @@ class TerminalTest {
     void onlyANearNameIsSuggested() {
         List<String> names = List.of("attend", "tune", "devices", "doctor");
 
-        assertThat(Suggestion.nearest("attned", names)).contains("attend");
-        assertThat(Suggestion.nearest("device", names)).contains("devices");
-        assertThat(Suggestion.nearest("TUNE", names)).contains("tune");
-        assertThat(Suggestion.nearest("serve", names)).isEmpty();
+        assertThat(Spelling.nearest("attned", names)).contains("attend");
+        assertThat(Spelling.nearest("device", names)).contains("devices");
+        assertThat(Spelling.nearest("TUNE", names)).contains("tune");
+        assertThat(Spelling.nearest("serve", names)).isEmpty();
         assertThat(Suggestion.question("x", names)).isEmpty();
     }
 }

@@ -144,7 +144,9 @@ class PlannerTest {
             }
             values[n] = values[n] instanceof Integer number
                     ? (Object) (2 * number)
-                    : values[n] instanceof Boolean is ? (Object) !is : StorageTypes.of(DType.FLOAT16);
+                    : values[n] instanceof Boolean is
+                            ? (Object) !is
+                            : values[n] instanceof String text ? text + "score * 2" : StorageTypes.of(DType.FLOAT16);
             Workload other = Workload.class.getDeclaredConstructor(types).newInstance(values);
             assertThat(planner.choose(other)).as(components[n].getName()).isNotSameAs(answer);
         }

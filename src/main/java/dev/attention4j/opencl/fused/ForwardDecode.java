@@ -63,6 +63,7 @@ public final class ForwardDecode implements AttentionPlan {
     @Override
     public Optional<String> whyNot(Workload problem) {
         return AttentionPlan.withoutWeights(problem)
+                .or(() -> AttentionPlan.withoutExpressions(problem))
                 .or(() -> blockRows(problem) == 0
                         ? Optional.of("a row of " + problem.headDim() + " and " + problem.valueDim()
                                 + " does not fit the local memory of "

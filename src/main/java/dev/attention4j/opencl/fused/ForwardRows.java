@@ -44,6 +44,7 @@ public final class ForwardRows implements AttentionPlan {
     @Override
     public Optional<String> whyNot(Workload problem) {
         return AttentionPlan.withoutWeights(problem)
+                .or(() -> AttentionPlan.withoutExpressions(problem))
                 .or(() -> tiling(problem).isEmpty()
                         ? Optional.of("rows of " + problem.headDim() + " and " + problem.valueDim()
                                 + " do not fit the local memory of "

@@ -75,6 +75,7 @@ public final class ForwardTiles implements AttentionPlan {
     @Override
     public Optional<String> whyNot(Workload problem) {
         return AttentionPlan.withoutWeights(problem)
+                .or(() -> AttentionPlan.withoutExpressions(problem))
                 .or(() -> tilings(problem).isEmpty()
                         ? Optional.of("values of " + problem.valueDim() + " fit no tiling for the local memory of "
                                 + context.device().localMemoryBytes() + " bytes and work-groups of "

@@ -10,6 +10,7 @@ import dev.attention4j.StorageTypes;
  *
  * @param causal true if later keys are masked
  * @param masked true if there is a mask or a bias
+ * @param expressions the signature of score and mask expression, which are built into kernels; empty if there are none
  * @param paged true if keys and values lie in pages
  * @param onHost true if all tensors of the call are in host memory
  */
@@ -24,6 +25,7 @@ public record Workload(
         StorageTypes storage,
         boolean causal,
         boolean masked,
+        String expressions,
         boolean paged,
         boolean wantsWeights,
         boolean onHost) {
@@ -41,6 +43,7 @@ public record Workload(
                 problem.storage(),
                 attention.isCausal(),
                 attention.mask().isPresent() || attention.bias().isPresent(),
+                attention.expressions().signature(),
                 attention.pageTable().isPresent(),
                 attention.wantsWeights(),
                 onHost);

@@ -17,6 +17,7 @@ import dev.attention4j.opencl.runtime.ClKernel;
 import dev.attention4j.opencl.runtime.DeviceContext;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.Optional;
 
 /**
  * Scores, scale and mask, softmax, weighted sum: each step a kernel over a matrix of scores in memory.
@@ -96,6 +97,11 @@ public final class StagedPlan implements AttentionPlan {
     @Override
     public String name() {
         return NAME;
+    }
+
+    @Override
+    public Optional<String> whyNot(Workload problem) {
+        return AttentionPlan.withoutExpressions(problem);
     }
 
     @Override

@@ -1,0 +1,240 @@
+package dev.attention4j.expression;
+
+import java.util.ArrayList;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+
+/**
+ * The score expression and the mask expression of an operation, either of which may be missing, with their parameters. Immutable.
+ */
+public final class Expressions {
+    /** Neither. */
+    public static final Expressions NONE = new Expressions(null, null, null);
+
+    /** The words of {@link #numbers} before those of the expressions. */
+    private static final int ORIGIN_WORDS = 6;
+
+    private final Formula score;
+    private final Formula mask;
+    /** Null for a whole call. */
+    private final Origin origin;
+
+    private Expressions(Formula score, Formula mask, Origin origin) {
+        this.score = score;
+        this.mask = mask;
+        this.origin = origin;
+    }
+
+    /**
+     * Returns these with another score expression.
+     *
+     * @param expression null for none
+     * @throws IllegalArgumentException if it is no number, or the parameters are not those that it reads
+     */
+    public Expressions withScore(Expression expression, Map<String, Parameter> parameters) {
+        if (expression == null) {
+            return new Expressions(null, mask, origin);
+        }
+        if (expression.isBoolean()) {
+            throw new IllegalArgumentException("\"" + Formula.excerpt(expression.text())
+                    + "\" is a boolean, must be a number; a boolean expression is a mask");
+        }
+        return new Expressions(Formula.of(expression, parameters), mask, origin);
+    }
+
+    /**
+     * Returns these with another mask expression.
+     *
+     * @param expression null for none
+     * @throws IllegalArgumentException if it is no boolean, reads the score, or the parameters are not those that it reads
+     */
+    public Expressions withMask(Expression expression, Map<String, Parameter> parameters) {
+        if (expression == null) {
+            return new Expressions(score, null, origin);
+        }
+        if (!expression.isBoolean()) {
+            throw new IllegalArgumentException("\"" + Formula.excerpt(expression.text())
+                    + "\" is a number, must be a boolean: true where the query attends to the key");
+        }
+        if (expression.reads(Variable.SCORE)) {
+            throw expression
+                    .place()
+                    .error(
+                            expression.columnOf(Variable.SCORE.text()),
+                            "a mask must not read the score; a score expression whose value is -infinity masks by it");
+        }
+        return new Expressions(score, Formula.of(expression, parameters), origin);
+    }
+
+    /** Returns these for a part of a call. */
+    public Expressions from(Origin place) {
+        return new Expressions(score, mask, place);
+    }
+
+    /** {@return true if there is a score expression} */
+    public boolean changeScores() {
+        return score != null;
+    }
+
+    /** {@return true if there is a mask expression} */
+    public boolean mask() {
+        return mask != null;
+    }
+
+    /** {@return true if there is neither} */
+    public boolean isEmpty() {
+        return score == null && mask == null;
+    }
+
+    /** {@return the score expression} */
+    public Optional<Expression> score() {
+        return Optional.ofNullable(score).map(formula -> formula.expression);
+    }
+
+    /** {@return the mask expression} */
+    public Optional<Expression> maskIf() {
+        return Optional.ofNullable(mask).map(formula -> formula.expression);
+    }
+
+    /**
+     * Refuses tables that are too short for an index that is a variable alone; any other index is clamped to its table.
+     *
+     * @throws IllegalArgumentException naming table and index
+     */
+    public void check(int batch, int queryHeads, int keyValueHeads, int queryLength, int keyLength) {
+        Origin place = place(queryLength, keyLength);
+        Map<Variable, Integer> counts = new EnumMap<>(Variable.class);
+        counts.put(Variable.BATCH, place.batch() + batch);
+        counts.put(Variable.HEAD, place.head() + queryHeads);
+        counts.put(Variable.KEY_VALUE_HEAD, place.keyValueHead() + keyValueHeads);
+        counts.put(Variable.QUERY, place.query() + queryLength);
+        counts.put(Variable.KEY, keyLength);
+        for (Formula formula : formulas()) {
+            formula.checkTables(counts);
+        }
+    }
+
+    /**
+     * Returns the place of a part of a call in the whole: these may be a part's already.
+     *
+     * @param queryLength of the call
+     */
+    public Origin place(int queryLength, int keyLength) {
+        return origin == null ? Origin.of(queryLength, keyLength) : origin;
+    }
+
+    /** Returns an evaluator of the score expression in double, for one thread. */
+    public DoubleEvaluator scoreInDouble(int queryLength, int keyLength) {
+        return new DoubleEvaluator(score, place(queryLength, keyLength));
+    }
+
+    /** Returns an evaluator of the score expression in float, for one thread. */
+    public FloatEvaluator scoreInFloat(int queryLength, int keyLength, FloatEvaluator.Tanh tanh) {
+        return new FloatEvaluator(score, place(queryLength, keyLength), tanh);
+    }
+
+    /** Returns an evaluator of the mask expression, for one thread. */
+    public FloatEvaluator maskInFloat(int queryLength, int keyLength, FloatEvaluator.Tanh tanh) {
+        return new FloatEvaluator(mask, place(queryLength, keyLength), tanh);
+    }
+
+    // ---- for kernels
+
+    private List<Formula> formulas() {
+        List<Formula> formulas = new ArrayList<>();
+        if (score != null) {
+            formulas.add(score);
+        }
+        if (mask != null) {
+            formulas.add(mask);
+        }
+        return formulas;
+    }
+
+    /**
+     * {@return all that the OpenCL C of these depends on: expressions with equal signatures have equal text, whatever the values
+     * of their parameters and the shapes of their tables}
+     */
+    public String signature() {
+        return isEmpty() ? "" : (score == null ? "" : score.signature()) + "|" + (mask == null ? "" : mask.signature());
+    }
+
+    /**
+     * Prints the functions {@code score_expression} and {@code mask_expression}, as far as there are such expressions; see the
+     * description of this package.
+     *
+     * @param width the elements of a vector: 1, 2, 4, 8 or 16
+     * @param vectors the arguments that are vectors of this width; the others are scalars
+     */
+    public String openClText(int width, Set<Variable> vectors) {
+        StringBuilder text = new StringBuilder();
+        int word = ORIGIN_WORDS;
+        if (score != null) {
+            text.append(new OpenClText(score, width, vectors, word).function("score_expression"));
+            word += words(score);
+        }
+        if (mask != null) {
+            text.append(new OpenClText(mask, width, vectors, word).function("mask_expression"));
+        }
+        return text.toString();
+    }
+
+    /** Returns the words of a formula's numbers, and of the place and shape of its tables. */
+    private static int words(Formula formula) {
+        int words = 0;
+        for (Parameter parameter : formula.parameters) {
+            words += parameter.rank() + 1;
+        }
+        return words;
+    }
+
+    /**
+     * Returns all numbers that the printed functions read, for a call: lengths and origin, numbers, and tables with their
+     * shapes; floats by their bits.
+     *
+     * @throws IllegalArgumentException if tables have more elements than an array
+     */
+    public int[] numbers(int queryLength, int keyLength) {
+        long data = ORIGIN_WORDS;
+        for (Formula formula : formulas()) {
+            data += words(formula);
+        }
+        long size = data;
+        for (Formula formula : formulas()) {
+            for (Parameter parameter : formula.parameters) {
+                size += parameter.rank() == 0 ? 0 : parameter.words().length;
+            }
+        }
+        if (size > Integer.MAX_VALUE - 8) {
+            throw new IllegalArgumentException(
+                    "parameters: tables of " + size + " elements in all, must be at most " + (Integer.MAX_VALUE - 8));
+        }
+        int[] numbers = new int[(int) size];
+        Origin place = place(queryLength, keyLength);
+        numbers[0] = place.queryLength();
+        numbers[1] = place.keyLength();
+        numbers[2] = place.batch();
+        numbers[3] = place.head();
+        numbers[4] = place.keyValueHead();
+        numbers[5] = place.query();
+        int word = ORIGIN_WORDS;
+        int at = (int) data;
+        for (Formula formula : formulas()) {
+            for (Parameter parameter : formula.parameters) {
+                int[] words = parameter.words();
+                numbers[word++] = parameter.rank() == 0 ? words[0] : at;
+                for (int size0 : parameter.shape()) {
+                    numbers[word++] = size0;
+                }
+                if (parameter.rank() > 0) {
+                    System.arraycopy(words, 0, numbers, at, words.length);
+                    at += words.length;
+                }
+            }
+        }
+        return numbers;
+    }
+}
