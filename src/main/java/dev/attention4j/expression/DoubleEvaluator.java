@@ -27,7 +27,7 @@ public final class DoubleEvaluator extends Evaluator {
         }
         given = scores;
         evaluate(batch, head, keyValueHead, query, position, firstKey, count);
-        double[] values = floats[root.number()];
+        double[] values = floats(root);
         if (values != scores) {
             System.arraycopy(values, 0, scores, 0, count);
         }

@@ -69,6 +69,16 @@ public final class Expressions {
         return new Expressions(score, Formula.of(expression, parameters), origin);
     }
 
+    /**
+     * Returns the same but for the score expression, of which it is the derivative by the score: evaluators and the printed {@code
+     * score_expression} give that.
+     *
+     * @throws IllegalArgumentException if it has none: it makes an int of the score, or its floor
+     */
+    public Expressions derivative() {
+        return new Expressions(score.derivative(), mask, origin);
+    }
+
     /** Returns these for a part of a call. */
     public Expressions from(Origin place) {
         return new Expressions(score, mask, place);

@@ -34,7 +34,7 @@ public final class FloatEvaluator extends Evaluator {
         }
         given = scores;
         evaluate(batch, head, keyValueHead, query, position, firstKey, count);
-        float[] values = floats[root.number()];
+        float[] values = floats(root);
         if (values != scores) {
             System.arraycopy(values, 0, scores, 0, count);
         }

@@ -15,7 +15,10 @@ final class Formula {
     final Graph graph;
     final Node root;
 
-    private Formula(Expression expression, List<Parameter> parameters, Graph graph, Node root) {
+    private final boolean isDerivative;
+
+    private Formula(Expression expression, List<Parameter> parameters, Graph graph, Node root, boolean isDerivative) {
+        this.isDerivative = isDerivative;
         this.expression = expression;
         this.parameters = parameters;
         this.graph = graph;
@@ -47,7 +50,8 @@ final class Formula {
                 expression,
                 List.copyOf(parameters),
                 checked.graph(),
-                root.type() == Type.INT ? checked.graph().toFloat(root) : root);
+                root.type() == Type.INT ? checked.graph().toFloat(root) : root,
+                false);
     }
 
     private static Parameter checked(Expression expression, String name, int indices, Map<String, Parameter> given) {
@@ -81,13 +85,26 @@ final class Formula {
         return parameter;
     }
 
+    /**
+     * Returns the derivative by the score, with the same parameters.
+     *
+     * @throws IllegalArgumentException if there is none
+     */
+    Formula derivative() {
+        if (isDerivative) {
+            throw new IllegalStateException("the derivative of a derivative is nothing that gradients need");
+        }
+        Checker.Checked derivative = Derivative.of(this);
+        return new Formula(expression, parameters, derivative.graph(), derivative.root(), true);
+    }
+
     static String excerpt(String text) {
         return text.length() <= 100 ? text : text.substring(0, 97) + "...";
     }
 
     /** Returns the text with the types of the names: all that OpenCL C printed from it depends on. */
     String signature() {
-        StringBuilder text = new StringBuilder(expression.text());
+        StringBuilder text = new StringBuilder(isDerivative ? "derivative of " : "").append(expression.text());
         for (Parameter parameter : parameters) {
             text.append(';').append(parameter.type());
         }
@@ -134,17 +151,15 @@ final class Formula {
     private Node copy(Node node, Map<Node, Node> copies, Graph folded, Origin origin) {
         List<Node> inputs = node.inputs().stream().map(copies::get).toList();
         return switch (node.op()) {
-            case LITERAL -> folded.literal(node.type(), node.bits());
             case SCALAR ->
                 folded.literal(node.type(), parameters.get(node.bits()).words()[0]);
-            case ELEMENT -> folded.element(node.type(), node.bits(), inputs);
             case VARIABLE ->
                 switch (node.variable()) {
                     case QUERY_LENGTH -> folded.literal(origin.queryLength());
                     case KEY_LENGTH -> folded.literal(origin.keyLength());
-                    default -> folded.variable(node.variable());
+                    default -> folded.copy(node, inputs);
                 };
-            default -> folded.of(node.op(), node.type(), inputs.toArray(new Node[0]));
+            default -> folded.copy(node, inputs);
         };
     }
 

@@ -58,6 +58,13 @@ final class Graph {
         return intern(Op.ELEMENT, type, slot, null, indices);
     }
 
+    /** Returns a node of another graph in this one. */
+    Node copy(Node node, List<Node> inputs) {
+        return node.inputs().isEmpty() || node.op() == Op.ELEMENT
+                ? intern(node.op(), node.type(), node.bits(), node.variable(), inputs)
+                : of(node.op(), node.type(), inputs.toArray(new Node[0]));
+    }
+
     private Node leaf(Op op, Type type, int bits, Variable variable) {
         return intern(op, type, bits, variable, List.of());
     }

@@ -19,9 +19,9 @@ final class Literals {
         };
     }
 
-    /** Returns any number as OpenCL C has it, in parentheses if negative. */
+    /** Returns any number as OpenCL C has it, in parentheses if negative; a boolean as 1 or 0. */
     static String openCl(Type type, int bits) {
-        if (type == Type.INT) {
+        if (type != Type.FLOAT) {
             return bits == Integer.MIN_VALUE ? "(-2147483647 - 1)" : bits < 0 ? "(" + bits + ")" : "" + bits;
         }
         float number = Float.intBitsToFloat(bits);

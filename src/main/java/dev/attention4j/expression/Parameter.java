@@ -20,4 +20,12 @@ public record Parameter(Type type, int[] words, int... shape) {
         String what = type == Type.INT ? "int" : "float";
         return rank() == 0 ? "a single " + what : "a table of " + what + "s of shape " + Arrays.toString(shape);
     }
+
+    @Override
+    public String toString() {
+        if (rank() > 0) {
+            return described();
+        }
+        return type == Type.INT ? Integer.toString(words[0]) : Float.toString(Float.intBitsToFloat(words[0]));
+    }
 }
