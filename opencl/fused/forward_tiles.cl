@@ -59,6 +59,58 @@
 #include "fused/tile_slices.clh"
 #include "fused/tile_softmax.clh"
 
+// Written out, because not all compilers unroll a loop with barriers in it, and scores would be in memory then.
+//
+// Stages a slice of weights and values, loads the next one, of this pass or the first of the next, or else of the next tile of
+// keys, and adds the products.
+#define VALUE_SLICE(pass, first)                                                                                       \
+    store_weights(scores, first, rowItem, columnItem, weightStaging);                                                  \
+    store_values(carriedValues, item, valueStaging);                                                                   \
+    if (masked && carries_not_finite(carriedValues)) {                                                                 \
+        atomic_max(&lastNotFinite, firstKey + first);                                                                  \
+    }                                                                                                                  \
+    barrier(CLK_LOCAL_MEM_FENCE);                                                                                      \
+    if (first + SLICE_KEYS < MICRO_KEYS) {                                                                             \
+        load_values(carriedValues, item, values, firstKey, end, first + SLICE_KEYS, (pass) * 4 * VALUE_PITCH,          \
+                    call.valueDim);                                                                                    \
+    } else if (pass + 1 < DIM_PASSES) {                                                                                \
+        load_values(carriedValues, item, values, firstKey, end, 0, (pass + 1) * 4 * VALUE_PITCH, call.valueDim);       \
+    } else if (firstKey + TILE_KEYS < end) {                                                                           \
+        load_queries(carriedQueries, item, query, queryRows, 0, call.headDim);                                         \
+        load_keys(carriedKeys, item, keys, firstKey + TILE_KEYS, end, 0, call.headDim);                                \
+    }                                                                                                                  \
+    if (lastNotFinite == firstKey + first) {                                                                           \
+        add_products_of_attended(added, weightStaging + rowItem, valueStaging + columnItem);                           \
+    } else {                                                                                                           \
+        add_products(added, PASS_DIMS / 4, weightStaging + rowItem, WEIGHT_PITCH, valueStaging + columnItem,           \
+                     VALUE_PITCH, KEY_SLICE);                                                                          \
+    }                                                                                                                  \
+    barrier(CLK_LOCAL_MEM_FENCE);
+
+#if MICRO_KEYS / SLICE_KEYS == 1
+#define VALUE_SLICES(pass) VALUE_SLICE(pass, 0)
+#elif MICRO_KEYS / SLICE_KEYS == 2
+#define VALUE_SLICES(pass) VALUE_SLICE(pass, 0) VALUE_SLICE(pass, SLICE_KEYS)
+#elif MICRO_KEYS / SLICE_KEYS == 4
+#define VALUE_SLICES(pass)                                                                                             \
+    VALUE_SLICE(pass, 0) VALUE_SLICE(pass, SLICE_KEYS) VALUE_SLICE(pass, 2 * SLICE_KEYS) VALUE_SLICE(pass, 3 * SLICE_KEYS)
+#else
+#define VALUE_SLICES(pass)                                                                                             \
+    _Pragma("unroll") for (int first = 0; first < MICRO_KEYS; first += SLICE_KEYS) { VALUE_SLICE(pass, first) }
+#endif
+
+// The outputs of a part of the dims.
+#define DIM_PASS(pass)                                                                                                 \
+    {                                                                                                                  \
+        float4 added[PASS_DIMS][ROW_VECTORS];                                                                          \
+        clear(added);                                                                                                  \
+        VALUE_SLICES(pass)                                                                                             \
+        rescale_and_add(outputs + (pass) * PASS_DIMS, added, rowItem, rowRescale);                                     \
+    }
+
+#if SUB_GROUP_ITEMS > 0 && defined(cl_intel_required_subgroup_size)
+__attribute__((intel_reqd_sub_group_size(SUB_GROUP_ITEMS)))
+#endif
 __kernel __attribute__((reqd_work_group_size(GROUP_ITEMS, 1, 1))) void forward_tiles(
     FORWARD_PARAMETERS, __global float *partialOutput, __global float2 *partialSums, int splits, int splitKeys,
     int wideOutput,
@@ -169,9 +221,9 @@ __kernel __attribute__((reqd_work_group_size(GROUP_ITEMS, 1, 1))) void forward_t
     __local float4 *const keyStaging = staging + DIM_SLICE * QUERY_PITCH;
     __local float4 *const weightStaging = staging;
     __local float4 *const valueStaging = staging + KEY_SLICE * WEIGHT_PITCH;
-    float4 carriedQueries[QUERY_LOADS];
-    float4 carriedKeys[KEY_LOADS];
-    float4 carriedValues[VALUE_LOADS];
+    CARRIED_QUERY carriedQueries[QUERY_LOADS];
+    CARRIED_KEY carriedKeys[KEY_LOADS];
+    CARRIED_VALUE carriedValues[VALUE_LOADS];
     totals += (long)get_group_id(0) * TOTAL_VECTORS * GROUP_ITEMS + item;
     int tilesSummed = 0; // since they joined the totals
     bool folded = false;
@@ -189,14 +241,14 @@ __kernel __attribute__((reqd_work_group_size(GROUP_ITEMS, 1, 1))) void forward_t
             }
         }
         for (int firstDim = 0; firstDim < call.headDim; firstDim += DIM_SLICE) {
-            store_transposed(carriedQueries, QUERY_LOADS, item, queryStaging, QUERY_PITCH);
-            store_transposed(carriedKeys, KEY_LOADS, item, keyStaging, KEY_PITCH);
+            store_queries(carriedQueries, item, queryStaging);
+            store_keys(carriedKeys, item, keyStaging);
             barrier(CLK_LOCAL_MEM_FENCE);
             if (firstDim + DIM_SLICE < call.headDim) {
                 load_queries(carriedQueries, item, query, queryRows, firstDim + DIM_SLICE, call.headDim);
                 load_keys(carriedKeys, item, keys, firstKey, end, firstDim + DIM_SLICE, call.headDim);
             } else {
-                load_values(carriedValues, item, values, firstKey, end, 0, call.valueDim);
+                load_values(carriedValues, item, values, firstKey, end, 0, 0, call.valueDim);
             }
             add_products(scores, MICRO_KEYS / 4, queryStaging + rowItem, QUERY_PITCH, keyStaging + columnItem, KEY_PITCH,
                          DIM_SLICE);
@@ -241,45 +293,14 @@ __kernel __attribute__((reqd_work_group_size(GROUP_ITEMS, 1, 1))) void forward_t
         } else {
             weigh(scores, sums, rowItem, rowShift, rowRescale, halvings, false);
         }
-        float4 added[MICRO_DIMS][ROW_VECTORS];
-#pragma unroll
-        for (int n = 0; n < MICRO_DIMS; n++) {
-#pragma unroll
-            for (int r = 0; r < ROW_VECTORS; r++) {
-                added[n][r] = (float4)(0.0f);
-            }
-        }
-
-#pragma unroll
-        for (int first = 0; first < MICRO_KEYS; first += SLICE_KEYS) {
-#pragma unroll
-            for (int n = 0; n < SLICE_KEYS; n++) {
-#pragma unroll
-                for (int r = 0; r < ROW_VECTORS; r++) {
-                    weightStaging[(n * COLUMN_ITEMS + columnItem) * WEIGHT_PITCH + r * ROW_ITEMS + rowItem] =
-                        scores[first + n][r];
-                }
-            }
-            store_values(carriedValues, item, valueStaging);
-            if (masked && carries_not_finite(carriedValues)) {
-                atomic_max(&lastNotFinite, firstKey + first);
-            }
-            barrier(CLK_LOCAL_MEM_FENCE);
-            if (first + SLICE_KEYS < MICRO_KEYS) {
-                load_values(carriedValues, item, values, firstKey, end, first + SLICE_KEYS, call.valueDim);
-            } else if (firstKey + TILE_KEYS < end) {
-                load_queries(carriedQueries, item, query, queryRows, 0, call.headDim);
-                load_keys(carriedKeys, item, keys, firstKey + TILE_KEYS, end, 0, call.headDim);
-            }
-            if (lastNotFinite == firstKey + first) {
-                add_products_of_attended(added, weightStaging + rowItem, valueStaging + columnItem);
-            } else {
-                add_products(added, MICRO_DIMS / 4, weightStaging + rowItem, WEIGHT_PITCH, valueStaging + columnItem,
-                             VALUE_PITCH, KEY_SLICE);
-            }
-            barrier(CLK_LOCAL_MEM_FENCE);
-        }
-        rescale_and_add(outputs, added, rowItem, rowRescale);
+        DIM_PASS(0)
+#if DIM_PASSES > 1
+        DIM_PASS(1)
+#endif
+#if DIM_PASSES > 2
+        DIM_PASS(2)
+        DIM_PASS(3)
+#endif
         tilesSummed++;
         if (tilesSummed == foldedTiles) {
             fold(outputs, sums, rowItem, rowMaximum, totals, !folded, false);

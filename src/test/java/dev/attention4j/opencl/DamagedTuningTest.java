@@ -165,7 +165,8 @@ class DamagedTuningTest {
     /** Also of plans whose tiles are never the default here. */
     @Test
     void tilesOfNothingAndOfTooMuchAreIgnored() throws IOException {
-        String tiles = "ROW_ITEMS=4,COLUMN_ITEMS=8,MICRO_ROWS=4,MICRO_KEYS=4,DIM_SLICE=16,SLICE_KEYS=1";
+        String tiles =
+                "ROW_ITEMS=4,COLUMN_ITEMS=8,MICRO_ROWS=4,MICRO_KEYS=4,DIM_SLICE=16,SLICE_KEYS=1,DIM_PASSES=1,PRODUCT_UNROLL=2";
         String rows = "VECTOR_WIDTH=8,ROW_VECTORS=2,KEY_TILE=4,DIM_TILE=4,KEY_BLOCK=96";
         String projected = "VECTOR_WIDTH=8,MICRO_ROWS=6,PANEL_VECTORS=2,TILES=8,PANELS=16,DEPTH=512";
         for (String variant : List.of("tiles:" + tiles, "rows:" + rows, "project_rows:" + projected)) {

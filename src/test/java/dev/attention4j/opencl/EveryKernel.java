@@ -104,6 +104,13 @@ final class EveryKernel {
     /** Blocks so short that there are enough of them to be folded into totals. */
     private static final String FOLDING_ROWS = "rows:VECTOR_WIDTH=4,ROW_VECTORS=1,KEY_TILE=1,DIM_TILE=3,KEY_BLOCK=1";
 
+    /** Values in several passes over their dims, as GPUs take them. */
+    private static final String TILES_IN_PASSES =
+            "tiles:ROW_ITEMS=4,COLUMN_ITEMS=8,MICRO_ROWS=4,MICRO_KEYS=8,DIM_SLICE=16,SLICE_KEYS=1,DIM_PASSES=4,"
+                    + "PRODUCT_UNROLL=8";
+
+    private static final Shape WIDE_VALUES = new Shape(1, 1, 1, 17, 35, 10, 100);
+
     /** Blocks of keys that are seen wholly, in part and not at all. */
     private static final Attention EDGES = Attention.builder()
             .causal(Alignment.BOTTOM_RIGHT)
@@ -145,6 +152,10 @@ final class EveryKernel {
             }
             runForced(info, WIDEST_ROWS, builds);
             runForced(info, FOLDING_ROWS, builds);
+            try (OpenClEngine engine = open(info, TILES_IN_PASSES)) {
+                run(engine, TILES_IN_PASSES, WIDE_VALUES, DType.FLOAT32, EDGES);
+                builds.addAll(engine.context().builds());
+            }
         }
         for (ClDevice device : Devices.find().devices()) {
             // Rows of 16 bits at odd addresses, in vectors that no simulator's device has.

@@ -25,6 +25,8 @@ class OclgrindTest {
             // An #error: ForwardTilesTiling refuses such tilings.
             "fused/tile_slices.clh #if TILE_ROWS * DIM_SLICE / 4 % GROUP_ITEMS != 0"
                     + " || TILE_KEYS * DIM_SLICE / 4 % GROUP_ITEMS != 0 ||",
+            // For Intel's driver: BackendsTest builds it.
+            "fused/forward_tiles.cl #if SUB_GROUP_ITEMS > 0 && defined(cl_intel_required_subgroup_size)",
             // For compilers that make code for a CPU: ExpKernelTest has the first, and prefetching changes nothing.
             "common/exp.clh #if defined(__AVX512DQ__) && VECTOR_WIDTH == 16",
             "common/prefetch.clh #if defined(__has_builtin) && (defined(__x86_64__) || defined(__aarch64__))",

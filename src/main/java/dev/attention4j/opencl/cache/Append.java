@@ -118,14 +118,18 @@ public final class Append {
     }
 
     private static ClKernel build(DeviceContext context, Rows keys, Rows values, int rowsEach, int items) {
+        return context.kernel("cache/append.cl", "append", defines(context.device(), keys, values, rowsEach, items));
+    }
+
+    static Map<String, Object> defines(ClDevice device, Rows keys, Rows values, int rowsEach, int items) {
         Map<String, Object> defines = new HashMap<>();
         defines.put("NEW_KEY_STORAGE", CommonMacros.storage(keys.fromType));
         defines.put("NEW_VALUE_STORAGE", CommonMacros.storage(values.fromType));
         defines.put("KEY_STORAGE", CommonMacros.storage(keys.toType));
         defines.put("VALUE_STORAGE", CommonMacros.storage(values.toType));
-        defines.put("VECTOR_WIDTH", CommonMacros.vectorWidth(context.device()));
+        defines.put("VECTOR_WIDTH", CommonMacros.vectorWidth(device));
         defines.put("ROWS_EACH", rowsEach);
         defines.put("GROUP_ITEMS", items);
-        return context.kernel("cache/append.cl", "append", defines);
+        return defines;
     }
 }

@@ -4,6 +4,7 @@ import dev.attention4j.DType;
 import dev.attention4j.opencl.plan.CommonMacros;
 import dev.attention4j.opencl.plan.Operand;
 import dev.attention4j.opencl.runtime.ClBuffer;
+import dev.attention4j.opencl.runtime.ClDevice;
 import dev.attention4j.opencl.runtime.ClKernel;
 import dev.attention4j.opencl.runtime.DeviceContext;
 import dev.attention4j.opencl.runtime.StructLayout;
@@ -77,14 +78,20 @@ public final class RotateHeads {
 
     private static ClKernel build(
             DeviceContext context, Heads heads, Tables tables, boolean everyRow, int rowsEach, int items) {
+        Map<String, Object> defines = defines(context.device(), heads, tables, everyRow, rowsEach, items);
+        return context.kernel("cache/rotate_heads.cl", "rotate_heads", defines);
+    }
+
+    static Map<String, Object> defines(
+            ClDevice device, Heads heads, Tables tables, boolean everyRow, int rowsEach, int items) {
         Map<String, Object> defines = new HashMap<>();
         defines.put("STORAGE", CommonMacros.storage(heads.fromType));
         defines.put("TURNED_STORAGE", CommonMacros.storage(heads.toType));
         defines.put("INTERLEAVED", tables.interleaved ? 1 : 0);
         defines.put("EVERY_ROW", everyRow ? 1 : 0);
-        defines.put("VECTOR_WIDTH", CommonMacros.vectorWidth(context.device()));
+        defines.put("VECTOR_WIDTH", CommonMacros.vectorWidth(device));
         defines.put("ROWS_EACH", rowsEach);
         defines.put("GROUP_ITEMS", items);
-        return context.kernel("cache/rotate_heads.cl", "rotate_heads", defines);
+        return defines;
     }
 }

@@ -56,13 +56,30 @@ public final class ForwardTiles implements AttentionPlan {
     }
 
     /** The key of a built kernel. */
-    private record Build(
+    record Build(
             StorageTypes storage,
             boolean paged,
             ForwardTilesTiling tiling,
             int microDims,
+            int passes,
+            int subGroupItems,
             boolean options,
-            boolean wide) {}
+            boolean wide) {
+        Map<String, Object> defines() {
+            Map<String, Object> defines = new HashMap<>(tiling.tunables().values());
+            defines.put("MICRO_DIMS", microDims);
+            defines.put("DIM_PASSES", passes);
+            defines.put("SUB_GROUP_ITEMS", subGroupItems);
+            CommonMacros.define(storage, paged, defines);
+            if (options) {
+                defines.put("OPTIONS", 1);
+            }
+            if (wide) {
+                defines.put("WIDE", 1);
+            }
+            return defines;
+        }
+    }
 
     /** The kernel with the tiling that it was built with. */
     private record Tiled(ClKernel kernel, ForwardTilesTiling tiling) {}
@@ -93,7 +110,7 @@ public final class ForwardTiles implements AttentionPlan {
         if (forcedTiling != null || context.device().isCpuClass()) {
             return defaults(problem);
         }
-        return Stream.concat(tilings(problem).stream(), ForwardTilesTiling.VARIATIONS.stream())
+        return ForwardTilesTiling.timed(context.device(), problem, rowsOfUnit(problem)).stream()
                 .map(ForwardTilesTiling::tunables)
                 .toList();
     }
@@ -182,6 +199,8 @@ public final class ForwardTiles implements AttentionPlan {
                     problem.paged(),
                     tiling,
                     tiling.microDims(problem.valueDim()),
+                    tiling.passes(problem.valueDim()),
+                    context.device().leastSubGroupItems(),
                     buildsFew() || call.hasOptions(),
                     isWide(call));
             ClKernel kernel = kernels.computeIfAbsent(build, this::build);
@@ -193,16 +212,7 @@ public final class ForwardTiles implements AttentionPlan {
     }
 
     private ClKernel build(Build build) {
-        Map<String, Object> defines = new HashMap<>(build.tiling.tunables().values());
-        defines.put("MICRO_DIMS", build.microDims);
-        CommonMacros.define(build.storage, build.paged, defines);
-        if (build.options) {
-            defines.put("OPTIONS", 1);
-        }
-        if (build.wide) {
-            defines.put("WIDE", 1);
-        }
-        return context.kernel("fused/forward_tiles.cl", "forward_tiles", defines);
+        return context.kernelWithMoreRegisters("fused/forward_tiles.cl", "forward_tiles", build.defines());
     }
 
     /** Returns true on a CPU, where a build takes seconds and a kernel for fewer cases gains nothing. */
@@ -232,8 +242,11 @@ public final class ForwardTiles implements AttentionPlan {
         if (forcedTiling != null) {
             return List.of(forcedTiling);
         }
-        return ForwardTilesTiling.candidates(
-                context.device(), problem, (long) unitHeads(problem) * problem.queryLength());
+        return ForwardTilesTiling.candidates(context.device(), problem, rowsOfUnit(problem));
+    }
+
+    private static long rowsOfUnit(Workload problem) {
+        return (long) unitHeads(problem) * problem.queryLength();
     }
 
     /** All heads of a group together where one head's queries would leave most of a tile empty, as in decoding. */

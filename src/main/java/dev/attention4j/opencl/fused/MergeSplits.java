@@ -115,6 +115,10 @@ public final class MergeSplits {
     }
 
     private ClKernel build(boolean inLogs, DType dtype, int width, int items) {
+        return context.kernel("fused/merge_splits.cl", "merge_splits", defines(inLogs, dtype, width, items));
+    }
+
+    static Map<String, Object> defines(boolean inLogs, DType dtype, int width, int items) {
         Map<String, Object> defines = new HashMap<>();
         defines.put("STORAGE", CommonMacros.storage(dtype));
         defines.put("VECTOR_WIDTH", width);
@@ -122,6 +126,6 @@ public final class MergeSplits {
         if (inLogs) {
             defines.put("LOG_SUM_EXPS", 1);
         }
-        return context.kernel("fused/merge_splits.cl", "merge_splits", defines);
+        return defines;
     }
 }

@@ -29,7 +29,7 @@ public final class ProjectTiles extends ProjectionPlan {
             .upTo("DEPTH", 256);
 
     /** The best guess, then ever smaller work-groups; all with one width of panels, so that weights are packed once. */
-    private static final List<Tunables> DEFAULTS = List.of(
+    static final List<Tunables> DEFAULTS = List.of(
             SPACE.tunables(16, 16, 4, 1, 16),
             SPACE.tunables(8, 8, 4, 2, 16),
             SPACE.tunables(4, 4, 4, 4, 8),
@@ -37,7 +37,7 @@ public final class ProjectTiles extends ProjectionPlan {
             SPACE.tunables(2, 16, 1, 1, 8));
 
     /** Register tiles from 4 x 4 to 8 x 8 sums. */
-    private static final List<Tunables> CANDIDATES = List.of(
+    static final List<Tunables> CANDIDATES = List.of(
             SPACE.tunables(16, 16, 4, 1, 16),
             SPACE.tunables(16, 16, 4, 1, 32),
             SPACE.tunables(16, 16, 8, 1, 16),
@@ -149,6 +149,13 @@ public final class ProjectTiles extends ProjectionPlan {
                 .launch(tiled.kernel, tiling.global(call), new long[] {tiling.localColumns, tiling.localRows, 1});
     }
 
+    static Map<String, Object> defines(Tunables tunables, int storage) {
+        Map<String, Object> defines = new HashMap<>(tunables.values());
+        defines.put("VECTOR_WIDTH", VECTOR_WIDTH);
+        defines.put("STORAGE", storage);
+        return defines;
+    }
+
     /** Builds the kernel; with a smaller one of the defaults where the kernel, as built, cannot take the given one. */
     private Tiled build(Build build) {
         int given = DEFAULTS.indexOf(build.tunables());
@@ -157,10 +164,7 @@ public final class ProjectTiles extends ProjectionPlan {
             if (whyNot(Problem.USUAL, tunables).isPresent()) {
                 continue;
             }
-            Map<String, Object> defines = new HashMap<>(tunables.values());
-            defines.put("VECTOR_WIDTH", VECTOR_WIDTH);
-            defines.put("STORAGE", build.storage());
-            ClKernel kernel = context.kernel("projection/project_tiles.cl", NAME, defines);
+            ClKernel kernel = context.kernel("projection/project_tiles.cl", NAME, defines(tunables, build.storage()));
             Tiling tiling = SPACE.of(tunables);
             if (tiling.groupItems() <= kernel.largestGroup()) {
                 return new Tiled(kernel, tiling);

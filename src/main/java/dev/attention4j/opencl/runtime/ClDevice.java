@@ -1,6 +1,8 @@
 package dev.attention4j.opencl.runtime;
 
 import dev.attention4j.opencl.machine.ContainerMemory;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Locale;
@@ -23,6 +25,8 @@ import org.jocl.cl_platform_id;
  * @param usableMemoryBytes the memory that buffers may take: less in a container, whose limit includes the Java heap
  * @param maxWorkGroupSize work-items; a kernel's own limit can be lower
  * @param nativeVectorWidth floats of a vector instruction: 1 on most GPUs, the width of the registers on CPUs
+ * @param leastSubGroupItems work-items of the smallest sub-group that a kernel may ask Intel's driver for; 0 on other
+ *     drivers
  * @param hostUnifiedMemory true on CPUs and integrated GPUs, where a buffer can be the host's own memory
  * @param available true if the driver says that the device can be used
  */
@@ -47,9 +51,25 @@ public record ClDevice(
         long largestAllocationBytes,
         int maxWorkGroupSize,
         int nativeVectorWidth,
+        int leastSubGroupItems,
         boolean hostUnifiedMemory,
         boolean available,
         Quirks quirks) {
+    /** Makers of GPUs whose compilers are known. */
+    public enum Vendor {
+        INTEL("intel"),
+        NVIDIA("nvidia");
+
+        private final String name;
+
+        Vendor(String name) {
+            this.name = name;
+        }
+    }
+
+    private static final String SUB_GROUP_SIZES = "cl_intel_required_subgroup_size";
+    private static final int CL_DEVICE_SUB_GROUP_SIZES_INTEL = 0x4108;
+
     /** The kind of device. */
     public enum Type {
         /** Graphics processor. */
@@ -86,6 +106,8 @@ public record ClDevice(
         String name = string(id, CL.CL_DEVICE_NAME);
         String vendor = string(id, CL.CL_DEVICE_VENDOR);
         Quirks quirks = Quirks.of(vendor, platformName, name);
+        List<String> extensions =
+                List.of(string(id, CL.CL_DEVICE_EXTENSIONS).trim().split("\\s+"));
         return new ClDevice(
                 platform,
                 id,
@@ -97,7 +119,7 @@ public record ClDevice(
                 string(id, CL.CL_DRIVER_VERSION),
                 string(id, CL.CL_DEVICE_VERSION),
                 string(id, CL.CL_DEVICE_OPENCL_C_VERSION),
-                List.of(string(id, CL.CL_DEVICE_EXTENSIONS).trim().split("\\s+")),
+                extensions,
                 type,
                 (int) number(id, CL.CL_DEVICE_MAX_COMPUTE_UNITS, 4),
                 (int) number(id, CL.CL_DEVICE_MAX_CLOCK_FREQUENCY, 4),
@@ -109,6 +131,7 @@ public record ClDevice(
                 pretendedVectorWidth > 0
                         ? pretendedVectorWidth
                         : (int) number(id, CL.CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT, 4),
+                extensions.contains(SUB_GROUP_SIZES) ? leastSubGroupItems(id) : 0,
                 unified,
                 number(id, CL.CL_DEVICE_AVAILABLE, 4) != 0,
                 pretended == null ? quirks : quirks.with(pretended));
@@ -136,6 +159,11 @@ public record ClDevice(
         return of(platform, id, index, null, 0, OptionalLong.of(bytes));
     }
 
+    /** Returns whether it is a GPU of this maker. */
+    public boolean isOf(Vendor maker) {
+        return type == Type.GPU && vendor.toLowerCase(Locale.ROOT).contains(maker.name);
+    }
+
     /** Returns whether kernels for CPUs suit it: a work-group is best one work-item that uses vector instructions. */
     public boolean isCpuClass() {
         return type == Type.CPU;
@@ -154,6 +182,24 @@ public record ClDevice(
     @Override
     public String toString() {
         return String.format(Locale.ROOT, "%s (%s, driver %s)", name, platformName, driverVersion);
+    }
+
+    private static int leastSubGroupItems(cl_device_id id) {
+        try {
+            ByteBuffer sizes = ByteBuffer.wrap(Calls.bytes(
+                            "clGetDeviceInfo",
+                            (bytes, answer, size) ->
+                                    CL.clGetDeviceInfo(id, CL_DEVICE_SUB_GROUP_SIZES_INTEL, bytes, answer, size)))
+                    .order(ByteOrder.nativeOrder());
+            int least = 0;
+            while (sizes.remaining() >= Long.BYTES) {
+                int items = (int) sizes.getLong();
+                least = least == 0 ? items : Math.min(least, items);
+            }
+            return least;
+        } catch (ClException e) {
+            return 0;
+        }
     }
 
     private static String string(cl_device_id id, int parameter) {

@@ -18,6 +18,7 @@ import dev.attention4j.opencl.runtime.DeviceContext;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Function;
 
 /**
  * Scores, scale and mask, softmax, weighted sum: each step a kernel over a matrix of scores in memory.
@@ -177,31 +178,62 @@ public final class StagedPlan implements AttentionPlan {
         boolean paged = block.call.workload().paged();
         boolean masks = block.call.masksScores();
         if (block.keys() > 0) {
-            Map<String, Object> defines =
-                    new HashMap<>(Map.of("STORAGE", storage(storage.query()), "KEY_STORAGE", storage(storage.key())));
-            CommonMacros.paged(paged, defines);
-            enqueueProduct("scores", block, block.keys(), "KEYS", "DIM_SLICE", defines);
-            enqueueElements("scale_mask", block, Map.of("FIXED_OPTIONS", block.call.scoreOptions()));
+            enqueueProduct("scores", block, block.keys(), tiling -> scoresDefines(tiling, storage, paged));
+            enqueueElements("scale_mask", block, scaleMaskDefines(block.call.scoreOptions()));
         }
         enqueueSoftmax(block);
-        Map<String, Object> defines =
-                new HashMap<>(Map.of("STORAGE", storage(storage.query()), "VALUE_STORAGE", storage(storage.value())));
+        enqueueProduct(
+                "weighted_sum",
+                block,
+                block.call.workload().valueDim(),
+                tiling -> weightedSumDefines(tiling, storage, paged, masks));
+        if (masks && block.call.weights() != null && block.keys() > 0) {
+            enqueueElements("unmark", block, elementDefines());
+        }
+    }
+
+    static Map<String, Object> scoresDefines(ProductTiling tiling, StorageTypes storage, boolean paged) {
+        Map<String, Object> defines = new HashMap<>();
+        defines.put("STORAGE", storage(storage.query()));
+        defines.put("KEY_STORAGE", storage(storage.key()));
+        CommonMacros.paged(paged, defines);
+        tiling.define("KEYS", "DIM_SLICE", defines);
+        return defines;
+    }
+
+    static Map<String, Object> weightedSumDefines(
+            ProductTiling tiling, StorageTypes storage, boolean paged, boolean masks) {
+        Map<String, Object> defines = new HashMap<>();
+        defines.put("STORAGE", storage(storage.query()));
+        defines.put("VALUE_STORAGE", storage(storage.value()));
         CommonMacros.paged(paged, defines);
         if (masks) {
             defines.put("SKIP_MASKED", 1);
         }
-        enqueueProduct("weighted_sum", block, block.call.workload().valueDim(), "DIMS", "KEY_SLICE", defines);
-        if (masks && block.call.weights() != null && block.keys() > 0) {
-            enqueueElements("unmark", block, Map.of());
-        }
+        tiling.define("DIMS", "KEY_SLICE", defines);
+        return defines;
+    }
+
+    static Map<String, Object> elementDefines() {
+        return new HashMap<>(Map.of("GROUP_ITEMS", GROUP_ITEMS));
+    }
+
+    static Map<String, Object> scaleMaskDefines(int scoreOptions) {
+        Map<String, Object> defines = elementDefines();
+        defines.put("FIXED_OPTIONS", scoreOptions);
+        return defines;
+    }
+
+    static Map<String, Object> softmaxDefines(ClDevice device, int items) {
+        return Map.of("VECTOR_WIDTH", CommonMacros.vectorWidth(device), "GROUP_ITEMS", items);
     }
 
     /**
      * Launches a matrix product, with a smaller tiling where the device, or the kernel as built, cannot take a larger
-     * one. The kernel's macros have names of their own for the tile's columns and the staged slice.
+     * one.
      */
     private void enqueueProduct(
-            String name, Block block, int columns, String columnsName, String sliceName, Map<String, Object> defines) {
+            String name, Block block, int columns, Function<ProductTiling, Map<String, Object>> defines) {
         // Decided by the whole call, as its division was.
         boolean shortHeads = hasShortHeads(block.keys(), block.call.division().groupRows());
         ClDevice device = context.device();
@@ -210,9 +242,7 @@ public final class StagedPlan implements AttentionPlan {
                     .isPresent()) {
                 continue;
             }
-            Map<String, Object> all = new HashMap<>(defines);
-            tiling.define(columnsName, sliceName, all);
-            ClKernel kernel = context.kernel("staged/" + name + ".cl", name, all);
+            ClKernel kernel = context.kernel("staged/" + name + ".cl", name, defines.apply(tiling));
             if (tiling.groupItems() <= kernel.largestGroup()) {
                 block.setArguments(kernel);
                 context.queue().launch(kernel, tiling.global(block.queries, columns, block.heads), tiling.group());
@@ -224,9 +254,7 @@ public final class StagedPlan implements AttentionPlan {
     }
 
     /** Launches a kernel with a work-item for each element of the scores or weights. */
-    private void enqueueElements(String name, Block block, Map<String, Object> options) {
-        Map<String, Object> defines = new HashMap<>(options);
-        defines.put("GROUP_ITEMS", GROUP_ITEMS);
+    private void enqueueElements(String name, Block block, Map<String, Object> defines) {
         ClKernel kernel = context.kernel("staged/" + name + ".cl", name, defines);
         block.setArguments(kernel);
         long groups = (block.keys() + GROUP_ITEMS - 1L) / GROUP_ITEMS;
@@ -252,10 +280,7 @@ public final class StagedPlan implements AttentionPlan {
     }
 
     private ClKernel softmax(int items) {
-        return context.kernel(
-                "staged/softmax.cl",
-                "softmax",
-                Map.of("VECTOR_WIDTH", CommonMacros.vectorWidth(context.device()), "GROUP_ITEMS", items));
+        return context.kernel("staged/softmax.cl", "softmax", softmaxDefines(context.device(), items));
     }
 
     /** Whole groups of the division, in which rows have the same bits however many groups a block has. */

@@ -8,6 +8,7 @@ import dev.attention4j.Attention;
 import dev.attention4j.AttentionBuilder;
 import dev.attention4j.AttentionEngine;
 import dev.attention4j.AttentionProblem;
+import dev.attention4j.AttentionResult;
 import dev.attention4j.DType;
 import dev.attention4j.EngineInfo;
 import dev.attention4j.Tensor;
@@ -151,6 +152,46 @@ class ForwardTilesTest {
         }
     }
 
+    /** Values taken in passes over their dims, and loops written out, change what registers hold, and no bit of a result. */
+    @ParameterizedTest
+    @MethodSource("devices")
+    void passesAndUnrolledLoopsChangeNoBit(ClDevice device) {
+        Tensor query = random(DType.FLOAT32, 1, 2, 19, 24);
+        Tensor key = random(DType.FLOAT32, 1, 1, 70, 24);
+        Tensor value = random(DType.FLOAT32, 1, 1, 70, 100);
+        // What a masked weight leaves out in one pass it leaves out in all.
+        value.floats().put(69 * 100 + 99, Float.NaN);
+        Attention operation =
+                Attention.builder().causal(Alignment.TOP_LEFT).logSumExp(true).build();
+        String tiles = "ROW_ITEMS=4,COLUMN_ITEMS=8,MICRO_ROWS=4,MICRO_KEYS=4,DIM_SLICE=16,SLICE_KEYS=1,";
+        List<float[]> outputs = new ArrayList<>();
+        // llvmpipe builds for a minute what is written out.
+        for (String more : isSlow(device)
+                ? List.of("DIM_PASSES=2,PRODUCT_UNROLL=1")
+                : List.of("DIM_PASSES=1,PRODUCT_UNROLL=2", "DIM_PASSES=4,PRODUCT_UNROLL=8")) {
+            ForwardTilesTiling tiling = ForwardTilesTiling.SPACE.of(Tunables.parse(tiles + more));
+            try (PlanEngine engine = engine(device, tiling, 1)) {
+                YardstickCheck.check(engine, query, key, value, operation, more);
+                try (AttentionResult result = engine.attend(query, key, value, operation)) {
+                    outputs.add(result.output().toFloatArray());
+                }
+            }
+        }
+        assertThat(outputs).allSatisfy(output -> assertThat(output).isEqualTo(outputs.get(0)));
+    }
+
+    /** With fewer vectors of dims than passes there are fewer passes. */
+    @Test
+    void passesAreAsManyAsAWidthHasVectorsFor() {
+        ForwardTilesTiling tiling = ForwardTilesTiling.SPACE.of(
+                Tunables.parse("ROW_ITEMS=16,COLUMN_ITEMS=16,MICRO_ROWS=8,MICRO_KEYS=8,DIM_SLICE=16,SLICE_KEYS=2,"
+                        + "DIM_PASSES=4,PRODUCT_UNROLL=8"));
+        assertThat(tiling.passes(64)).isEqualTo(1);
+        assertThat(tiling.passes(128)).isEqualTo(2);
+        assertThat(tiling.passes(192)).isEqualTo(1);
+        assertThat(tiling.passes(256)).isEqualTo(4);
+    }
+
     private static ForwardTilesTiling smallest() {
         return ForwardTilesTiling.CANDIDATES.get(ForwardTilesTiling.CANDIDATES.size() - 1);
     }
@@ -220,7 +261,8 @@ class ForwardTilesTest {
     /** Values are read in runs of four keys, of which a slice must be a part. */
     @Test
     void slicesOfKeysAreOneTwoOrFour() {
-        String tiles = "ROW_ITEMS=4,COLUMN_ITEMS=8,MICRO_ROWS=4,MICRO_KEYS=8,DIM_SLICE=16,SLICE_KEYS=";
+        String tiles = "ROW_ITEMS=4,COLUMN_ITEMS=8,MICRO_ROWS=4,MICRO_KEYS=8,DIM_SLICE=16,DIM_PASSES=1,"
+                + "PRODUCT_UNROLL=2,SLICE_KEYS=";
         assertThat(ForwardTilesTiling.SPACE.of(Tunables.parse(tiles + 4)).sliceKeys())
                 .isEqualTo(4);
         for (int keys : new int[] {0, 3, 8}) {

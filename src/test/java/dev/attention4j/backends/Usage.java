@@ -1,0 +1,12 @@
+package dev.attention4j.backends;
+
+/**
+ * What a compiler says that a work-item, or a work-group, of a kernel needs.
+ *
+ * @param registers of a work-item; on Intel 32-byte registers of a hardware thread
+ * @param spilledBytes of a work-item; on NVIDIA bytes that its stores and loads move
+ * @param privateBytes memory of a work-item: spilled registers, and arrays that are no registers
+ * @param localBytes of a work-group
+ * @param occupancy what runs at a time, in the vendor's terms
+ */
+record Usage(int registers, int spilledBytes, int privateBytes, int localBytes, String occupancy) {}

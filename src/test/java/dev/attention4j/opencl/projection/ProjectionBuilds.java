@@ -1,0 +1,41 @@
+package dev.attention4j.opencl.projection;
+
+import dev.attention4j.backends.KernelBuild;
+import dev.attention4j.opencl.plan.Tunables;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.Stream;
+
+/** The builds of {@code project_tiles} for a GPU. */
+public final class ProjectionBuilds {
+    private static final List<String> STORAGES = List.of("float32", "float16", "bfloat16");
+
+    private ProjectionBuilds() {}
+
+    /** Returns what a device may be asked to build. */
+    public static List<KernelBuild> all() {
+        List<KernelBuild> all = new ArrayList<>();
+        List<Tunables> tunables = Stream.concat(ProjectTiles.DEFAULTS.stream(), ProjectTiles.CANDIDATES.stream())
+                .distinct()
+                .toList();
+        for (Tunables each : tunables) {
+            boolean isDefault = each.equals(ProjectTiles.DEFAULTS.get(0));
+            for (int storage = 0; storage < (isDefault ? STORAGES.size() : 1); storage++) {
+                all.add(new KernelBuild(
+                        "project_tiles " + STORAGES.get(storage) + " ("
+                                + String.join(
+                                        ",",
+                                        each.values().values().stream()
+                                                .map(String::valueOf)
+                                                .toList())
+                                + ")",
+                        "projection/project_tiles.cl",
+                        "project_tiles",
+                        each.get("LOCAL_ROWS") * each.get("LOCAL_COLUMNS"),
+                        ProjectTiles.defines(each, storage),
+                        isDefault));
+            }
+        }
+        return all;
+    }
+}
