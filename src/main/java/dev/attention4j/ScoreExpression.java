@@ -89,6 +89,24 @@ public final class ScoreExpression {
         return expression.indices(table);
     }
 
+    /**
+     * Returns a mask that is true where both this and another are.
+     *
+     * @throws IllegalArgumentException if one of them is a number, or they are too long together
+     */
+    public ScoreExpression and(ScoreExpression other) {
+        return parse("(" + this + ") && (" + other + ")");
+    }
+
+    /**
+     * Returns a mask that is true where this or another is.
+     *
+     * @throws IllegalArgumentException if one of them is a number, or they are too long together
+     */
+    public ScoreExpression or(ScoreExpression other) {
+        return parse("(" + this + ") || (" + other + ")");
+    }
+
     /** {@return the canonical text} */
     @Override
     public String toString() {

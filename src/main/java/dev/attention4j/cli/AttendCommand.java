@@ -83,7 +83,7 @@ final class AttendCommand implements Callable<Integer> {
         files.put("--json", json.file());
         OutputFile.checkDistinct(files);
         EngineInfo info = device.choose();
-        AttendInputs inputs = AttendInputs.read(in);
+        AttendInputs inputs = AttendInputs.read(in, options.tables());
         PrintWriter err = json.errors();
         inputs.unused().ifPresent(unused -> err.println("attention4j: " + unused));
         Tensor query = inputs.tensor("query");

@@ -11,6 +11,7 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -27,10 +28,16 @@ record AttendInputs(Map<String, Tensor> tensors, Optional<String> unused) {
     private static final List<String> NAMES = List.of("query", "key", "value", "mask", "bias", "query_mask");
     private static final int NEEDED = 3;
 
-    static AttendInputs read(Path in) throws IOException {
-        SafetensorsFile file = Safetensors.read(in, NAMES::contains);
-        List<String> others =
-                file.names().stream().filter(name -> !NAMES.contains(name)).toList();
+    /**
+     * Reads a file.
+     *
+     * @param tables the names of tensors that it must have for expressions
+     */
+    static AttendInputs read(Path in, Collection<String> tables) throws IOException {
+        SafetensorsFile file = Safetensors.read(in, name -> NAMES.contains(name) || tables.contains(name));
+        List<String> others = file.names().stream()
+                .filter(name -> !NAMES.contains(name) && !tables.contains(name))
+                .toList();
         Map<String, Tensor> tensors = new LinkedHashMap<>();
         for (String name : NAMES) {
             if (NAMES.indexOf(name) < NEEDED && file.find(name).isEmpty()) {
@@ -43,6 +50,15 @@ record AttendInputs(Map<String, Tensor> tensors, Optional<String> unused) {
                 Tensor tensor = file.tensor(name);
                 tensors.put(name, name.endsWith("mask") ? mask(name, tensor, in) : tensor);
             }
+        }
+        for (String name : tables) {
+            if (file.find(name).isEmpty()) {
+                throw new FileFormatException(
+                        in.toString(),
+                        "has no tensor \"" + Text.printable(name) + "\" for --table; it holds "
+                                + FileFormatException.listed(file.names()) + Suggestion.question(name, others));
+            }
+            tensors.putIfAbsent(name, file.tensor(name));
         }
         return new AttendInputs(tensors, unused(in, others, tensors));
     }

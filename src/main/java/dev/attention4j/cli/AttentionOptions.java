@@ -3,10 +3,16 @@ package dev.attention4j.cli;
 import dev.attention4j.Alignment;
 import dev.attention4j.Attention;
 import dev.attention4j.AttentionBuilder;
+import dev.attention4j.ScoreExpression;
+import dev.attention4j.ScoreParameters;
 import dev.attention4j.Tensor;
 import java.util.Arrays;
+import java.util.Collection;
+import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
 import picocli.CommandLine;
@@ -16,16 +22,18 @@ import picocli.CommandLine.TypeConversionException;
 /** The options of {@link Attention} but for masks and bias, which come from the file. */
 final class AttentionOptions {
     /** The names of options by the library's names of parameters. */
-    private static final Map<String, String> OPTIONS = Map.of(
-            "scale", "--scale",
-            "softcap", "--softcap",
-            "window", "--window",
-            "causalOffsets", "--offsets",
-            "keyLengths", "--key-lengths",
-            "cumulativeLengths", "--cumulative-lengths",
-            "alibiSlopes", "--alibi",
-            "sinks", "--sinks",
-            "queryMask", "query_mask");
+    private static final Map<String, String> OPTIONS = Map.ofEntries(
+            Map.entry("scale", "--scale"),
+            Map.entry("softcap", "--softcap"),
+            Map.entry("window", "--window"),
+            Map.entry("causalOffsets", "--offsets"),
+            Map.entry("keyLengths", "--key-lengths"),
+            Map.entry("cumulativeLengths", "--cumulative-lengths"),
+            Map.entry("alibiSlopes", "--alibi"),
+            Map.entry("sinks", "--sinks"),
+            Map.entry("queryMask", "query_mask"),
+            Map.entry("score", "--score"),
+            Map.entry("maskIf", "--mask-if"));
 
     @Option(
             names = "--scale",
@@ -95,6 +103,30 @@ final class AttentionOptions {
             description = "A logit for each query head that joins its softmax's denominator; -inf for a head without.")
     private Numbers sinks;
 
+    @Option(
+            names = "--score",
+            paramLabel = "EXPR",
+            description = "Changes each score by an expression, such as 'score - slope[head] * abs(position - key)'.")
+    private String score;
+
+    @Option(
+            names = "--mask-if",
+            paramLabel = "EXPR",
+            description = "Attends only where an expression is true, such as 'document[query] == document[key]'.")
+    private String maskIf;
+
+    @Option(
+            names = "--param",
+            paramLabel = "NAME=X",
+            description = "A number that --score or --mask-if reads: an int, or a float such as 0.5.")
+    private Map<String, String> numbers = new LinkedHashMap<>();
+
+    @Option(
+            names = "--table",
+            paramLabel = "NAME=T",
+            description = "A table that --score or --mask-if reads: a tensor of the input file.")
+    private Map<String, String> tables = new LinkedHashMap<>();
+
     @Option(names = "--weights", description = "Also computes the weights: which key each query attends to.")
     private boolean weights;
 
@@ -155,8 +187,67 @@ final class AttentionOptions {
             inputs.find("mask").ifPresent(builder::mask);
             inputs.find("bias").ifPresent(builder::bias);
             inputs.find("query_mask").ifPresent(builder::queryMask);
+            addExpressions(builder, inputs);
             return builder.build();
         });
+    }
+
+    /** The names of tensors that expressions read. */
+    Collection<String> tables() {
+        return tables.values();
+    }
+
+    /** Each expression gets the parameters that it reads; one that neither reads is an error. */
+    private void addExpressions(AttentionBuilder builder, AttendInputs inputs) {
+        Set<String> unread = new TreeSet<>(numbers.keySet());
+        unread.addAll(tables.keySet());
+        if (score != null) {
+            ScoreExpression expression = inOptionsTerms("--score", () -> ScoreExpression.parse(score));
+            builder.score(expression, parameters(expression, inputs, unread));
+        }
+        if (maskIf != null) {
+            ScoreExpression expression = inOptionsTerms("--mask-if", () -> ScoreExpression.parse(maskIf));
+            builder.maskIf(expression, parameters(expression, inputs, unread));
+        }
+        unread.stream().findFirst().ifPresent(name -> {
+            throw new IllegalArgumentException((numbers.containsKey(name) ? "--param" : "--table") + ": \""
+                    + Text.printable(name) + "\", must be a name that --score or --mask-if reads");
+        });
+    }
+
+    private ScoreParameters parameters(ScoreExpression expression, AttendInputs inputs, Set<String> unread) {
+        ScoreParameters parameters = ScoreParameters.NONE;
+        Set<String> names = new TreeSet<>(expression.scalars());
+        names.addAll(expression.tables());
+        for (String name : names) {
+            unread.remove(name);
+            if (numbers.containsKey(name)) {
+                parameters = withNumber(parameters, name, numbers.get(name));
+            } else if (tables.containsKey(name)) {
+                parameters = parameters.with(name, inputs.tensor(tables.get(name)));
+            }
+        }
+        return parameters;
+    }
+
+    private static ScoreParameters withNumber(ScoreParameters parameters, String name, String text) {
+        try {
+            return text.matches("[+-]?[0-9]+")
+                    ? parameters.with(name, Integer.parseInt(text))
+                    : parameters.with(name, Double.parseDouble(text));
+        } catch (NumberFormatException e) {
+            throw new IllegalArgumentException(
+                    "--param: " + name + " is \"" + Text.printable(text) + "\", must be an int or a float", e);
+        }
+    }
+
+    /** Lets errors begin with an option. */
+    private static <T> T inOptionsTerms(String option, Supplier<T> work) {
+        try {
+            return work.get();
+        } catch (IllegalArgumentException e) {
+            throw new IllegalArgumentException(option + ": " + e.getMessage(), e);
+        }
     }
 
     /** Does something whose errors begin with the name of a parameter, and puts the name of its option there. */

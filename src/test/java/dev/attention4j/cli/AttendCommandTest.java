@@ -11,6 +11,7 @@ import dev.attention4j.AttentionProblem;
 import dev.attention4j.AttentionResult;
 import dev.attention4j.DType;
 import dev.attention4j.EngineInfo;
+import dev.attention4j.ScoreParameters;
 import dev.attention4j.Tensor;
 import dev.attention4j.io.Safetensors;
 import dev.attention4j.io.SafetensorsFile;
@@ -24,6 +25,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -33,6 +35,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -144,6 +147,48 @@ class AttendCommandTest {
         tensors.put("bias", Tensor.random(4, 4, 7, 9));
 
         assertSame(Attention.builder().mask(tensors.get("mask")).bias(tensors.get("bias")));
+    }
+
+    @Test
+    void expressionsReadParametersAndTablesOfTheFile() throws IOException {
+        float[] slopes = {0.5f, 0.25f, 0.125f, 1};
+        tensors.put("slopes", Tensor.of(slopes, 4));
+        assertSame(
+                Attention.builder()
+                        .score(
+                                "score * x - slope[head] * abs(position - key)",
+                                ScoreParameters.NONE.with("x", 1.5).with("slope", slopes))
+                        .maskIf("key % n != 1", ScoreParameters.NONE.with("n", 4)),
+                "--score",
+                "score * x - slope[head] * abs(position - key)",
+                "--mask-if",
+                "key % n != 1",
+                "--param",
+                "x=1.5",
+                "--param",
+                "n=4",
+                "--table",
+                "slope=slopes");
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiterString = "->",
+            value = {
+                "--score;score + -> --score: column 8: found the end",
+                "--score;score + t[head];--table;t=slopse -> has no tensor \"slopse\" for --table",
+                "--score;score + x -> --score: column 9: \"x\" is no variable, and no parameter of that name is given",
+                "--score;score + x;--param;x=many -> --param: x is \"many\", must be an int or a float",
+                "--score;score;--param;y=1 -> --param: \"y\", must be a name that --score or --mask-if reads",
+                "--mask-if;score > 0 -> --mask-if: column 1: a mask must not read the score",
+            })
+    void expressionsThatDoNotFitAreRefused(String options, String message) throws IOException {
+        Safetensors.write(in, tensors, Map.of());
+        List<Object> args = new ArrayList<>(List.of("attend", in, "--device", "cpu"));
+        args.addAll(List.of(options.split(";")));
+        Cli cli = Cli.run(args.toArray());
+        assertThat(cli.exitCode()).isNotZero();
+        assertThat(cli.err()).contains(message);
     }
 
     @Test
