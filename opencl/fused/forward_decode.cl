@@ -97,12 +97,13 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_decode(
         int notFinite = -1; // 1 if any value is; -1: not checked yet
 #endif
         for (int firstRow = 0; firstRow < rows; firstRow += ROW_TILE) {
-            long keyAt[STREAMS];
+            long keyAt[STREAMS], ahead[STREAMS];
             for (int k = 0; k < steps; k++) {
-                NEXT_OF_RUNS(key_at, keys, keyAt)
+                NEXT_OF_RUNS(key_at, keys, keyAt, ahead)
 #pragma unroll
                 for (int r = 0; r < ROW_TILE; r += SCORE_ROWS) {
-                    score_tile(keys, keyAt, queryRows, firstRow + r, rows, headDim, call.scale, scores + k * STREAMS);
+                    score_tile(keys, keyAt, ahead, queryRows, firstRow + r, rows, headDim, call.scale,
+                               scores + k * STREAMS);
                 }
             }
             float rescale[ROW_TILE];
@@ -153,7 +154,7 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_decode(
             long valueAt[STREAMS];
             for (int k = 0; k < steps; k++) {
                 float weight[ROW_TILE][STREAMS];
-                NEXT_OF_RUNS(value_at, values, valueAt)
+                NEXT_OF_RUNS(value_at, values, valueAt, ahead)
 #pragma unroll
                 for (int r = 0; r < ROW_TILE; r++) {
                     vstore4(vload4(k, weights[r]), 0, weight[r]);

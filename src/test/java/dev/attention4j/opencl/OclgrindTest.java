@@ -27,13 +27,15 @@ class OclgrindTest {
                     + " || TILE_KEYS * DIM_SLICE / 4 % GROUP_ITEMS != 0 ||",
             // For Intel's driver: BackendsTest builds it.
             "fused/forward_tiles.cl #if SUB_GROUP_ITEMS > 0 && defined(cl_intel_required_subgroup_size)",
-            // For compilers that make code for a CPU: ExpKernelTest has the first, and prefetching changes nothing.
+            // For compilers that make code for a CPU: tests of numbers run it on PoCL, and prefetching changes nothing.
             "common/exp.clh #if defined(__AVX512DQ__) && VECTOR_WIDTH == 16",
-            "common/prefetch.clh #if defined(__has_builtin) && (defined(__x86_64__) || defined(__aarch64__))",
-            "common/prefetch.clh #if __has_builtin(__builtin_prefetch)",
-            // A conversion by the compiler, of which QuantizationTest checks each number.
-            "common/quantized.clh #ifdef __has_builtin",
-            "common/quantized.clh #if __has_builtin(__builtin_convertvector)");
+            "common/prefetch.clh #ifdef MAKES_CPU_CODE",
+            "common/vector.clh #if defined(__has_builtin) && (defined(__x86_64__) || defined(__aarch64__))",
+            "common/vector.clh #if __has_builtin(__builtin_convertvector) && __has_builtin(__builtin_prefetch)",
+            "common/vector.clh #ifdef MAKES_CPU_CODE",
+            "common/storage.clh #ifdef MAKES_CPU_CODE",
+            "common/storage.clh #if VECTOR_WIDTH == 16 && defined(MAKES_CPU_CODE)",
+            "common/quantized.clh #ifdef __AVX512F__");
 
     @TempDir
     Path temporary;
@@ -89,7 +91,13 @@ class OclgrindTest {
         assertThat(branches.neverLeftOut())
                 .as("branches that every build took, so that the other way is not tested")
                 .extracting(name -> name.replaceFirst(":\\d+", ""))
-                .containsExactly("common/exp.clh #else");
+                .containsExactlyInAnyOrder(
+                        "common/exp.clh #else",
+                        "common/prefetch.clh #else",
+                        "common/vector.clh #else",
+                        "common/storage.clh #else",
+                        "common/storage.clh #else",
+                        "common/quantized.clh #else");
     }
 
     @Test
