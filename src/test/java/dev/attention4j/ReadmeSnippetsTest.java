@@ -48,6 +48,7 @@ class ReadmeSnippetsTest {
             snippets.addAll(snippets(document));
         }
         List<String> decoding = snippets(Path.of("docs", "decoding.md"));
+        List<String> expressions = snippets(Path.of("docs", "expressions.md"));
         List<JavaFileObject> sources = new ArrayList<>();
         for (int n = 0; n < snippets.size(); n++) {
             String parameters = opensItsEngine(snippets.get(n))
@@ -65,13 +66,15 @@ class ReadmeSnippetsTest {
                 if (opensItsEngine(snippets.get(n))) {
                     program.getMethod("run").invoke(null);
                     run++;
-                } else if (decoding.contains(snippets.get(n))) {
+                } else if (decoding.contains(snippets.get(n)) || expressions.contains(snippets.get(n))) {
                     decode(program);
                     run++;
                 }
             }
         }
-        assertThat(run).as("of " + snippets.size() + " snippets").isGreaterThanOrEqualTo(3 + decoding.size());
+        assertThat(run)
+                .as("of " + snippets.size() + " snippets")
+                .isGreaterThanOrEqualTo(3 + decoding.size() + expressions.size());
         assertThat(snippets).as("of the README and of docs/").hasSizeGreaterThanOrEqualTo(8);
     }
 

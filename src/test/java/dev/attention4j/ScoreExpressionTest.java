@@ -20,8 +20,8 @@ class ScoreExpressionTest {
                 "a ? b ? 1 : 2 : c ? 3 : 4 -> !",
                 "query<key||query==key&&!(head>=2) ? 1 : 0 -> query < key || query == key && !(head >= 2) ? 1 : 0",
                 "(query<key ? query : key)+1 -> (query < key ? query : key) + 1",
-                "-(-score) -> -(-score)",
-                "- -score -> -(-score)",
+                "1 * -(-score) -> 1 * - -score",
+                "1 * - -score -> 1 * - -score",
                 "+score -> score",
                 "-2147483648 -> -2147483648",
                 "(int)score*2 -> (int) score * 2",
@@ -111,7 +111,7 @@ class ScoreExpressionTest {
 
     /** Text that is no mistake but an attack is refused in one line, without repeating it. */
     @ParameterizedTest
-    @ValueSource(ints = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9})
+    @ValueSource(ints = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10})
     void hostileTextIsRefusedInOneLine(int which) {
         String text =
                 switch (which) {
@@ -123,7 +123,8 @@ class ScoreExpressionTest {
                     case 5 -> "1e" + "9".repeat(1_000);
                     case 6 -> "-".repeat(3_000) + "1";
                     case 7 -> "score" + " + 1".repeat(1_000);
-                    case 8 -> "sc\u043ere";
+                    case 8 -> "1e30f" + "*1e30f".repeat(500);
+                    case 9 -> "sc\u043ere";
                     default -> "x".repeat(1_000);
                 };
         assertThatThrownBy(() -> ScoreExpression.parse(text))

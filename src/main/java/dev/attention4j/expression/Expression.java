@@ -22,6 +22,10 @@ public final class Expression {
     private Expression(Parsed parsed) {
         this.parsed = parsed;
         text = parsed.syntax().text();
+        if (text.length() > MOST_CHARACTERS) {
+            throw new IllegalArgumentException("an expression whose canonical text has " + text.length()
+                    + " characters, must have at most " + MOST_CHARACTERS);
+        }
         // An int may stand wherever a float may: what is wrong with ints is wrong with any types.
         isBoolean = Checker.check(this, name -> Type.INT).root().type() == Type.BOOLEAN;
     }

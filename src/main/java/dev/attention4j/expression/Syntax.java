@@ -45,7 +45,8 @@ record Syntax(Op op, int column, Type type, int bits, String name, List<Syntax> 
             case NEGATE, NOT, TO_INT, TO_FLOAT -> {
                 text.append(op.text);
                 // Two signs one after another would be another operator in C.
-                inputs.get(0).write(text, inputs.get(0).op == Op.NEGATE ? 9 : op.precedence);
+                text.append(op == Op.NEGATE && inputs.get(0).op == Op.NEGATE ? " " : "");
+                inputs.get(0).write(text, op.precedence);
             }
             case CHOOSE -> {
                 inputs.get(0).write(text, op.precedence + 1);

@@ -12,15 +12,18 @@ import dev.attention4j.Attention;
 import dev.attention4j.AttentionBuilder;
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.DType;
+import dev.attention4j.ScoreExpressions;
+import dev.attention4j.ScoreParameters;
 import dev.attention4j.Tensor;
 import dev.attention4j.conformance.ConformanceCase;
+import dev.attention4j.conformance.problems.RandomExpression;
 import dev.attention4j.measure.Inputs;
 import java.nio.FloatBuffer;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 
-/** Options that change scores: scale, softcap, bias, boolean mask, ALiBi and sinks, and the order of all that. */
+/** Options that change scores: scale, softcap, bias, boolean mask, ALiBi, sinks and expressions, and the order of all that. */
 final class ScoreCases {
     private static final float NEVER = Float.NEGATIVE_INFINITY;
 
@@ -84,6 +87,7 @@ final class ScoreCases {
         cases.add("sinks/causal", attention().sinks(sinks()).causal(Alignment.TOP_LEFT));
         cases.add("sinks/and-no-key", attention().sinks(sinks()).mask(filled(false, KEYS)));
         cases.add("sinks/softcap", attention().sinks(sinks()).softcap(1));
+        expressions(cases);
         cases.add(
                 "order/everything",
                 attention()
@@ -96,6 +100,38 @@ final class ScoreCases {
                         .alibiSlopes(slopes(HEADS))
                         .sinks(sinks()));
         return cases.all();
+    }
+
+    private static void expressions(ProblemCases cases) {
+        ScoreParameters none = ScoreParameters.NONE;
+        int[] documents = new int[Math.max(QUERIES, KEYS)];
+        Arrays.setAll(documents, token -> token / 11);
+        cases.add(
+                "expressions/alibi",
+                attention()
+                        .score(ScoreExpressions.ALIBI, none.with("slope", slopes(HEADS)))
+                        .align(Alignment.BOTTOM_RIGHT));
+        cases.add(
+                "expressions/softcap-causal",
+                attention()
+                        .score(ScoreExpressions.SOFTCAP, none.with("cap", 1.5))
+                        .causal(Alignment.BOTTOM_RIGHT));
+        cases.add(
+                "expressions/documents",
+                attention()
+                        .maskIf(
+                                ScoreExpressions.DOCUMENTS.and(ScoreExpressions.CAUSAL),
+                                none.with("document", documents)));
+        cases.add(
+                "expressions/relative-bias",
+                attention()
+                        .score(
+                                ScoreExpressions.RELATIVE_BIAS,
+                                none.with("bias", Tensor.random(22, 8, HEADS))
+                                        .with("bucket", ScoreExpressions.t5Buckets(16, 8, true))
+                                        .with("distance", 16))
+                        .mask(mask(23, QUERIES, KEYS)));
+        cases.add("expressions/random", RandomExpression.draw(1).addTo(attention()));
     }
 
     /** Two of three keys, drawn from a seed; the first of a row always. */
