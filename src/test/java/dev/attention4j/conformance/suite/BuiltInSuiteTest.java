@@ -83,6 +83,7 @@ class BuiltInSuiteTest {
                         "packed",
                         "alibi",
                         "sinks",
+                        "expressions",
                         "unseen",
                         "empty",
                         "leaks",
