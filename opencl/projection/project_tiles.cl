@@ -37,8 +37,11 @@
 #define PANEL (LOCAL_COLUMNS * MICRO_VECTORS * VECTOR_WIDTH)
 #define GROUP_ITEMS (LOCAL_ROWS * LOCAL_COLUMNS)
 
+// From one input to the next: padded, so that transposing stores meet few of them in a bank, and still whole vectors of 4.
+#define ROW_PITCH (TILE_ROWS + 4)
+
 __kernel __attribute__((reqd_work_group_size(LOCAL_COLUMNS, LOCAL_ROWS, 1))) void project_tiles(PROJECT_PARAMETERS) {
-    __local float rowTile[DEPTH * TILE_ROWS];
+    __local float rowTile[DEPTH * ROW_PITCH];
     __local float panelTile[DEPTH * PANEL];
     __local long inputAt[TILE_ROWS];
 
@@ -68,7 +71,9 @@ __kernel __attribute__((reqd_work_group_size(LOCAL_COLUMNS, LOCAL_ROWS, 1))) voi
     }
     VECTOR sums[MICRO_ROWS][MICRO_VECTORS];
     VECTOR partial[MICRO_ROWS][MICRO_VECTORS];
+#pragma unroll
     for (int m = 0; m < MICRO_ROWS; m++) {
+#pragma unroll
         for (int v = 0; v < MICRO_VECTORS; v++) {
             sums[m][v] = LOAD_VECTOR(panel + (get_local_id(0) + v * LOCAL_COLUMNS) * VECTOR_WIDTH);
             partial[m][v] = (VECTOR)(0.0f);
@@ -99,7 +104,7 @@ __kernel __attribute__((reqd_work_group_size(LOCAL_COLUMNS, LOCAL_ROWS, 1))) voi
                     element /= 1.0f + exp(-load_stored(gate, gateOffset + at));
                 }
             }
-            rowTile[k * TILE_ROWS + row] = element;
+            rowTile[k * ROW_PITCH + row] = element;
         }
         for (int n = item * VECTOR_WIDTH; n < DEPTH * PANEL; n += GROUP_ITEMS * VECTOR_WIDTH) {
             STORE_VECTOR(n < depth * PANEL ? LOAD_VECTOR(panel + n) : (VECTOR)(0.0f), panelTile + n);
@@ -108,21 +113,26 @@ __kernel __attribute__((reqd_work_group_size(LOCAL_COLUMNS, LOCAL_ROWS, 1))) voi
         barrier(CLK_LOCAL_MEM_FENCE);
 
         for (int k = 0; k < DEPTH; k++) {
-            __local const float *elements = rowTile + k * TILE_ROWS + get_local_id(1) * MICRO_ROWS;
+            __local const float *elements = rowTile + k * ROW_PITCH + get_local_id(1) * MICRO_ROWS;
             __local const float *columns = panelTile + k * PANEL + get_local_id(0) * VECTOR_WIDTH;
             VECTOR vectors[MICRO_VECTORS];
+#pragma unroll
             for (int v = 0; v < MICRO_VECTORS; v++) {
                 vectors[v] = LOAD_VECTOR(columns + v * LOCAL_COLUMNS * VECTOR_WIDTH);
             }
+#pragma unroll
             for (int m = 0; m < MICRO_ROWS; m++) {
                 const VECTOR element = (VECTOR)(elements[m]);
+#pragma unroll
                 for (int v = 0; v < MICRO_VECTORS; v++) {
                     partial[m][v] = MULTIPLY_ADD(element, vectors[v], partial[m][v]);
                 }
             }
         }
         if (firstInput / DEPTH % SUMMED_SLICES == SUMMED_SLICES - 1 || firstInput + DEPTH >= inputs) {
+#pragma unroll
             for (int m = 0; m < MICRO_ROWS; m++) {
+#pragma unroll
                 for (int v = 0; v < MICRO_VECTORS; v++) {
                     sums[m][v] += partial[m][v];
                     partial[m][v] = (VECTOR)(0.0f);

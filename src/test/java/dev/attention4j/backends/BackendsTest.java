@@ -46,7 +46,7 @@ class BackendsTest {
     /** The kernels there, by the beginnings of their labels, if they are defaults. */
     private static final Pattern USUAL = Pattern.compile("^(forward_tiles (64|128|256) float32 \\("
             + "|forward_tiles 128 (float16|float32 options|float32 paged|float32, key q8_0, value q8_0) \\("
-            + "|(project_tiles|scores|weighted_sum) float32 \\((16,16|8,16)|softmax|merge_splits float32$"
+            + "|(project_tiles|scores|weighted_sum) float32 \\(16,|softmax|merge_splits float32$"
             + "|append float32 to q8_0|rotate_heads float16$)");
 
     /** The kernel on all other devices. */
@@ -134,7 +134,7 @@ class BackendsTest {
         Pattern pattern = WANTED.isEmpty() ? usual : Pattern.compile(WANTED.equals("all") ? "" : WANTED);
         return Stream.of(
                         FusedBuilds.all(device),
-                        ProjectionBuilds.all(),
+                        ProjectionBuilds.all(device),
                         StagedBuilds.all(device),
                         CacheBuilds.all(device))
                 .flatMap(List::stream)

@@ -30,6 +30,7 @@ public final class ProjectTiles extends ProjectionPlan {
 
     /** The best guess, then ever smaller work-groups; all with one width of panels, so that weights are packed once. */
     static final List<Tunables> DEFAULTS = List.of(
+            SPACE.tunables(16, 8, 8, 2, 16),
             SPACE.tunables(16, 16, 4, 1, 16),
             SPACE.tunables(8, 8, 4, 2, 16),
             SPACE.tunables(4, 4, 4, 4, 8),
@@ -37,15 +38,22 @@ public final class ProjectTiles extends ProjectionPlan {
             SPACE.tunables(2, 16, 1, 1, 8));
 
     /** Register tiles from 4 x 4 to 8 x 8 sums. */
-    static final List<Tunables> CANDIDATES = List.of(
+    private static final List<Tunables> CANDIDATES = List.of(
             SPACE.tunables(16, 16, 4, 1, 16),
             SPACE.tunables(16, 16, 4, 1, 32),
             SPACE.tunables(16, 16, 8, 1, 16),
             SPACE.tunables(8, 16, 8, 1, 16),
             SPACE.tunables(16, 16, 4, 2, 16),
             SPACE.tunables(8, 8, 8, 2, 16),
+            SPACE.tunables(16, 8, 8, 2, 16),
             SPACE.tunables(16, 16, 8, 2, 16),
             SPACE.tunables(16, 8, 8, 2, 8));
+
+    /** Rows up to which most of the first default's tall tiles would be computed for nothing. */
+    private static final int FEW_ROWS = 512;
+
+    /** Sums of a work-item that Intel's registers have room for. */
+    private static final int MOST_SUMS_ON_INTEL = 32;
 
     private final Map<Build, Tiled> kernels = new HashMap<>();
 
@@ -77,7 +85,7 @@ public final class ProjectTiles extends ProjectionPlan {
         }
 
         long localBytes() {
-            return 4L * depth * (tileRows() + panel()) + 8L * tileRows();
+            return 4L * depth * (tileRows() + 4 + panel()) + 8L * tileRows();
         }
 
         long[] global(ProjectionCall call) {
@@ -106,12 +114,29 @@ public final class ProjectTiles extends ProjectionPlan {
 
     @Override
     public List<Tunables> defaults(Problem problem) {
-        return DEFAULTS;
+        return defaults(context.device());
+    }
+
+    /**
+     * Returns the defaults of a device; the first, of 8 x 8 sums, only for NVIDIA's compiler: others move sums to memory. As
+     * compiled: bench/results/backends.md.
+     */
+    static List<Tunables> defaults(ClDevice device) {
+        return device.isOf(ClDevice.Vendor.NVIDIA) ? DEFAULTS : DEFAULTS.subList(1, DEFAULTS.size());
     }
 
     @Override
     public List<Tunables> candidates(Problem problem) {
-        return CANDIDATES;
+        return candidates(context.device());
+    }
+
+    /** Returns what is worth timing on a device: what its registers have room for. */
+    static List<Tunables> candidates(ClDevice device) {
+        return CANDIDATES.stream()
+                .filter(tunables -> !device.isOf(ClDevice.Vendor.INTEL)
+                        || tunables.get("MICRO_ROWS") * tunables.get("MICRO_VECTORS") * VECTOR_WIDTH
+                                <= MOST_SUMS_ON_INTEL)
+                .toList();
     }
 
     @Override
@@ -142,7 +167,10 @@ public final class ProjectTiles extends ProjectionPlan {
 
     @Override
     void launch(ProjectionCall call) {
-        Tiled tiled = kernels.computeIfAbsent(new Build(call.storage(), call.tunables()), this::build);
+        // Of one width of panels.
+        boolean low = call.tunables().equals(DEFAULTS.get(0)) && call.positions() <= FEW_ROWS;
+        Tunables tunables = low ? DEFAULTS.get(1) : call.tunables();
+        Tiled tiled = kernels.computeIfAbsent(new Build(call.storage(), tunables), this::build);
         call.set(tiled.kernel);
         Tiling tiling = tiled.tiling;
         context.queue()

@@ -2,6 +2,7 @@ package dev.attention4j.opencl.projection;
 
 import dev.attention4j.backends.KernelBuild;
 import dev.attention4j.opencl.plan.Tunables;
+import dev.attention4j.opencl.runtime.ClDevice;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
@@ -13,13 +14,14 @@ public final class ProjectionBuilds {
     private ProjectionBuilds() {}
 
     /** Returns what a device may be asked to build. */
-    public static List<KernelBuild> all() {
+    public static List<KernelBuild> all(ClDevice device) {
         List<KernelBuild> all = new ArrayList<>();
-        List<Tunables> tunables = Stream.concat(ProjectTiles.DEFAULTS.stream(), ProjectTiles.CANDIDATES.stream())
+        List<Tunables> defaults = ProjectTiles.defaults(device);
+        List<Tunables> tunables = Stream.concat(defaults.stream(), ProjectTiles.candidates(device).stream())
                 .distinct()
                 .toList();
         for (Tunables each : tunables) {
-            boolean isDefault = each.equals(ProjectTiles.DEFAULTS.get(0));
+            boolean isDefault = each.equals(defaults.get(0));
             for (int storage = 0; storage < (isDefault ? STORAGES.size() : 1); storage++) {
                 all.add(new KernelBuild(
                         "project_tiles " + STORAGES.get(storage) + " ("
