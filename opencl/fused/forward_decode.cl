@@ -45,6 +45,8 @@
 #include "fused/decode_tiles.clh"
 #include "common/not_finite.clh"
 
+#define MASKS_ROWS (MASKS_SCORES & ~LIMITS_KEYS)
+
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_decode(
     FORWARD_PARAMETERS, __global float *partialOutput, __global float2 *partialSums,
     int splitKeys, int blockRows, __local float *queryRows, __local float *outputRows, __local float *lostRows,
@@ -93,6 +95,19 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_decode(
         const int keysHere = min(KEY_BLOCK, end - firstKey);
         const int run = keysHere / STREAMS;
         const int steps = (keysHere + STREAMS - 1) / STREAMS;
+#ifdef MASK_EXPRESSION
+        bool seen = false;
+        for (int n = 0; n < rows && !seen; n++) {
+            const int queryRow = (firstOfBlock + n) % queries;
+            const int head = firstHead + (firstOfBlock + n) / queries;
+            const KeyRange range = key_range(&call, keyRanges, batch, queryRow);
+            const Row row = {batch, head, firstHead / group, queryRow, range.position, numbers};
+            seen = attends_to_any(firstKey, keysHere, row);
+        }
+        if (!seen) {
+            continue;
+        }
+#endif
 #if ROW_TILE == 4
         int notFinite = -1; // 1 if any value is; -1: not checked yet
 #endif
@@ -122,15 +137,18 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_decode(
                 const int head = firstHead + (firstOfBlock + row) / queries;
                 const KeyRange range = key_range(&call, keyRanges, batch, queryRow);
                 const bool edge = firstKey < range.begin || firstKey + keysHere > range.end;
-                masked = masked || edge || (call.options & (HAS_BIAS | HAS_MASK)) != 0;
-                if (edge || (call.options & (CHANGES_SCORES | HAS_BIAS | HAS_MASK)) != 0) {
+                masked = masked || edge || (call.options & MASKS_ROWS) != 0;
+                if (edge || (call.options & (CHANGES_SCORES | MASKS_ROWS)) != 0) {
                     const float slope = call.options & HAS_ALIBI ? alibiSlopes[range.sequence * call.slopeStride + head]
                                                                  : 0.0f;
                     __global const float *adds =
                         bias + scores_at(&call.bias, batch, head, queryRow) + firstKey * call.bias.keyStride;
                     __global const uchar *attends =
                         mask + scores_at(&call.mask, batch, head, queryRow) + firstKey * call.mask.keyStride;
-                    change_scores(&call, adds, attends, range, slope, firstKey, keysHere, edge, rowScores);
+#ifdef EXPRESSIONS
+                    const Row row = {batch, head, firstHead / group, queryRow, range.position, numbers};
+#endif
+                    change_scores(&call, adds, attends, range, slope, firstKey, keysHere, edge, rowScores ROW_ARGUMENT);
                 }
                 rescale[r] = softmax_block(rowScores, keysHere, halvings, &maxima[row], &sums[row], &lostSums[row]);
             }

@@ -18,7 +18,7 @@
 //
 // For each block of KEY_BLOCK keys (Milakov and Gimelshein, "Online normalizer calculation for softmax", 2018):
 //   S[key][row] = K Q^T   in register tiles of KEY_TILE keys x ROW_VECTORS
-//   softcap, bias and masks on S, where the operation has them and, for key ranges, where the block meets the end of one
+//   softcap, expressions, bias and masks on S, where the operation has them and, for key ranges, where the block meets the end of one
 //   m' = max(m, max S), P = e^(S - m'), l = l * e^(m - m') + sum P
 //   O[dim][row] = O * e^(m - m') + V^T P   in register tiles of DIM_TILE dims x ROW_VECTORS; each block is summed from 0
 // after every FOLDED_BLOCKS blocks O and l are folded into totals (common/running_total.clh), and at the end O / l. Keys outside
@@ -211,6 +211,16 @@ VECTOR weigh(__local VECTOR *scores, int r, int keysHere, VECTOR shift, int halv
         }                                                                                                              \
     }
 
+// The variables of expressions for row vector r and a key.
+#ifdef ROWS_OF_HEADS
+#define HEAD_OF_ROWS LOAD_INT_VECTOR(rowHead + r * VECTOR_WIDTH)
+#else
+#define HEAD_OF_ROWS firstHead
+#endif
+#define VARIABLES(key)                                                                                                 \
+    batch, HEAD_OF_ROWS, firstHead / call.group, LOAD_INT_VECTOR(rowQuery + r * VECTOR_WIDTH), key,                    \
+        LOAD_INT_VECTOR(rowPosition + r * VECTOR_WIDTH), numbers
+
 // Where the totals of a work-group are: of outputs as outputRows, then of the sums; of both what rounding took from them; and
 // the maxima that they are relative to.
 #define TOTAL(at) totals[at]
@@ -255,6 +265,10 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_rows(
     __local long queryAt[ROWS];
     __local long maskAt[ROWS];
     __local long biasAt[ROWS];
+#ifdef EXPRESSIONS
+    __local int rowHead[ROWS];
+    __local int rowQuery[ROWS];
+#endif
 
     const int queries = call.queries;
     const int headDim = call.headDim;
@@ -287,6 +301,10 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_rows(
         rowSlope[lane] = call.options & HAS_ALIBI ? alibiSlopes[range.sequence * call.slopeStride + head] : 0.0f;
         maskAt[lane] = scores_at(&call.mask, batch, head, queryRow);
         biasAt[lane] = scores_at(&call.bias, batch, head, queryRow);
+#ifdef EXPRESSIONS
+        rowHead[lane] = head;
+        rowQuery[lane] = queryRow;
+#endif
         // A sink is a first key with a value of 0.
         rowSink[lane] = call.options & HAS_SINKS ? sinks[head] : -INFINITY;
         blockBegin = min(blockBegin, rowBegin[lane]);
@@ -328,6 +346,23 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_rows(
                          : firstKey < cleanEnd                          ? cleanEnd
                                                                         : blockEnd;
         keysHere = min(KEY_BLOCK, part - firstKey);
+#ifdef MASK_EXPRESSION
+        // Blocks begin at the same keys for all rows.
+        keysHere = min(keysHere, KEY_BLOCK - firstKey % KEY_BLOCK);
+        INT_VECTOR anyAttend = (INT_VECTOR)(0);
+        INT_VECTOR allAttend = (INT_VECTOR)(-1);
+        for (int k = 0; k < keysHere && (!any(anyAttend) || all(allAttend)); k++) {
+            for (int r = 0; r < ROW_VECTORS; r++) {
+                const INT_VECTOR attended = mask_expression(VARIABLES(firstKey + k));
+                anyAttend |= attended;
+                allAttend &= attended;
+            }
+        }
+        if (!any(anyAttend)) {
+            continue;
+        }
+        const bool expressionMasks = !all(allAttend);
+#endif
         __global const uchar *blockMask = mask + firstKey * call.mask.keyStride;
         const int attends = call.options & HAS_MASK
                                 ? mask_kind(blockMask, maskAt, maskAlike, call.mask.keyStride, keysHere)
@@ -365,7 +400,9 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_rows(
                     // From the block's first key: as floats, positions beyond 2^24 would be rounded.
                     const INT_VECTOR position = LOAD_INT_VECTOR(rowPosition + r * VECTOR_WIDTH) - firstKey;
                     VECTOR score = scores[k * ROW_VECTORS + r];
-                    CHANGE_SCORE(VECTOR, score, call, LOAD_VECTOR(rowSlope + r * VECTOR_WIDTH),
+                    CHANGE_SCORE(VECTOR, score, call,
+                                 score_expression(score, VARIABLES(firstKey + k)),
+                                 LOAD_VECTOR(rowSlope + r * VECTOR_WIDTH),
                                  fabs(JOIN(convert_float, VECTOR_WIDTH)(position) - (float)k))
                     scores[k * ROW_VECTORS + r] = score;
                 }
@@ -378,7 +415,18 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_rows(
         if (attends == ATTENDS_SOME) {
             apply_mask(blockMask, maskAt, maskAlike, call.mask.keyStride, keysHere, (__local float *)scores);
         }
-        bool masked = attends == ATTENDS_SOME || (call.options & HAS_BIAS) != 0;
+        bool masked = attends == ATTENDS_SOME || (call.options & (HAS_BIAS | HAS_SCORE_EXPRESSION)) != 0;
+#ifdef MASK_EXPRESSION
+        if (expressionMasks) {
+            masked = true;
+            for (int k = 0; k < keysHere; k++) {
+                for (int r = 0; r < ROW_VECTORS; r++) {
+                    const INT_VECTOR attended = mask_expression(VARIABLES(firstKey + k));
+                    scores[k * ROW_VECTORS + r] = MASK_SCORE(VECTOR, scores[k * ROW_VECTORS + r], attended);
+                }
+            }
+        }
+#endif
         if (firstKey < cleanBegin || firstKey + keysHere > cleanEnd) {
             masked = true;
             for (int k = 0; k < keysHere; k++) {

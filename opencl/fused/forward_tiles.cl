@@ -17,7 +17,7 @@
 // It walks the keys that any of its rows may attend to, or its split's share of them, in tiles of TILE_KEYS:
 //
 //   S = Q K^T     from slices of DIM_SLICE dims of both, transposed on their way into local memory
-//   softcap, ALiBi, bias and masks on S, where the operation has them and, for key ranges, where the tile meets the end of one
+//   softcap, expressions, ALiBi, bias and masks on S, where the operation has them and, for key ranges, where the tile meets the end of one
 //   m' = max(m, max S), P = e^(S - m'), l = l * e^(m - m') + sum P
 //   A = P V       from slices of KEY_SLICE keys of both, from 0
 //   O = O * e^(m - m') + A
@@ -130,6 +130,10 @@ __kernel __attribute__((reqd_work_group_size(GROUP_ITEMS, 1, 1))) void forward_t
     __local long maskRows[TILE_ROWS];
     __local long biasRows[TILE_ROWS];
 #endif
+#ifdef EXPRESSIONS
+    __local int4 rowHead[TILE_ROWS / 4];
+    __local int4 rowQuery[TILE_ROWS / 4];
+#endif
 
     const int halvings = weight_halvings(call.keys);
     const int item = get_local_id(0);
@@ -153,6 +157,9 @@ __kernel __attribute__((reqd_work_group_size(GROUP_ITEMS, 1, 1))) void forward_t
     const int rowsHere = min(TILE_ROWS, call.unitHeads * call.queries - firstRow);
     const KeyRows keys = KEY_ROWS(key, call, batch, keyValueHead);
     const ValueRows values = VALUE_ROWS(value, call, batch, keyValueHead);
+#ifdef EXPRESSIONS
+    const Variables variables = {batch, firstHead, keyValueHead, rowHead, rowQuery, rowPosition, numbers};
+#endif
 
     // Rows beyond the last repeat it, and are not stored.
     for (int row = item; row < TILE_ROWS; row += GROUP_ITEMS) {
@@ -172,6 +179,10 @@ __kernel __attribute__((reqd_work_group_size(GROUP_ITEMS, 1, 1))) void forward_t
             call.options & HAS_ALIBI ? alibiSlopes[range.sequence * call.slopeStride + head] : 0.0f;
         maskRows[row] = scores_at(&call.mask, batch, head, queryRow);
         biasRows[row] = scores_at(&call.bias, batch, head, queryRow);
+#endif
+#ifdef EXPRESSIONS
+        ((__local int *)rowHead)[row] = head;
+        ((__local int *)rowQuery)[row] = queryRow;
 #endif
     }
     if (item == 0) {
@@ -267,7 +278,7 @@ __kernel __attribute__((reqd_work_group_size(GROUP_ITEMS, 1, 1))) void forward_t
         bool masked = firstKey < cleanBegin || firstKey + TILE_KEYS > cleanEnd;
 #ifdef OPTIONS
         if (call.options & CHANGES_SCORES) {
-            change_scores(scores, &call, rowItem, columnItem, firstKey, rowSlope, rowPosition);
+            change_scores(scores, &call, rowItem, columnItem, firstKey, rowSlope, rowPosition VARIABLES_ARGUMENT);
         }
         if (call.options & HAS_BIAS) {
             add_bias(scores, rowItem, columnItem, firstKey, end, bias, biasRows, call.bias.keyStride);
@@ -275,12 +286,15 @@ __kernel __attribute__((reqd_work_group_size(GROUP_ITEMS, 1, 1))) void forward_t
         if (call.options & HAS_MASK) {
             apply_mask(scores, rowItem, columnItem, firstKey, end, mask, maskRows, call.mask.keyStride);
         }
+#ifdef MASK_EXPRESSION
+        apply_expression(scores, rowItem, columnItem, firstKey VARIABLES_ARGUMENT);
+#endif
 #endif
         if (masked) {
             apply_key_ranges(scores, rowItem, columnItem, firstKey, rowBegin, rowEnd);
         }
 #ifdef OPTIONS
-        masked = masked || (call.options & (HAS_BIAS | HAS_MASK)) != 0;
+        masked = masked || (call.options & (HAS_BIAS | HAS_MASK | HAS_SCORE_EXPRESSION | HAS_MASK_EXPRESSION)) != 0;
 #endif
 
         store_maxima(scores, rowItem, columnItem, weightStaging);

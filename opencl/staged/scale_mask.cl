@@ -1,5 +1,5 @@
-// Scale and mask, step 2 of the staged plan, in place: S = softcap(scale * S) + ALiBi + bias, and -infinity where a query
-// may not attend to a key.
+// Scale and mask, step 2 of the staged plan, in place: S = expression(softcap(scale * S)) + ALiBi + bias, and -infinity where
+// a query may not attend to a key.
 //
 // Arguments and shapes: common/forward_call.clh, staged/block.clh.
 //
@@ -18,6 +18,8 @@
 #define GROUP_ITEMS 64 // work-items of a work-group
 #endif
 
+#define VARIABLES batch, head, head / call.group, queryRow, column, range.position, numbers
+
 __kernel __attribute__((reqd_work_group_size(GROUP_ITEMS, 1, 1))) void scale_mask(BLOCK_PARAMETERS) {
     const int column = get_global_id(0);
     const int row = get_global_id(1);
@@ -28,7 +30,7 @@ __kernel __attribute__((reqd_work_group_size(GROUP_ITEMS, 1, 1))) void scale_mas
         __global float *at = scores + scoresOffset + ((long)get_global_id(2) * blockQueries + row) * call.keys + column;
         float score = call.scale * *at;
         const KeyRange range = key_range(&call, keyRanges, batch, queryRow);
-        CHANGE_SCORE(float, score, call, alibiSlopes[range.sequence * call.slopeStride + head],
+        CHANGE_SCORE(float, score, call, score_expression(score, VARIABLES), alibiSlopes[range.sequence * call.slopeStride + head],
                      fabs((float)(range.position - column)))
         if (OPTIONS_OF(call) & HAS_BIAS) {
             const float add = bias[scores_at(&call.bias, batch, head, queryRow) + column * call.bias.keyStride];
@@ -38,6 +40,9 @@ __kernel __attribute__((reqd_work_group_size(GROUP_ITEMS, 1, 1))) void scale_mas
             const uchar attends = mask[scores_at(&call.mask, batch, head, queryRow) + column * call.mask.keyStride];
             score = MASK_SCORE(float, score, attends != 0);
         }
+#ifdef MASK_EXPRESSION
+        score = MASK_SCORE(float, score, mask_expression(VARIABLES) != 0);
+#endif
         if (OPTIONS_OF(call) & LIMITS_KEYS) {
             score = MASK_SCORE(float, score, column >= range.begin && column < range.end);
         }

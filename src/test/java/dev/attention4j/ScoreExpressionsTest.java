@@ -1,14 +1,12 @@
 package dev.attention4j;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import dev.attention4j.reference.Deviation;
 import dev.attention4j.reference.Yardstick;
 import dev.attention4j.spi.ScoreTerms;
 import dev.attention4j.spi.Slice;
-import dev.attention4j.testing.TestEngines;
 import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
@@ -175,16 +173,5 @@ class ScoreExpressionsTest {
         terms.read(1, 3, 10, problem.keyRange(1, 10), 0, 70, whole, new float[70]);
         partTerms.read(0, 1, 3, part.keyRange(0, 3), 0, 70, ofPart, new float[70]);
         assertThat(ofPart).containsExactly(whole);
-    }
-
-    @Test
-    void anEngineWithoutThemRefuses() {
-        Attention attention = Attention.builder().score("score * 2").build();
-        String device = TestEngines.openCl().get(0).id();
-        try (AttentionEngine staged = Engines.open(device, EngineOptions.DEFAULT.withPlan("staged"))) {
-            assertThatThrownBy(() -> staged.attend(QUERY, KEY, VALUE, attention))
-                    .isInstanceOf(UnsupportedPlanException.class)
-                    .hasMessageContaining("its kernels compute no score or mask expressions");
-        }
     }
 }

@@ -177,6 +177,7 @@ record AttentionCall(
                 KeyRanges.areNeeded(attention) ? transfers.keyRanges(problem) : null,
                 transfers.floatsOrNull("ALiBi slopes", attention.alibiSlopes()),
                 transfers.floatsOrNull("sinks", attention.sinks()),
+                attention.expressions().isEmpty() ? null : transfers.expressions(problem),
                 rows.of("output", AttentionResult::output, problem.dtype(), problem.valueDim(), transfers),
                 attention.wantsWeights()
                         ? rows.of("weights", AttentionResult::weights, DType.FLOAT32, problem.keyLength(), transfers)

@@ -157,6 +157,12 @@ final class Transfers {
         return integers(KeyRanges.table(problem));
     }
 
+    /** Returns the numbers that the expressions of a problem read. */
+    ClBuffer expressions(AttentionProblem problem) {
+        int[] numbers = problem.attention().expressions().numbers(problem.queryLength(), problem.keyLength());
+        return counts("expressions", 4L * numbers.length) ? null : integers(numbers);
+    }
+
     /** Returns an array of ints. */
     ClBuffer integers(int... numbers) {
         if (numbers.length == 0) {

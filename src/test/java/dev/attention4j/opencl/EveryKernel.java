@@ -15,6 +15,7 @@ import dev.attention4j.EngineInfo;
 import dev.attention4j.KeyValueCache;
 import dev.attention4j.PagedKeyValueCache;
 import dev.attention4j.RotaryEmbedding;
+import dev.attention4j.ScoreParameters;
 import dev.attention4j.StorageTypes;
 import dev.attention4j.Tensor;
 import dev.attention4j.UnsupportedPlanException;
@@ -118,6 +119,21 @@ final class EveryKernel {
             .logSumExp(true)
             .build();
 
+    private static final String SCORE =
+            "score + slope[head][batch] * abs(position - key) + scale * (keyLength - key) * (queryLength - query)";
+
+    private static final String MASK_IF = "sequence[key] == sequence[min(query + 1, 6)] || keyValueHead > 0";
+
+    private static ScoreParameters expressionParameters() {
+        return ScoreParameters.NONE
+                .with("slope", new float[] {0.5f, 0.25f, -1, 0.125f}, 2, 2)
+                .with("scale", 0.01);
+    }
+
+    private static ScoreParameters sequences() {
+        return ScoreParameters.NONE.with("sequence", new int[] {0, 0, 1, 1, 1, 2, 2}, 7);
+    }
+
     private EveryKernel() {}
 
     public static void main(String[] arguments) {
@@ -181,7 +197,8 @@ final class EveryKernel {
             }
         }
         kernels.forEach(System.out::println);
-        builds.forEach(build -> System.out.println(BUILD + build));
+        builds.forEach(
+                build -> System.out.println(BUILD + build.lines().findFirst().orElseThrow()));
     }
 
     private static void runForced(EngineInfo info, String plan, Set<String> builds) {
@@ -357,6 +374,11 @@ final class EveryKernel {
             run(engine, plan + " " + name, TINY, DType.BFLOAT16, attention);
         }
         run(engine, plan + " ragged", RAGGED, DType.FLOAT16, EDGES);
+        Attention expressions = Attention.builder()
+                .score("score * 0.5")
+                .maskIf("key % 3 <= query % 5")
+                .build();
+        run(engine, plan + " expressions", SMALL, DType.FLOAT32, expressions);
         run(engine, plan + " pages", IN_PAGES, DType.FLOAT32, inPages(4, 0, 1, -1));
         if (plan.equals(ForwardRows.NAME)) {
             run(engine, plan + " many rows in pages", MANY_ROWS_IN_PAGES, DType.FLOAT32, inPages(3, 0));
@@ -405,6 +427,8 @@ final class EveryKernel {
         options.put("bias", Attention.builder().bias(bias));
         options.put("alibi", Attention.builder().alibiSlopes(0.5f, 0.25f));
         options.put("alibi of each batch row", Attention.builder().alibiSlopes(0.5f, 0.25f, 1, 2));
+        options.put("score expression", Attention.builder().score(SCORE, expressionParameters()));
+        options.put("mask expression", Attention.builder().maskIf(MASK_IF, sequences()));
         options.put("sinks", Attention.builder().sinks(0.5f, Float.NEGATIVE_INFINITY));
         options.put("sinks, log-sum-exp", Attention.builder().sinks(0.5f, 1).logSumExp(true));
         options.put("all", all(mask, bias));
@@ -435,6 +459,8 @@ final class EveryKernel {
                 .mask(mask)
                 .bias(bias)
                 .alibiSlopes(0.5f, 0.25f)
+                .score(SCORE, expressionParameters())
+                .maskIf(MASK_IF, sequences())
                 .sinks(0.5f, 1)
                 .logSumExp(true);
     }

@@ -9,6 +9,7 @@ import dev.attention4j.AttentionResult;
 import dev.attention4j.DType;
 import dev.attention4j.EngineInfo;
 import dev.attention4j.EngineOptions;
+import dev.attention4j.ScoreParameters;
 import dev.attention4j.Tensor;
 import dev.attention4j.opencl.runtime.DeviceContext;
 import dev.attention4j.testing.ChildJvm;
@@ -76,6 +77,13 @@ class SecondStartTest {
         Tensor query = Tensor.random(1, 1, 2, queries, 64).to(dtype);
         Tensor key = Tensor.random(2, 1, 2, 1100, 64).to(dtype);
         Tensor value = Tensor.random(3, 1, 2, 1100, 64).to(dtype);
+        Attention expressed = Attention.builder()
+                .score("score + slope * (key - query)", ScoreParameters.NONE.with("slope", 0.01))
+                .maskIf("key % 5 != 1")
+                .build();
+        if (queries == 1 && dtype == DType.FLOAT32) {
+            engine.attend(query, key, value, expressed).close();
+        }
         try (AttentionResult result = engine.attend(query, key, value, Attention.DEFAULT)) {
             return result.output().get(0, 1, queries - 1, 63);
         }

@@ -74,7 +74,10 @@ public final class KernelBranches {
             String line = lines.get(n);
             Matcher include = INCLUDE.matcher(line);
             if (include.matches()) {
-                append(include.group(1), source, seen, there);
+                // The functions of expressions are printed, and in no file.
+                if (!include.group(1).equals("EXPRESSIONS")) {
+                    append(include.group(1), source, seen, there);
+                }
                 continue;
             }
             source.append(line).append('\n');

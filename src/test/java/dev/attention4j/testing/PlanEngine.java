@@ -85,6 +85,10 @@ public final class PlanEngine extends HostEngine {
                 KeyRanges.areNeeded(attention) ? integers(buffers, KeyRanges.table(problem)) : null,
                 floats(buffers, attention.alibiSlopes()),
                 floats(buffers, attention.sinks()),
+                attention.expressions().isEmpty()
+                        ? null
+                        : integers(
+                                buffers, attention.expressions().numbers(problem.queryLength(), problem.keyLength())),
                 outputThere,
                 null,
                 logSumExpThere,

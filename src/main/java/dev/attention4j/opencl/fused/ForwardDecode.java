@@ -2,6 +2,8 @@ package dev.attention4j.opencl.fused;
 
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.StorageTypes;
+import dev.attention4j.expression.Expressions;
+import dev.attention4j.expression.Variable;
 import dev.attention4j.opencl.plan.AttentionPlan;
 import dev.attention4j.opencl.plan.AttentionPlan.Division;
 import dev.attention4j.opencl.plan.CommonMacros;
@@ -10,6 +12,7 @@ import dev.attention4j.opencl.plan.Tunables;
 import dev.attention4j.opencl.plan.Workload;
 import dev.attention4j.opencl.runtime.ClKernel;
 import dev.attention4j.opencl.runtime.DeviceContext;
+import java.util.EnumSet;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
@@ -33,6 +36,9 @@ public final class ForwardDecode implements AttentionPlan {
 
     private static final int KEY_BLOCK = 512;
 
+    /** The kernel's STREAMS: keys of a vector of scores. */
+    private static final int STREAMS = 4;
+
     /** More are faster by lanes along the rows: measured on AVX2, 8 lanes, where 24 rows take as long either way. */
     private static final int MOST_ROWS = 16;
 
@@ -53,7 +59,7 @@ public final class ForwardDecode implements AttentionPlan {
     }
 
     /** The key of a built kernel. */
-    private record Build(StorageTypes storage, boolean paged, int rowTile) {}
+    private record Build(StorageTypes storage, boolean paged, int rowTile, String expressions) {}
 
     @Override
     public String name() {
@@ -63,7 +69,6 @@ public final class ForwardDecode implements AttentionPlan {
     @Override
     public Optional<String> whyNot(Workload problem) {
         return AttentionPlan.withoutWeights(problem)
-                .or(() -> AttentionPlan.withoutExpressions(problem))
                 .or(() -> blockRows(problem) == 0
                         ? Optional.of("a row of " + problem.headDim() + " and " + problem.valueDim()
                                 + " does not fit the local memory of "
@@ -100,12 +105,13 @@ public final class ForwardDecode implements AttentionPlan {
         if (problem.batch() == 0 || problem.queryLength() == 0) {
             return;
         }
-        ClKernel kernel =
-                kernels.computeIfAbsent(new Build(problem.storage(), problem.paged(), rowTile(problem)), this::build);
+        ClKernel kernel = kernels.computeIfAbsent(
+                new Build(problem.storage(), problem.paged(), rowTile(problem), problem.expressions()),
+                build -> build(build, call.expressions()));
         int splits = call.division().splits();
         MergeSplits.Partial partial = MergeSplits.Partial.of(call, splits);
         long blockRows = Math.min(call.division().groupRows(), Math.max(1, rows(problem)));
-        call.arguments(kernel, problem.group())
+        call.argumentsOfScores(kernel, problem.group())
                 .buffer(partial.output())
                 .buffer(partial.sums())
                 .integer(call.division().splitKeys())
@@ -124,13 +130,15 @@ public final class ForwardDecode implements AttentionPlan {
         mergeSplits.enqueue(partial, call);
     }
 
-    private ClKernel build(Build build) {
+    private ClKernel build(Build build, Expressions expressions) {
         Map<String, Object> defines = new HashMap<>();
         CommonMacros.define(build.storage, build.paged, defines);
         defines.put("VECTOR_WIDTH", CommonMacros.vectorWidth(context.device()));
         defines.put("ROW_TILE", build.rowTile);
         defines.put("KEY_BLOCK", KEY_BLOCK);
-        return context.kernel("fused/forward_decode.cl", "forward_decode", defines);
+        CommonMacros.expressions(expressions, false, defines);
+        String functions = expressions.openClText(STREAMS, EnumSet.of(Variable.SCORE, Variable.KEY));
+        return context.kernel("fused/forward_decode.cl", "forward_decode", defines, functions);
     }
 
     /** Rows that share a key/value head. */

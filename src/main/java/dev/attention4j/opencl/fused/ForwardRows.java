@@ -2,6 +2,7 @@ package dev.attention4j.opencl.fused;
 
 import dev.attention4j.DType;
 import dev.attention4j.StorageTypes;
+import dev.attention4j.expression.Expressions;
 import dev.attention4j.opencl.plan.AttentionPlan;
 import dev.attention4j.opencl.plan.AttentionPlan.Division;
 import dev.attention4j.opencl.plan.CommonMacros;
@@ -44,7 +45,6 @@ public final class ForwardRows implements AttentionPlan {
     @Override
     public Optional<String> whyNot(Workload problem) {
         return AttentionPlan.withoutWeights(problem)
-                .or(() -> AttentionPlan.withoutExpressions(problem))
                 .or(() -> tiling(problem).isEmpty()
                         ? Optional.of("rows of " + problem.headDim() + " and " + problem.valueDim()
                                 + " do not fit the local memory of "
@@ -110,9 +110,12 @@ public final class ForwardRows implements AttentionPlan {
             storage = new StorageTypes(storage.query(), DType.FLOAT32, DType.FLOAT32);
             paged = false;
         }
-        ClKernel kernel = kernels.computeIfAbsent(new Build(storage, paged, tiling), this::build);
         int unitHeads = unitHeads(problem);
-        call.arguments(kernel, unitHeads, key, value)
+        boolean rowsOfHeads = !problem.expressions().isEmpty() && unitHeads > 1;
+        ClKernel kernel = kernels.computeIfAbsent(
+                new Build(storage, paged, tiling, problem.expressions(), rowsOfHeads),
+                build -> build(build, call.expressions()));
+        call.argumentsOfScores(kernel, unitHeads, key, value)
                 .local(4L * problem.headDim() * tiling.rows())
                 .local(4L * problem.valueDim() * tiling.rows())
                 .local(4L * tiling.keyBlock() * tiling.rows())
@@ -125,7 +128,8 @@ public final class ForwardRows implements AttentionPlan {
     }
 
     /** The key of a built kernel. */
-    private record Build(StorageTypes storage, boolean paged, ForwardRowsTiling tiling) {
+    private record Build(
+            StorageTypes storage, boolean paged, ForwardRowsTiling tiling, String expressions, boolean rowsOfHeads) {
         /** The records' own would be made at run time, which takes a hundredth of a second of a first call. */
         @Override
         public int hashCode() {
@@ -137,10 +141,12 @@ public final class ForwardRows implements AttentionPlan {
         return WidenRows.scratchBytes(problem) > 0 && unitRows(problem) > (WIDENED_READERS - 1L) * tiling.rows();
     }
 
-    private ClKernel build(Build build) {
+    private ClKernel build(Build build, Expressions expressions) {
         Map<String, Object> defines = new HashMap<>(build.tiling.tunables().values());
         CommonMacros.define(build.storage, build.paged, defines);
-        return context.kernel("fused/forward_rows.cl", "forward_rows", defines);
+        CommonMacros.expressions(expressions, build.rowsOfHeads, defines);
+        String functions = CommonMacros.expressionsOfRows(expressions, build.rowsOfHeads, build.tiling.vectorWidth());
+        return context.kernel("fused/forward_rows.cl", "forward_rows", defines, functions);
     }
 
     private Optional<ForwardRowsTiling> tiling(Workload problem) {

@@ -111,7 +111,8 @@ record ForwardRowsTiling(int vectorWidth, int rowVectors, int keyTile, int dimTi
 
     long localBytes(Workload problem) {
         long widths = (long) problem.headDim() + problem.valueDim();
-        return 4 * ((widths + keyBlock + 11) * rows() + widenedFloats(problem) + totalFloats(problem));
+        int variables = problem.expressions().isEmpty() ? 0 : 2;
+        return 4 * ((widths + keyBlock + 11 + variables) * rows() + widenedFloats(problem) + totalFloats(problem));
     }
 
     /** For the totals that blocks are folded into; none where there are too few blocks for it. */

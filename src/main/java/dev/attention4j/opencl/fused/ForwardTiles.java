@@ -2,6 +2,7 @@ package dev.attention4j.opencl.fused;
 
 import dev.attention4j.DeviceException;
 import dev.attention4j.StorageTypes;
+import dev.attention4j.expression.Expressions;
 import dev.attention4j.opencl.plan.AttentionPlan;
 import dev.attention4j.opencl.plan.AttentionPlan.Division;
 import dev.attention4j.opencl.plan.CommonMacros;
@@ -34,6 +35,9 @@ public final class ForwardTiles implements AttentionPlan {
 
     private static final int MOST_DECODED_ROWS = 64;
 
+    /** Rows of a vector. */
+    private static final int ROW_VECTOR = 4;
+
     private final DeviceContext context;
     private final MergeSplits mergeSplits;
     private final Map<Build, ClKernel> kernels = new HashMap<>();
@@ -64,7 +68,9 @@ public final class ForwardTiles implements AttentionPlan {
             int passes,
             int subGroupItems,
             boolean options,
-            boolean wide) {
+            boolean wide,
+            String expressions,
+            boolean rowsOfHeads) {
         Map<String, Object> defines() {
             Map<String, Object> defines = new HashMap<>(tiling.tunables().values());
             defines.put("MICRO_DIMS", microDims);
@@ -92,7 +98,6 @@ public final class ForwardTiles implements AttentionPlan {
     @Override
     public Optional<String> whyNot(Workload problem) {
         return AttentionPlan.withoutWeights(problem)
-                .or(() -> AttentionPlan.withoutExpressions(problem))
                 .or(() -> tilings(problem).isEmpty()
                         ? Optional.of("values of " + problem.valueDim() + " fit no tiling for the local memory of "
                                 + context.device().localMemoryBytes() + " bytes and work-groups of "
@@ -173,7 +178,7 @@ public final class ForwardTiles implements AttentionPlan {
                 ? call.scratch().apply(groups(problem, tiling) * splits * tiling.totalBytes(problem.valueDim()))
                 : call.output();
         boolean wideOutput = problem.valueDim() % 4 == 0 && !call.output().isShared();
-        call.arguments(tiled.kernel(), unitHeads(problem))
+        call.argumentsOfScores(tiled.kernel(), unitHeads(problem))
                 .buffer(partial.output())
                 .buffer(partial.sums())
                 .integer(splits)
@@ -202,8 +207,10 @@ public final class ForwardTiles implements AttentionPlan {
                     tiling.passes(problem.valueDim()),
                     context.device().leastSubGroupItems(),
                     buildsFew() || call.hasOptions(),
-                    isWide(call));
-            ClKernel kernel = kernels.computeIfAbsent(build, this::build);
+                    isWide(call),
+                    problem.expressions(),
+                    !problem.expressions().isEmpty() && unitHeads(problem) > 1);
+            ClKernel kernel = kernels.computeIfAbsent(build, key -> build(key, call.expressions()));
             if (tiling.groupItems() <= kernel.largestGroup()) {
                 return new Tiled(kernel, tiling);
             }
@@ -211,8 +218,11 @@ public final class ForwardTiles implements AttentionPlan {
         throw new DeviceException("no tiling of forward_tiles fits " + context.device());
     }
 
-    private ClKernel build(Build build) {
-        return context.kernelWithMoreRegisters("fused/forward_tiles.cl", "forward_tiles", build.defines());
+    private ClKernel build(Build build, Expressions expressions) {
+        Map<String, Object> defines = build.defines();
+        CommonMacros.expressions(expressions, build.rowsOfHeads, defines);
+        String functions = CommonMacros.expressionsOfRows(expressions, build.rowsOfHeads, ROW_VECTOR);
+        return context.kernelWithMoreRegisters("fused/forward_tiles.cl", "forward_tiles", defines, functions);
     }
 
     /** Returns true on a CPU, where a build takes seconds and a kernel for fewer cases gains nothing. */

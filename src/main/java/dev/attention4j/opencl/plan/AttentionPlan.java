@@ -37,13 +37,6 @@ public interface AttentionPlan extends Plan<Workload, DeviceCall> {
                 : Optional.empty();
     }
 
-    /** Returns why a plan whose kernels have no place for expressions cannot compute a problem; empty if it has none. */
-    static Optional<String> withoutExpressions(Workload problem) {
-        return problem.expressions().isEmpty()
-                ? Optional.empty()
-                : Optional.of("its kernels compute no score or mask expressions; the engine cpu does");
-    }
-
     /**
      * Returns how this plan divides a whole call's work, with as much scratch as the engine's options allow; 0 leaves
      * that to the plan.

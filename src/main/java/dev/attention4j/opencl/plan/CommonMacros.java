@@ -2,8 +2,12 @@ package dev.attention4j.opencl.plan;
 
 import dev.attention4j.DType;
 import dev.attention4j.StorageTypes;
+import dev.attention4j.expression.Expressions;
+import dev.attention4j.expression.Variable;
 import dev.attention4j.opencl.runtime.ClDevice;
+import java.util.EnumSet;
 import java.util.Map;
+import java.util.Set;
 
 /** Values of the macros in {@code opencl/common/} that kernels of several plans are built with. */
 public final class CommonMacros {
@@ -15,6 +19,35 @@ public final class CommonMacros {
         defines.put("KEY_STORAGE", storage(storage.key()));
         defines.put("VALUE_STORAGE", storage(storage.value()));
         paged(paged, defines);
+    }
+
+    /**
+     * Adds the macros of {@code score.clh} for kernels with expressions.
+     *
+     * @param rowsOfHeads true if rows of several heads are computed together
+     */
+    public static void expressions(Expressions expressions, boolean rowsOfHeads, Map<String, Object> defines) {
+        if (!expressions.isEmpty()) {
+            defines.put("EXPRESSIONS", 1);
+            if (expressions.changeScores()) {
+                defines.put("SCORE_EXPRESSION", 1);
+            }
+            if (expressions.mask()) {
+                defines.put("MASK_EXPRESSION", 1);
+            }
+            if (rowsOfHeads) {
+                defines.put("ROWS_OF_HEADS", 1);
+            }
+        }
+    }
+
+    /** Prints the functions of expressions for kernels whose vectors are query rows. */
+    public static String expressionsOfRows(Expressions expressions, boolean rowsOfHeads, int width) {
+        Set<Variable> vectors = EnumSet.of(Variable.SCORE, Variable.QUERY, Variable.POSITION);
+        if (rowsOfHeads) {
+            vectors.add(Variable.HEAD);
+        }
+        return expressions.openClText(width, vectors);
     }
 
     /** Adds PAGED of {@code key_rows.clh}. */

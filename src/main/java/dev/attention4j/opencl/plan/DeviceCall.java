@@ -2,6 +2,7 @@ package dev.attention4j.opencl.plan;
 
 import dev.attention4j.Attention;
 import dev.attention4j.AttentionProblem;
+import dev.attention4j.expression.Expressions;
 import dev.attention4j.opencl.runtime.ClBuffer;
 import dev.attention4j.opencl.runtime.ClKernel;
 import dev.attention4j.opencl.runtime.StructLayout;
@@ -25,6 +26,7 @@ import java.util.function.LongFunction;
  * @param keyRanges which keys each query may see, see {@link KeyRanges#table}; null where all batch rows are alike
  * @param alibiSlopes [queryHeads] or [sequences, queryHeads] floats; null for none
  * @param sinks [queryHeads] floats; null for none
+ * @param numbers that the expressions read; null without any
  * @param output row-major
  * @param weights row-major floats; null if not wanted
  * @param logSumExp row-major floats; null if not wanted
@@ -47,6 +49,7 @@ public record DeviceCall(
         ClBuffer keyRanges,
         ClBuffer alibiSlopes,
         ClBuffer sinks,
+        ClBuffer numbers,
         ClBuffer output,
         ClBuffer weights,
         ClBuffer logSumExp,
@@ -87,6 +90,8 @@ public record DeviceCall(
     private static final int HAS_ALIBI = 32;
     private static final int HAS_SINKS = 64;
     private static final int LIMITS_KEYS = 128;
+    private static final int HAS_SCORE_EXPRESSION = 256;
+    private static final int HAS_MASK_EXPRESSION = 512;
 
     /**
      * Sets FORWARD_PARAMETERS of {@code opencl/common/forward_call.clh}, the kernel's first parameters.
@@ -142,6 +147,22 @@ public record DeviceCall(
                 .struct(numbers);
     }
 
+    /** Sets FORWARD_PARAMETERS of a kernel that is built with the call's expressions. */
+    public ClKernel.Arguments argumentsOfScores(ClKernel kernel, int unitHeads) {
+        return argumentsOfScores(kernel, unitHeads, key, value);
+    }
+
+    /** Sets them for keys and values that a plan has copied elsewhere. */
+    public ClKernel.Arguments argumentsOfScores(ClKernel kernel, int unitHeads, Operand keys, Operand values) {
+        ClKernel.Arguments arguments = arguments(kernel, unitHeads, keys, values);
+        return numbers == null ? arguments : arguments.buffer(numbers);
+    }
+
+    /** Returns the call's expressions. */
+    public Expressions expressions() {
+        return problem.attention().expressions();
+    }
+
     private ClBuffer orUnused(ClBuffer buffer) {
         return buffer == null ? output : buffer;
     }
@@ -155,7 +176,9 @@ public record DeviceCall(
                 | (keyRanges != null ? HAS_KEY_RANGES : 0)
                 | (alibiSlopes != null ? HAS_ALIBI : 0)
                 | (sinks != null ? HAS_SINKS : 0)
-                | (attention.limitsKeys() ? LIMITS_KEYS : 0);
+                | (attention.limitsKeys() ? LIMITS_KEYS : 0)
+                | (expressions().changeScores() ? HAS_SCORE_EXPRESSION : 0)
+                | (expressions().mask() ? HAS_MASK_EXPRESSION : 0);
     }
 
     /** Returns the bits of the options that change or mask scores. */
@@ -165,7 +188,7 @@ public record DeviceCall(
 
     /** Returns whether anything masks a score. */
     public boolean masksScores() {
-        return (options() & (HAS_MASK | HAS_BIAS | LIMITS_KEYS)) != 0;
+        return (options() & (HAS_MASK | HAS_BIAS | LIMITS_KEYS | HAS_SCORE_EXPRESSION | HAS_MASK_EXPRESSION)) != 0;
     }
 
     /** Returns whether a score is changed or masked by more than its key's position. */

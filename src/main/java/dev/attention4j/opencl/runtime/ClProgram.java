@@ -29,9 +29,9 @@ final class ClProgram implements AutoCloseable {
         return COMPILED.get();
     }
 
-    static ClProgram build(DeviceContext context, String file, String options) {
+    /** Builds a source, which is that of a kernel file, or loads what was built of it. */
+    static ClProgram build(DeviceContext context, String file, String source, String options) {
         ClDevice device = context.device();
-        String source = KernelSource.read(file);
         String key = ProgramCache.key(source, options, device.fingerprint());
         // Asked for only if it is kept: for a binary PoCL compiles all kernels once more.
         boolean binaries = !device.quirks().has(Quirks.Quirk.NO_BINARIES)

@@ -114,26 +114,35 @@ public final class DeviceContext implements AutoCloseable {
      * @throws ClException with the build log, if it does not build
      */
     public ClKernel kernel(String file, String name, Map<String, ?> defines) {
-        return kernel(file, name, options(device, defines));
+        return kernel(file, name, defines, "");
     }
 
-    /** Returns a kernel that, if the driver lets it be asked for, takes twice the registers, and half the work-items run. */
-    public ClKernel kernelWithMoreRegisters(String file, String name, Map<String, ?> defines) {
+    /** Returns a kernel of a file that includes printed functions of expressions. */
+    public ClKernel kernel(String file, String name, Map<String, ?> defines, String expressions) {
+        return build(file, name, options(device, defines), expressions);
+    }
+
+    /**
+     * Returns such a kernel that, if the driver lets it be asked for, takes twice the registers, and half the work-items
+     * run.
+     */
+    public ClKernel kernelWithMoreRegisters(String file, String name, Map<String, ?> defines, String expressions) {
         if (device.isOf(ClDevice.Vendor.INTEL)) {
             try {
-                return kernel(file, name, options(device, defines) + MORE_REGISTERS);
+                return build(file, name, options(device, defines) + MORE_REGISTERS, expressions);
             } catch (ClException e) {
                 LOG.debug("{} takes no{}", device, MORE_REGISTERS, e);
             }
         }
-        return kernel(file, name, defines);
+        return kernel(file, name, defines, expressions);
     }
 
-    private ClKernel kernel(String file, String name, String options) {
+    private ClKernel build(String file, String name, String options, String expressions) {
         handle();
-        return kernels.computeIfAbsent(file + " " + name + " " + options, key -> {
-            ClProgram program =
-                    programs.computeIfAbsent(file + " " + options, programKey -> ClProgram.build(this, file, options));
+        String build = file + " " + options + (expressions.isEmpty() ? "" : "\n" + expressions);
+        return kernels.computeIfAbsent(name + " " + build, key -> {
+            ClProgram program = programs.computeIfAbsent(
+                    build, programKey -> ClProgram.build(this, file, KernelSource.read(file, expressions), options));
             return ClKernel.create(this, program, name);
         });
     }
@@ -147,7 +156,10 @@ public final class DeviceContext implements AutoCloseable {
         return capabilities;
     }
 
-    /** Returns the builds so far: for each its file under {@code opencl/}, a blank and its options. */
+    /**
+     * Returns the builds so far: for each its file under {@code opencl/}, a blank and its options, and after a line's end the
+     * functions of expressions that it was built with.
+     */
     public Set<String> builds() {
         return Set.copyOf(programs.keySet());
     }

@@ -19,26 +19,35 @@ final class KernelSource {
     private static final String ROOT = "/dev/attention4j/kernels/";
     private static final Pattern INCLUDE = Pattern.compile("\\s*#include\\s+\"([^\"]+)\"\\s*");
 
+    /** What kernel files include for the functions of expressions, which are printed, and in no file. */
+    private static final String EXPRESSIONS = "EXPRESSIONS";
+
     private KernelSource() {}
 
     /** Returns the translation unit of a file under {@code opencl/}, such as {@code staged/scores.cl}. */
     static String read(String file) {
+        return read(file, "");
+    }
+
+    /** Returns the translation unit of a file that includes printed functions of expressions. */
+    static String read(String file, String expressions) {
         StringBuilder text = new StringBuilder();
-        append(file, text, new HashSet<>());
+        append(file, expressions, text, new HashSet<>());
         return text.toString();
     }
 
-    private static void append(String file, StringBuilder text, Set<String> seen) {
+    private static void append(String file, String expressions, StringBuilder text, Set<String> seen) {
         if (!seen.add(file)) {
             return;
         }
         text.append("#line 1 \"").append(file).append("\"\n");
         int line = 0;
-        for (String content : load(file).lines().toList()) {
+        for (String content :
+                (file.equals(EXPRESSIONS) ? expressions : load(file)).lines().toList()) {
             line++;
             Matcher include = INCLUDE.matcher(content);
             if (include.matches()) {
-                append(include.group(1), text, seen);
+                append(include.group(1), expressions, text, seen);
                 text.append("#line ")
                         .append(line + 1)
                         .append(" \"")

@@ -4,6 +4,8 @@ import static dev.attention4j.opencl.plan.CommonMacros.storage;
 
 import dev.attention4j.DeviceException;
 import dev.attention4j.StorageTypes;
+import dev.attention4j.expression.Expressions;
+import dev.attention4j.expression.Variable;
 import dev.attention4j.opencl.plan.AttentionPlan;
 import dev.attention4j.opencl.plan.AttentionPlan.Division;
 import dev.attention4j.opencl.plan.CommonMacros;
@@ -15,9 +17,9 @@ import dev.attention4j.opencl.runtime.ClBuffer;
 import dev.attention4j.opencl.runtime.ClDevice;
 import dev.attention4j.opencl.runtime.ClKernel;
 import dev.attention4j.opencl.runtime.DeviceContext;
+import java.util.EnumSet;
 import java.util.HashMap;
 import java.util.Map;
-import java.util.Optional;
 import java.util.function.Function;
 
 /**
@@ -86,7 +88,11 @@ public final class StagedPlan implements AttentionPlan {
 
         /** Sets BLOCK_PARAMETERS, which are all parameters of each staged kernel. */
         void setArguments(ClKernel kernel) {
-            call.arguments(kernel, 1)
+            setArguments(call.arguments(kernel, 1));
+        }
+
+        private void setArguments(ClKernel.Arguments arguments) {
+            arguments
                     .buffer(scores)
                     .longInteger(scoresOffset)
                     .integer(firstHead)
@@ -98,11 +104,6 @@ public final class StagedPlan implements AttentionPlan {
     @Override
     public String name() {
         return NAME;
-    }
-
-    @Override
-    public Optional<String> whyNot(Workload problem) {
-        return AttentionPlan.withoutExpressions(problem);
     }
 
     @Override
@@ -179,7 +180,7 @@ public final class StagedPlan implements AttentionPlan {
         boolean masks = block.call.masksScores();
         if (block.keys() > 0) {
             enqueueProduct("scores", block, block.keys(), tiling -> scoresDefines(tiling, storage, paged));
-            enqueueElements("scale_mask", block, scaleMaskDefines(block.call.scoreOptions()));
+            enqueueScaleMask(block);
         }
         enqueueSoftmax(block);
         enqueueProduct(
@@ -188,7 +189,9 @@ public final class StagedPlan implements AttentionPlan {
                 block.call.workload().valueDim(),
                 tiling -> weightedSumDefines(tiling, storage, paged, masks));
         if (masks && block.call.weights() != null && block.keys() > 0) {
-            enqueueElements("unmark", block, elementDefines());
+            ClKernel kernel = context.kernel("staged/unmark.cl", "unmark", elementDefines());
+            block.setArguments(kernel);
+            launchElements(kernel, block);
         }
     }
 
@@ -253,10 +256,21 @@ public final class StagedPlan implements AttentionPlan {
                 + device.maxWorkGroupSize() + ", local memory " + device.localMemoryBytes() + " bytes");
     }
 
+    private void enqueueScaleMask(Block block) {
+        Expressions expressions = block.call.expressions();
+        Map<String, Object> defines = scaleMaskDefines(block.call.scoreOptions());
+        CommonMacros.expressions(expressions, false, defines);
+        ClKernel kernel = context.kernel(
+                "staged/scale_mask.cl",
+                "scale_mask",
+                defines,
+                expressions.openClText(1, EnumSet.noneOf(Variable.class)));
+        block.setArguments(block.call.argumentsOfScores(kernel, 1));
+        launchElements(kernel, block);
+    }
+
     /** Launches a kernel with a work-item for each element of the scores or weights. */
-    private void enqueueElements(String name, Block block, Map<String, Object> defines) {
-        ClKernel kernel = context.kernel("staged/" + name + ".cl", name, defines);
-        block.setArguments(kernel);
+    private void launchElements(ClKernel kernel, Block block) {
         long groups = (block.keys() + GROUP_ITEMS - 1L) / GROUP_ITEMS;
         long[] global = {groups * GROUP_ITEMS, block.queries, block.heads};
         context.queue().launch(kernel, global, new long[] {GROUP_ITEMS, 1, 1});

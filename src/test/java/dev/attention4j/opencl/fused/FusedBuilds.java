@@ -97,7 +97,9 @@ public final class FusedBuilds {
                 tiling.passes(width),
                 device.leastSubGroupItems(),
                 options,
-                wide);
+                wide,
+                "",
+                false);
         boolean isDefault = tiling.equals(usual(device, width, ROWS));
         return new KernelBuild(
                 label, "fused/forward_tiles.cl", "forward_tiles", tiling.groupItems(), build.defines(), isDefault);

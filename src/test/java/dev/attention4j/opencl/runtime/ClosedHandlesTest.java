@@ -67,7 +67,8 @@ class ClosedHandlesTest {
             context.pool().release(buffer);
             ClBuffer shared = context.share(memory);
             shared.close();
-            ClProgram program = ClProgram.build(context, "probe/device_probe.cl", "");
+            ClProgram program =
+                    ClProgram.build(context, "probe/device_probe.cl", KernelSource.read("probe/device_probe.cl"), "");
             program.close();
             ClKernel.Arguments half = kernel.arguments();
             context.close();
