@@ -351,8 +351,9 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_rows(
         keysHere = min(keysHere, KEY_BLOCK - firstKey % KEY_BLOCK);
         INT_VECTOR anyAttend = (INT_VECTOR)(0);
         INT_VECTOR allAttend = (INT_VECTOR)(-1);
-        for (int k = 0; k < keysHere && (!any(anyAttend) || all(allAttend)); k++) {
-            for (int r = 0; r < ROW_VECTORS; r++) {
+        // Row vector by row vector, so that what depends on rows alone is read once for all keys.
+        for (int r = 0; r < ROW_VECTORS; r++) {
+            for (int k = 0; k < keysHere; k++) {
                 const INT_VECTOR attended = mask_expression(VARIABLES(firstKey + k));
                 anyAttend |= attended;
                 allAttend &= attended;
