@@ -37,7 +37,7 @@ final class CacheMemory {
         return allocate(engine, shape, batch, rows, null);
     }
 
-    /** Allocates the same, and copies a rotary embedding's tables for so many positions, which keys and queries turn by. */
+    /** Allocates the same, and copies the tables of a rotary embedding for that many positions. */
     static CacheMemory open(
             AttentionEngine engine, CacheShape shape, int batch, int rows, RotaryEmbedding rotary, int positions) {
         Objects.requireNonNull(rotary, "rotary");

@@ -1,7 +1,7 @@
 package dev.attention4j.expression;
 
 /**
- * What operations mean where Java, C and OpenCL C leave it open or differ; {@link OpenClText} prints the same.
+ * Defines operations whose result Java, C and OpenCL C leave undefined or define differently; {@link OpenClText} prints the same.
  *
  * <ul>
  *   <li>Int sums, differences, products and negation wrap around; division and remainder truncate towards 0, and by 0 give

@@ -88,7 +88,7 @@ final class Graph {
         return number.type() == Type.FLOAT ? number : of(Op.TO_FLOAT, Type.FLOAT, number);
     }
 
-    /** Returns an operation on inputs of the types that it has; comparisons turned round, clamp by min and max. */
+    /** Returns an operation on typed inputs. Stores > and >= as < and <= of swapped inputs, and clamp as min and max. */
     Node of(Op op, Type type, Node... inputs) {
         if (op == Op.GREATER || op == Op.GREATER_EQUAL) {
             return of(op == Op.GREATER ? Op.LESS : Op.LESS_EQUAL, type, inputs[1], inputs[0]);

@@ -1,7 +1,7 @@
 package dev.attention4j.backends;
 
 /**
- * What a compiler says that a work-item, or a work-group, of a kernel needs.
+ * The registers and memory that a kernel needs, as its compiler reports them.
  *
  * @param registers of a work-item; on Intel 32-byte registers of a hardware thread
  * @param spilledBytes of a work-item; on NVIDIA bytes that its stores and loads move

@@ -190,7 +190,7 @@ class ExpressionReadersTest {
                 .contains("float8 score_expression(");
     }
 
-    /** What cannot overflow or divide by 0 has no guard, and what can has one. */
+    /** Only operations that can overflow or divide by 0 are printed with a guard. */
     @Test
     void guardsStandWhereTheyAreNeeded() {
         String plain = score("abs(position - key) / 64 % 7 + key * 2").openClText(1, EnumSet.noneOf(Variable.class));

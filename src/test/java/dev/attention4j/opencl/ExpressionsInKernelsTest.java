@@ -113,7 +113,7 @@ class ExpressionsInKernelsTest {
                 engine, problem.query(), problem.key(), problem.value(), attention, problem.reproduce() + ", " + kind);
     }
 
-    /** Blocks of keys that nobody attends to, between others, and values there that would show. */
+    /** Keys that the mask hides from all queries, whole blocks among them, do not show: their values are NaN. */
     @ParameterizedTest
     @MethodSource("quickPlans")
     void blocksOfKeysThatNobodyAttendsTo(EnginePlan enginePlan) {

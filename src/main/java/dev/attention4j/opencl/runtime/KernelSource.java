@@ -19,7 +19,7 @@ final class KernelSource {
     private static final String ROOT = "/dev/attention4j/kernels/";
     private static final Pattern INCLUDE = Pattern.compile("\\s*#include\\s+\"([^\"]+)\"\\s*");
 
-    /** What kernel files include for the functions of expressions, which are printed, and in no file. */
+    /** The name by which kernels include the functions printed from expressions; no file has it. */
     private static final String EXPRESSIONS = "EXPRESSIONS";
 
     private KernelSource() {}
