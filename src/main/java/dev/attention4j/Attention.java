@@ -1,6 +1,7 @@
 package dev.attention4j;
 
 import dev.attention4j.expression.Expressions;
+import dev.attention4j.expression.Variable;
 import java.util.Arrays;
 import java.util.Optional;
 import java.util.OptionalDouble;
@@ -283,7 +284,7 @@ public final class Attention {
         boolean explicit = options.offsets.length > 0;
         addIf(
                 text,
-                isBanded() || options.alibiSlopes.length > 0,
+                isBanded() || options.alibiSlopes.length > 0 || expressions().reads(Variable.POSITION),
                 explicit ? "offsets=" + Arrays.toString(options.offsets) : options.alignment.name());
         options.mask.ifPresent(mask -> text.add("mask=" + Arrays.toString(mask.shape())));
         options.bias.ifPresent(bias -> text.add("bias=" + Arrays.toString(bias.shape())));

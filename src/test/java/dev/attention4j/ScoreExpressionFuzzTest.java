@@ -3,6 +3,7 @@ package dev.attention4j;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.code_intelligence.jazzer.junit.FuzzTest;
+import dev.attention4j.expression.Expressions;
 import dev.attention4j.expression.Variable;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
@@ -46,6 +47,18 @@ class ScoreExpressionFuzzTest {
         assertThat(printed.length()).isLessThan(1_000_000);
         if (!expression.isBoolean()) {
             attention.expressions().scoreInDouble(3, 4).replace(0, 0, 0, 1, 1, 0, 3, new double[3]);
+            differentiate(attention.expressions());
+        }
+    }
+
+    private static void differentiate(Expressions expressions) {
+        try {
+            Expressions derivative = expressions.derivative();
+            assertThat(derivative.openClText(1, EnumSet.noneOf(Variable.class)).length())
+                    .isLessThan(4_000_000);
+            derivative.scoreInDouble(3, 4).replace(0, 0, 0, 1, 1, 0, 3, new double[3]);
+        } catch (IllegalArgumentException e) {
+            assertThat(e).hasMessageContaining("has no derivative by the score");
         }
     }
 }

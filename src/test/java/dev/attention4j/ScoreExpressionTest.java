@@ -213,7 +213,7 @@ class ScoreExpressionTest {
                 Attention.builder().score("score*2").maskIf("key<=position").build();
         assertThat(attention.score()).contains(ScoreExpression.parse("score * 2"));
         assertThat(attention.maskIf()).contains(ScoreExpression.parse("key <= position"));
-        assertThat(attention).hasToString("Attention[score=score * 2, maskIf=key <= position]");
+        assertThat(attention).hasToString("Attention[TOP_LEFT, score=score * 2, maskIf=key <= position]");
         assertThat(attention.toBuilder().score((ScoreExpression) null).build().score())
                 .isEmpty();
     }

@@ -48,6 +48,14 @@ final class AttendCommand implements Callable<Integer> {
             description = "Writes output (and weights, log_sum_exp) to this safetensors file.")
     private Path out;
 
+    @Option(
+            names = "--page",
+            paramLabel = "FILE",
+            description =
+                    "Draws the weights of all heads, and the mask, as FILE, an HTML page to be opened in a browser;"
+                            + " computes the weights for it. For small problems: at most 1,048,576 weights, 1,024 queries and keys.")
+    private Path page;
+
     @Mixin
     private DeviceOption device;
 
@@ -75,11 +83,16 @@ final class AttendCommand implements Callable<Integer> {
     public Integer call() throws IOException {
         AttendRecord found = new AttendRecord(json.screen());
         AttentionBuilder builder = options.builder();
+        if (page != null) {
+            builder.weights(true);
+        }
         OutputFile.checkReplaced("--output", out);
+        OutputFile.check("--page", page);
         json.check();
         Map<String, Path> files = new LinkedHashMap<>();
         files.put("the input", in);
         files.put("--output", out);
+        files.put("--page", page);
         files.put("--json", json.file());
         OutputFile.checkDistinct(files);
         EngineInfo info = device.choose();
@@ -92,6 +105,9 @@ final class AttendCommand implements Callable<Integer> {
         Attention attention = options.complete(builder, inputs);
         AttentionProblem problem =
                 AttentionOptions.inOptionsTerms(() -> AttentionProblem.of(query, key, value, attention));
+        if (page != null) {
+            AttendPage.check(problem);
+        }
 
         device.explainFallback(info, err);
         found.inputs(in, inputs, attention);
@@ -102,6 +118,10 @@ final class AttendCommand implements Callable<Integer> {
                 results.forEach(found::result);
                 boolean right = !verify || found.verified(Verification.of(problem, query, key, value, result));
                 write(results, result.plan(), info, attention, found);
+                if (page != null) {
+                    AttendPage.write(page, in, problem, result.weights());
+                    found.drawn(page);
+                }
                 json.write(found.fields());
                 return right ? Main.OK : Main.CHECK_FAILED;
             }

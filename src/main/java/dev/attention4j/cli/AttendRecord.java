@@ -47,7 +47,7 @@ final class AttendRecord {
     }
 
     /** Without the name of the type around them. */
-    private static String options(Attention attention) {
+    static String options(Attention attention) {
         String options = attention.toString().replaceFirst("^\\w+\\[(.*)]$", "$1");
         return options.isEmpty() ? "none" : options;
     }
@@ -132,6 +132,11 @@ final class AttendRecord {
     void written(Path out, Collection<String> names) {
         line("written", out + " (" + String.join(", ", names) + ")");
         fields.put("output", out);
+    }
+
+    void drawn(Path page) {
+        line("page", page + " (for a browser)");
+        fields.put("page", page);
     }
 
     private static String describe(Tensor tensor) {

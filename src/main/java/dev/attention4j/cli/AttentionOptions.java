@@ -72,7 +72,8 @@ final class AttentionOptions {
             names = "--align",
             paramLabel = "ALIGN",
             description =
-                    "Which key a query is aligned to for a --window or --alibi that is not causal. Default: top-left.")
+                    "Which key a query is aligned to for a --window, --alibi, --score or --mask-if that is not causal."
+                            + " Default: top-left.")
     private Alignment align;
 
     @Option(
@@ -149,10 +150,11 @@ final class AttentionOptions {
             throw new IllegalArgumentException(
                     "--offsets: given with --causal, must be given alone: it is causal itself");
         }
-        if (align != null && ((window == null && alibi == null) || causal != null || offsets != null)) {
+        boolean aligned = window != null || alibi != null || score != null || maskIf != null;
+        if (align != null && (!aligned || causal != null || offsets != null)) {
             throw new IllegalArgumentException(
-                    "--align: must be given with --window or --alibi and without --causal and --offsets,"
-                            + " which align queries themselves");
+                    "--align: must be given with --window, --alibi, --score or --mask-if and without --causal and"
+                            + " --offsets, which align queries themselves");
         }
         if (keyLengths != null && cumulative != null) {
             throw new IllegalArgumentException("--key-lengths: given with --cumulative-lengths, must be given alone:"

@@ -99,6 +99,11 @@ public final class Expressions {
         return score == null && mask == null;
     }
 
+    /** {@return true if one of them reads a variable} */
+    public boolean reads(Variable variable) {
+        return formulas().stream().anyMatch(formula -> formula.expression.reads(variable));
+    }
+
     /** {@return the score expression} */
     public Optional<Expression> score() {
         return Optional.ofNullable(score).map(formula -> formula.expression);

@@ -1,6 +1,7 @@
 package dev.attention4j.io;
 
 import com.fasterxml.jackson.jr.ob.JSON;
+import dev.attention4j.DType;
 import dev.attention4j.Tensor;
 import dev.attention4j.spi.TensorChecks;
 import java.io.FileNotFoundException;
@@ -17,8 +18,8 @@ import java.util.Objects;
 
 /**
  * Attention weights as one HTML file for a browser: a heat map for each head of each layer, tokens along both axes, and the
- * weights of one token as arcs over the text. The page may show several texts, one at a time. The strongest colour is the
- * largest weight of each head. The file is self-contained and loads nothing.
+ * weights of one token as arcs over the text. The page may show several texts, one at a time, and masks among the layers. The
+ * strongest colour is the largest weight of each head. The file is self-contained and loads nothing.
  */
 public final class AttentionPage {
     private static final String TEMPLATE = "attention_page.html";
@@ -31,7 +32,12 @@ public final class AttentionPage {
 
     private static final double ROUNDING = 1e-3;
 
+    /** The name of a mask among the layers, and the key that tells it from weights in the data. */
+    private static final String MASK = "mask";
+
     private final String title;
+    private String subtitle = "";
+    private String unit = "token";
     private final List<Text> texts = new ArrayList<>();
     private int layer;
     private int head;
@@ -67,6 +73,22 @@ public final class AttentionPage {
     }
 
     /**
+     * Sets a line below the heading, such as the options of the operation.
+     *
+     * @param line the text of the line
+     */
+    public AttentionPage subtitle(String line) {
+        subtitle = Objects.requireNonNull(line, "line");
+        return this;
+    }
+
+    /** Lets the page speak of positions, not of tokens: for tensors whose tokens are not known. */
+    public AttentionPage positions() {
+        unit = "position";
+        return this;
+    }
+
+    /**
      * Begins a text, to which later layers belong.
      *
      * @param name its name on the page, for example the text itself
@@ -94,27 +116,53 @@ public final class AttentionPage {
      * @throws IllegalStateException if no text was begun
      */
     public AttentionPage layer(String name, Tensor weights) {
+        return add(Objects.requireNonNull(name, "name"), weights, "weights");
+    }
+
+    /**
+     * Adds a picture of which keys each query may attend to to the last text, below its layers.
+     *
+     * @param mask of the shapes of {@link #layer}, where one head stands for all; 1 or true where the query may attend
+     * @throws IllegalArgumentException if the shape is not that of the tokens
+     * @throws IllegalStateException if no text was begun
+     */
+    public AttentionPage mask(Tensor mask) {
+        Tensor numbers = mask.dtype() == DType.BOOL ? Tensor.of(floats(mask.toBooleanArray()), mask.shape()) : mask;
+        return add(MASK, numbers, MASK);
+    }
+
+    private static float[] floats(boolean... mask) {
+        float[] numbers = new float[mask.length];
+        for (int n = 0; n < mask.length; n++) {
+            numbers[n] = mask[n] ? 1 : 0;
+        }
+        return numbers;
+    }
+
+    private AttentionPage add(String name, Tensor cells, String what) {
         if (texts.isEmpty()) {
             throw new IllegalStateException("texts: there are none, text(...) begins one");
         }
-        Objects.requireNonNull(name, "name");
         Text text = texts.get(texts.size() - 1);
-        checkShape(weights, text);
-        int headAxis = weights.rank() - 3;
-        long count = headAxis < 0 ? 1 : weights.size(headAxis);
+        checkShape(cells, what, text);
+        int headAxis = cells.rank() - 3;
+        long count = headAxis < 0 ? 1 : cells.size(headAxis);
         List<int[]> heads = new ArrayList<>();
         for (long number = 0; number < count; number++) {
-            Tensor one = headAxis < 0 ? weights : weights.slice(headAxis, number, number + 1);
+            Tensor one = headAxis < 0 ? cells : cells.slice(headAxis, number, number + 1);
             heads.add(Arrays.stream(one.toDoubleArray())
-                    .mapToInt(AttentionPage::steps)
+                    .mapToInt(weight -> steps(weight, what))
                     .toArray());
         }
         mostHeads = Math.max(mostHeads, heads.size());
-        text.layers.add(Map.of("name", name, "heads", heads));
+        text.layers.add(
+                what.equals(MASK)
+                        ? Map.of("name", name, "heads", heads, MASK, true)
+                        : Map.of("name", name, "heads", heads));
         return this;
     }
 
-    private static void checkShape(Tensor weights, Text text) {
+    private static void checkShape(Tensor weights, String what, Text text) {
         int rank = weights.rank();
         String wanted = "[1, heads, " + text.queries.size() + ", " + text.keys.size() + "], [heads, "
                 + text.queries.size() + ", " + text.keys.size() + "] or [" + text.queries.size() + ", "
@@ -125,18 +173,18 @@ public final class AttentionPage {
                 || weights.size(-1) != text.keys.size()
                 || weights.elementCount() == 0) {
             throw new IllegalArgumentException(
-                    "weights: shape " + Arrays.toString(weights.shape()) + ", must be " + wanted);
+                    what + ": shape " + Arrays.toString(weights.shape()) + ", must be " + wanted);
         }
         if (rank == 4 && weights.size(0) != 1) {
-            throw new IllegalArgumentException("weights: shape " + Arrays.toString(weights.shape()) + ", must be "
-                    + wanted + "; weights.slice(0, n, n + 1) is the batch row n");
+            throw new IllegalArgumentException(what + ": shape " + Arrays.toString(weights.shape()) + ", must be "
+                    + wanted + "; " + what + ".slice(0, n, n + 1) is the batch row n");
         }
     }
 
     /** Returns a weight as in the page's data; rounding may have carried it slightly out of its range. */
-    private static int steps(double weight) {
+    private static int steps(double weight, String what) {
         if (!(weight > -ROUNDING && weight < 1 + ROUNDING)) {
-            throw new IllegalArgumentException("weights: " + weight + ", must be 0 to 1");
+            throw new IllegalArgumentException(what + ": " + weight + ", must be 0 to 1");
         }
         return (int) Math.round(Math.max(0, Math.min(1, weight)) * STEPS);
     }
@@ -187,6 +235,10 @@ public final class AttentionPage {
         String json = JSON.std.asString(Map.of(
                 "title",
                 title,
+                "subtitle",
+                subtitle,
+                "unit",
+                unit,
                 "steps",
                 STEPS,
                 "texts",

@@ -5,6 +5,7 @@ const darkScheme = window.matchMedia("(prefers-color-scheme: dark)");
 const THUMBNAIL = 36;
 const NUMBERS_FROM = 38; // A cell of so many pixels holds a number.
 const EVERY_LABEL = 13; // A cell of so many pixels holds a letter.
+const LEAST_CELL = 2;
 const LARGEST_CELL = 56;
 const LONGEST_SIDE = 4096; // Browsers draw no larger canvas everywhere.
 const MOST_CELLS = 4000; // Of more cells the grid holds the row of the focus alone.
@@ -19,13 +20,21 @@ let active = { row: 0, column: 0 }; // The cell that the keyboard is at.
 const place = { left: 0, top: 0, cell: 0, label: 0 };
 
 const text = () => data.texts[shown.text];
-const weights = () => text().layers[shown.layer].heads[shown.head];
+const shownLayer = () => text().layers[shown.layer];
+const weights = () => shownLayer().heads[shown.head];
+const positions = data.unit === "position"; // Not tokens: the page is of tensors alone.
 const weight = (row, column) => weights()[row * text().keys.length + column] / data.steps;
 const largestOf = steps => steps.reduce((one, other) => Math.max(one, other), 1);
 // So that weights of a long text, all of them small, do not read as 0.00.
 const digitsOf = largest => largest < .1 ? 4 : 2;
 const clamped = (number, count) => Math.max(0, Math.min(count - 1, number || 0));
-const inDigits = value => value.toFixed(digitsOf(largest));
+const inDigits = value => shownLayer().mask ? (value ? "yes" : "no") : value.toFixed(digitsOf(largest));
+// What is masked in a head of the shown text, if the page knows; one head of a mask stands for all.
+const maskOf = head => {
+  const mask = text().layers.find(each => each.mask);
+  return mask && mask.heads[Math.min(head, mask.heads.length - 1)];
+};
+const headName = (of, head) => of.mask && of.heads.length === 1 ? `${of.name} of all heads` : `${of.name}, head ${head}`;
 
 function element(name, attributes, ...children) {
   const made = document.createElement(name);
@@ -68,13 +77,14 @@ function readableOn(rgb) {
 
 // ---- drawing
 
-// A pixel for each weight.
-function picture(steps, rows, columns) {
+// A pixel for each weight; a masked pair is no weight of 0.
+function picture(steps, mask, rows, columns) {
   const canvas = element("canvas", { width: columns, height: rows });
   const pen = canvas.getContext("2d");
   const pixels = pen.createImageData(columns, rows);
   const shade = shader(largestOf(steps));
-  steps.forEach((each, n) => pixels.data.set([...shade(each), 255], 4 * n));
+  const masked = channels(color("--masked"));
+  steps.forEach((each, n) => pixels.data.set([...mask && !mask[n] ? masked : shade(each), 255], 4 * n));
   pen.putImageData(pixels, 0, 0);
   return canvas;
 }
@@ -90,17 +100,19 @@ function prepared(canvas, width, height) {
   return pen;
 }
 
-// As large as there is room for, but large enough that each label is read, unless the whole is wanted at once.
+// As large as there is room for, but large enough that each label is read, unless the whole is wanted at once; numbers
+// of positions need not all be read.
 function cellSize(room, rows, columns) {
   const exact = Math.min(room / columns, Math.max(room, 560) / rows);
   const fitting = exact > 4 ? Math.floor(exact) : exact;
-  const readable = Math.max(2, Math.min(EVERY_LABEL, Math.floor(LONGEST_SIDE / Math.max(rows, columns))));
+  const readable = Math.max(LEAST_CELL,
+      Math.min(positions ? LEAST_CELL : EVERY_LABEL, Math.floor(LONGEST_SIDE / Math.max(rows, columns))));
   byId("fitChoice").hidden = fitting >= readable;
   return Math.min(LARGEST_CELL, byId("fit").checked ? fitting : Math.max(readable, fitting));
 }
 
 function drawMap() {
-  const { queries, keys, layers } = text();
+  const { queries, keys } = text();
   const rows = queries.length, columns = keys.length;
   const measure = byId("map").getContext("2d");
   const longest = tokens => {
@@ -116,24 +128,25 @@ function drawMap() {
   const right = columns * place.cell, bottom = rows * place.cell;
   const pen = prepared(byId("map"), Math.ceil(place.left + right + 1), Math.ceil(place.top + bottom + 1));
   pen.imageSmoothingEnabled = place.cell < 1;
-  pen.drawImage(picture(weights(), rows, columns), place.left, place.top, right, bottom);
+  pen.drawImage(picture(weights(), maskOf(shown.head), rows, columns), place.left, place.top, right, bottom);
   pen.strokeStyle = color("--line");
   pen.strokeRect(place.left + .5, place.top + .5, right, bottom);
   drawLabels(pen, queries, keys);
-  if (place.cell >= NUMBERS_FROM) {
+  if (place.cell >= NUMBERS_FROM && !shownLayer().mask) {
     drawNumbers(pen, rows, columns);
   }
-  byId("mapTitle").textContent = `${layers[shown.layer].name}, head ${shown.head}`;
+  byId("mapTitle").textContent = headName(shownLayer(), shown.head);
 }
 
 function drawLabels(pen, queries, keys) {
   pen.font = font(13);
   pen.fillStyle = color("--ink");
   pen.textBaseline = "middle";
-  const every = Math.ceil(EVERY_LABEL / place.cell);
+  const least = Math.ceil(EVERY_LABEL / place.cell);
+  const every = positions ? [1, 2, 5, 10, 20, 50, 100].find(step => step >= least) || least : least;
   byId("thinned").hidden = every === 1;
-  byId("thinned").textContent = `Cells are smaller than letters: one token in ${every} is named along the axes.`
-      + " Pointing at a cell names both of its tokens.";
+  byId("thinned").textContent = `Cells are smaller than letters: one ${data.unit} in ${every} is named along the axes.`
+      + ` Pointing at a cell names both of its ${data.unit}s.`;
   pen.textAlign = "right";
   for (let row = 0; row < queries.length; row += every) {
     pen.fillText(queries[row], place.left - 6, place.top + (row + .5) * place.cell, place.label);
@@ -149,11 +162,14 @@ function drawLabels(pen, queries, keys) {
 }
 
 function drawNumbers(pen, rows, columns) {
-  const shade = shader(largest);
+  const shade = shader(largest), mask = maskOf(shown.head);
   pen.font = font(12);
   pen.textAlign = "center";
   for (let row = 0; row < rows; row++) {
     for (let column = 0; column < columns; column++) {
+      if (mask && !mask[row * columns + column]) {
+        continue;
+      }
       pen.fillStyle = readableOn(shade(weight(row, column)));
       pen.fillText(weight(row, column).toFixed(2),
           place.left + (column + .5) * place.cell, place.top + (row + .5) * place.cell);
@@ -165,22 +181,29 @@ function drawLegend() {
   const shade = shader(largest);
   const stops = Array.from({ length: 21 }, (_, n) => `rgb(${shade(n / 20 * largest).join(",")}) ${5 * n}%`);
   byId("bar").style.background = `linear-gradient(to right, ${stops.join(",")})`;
-  const digits = digitsOf(largest);
-  byId("ticks").replaceChildren(...[0, largest / 2, largest].map(tick => element("span", {}, tick.toFixed(digits))));
-  byId("scaleNote").textContent = "up to the largest of this head";
-  byId("ramp").setAttribute("aria-label", `colour scale from 0 to ${largest.toFixed(digits)}, the largest of this head`);
+  const mask = shownLayer().mask, digits = digitsOf(largest);
+  if (mask) {
+    byId("bar").style.background = `linear-gradient(to right, var(--masked) 50%, rgb(${shade(1).join(",")}) 50%)`;
+  }
+  byId("maskedNote").hidden = mask || !maskOf(shown.head);
+  byId("measure").textContent = mask ? "mask" : "weight";
+  const ticks = mask ? ["masked", "may attend"] : [0, largest / 2, largest].map(tick => tick.toFixed(digits));
+  byId("ticks").replaceChildren(...ticks.map(tick => element("span", {}, tick)));
+  byId("scaleNote").textContent = mask ? "" : "up to the largest of this head";
+  byId("ramp").setAttribute("aria-label", mask ? "two colours: masked, and may attend"
+      : `colour scale from 0 to ${largest.toFixed(digits)}, the largest of this head`);
 }
 
 // ---- the overview: a row for each layer, a column for each head
 
 function thumbnail(steps, layer, head) {
   const { queries, keys, layers } = text();
-  const name = `${layers[layer].name}, head ${head}`;
+  const name = headName(layers[layer], head);
   const button = element("button", { type: "button", title: name, "aria-label": name, tabindex: -1 });
   const canvas = element("canvas", {});
   const pen = prepared(canvas, THUMBNAIL, THUMBNAIL);
   pen.imageSmoothingEnabled = Math.max(queries.length, keys.length) > canvas.width;
-  pen.drawImage(picture(steps, queries.length, keys.length), 0, 0, THUMBNAIL, THUMBNAIL);
+  pen.drawImage(picture(steps, maskOf(head), queries.length, keys.length), 0, 0, THUMBNAIL, THUMBNAIL);
   button.append(canvas);
   button.addEventListener("click", () => show({ ...shown, layer, head }));
   return button;
@@ -197,7 +220,7 @@ function drawOverview() {
   }
   layers.forEach((layer, number) => {
     const row = table.insertRow();
-    row.append(element("th", { scope: "row" }, number === 0 ? "layer 0" : String(number)));
+    row.append(element("th", { scope: "row" }, positions ? layer.name : number === 0 ? "layer 0" : String(number)));
     layer.heads.forEach((steps, head) => row.insertCell().append(thumbnail(steps, number, head)));
   });
 }
@@ -212,7 +235,7 @@ function overviewButton(layer, head) {
 function gridCell(row, column) {
   const { queries, keys } = text();
   const cell = element("div", { role: "gridcell", tabindex: -1, "aria-colindex": column + 1,
-    "aria-label": `query ${queries[row]} looks at key ${keys[column]}: ${inDigits(weight(row, column))}` });
+    "aria-label": `query ${queries[row]} ${shownLayer().mask ? "may attend to" : "looks at"} key ${keys[column]}: ${inDigits(weight(row, column))}` });
   Object.assign(cell.style, { left: place.left + column * place.cell + "px", top: place.top + row * place.cell + "px",
     width: place.cell + 1 + "px", height: place.cell + 1 + "px" });
   return cell;
@@ -227,7 +250,7 @@ function fillGrid() {
   const grid = byId("grid"), rows = text().queries.length, columns = text().keys.length;
   grid.setAttribute("aria-rowcount", rows);
   grid.setAttribute("aria-colcount", columns);
-  grid.setAttribute("aria-label", `weights of ${byId("mapTitle").textContent}: a row for each query, a column for each key`);
+  grid.setAttribute("aria-label", `${positions ? "" : "weights of "}${byId("mapTitle").textContent}: a row for each query, a column for each key`);
   active = { row: clamped(active.row, rows), column: clamped(active.column, columns) };
   grid.replaceChildren(...rows * columns <= MOST_CELLS ? text().queries.map((_, row) => gridRow(row))
       : [gridRow(active.row)]);
@@ -261,8 +284,11 @@ function point(cell) {
   const left = place.left + cell.column * place.cell, top = place.top + cell.row * place.cell;
   Object.assign(mark.style, {
     left: left + "px", top: top + "px", width: place.cell + 1 + "px", height: place.cell + 1 + "px" });
-  tip.textContent = `${queries[cell.row]} → ${keys[cell.column]}: ${weight(cell.row, cell.column).toFixed(4)}`
-      + ` (query ${cell.row}, key ${cell.column})`;
+  const value = weight(cell.row, cell.column);
+  const mask = maskOf(shown.head), at = cell.row * keys.length + cell.column;
+  const told = mask && !mask[at] ? "masked" : shownLayer().mask ? "may attend" : value.toFixed(4);
+  tip.textContent = positions ? `query ${queries[cell.row]}, key ${keys[cell.column]}: ${told}`
+      : `${queries[cell.row]} → ${keys[cell.column]}: ${told} (query ${cell.row}, key ${cell.column})`;
   // Above or below the cell and inside of what is seen, so that it covers neither the cell nor is cut off.
   const seen = scroll.scrollLeft + scroll.clientWidth - tip.offsetWidth - 4;
   tip.style.left = Math.max(scroll.scrollLeft, Math.min(left + place.cell / 2, seen)) + "px";
@@ -295,7 +321,8 @@ function moved(event, row, column, rows, columns) {
 
 // ---- one token's weights, as arcs over the sentence
 
-const isSelfAttention = () => text().queries.join("\0") === text().keys.join("\0");
+// Positions do not tell: queries and keys stand one above the other.
+const isSelfAttention = () => !positions && text().queries.join("\0") === text().keys.join("\0");
 
 function tokenButton(token, row) {
   const chosen = row === shown.token;
@@ -306,9 +333,9 @@ function tokenButton(token, row) {
 }
 
 function keyed(node, column) {
-  const value = weight(shown.token, column);
+  const value = weight(shown.token, column), mask = maskOf(shown.head);
   const ground = shader(largest)(value);
-  node.append(element("small", {}, inDigits(value)));
+  node.append(element("small", {}, mask && !mask[shown.token * text().keys.length + column] ? "–" : inDigits(value)));
   node.style.background = `rgb(${ground.join(",")})`;
   node.style.color = readableOn(ground);
   return node;
@@ -318,15 +345,24 @@ function drawSentence() {
   const { queries, keys } = text(), same = isSelfAttention();
   const arcs = byId("arcs"), askers = byId("askers"), lookedAt = same ? askers : byId("lookedAt");
   byId("sentence").classList.toggle("same", same);
+  if (positions) {
+    byId("arcsHelp").textContent = "Choose the query; the arcs lead to the keys that it "
+        + (shownLayer().mask ? "may attend to." : "attends to, the wider, the larger the weight.");
+  }
   askers.replaceChildren(...queries.map(tokenButton));
   byId("lookedAt").replaceChildren(...same ? [] : keys.map(key => element("span", {}, key)));
   [...lookedAt.children].forEach(keyed);
+  const order = keys.map((_, column) => column).sort((a, b) => weight(shown.token, b) - weight(shown.token, a));
   const middle = node => node.offsetLeft + node.offsetWidth / 2;
+  // One of the two rows moves so that the query stands above the key that it attends to most.
+  askers.style.marginLeft = lookedAt.style.marginLeft = 0;
+  const ahead = same ? 0 : middle(lookedAt.children[order[0]]) - middle(askers.children[shown.token]);
+  (ahead > 0 ? askers : lookedAt).style.marginLeft = Math.abs(ahead) + "px";
   const from = middle(askers.children[shown.token]), ends = [...lookedAt.children].map(middle);
   const drawn = ends.filter((_, column) => weight(shown.token, column) >= LEAST_ARC * largest);
   const tallest = same ? Math.max(40, Math.min(170, 20 + .4 * Math.max(0, ...drawn.map(to => Math.abs(to - from))))) : 110;
   const strongest = data.scale[darkScheme.matches ? "dark" : "light"][1];
-  arcs.setAttribute("width", Math.max(askers.offsetWidth, lookedAt.offsetWidth));
+  arcs.setAttribute("width", Math.abs(ahead) + Math.max(askers.offsetWidth, lookedAt.offsetWidth));
   arcs.setAttribute("height", tallest + 8);
   const base = tallest + 8;
   arcs.replaceChildren();
@@ -348,9 +384,11 @@ function drawSentence() {
   // A long text is wider than the page: the chosen token is brought to its middle.
   const scroll = byId("sentence").parentElement;
   scroll.scrollLeft = from - scroll.clientWidth / 2;
-  const order = keys.map((_, column) => column).sort((a, b) => weight(shown.token, b) - weight(shown.token, a));
-  byId("strongest").textContent = `“${queries[shown.token]}” looks at ` + order.slice(0, 5).map(column =>
-      `${keys[column]} ${inDigits(weight(shown.token, column))}`).join(", ") + (order.length > 5 ? ", …" : "");
+  byId("strongest").textContent = shownLayer().mask ? `query ${queries[shown.token]} may attend to `
+          + `${drawn.length} of ${keys.length} keys`
+      : (positions ? `query ${queries[shown.token]} looks at key ` : `“${queries[shown.token]}” looks at `)
+          + order.slice(0, 5).map(column => `${keys[column]} ${inDigits(weight(shown.token, column))}`).join(", ")
+          + (order.length > 5 ? ", …" : "");
 }
 
 function choose(row, focus) {
@@ -396,6 +434,7 @@ function show(wanted) {
   chosen.setAttribute("aria-pressed", "true");
   chosen.tabIndex = 0;
   byId("layer").replaceChildren(...options(text().layers.map(each => each.name)));
+  byId("headChoice").hidden = shownLayer().mask && shownLayer().heads.length === 1;
   byId("head").replaceChildren(...options(text().layers[layer].heads.map((_, number) => String(number))));
   for (const name of ["text", "layer", "head"]) {
     byId(name).value = String(shown[name]);
@@ -470,8 +509,26 @@ darkScheme.addEventListener("change", () => {
   show(shown);
 });
 
+function speakOfPositions() {
+  const words = {
+    intro: "A row for each query, a column for each key; the stronger the colour, the larger the weight of the key. The"
+        + " weights of each query sum to 1, unless a sink takes a part or no key is left."
+        + (text().queries.some(query => query.includes(" at ")) ? " A query that stands at another position among the"
+            + " keys is named with both: query at position." : ""),
+    textWord: "batch row", layerWord: "picture", keyAxis: "key position →", queryAxis: "← query position",
+    arcsTitle: "One query’s keys",
+  };
+  Object.entries(words).forEach(([id, word]) => { byId(id).textContent = word; });
+  byId("askers").setAttribute("aria-label", "query position");
+}
+
 document.title = data.title;
 byId("title").textContent = data.title;
+byId("subtitle").textContent = data.subtitle;
+byId("subtitle").hidden = !data.subtitle;
+if (positions) {
+  speakOfPositions();
+}
 byId("textChoice").hidden = data.texts.length === 1;
 byId("text").replaceChildren(...options(data.texts.map(each => each.name)));
 readAddress();

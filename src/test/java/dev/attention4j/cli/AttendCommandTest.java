@@ -169,6 +169,13 @@ class AttendCommandTest {
                 "n=4",
                 "--table",
                 "slope=slopes");
+        tensors.remove("slopes");
+        assertSame(
+                Attention.builder().maskIf("key <= position").align(Alignment.BOTTOM_RIGHT),
+                "--mask-if",
+                "key <= position",
+                "--align",
+                "bottom-right");
     }
 
     @ParameterizedTest

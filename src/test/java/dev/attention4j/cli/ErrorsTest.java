@@ -70,7 +70,7 @@ class ErrorsTest {
                 "attend in --window -2,0 | attention4j: --window: left -2",
                 "attend in --offsets 1,x | \"x\" is not a whole number",
                 "attend in --causal top-left --offsets 1 | --offsets: given with --causal",
-                "attend in --align top-left | --align: must be given with --window or --alibi",
+                "attend in --align top-left | --align: must be given with --window, --alibi, --score or --mask-if",
                 "attend in --key-lengths -3 | attention4j: --key-lengths: -3, must be 0 or more",
                 "attend in --key-lengths 3,x | \"x\" is not a whole number",
                 "attend in --key-lengths 3 --cumulative-lengths 0,3 | --key-lengths: given with --cumulative-lengths",

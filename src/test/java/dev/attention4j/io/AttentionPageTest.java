@@ -48,6 +48,8 @@ class AttentionPageTest {
         Map<String, Object> data = JSON.std.mapFrom(matcher.group(1));
         assertThat(data)
                 .containsEntry("title", "Two & one")
+                .containsEntry("subtitle", "")
+                .containsEntry("unit", "token")
                 .containsEntry("steps", 10_000)
                 .containsEntry("layer", 1)
                 .containsEntry("head", 2)
@@ -96,9 +98,9 @@ class AttentionPageTest {
                 .containsPattern("id=\"strongest\" role=\"status\"")
                 .containsPattern("id=\"ramp\" role=\"img\"")
                 .contains("role: \"row\"", "role: \"gridcell\"", "role: \"radio\"", "aria-rowcount", "aria-colcount")
-                .contains("query ${queries[row]} looks at key ${keys[column]}: ")
+                .contains("query ${queries[row]} ${", "may attend to", "looks at", "} key ${keys[column]}: ")
                 .contains("key: the token attended to", "query: the token that attends", "<noscript>")
-                .contains("one token in ${every} is named");
+                .contains("one ${data.unit} in ${every} is named");
         for (String key :
                 List.of("ArrowUp", "ArrowDown", "ArrowLeft", "ArrowRight", "Home", "End", "PageUp", "PageDown")) {
             assertThat(page).contains("case \"" + key + "\"");
@@ -151,6 +153,53 @@ class AttentionPageTest {
                                         List.of("c", "d"),
                                         "layers",
                                         List.of(layer("only", List.of(List.of(0, 10_000)))))));
+    }
+
+    /** A mask is told from weights, whether true and false or numbers, and one head of it may stand for all. */
+    @Test
+    void masksAreAmongTheLayers() throws IOException {
+        Path file = folder.resolve("mask.html");
+        new AttentionPage("t", List.of("0", "1 at 3"), List.of("0", "1", "2"))
+                .positions()
+                .subtitle("a < b")
+                .layer("weights", Tensor.zeros(DType.FLOAT32, 2, 2, 3))
+                .mask(Tensor.of(new boolean[] {true, false, false, true, true, false}, 2, 3))
+                .mask(Tensor.of(new float[] {0, 1, 0, 0, 0, 1}, 1, 2, 3))
+                .write(file);
+        Matcher matcher = DATA.matcher(Files.readString(file));
+        assertThat(matcher.find()).isTrue();
+        Map<String, Object> data = JSON.std.mapFrom(matcher.group(1));
+        assertThat(data).containsEntry("unit", "position").containsEntry("subtitle", "a < b");
+        List<Integer> none = List.of(0, 0, 0, 0, 0, 0);
+        assertThat(data.get("texts"))
+                .isEqualTo(List.of(Map.of(
+                        "name",
+                        "t",
+                        "queries",
+                        List.of("0", "1 at 3"),
+                        "keys",
+                        List.of("0", "1", "2"),
+                        "layers",
+                        List.of(
+                                layer("weights", List.of(none, none)),
+                                Map.of(
+                                        "name",
+                                        "mask",
+                                        "mask",
+                                        true,
+                                        "heads",
+                                        List.of(List.of(10_000, 0, 0, 10_000, 10_000, 0))),
+                                Map.of(
+                                        "name",
+                                        "mask",
+                                        "mask",
+                                        true,
+                                        "heads",
+                                        List.of(List.of(0, 10_000, 0, 0, 0, 10_000)))))));
+        AttentionPage page = new AttentionPage("t", List.of("a"), List.of("b", "c"));
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> page.mask(Tensor.of(new boolean[] {true}, 1, 1)))
+                .withMessageStartingWith("mask: shape [1, 1], must be [1, heads, 1, 2]");
     }
 
     /** The rows of softmax(q · k / √d) of two heads, computed here in doubles, come out of every engine's weights. */
