@@ -142,7 +142,7 @@ public final class EngineOptions {
      * Sets the directory in which built kernels are kept between runs.
      *
      * @param newProgramCache a directory that only this user can write; null for the user's cache directory, in which
-     *     {@code -Dattention4j.programs=off} keeps none
+     *     {@code -Dattention4j.programs=off} keeps none; PoCL keeps builds in its own
      */
     public EngineOptions withProgramCache(Path newProgramCache) {
         return with(options -> options.programCache = newProgramCache);

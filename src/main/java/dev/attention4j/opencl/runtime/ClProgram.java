@@ -33,7 +33,7 @@ final class ClProgram implements AutoCloseable {
     static ClProgram build(DeviceContext context, String file, String source, String options) {
         ClDevice device = context.device();
         String key = ProgramCache.key(source, options, device.fingerprint());
-        // Asked for only if it is kept: for a binary PoCL compiles all kernels once more.
+        // Asked for only if it is kept: drivers may compile for it.
         boolean binaries = !device.quirks().has(Quirks.Quirk.NO_BINARIES)
                 && context.programCache().isOpen();
         if (binaries) {

@@ -62,7 +62,7 @@ public final class DeviceContext implements AutoCloseable {
         pool = new BufferPool(
                 this,
                 maxDeviceBytes > 0 ? Math.min(maxDeviceBytes, device.usableMemoryBytes()) : device.usableMemoryBytes());
-        this.programCache = ProgramCache.open(programCache);
+        this.programCache = ProgramCache.open(programCache, device.quirks());
     }
 
     /** Opens a device with no bound on its memory. */

@@ -63,6 +63,11 @@ final class ProgramCache {
         this.mostBytes = mostBytes;
     }
 
+    /** Opens the cache of a device: of one whose driver keeps builds itself, only in a directory that is chosen. */
+    static ProgramCache open(Path chosen, Quirks quirks) {
+        return chosen == null && quirks.has(Quirks.Quirk.KEEPS_BUILDS) ? new ProgramCache(null) : open(chosen);
+    }
+
     /** Opens the cache in a directory, or in the user's cache if that is null and {@link #PROPERTY} is not off. */
     static ProgramCache open(Path chosen) {
         if (chosen == null && "off".equals(System.getProperty(PROPERTY))) {

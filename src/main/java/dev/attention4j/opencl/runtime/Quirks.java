@@ -33,6 +33,12 @@ public final class Quirks {
          */
         NO_BINARIES,
         /**
+         * Keeps builds on disk itself, and compiles a kernel once more for a binary, which lacks what a launch needs: PoCL. A
+         * binary made first calls longer by a third, and second starts no quicker. One is made only for a directory that the
+         * caller names.
+         */
+        KEEPS_BUILDS,
+        /**
          * Transfers must block: JOCL waits for others on a thread of its own, and two threads crash Oclgrind.
          */
         BLOCKING_TRANSFERS,
@@ -95,6 +101,7 @@ public final class Quirks {
         }
         if (all.contains("portable computing language")) {
             found.add(Quirk.ERRORS_ON_SCREEN);
+            found.add(Quirk.KEEPS_BUILDS);
         }
         if (all.contains("rusticl")) {
             found.add(Quirk.NO_HOST_POINTER);

@@ -14,9 +14,10 @@ class QuirksTest {
     }
 
     @Test
-    void poclPrintsErrors() {
+    void poclPrintsErrorsAndKeepsBuilds() {
         Quirks pocl = Quirks.of("GenuineIntel", "Portable Computing Language", "pthread-skylake");
         assertThat(pocl.has(Quirk.ERRORS_ON_SCREEN)).isTrue();
+        assertThat(pocl.has(Quirk.KEEPS_BUILDS)).isTrue();
         assertThat(pocl.multiplyAddMode()).isZero();
     }
 

@@ -176,6 +176,21 @@ class RuntimeTest {
         assertThat(DeviceContext.compiledFromSource()).isEqualTo(before);
     }
 
+    /** Where the driver keeps builds, the library keeps none unless a directory is chosen. */
+    @ParameterizedTest
+    @MethodSource("devices")
+    void theUsersCacheIsForDriversThatKeepNoBuilds(ClDevice device) {
+        String before = System.clearProperty("attention4j.programs");
+        try (DeviceContext context = DeviceContext.open(device, null)) {
+            assertThat(context.programCache().isOpen())
+                    .isEqualTo(!device.platformName().contains("Portable Computing Language"));
+        } finally {
+            if (before != null) {
+                System.setProperty("attention4j.programs", before);
+            }
+        }
+    }
+
     @ParameterizedTest
     @MethodSource("devices")
     void whereBinariesAreNotTrustedNoneIsKept(ClDevice device) throws Exception {
