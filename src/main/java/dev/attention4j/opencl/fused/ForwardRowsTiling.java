@@ -34,7 +34,7 @@ record ForwardRowsTiling(int vectorWidth, int rowVectors, int keyTile, int dimTi
                     "KEY_BLOCK is a multiple of KEY_TILE",
                     tunables -> tunables.get("KEY_BLOCK") % tunables.get("KEY_TILE") == 0);
 
-    /** For devices that let a work-item do little. */
+    /** For emulators, which build slowly, and let a work-item do little. */
     static final ForwardRowsTiling SMALLEST = new ForwardRowsTiling(4, 1, 4, 4, 64);
 
     /**
@@ -48,6 +48,9 @@ record ForwardRowsTiling(int vectorWidth, int rowVectors, int keyTile, int dimTi
      * the device's local memory; empty if not even the smallest fits.
      */
     static Optional<ForwardRowsTiling> choose(ClDevice device, Workload problem, long rows) {
+        if (device.isEmulator() && SMALLEST.localBytes(problem) <= device.localMemoryBytes()) {
+            return Optional.of(SMALLEST);
+        }
         int width = CommonMacros.vectorWidth(device);
         ForwardRowsTiling wide = new ForwardRowsTiling(width, 6, 4, 4, longestBlock(width, problem));
         if (width == 16
