@@ -305,8 +305,8 @@ final class TuneCommand implements Callable<Integer> {
                             : "";
             String detail =
                     switch (trial.outcome()) {
-                        case TIMED -> "";
-                        case SLOW -> "first look";
+                        case TIMED -> trial.detail();
+                        case SLOW -> trial.detail().isEmpty() ? "first look" : "first look, " + trial.detail();
                         case NOT_TRIED -> "not tried";
                         case FAILED -> "failed: " + trial.detail();
                         case WRONG -> "WRONG: " + trial.detail();

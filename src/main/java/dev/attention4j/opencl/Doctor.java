@@ -1,6 +1,7 @@
 package dev.attention4j.opencl;
 
 import dev.attention4j.AttentionEngine;
+import dev.attention4j.DType;
 import dev.attention4j.DeviceException;
 import dev.attention4j.EngineOptions;
 import dev.attention4j.Tensor;
@@ -17,7 +18,9 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.stream.Collectors;
 
 /**
  * Finds out why OpenCL does not work on this machine: checks its parts from the lowest up, and stops at the first that is
@@ -42,6 +45,11 @@ public final class Doctor {
                     + " without noexec, with 8 MiB of room: POCL_CACHE_DIR=DIR java ...";
     private static final String INSTALL_LINKER =
             "install it (on Debian or Ubuntu `apt-get install binutils`), or have its directory in PATH";
+
+    private static final int[] USUAL_HEAD_DIMS = {64, 128};
+
+    /** Enough for the plan of long problems. */
+    private static final int USUAL_LENGTH = 1024;
 
     private Doctor() {}
 
@@ -119,6 +127,11 @@ public final class Doctor {
                 .ifPresent(cause ->
                         machine.add(new Check("each driver has a device", true, cause, RegisteredDrivers.RUSTICL_FIX)));
         machine.add(signalHandlers(SignalHandlers.areAtRisk(), SignalHandlers.whyNotKept()));
+        for (ClDevice device : search.devices()) {
+            if (device.type() == ClDevice.Type.GPU) {
+                outOfRegisters(device).ifPresent(machine::add);
+            }
+        }
         return new Examination(
                 machine, search.devices().stream().map(Doctor::examine).toList());
     }
@@ -154,6 +167,37 @@ public final class Doctor {
         } catch (DeviceException e) {
             return failed(what, driver, e);
         }
+    }
+
+    /** Looks for kernels of the usual widths for which a GPU has too few registers; one that fails is reported elsewhere. */
+    private static Optional<Check> outOfRegisters(ClDevice device) {
+        try (OpenClEngine engine = new OpenClEngine(OpenClProvider.info(device), device, EngineOptions.DEFAULT)) {
+            for (int headDim : USUAL_HEAD_DIMS) {
+                Tensor zeros = Tensor.zeros(DType.FLOAT32, 1, 1, USUAL_LENGTH, headDim);
+                engine.attend(zeros, zeros, zeros).close();
+            }
+            return Optional.of(registers(OpenClProvider.id(device) + " " + device.name(), engine.outOfRegisters()));
+        } catch (DeviceException e) {
+            return Optional.empty();
+        }
+    }
+
+    /** A note if there is such a kernel, by name and build, with the bytes of memory of a work-item. */
+    static Check registers(String device, Map<String, Long> outOfRegisters) {
+        String what = device + " keeps what kernels work on in registers";
+        if (outOfRegisters.isEmpty()) {
+            return new Check(
+                    what, true, "no kernel of the usual widths needs memory for it, as far as the driver says", "");
+        }
+        String kernels = outOfRegisters.entrySet().stream()
+                .map(each -> each.getKey().split(" ", 2)[0] + " " + each.getValue())
+                .distinct()
+                .collect(Collectors.joining(", "));
+        return new Check(
+                what,
+                true,
+                "bytes of memory of a work-item: " + kernels + ", which is slow",
+                "run the command tune, which times other tilings");
     }
 
     /** Attends to equal keys: each weight is 1/3 for any query, and the output is the mean of the values. */

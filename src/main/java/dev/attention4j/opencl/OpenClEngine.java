@@ -291,6 +291,11 @@ public final class OpenClEngine implements AttentionEngine {
         return projector;
     }
 
+    /** Returns the kernels so far for which a GPU has too few registers, each with the bytes of memory of a work-item. */
+    public Map<String, Long> outOfRegisters() {
+        return locked(context::outOfRegisters);
+    }
+
     /** Returns what is worth timing for projections; the first is what this device gets if it is not tuned. */
     public List<Variant> projectionVariants() {
         return locked(() -> projections.variants(ProjectionPlan.Problem.USUAL));

@@ -22,8 +22,10 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.Consumer;
 import java.util.function.Function;
+import java.util.stream.Collectors;
 
 /** A problem on two engines of one OpenCL device. */
 final class OpenClWorkbench implements Workbench {
@@ -35,6 +37,9 @@ final class OpenClWorkbench implements Workbench {
 
     /** As fast as users have it. */
     private final OpenClEngine timed;
+
+    /** Of each variant that has run. */
+    private final Map<Variant, String> outOfRegisters = new HashMap<>();
 
     private List<Variant> variants;
     private Function<Variant, Optional<String>> check;
@@ -133,7 +138,28 @@ final class OpenClWorkbench implements Workbench {
 
     @Override
     public void run(Variant variant) {
+        if (outOfRegisters.containsKey(variant)) {
+            call.accept(variant);
+            return;
+        }
+        Set<String> before = timed.outOfRegisters().keySet();
         call.accept(variant);
+        Map<String, Long> added = timed.outOfRegisters();
+        added.keySet().removeAll(before);
+        outOfRegisters.put(variant, describe(added));
+    }
+
+    /** Says it of kernels as {@link OpenClEngine#outOfRegisters} names them. */
+    static String describe(Map<String, Long> bytes) {
+        return bytes.entrySet().stream()
+                .map(each -> each.getKey().split(" ", 2)[0] + " keeps " + each.getValue()
+                        + " bytes of a work-item in memory for want of registers")
+                .collect(Collectors.joining("; "));
+    }
+
+    @Override
+    public String outOfRegisters(Variant variant) {
+        return outOfRegisters.getOrDefault(variant, "");
     }
 
     @Override

@@ -154,7 +154,7 @@ public final class Tuner {
                         Outcome.TIMED,
                         Timing.median(each),
                         Timing.median(Timing.ratios(times.get(untuned), each)),
-                        "")));
+                        bench.outOfRegisters(variant))));
         while (!ordered().get(0).variant().equals(untuned)) {
             Trial fastest = ordered().get(0);
             double[] ratios = duel(fastest.variant(), untuned);
@@ -233,8 +233,10 @@ public final class Tuner {
             near.removeIf(variant -> looks.get(variant) > most && !variant.equals(untuned));
         }
         double untunedMs = looks.get(untuned);
-        looks.forEach((variant, milliseconds) ->
-                trials.put(variant, new Trial(variant, Outcome.SLOW, milliseconds, untunedMs / milliseconds, "")));
+        looks.forEach((variant, milliseconds) -> trials.put(
+                variant,
+                new Trial(
+                        variant, Outcome.SLOW, milliseconds, untunedMs / milliseconds, bench.outOfRegisters(variant))));
         double most = NEAR * Collections.min(looks.values());
         Set<Variant> finalists = new LinkedHashSet<>(List.of(untuned));
         looks.entrySet().stream()

@@ -27,7 +27,7 @@ public record TuningResult(
      * @param milliseconds of a call: the median of all rounds, or the least of the first looks if it came no further; NaN
      *     if not timed
      * @param ratio how many times as fast as the untuned variant was in the same rounds or looks; NaN if not timed
-     * @param detail what is wrong with it; empty if nothing
+     * @param detail what is wrong with it, or which kernel has too few registers; empty if nothing
      */
     public record Trial(Variant variant, Outcome outcome, double milliseconds, double ratio, String detail) {}
 

@@ -17,6 +17,12 @@ interface Workbench extends AutoCloseable {
     /** Computes the problem once and waits for it, on tensors in the device's memory. */
     void run(Variant variant);
 
+    /**
+     * Returns which kernels of a variant that has run leave variables in memory for want of registers, and how many bytes of a
+     * work-item; empty if none does.
+     */
+    String outOfRegisters(Variant variant);
+
     @Override
     void close();
 }

@@ -287,6 +287,15 @@ class DoctorTest {
     }
 
     @Test
+    void kernelsThatHaveTooFewRegistersAreNoted() {
+        assertThat(Doctor.registers("opencl:0 GPU", Map.of()).fix()).isEmpty();
+        Doctor.Check note = Doctor.registers("opencl:0 GPU", Map.of("forward_tiles fused/forward_tiles.cl -D A", 96L));
+        assertThat(note.ok()).isTrue();
+        assertThat(note.found()).isEqualTo("bytes of memory of a work-item: forward_tiles 96, which is slow");
+        assertThat(note.fix()).contains("tune");
+    }
+
+    @Test
     void whoReplacesTheSignalHandlersAndWhetherTheyArePutBack() {
         assertThat(Doctor.signalHandlers(false, Optional.empty()).ok()).isTrue();
         assertThat(Doctor.signalHandlers(true, Optional.empty()))

@@ -24,6 +24,7 @@ class TunerTest {
         private final Set<Variant> wrongLater = new HashSet<>();
         private final Set<Variant> failing = new HashSet<>();
         private final Map<Variant, Integer> calls = new HashMap<>();
+        private final Map<Variant, String> outOfRegisters = new HashMap<>();
         private long nanos;
 
         private FakeBench add(String variant, double ms) {
@@ -43,6 +44,11 @@ class TunerTest {
         public Optional<String> whyWrong(Variant variant) {
             boolean late = wrongLater.contains(variant) && calls.getOrDefault(variant, 0) > 5;
             return wrong.contains(variant) || late ? Optional.of("differs by 0.1") : Optional.empty();
+        }
+
+        @Override
+        public String outOfRegisters(Variant variant) {
+            return outOfRegisters.getOrDefault(variant, "");
         }
 
         @Override
@@ -104,6 +110,18 @@ class TunerTest {
         assertThat(bench.calls.get(Variant.parse("rows:TILE=1"))).isEqualTo(2);
         assertThat(result.trials()).hasSize(6);
         assertThat(result.allRight()).isTrue();
+    }
+
+    @Test
+    void whoHasTooFewRegistersIsSaid() {
+        bench.add("tiles:TILE=1", 20).add("tiles:TILE=2", 90);
+        bench.milliseconds.keySet().forEach(variant -> bench.outOfRegisters.put(variant, "of " + variant));
+
+        assertThat(tune().trials()).hasSize(2).allSatisfy(trial -> assertThat(trial.detail())
+                .isEqualTo("of " + trial.variant()));
+        assertThat(OpenClWorkbench.describe(Map.of("forward_tiles fused/forward_tiles.cl -D A", 96L)))
+                .isEqualTo("forward_tiles keeps 96 bytes of a work-item in memory for want of registers");
+        assertThat(OpenClWorkbench.describe(Map.of())).isEmpty();
     }
 
     @Test

@@ -18,31 +18,36 @@ public final class ClKernel implements AutoCloseable {
     private final Handle<cl_kernel> kernel;
     private final String name;
     private final int largestGroup;
+    private final long privateBytes;
     /** The arguments' values; null for a buffer over host memory, which must not be kept alive from here. */
     private final List<Object> lastSet = new ArrayList<>();
 
-    private ClKernel(cl_kernel kernel, String name, int largestGroup) {
+    private ClKernel(cl_kernel kernel, String name, int largestGroup, long privateBytes) {
         this.kernel = new Handle<>(Handle.Kind.KERNEL, "the kernel " + name, kernel);
         this.name = name;
         this.largestGroup = largestGroup;
+        this.privateBytes = privateBytes;
     }
 
     static ClKernel create(DeviceContext context, ClProgram program, String name) {
         cl_kernel kernel =
                 Calls.create("clCreateKernel(" + name + ")", code -> CL.clCreateKernel(program.handle(), name, code));
-        int largest;
+        ClDevice device = context.device();
+        long largest = info(kernel, device, CL.CL_KERNEL_WORK_GROUP_SIZE, device.maxWorkGroupSize());
+        long privateBytes = info(kernel, device, CL.CL_KERNEL_PRIVATE_MEM_SIZE, 0);
+        return new ClKernel(kernel, name, (int) Math.min(Integer.MAX_VALUE, largest), privateBytes);
+    }
+
+    private static long info(cl_kernel kernel, ClDevice device, int parameter, long unknown) {
         try {
-            largest = (int) Math.min(
-                    Integer.MAX_VALUE,
-                    Calls.number(
-                            "clGetKernelWorkGroupInfo",
-                            8,
-                            (bytes, answer, size) -> CL.clGetKernelWorkGroupInfo(
-                                    kernel, context.device().id(), CL.CL_KERNEL_WORK_GROUP_SIZE, bytes, answer, size)));
+            return Calls.number(
+                    "clGetKernelWorkGroupInfo",
+                    8,
+                    (bytes, answer, size) ->
+                            CL.clGetKernelWorkGroupInfo(kernel, device.id(), parameter, bytes, answer, size));
         } catch (ClException e) {
-            largest = context.device().maxWorkGroupSize();
+            return unknown;
         }
-        return new ClKernel(kernel, name, largest);
     }
 
     /** The function's name in the kernel file. */
@@ -53,6 +58,14 @@ public final class ClKernel implements AutoCloseable {
     /** The work-items of the largest work-group that this kernel can be launched with; at most the device's. */
     public int largestGroup() {
         return largestGroup;
+    }
+
+    /**
+     * The bytes of memory for the variables of a work-item that are not in registers, as the driver says; 0 if it says
+     * nothing.
+     */
+    public long privateBytes() {
+        return privateBytes;
     }
 
     /** Starts setting all arguments, in the order of the kernel's parameters. */

@@ -164,6 +164,19 @@ public final class DeviceContext implements AutoCloseable {
         return Set.copyOf(programs.keySet());
     }
 
+    /**
+     * Returns the kernels so far for which a GPU has too few registers: for each its name, a blank and its build, and the bytes
+     * of memory of a work-item. On CPUs, whose stack is in the caches, there is nothing to be said against it.
+     */
+    public Map<String, Long> outOfRegisters() {
+        Map<String, Long> found = new TreeMap<>();
+        if (device.type() == ClDevice.Type.GPU) {
+            kernels.forEach((build, kernel) -> found.put(build, kernel.privateBytes()));
+            found.values().removeIf(bytes -> bytes == 0);
+        }
+        return found;
+    }
+
     /** The number of kernel files that this JVM has compiled because they were not in the cache. */
     public static long compiledFromSource() {
         return ClProgram.compiledFromSource();
