@@ -138,6 +138,61 @@ public interface AttentionEngine extends AutoCloseable {
     CompletableFuture<AttentionResult> attendAsync(Tensor query, Tensor key, Tensor value, Attention attention);
 
     /**
+     * Computes attention and keeps what its gradients need, as training does.
+     *
+     * @param query [batch, queryHeads, queryLength, headDim]
+     * @param key [batch, keyValueHeads, keyLength, headDim]
+     * @param value [batch, keyValueHeads, keyLength, valueDim]
+     * @param attention the operation; the log-sum-exp need not be asked for
+     * @return the result and what gives its gradients; to be closed
+     * @throws IllegalArgumentException as {@link #attend(Tensor, Tensor, Tensor, Attention)}
+     * @throws IllegalStateException if this engine or a tensor is closed
+     * @throws DeviceException if the device fails
+     */
+    default AttentionTape attendForGradients(Tensor query, Tensor key, Tensor value, Attention attention) {
+        return new AttentionTape(this, query, key, value, attention);
+    }
+
+    /** Computes the gradients of query, key and value, as below with {@link GradientOptions#DEFAULT}. */
+    default AttentionGradients gradients(
+            Tensor query,
+            Tensor key,
+            Tensor value,
+            Attention attention,
+            AttentionResult result,
+            Tensor outputGradient) {
+        return gradients(query, key, value, attention, result, outputGradient, GradientOptions.DEFAULT);
+    }
+
+    /**
+     * Computes the gradients of a function of attention's output, and waits for them. Weights are computed again from the
+     * log-sum-exp, so that memory grows with the lengths and not with their product, the gradient of a bias aside. A query
+     * with no key to attend to gives and gets a gradient of 0, and what is masked changes no gradient.
+     *
+     * @param query [batch, queryHeads, queryLength, headDim], FLOAT32, FLOAT16 or BFLOAT16
+     * @param key [batch, keyValueHeads, keyLength, headDim], one of these types, not in pages
+     * @param value [batch, keyValueHeads, keyLength, valueDim], likewise
+     * @param attention the operation of the call
+     * @param result of the call, with its log-sum-exp ({@link AttentionBuilder#logSumExp})
+     * @param outputGradient the derivative of the function by each element of the output: of the output's shape, FLOAT32 or
+     *     of the output's type
+     * @param options which gradients are wanted in addition, and the gradient of the log-sum-exp if it has one
+     * @return FLOAT32 tensors where the query is
+     * @throws IllegalArgumentException if shapes, types or owners do not fit, or there is no such gradient; says which argument
+     *     and what it must be
+     * @throws IllegalStateException if this engine or a tensor is closed, or the result has no log-sum-exp
+     * @throws DeviceException if the device fails
+     */
+    AttentionGradients gradients(
+            Tensor query,
+            Tensor key,
+            Tensor value,
+            Attention attention,
+            AttentionResult result,
+            Tensor outputGradient,
+            GradientOptions options);
+
+    /**
      * {@return the dense projections of layers, computed where this engine computes; always the same, closed with the
      * engine}
      */

@@ -1,6 +1,7 @@
 package dev.attention4j.cpu;
 
 import dev.attention4j.AttentionEngine;
+import dev.attention4j.AttentionGradients;
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.AttentionResult;
 import dev.attention4j.EngineInfo;
@@ -9,6 +10,7 @@ import dev.attention4j.EngineProvider;
 import dev.attention4j.PlanChoice;
 import dev.attention4j.Projector;
 import dev.attention4j.Tensor;
+import dev.attention4j.spi.GradientCall;
 import dev.attention4j.spi.HostEngine;
 import dev.attention4j.spi.ScoreTerms;
 import java.io.IOException;
@@ -95,6 +97,11 @@ public final class CpuEngine extends HostEngine {
             };
         });
         return results.toResult(PLAN);
+    }
+
+    @Override
+    protected AttentionGradients compute(GradientCall call) {
+        return new CpuGradients(call, pool, isWorthSharing(call.problem())).compute(PLAN);
     }
 
     private static boolean isWorthSharing(AttentionProblem problem) {

@@ -5,35 +5,43 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * Forms the derivative of a score expression by the score, for each part from those of its inputs. Where a comparison changes
- * its answer, it is that of the side that counts there; {@code abs} has 0 at 0.
+ * Forms the derivative of a score expression by the score or by a parameter, for each part from those of its inputs. Where a
+ * comparison changes its answer, it is that of the side that counts there; {@code abs} has 0 at 0.
  */
 final class Derivative {
     private final Expression expression;
     private final Graph graph = new Graph();
     private final Map<Node, Node> copies = new HashMap<>();
-    /** Of the float nodes that depend on the score. */
+    /** Of the float nodes that depend on what it is the derivative by. */
     private final Map<Node, Node> derivatives = new HashMap<>();
 
-    private Derivative(Expression expression) {
+    private final String by;
+
+    private Derivative(Expression expression, String by) {
         this.expression = expression;
+        this.by = by;
     }
 
     /**
      * Returns a graph and in it the derivative.
      *
-     * @throws IllegalArgumentException if a part has none: a cast of the score to int, or its floor
+     * @param by names what it is the derivative by, for errors
+     * @param variable the same in the formula's graph; null if the formula does not depend on it
+     * @throws IllegalArgumentException if a part has none: a cast of the variable to int, or its floor
      */
-    static Checker.Checked of(Formula formula) {
-        Derivative derivative = new Derivative(formula.expression);
+    static Checker.Checked of(Formula formula, String by, Node variable) {
+        Derivative derivative = new Derivative(formula.expression, by);
         for (Node node : formula.graph.neededBy(formula.root)) {
             List<Node> inputs =
                     node.inputs().stream().map(derivative.copies::get).toList();
             derivative.copies.put(node, derivative.graph.copy(node, inputs));
         }
         Node root = derivative.copies.get(formula.root);
+        if (variable != null) {
+            derivative.derivatives.put(derivative.copies.get(variable), derivative.graph.literal(1f));
+        }
         for (Node node : derivative.graph.neededBy(root)) {
-            if (node.dependsOn(Variable.SCORE)) {
+            if (node.inputs().stream().anyMatch(derivative.derivatives::containsKey)) {
                 derivative.derivatives.put(node, derivative.by(node));
             }
         }
@@ -47,15 +55,14 @@ final class Derivative {
     private Node by(Node node) {
         if (node.op() == Op.TO_INT || node.op() == Op.FLOOR) {
             throw new IllegalArgumentException("score: \"" + Formula.excerpt(expression.text())
-                    + "\" has no derivative by the score, which gradients need: it goes through "
+                    + "\" has no derivative by " + by + ", which gradients need: it goes through "
                     + (node.op() == Op.FLOOR ? "floor" : "a cast to int"));
         }
         if (node.type() != Type.FLOAT) {
             return graph.literal(0f);
         }
-        Node a = node.inputs().isEmpty() ? node : node.input(0);
+        Node a = node.input(0);
         return switch (node.op()) {
-            case VARIABLE -> graph.literal(1f);
             case NEGATE -> times(graph.literal(-1f), of(a));
             case ADD -> plus(of(a), of(node.input(1)));
             case SUBTRACT -> plus(of(a), times(graph.literal(-1f), of(node.input(1))));
@@ -85,7 +92,7 @@ final class Derivative {
             }
             case SQRT -> divided(times(graph.literal(0.5f), of(a)), node);
             case POW -> power(node, a, node.input(1));
-            // An element of a table and what becomes a float depend on the score by a cast, which is refused.
+            // An element of a table and what becomes a float depend on the variable by a cast, which is refused.
             default -> graph.literal(0f);
         };
     }

@@ -203,6 +203,22 @@ public abstract class Evaluator {
         }
     }
 
+    /**
+     * Returns for consecutive keys the element, in row-major order, that an expression reads which is an element of a table
+     * alone; 0 for a single number.
+     *
+     * @param batch counted in the part of the call, as are heads and query
+     * @param position of the query among the keys
+     */
+    public final int[] places(int batch, int head, int keyValueHead, int query, int position, int firstKey, int count) {
+        evaluate(batch, head, keyValueHead, query, position, firstKey, count);
+        int[] places = new int[count];
+        if (root.op() == Op.ELEMENT) {
+            Arrays.setAll(places, n -> place(root, n));
+        }
+        return places;
+    }
+
     /** Returns the place of a table's element for a key: each index is clamped to the table. */
     final int place(Node element, int n) {
         int[] shape = parameters.get(element.bits()).shape();

@@ -79,6 +79,38 @@ public final class Expressions {
         return new Expressions(score.derivative(), mask, origin);
     }
 
+    /**
+     * A parameter where the score expression reads it: a number, or an element of a table.
+     *
+     * @param read instead of the score expression what is read there; an evaluator of it gives the {@link Evaluator#places}
+     * @param derivative instead of the score expression its derivative by what is read there
+     */
+    public record ParameterRead(Expressions read, Expressions derivative) {}
+
+    /**
+     * Returns each place where the score expression reads a parameter.
+     *
+     * @throws IllegalArgumentException if it reads no float parameter of this name, or has no derivative by it
+     */
+    public List<ParameterRead> reads(String parameter) {
+        if (score == null) {
+            throw new IllegalArgumentException(
+                    "parameter: \"" + parameter + "\" of a score expression, but there is none");
+        }
+        return score.derivatives(parameter).stream()
+                .map(read -> new ParameterRead(
+                        new Expressions(read.read(), mask, origin), new Expressions(read.derivative(), mask, origin)))
+                .toList();
+    }
+
+    /** Returns the shape of a parameter that the score expression reads; no axes for a single number. */
+    public int[] shape(String parameter) {
+        return score.parameters
+                .get(List.copyOf(score.expression.names().keySet()).indexOf(parameter))
+                .shape()
+                .clone();
+    }
+
     /** Returns these for a part of a call. */
     public Expressions from(Origin place) {
         return new Expressions(score, mask, place);

@@ -5,6 +5,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeSet;
+import java.util.function.Predicate;
 
 /** An expression with the types and values of its names. Immutable. */
 final class Formula {
@@ -15,10 +16,11 @@ final class Formula {
     final Graph graph;
     final Node root;
 
-    private final boolean isDerivative;
+    /** What it is the derivative by, in words; empty for the expression itself. */
+    private final String by;
 
-    private Formula(Expression expression, List<Parameter> parameters, Graph graph, Node root, boolean isDerivative) {
-        this.isDerivative = isDerivative;
+    private Formula(Expression expression, List<Parameter> parameters, Graph graph, Node root, String by) {
+        this.by = by;
         this.expression = expression;
         this.parameters = parameters;
         this.graph = graph;
@@ -51,7 +53,7 @@ final class Formula {
                 List.copyOf(parameters),
                 checked.graph(),
                 root.type() == Type.INT ? checked.graph().toFloat(root) : root,
-                false);
+                "");
     }
 
     private static Parameter checked(Expression expression, String name, int indices, Map<String, Parameter> given) {
@@ -91,11 +93,51 @@ final class Formula {
      * @throws IllegalArgumentException if there is none
      */
     Formula derivative() {
-        if (isDerivative) {
+        List<Node> scores = where(node -> node.variable() == Variable.SCORE);
+        return derivative("the score", scores.isEmpty() ? null : scores.get(0));
+    }
+
+    private Formula derivative(String name, Node variable) {
+        if (!by.isEmpty()) {
             throw new IllegalStateException("the derivative of a derivative is nothing that gradients need");
         }
-        Checker.Checked derivative = Derivative.of(this);
-        return new Formula(expression, parameters, derivative.graph(), derivative.root(), true);
+        Checker.Checked derivative = Derivative.of(this, name, variable);
+        return new Formula(expression, parameters, derivative.graph(), derivative.root(), name);
+    }
+
+    private List<Node> where(Predicate<Node> condition) {
+        return graph.neededBy(root).stream().filter(condition).toList();
+    }
+
+    /**
+     * A parameter where an expression reads it: a number, or an element of a table.
+     *
+     * @param read the number or element itself
+     * @param derivative of the expression by it
+     */
+    record Read(Formula read, Formula derivative) {}
+
+    /**
+     * Returns each place where the expression reads a parameter, and the derivative by what is read there.
+     *
+     * @throws IllegalArgumentException if it reads no float parameter of this name, or there is no derivative
+     */
+    List<Read> derivatives(String name) {
+        int slot = List.copyOf(expression.names().keySet()).indexOf(name);
+        if (slot < 0) {
+            throw new IllegalArgumentException("parameter: \"" + name + "\", must be one of the score expression's "
+                    + expression.names().keySet());
+        }
+        if (parameters.get(slot).type() != Type.FLOAT) {
+            throw new IllegalArgumentException("parameter: \"" + name + "\" is "
+                    + parameters.get(slot).described() + ", must be of floats to have a gradient");
+        }
+        List<Read> reads = new ArrayList<>();
+        for (Node node : where(node -> node.bits() == slot && (node.op() == Op.SCALAR || node.op() == Op.ELEMENT))) {
+            Formula read = new Formula(expression, parameters, graph, node, "what is read of \"" + name + "\"");
+            reads.add(new Read(read, derivative("the parameter \"" + name + "\"", node)));
+        }
+        return reads;
     }
 
     static String excerpt(String text) {
@@ -104,7 +146,8 @@ final class Formula {
 
     /** Returns the text with the types of the names: all that OpenCL C printed from it depends on. */
     String signature() {
-        StringBuilder text = new StringBuilder(isDerivative ? "derivative of " : "").append(expression.text());
+        StringBuilder text =
+                new StringBuilder(by.isEmpty() ? "" : "derivative by " + by + " of ").append(expression.text());
         for (Parameter parameter : parameters) {
             text.append(';').append(parameter.type());
         }

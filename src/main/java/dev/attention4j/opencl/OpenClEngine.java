@@ -2,11 +2,13 @@ package dev.attention4j.opencl;
 
 import dev.attention4j.Attention;
 import dev.attention4j.AttentionEngine;
+import dev.attention4j.AttentionGradients;
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.AttentionResult;
 import dev.attention4j.DType;
 import dev.attention4j.EngineInfo;
 import dev.attention4j.EngineOptions;
+import dev.attention4j.GradientOptions;
 import dev.attention4j.PlanChoice;
 import dev.attention4j.Projector;
 import dev.attention4j.RotaryEmbedding;
@@ -25,6 +27,7 @@ import dev.attention4j.opencl.runtime.Quirks;
 import dev.attention4j.opencl.tuning.TuningDatabase;
 import dev.attention4j.spi.CallsUnderWay;
 import dev.attention4j.spi.Completion;
+import dev.attention4j.spi.GradientCall;
 import dev.attention4j.spi.TensorChecks;
 import dev.attention4j.spi.TestOption;
 import java.lang.ref.Cleaner;
@@ -56,6 +59,7 @@ public final class OpenClEngine implements AttentionEngine {
     private final ReentrantLock lock = new ReentrantLock();
     private final DeviceTensors tensors;
     private final DeviceRows rows;
+    private final DeviceGradients gradients;
     private final DeviceProjector projector;
     private final ThreadPoolExecutor completer;
     private final DeviceResources resources;
@@ -82,6 +86,7 @@ public final class OpenClEngine implements AttentionEngine {
             projections = Planner.ofProjections(context, tuning);
             tensors = new DeviceTensors(this, context, lock, resources, options.has(TestOption.POISON));
             rows = new DeviceRows(this, context);
+            gradients = new DeviceGradients(this, options);
             projector =
                     new DeviceProjector(this, projections.chooseOrWarn("Projections", ProjectionPlan.Problem.USUAL));
         } catch (RuntimeException e) {
@@ -287,6 +292,24 @@ public final class OpenClEngine implements AttentionEngine {
     }
 
     @Override
+    public AttentionGradients gradients(
+            Tensor query,
+            Tensor key,
+            Tensor value,
+            Attention attention,
+            AttentionResult result,
+            Tensor outputGradient,
+            GradientOptions wanted) {
+        check(query, key, value, attention);
+        GradientCall call = GradientCall.of(query, key, value, attention, result, outputGradient, wanted);
+        checkOwner("result's output", call.output());
+        checkOwner("result's logSumExp", call.logSumExp());
+        checkOwner("outputGradient", outputGradient);
+        wanted.logSumExpGradient().ifPresent(tensor -> checkOwner("logSumExpGradient", tensor));
+        return gradients.compute(call);
+    }
+
+    @Override
     public Projector projector() {
         return projector;
     }
@@ -425,6 +448,7 @@ public final class OpenClEngine implements AttentionEngine {
         calls.close(() -> {
             tensors.results().clear();
             planner.close();
+            gradients.close();
             resources.close();
         });
         watch.clean();

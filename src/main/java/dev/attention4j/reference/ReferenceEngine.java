@@ -1,6 +1,7 @@
 package dev.attention4j.reference;
 
 import dev.attention4j.AttentionEngine;
+import dev.attention4j.AttentionGradients;
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.AttentionResult;
 import dev.attention4j.DType;
@@ -10,7 +11,9 @@ import dev.attention4j.EngineProvider;
 import dev.attention4j.Projector;
 import dev.attention4j.Tensor;
 import dev.attention4j.cpu.CpuProjector;
+import dev.attention4j.spi.GradientCall;
 import dev.attention4j.spi.HostEngine;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 
@@ -62,6 +65,30 @@ public final class ReferenceEngine extends HostEngine {
                         ? rounded(result.logSumExp(), DType.FLOAT32, problem.logSumExpShape())
                         : null,
                 PLAN);
+    }
+
+    @Override
+    protected AttentionGradients compute(GradientCall call) {
+        ReferenceGradients gradients = ReferenceGradients.compute(call);
+        Map<String, float[]> parameters = new HashMap<>();
+        gradients.parameters().forEach((name, numbers) -> parameters.put(name, floats(numbers)));
+        return call.gradients(
+                floats(gradients.query()),
+                floats(gradients.key()),
+                floats(gradients.value()),
+                floats(gradients.bias()),
+                floats(gradients.sinks()),
+                floats(gradients.alibiSlopes()),
+                parameters,
+                PLAN);
+    }
+
+    private static float[] floats(double... numbers) {
+        float[] floats = new float[numbers.length];
+        for (int n = 0; n < floats.length; n++) {
+            floats[n] = (float) numbers[n];
+        }
+        return floats;
     }
 
     /** Returns plain Java's, in float: the oracle is only for attention. */

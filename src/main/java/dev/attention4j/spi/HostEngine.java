@@ -2,11 +2,13 @@ package dev.attention4j.spi;
 
 import dev.attention4j.Attention;
 import dev.attention4j.AttentionEngine;
+import dev.attention4j.AttentionGradients;
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.AttentionResult;
 import dev.attention4j.DType;
 import dev.attention4j.EngineInfo;
 import dev.attention4j.EngineOptions;
+import dev.attention4j.GradientOptions;
 import dev.attention4j.PlanChoice;
 import dev.attention4j.Quantization;
 import dev.attention4j.RotaryEmbedding;
@@ -50,6 +52,15 @@ public abstract class HostEngine implements AttentionEngine {
      */
     protected abstract AttentionResult compute(AttentionProblem problem, Tensor query, Tensor key, Tensor value);
 
+    /**
+     * Computes the gradients of a call; its tensors are on the host with any strides, and so are the gradients.
+     *
+     * @throws UnsupportedOperationException if this engine computes none, as here
+     */
+    protected AttentionGradients compute(GradientCall call) {
+        throw new UnsupportedOperationException("the engine " + info.id() + " computes no gradients");
+    }
+
     @Override
     public final EngineInfo info() {
         return info;
@@ -91,6 +102,29 @@ public abstract class HostEngine implements AttentionEngine {
             }
         });
         return future;
+    }
+
+    @Override
+    public final AttentionGradients gradients(
+            Tensor query,
+            Tensor key,
+            Tensor value,
+            Attention attention,
+            AttentionResult result,
+            Tensor outputGradient,
+            GradientOptions options) {
+        check(query, key, value, attention);
+        GradientCall call = GradientCall.of(query, key, value, attention, result, outputGradient, options);
+        checkOnHost("result's output", call.output());
+        checkOnHost("result's logSumExp", call.logSumExp());
+        checkOnHost("outputGradient", outputGradient);
+        options.logSumExpGradient().ifPresent(tensor -> checkOnHost("logSumExpGradient", tensor));
+        calls.begin();
+        try {
+            return compute(call);
+        } finally {
+            calls.end();
+        }
     }
 
     /** Accepts a call, for which {@link #close()} then waits. */

@@ -165,6 +165,44 @@ class ExpressionReadersTest {
         assertThat(inDouble(score("floor(x) + key").derivative(), 1)).isZero();
     }
 
+    /** For each place where the parameter is read: there the table of the score's values is that of finite differences. */
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "score * x + x * x",
+                "f[key % 2] * score + f[0] * f[1]",
+                "x < 3.0 ? exp(x) * score : 0.0",
+                "tanh(x * score) / sqrt(x) - pow(x, 2.0) + abs(x) + max(x, score) + log(x)",
+                "score + key"
+            })
+    void theDerivativeByAParameterIsThatOfFiniteDifferences(String text) {
+        for (String name : Expression.parse(text).names().keySet()) {
+            int[] words = PARAMETERS.get(name).words();
+            double[] gradient = new double[words.length];
+            for (Expressions.ParameterRead read : score(text).reads(name)) {
+                int place = read.read().scoreInDouble(6, 7).places(1, 2, 1, 3, 5, 4, 1)[0];
+                gradient[place] += inDouble(read.derivative(), 0.75);
+            }
+            for (int n = 0; n < 2 && n < words.length; n++) {
+                double step = 1 / 256.0;
+                double slope = (with(text, name, n, step) - with(text, name, n, -step)) / (2 * step);
+                assertThat(gradient[n]).isCloseTo(slope, within(1e-4 * Math.max(1, Math.abs(slope))));
+            }
+        }
+    }
+
+    /** The value of an expression with one element of a parameter changed. */
+    private static double with(String text, String name, int n, double step) {
+        Expression expression = Expression.parse(text);
+        Map<String, Parameter> changed = new HashMap<>(PARAMETERS);
+        changed.keySet().retainAll(expression.names().keySet());
+        Parameter parameter = changed.get(name);
+        int[] words = parameter.words().clone();
+        words[n] = Float.floatToIntBits(Float.intBitsToFloat(words[n]) + (float) step);
+        changed.put(name, new Parameter(parameter.type(), words, parameter.shape()));
+        return inDouble(Expressions.NONE.withScore(expression, changed), 0.75);
+    }
+
     /** Nothing of the user's text is printed, and neither values nor shapes change it. */
     @Test
     void theTextDependsOnTheExpressionAlone() {

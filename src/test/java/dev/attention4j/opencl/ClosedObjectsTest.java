@@ -23,7 +23,7 @@ class ClosedObjectsTest {
             "engine\\.(info|plans|isClosed|close|projectionVariants"
                     + "|projector)\\(.*"
                     + "|.*\\.(toString|close|dtype|shape|strides|offset|scalesOffset|rank|size|elementCount|byteSize|isContiguous|memory|isOnHost"
-                    + "|isClosed|permute|slice|reshape|broadcast|engine|output|weights|logSumExp|scores|plan|presentKey|presentValue"
+                    + "|isClosed|permute|slice|reshape|broadcast|engine|output|result|query|key|value|bias|sinks|alibiSlopes|parameter|weights|logSumExp|scores|plan|presentKey|presentValue"
                     + "|qkMatmulOutput|equals|hashCode|seed|packed|inputs|heads|width|contiguous|length|lengths|freePages|pageSize)\\(.*");
 
     /** What is not on the engine's device outlives it. */

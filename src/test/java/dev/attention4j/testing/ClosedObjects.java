@@ -2,16 +2,20 @@ package dev.attention4j.testing;
 
 import dev.attention4j.Attention;
 import dev.attention4j.AttentionEngine;
+import dev.attention4j.AttentionGradients;
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.AttentionResult;
+import dev.attention4j.AttentionTape;
 import dev.attention4j.CacheShape;
 import dev.attention4j.DType;
 import dev.attention4j.EngineInfo;
 import dev.attention4j.Engines;
+import dev.attention4j.GradientOptions;
 import dev.attention4j.KeyValueCache;
 import dev.attention4j.PagedKeyValueCache;
 import dev.attention4j.Projector;
 import dev.attention4j.RotaryEmbedding;
+import dev.attention4j.ScoreParameters;
 import dev.attention4j.Tensor;
 import dev.attention4j.layers.AttentionInputs;
 import dev.attention4j.layers.GroupQueryAttention;
@@ -76,6 +80,16 @@ public final class ClosedObjects {
         Attention everything = Attention.builder().weights(true).logSumExp(true).build();
         AttentionResult onDevice = engine.attend(there, there, there, everything);
         AttentionResult onHost = engine.attend(host, host, host, everything);
+        Attention withGradients = Attention.builder()
+                .bias(Tensor.random(5, 16))
+                .sinks(0, 1)
+                .alibiSlopes(0, 1)
+                .score("score * gain", ScoreParameters.NONE.with("gain", 0.5))
+                .build();
+        GradientOptions allGradients =
+                GradientOptions.DEFAULT.withBias().withSinks().withAlibiSlopes().withParameter("gain");
+        AttentionTape tape = engine.attendForGradients(there, there, there, withGradients);
+        AttentionGradients gradients = tape.gradients(there, allGradients);
         MultiHeadAttention layer =
                 MultiHeadAttention.builder().heads(2).keyDim(8).build(engine);
         LayerResult ofLayer = layer.call(inputs);
@@ -107,6 +121,8 @@ public final class ClosedObjects {
         } else {
             onDevice.close();
             onHost.close();
+            tape.close();
+            gradients.close();
             ofLayer.close();
             ofOnnx.close();
             layer.close();
@@ -119,6 +135,9 @@ public final class ClosedObjects {
             }
         }
         methods.with(Tensor.class, () -> closesEngine ? host : there).with(List.class, ArrayList::new);
+        methods.with(AttentionResult.class, () -> onDevice)
+                .with(GradientOptions.class, () -> GradientOptions.DEFAULT)
+                .with(String.class, () -> "gain");
         if (closesEngine) {
             methods.with(Variant.class, () -> variant);
             methods.call("engine", engine);
@@ -131,6 +150,9 @@ public final class ClosedObjects {
         methods.call("result", onDevice);
         methods.call("result output", onDevice.output());
         methods.call("result memory", onDevice.output().memory());
+        methods.call("tape", tape);
+        methods.call("gradients", gradients);
+        methods.call("gradient", gradients.query());
         methods.call("host result output", onHost.output());
         methods.call("host result memory", onHost.output().memory());
         methods.call("onnx result", ofOnnx);

@@ -2,11 +2,13 @@ package dev.attention4j.testing;
 
 import dev.attention4j.Attention;
 import dev.attention4j.AttentionEngine;
+import dev.attention4j.AttentionGradients;
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.AttentionResult;
 import dev.attention4j.DType;
 import dev.attention4j.EngineInfo;
 import dev.attention4j.EngineOptions;
+import dev.attention4j.GradientOptions;
 import dev.attention4j.PlanChoice;
 import dev.attention4j.Projector;
 import dev.attention4j.RotaryEmbedding;
@@ -115,6 +117,18 @@ public final class FaultyEngine implements AttentionEngine {
     @Override
     public CompletableFuture<AttentionResult> attendAsync(Tensor query, Tensor key, Tensor value, Attention attention) {
         return oracle.attendAsync(query, key, value, attention);
+    }
+
+    @Override
+    public AttentionGradients gradients(
+            Tensor query,
+            Tensor key,
+            Tensor value,
+            Attention attention,
+            AttentionResult result,
+            Tensor outputGradient,
+            GradientOptions gradientOptions) {
+        return oracle.gradients(query, key, value, attention, result, outputGradient, gradientOptions);
     }
 
     @Override
