@@ -24,6 +24,10 @@
 // after every FOLDED_BLOCKS blocks O and l are folded into totals (common/running_total.clh), and at the end O / l. Keys outside
 // of every row's key range are not visited; wholly masked rows keep m = -infinity and l = 0 and give 0.
 //
+// Blocks of keys that mask or mask expression hide from all rows are skipped, and those that they hide from none are not tested.
+// Which they are is in a table (fused/block_table.clh), or found here, with the same result: the table is read for masks that stay
+// as they are over calls, since finding it takes as long as a head's tests here.
+//
 // Registers for float16 vectors and 4 x 6 tiles: 24 sums, 4 rows, 1 element of 32. Memory of a work-group, in floats:
 // (headDim + valueDim + KEY_BLOCK + 11) * ROWS, with 16-bit keys KEY_BLOCK * max(headDim, valueDim) more, and where blocks are
 // folded (2 * valueDim + 3) * ROWS more; the host gives it as arguments.
@@ -61,6 +65,7 @@
 
 #define ROWS (ROW_VECTORS * VECTOR_WIDTH)
 
+#include "fused/block_table.clh"
 #include "fused/row_addends.clh"
 #include "fused/row_packing.clh"
 
@@ -256,7 +261,7 @@ void fold(__local VECTOR *outputRows, VECTOR *sums, const VECTOR *maxima, bool f
 
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_rows(
     FORWARD_PARAMETERS, __local VECTOR *queryRows, __local VECTOR *outputRows,
-    __local VECTOR *scores, __local float *widened, __local VECTOR *totals) {
+    __local VECTOR *scores, __local float *widened, __local VECTOR *totals, BLOCK_TABLE_PARAMETERS) {
     __local int rowBegin[ROWS];
     __local int rowEnd[ROWS];
     __local int rowPosition[ROWS];
@@ -338,6 +343,8 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_rows(
     int rowAhead = 0;
 
     const bool maskAlike = call.options & HAS_MASK ? rows_alike(maskAt) : false;
+    __global const uchar *blockRow = BLOCKS_OF_TILE(batch, get_group_id(1) % units, firstRow / ROWS);
+    const bool hasBoth = (call.options & HAS_MASK) != 0 && (call.options & HAS_MASK_EXPRESSION) != 0;
 
     int keysHere;
     for (int firstKey = blockBegin; firstKey < blockEnd; firstKey += keysHere) {
@@ -349,25 +356,40 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_rows(
 #ifdef MASK_EXPRESSION
         // Blocks begin at the same keys for all rows.
         keysHere = min(keysHere, KEY_BLOCK - firstKey % KEY_BLOCK);
-        INT_VECTOR anyAttend = (INT_VECTOR)(0);
-        INT_VECTOR allAttend = (INT_VECTOR)(-1);
-        // Row vector by row vector, so that what depends on rows alone is read once for all keys.
-        for (int r = 0; r < ROW_VECTORS; r++) {
-            for (int k = 0; k < keysHere; k++) {
-                const INT_VECTOR attended = mask_expression(VARIABLES(firstKey + k));
-                anyAttend |= attended;
-                allAttend &= attended;
-            }
-        }
-        if (!any(anyAttend)) {
+#endif
+        // What the table says of these keys is so; where they are only a part of what it says, or mask and expression are in it
+        // together, those that are neither all seen nor all hidden are tested.
+        const int seen =
+            blockPitch > 0 ? seen_of_keys(blockRow, KEY_BLOCK, firstKey, keysHere) : SOME_SEEN | SOME_UNSEEN;
+        if ((seen & SOME_SEEN) == 0) {
             continue;
         }
-        const bool expressionMasks = !all(allAttend);
+        const bool tested = (seen & SOME_UNSEEN) != 0 &&
+                            (blockPitch == 0 || hasBoth || firstKey % KEY_BLOCK != 0 ||
+                             (keysHere < KEY_BLOCK && firstKey + keysHere < call.keys));
+#ifdef MASK_EXPRESSION
+        bool expressionMasks = (seen & SOME_UNSEEN) != 0;
+        if (tested) {
+            INT_VECTOR anyAttend = (INT_VECTOR)(0);
+            INT_VECTOR allAttend = (INT_VECTOR)(-1);
+            // Row vector by row vector, so that what depends on rows alone is read once for all keys.
+            for (int r = 0; r < ROW_VECTORS; r++) {
+                for (int k = 0; k < keysHere; k++) {
+                    const INT_VECTOR attended = mask_expression(VARIABLES(firstKey + k));
+                    anyAttend |= attended;
+                    allAttend &= attended;
+                }
+            }
+            if (!any(anyAttend)) {
+                continue;
+            }
+            expressionMasks = !all(allAttend);
+        }
 #endif
         __global const uchar *blockMask = mask + firstKey * call.mask.keyStride;
-        const int attends = call.options & HAS_MASK
-                                ? mask_kind(blockMask, maskAt, maskAlike, call.mask.keyStride, keysHere)
-                                : ATTENDS_ALL;
+        const int attends = (call.options & HAS_MASK) == 0 || (seen & SOME_UNSEEN) == 0 ? ATTENDS_ALL
+                            : tested ? mask_kind(blockMask, maskAt, maskAlike, call.mask.keyStride, keysHere)
+                                     : ATTENDS_SOME;
         if (attends == ATTENDS_NONE) {
             continue;
         }

@@ -14,7 +14,8 @@
 //   x MICRO_ROWS       |        +-----------+                  |    (interleaved, see tile_shape.clh); of the output
 //                      +---------------------------------------+    likewise MICRO_ROWS x MICRO_DIMS
 //
-// It walks the keys that any of its rows may attend to, or its split's share of them, in tiles of TILE_KEYS:
+// It walks the keys that any of its rows may attend to, or its split's share of them, in tiles of TILE_KEYS, without those that a
+// table says are hidden from all rows (fused/block_table.clh):
 //
 //   S = Q K^T     from slices of DIM_SLICE dims of both, transposed on their way into local memory
 //   softcap, expressions, ALiBi, bias and masks on S, where the operation has them and, for key ranges, where the tile meets the end of one
@@ -52,6 +53,7 @@
 
 #include "common/key_range.clh"
 #include "common/log_sum_exp.clh"
+#include "fused/block_table.clh"
 #include "fused/tile_options.clh"
 #include "fused/tile_output.clh"
 #include "fused/tile_products.clh"
@@ -75,9 +77,9 @@
                     call.valueDim);                                                                                    \
     } else if (pass + 1 < DIM_PASSES) {                                                                                \
         load_values(carriedValues, item, values, firstKey, end, 0, (pass + 1) * 4 * VALUE_PITCH, call.valueDim);       \
-    } else if (firstKey + TILE_KEYS < end) {                                                                           \
+    } else if (nextKey < end) {                                                                                        \
         load_queries(carriedQueries, item, query, queryRows, 0, call.headDim);                                         \
-        load_keys(carriedKeys, item, keys, firstKey + TILE_KEYS, end, 0, call.headDim);                                \
+        load_keys(carriedKeys, item, keys, nextKey, end, 0, call.headDim);                                             \
     }                                                                                                                  \
     if (lastNotFinite == firstKey + first) {                                                                           \
         add_products_of_attended(added, weightStaging + rowItem, valueStaging + columnItem);                           \
@@ -108,13 +110,28 @@
         rescale_and_add(outputs + (pass) * PASS_DIMS, added, rowItem, rowRescale);                                     \
     }
 
+// The first tile of keys from a key on that any row attends to by the table; tiles that are skipped count for the totals, so that
+// they change no bit.
+#ifdef OPTIONS
+#define BLOCK_TABLE , BLOCK_TABLE_PARAMETERS
+#define SEEN_OF_TILE(key)                                                                                              \
+    (blockPitch > 0 ? seen_of_keys(blockRow, TILE_KEYS, key, min(TILE_KEYS, end - (key))) : SOME_SEEN | SOME_UNSEEN)
+#define SKIP_HIDDEN(key)                                                                                               \
+    while (key < end && (SEEN_OF_TILE(key) & SOME_SEEN) == 0) {                                                        \
+        key += TILE_KEYS;                                                                                              \
+    }
+#else
+#define BLOCK_TABLE
+#define SKIP_HIDDEN(key)
+#endif
+
 #if SUB_GROUP_ITEMS > 0 && defined(cl_intel_required_subgroup_size)
 __attribute__((intel_reqd_sub_group_size(SUB_GROUP_ITEMS)))
 #endif
 __kernel __attribute__((reqd_work_group_size(GROUP_ITEMS, 1, 1))) void forward_tiles(
     FORWARD_PARAMETERS, __global float *partialOutput, __global float2 *partialSums, int splits, int splitKeys,
     int wideOutput,
-    __global float4 *totals, int foldedTiles) {
+    __global float4 *totals, int foldedTiles BLOCK_TABLE) {
     __local float4 staging[STAGING_VECTORS];
     __local float4 rowMaximum[TILE_ROWS / 4];
     __local float4 rowShift[TILE_ROWS / 4];
@@ -236,13 +253,20 @@ __kernel __attribute__((reqd_work_group_size(GROUP_ITEMS, 1, 1))) void forward_t
     CARRIED_KEY carriedKeys[KEY_LOADS];
     CARRIED_VALUE carriedValues[VALUE_LOADS];
     totals += (long)get_group_id(0) * TOTAL_VECTORS * GROUP_ITEMS + item;
-    int tilesSummed = 0; // since they joined the totals
+#ifdef OPTIONS
+    __global const uchar *blockRow = BLOCKS_OF_TILE(batch, keyValueHead * unitsOfGroup + unit, firstRow / TILE_ROWS);
+#endif
+    int nextKey = begin;
+    SKIP_HIDDEN(nextKey)
+    int tilesSummed = (nextKey - begin) / TILE_KEYS % foldedTiles; // since they joined the totals
     bool folded = false;
-    if (begin < end) {
+    if (nextKey < end) {
         load_queries(carriedQueries, item, query, queryRows, 0, call.headDim);
-        load_keys(carriedKeys, item, keys, begin, end, 0, call.headDim);
+        load_keys(carriedKeys, item, keys, nextKey, end, 0, call.headDim);
     }
-    for (int firstKey = begin; firstKey < end; firstKey += TILE_KEYS) {
+    for (int firstKey = nextKey; firstKey < end; firstKey = nextKey) {
+        nextKey += TILE_KEYS;
+        SKIP_HIDDEN(nextKey)
         float4 scores[MICRO_KEYS][ROW_VECTORS];
 #pragma unroll
         for (int n = 0; n < MICRO_KEYS; n++) {
@@ -283,18 +307,22 @@ __kernel __attribute__((reqd_work_group_size(GROUP_ITEMS, 1, 1))) void forward_t
         if (call.options & HAS_BIAS) {
             add_bias(scores, rowItem, columnItem, firstKey, end, bias, biasRows, call.bias.keyStride);
         }
-        if (call.options & HAS_MASK) {
+        const bool hides = (SEEN_OF_TILE(firstKey) & SOME_UNSEEN) != 0;
+        if (hides && (call.options & HAS_MASK)) {
             apply_mask(scores, rowItem, columnItem, firstKey, end, mask, maskRows, call.mask.keyStride);
         }
 #ifdef MASK_EXPRESSION
-        apply_expression(scores, rowItem, columnItem, firstKey VARIABLES_ARGUMENT);
+        if (hides) {
+            apply_expression(scores, rowItem, columnItem, firstKey VARIABLES_ARGUMENT);
+        }
 #endif
 #endif
         if (masked) {
             apply_key_ranges(scores, rowItem, columnItem, firstKey, rowBegin, rowEnd);
         }
 #ifdef OPTIONS
-        masked = masked || (call.options & (HAS_BIAS | HAS_MASK | HAS_SCORE_EXPRESSION | HAS_MASK_EXPRESSION)) != 0;
+        masked = masked || (call.options & (HAS_BIAS | HAS_SCORE_EXPRESSION)) != 0 ||
+                 (hides && (call.options & (HAS_MASK | HAS_MASK_EXPRESSION)) != 0);
 #endif
 
         store_maxima(scores, rowItem, columnItem, weightStaging);
@@ -315,10 +343,10 @@ __kernel __attribute__((reqd_work_group_size(GROUP_ITEMS, 1, 1))) void forward_t
         DIM_PASS(2)
         DIM_PASS(3)
 #endif
-        tilesSummed++;
-        if (tilesSummed == foldedTiles) {
+        tilesSummed += (nextKey - firstKey) / TILE_KEYS;
+        if (tilesSummed >= foldedTiles) {
             fold(outputs, sums, rowItem, rowMaximum, totals, !folded, false);
-            tilesSummed = 0;
+            tilesSummed %= foldedTiles;
             folded = true;
         }
     }

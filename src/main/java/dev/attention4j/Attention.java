@@ -109,6 +109,11 @@ public final class Attention {
         return options.mask;
     }
 
+    /** {@return the block mask that gave {@link #mask()} or {@link #maskIf()}} */
+    public Optional<BlockMask> blockMask() {
+        return options.blockMask;
+    }
+
     /** {@return the numbers that are added to the scores} */
     public Optional<Tensor> bias() {
         return options.bias;
@@ -217,6 +222,7 @@ public final class Attention {
                         + (2L * AttentionProblem.MAX_LENGTH - queryLength) + " for " + queryLength + " queries");
             }
         }
+        options.blockMask.ifPresent(mask -> mask.check(queryLength, keyLength));
         options.queryMask.ifPresent(mask -> {
             if (mask.size(0) != batch || mask.size(1) != queryLength) {
                 throw new IllegalArgumentException("queryMask: shape " + Arrays.toString(mask.shape())
@@ -287,6 +293,7 @@ public final class Attention {
                 isBanded() || options.alibiSlopes.length > 0 || expressions().reads(Variable.POSITION),
                 explicit ? "offsets=" + Arrays.toString(options.offsets) : options.alignment.name());
         options.mask.ifPresent(mask -> text.add("mask=" + Arrays.toString(mask.shape())));
+        options.blockMask.ifPresent(mask -> text.add("blockMask"));
         options.bias.ifPresent(bias -> text.add("bias=" + Arrays.toString(bias.shape())));
         options.queryMask.ifPresent(mask -> text.add("queryMask=" + Arrays.toString(mask.shape())));
         options.pageTable.ifPresent(table -> text.add("pageTable=" + Arrays.toString(table.shape())));

@@ -41,6 +41,9 @@ public final class AttentionBuilder {
         int[] cumulativeQueryLengths = {};
         int[] cumulativeKeyLengths = {};
         Optional<Tensor> mask = Optional.empty();
+        /** The block mask that gave the mask or the mask expression. */
+        Optional<BlockMask> blockMask = Optional.empty();
+
         Optional<Tensor> queryMask = Optional.empty();
 
         // Where keys and values lie.
@@ -172,6 +175,30 @@ public final class AttentionBuilder {
                     "mask: type " + mask.dtype() + ", must be BOOL (true = attend); numbers to add are a bias");
         }
         options.mask = Optional.ofNullable(checkRank("mask", mask));
+        options.blockMask = options.blockMask.filter(given -> given.mask().isEmpty());
+        return this;
+    }
+
+    /**
+     * Sets the mask or the mask expression that a block mask was made of, in place of one set before: as {@link #mask} or {@link
+     * #maskIf(ScoreExpression, ScoreParameters)}, but an engine may keep which blocks of keys it hides. Only calls of its lengths
+     * may have it.
+     *
+     * @param blockMask null for none
+     */
+    public AttentionBuilder blockMask(BlockMask blockMask) {
+        options.blockMask.ifPresent(before -> {
+            if (before.mask().isPresent()) {
+                mask(null);
+            } else {
+                maskIf((ScoreExpression) null);
+            }
+        });
+        if (blockMask != null) {
+            blockMask.mask().ifPresent(this::mask);
+            blockMask.expression().ifPresent(expression -> maskIf(expression, blockMask.parameters()));
+        }
+        options.blockMask = Optional.ofNullable(blockMask);
         return this;
     }
 
@@ -395,6 +422,7 @@ public final class AttentionBuilder {
                 "maskIf",
                 () -> options.expressions.withMask(
                         expression == null ? null : expression.expression(), parameters.values()));
+        forgetExpression();
         return this;
     }
 
@@ -438,7 +466,12 @@ public final class AttentionBuilder {
      */
     public AttentionBuilder expressions(Expressions expressions) {
         options.expressions = Objects.requireNonNull(expressions, "expressions");
+        forgetExpression();
         return this;
+    }
+
+    private void forgetExpression() {
+        options.blockMask = options.blockMask.filter(given -> given.mask().isPresent());
     }
 
     private static ScoreExpression parsed(String name, String text) {

@@ -126,6 +126,16 @@ public final class Expressions {
         return mask != null;
     }
 
+    /** {@return true if there is a mask expression, and it reads a variable} */
+    public boolean maskReads(Variable variable) {
+        return mask != null && mask.root.dependsOn(variable);
+    }
+
+    /** {@return an object that is equal for mask expressions with equal text and parameters} */
+    public Object maskKey() {
+        return mask == null ? "" : List.of(mask.signature(), mask.parameters);
+    }
+
     /** {@return true if there is neither} */
     public boolean isEmpty() {
         return score == null && mask == null;
@@ -217,16 +227,15 @@ public final class Expressions {
      * @param vectors the arguments that are vectors of this width; the others are scalars
      */
     public String openClText(int width, Set<Variable> vectors) {
-        StringBuilder text = new StringBuilder();
-        int word = ORIGIN_WORDS;
-        if (score != null) {
-            text.append(new OpenClText(score, width, vectors, word).function("score_expression"));
-            word += words(score);
-        }
-        if (mask != null) {
-            text.append(new OpenClText(mask, width, vectors, word).function("mask_expression"));
-        }
-        return text.toString();
+        String text =
+                score == null ? "" : new OpenClText(score, width, vectors, ORIGIN_WORDS).function("score_expression");
+        return text + openClTextOfMask(width, vectors);
+    }
+
+    /** Prints the function {@code mask_expression} alone, for a kernel with the same {@link #numbers}; empty without one. */
+    public String openClTextOfMask(int width, Set<Variable> vectors) {
+        int word = ORIGIN_WORDS + (score == null ? 0 : words(score));
+        return mask == null ? "" : new OpenClText(mask, width, vectors, word).function("mask_expression");
     }
 
     /** Returns the words of a formula's numbers, and of the place and shape of its tables. */

@@ -9,8 +9,29 @@ import java.util.Arrays;
  * @param words the numbers, row-major; floats by their bits
  * @param shape the size of each axis, 1 or more; none for a single number
  */
-@SuppressWarnings("ArrayRecordComponent") // Never compared, and never changed.
+@SuppressWarnings("ArrayRecordComponent") // Never changed, and compared by their elements.
 public record Parameter(Type type, int[] words, int... shape) {
+    /** The words that a hash code looks at: tables may have millions, and two that differ elsewhere are still not equal. */
+    private static final int HASHED_WORDS = 64;
+
+    @Override
+    public boolean equals(Object other) {
+        return other instanceof Parameter parameter
+                && type == parameter.type
+                && Arrays.equals(shape, parameter.shape)
+                && Arrays.equals(words, parameter.words);
+    }
+
+    @Override
+    public int hashCode() {
+        int hash = 31 * type.hashCode() + Arrays.hashCode(shape);
+        int step = Math.max(1, words.length / HASHED_WORDS);
+        for (int n = 0; n < words.length; n += step) {
+            hash = 31 * hash + words[n];
+        }
+        return hash;
+    }
+
     /** The axes: the indices that an expression must give. */
     int rank() {
         return shape.length;

@@ -9,6 +9,7 @@ import dev.attention4j.AttentionBuilder;
 import dev.attention4j.AttentionEngine;
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.AttentionResult;
+import dev.attention4j.BlockMask;
 import dev.attention4j.CacheShape;
 import dev.attention4j.DType;
 import dev.attention4j.EngineInfo;
@@ -21,6 +22,7 @@ import dev.attention4j.Tensor;
 import dev.attention4j.UnsupportedPlanException;
 import dev.attention4j.opencl.fused.ForwardDecode;
 import dev.attention4j.opencl.fused.ForwardRows;
+import dev.attention4j.opencl.fused.ForwardTiles;
 import dev.attention4j.opencl.plan.Variant;
 import dev.attention4j.opencl.runtime.ClDevice;
 import dev.attention4j.opencl.runtime.ClEvent;
@@ -98,6 +100,11 @@ final class EveryKernel {
 
     /** Rows that hold a vector of each width, and an element more. */
     private static final Shape ODD_ROWS = new Shape(1, 1, 1, 9, 11, 17, 17);
+
+    /** So many keys that blocks of them that a mask hides are found before, for rows of one head and of two. */
+    private static final Shape MANY_KEYS = new Shape(1, 2, 1, 36, 230, 3, 4);
+
+    private static final Shape MANY_KEYS_OF_HEADS = new Shape(1, 2, 1, 18, 230, 3, 4);
 
     /** The tiles of AVX-512, which no simulator's device has. */
     private static final String WIDEST_ROWS = "rows:VECTOR_WIDTH=16,ROW_VECTORS=4,KEY_TILE=6,DIM_TILE=6,KEY_BLOCK=24";
@@ -253,6 +260,7 @@ final class EveryKernel {
                 runFresh(info, plan, kernels, IN_PAGES, DType.FLOAT32, inPages(4, 0, 1, -1));
                 if (plan.equals(ForwardRows.NAME)) {
                     runFresh(info, plan, kernels, MANY_ROWS, DType.FLOAT16, Attention.DEFAULT);
+                    runFresh(info, plan, kernels, MANY_KEYS, DType.FLOAT32, blockMask(MANY_KEYS));
                 }
                 if (!plan.equals(StagedPlan.NAME)) {
                     runFresh(info, plan, kernels, WHOLE_VECTORS, DType.FLOAT32, Attention.DEFAULT);
@@ -394,6 +402,14 @@ final class EveryKernel {
                     mixed,
                     options().get("log-sum-exp").build());
         }
+        if (plan.equals(ForwardRows.NAME)) {
+            run(engine, plan + " hidden blocks", MANY_KEYS, DType.FLOAT32, blockMask(MANY_KEYS));
+        }
+        if (plan.equals(ForwardTiles.NAME)) {
+            Attention documents = Attention.builder().maskIf("key / 70 == query / 9").build();
+            run(engine, plan + " hidden blocks", MANY_KEYS, DType.FLOAT32, documents);
+            run(engine, plan + " hidden blocks", MANY_KEYS_OF_HEADS, DType.FLOAT32, documents);
+        }
         // The staged plan knows neither vectors along a width, rows that share keys nor splits.
         if (!plan.equals(StagedPlan.NAME)) {
             Attention logSumExp = Attention.builder().logSumExp(true).build();
@@ -444,6 +460,17 @@ final class EveryKernel {
         tensor.bytes().asIntBuffer().put(table);
         AttentionBuilder builder = Attention.builder().pageTable(tensor).logSumExp(true);
         return (batch == 1 ? builder : builder.keyLengths(7, 4)).build();
+    }
+
+    /** Each query attends to a third of the keys. */
+    private static Attention blockMask(Shape shape) {
+        boolean[] attends = new boolean[shape.queries * shape.keys];
+        for (int n = 0; n < attends.length; n++) {
+            attends[n] = n % shape.keys * 3 / shape.keys == n / shape.keys % 3;
+        }
+        return Attention.builder()
+                .blockMask(BlockMask.of(Tensor.of(attends, shape.queries, shape.keys)))
+                .build();
     }
 
     private static Tensor queries() {

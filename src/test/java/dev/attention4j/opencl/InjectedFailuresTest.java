@@ -7,6 +7,7 @@ import dev.attention4j.Alignment;
 import dev.attention4j.Attention;
 import dev.attention4j.AttentionEngine;
 import dev.attention4j.AttentionResult;
+import dev.attention4j.BlockMask;
 import dev.attention4j.CacheShape;
 import dev.attention4j.DType;
 import dev.attention4j.DeviceException;
@@ -124,6 +125,35 @@ class InjectedFailuresTest {
         try (OpenClEngine engine = open(info, plan("tiles"))) {
             failEachOnce(engine, () -> call(engine, everything));
         }
+    }
+
+    /** A table of hidden blocks is found, kept while there is memory, and goes with the engine. */
+    @ParameterizedTest
+    @MethodSource("devices")
+    void aCallWithABlockMask(EngineInfo info) {
+        Tensor keys = Tensor.random(5, 1, 1, 400, 4);
+        Tensor queries = Tensor.random(6, 1, 1, 24, 4);
+        boolean[] attends = new boolean[24 * 400];
+        for (int n = 0; n < attends.length; n++) {
+            attends[n] = n % 400 / 50 == n / 400 % 8;
+        }
+        Tensor mask = Tensor.of(attends, 24, 400);
+        try (OpenClEngine engine = open(info, plan("rows"))) {
+            if (engine.context().device().quirks().has(Quirks.Quirk.LOOP_LIMIT)) {
+                assertThatThrownBy(() -> engine.attend(queries, keys, keys)).hasMessageContaining("(a bug)");
+                return;
+            }
+            failEachOnce(engine, () -> {
+                Attention attention =
+                        Attention.builder().blockMask(BlockMask.of(mask)).build();
+                try (AttentionResult first = engine.attend(queries, keys, keys, attention);
+                        AttentionResult again = engine.attend(queries, keys, keys, attention)) {
+                    assertThat(bytes(again.output())).isEqualTo(bytes(first.output()));
+                    return bytes(first.output());
+                }
+            });
+        }
+        assertThat(Handle.live()).as(Handle::report).isZero();
     }
 
     /** One query over enough keys that they are split over work-groups and merged. */

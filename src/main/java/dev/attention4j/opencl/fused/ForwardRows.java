@@ -13,6 +13,7 @@ import dev.attention4j.opencl.plan.Tunables;
 import dev.attention4j.opencl.plan.Workload;
 import dev.attention4j.opencl.runtime.ClKernel;
 import dev.attention4j.opencl.runtime.DeviceContext;
+import dev.attention4j.spi.HiddenBlocks;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -27,14 +28,22 @@ public final class ForwardRows implements AttentionPlan {
     /** Work-groups that read the same keys, from which on widening these once beats doing it in each. */
     private static final int WIDENED_READERS = 16;
 
+    /** Queries times keys from which on blocks that a mask hides are looked up in a table. */
+    private static final long LEAST_PAIRS = 1 << 13;
+
+    /** The same of mask expressions, for each of which a kernel is built that finds the table. */
+    private static final long LEAST_PAIRS_EXPRESSED = 1 << 20;
+
     private final DeviceContext context;
     private final WidenRows widenRows;
+    private final MaskBlocks maskBlocks;
     private final Map<Build, ClKernel> kernels = new HashMap<>();
 
     /** Makes the plan on one device. */
     public ForwardRows(DeviceContext context) {
         this.context = context;
         widenRows = new WidenRows(context);
+        maskBlocks = new MaskBlocks(context);
     }
 
     @Override
@@ -115,16 +124,29 @@ public final class ForwardRows implements AttentionPlan {
         ClKernel kernel = kernels.computeIfAbsent(
                 new Build(storage, paged, tiling, problem.expressions(), rowsOfHeads),
                 build -> build(build, call.expressions()));
-        call.argumentsOfScores(kernel, unitHeads, key, value)
+        MaskBlocks.Table hidden = hidden(call, tiling, unitHeads, widened ? WidenRows.scratchBytes(problem) : 0);
+        ClKernel.Arguments arguments = call.argumentsOfScores(kernel, unitHeads, key, value)
                 .local(4L * problem.headDim() * tiling.rows())
                 .local(4L * problem.valueDim() * tiling.rows())
                 .local(4L * tiling.keyBlock() * tiling.rows())
                 .local(widened ? 4 : Math.max(4, 4 * tiling.widenedFloats(problem)))
                 .local(Math.max(4, 4 * tiling.totalFloats(problem)));
+        hidden.addTo(arguments);
         long rows = (long) unitHeads * problem.queryLength();
         long units = (long) problem.batch() * problem.queryHeads() / unitHeads;
         long[] global = {(rows + tiling.rows() - 1) / tiling.rows(), units, 1};
         context.queue().launch(kernel, global, new long[] {1, 1, 1});
+    }
+
+    /** Returns the table of hidden blocks, where calls share it; else the kernel tests each block as fast as it is found. */
+    private MaskBlocks.Table hidden(DeviceCall call, ForwardRowsTiling tiling, int unitHeads, long used) {
+        MaskBlocks.Shape shape = new MaskBlocks.Shape(unitHeads, tiling.rows(), tiling.keyBlock());
+        return HiddenBlocks.of(call.problem())
+                .filter(hidden -> hidden.key().isPresent())
+                .filter(hidden ->
+                        shape.pairs(call.workload()) >= (hidden.byExpression() ? LEAST_PAIRS_EXPRESSED : LEAST_PAIRS))
+                .map(hidden -> maskBlocks.of(call, hidden, shape, call.scratchBudget(Long.MAX_VALUE) - used))
+                .orElseGet(() -> MaskBlocks.none(call));
     }
 
     /** The key of a built kernel. */

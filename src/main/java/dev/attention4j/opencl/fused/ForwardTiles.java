@@ -15,6 +15,7 @@ import dev.attention4j.opencl.runtime.ClBuffer;
 import dev.attention4j.opencl.runtime.ClDevice;
 import dev.attention4j.opencl.runtime.ClKernel;
 import dev.attention4j.opencl.runtime.DeviceContext;
+import dev.attention4j.spi.HiddenBlocks;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -35,11 +36,20 @@ public final class ForwardTiles implements AttentionPlan {
 
     private static final int MOST_DECODED_ROWS = 64;
 
+    /** Tiles of keys from which on it is worth it to find those that a mask hides. */
+    private static final int LEAST_KEY_TILES = 4;
+
+    /** Queries times keys from which on they are found in each call, and once for all calls. */
+    private static final long LEAST_PAIRS = 1 << 18;
+
+    private static final long LEAST_PAIRS_KEPT = 1 << 13;
+
     /** Rows of a vector. */
     private static final int ROW_VECTOR = 4;
 
     private final DeviceContext context;
     private final MergeSplits mergeSplits;
+    private final MaskBlocks maskBlocks;
     private final Map<Build, ClKernel> kernels = new HashMap<>();
 
     /** For tests: the tiling and splits to take; null and 0 to choose them. */
@@ -57,6 +67,7 @@ public final class ForwardTiles implements AttentionPlan {
         this.forcedTiling = forcedTiling;
         this.forcedSplits = forcedSplits;
         mergeSplits = new MergeSplits(context);
+        maskBlocks = new MaskBlocks(context);
     }
 
     /** The key of a built kernel. */
@@ -88,7 +99,7 @@ public final class ForwardTiles implements AttentionPlan {
     }
 
     /** The kernel with the tiling that it was built with. */
-    private record Tiled(ClKernel kernel, ForwardTilesTiling tiling) {}
+    private record Tiled(ClKernel kernel, ForwardTilesTiling tiling, boolean options) {}
 
     @Override
     public String name() {
@@ -178,7 +189,8 @@ public final class ForwardTiles implements AttentionPlan {
                 ? call.scratch().apply(groups(problem, tiling) * splits * tiling.totalBytes(problem.valueDim()))
                 : call.output();
         boolean wideOutput = problem.valueDim() % 4 == 0 && !call.output().isShared();
-        call.argumentsOfScores(tiled.kernel(), unitHeads(problem))
+        MaskBlocks.Table hidden = hidden(call, tiling);
+        ClKernel.Arguments arguments = call.argumentsOfScores(tiled.kernel(), unitHeads(problem))
                 .buffer(partial.output())
                 .buffer(partial.sums())
                 .integer(splits)
@@ -186,10 +198,27 @@ public final class ForwardTiles implements AttentionPlan {
                 .integer(wideOutput ? 1 : 0)
                 .buffer(totals)
                 .integer(foldedTiles);
+        if (tiled.options()) {
+            hidden.addTo(arguments);
+        }
         long groups = groups(problem, tiling) * splits;
         context.queue()
                 .launch(tiled.kernel(), new long[] {groups * tiling.groupItems()}, new long[] {tiling.groupItems()});
         mergeSplits.enqueue(partial, call);
+    }
+
+    /** Returns the table of hidden blocks, kept or found for this call. */
+    private MaskBlocks.Table hidden(DeviceCall call, ForwardTilesTiling tiling) {
+        Workload problem = call.workload();
+        MaskBlocks.Shape shape = new MaskBlocks.Shape(unitHeads(problem), tiling.tileRows(), tiling.tileKeys());
+        if (problem.keyLength() < LEAST_KEY_TILES * tiling.tileKeys()) {
+            return MaskBlocks.none(call);
+        }
+        long room = call.scratchBudget(Long.MAX_VALUE) - leastScratchBytes(problem, call.division());
+        return HiddenBlocks.of(call.problem())
+                .filter(hidden -> shape.pairs(problem) >= (hidden.key().isPresent() ? LEAST_PAIRS_KEPT : LEAST_PAIRS))
+                .map(hidden -> maskBlocks.of(call, hidden, shape, room))
+                .orElseGet(() -> MaskBlocks.none(call));
     }
 
     /** The call's tiling, or the best after it that the kernel, as built, can be launched with. */
@@ -212,7 +241,7 @@ public final class ForwardTiles implements AttentionPlan {
                     !problem.expressions().isEmpty() && unitHeads(problem) > 1);
             ClKernel kernel = kernels.computeIfAbsent(build, key -> build(key, call.expressions()));
             if (tiling.groupItems() <= kernel.largestGroup()) {
-                return new Tiled(kernel, tiling);
+                return new Tiled(kernel, tiling, build.options);
             }
         }
         throw new DeviceException("no tiling of forward_tiles fits " + context.device());

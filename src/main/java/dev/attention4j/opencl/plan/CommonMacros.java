@@ -27,27 +27,42 @@ public final class CommonMacros {
      * @param rowsOfHeads true if rows of several heads are computed together
      */
     public static void expressions(Expressions expressions, boolean rowsOfHeads, Map<String, Object> defines) {
+        if (expressions.changeScores()) {
+            defines.put("SCORE_EXPRESSION", 1);
+        }
+        if (expressions.mask()) {
+            defines.put("MASK_EXPRESSION", 1);
+        }
         if (!expressions.isEmpty()) {
-            defines.put("EXPRESSIONS", 1);
-            if (expressions.changeScores()) {
-                defines.put("SCORE_EXPRESSION", 1);
-            }
-            if (expressions.mask()) {
-                defines.put("MASK_EXPRESSION", 1);
-            }
-            if (rowsOfHeads) {
-                defines.put("ROWS_OF_HEADS", 1);
-            }
+            expressions(rowsOfHeads, defines);
+        }
+    }
+
+    /** Adds the macros of {@code score.clh} for kernels with the mask expression alone. */
+    public static void maskExpression(boolean rowsOfHeads, Map<String, Object> defines) {
+        defines.put("MASK_EXPRESSION", 1);
+        expressions(rowsOfHeads, defines);
+    }
+
+    private static void expressions(boolean rowsOfHeads, Map<String, Object> defines) {
+        defines.put("EXPRESSIONS", 1);
+        if (rowsOfHeads) {
+            defines.put("ROWS_OF_HEADS", 1);
         }
     }
 
     /** Prints the functions of expressions for kernels whose vectors are query rows. */
     public static String expressionsOfRows(Expressions expressions, boolean rowsOfHeads, int width) {
+        return expressions.openClText(width, vectorsOfRows(rowsOfHeads));
+    }
+
+    /** Returns the variables that differ from row to row. */
+    public static Set<Variable> vectorsOfRows(boolean rowsOfHeads) {
         Set<Variable> vectors = EnumSet.of(Variable.SCORE, Variable.QUERY, Variable.POSITION);
         if (rowsOfHeads) {
             vectors.add(Variable.HEAD);
         }
-        return expressions.openClText(width, vectors);
+        return vectors;
     }
 
     /** Adds PAGED of {@code key_rows.clh}. */

@@ -9,7 +9,7 @@ import dev.attention4j.StorageTypes;
  * by it, so that none is given for another problem.
  *
  * @param causal true if later keys are masked
- * @param masked true if there is a mask or a bias
+ * @param masked true if there is a mask, a bias or a mask expression
  * @param expressions the signature of score and mask expression, which are built into kernels; empty if there are none
  * @param paged true if keys and values lie in pages
  * @param onHost true if all tensors of the call are in host memory
@@ -42,7 +42,9 @@ public record Workload(
                 problem.valueDim(),
                 problem.storage(),
                 attention.isCausal(),
-                attention.mask().isPresent() || attention.bias().isPresent(),
+                attention.mask().isPresent()
+                        || attention.bias().isPresent()
+                        || attention.expressions().mask(),
                 attention.expressions().signature(),
                 attention.pageTable().isPresent(),
                 attention.wantsWeights(),

@@ -3,6 +3,7 @@ package dev.attention4j.opencl.runtime;
 import dev.attention4j.DeviceException;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.function.BooleanSupplier;
@@ -16,11 +17,15 @@ import java.util.function.BooleanSupplier;
  */
 public final class BufferPool implements AutoCloseable {
     private static final long SMALLEST = 256;
+    private static final int MOST_KEPT = 16;
 
     private final DeviceContext context;
     private final long capacity;
     private final long mostIdleBytes;
     private final TreeMap<Long, Deque<ClBuffer>> idle = new TreeMap<>();
+    /** Idle buffers by what their contents are, the one that was asked for longest ago first. */
+    private final Map<Object, ClBuffer> kept = new LinkedHashMap<>(MOST_KEPT, 0.75f, true);
+
     private long idleBytes;
     private long bytes;
 
@@ -170,9 +175,36 @@ public final class BufferPool implements AutoCloseable {
         idleBytes += buffer.byteSize();
     }
 
-    /** Frees all idle buffers; the pool stays usable. */
+    /** Returns whether {@link #keep} would keep a buffer of this size for a while. */
+    public boolean keeps(long byteSize) {
+        return idleBytes + allocatedBytes(byteSize) <= mostIdleBytes;
+    }
+
+    /**
+     * Takes a buffer back whose contents may be wanted again: one of the last few, while there is memory.
+     *
+     * @param contents equal to no others
+     */
+    public void keep(Object contents, ClBuffer buffer) {
+        kept.put(contents, buffer);
+        idleBytes += buffer.byteSize();
+        if (kept.size() > MOST_KEPT) {
+            ClBuffer eldest = kept.remove(kept.keySet().iterator().next());
+            idleBytes -= eldest.byteSize();
+            release(eldest);
+        }
+    }
+
+    /** Returns a buffer that was kept, for commands that are enqueued before the next call of this pool; null if there is none. */
+    public ClBuffer kept(Object contents) {
+        return kept.get(contents);
+    }
+
+    /** Frees all idle buffers, and those that it keeps; the pool stays usable. */
     @Override
     public void close() {
+        kept.values().forEach(ClBuffer::close);
+        kept.clear();
         for (Map.Entry<Long, Deque<ClBuffer>> entry : idle.entrySet()) {
             entry.getValue().forEach(ClBuffer::close);
         }

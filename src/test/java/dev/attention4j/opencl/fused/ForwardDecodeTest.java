@@ -5,13 +5,19 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.attention4j.Alignment;
 import dev.attention4j.Attention;
 import dev.attention4j.AttentionEngine;
+import dev.attention4j.AttentionProblem;
 import dev.attention4j.DType;
 import dev.attention4j.EngineInfo;
 import dev.attention4j.Engines;
 import dev.attention4j.Tensor;
+import dev.attention4j.opencl.plan.Workload;
+import dev.attention4j.opencl.runtime.ClDevice;
+import dev.attention4j.opencl.runtime.DeviceContext;
+import dev.attention4j.opencl.runtime.Devices;
 import dev.attention4j.testing.TestEngines;
 import dev.attention4j.testing.YardstickCheck;
 import java.util.List;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
@@ -86,5 +92,27 @@ class ForwardDecodeTest {
         try (AttentionEngine engine = open(device)) {
             check(engine, DType.FLOAT32, 2, 3, attended.length, 24, attention);
         }
+    }
+
+    /** More rows are faster by lanes along the rows, from fewer of them on where each row and key is tested, by whatever. */
+    @Test
+    void masksOfEachKindLeaveFewerRowsToIt() {
+        Attention mask =
+                Attention.builder().mask(Tensor.of(new boolean[12 * 90], 12, 90)).build();
+        Attention maskIf = Attention.builder().maskIf("key % 3 != 0").build();
+        Attention score = Attention.builder().score("score * 0.5").build();
+        ClDevice device = Devices.find().devices().get(0);
+        try (DeviceContext context = DeviceContext.open(device, null)) {
+            ForwardDecode plan = new ForwardDecode(context);
+            assertThat(plan.suits(rows(12, Attention.DEFAULT))).isTrue();
+            assertThat(plan.suits(rows(12, score))).isTrue();
+            assertThat(plan.suits(rows(12, mask))).isFalse();
+            assertThat(plan.suits(rows(12, maskIf))).isFalse();
+            assertThat(plan.suits(rows(8, maskIf))).isTrue();
+        }
+    }
+
+    private static Workload rows(int queries, Attention attention) {
+        return Workload.of(new AttentionProblem(1, 1, 1, queries, 90, 4, 4, DType.FLOAT32, attention), false);
     }
 }
