@@ -41,8 +41,7 @@ public final class BlockMask {
 
     private static int checkLength(String name, long length) {
         if (length < 0 || length > AttentionProblem.MAX_LENGTH) {
-            throw new IllegalArgumentException(
-                    name + ": " + length + ", must be 0 to " + AttentionProblem.MAX_LENGTH);
+            throw new IllegalArgumentException(name + ": " + length + ", must be 0 to " + AttentionProblem.MAX_LENGTH);
         }
         return (int) length;
     }
@@ -73,8 +72,7 @@ public final class BlockMask {
      * @param keyLength the rows of the calls' key and value
      * @throws IllegalArgumentException if it is a number or reads the score, or the parameters do not fit
      */
-    public static BlockMask of(
-            ScoreExpression expression, ScoreParameters parameters, int queryLength, int keyLength) {
+    public static BlockMask of(ScoreExpression expression, ScoreParameters parameters, int queryLength, int keyLength) {
         if (expression == null) {
             throw new IllegalArgumentException("expression: null, must be a boolean");
         }

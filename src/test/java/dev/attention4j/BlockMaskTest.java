@@ -55,9 +55,11 @@ class BlockMaskTest {
         boolean[] queries = new boolean[QUERIES];
         Arrays.fill(queries, 0, 99, true);
         options.put("query mask", Attention.builder().queryMask(Tensor.of(queries, 1, QUERIES)));
-        options.put("expressions", Attention.builder()
-                .score("score * 0.5 + 0.001 * (position - key)")
-                .maskIf("(key + query) % 11 != 0"));
+        options.put(
+                "expressions",
+                Attention.builder()
+                        .score("score * 0.5 + 0.001 * (position - key)")
+                        .maskIf("(key + query) % 11 != 0"));
         return options;
     }
 
@@ -77,7 +79,8 @@ class BlockMaskTest {
                 }
                 Attention attention = builder.blockMask(blockMask).build();
                 YardstickCheck.check(engine, query, key, value, attention, plan + " " + name);
-                Attention plain = attention.toBuilder().blockMask(null).mask(mask).build();
+                Attention plain =
+                        attention.toBuilder().blockMask(null).mask(mask).build();
                 assertThat(plain.blockMask()).isEmpty();
                 try (AttentionResult withIt = engine.attend(query, key, value, attention);
                         AttentionResult without = engine.attend(query, key, value, plain)) {
@@ -98,7 +101,8 @@ class BlockMaskTest {
         for (int n = 0; n < length; n++) {
             document[n] = n < length / 3 ? 0 : n < length / 2 ? 1 : n % 2 + 2;
         }
-        ScoreParameters parameters = ScoreParameters.NONE.with("document", document).with("hidden", 1);
+        ScoreParameters parameters =
+                ScoreParameters.NONE.with("document", document).with("hidden", 1);
         String mask = "document[query] == document[key] && document[key] != hidden && key <= position";
         Tensor query = Tensor.random(1, 1, 2, length, 4);
         Tensor key = Tensor.random(2, 1, 1, length, 4);

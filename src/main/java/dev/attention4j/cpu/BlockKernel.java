@@ -2,6 +2,7 @@ package dev.attention4j.cpu;
 
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.Tensor;
+import dev.attention4j.spi.HiddenBlocks;
 import dev.attention4j.spi.ScoreTerms;
 import dev.attention4j.spi.StridedRows;
 import java.util.Arrays;
@@ -30,7 +31,10 @@ abstract class BlockKernel {
 
     private final int halvings;
     private final KeyBlock keys;
+    private final BlockTable table;
     private final float[] outputRow;
+    /** True if mask or mask expression may hide some of the block of keys from some lane. */
+    private boolean hides = true;
 
     /** The greatest score of each lane so far. */
     float[] max = {};
@@ -41,8 +45,21 @@ abstract class BlockKernel {
     private float[] totalMax = {};
     private float[] factor = {};
 
-    BlockKernel(AttentionProblem problem, Tensor query, Tensor key, Tensor value, ScoreTerms terms, Results results) {
+    /**
+     * Makes scratch memory.
+     *
+     * @param table null for none
+     */
+    BlockKernel(
+            AttentionProblem problem,
+            Tensor query,
+            Tensor key,
+            Tensor value,
+            ScoreTerms terms,
+            BlockTable table,
+            Results results) {
         this.terms = terms;
+        this.table = table;
         this.results = results;
         scale = (float) problem.scale();
         headDim = problem.headDim();
@@ -75,8 +92,12 @@ abstract class BlockKernel {
     /** Copies a lane's sum of weighted values, not yet divided by the sum of weights. */
     abstract void unscaledOutput(int lane, float[] target);
 
-    /** Computes a block of query rows and writes its results. */
-    final void run(QueryBlock lanes) {
+    /**
+     * Computes a block of query rows and writes its results.
+     *
+     * @param index of the block
+     */
+    final void run(QueryBlock lanes, int index) {
         if (max.length < lanes.count) {
             max = new float[lanes.count];
             sum = new float[lanes.count];
@@ -91,9 +112,18 @@ abstract class BlockKernel {
         begin(lanes);
         boolean folded = false;
         int blocks = 0;
+        byte[] found = table == null ? null : table.of(lanes, index, terms);
         for (int start = lanes.start; start < lanes.end; start += KeyBlock.MOST_KEYS) {
-            keys.load(lanes.batch, lanes.keyValueHead, start, Math.min(lanes.end, start + KeyBlock.MOST_KEYS));
-            step(lanes, keys);
+            int end = Math.min(lanes.end, start + KeyBlock.MOST_KEYS);
+            int seen = found == null
+                    ? HiddenBlocks.SOME_SEEN | HiddenBlocks.SOME_UNSEEN
+                    : HiddenBlocks.seen(found, KeyBlock.MOST_KEYS, start, end - start);
+            // Blocks that are skipped count, so that they change no bit.
+            if ((seen & HiddenBlocks.SOME_SEEN) != 0) {
+                hides = (seen & HiddenBlocks.SOME_UNSEEN) != 0;
+                keys.load(lanes.batch, lanes.keyValueHead, start, end);
+                step(lanes, keys);
+            }
             if (++blocks % FOLDED_BLOCKS == 0) {
                 foldAll(lanes, !folded);
                 folded = true;
@@ -152,7 +182,7 @@ abstract class BlockKernel {
 
     /** Returns whether anything is to be added to the scores of a block of keys. */
     final boolean adds(QueryBlock lanes, KeyBlock keys) {
-        return terms.addsAnything() || !lanes.seesAll(keys.start, keys.start + keys.count);
+        return terms.addsAnything(hides) || !lanes.seesAll(keys.start, keys.start + keys.count);
     }
 
     /** Reads the addends of a lane's scores into {@link #addend}. */
@@ -164,6 +194,7 @@ abstract class BlockKernel {
                 lanes.range[lane],
                 keys.start,
                 keys.count,
+                hides,
                 addend,
                 addendScratch);
     }

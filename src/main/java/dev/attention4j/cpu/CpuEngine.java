@@ -41,6 +41,7 @@ public final class CpuEngine extends HostEngine {
     private static final double LEAST_SHARED_MULTIPLY_ADDS = 100_000;
 
     private final WorkerPool pool;
+    private final BlockTable.Kept tables = new BlockTable.Kept();
 
     /** Offers this engine, which is always there. */
     public static final class Provider implements EngineProvider {
@@ -81,19 +82,21 @@ public final class CpuEngine extends HostEngine {
         ScoreTerms terms = new ScoreTerms(problem, Exp::tanh);
         QueryBlock.Cut cut = new QueryBlock.Cut(problem);
         int blocks = cut.blocks();
+        BlockTable table = BlockTable.of(problem, cut, tables);
         pool.run(blocks, isWorthSharing(problem), () -> {
             // Made at first need: nearly every call needs only one of them, and each has scratch memory.
             BlockKernel[] kernels = new BlockKernel[2];
             return task -> {
                 // In reverse: under a causal mask the last rows of a head have the most work.
-                QueryBlock block = cut.block(blocks - 1 - task);
+                int index = blocks - 1 - task;
+                QueryBlock block = cut.block(index);
                 int kind = block.count < LEAST_VECTOR_LANES ? 0 : 1;
                 if (kernels[kind] == null) {
                     kernels[kind] = kind == 0
-                            ? new RowKernel(problem, query, key, value, terms, results)
-                            : new LaneKernel(problem, query, key, value, terms, results);
+                            ? new RowKernel(problem, query, key, value, terms, table, results)
+                            : new LaneKernel(problem, query, key, value, terms, table, results);
                 }
-                kernels[kind].run(block);
+                kernels[kind].run(block, index);
             };
         });
         return results.toResult(PLAN);
@@ -120,6 +123,7 @@ public final class CpuEngine extends HostEngine {
 
     @Override
     protected void release() {
+        tables.clear();
         pool.close();
     }
 

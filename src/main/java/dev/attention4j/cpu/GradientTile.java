@@ -131,7 +131,7 @@ final class GradientTile {
         shared.terms.cap(capped, begin, end);
         System.arraycopy(capped, 0, scores, 0, count);
         change(shared.terms, queryRow, scores);
-        if (shared.terms.addsAnything()) {
+        if (shared.terms.addsAnything(true)) {
             shared.terms.read(batch, head, queryRow, range, from, count, added, scratch);
             for (int n = begin; n < end; n++) {
                 scores[n] = ScoreTerms.add(scores[n], added[n]);

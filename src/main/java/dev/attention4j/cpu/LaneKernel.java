@@ -31,8 +31,15 @@ final class LaneKernel extends BlockKernel {
 
     private final int[] to = new int[KeyBlock.MOST_KEYS / GROUP];
 
-    LaneKernel(AttentionProblem problem, Tensor query, Tensor key, Tensor value, ScoreTerms terms, Results results) {
-        super(problem, query, key, value, terms, results);
+    LaneKernel(
+            AttentionProblem problem,
+            Tensor query,
+            Tensor key,
+            Tensor value,
+            ScoreTerms terms,
+            BlockTable table,
+            Results results) {
+        super(problem, query, key, value, terms, table, results);
     }
 
     @Override

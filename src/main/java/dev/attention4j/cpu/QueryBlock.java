@@ -2,6 +2,7 @@ package dev.attention4j.cpu;
 
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.KeyRange;
+import java.util.List;
 
 /**
  * Query rows that are computed together because they read the same keys: neighbours in one head, or, where the query is
@@ -124,6 +125,16 @@ final class QueryBlock {
             return Math.multiplyExact(
                     Math.multiplyExact(problem.batch(), problem.keyValueHeads()),
                     Math.multiplyExact(headSets, rowBlocks));
+        }
+
+        /** The blocks along the query. */
+        int rowBlocks() {
+            return rowBlocks;
+        }
+
+        /** The sizes of a block: equal for cuts of one problem's shapes. */
+        List<Integer> shape() {
+            return List.of(heads, rows);
         }
 
         QueryBlock block(int index) {

@@ -25,8 +25,15 @@ final class RowKernel extends BlockKernel {
     private float[][] query = {};
     private float[][] output = {};
 
-    RowKernel(AttentionProblem problem, Tensor query, Tensor key, Tensor value, ScoreTerms terms, Results results) {
-        super(problem, query, key, value, terms, results);
+    RowKernel(
+            AttentionProblem problem,
+            Tensor query,
+            Tensor key,
+            Tensor value,
+            ScoreTerms terms,
+            BlockTable table,
+            Results results) {
+        super(problem, query, key, value, terms, table, results);
         blockOutput = new float[paddedValueDim];
         rowFactor = new float[paddedValueDim];
     }

@@ -3,6 +3,7 @@ package dev.attention4j.spi;
 import dev.attention4j.Attention;
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.BlockMask;
+import dev.attention4j.KeyRange;
 import dev.attention4j.Tensor;
 import dev.attention4j.expression.Expressions;
 import dev.attention4j.expression.Variable;
@@ -13,11 +14,20 @@ import java.util.Optional;
 
 /**
  * The blocks of keys that mask and mask expression hide from tiles of query rows, so that engines skip them: on what a table
- * of them depends. Key ranges are no part of it.
+ * of them depends, and how it is found in Java. Key ranges are no part of it.
  *
- * <p>Kernels have the table in {@code opencl/fused/block_table.clh}.
+ * <p>A table has two bits for each tile and block, {@link #SOME_SEEN} and {@link #SOME_UNSEEN}, and four blocks in a byte, as in
+ * {@code opencl/fused/block_table.clh}, which {@code mask_blocks.cl} finds on a device.
  */
 public final class HiddenBlocks {
+    /** Some query of a tile attends to some key of a block, as far as mask and mask expression go. */
+    public static final int SOME_SEEN = 1;
+
+    /** From some query some key is hidden. */
+    public static final int SOME_UNSEEN = 2;
+
+    private static final int BLOCKS_OF_BYTE = 4;
+
     private final AttentionProblem problem;
     private final Expressions expressions;
     private final Tensor mask;
@@ -101,5 +111,43 @@ public final class HiddenBlocks {
                     .position();
         }
         return IntBuffer.wrap(positions);
+    }
+
+    /**
+     * Finds the bits of one tile of rows of a batch row.
+     *
+     * @param heads of each row
+     * @param queries of each row
+     * @param ranges the key ranges of the rows, for their positions
+     * @param rows how many there are
+     */
+    public byte[] find(
+            ScoreTerms terms, int batch, int[] heads, int[] queries, KeyRange[] ranges, int rows, int blockKeys) {
+        int blocks = (problem.keyLength() + blockKeys - 1) / blockKeys;
+        int[] byMask = new int[blocks];
+        int[] byExpression = new int[blocks];
+        for (int row = 0; row < rows; row++) {
+            if (heads[row] == heads[0] || differByHead()) {
+                terms.classify(batch, heads[row], queries[row], ranges[row], blockKeys, byMask, byExpression);
+            }
+        }
+        byte[] found = new byte[(blocks + BLOCKS_OF_BYTE - 1) / BLOCKS_OF_BYTE];
+        for (int block = 0; block < blocks; block++) {
+            int mask = this.mask == null ? SOME_SEEN : byMask[block];
+            int expression = byExpression() ? byExpression[block] : SOME_SEEN;
+            int bits = (mask & expression & SOME_SEEN) | ((mask | expression) & SOME_UNSEEN);
+            int at = block / BLOCKS_OF_BYTE;
+            found[at] = (byte) (found[at] | (bits << (2 * (block % BLOCKS_OF_BYTE))));
+        }
+        return found;
+    }
+
+    /** Returns what the bits of a tile say of some keys, which may be parts of several blocks. */
+    public static int seen(byte[] found, int blockKeys, int firstKey, int keys) {
+        int seen = 0;
+        for (int block = firstKey / blockKeys; block * blockKeys < firstKey + keys; block++) {
+            seen |= found[block / BLOCKS_OF_BYTE] >> (2 * (block % BLOCKS_OF_BYTE));
+        }
+        return seen & (SOME_SEEN | SOME_UNSEEN);
     }
 }

@@ -19,6 +19,8 @@ import java.util.function.IntConsumer;
  * <p>Kernels have the same in {@code opencl/common}. May be used from many threads.
  */
 public final class ScoreTerms {
+    private static final int CLASSIFIED_KEYS = 1024;
+
     private final AttentionProblem problem;
     /** 0 for none. */
     private final double softcap;
@@ -110,9 +112,13 @@ public final class ScoreTerms {
         return problem.attention().expressions();
     }
 
-    /** {@return true if anything but key ranges is to be added} */
-    public boolean addsAnything() {
-        return mask != null || bias != null || alibi || masksByExpression;
+    /**
+     * Returns whether anything but key ranges is to be added.
+     *
+     * @param hides false if mask and mask expression hide none of the keys in question
+     */
+    public boolean addsAnything(boolean hides) {
+        return bias != null || alibi || (hides && (mask != null || masksByExpression));
     }
 
     /**
@@ -124,6 +130,24 @@ public final class ScoreTerms {
      */
     public void read(
             int batch, int head, int query, KeyRange range, int from, int count, float[] target, float[] scratch) {
+        read(batch, head, query, range, from, count, true, target, scratch);
+    }
+
+    /**
+     * Does the same.
+     *
+     * @param hides false if mask and mask expression hide none of these keys
+     */
+    public void read(
+            int batch,
+            int head,
+            int query,
+            KeyRange range,
+            int from,
+            int count,
+            boolean hides,
+            float[] target,
+            float[] scratch) {
         readBias(batch, head, query, from, count, target);
         if (alibi) {
             float slope = problem.alibiSlope(range.sequence(), head);
@@ -132,13 +156,15 @@ public final class ScoreTerms {
                 target[n] -= slope * Math.abs((float) (distance - n));
             }
         }
-        if (mask != null) {
+        if (hides && mask != null) {
             mask.read(batch, head, query, from, count, scratch);
             for (int n = 0; n < count; n++) {
                 target[n] = scratch[n] == 0 ? Float.NEGATIVE_INFINITY : target[n];
             }
         }
-        maskByExpression(batch, head, query, range, from, count, n -> target[n] = Float.NEGATIVE_INFINITY);
+        if (hides) {
+            maskByExpression(batch, head, query, range, from, count, n -> target[n] = Float.NEGATIVE_INFINITY);
+        }
         int first = Math.min(count, Math.max(0, range.begin() - from));
         int end = Math.min(count, Math.max(first, range.end() - from));
         Arrays.fill(target, 0, first, Float.NEGATIVE_INFINITY);
@@ -170,10 +196,7 @@ public final class ScoreTerms {
         if (!masksByExpression || count == 0) {
             return;
         }
-        FloatEvaluator evaluator = masks.poll();
-        if (evaluator == null) {
-            evaluator = expressions().maskInFloat(problem.queryLength(), problem.keyLength(), tanh);
-        }
+        FloatEvaluator evaluator = maskEvaluator();
         int keyValueHead = problem.keyValueHead(head);
         int[] attends = evaluator.attends(batch, head, keyValueHead, query, range.position(), from, count);
         for (int n = 0; n < count; n++) {
@@ -182,6 +205,43 @@ public final class ScoreTerms {
             }
         }
         masks.add(evaluator);
+    }
+
+    private FloatEvaluator maskEvaluator() {
+        FloatEvaluator evaluator = masks.poll();
+        return evaluator != null
+                ? evaluator
+                : expressions().maskInFloat(problem.queryLength(), problem.keyLength(), tanh);
+    }
+
+    /**
+     * Adds to the bits of each block of keys whether the mask lets one query attend to any key of it, {@link HiddenBlocks#SOME_SEEN},
+     * and whether it hides any, {@link HiddenBlocks#SOME_UNSEEN}; and the same of the mask expression.
+     */
+    void classify(int batch, int head, int query, KeyRange range, int blockKeys, int[] byMask, int[] byExpression) {
+        int step = Math.max(1, CLASSIFIED_KEYS / blockKeys) * blockKeys;
+        float[] row = new float[mask == null ? 0 : step];
+        FloatEvaluator evaluator = masksByExpression ? maskEvaluator() : null;
+        for (int from = 0; from < problem.keyLength(); from += step) {
+            int count = Math.min(step, problem.keyLength() - from);
+            if (mask != null) {
+                mask.read(batch, head, query, from, count, row);
+                for (int n = 0; n < count; n++) {
+                    byMask[(from + n) / blockKeys] |= row[n] != 0 ? HiddenBlocks.SOME_SEEN : HiddenBlocks.SOME_UNSEEN;
+                }
+            }
+            if (evaluator != null) {
+                int keyValueHead = problem.keyValueHead(head);
+                int[] attends = evaluator.attends(batch, head, keyValueHead, query, range.position(), from, count);
+                for (int n = 0; n < count; n++) {
+                    byExpression[(from + n) / blockKeys] |=
+                            attends[n] != 0 ? HiddenBlocks.SOME_SEEN : HiddenBlocks.SOME_UNSEEN;
+                }
+            }
+        }
+        if (evaluator != null) {
+            masks.add(evaluator);
+        }
     }
 
     private void readBias(int batch, int head, int query, int from, int count, float[] target) {

@@ -406,7 +406,8 @@ final class EveryKernel {
             run(engine, plan + " hidden blocks", MANY_KEYS, DType.FLOAT32, blockMask(MANY_KEYS));
         }
         if (plan.equals(ForwardTiles.NAME)) {
-            Attention documents = Attention.builder().maskIf("key / 70 == query / 9").build();
+            Attention documents =
+                    Attention.builder().maskIf("key / 70 == query / 9").build();
             run(engine, plan + " hidden blocks", MANY_KEYS, DType.FLOAT32, documents);
             run(engine, plan + " hidden blocks", MANY_KEYS_OF_HEADS, DType.FLOAT32, documents);
         }

@@ -132,9 +132,7 @@ final class MaskBlocks {
                 ? call.argumentsOfScores(kernel, shape.unitHeads)
                 : call.arguments(kernel, shape.unitHeads);
         arguments.buffer(table).integer(units).integer(shape.tileRows).integer(shape.blockKeys);
-        long[] global = {
-            (long) shape.pitch(problem) * items, shape.rowTiles(problem), (long) units * batches
-        };
+        long[] global = {(long) shape.pitch(problem) * items, shape.rowTiles(problem), (long) units * batches};
         context.queue().launch(kernel, global, new long[] {items, 1, 1});
     }
 

@@ -97,8 +97,9 @@ class ForwardDecodeTest {
     /** More rows are faster by lanes along the rows, from fewer of them on where each row and key is tested, by whatever. */
     @Test
     void masksOfEachKindLeaveFewerRowsToIt() {
-        Attention mask =
-                Attention.builder().mask(Tensor.of(new boolean[12 * 90], 12, 90)).build();
+        Attention mask = Attention.builder()
+                .mask(Tensor.of(new boolean[12 * 90], 12, 90))
+                .build();
         Attention maskIf = Attention.builder().maskIf("key % 3 != 0").build();
         Attention score = Attention.builder().score("score * 0.5").build();
         ClDevice device = Devices.find().devices().get(0);

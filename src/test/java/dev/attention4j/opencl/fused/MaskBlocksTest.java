@@ -113,7 +113,7 @@ class MaskBlocksTest {
 
         int bits(int batch, int unit, int tile, int block) {
             int at = (int) (batch * table.batchStride() + unit * table.unitStride()) + tile * table.pitch() + block / 4;
-            return bytes[at] >> block % 4 * 2 & 3;
+            return (bytes[at] >> (block % 4 * 2)) & 3;
         }
     }
 
@@ -173,8 +173,7 @@ class MaskBlocksTest {
     }
 
     private static AttentionProblem shapes(int batch, int heads, int keyValueHeads, int queries, int keys) {
-        return new AttentionProblem(
-                batch, heads, keyValueHeads, queries, keys, 4, 4, DType.FLOAT32, Attention.DEFAULT);
+        return new AttentionProblem(batch, heads, keyValueHeads, queries, keys, 4, 4, DType.FLOAT32, Attention.DEFAULT);
     }
 
     private static int[] documents(int length) {
@@ -209,8 +208,7 @@ class MaskBlocksTest {
     @MethodSource("devices")
     void axesAreThoseThatTheMaskDependsOn(ClDevice device) {
         MaskBlocks.Shape shape = new MaskBlocks.Shape(1, 6, 9);
-        Attention byHead =
-                Attention.builder().maskIf("key <= query + 5 * head").build();
+        Attention byHead = Attention.builder().maskIf("key <= query + 5 * head").build();
         check(device, shapes(2, 3, 3, 19, 40), byHead, shape, ALL, (b, h, q, k) -> k <= q + 5 * h, 1, 3);
         Attention byBatch = Attention.builder().maskIf("key % 9 > 8 * batch").build();
         check(device, shapes(2, 3, 3, 19, 40), byBatch, shape, ALL, (b, h, q, k) -> k % 9 > 8 * b, 2, 1);
@@ -277,8 +275,8 @@ class MaskBlocksTest {
     @MethodSource("devices")
     void booleanMasks(ClDevice device) {
         AttentionProblem shapes = shapes(2, 3, 3, 37, 70);
-        for (MaskBlocks.Shape shape :
-                List.of(new MaskBlocks.Shape(1, 5, 33), new MaskBlocks.Shape(1, 64, 16), new MaskBlocks.Shape(1, 1, 2))) {
+        for (MaskBlocks.Shape shape : List.of(
+                new MaskBlocks.Shape(1, 5, 33), new MaskBlocks.Shape(1, 64, 16), new MaskBlocks.Shape(1, 1, 2))) {
             Tensor full = random(0.02, 2, 3, 37, 70);
             Mask byFull = (b, h, q, k) -> full.get(b, h, q, k) != 0;
             check(device, shapes, Attention.builder().mask(full).build(), shape, byFull, ALL, 2, 3);
@@ -376,8 +374,8 @@ class MaskBlocksTest {
                 return ofRows ? new ForwardRows(context) : new ForwardTiles(context, tiles, 1);
             })) {
                 engine.attend(query, key, value, attention).close();
-                Object contents = List.of(
-                        HiddenBlocks.of(problem).orElseThrow().key().orElseThrow(), shape);
+                Object contents =
+                        List.of(HiddenBlocks.of(problem).orElseThrow().key().orElseThrow(), shape);
                 ClBuffer kept = opened[0].pool().kept(contents);
                 assertThat(kept).as("kept for " + shape).isNotNull();
                 ByteBuffer table = ByteBuffer.allocateDirect((int) kept.byteSize());
@@ -391,8 +389,7 @@ class MaskBlocksTest {
                 float[] output =
                         engine.attend(query, key, value, attention).output().toFloatArray();
                 try (AttentionEngine oracle = AttentionEngine.open("oracle")) {
-                    float[] unmasked =
-                            oracle.attend(query, key, value).output().toFloatArray();
+                    float[] unmasked = oracle.attend(query, key, value).output().toFloatArray();
                     for (int n = 0; n < output.length; n++) {
                         float expected = n / 8 < shape.tileRows() ? 0 : unmasked[n];
                         assertThat(output[n]).isEqualTo(expected, within(1e-5f));
@@ -438,8 +435,7 @@ class MaskBlocksTest {
         for (EngineInfo info : TestEngines.quickOpenCl()) {
             assertThat(kernels(
                             info, "rows", length, first, first, equal, changed, changed, first, causal, moved, causal))
-                    .containsExactly(
-                            finding, knowing, knowing, finding, knowing, knowing, finding, finding, knowing);
+                    .containsExactly(finding, knowing, knowing, finding, knowing, knowing, finding, finding, knowing);
         }
     }
 
