@@ -1,7 +1,8 @@
 package dev.attention4j.expression;
 
 /**
- * Defines operations whose result Java, C and OpenCL C leave undefined or define differently; {@link OpenClText} prints the same.
+ * Defines the value of each operation for all readers: evaluators in Java call it, constants are folded by it, and {@link
+ * OpenClText} prints the same.
  *
  * <ul>
  *   <li>Int sums, differences, products and negation wrap around; division and remainder truncate towards 0, and by 0 give
@@ -12,6 +13,8 @@ package dev.attention4j.expression;
  *   <li>{@code pow} is C's: {@code pow(1, y)}, {@code pow(x, 0)} and {@code pow(-1, infinity)} are 1, even for NaN.
  *   <li>Comparisons with NaN are false, but {@code !=} is true.
  * </ul>
+ *
+ * <p>Operations with one input take any second one.
  */
 final class Arithmetic {
     private Arithmetic() {}
@@ -24,49 +27,24 @@ final class Arithmetic {
         return b == 0 ? 0 : a % b;
     }
 
-    static float min(float a, float b) {
-        return b < a || Float.isNaN(b) ? b : a;
+    static float min(float x, float y) {
+        return y < x || Float.isNaN(y) ? y : x;
     }
 
-    static float max(float a, float b) {
-        return b > a || Float.isNaN(b) ? b : a;
+    static float max(float x, float y) {
+        return y > x || Float.isNaN(y) ? y : x;
     }
 
-    static double min(double a, double b) {
-        return b < a || Double.isNaN(b) ? b : a;
+    static double min(double x, double y) {
+        return y < x || Double.isNaN(y) ? y : x;
     }
 
-    static double max(double a, double b) {
-        return b > a || Double.isNaN(b) ? b : a;
+    static double max(double x, double y) {
+        return y > x || Double.isNaN(y) ? y : x;
     }
 
-    static double pow(double x, double y) {
-        return x == 1 || (x == -1 && Double.isInfinite(y)) ? 1 : Math.pow(x, y);
-    }
-
-    /** Returns the bits of an operation on literals. */
-    static int fold(Op op, Node... inputs) {
-        if (op == Op.CHOOSE) {
-            return inputs[inputs[0].bits() != 0 ? 1 : 2].bits();
-        }
-        int a = inputs[0].bits();
-        int b = inputs.length > 1 ? inputs[1].bits() : 0;
-        if (inputs[0].type() != Type.FLOAT) {
-            return op == Op.TO_FLOAT ? Float.floatToIntBits(a) : ofInts(op, a, b);
-        }
-        float x = Float.intBitsToFloat(a);
-        float y = Float.intBitsToFloat(b);
-        return switch (op) {
-            case TO_INT -> (int) x;
-            case LESS -> x < y ? 1 : 0;
-            case LESS_EQUAL -> x <= y ? 1 : 0;
-            case EQUAL -> x == y ? 1 : 0;
-            case NOT_EQUAL -> x != y ? 1 : 0;
-            default -> Float.floatToIntBits(ofFloats(op, x, y));
-        };
-    }
-
-    private static int ofInts(Op op, int a, int b) {
+    /** Returns an operation of ints and booleans, which are 1 or 0. */
+    static int ofInts(Op op, int a, int b) {
         return switch (op) {
             case NEGATE -> -a;
             case NOT -> 1 - a;
@@ -88,7 +66,8 @@ final class Arithmetic {
         };
     }
 
-    private static float ofFloats(Op op, float x, float y) {
+    /** Returns an operation of floats, in double; of floats and rounded to float it is what float arithmetic gives. */
+    static double ofFloats(Op op, double x, double y) {
         return switch (op) {
             case NEGATE -> -x;
             case ABS -> Math.abs(x);
@@ -98,13 +77,48 @@ final class Arithmetic {
             case DIVIDE -> x / y;
             case MIN -> min(x, y);
             case MAX -> max(x, y);
-            case EXP -> (float) Math.exp(x);
-            case LOG -> (float) Math.log(x);
-            case TANH -> (float) Math.tanh(x);
-            case SQRT -> (float) Math.sqrt(x);
-            case POW -> (float) pow(x, y);
-            case FLOOR -> (float) Math.floor(x);
+            case EXP -> Math.exp(x);
+            case LOG -> Math.log(x);
+            case TANH -> Math.tanh(x);
+            case SQRT -> Math.sqrt(x);
+            case POW -> x == 1 || (x == -1 && Double.isInfinite(y)) ? 1 : Math.pow(x, y);
+            case FLOOR -> Math.floor(x);
             default -> throw new AssertionError(op);
         };
+    }
+
+    /** Returns an operation of floats whose result is an int or a boolean. */
+    static int decide(Op op, double x, double y) {
+        return switch (op) {
+            case TO_INT -> (int) x;
+            case LESS -> x < y ? 1 : 0;
+            case LESS_EQUAL -> x <= y ? 1 : 0;
+            case EQUAL -> x == y ? 1 : 0;
+            case NOT_EQUAL -> x != y ? 1 : 0;
+            default -> throw new AssertionError(op);
+        };
+    }
+
+    /** Returns true for an operation that {@link #decide} computes. */
+    static boolean isDecision(Op op) {
+        return op.isComparison() || op == Op.TO_INT;
+    }
+
+    /** Returns the bits of an operation on literals. */
+    static int fold(Op op, Node... inputs) {
+        int a = inputs[0].bits();
+        int b = inputs[Math.min(1, inputs.length - 1)].bits();
+        float x = Float.intBitsToFloat(a);
+        float y = Float.intBitsToFloat(b);
+        if (op == Op.CHOOSE) {
+            return inputs[a != 0 ? 1 : 2].bits();
+        }
+        if (op == Op.TO_FLOAT) {
+            return Float.floatToIntBits(a);
+        }
+        if (inputs[0].type() != Type.FLOAT) {
+            return ofInts(op, a, b);
+        }
+        return isDecision(op) ? decide(op, x, y) : Float.floatToIntBits((float) ofFloats(op, x, y));
     }
 }

@@ -1,17 +1,27 @@
 package dev.attention4j.expression;
 
-import java.util.Arrays;
+import java.util.List;
 
-/** Evaluates an expression in double, but in float what decides comparisons: there all readers agree. */
-public final class DoubleEvaluator extends Evaluator {
-    private final double[][] floats;
-    private double[] given;
+/**
+ * Evaluates an expression in double, one key after another; in float what decides comparisons: there all readers agree. Has
+ * memory for its results, so each thread needs its own.
+ */
+public final class DoubleEvaluator {
+    private final List<Parameter> parameters;
+    private final List<Node> nodes;
+    private final Node root;
+    private final Origin origin;
     private final boolean[] deciding;
+    /** By the number of a node. Ints and booleans (1 or 0) are exact in double. */
+    private final double[] values;
 
     DoubleEvaluator(Formula formula, Origin origin) {
-        super(formula, origin);
-        floats = new double[root.number() + 1][];
-        deciding = Formula.deciding(nodes());
+        this.origin = origin;
+        parameters = formula.parameters;
+        nodes = formula.fold(origin);
+        root = nodes.get(nodes.size() - 1);
+        deciding = Formula.deciding(nodes);
+        values = new double[deciding.length];
     }
 
     /**
@@ -22,196 +32,80 @@ public final class DoubleEvaluator extends Evaluator {
      */
     public void replace(
             int batch, int head, int keyValueHead, int query, int position, int firstKey, int count, double[] scores) {
-        if (count == 0) {
-            return;
-        }
-        given = scores;
-        evaluate(batch, head, keyValueHead, query, position, firstKey, count);
-        double[] values = floats(root);
-        if (values != scores) {
-            System.arraycopy(values, 0, scores, 0, count);
+        for (int n = 0; n < count; n++) {
+            evaluate(batch, head, keyValueHead, query, position, firstKey + n, n == 0, scores[n]);
+            scores[n] = value(root);
         }
     }
 
-    @Override
-    void reserve(int count) {
-        for (Node node : nodes()) {
-            floats[node.number()] = node.type() == Type.FLOAT ? new double[count] : null;
+    /**
+     * Returns for consecutive keys the element, in row-major order, that an expression reads which is an element of a table
+     * alone; 0 for a single number.
+     *
+     * @param batch counted in the part of the call, as are heads and query
+     * @param position of the query among the keys
+     */
+    public int[] places(int batch, int head, int keyValueHead, int query, int position, int firstKey, int count) {
+        int[] places = new int[count];
+        for (int n = 0; n < count; n++) {
+            evaluate(batch, head, keyValueHead, query, position, firstKey + n, n == 0, 0);
+            places[n] = root.op() == Op.ELEMENT ? place(root) : 0;
+        }
+        return places;
+    }
+
+    /** Computes the values of all nodes for a key; but for the first of a query, only those that may be others. */
+    private void evaluate(
+            int batch, int head, int keyValueHead, int query, int position, int key, boolean isFirst, double score) {
+        for (Node node : nodes) {
+            if (!isFirst && !node.varies()) {
+                continue;
+            }
+            double value = node.op() != Op.VARIABLE
+                    ? computed(node)
+                    : node.variable() == Variable.SCORE
+                            ? score
+                            : node.variable() == Variable.KEY
+                                    ? key
+                                    : origin.of(node.variable(), batch, head, keyValueHead, query, position);
+            values[node.number()] = deciding[node.number()] ? (float) value : value;
         }
     }
 
-    @Override
-    void repeatFloat(Node node, int count) {
-        Arrays.fill(floats[node.number()], 0, count, floats[node.number()][0]);
+    private double value(Node node) {
+        return values[node.number()];
     }
 
-    private double[] floats(Node node) {
-        return node.variable() == Variable.SCORE ? given : floats[node.number()];
+    /** Returns the place of a table's element. */
+    private int place(Node element) {
+        int place = 0;
+        for (int axis = 0; axis < element.inputs().size(); axis++) {
+            place = parameters.get(element.bits()).place(place, axis, (int) value(element.input(axis)));
+        }
+        return place;
     }
 
-    @Override
-    void computeFloats(Node node, int count) {
-        if (node.type() != Type.FLOAT) {
-            decide(node, count);
-            return;
+    private double computed(Node node) {
+        if (node.op() == Op.LITERAL) {
+            return node.type() == Type.FLOAT ? node.asFloat() : node.bits();
         }
-        compute(node, count);
-        if (deciding[node.number()]) {
-            double[] values = floats[node.number()];
-            for (int n = 0; n < count; n++) {
-                values[n] = (float) values[n];
-            }
+        if (node.op() == Op.ELEMENT) {
+            int word = parameters.get(node.bits()).words()[place(node)];
+            return node.type() == Type.FLOAT ? Float.intBitsToFloat(word) : word;
         }
-    }
-
-    private void decide(Node node, int count) {
-        int[] to = ints(node);
-        double[] a = floats(node.input(0));
-        double[] b = floats(node.input(node.inputs().size() - 1));
-        switch (node.op()) {
-            case TO_INT -> {
-                for (int n = 0; n < count; n++) {
-                    to[n] = (int) a[n];
-                }
-            }
-            case LESS -> {
-                for (int n = 0; n < count; n++) {
-                    to[n] = a[n] < b[n] ? 1 : 0;
-                }
-            }
-            case LESS_EQUAL -> {
-                for (int n = 0; n < count; n++) {
-                    to[n] = a[n] <= b[n] ? 1 : 0;
-                }
-            }
-            case EQUAL -> {
-                for (int n = 0; n < count; n++) {
-                    to[n] = a[n] == b[n] ? 1 : 0;
-                }
-            }
-            case NOT_EQUAL -> {
-                for (int n = 0; n < count; n++) {
-                    to[n] = a[n] != b[n] ? 1 : 0;
-                }
-            }
-            default -> throw new AssertionError(node.op());
+        double a = value(node.input(0));
+        double b = value(node.input(Math.min(1, node.inputs().size() - 1)));
+        if (node.op() == Op.CHOOSE) {
+            return a != 0 ? b : value(node.input(2));
         }
-    }
-
-    private void compute(Node node, int count) {
-        double[] to = floats[node.number()];
-        switch (node.op()) {
-            case LITERAL -> to[0] = node.asFloat();
-            case ELEMENT -> {
-                int[] words = parameters.get(node.bits()).words();
-                for (int n = 0; n < count; n++) {
-                    to[n] = Float.intBitsToFloat(words[place(node, n)]);
-                }
-            }
-            case TO_FLOAT -> {
-                int[] a = ints(node.input(0));
-                for (int n = 0; n < count; n++) {
-                    to[n] = a[n];
-                }
-            }
-            case CHOOSE -> {
-                int[] condition = ints(node.input(0));
-                double[] a = floats(node.input(1));
-                double[] b = floats(node.input(2));
-                for (int n = 0; n < count; n++) {
-                    to[n] = condition[n] != 0 ? a[n] : b[n];
-                }
-            }
-            default -> {
-                double[] a = floats(node.input(0));
-                if (node.inputs().size() == 1) {
-                    ofOne(node.op(), a, to, count);
-                } else {
-                    ofTwo(node.op(), a, floats(node.input(1)), to, count);
-                }
-            }
+        if (node.op() == Op.TO_FLOAT) {
+            return a;
         }
-    }
-
-    private static void ofOne(Op op, double[] a, double[] to, int count) {
-        switch (op) {
-            case NEGATE -> {
-                for (int n = 0; n < count; n++) {
-                    to[n] = -a[n];
-                }
-            }
-            case ABS -> {
-                for (int n = 0; n < count; n++) {
-                    to[n] = Math.abs(a[n]);
-                }
-            }
-            case EXP -> {
-                for (int n = 0; n < count; n++) {
-                    to[n] = Math.exp(a[n]);
-                }
-            }
-            case LOG -> {
-                for (int n = 0; n < count; n++) {
-                    to[n] = Math.log(a[n]);
-                }
-            }
-            case TANH -> {
-                for (int n = 0; n < count; n++) {
-                    to[n] = Math.tanh(a[n]);
-                }
-            }
-            case SQRT -> {
-                for (int n = 0; n < count; n++) {
-                    to[n] = Math.sqrt(a[n]);
-                }
-            }
-            case FLOOR -> {
-                for (int n = 0; n < count; n++) {
-                    to[n] = Math.floor(a[n]);
-                }
-            }
-            default -> throw new AssertionError(op);
+        if (node.input(0).type() != Type.FLOAT) {
+            return Arithmetic.ofInts(node.op(), (int) a, (int) b);
         }
-    }
-
-    private static void ofTwo(Op op, double[] a, double[] b, double[] to, int count) {
-        switch (op) {
-            case ADD -> {
-                for (int n = 0; n < count; n++) {
-                    to[n] = a[n] + b[n];
-                }
-            }
-            case SUBTRACT -> {
-                for (int n = 0; n < count; n++) {
-                    to[n] = a[n] - b[n];
-                }
-            }
-            case MULTIPLY -> {
-                for (int n = 0; n < count; n++) {
-                    to[n] = a[n] * b[n];
-                }
-            }
-            case DIVIDE -> {
-                for (int n = 0; n < count; n++) {
-                    to[n] = a[n] / b[n];
-                }
-            }
-            case MIN -> {
-                for (int n = 0; n < count; n++) {
-                    to[n] = Arithmetic.min(a[n], b[n]);
-                }
-            }
-            case MAX -> {
-                for (int n = 0; n < count; n++) {
-                    to[n] = Arithmetic.max(a[n], b[n]);
-                }
-            }
-            case POW -> {
-                for (int n = 0; n < count; n++) {
-                    to[n] = Arithmetic.pow(a[n], b[n]);
-                }
-            }
-            default -> throw new AssertionError(op);
-        }
+        return Arithmetic.isDecision(node.op())
+                ? Arithmetic.decide(node.op(), a, b)
+                : Arithmetic.ofFloats(node.op(), a, b);
     }
 }

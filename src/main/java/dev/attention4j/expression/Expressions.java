@@ -82,7 +82,7 @@ public final class Expressions {
     /**
      * A parameter where the score expression reads it: a number, or an element of a table.
      *
-     * @param read instead of the score expression what is read there; an evaluator of it gives the {@link Evaluator#places}
+     * @param read instead of the score expression what is read there; an evaluator of it gives the {@link DoubleEvaluator#places}
      * @param derivative instead of the score expression its derivative by what is read there
      */
     public record ParameterRead(Expressions read, Expressions derivative) {}

@@ -1,12 +1,25 @@
 package dev.attention4j.expression;
 
 import java.util.Arrays;
+import java.util.List;
 
-/** Evaluates an expression in float. */
-public final class FloatEvaluator extends Evaluator {
-    private final float[][] floats;
-    private float[] given;
+/**
+ * Evaluates an expression in float, for one query and some consecutive keys at a time. Each operation is a loop over the keys;
+ * what does not depend on the key is computed once for all of them. Frequent operations have loops of their own, which the JIT
+ * vectorizes; the others call {@link Arithmetic}. Has memory for its results, so each thread needs its own.
+ */
+public final class FloatEvaluator {
+    private final List<Parameter> parameters;
+    private final List<Node> nodes;
+    private final Node root;
+    private final Origin origin;
     private final Tanh tanh;
+    /** By the number of a node: its values for each key, if it is an int or a boolean (1 or 0). */
+    private final int[][] ints;
+    /** The same, if it is a float. */
+    private final float[][] floats;
+
+    private int capacity;
 
     /** The hyperbolic tangent of a float. */
     @FunctionalInterface
@@ -16,8 +29,12 @@ public final class FloatEvaluator extends Evaluator {
     }
 
     FloatEvaluator(Formula formula, Origin origin, Tanh tanh) {
-        super(formula, origin);
+        this.origin = origin;
         this.tanh = tanh;
+        parameters = formula.parameters;
+        nodes = formula.fold(origin);
+        root = nodes.get(nodes.size() - 1);
+        ints = new int[root.number() + 1][];
         floats = new float[root.number() + 1][];
     }
 
@@ -32,9 +49,8 @@ public final class FloatEvaluator extends Evaluator {
         if (count == 0) {
             return;
         }
-        given = scores;
-        evaluate(batch, head, keyValueHead, query, position, firstKey, count);
-        float[] values = floats(root);
+        evaluate(batch, head, keyValueHead, query, position, firstKey, count, scores);
+        float[] values = floats[root.number()];
         if (values != scores) {
             System.arraycopy(values, 0, scores, 0, count);
         }
@@ -48,43 +64,107 @@ public final class FloatEvaluator extends Evaluator {
      * @return 1 for each key that the query attends to, else 0; overwritten by the next call
      */
     public int[] attends(int batch, int head, int keyValueHead, int query, int position, int firstKey, int count) {
-        evaluate(batch, head, keyValueHead, query, position, firstKey, count);
-        return ints(root);
+        evaluate(batch, head, keyValueHead, query, position, firstKey, count, null);
+        return ints[root.number()];
     }
 
-    @Override
-    void reserve(int count) {
-        for (Node node : nodes()) {
-            floats[node.number()] = node.type() == Type.FLOAT ? new float[count] : null;
+    private void evaluate(
+            int batch, int head, int keyValueHead, int query, int position, int firstKey, int count, float... scores) {
+        if (count > capacity) {
+            capacity = count;
+            for (Node node : nodes) {
+                boolean isFloat = node.type() == Type.FLOAT;
+                ints[node.number()] = isFloat ? null : new int[count];
+                floats[node.number()] = isFloat ? new float[count] : null;
+            }
         }
-    }
-
-    @Override
-    void repeatFloat(Node node, int count) {
-        Arrays.fill(floats[node.number()], 0, count, floats[node.number()][0]);
-    }
-
-    private float[] floats(Node node) {
-        return node.variable() == Variable.SCORE ? given : floats[node.number()];
-    }
-
-    @Override
-    void computeFloats(Node node, int count) {
-        if (node.type() == Type.FLOAT) {
-            compute(node, count);
-        } else {
-            decide(node, count);
-        }
-    }
-
-    private void decide(Node node, int count) {
-        int[] to = ints(node);
-        float[] a = floats(node.input(0));
-        float[] b = floats(node.input(node.inputs().size() - 1));
-        switch (node.op()) {
-            case TO_INT -> {
+        for (Node node : nodes) {
+            if (node.op() != Op.VARIABLE) {
+                compute(node, node.varies() ? count : 1);
+            } else if (node.variable() == Variable.SCORE) {
+                floats[node.number()] = scores;
+            } else if (node.variable() == Variable.KEY) {
+                int[] keys = ints[node.number()];
                 for (int n = 0; n < count; n++) {
-                    to[n] = (int) a[n];
+                    keys[n] = firstKey + n;
+                }
+            } else {
+                ints[node.number()][0] = origin.of(node.variable(), batch, head, keyValueHead, query, position);
+            }
+            if (!node.varies()) {
+                repeat(node, count);
+            }
+        }
+    }
+
+    /** Makes the first value of a node that of each key. */
+    private void repeat(Node node, int count) {
+        if (node.type() == Type.FLOAT) {
+            Arrays.fill(floats[node.number()], 0, count, floats[node.number()][0]);
+        } else {
+            Arrays.fill(ints[node.number()], 0, count, ints[node.number()][0]);
+        }
+    }
+
+    private int[] ints(Node node, int input) {
+        return ints[node.input(Math.min(input, node.inputs().size() - 1)).number()];
+    }
+
+    private float[] floats(Node node, int input) {
+        return floats[node.input(Math.min(input, node.inputs().size() - 1)).number()];
+    }
+
+    private void compute(Node node, int count) {
+        if (node.type() == Type.FLOAT) {
+            computeFloats(node, floats[node.number()], count);
+        } else if (!node.inputs().isEmpty() && node.input(0).type() == Type.FLOAT) {
+            decide(node.op(), floats(node, 0), floats(node, 1), ints[node.number()], count);
+        } else {
+            computeInts(node, ints[node.number()], count);
+        }
+    }
+
+    private void computeInts(Node node, int[] to, int count) {
+        switch (node.op()) {
+            case LITERAL -> Arrays.fill(to, 0, count, node.bits());
+            case ELEMENT -> {
+                int[] words = parameters.get(node.bits()).words();
+                for (int n = 0; n < count; n++) {
+                    to[n] = words[place(node, n)];
+                }
+            }
+            case CHOOSE -> {
+                int[] condition = ints(node, 0);
+                int[] a = ints(node, 1);
+                int[] b = ints(node, 2);
+                for (int n = 0; n < count; n++) {
+                    to[n] = condition[n] != 0 ? a[n] : b[n];
+                }
+            }
+            default -> ofInts(node.op(), ints(node, 0), ints(node, 1), to, count);
+        }
+    }
+
+    private static void ofInts(Op op, int[] a, int[] b, int[] to, int count) {
+        switch (op) {
+            case ADD -> {
+                for (int n = 0; n < count; n++) {
+                    to[n] = a[n] + b[n];
+                }
+            }
+            case SUBTRACT -> {
+                for (int n = 0; n < count; n++) {
+                    to[n] = a[n] - b[n];
+                }
+            }
+            case MULTIPLY -> {
+                for (int n = 0; n < count; n++) {
+                    to[n] = a[n] * b[n];
+                }
+            }
+            case ABS -> {
+                for (int n = 0; n < count; n++) {
+                    to[n] = Math.abs(a[n]);
                 }
             }
             case LESS -> {
@@ -102,19 +182,77 @@ public final class FloatEvaluator extends Evaluator {
                     to[n] = a[n] == b[n] ? 1 : 0;
                 }
             }
+            case AND -> {
+                for (int n = 0; n < count; n++) {
+                    to[n] = a[n] & b[n];
+                }
+            }
+            case OR -> {
+                for (int n = 0; n < count; n++) {
+                    to[n] = a[n] | b[n];
+                }
+            }
+            case NOT -> {
+                for (int n = 0; n < count; n++) {
+                    to[n] = 1 - a[n];
+                }
+            }
             case NOT_EQUAL -> {
                 for (int n = 0; n < count; n++) {
                     to[n] = a[n] != b[n] ? 1 : 0;
                 }
             }
-            default -> throw new AssertionError(node.op());
+            case MIN -> {
+                for (int n = 0; n < count; n++) {
+                    to[n] = Math.min(a[n], b[n]);
+                }
+            }
+            case MAX -> {
+                for (int n = 0; n < count; n++) {
+                    to[n] = Math.max(a[n], b[n]);
+                }
+            }
+            case DIVIDE -> {
+                for (int n = 0; n < count; n++) {
+                    to[n] = Arithmetic.divide(a[n], b[n]);
+                }
+            }
+            case REMAINDER -> {
+                for (int n = 0; n < count; n++) {
+                    to[n] = Arithmetic.remainder(a[n], b[n]);
+                }
+            }
+            default -> {
+                for (int n = 0; n < count; n++) {
+                    to[n] = Arithmetic.ofInts(op, a[n], b[n]);
+                }
+            }
         }
     }
 
-    private void compute(Node node, int count) {
-        float[] to = floats[node.number()];
+    private static void decide(Op op, float[] a, float[] b, int[] to, int count) {
+        switch (op) {
+            case LESS -> {
+                for (int n = 0; n < count; n++) {
+                    to[n] = a[n] < b[n] ? 1 : 0;
+                }
+            }
+            case LESS_EQUAL -> {
+                for (int n = 0; n < count; n++) {
+                    to[n] = a[n] <= b[n] ? 1 : 0;
+                }
+            }
+            default -> {
+                for (int n = 0; n < count; n++) {
+                    to[n] = Arithmetic.decide(op, a[n], b[n]);
+                }
+            }
+        }
+    }
+
+    private void computeFloats(Node node, float[] to, int count) {
         switch (node.op()) {
-            case LITERAL -> to[0] = node.asFloat();
+            case LITERAL -> Arrays.fill(to, 0, count, node.asFloat());
             case ELEMENT -> {
                 int[] words = parameters.get(node.bits()).words();
                 for (int n = 0; n < count; n++) {
@@ -122,72 +260,30 @@ public final class FloatEvaluator extends Evaluator {
                 }
             }
             case TO_FLOAT -> {
-                int[] a = ints(node.input(0));
+                int[] a = ints(node, 0);
                 for (int n = 0; n < count; n++) {
                     to[n] = a[n];
                 }
             }
             case CHOOSE -> {
-                int[] condition = ints(node.input(0));
-                float[] a = floats(node.input(1));
-                float[] b = floats(node.input(2));
+                int[] condition = ints(node, 0);
+                float[] a = floats(node, 1);
+                float[] b = floats(node, 2);
                 for (int n = 0; n < count; n++) {
                     to[n] = condition[n] != 0 ? a[n] : b[n];
                 }
             }
-            default -> {
-                float[] a = floats(node.input(0));
-                if (node.inputs().size() == 1) {
-                    ofOne(node.op(), a, to, count);
-                } else {
-                    ofTwo(node.op(), a, floats(node.input(1)), to, count);
-                }
-            }
-        }
-    }
-
-    private void ofOne(Op op, float[] a, float[] to, int count) {
-        switch (op) {
-            case NEGATE -> {
-                for (int n = 0; n < count; n++) {
-                    to[n] = -a[n];
-                }
-            }
-            case ABS -> {
-                for (int n = 0; n < count; n++) {
-                    to[n] = Math.abs(a[n]);
-                }
-            }
-            case EXP -> {
-                for (int n = 0; n < count; n++) {
-                    to[n] = (float) Math.exp(a[n]);
-                }
-            }
-            case LOG -> {
-                for (int n = 0; n < count; n++) {
-                    to[n] = (float) Math.log(a[n]);
-                }
-            }
             case TANH -> {
+                float[] a = floats(node, 0);
                 for (int n = 0; n < count; n++) {
                     to[n] = tanh.of(a[n]);
                 }
             }
-            case SQRT -> {
-                for (int n = 0; n < count; n++) {
-                    to[n] = (float) Math.sqrt(a[n]);
-                }
-            }
-            case FLOOR -> {
-                for (int n = 0; n < count; n++) {
-                    to[n] = (float) Math.floor(a[n]);
-                }
-            }
-            default -> throw new AssertionError(op);
+            default -> ofFloats(node.op(), floats(node, 0), floats(node, 1), to, count);
         }
     }
 
-    private static void ofTwo(Op op, float[] a, float[] b, float[] to, int count) {
+    private static void ofFloats(Op op, float[] a, float[] b, float[] to, int count) {
         switch (op) {
             case ADD -> {
                 for (int n = 0; n < count; n++) {
@@ -219,12 +315,21 @@ public final class FloatEvaluator extends Evaluator {
                     to[n] = Arithmetic.max(a[n], b[n]);
                 }
             }
-            case POW -> {
+            default -> {
                 for (int n = 0; n < count; n++) {
-                    to[n] = (float) Arithmetic.pow(a[n], b[n]);
+                    to[n] = (float) Arithmetic.ofFloats(op, a[n], b[n]);
                 }
             }
-            default -> throw new AssertionError(op);
         }
+    }
+
+    /** Returns the place of a table's element for a key. */
+    private int place(Node element, int n) {
+        Parameter table = parameters.get(element.bits());
+        int place = 0;
+        for (int axis = 0; axis < element.inputs().size(); axis++) {
+            place = table.place(place, axis, ints[element.input(axis).number()][n]);
+        }
+        return place;
     }
 }

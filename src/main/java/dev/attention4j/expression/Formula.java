@@ -177,18 +177,14 @@ final class Formula {
         }
     }
 
-    /** A typed expression in which only what changes within a call is open. */
-    record Folded(List<Node> nodes, Node root) {}
-
-    /** Returns the expression with its numbers and the lengths of a call as constants. */
-    Folded fold(Origin origin) {
+    /** Returns the nodes of the expression with its numbers and the lengths of a call as constants; the last is the root. */
+    List<Node> fold(Origin origin) {
         Graph folded = new Graph();
         Map<Node, Node> copies = new HashMap<>();
         for (Node node : graph.neededBy(root)) {
             copies.put(node, copy(node, copies, folded, origin));
         }
-        Node copy = copies.get(root);
-        return new Folded(folded.neededBy(copy), copy);
+        return folded.neededBy(copies.get(root));
     }
 
     private Node copy(Node node, Map<Node, Node> copies, Graph folded, Origin origin) {

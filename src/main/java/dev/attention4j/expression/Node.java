@@ -30,6 +30,11 @@ record Node(int number, Op op, Type type, int bits, Variable variable, List<Node
         return op == Op.LITERAL;
     }
 
+    /** Returns true if its value may be another for each key. */
+    boolean varies() {
+        return dependsOn(Variable.KEY) || dependsOn(Variable.SCORE);
+    }
+
     boolean dependsOn(Variable other) {
         return (variables & other.bit()) != 0;
     }

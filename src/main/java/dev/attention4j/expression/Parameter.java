@@ -37,6 +37,15 @@ public record Parameter(Type type, int[] words, int... shape) {
         return shape.length;
     }
 
+    /**
+     * Returns where an element lies, row-major, after one more of its indices: one outside of the table becomes the nearest.
+     *
+     * @param before where it lies by its earlier indices; 0 for the first
+     */
+    int place(int before, int axis, int index) {
+        return before * shape[axis] + Math.max(0, Math.min(shape[axis] - 1, index));
+    }
+
     String described() {
         String what = type == Type.INT ? "int" : "float";
         return rank() == 0 ? "a single " + what : "a table of " + what + "s of shape " + Arrays.toString(shape);

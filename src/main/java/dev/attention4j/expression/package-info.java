@@ -2,10 +2,12 @@
  * Score and mask expressions: the language, its evaluation in Java and its text in OpenCL C. Not part of the API; callers see
  * {@link dev.attention4j.ScoreExpression} and {@link dev.attention4j.ScoreParameters}.
  *
- * <p>{@code Parser} makes a tree of a text ({@code Syntax}), {@code Checker} a typed graph of the tree ({@code Graph}, {@code
- * Node}), {@code Formula} joins it to its parameters, and {@link dev.attention4j.expression.Expressions} holds the formulas of
- * an operation. {@code Arithmetic} says what operations mean where Java and OpenCL C differ. Two readers evaluate: {@link
- * dev.attention4j.expression.DoubleEvaluator} and {@link dev.attention4j.expression.FloatEvaluator}; {@code OpenClText} prints.
+ * <p>Read in the order of a text's way: {@code Parser} makes a tree of it ({@code Token}, {@code Syntax}), {@code Checker} a
+ * graph of typed nodes of the tree ({@code Graph}, {@code Node}), {@code Formula} joins the graph to its {@link
+ * dev.attention4j.expression.Parameter}s, and {@link dev.attention4j.expression.Expressions} holds the formulas of an operation.
+ * {@code Arithmetic} defines the value of each {@code Op}. The graph has four readers: {@link
+ * dev.attention4j.expression.DoubleEvaluator} for the oracle, {@link dev.attention4j.expression.FloatEvaluator} for the engine
+ * {@code cpu}, {@code OpenClText} for devices (with {@code Ranges}, the bounds of ints), and {@code Derivative}.
  *
  * <h2>What kernels get</h2>
  *

@@ -3,17 +3,20 @@ package dev.attention4j.expression;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
+import static org.junit.jupiter.params.provider.EnumSource.Mode.EXCLUDE;
 
 import java.util.EnumSet;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.DoubleUnaryOperator;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -113,6 +116,69 @@ class ExpressionReadersTest {
         Expressions expressions = score(text);
         assertThat(Float.valueOf(inFloat(expressions, 3))).isEqualTo(want);
         assertThat(Float.valueOf((float) inDouble(expressions, 3))).isEqualTo(want);
+    }
+
+    /** Loops of their own for frequent operations, and the oracle, give what folding gives: for NaN, infinities and overflow too. */
+    @ParameterizedTest
+    @EnumSource(
+            value = Op.class,
+            names = {"LITERAL", "VARIABLE", "SCALAR", "ELEMENT", "CHOOSE", "CLAMP", "GREATER", "GREATER_EQUAL"},
+            mode = EXCLUDE)
+    void allComputeWhatArithmeticDefines(Op op) {
+        int[] ints = {0, 1, -1, 2, 3, -7, 100, 46341, Integer.MAX_VALUE, Integer.MIN_VALUE};
+        float[] floats = {
+            0, -0f, 1, -1, 0.5f, 2.5f, -3.75f, 1e-30f, 1e-42f, 3e38f, -3e38f, 0x1p31f, Float.NaN, 1 / 0f, -1 / 0f
+        };
+        boolean ofBooleans = op == Op.NOT || op == Op.AND || op == Op.OR;
+        if (!ofBooleans && op != Op.REMAINDER && op != Op.TO_FLOAT) {
+            assertArithmetic(
+                    op,
+                    Type.FLOAT,
+                    IntStream.range(0, floats.length)
+                            .map(n -> Float.floatToIntBits(floats[n]))
+                            .toArray());
+        }
+        if (ofBooleans) {
+            assertArithmetic(op, Type.BOOLEAN, 0, 1);
+        } else if (op != Op.TO_INT
+                && (!op.isFunction() || List.of(Op.ABS, Op.MIN, Op.MAX).contains(op))) {
+            assertArithmetic(op, Type.INT, ints);
+        }
+    }
+
+    /** Computes an operation of all pairs of some numbers, a pair for each key. */
+    private static void assertArithmetic(Op op, Type type, int... bits) {
+        Type stored = type == Type.BOOLEAN ? Type.INT : type;
+        int count = bits.length * bits.length;
+        int[] left = IntStream.range(0, count).map(n -> bits[n / bits.length]).toArray();
+        int[] right = IntStream.range(0, count).map(n -> bits[n % bits.length]).toArray();
+        String a = type == Type.BOOLEAN ? "(a[key] != 0)" : "a[key]";
+        String b = type == Type.BOOLEAN ? "(b[key] != 0)" : "b[key]";
+        String text = op.isFunction()
+                ? op.text + "(" + a + (op.arguments == 2 ? ", " + b : "") + ")"
+                : op.isBinary() ? a + " " + op.text + " " + b : op.text + a;
+        boolean decides = op.isComparison() || type == Type.BOOLEAN;
+        Map<String, Parameter> tables = new HashMap<>();
+        tables.put("a", new Parameter(stored, left, count));
+        if (text.contains("b[")) {
+            tables.put("b", new Parameter(stored, right, count));
+        }
+        Expressions expressions =
+                Expressions.NONE.withScore(Expression.parse(decides ? text + " ? 1 : 0" : text), tables);
+        float[] inFloat = new float[count];
+        expressions.scoreInFloat(1, count, x -> (float) Math.tanh(x)).replace(0, 0, 0, 0, 0, 0, count, inFloat);
+        double[] inDouble = new double[count];
+        expressions.scoreInDouble(1, count).replace(0, 0, 0, 0, 0, 0, count, inDouble);
+        Graph graph = new Graph();
+        for (int n = 0; n < count; n++) {
+            int folded = Arithmetic.fold(op, graph.literal(type, left[n]), graph.literal(type, right[n]));
+            boolean isInt = decides || op == Op.TO_INT || (type == Type.INT && op != Op.TO_FLOAT);
+            Float want = isInt ? (float) folded : Float.intBitsToFloat(folded);
+            assertThat(Float.valueOf(inFloat[n])).as(text + " at " + n).isEqualTo(want);
+            assertThat(Float.valueOf((float) inDouble[n]))
+                    .as(text + " in double at " + n)
+                    .isEqualTo(want);
+        }
     }
 
     /** 0.1f · 3 is just above 0.3f in double, and 0.3f in float: a comparison is decided in float by all. */
