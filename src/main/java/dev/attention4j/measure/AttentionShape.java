@@ -13,7 +13,8 @@ import java.util.regex.Pattern;
 /**
  * An attention, written {@code B.Hq.Hkv.Lq.Lk.D[.Dv]}: batch, query heads, key and value heads (which divide them), query
  * and key length, width of queries and keys, width of values if it is another. {@code :causal} (aligned top-left), {@code
- * :mask}, {@code :cache}, {@code :cache-float16} or {@code :pages16-float16} may follow.
+ * :mask}, an expression such as {@code :score-alibi} or {@code :mask-if-documents}, {@code :cache}, {@code :cache-float16} or
+ * {@code :pages16-float16} may follow.
  *
  * @param cache null, or what holds keys and values, of which the last {@code queryLength} are new: they are appended, and
  *     each query attends up to its own position
@@ -26,25 +27,9 @@ public record AttentionShape(
         int keyLength,
         int headDim,
         int valueDim,
-        Restriction restriction,
+        ScoreOption option,
         Cache cache)
         implements Shape {
-    /** The scores that are masked. */
-    public enum Restriction {
-        /** None. */
-        NONE(""),
-        /** Keys after the query's own position, aligned top-left as PyTorch's {@code is_causal} is. */
-        CAUSAL(":causal"),
-        /** A quarter of the scores of each batch row, by a boolean mask [batch, 1, queryLength, keyLength]. */
-        MASK(":mask");
-
-        private final String suffix;
-
-        Restriction(String suffix) {
-            this.suffix = suffix;
-        }
-    }
-
     private static final Pattern CACHED = Pattern.compile("([^:]*):(cache|pages(\\d{1,4}))(?:-(.*))?");
 
     /**
@@ -63,7 +48,8 @@ public record AttentionShape(
 
     /** The forms of all kinds of shapes. */
     public static final String FORM =
-            "B.Hq.Hkv.Lq.Lk.D[.Dv] with :causal, :mask, :cache[-type] or :pages16[-type] after it, such as"
+            "B.Hq.Hkv.Lq.Lk.D[.Dv] with :causal, :mask, :score-NAME or :mask-if-NAME (of ScoreExpressions, such as"
+                    + " :mask-if-documents), :cache[-type] or :pages16[-type] after it, such as"
                     + " 4.8.8.1024.1024.64:causal, or layer:B.T.width.heads or gemm:rows.in.out";
 
     /** An attention without a cache. */
@@ -75,8 +61,8 @@ public record AttentionShape(
             int keyLength,
             int headDim,
             int valueDim,
-            Restriction restriction) {
-        this(batch, queryHeads, keyValueHeads, queryLength, keyLength, headDim, valueDim, restriction, null);
+            ScoreOption option) {
+        this(batch, queryHeads, keyValueHeads, queryLength, keyLength, headDim, valueDim, option, null);
     }
 
     /** Reads one; an error names the text and the form. */
@@ -93,12 +79,12 @@ public record AttentionShape(
             int pageSize = cached.group(3) == null ? 0 : Integer.parseInt(cached.group(3));
             return parse(cached.group(1), form).cached(text, new Cache(type, pageSize));
         }
-        for (Restriction restriction : Restriction.values()) {
-            String sizes = text.substring(0, Math.max(0, text.length() - restriction.suffix.length()));
-            if (text.equals(sizes + restriction.suffix) && sizes.indexOf(':') < 0) {
+        for (ScoreOption option : ScoreOption.values()) {
+            String sizes = text.substring(
+                    0, Math.max(0, text.length() - option.suffix().length()));
+            if (text.equals(sizes + option.suffix()) && sizes.indexOf(':') < 0) {
                 int[] n = Shape.sizes(text, sizes, "", 6, 7, form);
-                AttentionShape shape =
-                        new AttentionShape(n[0], n[1], n[2], n[3], n[4], n[5], n[n.length - 1], restriction);
+                AttentionShape shape = new AttentionShape(n[0], n[1], n[2], n[3], n[4], n[5], n[n.length - 1], option);
                 shape.check(text);
                 return shape;
             }
@@ -112,7 +98,7 @@ public record AttentionShape(
                     text, " has " + queryLength + " new tokens, must have no more than the " + keyLength + " keys");
         }
         return new AttentionShape(
-                batch, queryHeads, keyValueHeads, queryLength, keyLength, headDim, valueDim, restriction, held);
+                batch, queryHeads, keyValueHeads, queryLength, keyLength, headDim, valueDim, option, held);
     }
 
     @Override
@@ -134,12 +120,12 @@ public record AttentionShape(
 
     @Override
     public boolean isCausal() {
-        return restriction == Restriction.CAUSAL;
+        return option == ScoreOption.CAUSAL;
     }
 
     @Override
     public boolean isMasked() {
-        return restriction == Restriction.MASK;
+        return option == ScoreOption.MASK;
     }
 
     /** These sizes with a storage type, of all tensors but a cache's, and an operation of the caller's. */
@@ -162,7 +148,9 @@ public record AttentionShape(
         Attention plain = isCausal()
                 ? Attention.causal(Alignment.TOP_LEFT)
                 : isCached() && queryLength > 1 ? Attention.causal(Alignment.BOTTOM_RIGHT) : Attention.DEFAULT;
-        return mask == null ? plain : plain.toBuilder().mask(mask).build();
+        return mask == null
+                ? option.addTo(plain, this)
+                : plain.toBuilder().mask(mask).build();
     }
 
     /** The problem of this shape, without the mask that it may have. */
@@ -172,26 +160,25 @@ public record AttentionShape(
 
     /** The same with other lengths. */
     public AttentionShape withLengths(int queries, int keys) {
-        return new AttentionShape(
-                batch, queryHeads, keyValueHeads, queries, keys, headDim, valueDim, restriction, cache);
+        return new AttentionShape(batch, queryHeads, keyValueHeads, queries, keys, headDim, valueDim, option, cache);
     }
 
     /** The same with other heads. */
     public AttentionShape withHeads(int heads, int ofKeyAndValue) {
         return new AttentionShape(
-                batch, heads, ofKeyAndValue, queryLength, keyLength, headDim, valueDim, restriction, cache);
+                batch, heads, ofKeyAndValue, queryLength, keyLength, headDim, valueDim, option, cache);
     }
 
     /** The same with other widths. */
     public AttentionShape withWidths(int ofHeads, int ofValues) {
         return new AttentionShape(
-                batch, queryHeads, keyValueHeads, queryLength, keyLength, ofHeads, ofValues, restriction, cache);
+                batch, queryHeads, keyValueHeads, queryLength, keyLength, ofHeads, ofValues, option, cache);
     }
 
     /** The same with another batch size. */
     public AttentionShape withBatch(int rows) {
         return new AttentionShape(
-                rows, queryHeads, keyValueHeads, queryLength, keyLength, headDim, valueDim, restriction, cache);
+                rows, queryHeads, keyValueHeads, queryLength, keyLength, headDim, valueDim, option, cache);
     }
 
     @Override
@@ -213,6 +200,6 @@ public record AttentionShape(
 
     @Override
     public String toString() {
-        return sizes() + restriction.suffix + (isCached() ? ":" + cache : "");
+        return sizes() + option.suffix() + (isCached() ? ":" + cache : "");
     }
 }

@@ -2,9 +2,15 @@ package dev.attention4j.bench;
 
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.DType;
+import dev.attention4j.KeyRange;
 import dev.attention4j.Tensor;
+import dev.attention4j.expression.Expressions;
+import dev.attention4j.expression.Variable;
 import dev.attention4j.measure.AttentionShape;
+import dev.attention4j.spi.ScoreTerms;
+import java.nio.ByteBuffer;
 import java.nio.FloatBuffer;
+import java.util.Optional;
 import java.util.SplittableRandom;
 import java.util.stream.IntStream;
 
@@ -52,6 +58,43 @@ public record Inputs(AttentionShape shape, AttentionProblem problem, Tensor quer
     /** The tensors and the operation. */
     dev.attention4j.measure.Inputs tensors() {
         return new dev.attention4j.measure.Inputs(query, key, value, problem.attention());
+    }
+
+    /**
+     * Returns what peers without expressions get: the boolean mask, the values of a mask expression, or what a score expression
+     * adds to scores; of one batch row or head where all have the same. Empty if neither masks nor adds anything.
+     */
+    public Optional<Tensor> maskTensor() {
+        return shape.option().isExpression() ? Optional.of(values()) : problem.attention().mask();
+    }
+
+    private Tensor values() {
+        Expressions expressions = problem.attention().expressions();
+        int batch = expressions.reads(Variable.BATCH) ? problem.batch() : 1;
+        int heads = expressions.reads(Variable.HEAD) ? problem.queryHeads() : 1;
+        int queries = problem.queryLength();
+        int keys = problem.keyLength();
+        ScoreTerms terms = new ScoreTerms(problem);
+        Tensor values = Tensor.zeros(expressions.mask() ? DType.BOOL : DType.FLOAT32, batch, heads, queries, keys);
+        ByteBuffer bytes = values.bytes();
+        IntStream.range(0, batch * heads * queries).parallel().forEach(n -> {
+            int row = n / queries / heads;
+            KeyRange range = problem.keyRange(row, n % queries);
+            float[] numbers = new float[keys];
+            if (expressions.mask()) {
+                terms.read(row, n / queries % heads, n % queries, range, 0, keys, numbers, new float[keys]);
+            } else {
+                terms.change(row, n / queries % heads, n % queries, range, 0, keys, numbers);
+            }
+            for (int key = 0; key < keys; key++) {
+                if (expressions.mask()) {
+                    bytes.put(n * keys + key, (byte) (numbers[key] == 0 ? 1 : 0));
+                } else {
+                    bytes.putFloat(Float.BYTES * (n * keys + key), numbers[key]);
+                }
+            }
+        });
+        return values;
     }
 
     @Override

@@ -223,8 +223,13 @@ final class Report {
         map.put("shape", measurement.shape().sizes());
         map.put("causal", measurement.shape().isCausal());
         map.put("mask", measurement.shape().isMasked());
-        if (measurement.shape() instanceof AttentionShape shape && shape.isCached()) {
-            map.put("cache", shape.cache().toString());
+        if (measurement.shape() instanceof AttentionShape shape) {
+            if (shape.isCached()) {
+                map.put("cache", shape.cache().toString());
+            }
+            if (shape.option().isExpression()) {
+                map.put("expression", shape.option().suffix().substring(1));
+            }
         }
         map.put("engine", measurement.contender());
         map.put("plan", measurement.plan());

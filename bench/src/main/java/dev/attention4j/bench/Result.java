@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.stream.Stream;
 
 /**
  * A line of a report as {@code --json} writes it: one contender on one shape.
@@ -41,7 +42,11 @@ record Result(
                 ? ":causal"
                 : Boolean.TRUE.equals(result.get("mask"))
                         ? ":mask"
-                        : result.get("cache") == null ? "" : ":" + result.get("cache");
+                        : Stream.of("cache", "expression")
+                                .filter(key -> result.get(key) != null)
+                                .map(key -> ":" + result.get(key))
+                                .findFirst()
+                                .orElse("");
         return new Result(
                 Grid.parseList(result.get("shape") + suffix).get(0),
                 String.valueOf(result.get("engine")),
@@ -102,6 +107,9 @@ record Result(
                 }
                 if (attention.isMasked()) {
                     words.add("mask");
+                }
+                if (attention.option().isExpression()) {
+                    words.add(attention.option().suffix().substring(1).replace('-', ' '));
                 }
                 if (attention.isCached()) {
                     words.add(StorageName.of(attention.cache().type()) + " cache"

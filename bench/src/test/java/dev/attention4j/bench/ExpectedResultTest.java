@@ -17,7 +17,10 @@ class ExpectedResultTest {
                 "2.4.2.70.90.16:causal",
                 "2.4.2.70.90.16.24:mask",
                 "1.2.2.1.50.8",
-                "1.2.1.90.50.8:causal"
+                "1.2.1.90.50.8:causal",
+                "2.4.2.70.90.16:score-alibi",
+                "2.4.2.90.90.16:mask-if-documents",
+                "2.4.2.70.90.16:mask-if-tree"
             })
     void blocksOfTheOracleMakeTheWholeOracle(String text) {
         Inputs inputs = Inputs.of(AttentionShape.parse(text), DType.FLOAT32);

@@ -5,12 +5,18 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.attention4j.Alignment;
+import dev.attention4j.Attention;
+import dev.attention4j.AttentionBuilder;
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.DType;
+import dev.attention4j.ScoreExpression;
+import dev.attention4j.ScoreExpressions;
 import dev.attention4j.StorageTypes;
 import dev.attention4j.Tensor;
 import dev.attention4j.measure.AttentionShape;
+import dev.attention4j.measure.ScoreOption;
 import dev.attention4j.measure.Shape;
+import java.lang.reflect.Field;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -21,7 +27,7 @@ class GridTest {
     void readsSizesInOrder() {
         AttentionShape shape = AttentionShape.parse("1.6.3.10.20.32.48");
         assertThat(shape)
-                .isEqualTo(new AttentionShape(1, 6, 3, 10, 20, 32, 48, AttentionShape.Restriction.NONE))
+                .isEqualTo(new AttentionShape(1, 6, 3, 10, 20, 32, 48, ScoreOption.NONE))
                 .hasToString("1.6.3.10.20.32.48");
     }
 
@@ -37,6 +43,49 @@ class GridTest {
         assertThat(AttentionShape.parse("1.2.2.3.3.5:mask").isMasked()).isTrue();
         assertThat(AttentionShape.parse("1.2.2.3.3.5:mask")).hasToString("1.2.2.3.3.5:mask");
         assertThat(AttentionShape.parse("1.2.2.3.3.5:causal").sizes()).isEqualTo("1.2.2.3.3.5");
+    }
+
+    /** Every ready-made expression can be measured, by the name of its constant. */
+    @Test
+    void readsExpressions() throws IllegalAccessException {
+        for (Field field : ScoreExpressions.class.getFields()) {
+            ScoreExpression expression = (ScoreExpression) field.get(null);
+            ScoreOption option =
+                    ScoreOption.valueOf((expression.isBoolean() ? "MASK_IF_" : "SCORE_") + field.getName());
+            String text = "2.4.2.40.40.16" + option.suffix();
+            AttentionShape shape = AttentionShape.parse(text);
+            assertThat(shape).hasToString(text).extracting(AttentionShape::option).isEqualTo(option);
+            Attention attention = shape.problem(DType.FLOAT32).attention();
+            assertThat(expression.isBoolean() ? attention.maskIf() : attention.score())
+                    .contains(expression);
+        }
+        assertThat(ScoreOption.MASK_IF_SLIDING_WINDOW.suffix()).isEqualTo(":mask-if-sliding-window");
+    }
+
+    /** What peers get: true where the formula is, and what is added where it is a number. */
+    @Test
+    void expressionsAreTensorsForPeers() {
+        Tensor documents = Inputs.of(AttentionShape.parse("2.4.2.48.48.16:mask-if-documents"), DType.FLOAT32)
+                .maskTensor()
+                .orElseThrow();
+        assertThat(documents.shape()).containsExactly(1, 1, 48, 48);
+        boolean[] attends = documents.toBooleanArray();
+        for (int n = 0; n < attends.length; n++) {
+            assertThat(attends[n]).isEqualTo(n / 48 / 3 == n % 48 / 3);
+        }
+        Tensor alibi = Inputs.of(AttentionShape.parse("2.4.2.3.5.16:score-alibi"), DType.FLOAT32)
+                .maskTensor()
+                .orElseThrow();
+        assertThat(alibi.shape()).containsExactly(1, 4, 3, 5);
+        float[] added = alibi.toFloatArray();
+        float[] slopes = AttentionBuilder.geometricSlopes(4);
+        for (int n = 0; n < added.length; n++) {
+            assertThat(added[n]).isEqualTo(-slopes[n / 15] * Math.abs(n / 5 % 3 + 2 - n % 5));
+        }
+        Tensor prefix = Inputs.of(AttentionShape.parse("2.4.2.8.8.16:mask-if-prefix"), DType.FLOAT32)
+                .maskTensor()
+                .orElseThrow();
+        assertThat(prefix.shape()).containsExactly(2, 1, 8, 8);
     }
 
     @Test
@@ -105,6 +154,8 @@ class GridTest {
                 "1.2.2.3.4.-5",
                 "1.2.2.3.4.5:window",
                 "1.2.2.3.4.5:causal:mask",
+                "1.2.2.3.4.5:mask-if",
+                "1.2.2.3.4.5:score-documents",
                 "1.2.2.0.4.5",
                 "1.3.2.4.4.5",
                 "1.1.1.99999999999.1.1",

@@ -17,6 +17,7 @@ class ShapeWordsTest {
                 "8.8.8.1.4096.64 | Decoding one token, 8 heads, 4,096 keys, head dim 64, batch 8",
                 "1.1.1.1.1.64 | Decoding one token, 1 head, 1 key, head dim 64",
                 "1.4.4.7.12.64.32 | Cross-attention, 4 heads, 7 queries, 12 keys, head dim 64 to 32",
+                "1.8.8.64.64.64:mask-if-documents | Self-attention, 8 heads, 64 tokens, head dim 64, mask if documents",
                 "layer:8.512.512.8 | Whole layer, 8 heads, 512 tokens, 512 wide, batch 8",
                 "gemm:4096.512.1024 | Projection, 4,096 rows, 512 to 1,024 wide"
             })

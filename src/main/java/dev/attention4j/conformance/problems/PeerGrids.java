@@ -2,6 +2,7 @@ package dev.attention4j.conformance.problems;
 
 import dev.attention4j.DType;
 import dev.attention4j.measure.AttentionShape;
+import dev.attention4j.measure.ScoreOption;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.EnumSet;
@@ -27,8 +28,7 @@ public final class PeerGrids {
 
     private static AttentionShape shape(
             int batch, int heads, int keyValueHeads, int queries, int keys, int headDim, int valueDim) {
-        return new AttentionShape(
-                batch, heads, keyValueHeads, queries, keys, headDim, valueDim, AttentionShape.Restriction.NONE);
+        return new AttentionShape(batch, heads, keyValueHeads, queries, keys, headDim, valueDim, ScoreOption.NONE);
     }
 
     /** Every grid. */

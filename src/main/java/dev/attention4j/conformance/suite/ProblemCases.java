@@ -14,6 +14,7 @@ import dev.attention4j.conformance.problems.RandomProblem;
 import dev.attention4j.measure.AttentionShape;
 import dev.attention4j.measure.Inputs;
 import dev.attention4j.measure.SampledOracle;
+import dev.attention4j.measure.ScoreOption;
 import dev.attention4j.reference.Yardstick;
 import java.util.ArrayList;
 import java.util.List;
@@ -36,8 +37,7 @@ final class ProblemCases {
     static final int KEYS = 37;
 
     /** Grouped heads, and no size that is a multiple of a vector or tile; quick enough for an emulator. */
-    static final AttentionShape SMALL =
-            new AttentionShape(BATCH, HEADS, 2, QUERIES, KEYS, 18, 20, AttentionShape.Restriction.NONE);
+    static final AttentionShape SMALL = new AttentionShape(BATCH, HEADS, 2, QUERIES, KEYS, 18, 20, ScoreOption.NONE);
 
     private final List<ConformanceCase> cases = new ArrayList<>();
 

@@ -31,7 +31,7 @@ final class OnnxRuntimeGroupQuery extends OnnxRuntime<Inputs> {
         if (problem.headDim() != problem.valueDim()) {
             return Optional.of("GroupQueryAttention has one width for keys and values");
         }
-        if (problem.attention().mask().isPresent()) {
+        if (inputs.shape().option().isTensor()) {
             return Optional.of("GroupQueryAttention is compared without a mask");
         }
         if (isStep(inputs) && problem.queryLength() > 1 && problem.batch() > 1) {

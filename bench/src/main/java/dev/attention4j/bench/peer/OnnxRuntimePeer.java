@@ -40,7 +40,7 @@ final class OnnxRuntimePeer extends OnnxRuntime<Inputs> {
         return OnnxModel.multiHeadAttention(
                 problem.queryHeads(),
                 problem.attention().isCausal(),
-                problem.attention().mask().isPresent());
+                inputs.shape().option().isTensor());
     }
 
     @Override
@@ -49,7 +49,8 @@ final class OnnxRuntimePeer extends OnnxRuntime<Inputs> {
         tensors.put("query", headsInside(inputs.query()));
         tensors.put("key", headsInside(inputs.key()));
         tensors.put("value", headsInside(inputs.value()));
-        inputs.problem().attention().mask().ifPresent(mask -> tensors.put("attention_bias", bias(mask)));
+        inputs.maskTensor()
+                .ifPresent(mask -> tensors.put("attention_bias", mask.dtype() == DType.BOOL ? bias(mask) : mask));
         return tensors;
     }
 

@@ -72,11 +72,16 @@ public final class Peers {
         return IntStream.range(0, PyTorchLayer.WAYS).mapToObj(open).toList();
     }
 
-    /** Why peers whose tensors are float32 alone cannot compute a workload. */
-    static Optional<String> refusalUnlessFloat32(Workload inputs) {
-        return inputs.dtype() == DType.FLOAT32
-                ? Optional.empty()
-                : Optional.of("compared in float32 only, not in " + inputs.dtype());
+    /** Why peers whose tensors are float32 alone, and which have no expressions, cannot compute a workload. */
+    static Optional<String> refusal(Workload inputs) {
+        if (inputs.dtype() != DType.FLOAT32) {
+            return Optional.of("compared in float32 only, not in " + inputs.dtype());
+        }
+        return inputs instanceof Inputs attention
+                        && attention.shape().option().isExpression()
+                        && !attention.shape().option().isTensor()
+                ? Optional.of("it has no expressions, and no tensor says what this one computes")
+                : Optional.empty();
     }
 
     private static <W extends Workload> List<Contender<W>> open(

@@ -3,6 +3,7 @@ package dev.attention4j.bench.peer;
 import dev.attention4j.DType;
 import dev.attention4j.bench.Contender;
 import dev.attention4j.bench.Workload;
+import dev.attention4j.measure.AttentionShape;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -40,9 +41,12 @@ abstract class PlainJava<W extends Workload> implements Contender<W> {
 
     @Override
     public final Optional<String> refusal(W inputs) {
-        return inputs.dtype() == DType.FLOAT32
-                ? Optional.empty()
-                : Optional.of("float arrays hold float32, not " + inputs.dtype());
+        if (inputs.dtype() != DType.FLOAT32) {
+            return Optional.of("float arrays hold float32, not " + inputs.dtype());
+        }
+        return inputs.shape() instanceof AttentionShape shape && shape.option().isExpression()
+                ? Optional.of("plain loops are compared without expressions")
+                : Optional.empty();
     }
 
     @Override

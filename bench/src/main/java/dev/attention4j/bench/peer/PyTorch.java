@@ -53,7 +53,7 @@ abstract class PyTorch<W extends Workload> implements Contender<W> {
 
     @Override
     public final Optional<String> refusal(W inputs) {
-        return Peers.refusalUnlessFloat32(inputs);
+        return Peers.refusal(inputs);
     }
 
     @Override

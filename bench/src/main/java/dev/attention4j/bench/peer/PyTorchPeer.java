@@ -5,6 +5,7 @@ import dev.attention4j.Tensor;
 import dev.attention4j.bench.Inputs;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 
 /** PyTorch's {@code scaled_dot_product_attention} on the CPU. */
 final class PyTorchPeer extends PyTorch<Inputs> {
@@ -19,11 +20,12 @@ final class PyTorchPeer extends PyTorch<Inputs> {
         // Its is_causal is aligned top-left: where a cache holds earlier tokens, people give a mask.
         boolean continued = inputs.shape().isCached() && problem.queryLength() < problem.keyLength();
         boolean causal = problem.attention().isCausal() && !continued;
-        boolean masked = inputs.shape().isMasked() || (continued && problem.queryLength() > 1);
+        Optional<Tensor> mask = continued && problem.queryLength() > 1
+                ? Optional.of(upToOwnPosition(problem))
+                : inputs.maskTensor();
+        boolean masked = mask.isPresent();
         List<Tensor> tensors = new ArrayList<>(List.of(inputs.query(), inputs.key(), inputs.value()));
-        if (masked) {
-            tensors.add(problem.attention().mask().orElseGet(() -> upToOwnPosition(problem)));
-        }
+        mask.ifPresent(tensors::add);
         return call(
                 (grouped ? "grouped " : "") + (masked ? "masked" : causal ? "causal" : ""),
                 () -> TorchModule.scaledDotProductAttention(grouped, masked, causal),

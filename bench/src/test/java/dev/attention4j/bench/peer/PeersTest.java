@@ -56,7 +56,14 @@ class PeersTest {
         "pytorch-2.7, 2.6.2.5.50.16:cache",
         "pytorch-2.10, 2.6.2.1.50.16:cache-float16",
         "pytorch-2.10, 2.6.2.50.50.16:cache",
-        "plain-java, 2.6.2.5.50.16:cache-bfloat16"
+        "plain-java, 2.6.2.5.50.16:cache-bfloat16",
+        "pytorch-2.7, 2.6.2.40.40.16:score-alibi",
+        "pytorch-2.7, 2.3.3.40.50.16:mask-if-causal",
+        "pytorch-2.10, 2.3.3.40.50.16:score-relative-bias",
+        "pytorch-2.10, 2.6.2.40.40.16:mask-if-documents",
+        "pytorch-2.10, 2.6.2.40.40.16:mask-if-prefix",
+        "onnxruntime, 2.3.3.40.50.16:score-alibi",
+        "onnxruntime, 2.3.3.40.50.16:mask-if-strided"
     })
     void agreesWithTheOracle(String peer, String shape) {
         Inputs inputs = Inputs.of(AttentionShape.parse(shape), DType.FLOAT32);
@@ -81,7 +88,11 @@ class PeersTest {
         "onnxruntime, 2.3.3.40.40.16, FLOAT16, float32",
         "pytorch-2.7, 2.3.3.40.40.16, BFLOAT16, float32",
         "pytorch-2.10, 2.3.3.40.40.16, BFLOAT16, float32",
-        "plain-java, 2.3.3.40.40.16, FLOAT16, float32"
+        "plain-java, 2.3.3.40.40.16, FLOAT16, float32",
+        "pytorch-2.7, 2.3.3.40.40.16:score-softcap, FLOAT32, no tensor says",
+        "pytorch-2.10, 2.3.3.40.40.16:score-softcap, FLOAT32, no tensor says",
+        "onnxruntime, 2.3.3.40.40.16:score-softcap, FLOAT32, no tensor says",
+        "plain-java, 2.3.3.40.40.16:mask-if-causal, FLOAT32, without expressions"
     })
     void saysWhatItCannotDo(String peer, String shape, DType dtype, String why) {
         Inputs inputs = Inputs.of(AttentionShape.parse(shape), dtype);
@@ -160,6 +171,7 @@ class PeersTest {
         "2.6.2.40.40.16, always causal",
         "2.6.2.40.50.16:causal, always causal",
         "2.3.3.40.40.16:mask, mask",
+        "2.3.3.40.40.16:mask-if-causal, mask",
         "2.6.2.7.50.16:cache, or one text",
         "2.3.3.1.50.16.24, one width"
     })
