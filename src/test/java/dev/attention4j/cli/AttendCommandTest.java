@@ -31,6 +31,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.regex.Pattern;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -176,6 +177,24 @@ class AttendCommandTest {
                 "key <= position",
                 "--align",
                 "bottom-right");
+    }
+
+    @Test
+    void theCommandOfTheDocumentOnExpressionsRuns() throws IOException {
+        String document = Files.readString(Path.of("docs", "expressions.md"));
+        String command = document.substring(document.indexOf("attend in.safetensors"));
+        tensors.put("slopes", Tensor.of(new float[] {1, 2, 3, 4}, 4));
+        Safetensors.write(in, tensors, Map.of());
+        Object[] words = Pattern.compile("\"([^\"]*)\"|\\S+")
+                .matcher(command.substring(0, command.indexOf("```")).replace("\\\n", " "))
+                .results()
+                .map(word -> word.group(1) == null ? word.group() : word.group(1))
+                .map(word -> word.equals("in.safetensors") ? in : word)
+                .toArray();
+        Cli cli = Cli.run(words);
+        assertThat(cli.err()).isEmpty();
+        assertThat(cli.exitCode()).isZero();
+        assertThat(cli.out()).contains("score=score - slope[head] * abs(position - key), maskIf=key %", ": ok");
     }
 
     @ParameterizedTest
