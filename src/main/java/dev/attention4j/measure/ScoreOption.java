@@ -81,7 +81,10 @@ public enum ScoreOption {
         return ScoreParameters.NONE.with("ancestor", ancestor, drafted, drafted);
     });
 
+    @SuppressWarnings("ImmutableEnumChecker") // It is immutable.
     private final ScoreExpression expression;
+
+    @SuppressWarnings("ImmutableEnumChecker") // Of no state.
     private final Function<AttentionShape, ScoreParameters> parameters;
 
     ScoreOption() {

@@ -20,6 +20,7 @@ import dev.attention4j.ScoreParameters;
 import dev.attention4j.StorageTypes;
 import dev.attention4j.Tensor;
 import dev.attention4j.UnsupportedPlanException;
+import dev.attention4j.conformance.problems.RandomExpression;
 import dev.attention4j.opencl.fused.ForwardDecode;
 import dev.attention4j.opencl.fused.ForwardRows;
 import dev.attention4j.opencl.fused.ForwardTiles;
@@ -68,6 +69,9 @@ final class EveryKernel {
 
     /** No length or width is a multiple of a vector, and a group of heads shares keys. */
     private static final Shape TINY = new Shape(2, 2, 1, 3, 7, 5, 6);
+
+    /** Keys for each part of a random expression. */
+    private static final Shape EXPRESSIONS = new Shape(2, 2, 1, 5, 29, 5, 6);
 
     /** More than one tile along each axis: rows, keys, head width and value width. */
     private static final Shape RAGGED = new Shape(1, 1, 1, 67, 131, 18, 70);
@@ -387,6 +391,9 @@ final class EveryKernel {
                 .maskIf("key % 3 <= query % 5")
                 .build();
         run(engine, plan + " expressions", SMALL, DType.FLOAT32, expressions);
+        // Of 12 parts, each of which some keys have: every operation of the language.
+        Attention random = RandomExpression.draw(3).addTo(Attention.builder()).build();
+        run(engine, plan + " random expressions", EXPRESSIONS, DType.FLOAT32, random);
         run(engine, plan + " pages", IN_PAGES, DType.FLOAT32, inPages(4, 0, 1, -1));
         if (plan.equals(ForwardRows.NAME)) {
             run(engine, plan + " many rows in pages", MANY_ROWS_IN_PAGES, DType.FLOAT32, inPages(3, 0));

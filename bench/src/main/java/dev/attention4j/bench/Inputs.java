@@ -65,7 +65,9 @@ public record Inputs(AttentionShape shape, AttentionProblem problem, Tensor quer
      * adds to scores; of one batch row or head where all have the same. Empty if neither masks nor adds anything.
      */
     public Optional<Tensor> maskTensor() {
-        return shape.option().isExpression() ? Optional.of(values()) : problem.attention().mask();
+        return shape.option().isExpression()
+                ? Optional.of(values())
+                : problem.attention().mask();
     }
 
     private Tensor values() {

@@ -54,7 +54,10 @@ class GridTest {
                     ScoreOption.valueOf((expression.isBoolean() ? "MASK_IF_" : "SCORE_") + field.getName());
             String text = "2.4.2.40.40.16" + option.suffix();
             AttentionShape shape = AttentionShape.parse(text);
-            assertThat(shape).hasToString(text).extracting(AttentionShape::option).isEqualTo(option);
+            assertThat(shape)
+                    .hasToString(text)
+                    .extracting(AttentionShape::option)
+                    .isEqualTo(option);
             Attention attention = shape.problem(DType.FLOAT32).attention();
             assertThat(expression.isBoolean() ? attention.maskIf() : attention.score())
                     .contains(expression);

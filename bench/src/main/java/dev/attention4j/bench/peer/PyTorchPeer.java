@@ -20,9 +20,8 @@ final class PyTorchPeer extends PyTorch<Inputs> {
         // Its is_causal is aligned top-left: where a cache holds earlier tokens, people give a mask.
         boolean continued = inputs.shape().isCached() && problem.queryLength() < problem.keyLength();
         boolean causal = problem.attention().isCausal() && !continued;
-        Optional<Tensor> mask = continued && problem.queryLength() > 1
-                ? Optional.of(upToOwnPosition(problem))
-                : inputs.maskTensor();
+        Optional<Tensor> mask =
+                continued && problem.queryLength() > 1 ? Optional.of(upToOwnPosition(problem)) : inputs.maskTensor();
         boolean masked = mask.isPresent();
         List<Tensor> tensors = new ArrayList<>(List.of(inputs.query(), inputs.key(), inputs.value()));
         mask.ifPresent(tensors::add);
