@@ -27,6 +27,10 @@
 //   which makes          SCORE_ROWS x 4 scores, stored side by side: the softmax's lanes are keys in this order
 //   and adds             4 values to ROW_TILE rows of the output, whose lanes are dims
 //
+// Blocks of keys that a mask expression hides from all rows are skipped. They are found here, not read from a table
+// (fused/block_table.clh): a few rows are tested in less than the launch of the kernel that finds a table, which the next token, at
+// another position, could not use.
+//
 // Memory of a work-group, in floats: blockRows * (headDim + 3 * valueDim + KEY_BLOCK + 3), given by the host.
 //
 // Row r of a unit is query r % queries of head firstHead + r / queries. A block of keys stays in a

@@ -92,6 +92,34 @@ class BlockMaskTest {
         }
     }
 
+    /** So many keys that blocks are folded into totals, of which skipped ones are a part: with the same bits. */
+    @ParameterizedTest
+    @MethodSource("plans")
+    void blocksThatAreSkippedBetweenTotals(EnginePlan plan) {
+        int queries = plan.plan().equals("decode") ? 3 : 24;
+        int keys = 9000;
+        boolean[] attends = new boolean[queries * keys];
+        for (int n = 0; n < attends.length; n++) {
+            int run = n % keys / 300;
+            attends[n] = (run > 2 && run < 9) || run % 7 == 0;
+        }
+        Tensor mask = Tensor.of(attends, queries, keys);
+        Tensor query = Tensor.random(1, 1, 1, queries, 4);
+        Tensor key = Tensor.random(2, 1, 1, keys, 4);
+        Tensor value = Tensor.random(3, 1, 1, keys, 4);
+        Attention plain = Attention.builder().mask(mask).logSumExp(true).build();
+        Attention blockMask = plain.toBuilder().blockMask(BlockMask.of(mask)).build();
+        try (AttentionEngine engine = plan.open();
+                AttentionResult withIt = engine.attend(query, key, value, blockMask);
+                AttentionResult without = engine.attend(query, key, value, plain)) {
+            YardstickCheck.check(engine, query, key, value, blockMask, plan.toString());
+            assertThat(withIt.output().toFloatArray())
+                    .isEqualTo(without.output().toFloatArray());
+            assertThat(withIt.logSumExp().toFloatArray())
+                    .isEqualTo(without.logSumExp().toFloatArray());
+        }
+    }
+
     /** Expressions that hide whole blocks, of so many pairs that all plans look for them; hidden rows are NaN. */
     @ParameterizedTest
     @MethodSource("plans")
@@ -105,7 +133,9 @@ class BlockMaskTest {
                 ScoreParameters.NONE.with("document", document).with("hidden", 1);
         String mask = "document[query] == document[key] && document[key] != hidden && key <= position";
         Tensor query = Tensor.random(1, 1, 2, length, 4);
-        Tensor key = Tensor.random(2, 1, 1, length, 4);
+        float[] keys = Tensor.random(2, 1, 1, length, 4).toFloatArray();
+        Arrays.fill(keys, length / 3 * 4, length / 2 * 4, Float.NaN);
+        Tensor key = Tensor.of(keys, 1, 1, length, 4);
         float[] values = Tensor.random(3, 1, 1, length, 4).toFloatArray();
         Arrays.fill(values, length / 3 * 4, length / 2 * 4, Float.NaN);
         Tensor value = Tensor.of(values, 1, 1, length, 4);

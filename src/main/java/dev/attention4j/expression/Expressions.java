@@ -131,6 +131,15 @@ public final class Expressions {
         return mask != null && mask.root.dependsOn(variable);
     }
 
+    /** {@return the numbers in the parameters of the mask expression} */
+    public long maskWords() {
+        long words = 0;
+        for (Parameter parameter : mask == null ? List.<Parameter>of() : mask.parameters) {
+            words += parameter.words().length;
+        }
+        return words;
+    }
+
     /** {@return an object that is equal for mask expressions with equal text and parameters} */
     public Object maskKey() {
         return mask == null ? "" : List.of(mask.signature(), mask.parameters);

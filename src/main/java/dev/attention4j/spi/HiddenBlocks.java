@@ -27,6 +27,7 @@ public final class HiddenBlocks {
     public static final int SOME_UNSEEN = 2;
 
     private static final int BLOCKS_OF_BYTE = 4;
+    private static final long MOST_KEPT_WORDS = 1 << 22;
 
     private final AttentionProblem problem;
     private final Expressions expressions;
@@ -74,16 +75,25 @@ public final class HiddenBlocks {
     }
 
     /**
-     * {@return an object that is equal for problems with the same hidden blocks; empty for a mask whose elements may change from
-     * call to call}
+     * {@return true if a table may be kept for later calls: not of a mask whose elements may change from call to call, nor of an
+     * expression with so large tables that they should not be kept for its sake}
      */
+    public boolean mayBeKept() {
+        return (mask == null || ofBlockMask().isPresent()) && expressions.maskWords() <= MOST_KEPT_WORDS;
+    }
+
+    /** Returns the block mask that the mask is of. */
+    private Optional<BlockMask> ofBlockMask() {
+        return problem.attention().blockMask().filter(given -> given.mask().isPresent());
+    }
+
+    /** {@return an object that is equal for problems with the same hidden blocks; empty unless they {@link #mayBeKept}} */
     public Optional<Object> key() {
-        Optional<BlockMask> kept = problem.attention().blockMask();
-        if (mask != null && kept.isEmpty()) {
+        if (!mayBeKept()) {
             return Optional.empty();
         }
         List<Object> key = new ArrayList<>();
-        key.add(kept.map(BlockMask::identity).orElse(""));
+        key.add(ofBlockMask().map(BlockMask::identity).orElse(""));
         key.add(expressions.maskKey());
         key.add(expressions.place(problem.queryLength(), problem.keyLength()));
         key.add(List.of(

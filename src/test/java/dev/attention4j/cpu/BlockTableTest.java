@@ -10,6 +10,7 @@ import dev.attention4j.ScoreParameters;
 import dev.attention4j.Tensor;
 import dev.attention4j.spi.HiddenBlocks;
 import dev.attention4j.spi.ScoreTerms;
+import java.util.Arrays;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 
@@ -151,6 +152,23 @@ class BlockTableTest {
         AttentionProblem problem = problem(1, 4, 4, 300, 300, attention);
         QueryBlock.Cut cut = new QueryBlock.Cut(problem);
         return BlockTable.of(problem, cut, kept).of(cut.block(0), 0, new ScoreTerms(problem));
+    }
+
+    /** A bias of millions of numbers in a mask expression would stay in memory as long as the table. */
+    @Test
+    void nothingIsKeptOfTablesThatAreTooLarge() {
+        BlockTable.Kept kept = new BlockTable.Kept();
+        int[] level = new int[(1 << 22) + 1];
+        Attention attention = Attention.builder()
+                .maskIf("level[key] == level[query]", ScoreParameters.NONE.with("level", level))
+                .build();
+        assertThat(firstBits(attention, kept)).isNotSameAs(firstBits(attention, kept));
+        Attention small = Attention.builder()
+                .maskIf(
+                        "level[key] == level[query]",
+                        ScoreParameters.NONE.with("level", Arrays.copyOf(level, level.length - 1)))
+                .build();
+        assertThat(firstBits(small, kept)).isSameAs(firstBits(small, kept));
     }
 
     /** Results have weights of 0 for keys that are hidden, so no block is left out. */

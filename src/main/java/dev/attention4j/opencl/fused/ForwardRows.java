@@ -142,9 +142,9 @@ public final class ForwardRows implements AttentionPlan {
     private MaskBlocks.Table hidden(DeviceCall call, ForwardRowsTiling tiling, int unitHeads, long used) {
         MaskBlocks.Shape shape = new MaskBlocks.Shape(unitHeads, tiling.rows(), tiling.keyBlock());
         return HiddenBlocks.of(call.problem())
-                .filter(hidden -> hidden.key().isPresent())
                 .filter(hidden ->
                         shape.pairs(call.workload()) >= (hidden.byExpression() ? LEAST_PAIRS_EXPRESSED : LEAST_PAIRS))
+                .filter(HiddenBlocks::mayBeKept)
                 .map(hidden -> maskBlocks.of(call, hidden, shape, call.scratchBudget(Long.MAX_VALUE) - used))
                 .orElseGet(() -> MaskBlocks.none(call));
     }

@@ -216,7 +216,7 @@ public final class ForwardTiles implements AttentionPlan {
         }
         long room = call.scratchBudget(Long.MAX_VALUE) - leastScratchBytes(problem, call.division());
         return HiddenBlocks.of(call.problem())
-                .filter(hidden -> shape.pairs(problem) >= (hidden.key().isPresent() ? LEAST_PAIRS_KEPT : LEAST_PAIRS))
+                .filter(hidden -> shape.pairs(problem) >= (hidden.mayBeKept() ? LEAST_PAIRS_KEPT : LEAST_PAIRS))
                 .map(hidden -> maskBlocks.of(call, hidden, shape, room))
                 .orElseGet(() -> MaskBlocks.none(call));
     }
