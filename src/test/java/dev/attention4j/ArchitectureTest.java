@@ -16,6 +16,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -167,7 +168,8 @@ class ArchitectureTest {
             slices().matching("dev.attention4j.(**)").should().beFreeOfCycles();
 
     /**
-     * One search by a kernel's name finds all that belongs to it. The steps of the staged plan share its class and its test.
+     * One search by a kernel's name finds all that belongs to it. The steps of the staged plan share its class and its test, as do
+     * those of gradients.
      */
     @Test
     void eachKernelHasAClassATestAndABenchmarkOfItsName() throws IOException {
@@ -181,7 +183,8 @@ class ArchitectureTest {
             String name = kernel.getFileName().toString().replace(".cl", "");
             String camel = camel(name);
             String folder = kernel.getParent().getFileName().toString();
-            String shared = folder.equals("staged") ? "StagedPlan" : camel;
+            String shared =
+                    Map.of("staged", "StagedPlan", "backward", "BackwardPlan").getOrDefault(folder, camel);
             Path main = Path.of("src/main/java/dev/attention4j/opencl", folder);
             Path tests = Path.of("src/test/java/dev/attention4j/opencl", folder);
             Path benchmarks = Path.of("bench/src/main/java/dev/attention4j/bench/jmh");

@@ -247,6 +247,14 @@ public final class Expressions {
         return mask == null ? "" : new OpenClText(mask, width, vectors, word).function("mask_expression");
     }
 
+    /** Prints the same and, with a score expression, {@code score_derivative}, its derivative by the score. */
+    public String openClTextOfGradients(int width, Set<Variable> vectors) {
+        String derivative = score == null
+                ? ""
+                : new OpenClText(score.derivative(), width, vectors, ORIGIN_WORDS).function("score_derivative");
+        return openClText(width, vectors) + derivative;
+    }
+
     /** Returns the words of a formula's numbers, and of the place and shape of its tables. */
     private static int words(Formula formula) {
         int words = 0;

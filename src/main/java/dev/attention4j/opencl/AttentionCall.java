@@ -10,6 +10,7 @@ import dev.attention4j.opencl.plan.AttentionPlan;
 import dev.attention4j.opencl.plan.AttentionPlan.Division;
 import dev.attention4j.opencl.plan.DeviceCall;
 import dev.attention4j.opencl.plan.KeyRanges;
+import dev.attention4j.opencl.plan.Tunables;
 import dev.attention4j.opencl.plan.Workload;
 import dev.attention4j.opencl.runtime.ClBuffer;
 import dev.attention4j.opencl.runtime.DeviceContext;
@@ -151,12 +152,35 @@ record AttentionCall(
 
     private DeviceCall deviceCall(Transfers transfers, Rows rows, Footprint footprint) {
         Attention attention = problem.attention();
-        boolean closesGaps = footprint.closesGaps();
+        return deviceCall(
+                transfers,
+                footprint.closesGaps(),
+                rows.of("output", AttentionResult::output, problem.dtype(), problem.valueDim(), transfers),
+                attention.wantsWeights()
+                        ? rows.of("weights", AttentionResult::weights, DType.FLOAT32, problem.keyLength(), transfers)
+                        : null,
+                attention.wantsLogSumExp()
+                        ? rows.of("log-sum-exp", AttentionResult::logSumExp, DType.FLOAT32, 1, transfers)
+                        : null,
+                choice.tunables(),
+                footprint.scratchRoom(leastScratchBytes()));
+    }
+
+    /** Brings the call's tensors to the device, and returns it with these buffers for its results. */
+    DeviceCall deviceCall(
+            Transfers transfers,
+            boolean closesGaps,
+            ClBuffer output,
+            ClBuffer weights,
+            ClBuffer logSumExp,
+            Tunables tunables,
+            long scratchRoom) {
+        Attention attention = problem.attention();
         long[] scores = problem.weightsShape();
         return new DeviceCall(
                 problem,
                 workload,
-                choice.tunables(),
+                tunables,
                 division,
                 transfers.rows("query", query, closesGaps),
                 transfers.rows("key", key, closesGaps),
@@ -178,15 +202,11 @@ record AttentionCall(
                 transfers.floatsOrNull("ALiBi slopes", attention.alibiSlopes()),
                 transfers.floatsOrNull("sinks", attention.sinks()),
                 attention.expressions().isEmpty() ? null : transfers.expressions(problem),
-                rows.of("output", AttentionResult::output, problem.dtype(), problem.valueDim(), transfers),
-                attention.wantsWeights()
-                        ? rows.of("weights", AttentionResult::weights, DType.FLOAT32, problem.keyLength(), transfers)
-                        : null,
-                attention.wantsLogSumExp()
-                        ? rows.of("log-sum-exp", AttentionResult::logSumExp, DType.FLOAT32, 1, transfers)
-                        : null,
+                output,
+                weights,
+                logSumExp,
                 maxScratchBytes,
-                footprint.scratchRoom(leastScratchBytes()),
+                scratchRoom,
                 transfers::scratch);
     }
 }

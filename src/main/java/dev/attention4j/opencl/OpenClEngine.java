@@ -86,7 +86,7 @@ public final class OpenClEngine implements AttentionEngine {
             projections = Planner.ofProjections(context, tuning);
             tensors = new DeviceTensors(this, context, lock, resources, options.has(TestOption.POISON));
             rows = new DeviceRows(this, context);
-            gradients = new DeviceGradients(this, options);
+            gradients = new DeviceGradients(this, options, Planner.ofGradients(context, tuning));
             projector =
                     new DeviceProjector(this, projections.chooseOrWarn("Projections", ProjectionPlan.Problem.USUAL));
         } catch (RuntimeException e) {
@@ -262,7 +262,7 @@ public final class OpenClEngine implements AttentionEngine {
     }
 
     /** Runs something under the lock of an open engine. */
-    private <T> T locked(Supplier<T> body) {
+    <T> T locked(Supplier<T> body) {
         lock.lock();
         try {
             checkOpen();

@@ -3,6 +3,7 @@ package dev.attention4j.opencl;
 import dev.attention4j.EngineOptions;
 import dev.attention4j.PlanChoice;
 import dev.attention4j.UnsupportedPlanException;
+import dev.attention4j.opencl.backward.BackwardPlan;
 import dev.attention4j.opencl.fused.ForwardDecode;
 import dev.attention4j.opencl.fused.ForwardRows;
 import dev.attention4j.opencl.fused.ForwardTiles;
@@ -172,6 +173,19 @@ final class Planner<P, L extends Plan<P, ?>> {
                 problem -> ProblemClass.PROJECTIONS,
                 LoopLimit.of(context.device()),
                 ProjectionPlan::loopExcess);
+    }
+
+    /** Makes the planner of a device's gradients. */
+    static Planner<Workload, BackwardPlan> ofGradients(DeviceContext context, TuningDatabase tuning) {
+        return new Planner<>(
+                List.of(new BackwardPlan(context)),
+                deviceClass(context),
+                EngineOptions.AUTO,
+                false,
+                tuning,
+                ProblemClass::of,
+                LoopLimit.of(context.device()),
+                BackwardPlan::loopExcess);
     }
 
     private static String deviceClass(DeviceContext context) {

@@ -7,12 +7,15 @@ import dev.attention4j.Alignment;
 import dev.attention4j.Attention;
 import dev.attention4j.AttentionBuilder;
 import dev.attention4j.AttentionEngine;
+import dev.attention4j.AttentionGradients;
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.AttentionResult;
+import dev.attention4j.AttentionTape;
 import dev.attention4j.BlockMask;
 import dev.attention4j.CacheShape;
 import dev.attention4j.DType;
 import dev.attention4j.EngineInfo;
+import dev.attention4j.GradientOptions;
 import dev.attention4j.KeyValueCache;
 import dev.attention4j.PagedKeyValueCache;
 import dev.attention4j.RotaryEmbedding;
@@ -21,6 +24,7 @@ import dev.attention4j.StorageTypes;
 import dev.attention4j.Tensor;
 import dev.attention4j.UnsupportedPlanException;
 import dev.attention4j.conformance.problems.RandomExpression;
+import dev.attention4j.opencl.backward.BackwardPlan;
 import dev.attention4j.opencl.fused.ForwardDecode;
 import dev.attention4j.opencl.fused.ForwardRows;
 import dev.attention4j.opencl.fused.ForwardTiles;
@@ -30,6 +34,9 @@ import dev.attention4j.opencl.runtime.ClEvent;
 import dev.attention4j.opencl.runtime.Devices;
 import dev.attention4j.opencl.runtime.Quirks.Quirk;
 import dev.attention4j.opencl.staged.StagedPlan;
+import dev.attention4j.reference.Deviation;
+import dev.attention4j.reference.GradientYardstick;
+import dev.attention4j.spi.GradientCall;
 import dev.attention4j.spi.TestOption;
 import dev.attention4j.testing.ProjectionCheck;
 import dev.attention4j.testing.TestEngines;
@@ -41,6 +48,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.function.Consumer;
 
 /**
  * A program for a simulator: projections, and every plan, its tunables, storage and options, on every OpenCL device
@@ -164,6 +172,7 @@ final class EveryKernel {
                 names(engine, kernels, () -> fork(engine));
                 names(engine, kernels, () -> merge(engine));
                 names(engine, kernels, () -> turn(engine));
+                gradients(call -> names(engine, kernels, () -> call.accept(engine)));
                 builds.addAll(engine.context().builds());
             }
             for (String plan : plans) {
@@ -243,6 +252,11 @@ final class EveryKernel {
                 names(engine, kernels, () -> merge(engine));
                 names(engine, kernels, () -> turn(engine));
             }
+            gradients(call -> {
+                try (OpenClEngine engine = openFresh(info, "auto")) {
+                    names(engine, kernels, () -> call.accept(engine));
+                }
+            });
             for (String plan : plans) {
                 options()
                         .forEach((name, attention) ->
@@ -347,6 +361,49 @@ final class EveryKernel {
                         engine.rotate(heads.to(dtype), rotary, 5, 6, 7, 0, 1, 2).toFloatArray();
                 assertThat(each).isEqualTo(following).isNotEqualTo(heads.toFloatArray());
             }
+        }
+    }
+
+    /** Gradients of all that has any; of more keys than a tile has, more queries than a block, and masked NaN. */
+    private static void gradients(Consumer<Consumer<OpenClEngine>> calls) {
+        Tensor mask = Tensor.of(new boolean[] {true, false, true, true, false, false, true}, 7);
+        Attention all = all(mask, Tensor.random(4, 2, 1, 3, 7)).build();
+        GradientOptions wanted = GradientOptions.DEFAULT.withBias().withSinks().withAlibiSlopes();
+        for (DType dtype : DTYPES) {
+            calls.accept(engine -> gradients(engine, TINY, dtype, all, wanted));
+            calls.accept(engine -> gradients(engine, TINY, dtype, EDGES, GradientOptions.DEFAULT));
+        }
+        Attention packed = Attention.builder()
+                .cumulativeLengths(new int[] {0, 20, 20, 35}, new int[] {0, 30, 50, 70})
+                .bias(Tensor.random(4, 1, 35, 1))
+                .alibiSlopes(0.5f, 0.25f, 1)
+                .logSumExp(true)
+                .build();
+        GradientOptions ofPacked =
+                GradientOptions.DEFAULT.withBias().withAlibiSlopes().withLogSumExpGradient(Tensor.random(8, 1, 1, 35));
+        calls.accept(engine -> gradients(engine, SMALL, DType.FLOAT32, packed, ofPacked));
+    }
+
+    private static void gradients(
+            OpenClEngine engine, Shape shape, DType dtype, Attention attention, GradientOptions options) {
+        Tensor query = Tensor.random(1, shape.batch, shape.heads, shape.queries, shape.headDim)
+                .to(dtype);
+        Tensor key = Tensor.random(2, shape.batch, shape.keyValueHeads, shape.keys, shape.headDim);
+        if (attention.mask().isPresent()) {
+            // The second of the mask's keys, which no query attends to.
+            for (int d = 0; d < shape.headDim; d++) {
+                key.floats().put(shape.headDim + d, Float.NaN);
+            }
+        }
+        Tensor value = Tensor.random(3, shape.batch, shape.keyValueHeads, shape.keys, shape.valueDim)
+                .to(dtype);
+        Tensor outputGradient = Tensor.random(7, shape.batch, shape.heads, shape.queries, shape.valueDim);
+        try (AttentionTape tape = engine.attendForGradients(query, key.to(dtype), value, attention);
+                AttentionGradients gradients = tape.gradients(outputGradient.to(dtype), options)) {
+            GradientCall call = GradientCall.of(
+                    query, key.to(dtype), value, attention, tape.result(), outputGradient.to(dtype), options);
+            assertThat(new GradientYardstick(call).measure(gradients)).allMatch(Deviation::isAllowed);
+            assertThat(gradients.plan()).isEqualTo(BackwardPlan.NAME);
         }
     }
 

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.attention4j.Alignment;
 import dev.attention4j.Attention;
 import dev.attention4j.AttentionEngine;
+import dev.attention4j.AttentionGradients;
 import dev.attention4j.AttentionResult;
 import dev.attention4j.BlockMask;
 import dev.attention4j.CacheShape;
@@ -13,6 +14,7 @@ import dev.attention4j.DType;
 import dev.attention4j.DeviceException;
 import dev.attention4j.EngineInfo;
 import dev.attention4j.EngineOptions;
+import dev.attention4j.GradientOptions;
 import dev.attention4j.KeyValueCache;
 import dev.attention4j.PagedKeyValueCache;
 import dev.attention4j.RotaryEmbedding;
@@ -154,6 +156,33 @@ class InjectedFailuresTest {
             });
         }
         assertThat(Handle.live()).as(Handle::report).isZero();
+    }
+
+    /** The gradients of a call that has been made. */
+    @ParameterizedTest
+    @MethodSource("devices")
+    void gradientsOfACall(EngineInfo info) {
+        GradientOptions all = GradientOptions.DEFAULT
+                .withBias()
+                .withSinks()
+                .withAlibiSlopes()
+                .withLogSumExpGradient(Tensor.random(8, 2, 4, 9));
+        Tensor outputGradient = Tensor.random(7, 2, 4, 9, 13);
+        try (OpenClEngine engine = open(info, plan("rows"));
+                AttentionResult result = engine.attend(query, key, value, everything)) {
+            failEachOnce(engine, () -> {
+                try (AttentionGradients gradients =
+                        engine.gradients(query, key, value, everything, result, outputGradient, all)) {
+                    return bytes(
+                            gradients.query(),
+                            gradients.key(),
+                            gradients.value(),
+                            gradients.bias(),
+                            gradients.sinks(),
+                            gradients.alibiSlopes());
+                }
+            });
+        }
     }
 
     /** One query over enough keys that they are split over work-groups and merged. */

@@ -35,7 +35,7 @@ public record LoopLimit(long most, String device) {
     public Optional<String> whyNot(String plan, Workload problem, AttentionPlan.Division division) {
         double keys = problem.keyLength();
         double widths = (double) problem.headDim() + problem.valueDim();
-        return whyNot(
+        return whyNotIterations(
                 switch (plan) {
                     case "staged" -> 14 * (Math.max(keys, problem.headDim()) + 64);
                     case "tiles" -> (keys + 16) * (widths + 128);
@@ -48,10 +48,11 @@ public record LoopLimit(long most, String device) {
      * empty if it may.
      */
     public Optional<String> whyNotProject(int inputs, int sums) {
-        return whyNot((5.0 * sums + 4) * (inputs + 64.0));
+        return whyNotIterations((5.0 * sums + 4) * (inputs + 64.0));
     }
 
-    private Optional<String> whyNot(double iterations) {
+    /** Returns why a work-item may not have this many iterations; empty if it may. */
+    public Optional<String> whyNotIterations(double iterations) {
         return iterations <= most
                 ? Optional.empty()
                 : Optional.of(String.format(
