@@ -14,8 +14,8 @@ import org.junit.jupiter.params.provider.MethodSource;
 class RandomGradientsTest {
     private static final boolean FULL = "full".equals(System.getProperty("grid"));
     private static final int OPTIONS = 15;
-    private static final int ALONE = FULL ? 20 : 4;
-    private static final int COMBINED = FULL ? 300 : 60;
+    private static final int ALONE = FULL ? 20 : 2;
+    private static final int COMBINED = FULL ? 300 : 40;
 
     static List<EngineInfo> engines() {
         return TestEngines.underTest();

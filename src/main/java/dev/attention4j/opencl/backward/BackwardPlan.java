@@ -36,6 +36,9 @@ public final class BackwardPlan implements Plan<Workload, BackwardCall> {
     /** Rows of a work-item of a step that only passes over rows. */
     private static final int ROWS_EACH = 64;
 
+    /** Each split has a copy of the gradients of queries, in floats. */
+    private static final int MOST_SPLITS = 16;
+
     private static final StructLayout PREPROCESS = StructLayout.of("backward/backward_preprocess.cl", "PreprocessCall");
     private static final StructLayout BIAS = StructLayout.of("backward/backward_bias.cl", "BiasStrides");
 
@@ -98,7 +101,7 @@ public final class BackwardPlan implements Plan<Workload, BackwardCall> {
         long units = (long) problem.batch() * problem.keyValueHeads();
         long wanted = (2L * context.device().computeUnits() + units - 1) / Math.max(1, units);
         long tiles = (problem.keyLength() + tiling.keys() - 1L) / tiling.keys();
-        return (int) Math.max(1, Math.min(wanted, tiles));
+        return (int) Math.max(1, Math.min(MOST_SPLITS, Math.min(wanted, tiles)));
     }
 
     /** What kernels after the first read of each row. */
