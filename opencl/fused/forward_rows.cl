@@ -216,15 +216,22 @@ VECTOR weigh(__local VECTOR *scores, int r, int keysHere, VECTOR shift, int halv
         }                                                                                                              \
     }
 
-// The variables of expressions for row vector r and a key.
+// The variables of expressions: those of row vector r, and with them the arguments for a key. Keys are the inner loop, so that
+// what depends on rows alone, a slope or a row of a table, is computed once for a block of keys.
 #ifdef ROWS_OF_HEADS
-#define HEAD_OF_ROWS LOAD_INT_VECTOR(rowHead + r * VECTOR_WIDTH)
+#define HEADS_OF_ROWS(r) const INT_VECTOR headOfRows = LOAD_INT_VECTOR(rowHead + (r) * VECTOR_WIDTH);
 #else
-#define HEAD_OF_ROWS firstHead
+#define HEADS_OF_ROWS(r) const int headOfRows = firstHead;
 #endif
-#define VARIABLES(key)                                                                                                 \
-    batch, HEAD_OF_ROWS, firstHead / call.group, LOAD_INT_VECTOR(rowQuery + r * VECTOR_WIDTH), key,                    \
-        LOAD_INT_VECTOR(rowPosition + r * VECTOR_WIDTH), numbers
+#ifdef EXPRESSIONS
+#define ROW_VARIABLES(r)                                                                                               \
+    HEADS_OF_ROWS(r)                                                                                                   \
+    const INT_VECTOR queryOfRows = LOAD_INT_VECTOR(rowQuery + (r) * VECTOR_WIDTH);                                     \
+    const INT_VECTOR positionOfRows = LOAD_INT_VECTOR(rowPosition + (r) * VECTOR_WIDTH);
+#else
+#define ROW_VARIABLES(r)
+#endif
+#define VARIABLES(key) batch, headOfRows, firstHead / call.group, queryOfRows, key, positionOfRows, numbers
 
 // Where the totals of a work-group are: of outputs as outputRows, then of the sums; of both what rounding took from them; and
 // the maxima that they are relative to.
@@ -374,6 +381,7 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_rows(
             INT_VECTOR allAttend = (INT_VECTOR)(-1);
             // Row vector by row vector, so that what depends on rows alone is read once for all keys.
             for (int r = 0; r < ROW_VECTORS; r++) {
+                ROW_VARIABLES(r)
                 for (int k = 0; k < keysHere; k++) {
                     const INT_VECTOR attended = mask_expression(VARIABLES(firstKey + k));
                     anyAttend |= attended;
@@ -418,15 +426,16 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_rows(
         }
 
         if (call.options & CHANGES_SCORES) {
-            for (int k = 0; k < keysHere; k++) {
-                for (int r = 0; r < ROW_VECTORS; r++) {
-                    // From the block's first key: as floats, positions beyond 2^24 would be rounded.
-                    const INT_VECTOR position = LOAD_INT_VECTOR(rowPosition + r * VECTOR_WIDTH) - firstKey;
+            for (int r = 0; r < ROW_VECTORS; r++) {
+                ROW_VARIABLES(r)
+                // From the block's first key: as floats, positions beyond 2^24 would be rounded.
+                const INT_VECTOR position = LOAD_INT_VECTOR(rowPosition + r * VECTOR_WIDTH) - firstKey;
+                const VECTOR fromFirst = JOIN(convert_float, VECTOR_WIDTH)(position);
+                const VECTOR slope = LOAD_VECTOR(rowSlope + r * VECTOR_WIDTH);
+                for (int k = 0; k < keysHere; k++) {
                     VECTOR score = scores[k * ROW_VECTORS + r];
-                    CHANGE_SCORE(VECTOR, score, call,
-                                 score_expression(score, VARIABLES(firstKey + k)),
-                                 LOAD_VECTOR(rowSlope + r * VECTOR_WIDTH),
-                                 fabs(JOIN(convert_float, VECTOR_WIDTH)(position) - (float)k))
+                    CHANGE_SCORE(VECTOR, score, call, score_expression(score, VARIABLES(firstKey + k)), slope,
+                                 fabs(fromFirst - (float)k))
                     scores[k * ROW_VECTORS + r] = score;
                 }
             }
@@ -442,8 +451,9 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_rows(
 #ifdef MASK_EXPRESSION
         if (expressionMasks) {
             masked = true;
-            for (int k = 0; k < keysHere; k++) {
-                for (int r = 0; r < ROW_VECTORS; r++) {
+            for (int r = 0; r < ROW_VECTORS; r++) {
+                ROW_VARIABLES(r)
+                for (int k = 0; k < keysHere; k++) {
                     const INT_VECTOR attended = mask_expression(VARIABLES(firstKey + k));
                     scores[k * ROW_VECTORS + r] = MASK_SCORE(VECTOR, scores[k * ROW_VECTORS + r], attended);
                 }

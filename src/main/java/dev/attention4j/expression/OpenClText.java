@@ -55,7 +55,7 @@ final class OpenClText {
                 define(name(node), node.type(), isVector(node), value(node));
             }
         }
-        return type(formula.root.type(), vectors != 0) + " " + name + parameters + " {\n"
+        return "static __attribute__((always_inline)) " + type(formula.root.type(), vectors != 0) + " " + name + parameters + " {\n"
                 + "#pragma OPENCL FP_CONTRACT OFF\n" + lines + "    return "
                 + operand(formula.root, vectors != 0) + ";\n}\n\n";
     }
@@ -219,8 +219,9 @@ final class OpenClText {
         String a = operand(node.input(0), vector);
         String b = node.inputs().size() > 1 ? operand(node.input(1), vector) : "";
         return switch (node.op()) {
-            case NEGATE -> ranges.overflows(node) ? wrapped("-", constant(0, vector), a, vector) : "-" + a;
-            case ABS -> "as_int" + suffix(vector) + "(abs(" + a + "))";
+            case NEGATE -> negated(node, a);
+            // PoCL 3.1 makes one instruction of this, and eight of abs, with as many to take the vector apart.
+            case ABS -> "max(" + a + ", " + negated(node, a) + ")";
             case ADD, SUBTRACT, MULTIPLY ->
                 ranges.overflows(node) ? wrapped(node.op().text, a, b, vector) : a + " " + node.op().text + " " + b;
             case DIVIDE, REMAINDER -> quotient(node);
@@ -229,6 +230,12 @@ final class OpenClText {
             case CHOOSE -> choose(node);
             default -> throw new AssertionError(node.op());
         };
+    }
+
+    /** The least int wraps to itself. */
+    private String negated(Node node, String a) {
+        boolean vector = isVector(node);
+        return ranges.overflows(node) ? wrapped("-", constant(0, vector), a, vector) : "-" + a;
     }
 
     /** Signed ints must not overflow in C, unsigned ones may. */
