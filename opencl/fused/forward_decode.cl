@@ -51,21 +51,21 @@
 
 #define MASKS_ROWS (MASKS_SCORES & ~LIMITS_KEYS)
 
-__kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_decode(
-    FORWARD_PARAMETERS, __global float *partialOutput, __global float2 *partialSums,
-    int splitKeys, int blockRows, __local float *queryRows, __local float *outputRows, __local float *lostRows,
-    __local float *blockOutputs, __local float *scores, __local float *maxima, __local float *sums,
-    __local float *lostSums) {
+// What a work-group does: one of splits, one of unitsOfAll units of all batch rows, and one block of its rows.
+ONCE void decode_of_group(FORWARD_PARAMETERS, __global float *partialOutput, __global float2 *partialSums,
+                          int splitKeys, int blockRows, __local float *queryRows, __local float *outputRows,
+                          __local float *lostRows, __local float *blockOutputs, __local float *scores,
+                          __local float *maxima, __local float *sums, __local float *lostSums, int split, int splits,
+                          int unit, int unitsOfAll, int block) {
     const int queries = call.queries;
     const int headDim = call.headDim;
     const int valueDim = call.valueDim;
     const int group = call.group;
     const int halvings = weight_halvings(call.keys);
     const int units = call.queryHeads / group;
-    const int split = get_group_id(0);
-    const int batch = get_group_id(1) / units;
-    const int firstHead = get_group_id(1) % units * group;
-    const int firstOfBlock = get_group_id(2) * blockRows;
+    const int batch = unit / units;
+    const int firstHead = unit % units * group;
+    const int firstOfBlock = block * blockRows;
     const int rows = min(blockRows, group * queries - firstOfBlock);
     const KeyRows keys = KEY_ROWS(key, call, batch, firstHead / group);
     const ValueRows values = VALUE_ROWS(value, call, batch, firstHead / group);
@@ -212,8 +212,8 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_decode(
     }
 
     const long firstAt = ((long)batch * call.queryHeads + firstHead) * queries + firstOfBlock;
-    const long splitAt = (long)split * (get_num_groups(1) / units) * call.queryHeads * queries;
-    const bool whole = get_num_groups(0) == 1;
+    const long splitAt = (long)split * (unitsOfAll / units) * call.queryHeads * queries;
+    const bool whole = splits == 1;
     for (int row = 0; row < rows; row++) {
         const long at = firstAt + row;
         const float sum = sums[row] + lostSums[row];
@@ -233,4 +233,14 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_decode(
             logSumExp[at] = sum == 0.0f ? -INFINITY : LOG_OF_SUM(float, maxima[row], exponentials);
         }
     }
+}
+
+__kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_decode(
+    FORWARD_PARAMETERS, __global float *partialOutput, __global float2 *partialSums,
+    int splitKeys, int blockRows, __local float *queryRows, __local float *outputRows, __local float *lostRows,
+    __local float *blockOutputs, __local float *scores, __local float *maxima, __local float *sums,
+    __local float *lostSums) {
+    decode_of_group(FORWARD_ARGUMENTS, partialOutput, partialSums, splitKeys, blockRows, queryRows, outputRows,
+                    lostRows, blockOutputs, scores, maxima, sums, lostSums, get_group_id(0), get_num_groups(0),
+                    get_group_id(1), get_num_groups(1), get_group_id(2));
 }

@@ -266,20 +266,22 @@ void fold(__local VECTOR *outputRows, VECTOR *sums, const VECTOR *maxima, bool f
     }
 }
 
-__kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_rows(
-    FORWARD_PARAMETERS, __local VECTOR *queryRows, __local VECTOR *outputRows,
-    __local VECTOR *scores, __local float *widened, __local VECTOR *totals, BLOCK_TABLE_PARAMETERS) {
-    __local int rowBegin[ROWS];
-    __local int rowEnd[ROWS];
-    __local int rowPosition[ROWS];
-    __local float rowSlope[ROWS];
-    __local float rowSink[ROWS];
-    __local long queryAt[ROWS];
-    __local long maskAt[ROWS];
-    __local long biasAt[ROWS];
+// What a work-group does: group and groups are its number and their count along the rows. rowTable has 44 bytes a row, and
+// 52 with expressions.
+ONCE void rows_of_group(FORWARD_PARAMETERS, __local VECTOR *queryRows, __local VECTOR *outputRows,
+                        __local VECTOR *scores, __local float *widened, __local VECTOR *totals, __local long *rowTable,
+                        BLOCK_TABLE_PARAMETERS, int group, int groups, int unit) {
+    __local long *queryAt = rowTable;
+    __local long *maskAt = rowTable + ROWS;
+    __local long *biasAt = rowTable + 2 * ROWS;
+    __local float *rowSlope = (__local float *)(rowTable + 3 * ROWS);
+    __local float *rowSink = rowSlope + ROWS;
+    __local int *rowBegin = (__local int *)(rowTable + 4 * ROWS);
+    __local int *rowEnd = rowBegin + ROWS;
+    __local int *rowPosition = rowBegin + 2 * ROWS;
 #ifdef EXPRESSIONS
-    __local int rowHead[ROWS];
-    __local int rowQuery[ROWS];
+    __local int *rowHead = rowBegin + 3 * ROWS;
+    __local int *rowQuery = rowBegin + 4 * ROWS;
 #endif
 
     const int queries = call.queries;
@@ -287,10 +289,10 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_rows(
     const int valueDim = call.valueDim;
     const int halvings = weight_halvings(call.keys);
     const int units = call.queryHeads / call.unitHeads;
-    const int batch = get_group_id(1) / units;
-    const int firstHead = get_group_id(1) % units * call.unitHeads;
+    const int batch = unit / units;
+    const int firstHead = unit % units * call.unitHeads;
     // Of causal problems the last blocks are the longest: they go first, so that no processor is left with one at the end.
-    const int firstRow = (get_num_groups(0) - 1 - get_group_id(0)) * ROWS;
+    const int firstRow = (groups - 1 - group) * ROWS;
     const int rowsHere = min(ROWS, call.unitHeads * queries - firstRow);
     // The rows of a unit are consecutive in the output.
     const long rowsAt = ((long)batch * call.queryHeads + firstHead) * queries + firstRow;
@@ -344,13 +346,13 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_rows(
 
     // What comes from memory after the last key is fetched a few rows with each block of keys: this work-group's output, and
     // the queries of the one that this processor is likely to run next, the rows before these or the last of the next head.
-    const int nextRow = firstRow < ROWS ? (get_num_groups(0) - 1) * ROWS : firstRow - ROWS;
+    const int nextRow = firstRow < ROWS ? (groups - 1) * ROWS : firstRow - ROWS;
     __global const STORED *nextQueries = query + row_at(&call.query, batch, firstHead + (firstRow < ROWS), nextRow);
     const int rowsAhead = ROWS * KEY_BLOCK / max(blockEnd - blockBegin, 1) + 1;
     int rowAhead = 0;
 
     const bool maskAlike = call.options & HAS_MASK ? rows_alike(maskAt) : false;
-    __global const uchar *blockRow = BLOCKS_OF_TILE(batch, get_group_id(1) % units, firstRow / ROWS);
+    __global const uchar *blockRow = BLOCKS_OF_TILE(batch, unit % units, firstRow / ROWS);
     const bool hasBoth = (call.options & HAS_MASK) != 0 && (call.options & HAS_MASK_EXPRESSION) != 0;
 
     int keysHere;
@@ -565,4 +567,12 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_rows(
     for (int lane = 0; lane < rowsHere && (call.options & HAS_LOG_SUM_EXP) != 0; lane++) {
         logSumExp[rowsAt + lane] = lanes[lane];
     }
+}
+
+__kernel __attribute__((reqd_work_group_size(1, 1, 1))) void forward_rows(
+    FORWARD_PARAMETERS, __local VECTOR *queryRows, __local VECTOR *outputRows,
+    __local VECTOR *scores, __local float *widened, __local VECTOR *totals, __local long *rowTable,
+    BLOCK_TABLE_PARAMETERS) {
+    rows_of_group(FORWARD_ARGUMENTS, queryRows, outputRows, scores, widened, totals, rowTable,
+                  BLOCK_TABLE_ARGUMENTS, get_group_id(0), get_num_groups(0), get_group_id(1));
 }

@@ -55,7 +55,8 @@ final class OpenClText {
                 define(name(node), node.type(), isVector(node), value(node));
             }
         }
-        return "static __attribute__((always_inline)) " + type(formula.root.type(), vectors != 0) + " " + name + parameters + " {\n"
+        return "static __attribute__((always_inline)) " + type(formula.root.type(), vectors != 0) + " " + name
+                + parameters + " {\n"
                 + "#pragma OPENCL FP_CONTRACT OFF\n" + lines + "    return "
                 + operand(formula.root, vectors != 0) + ";\n}\n\n";
     }

@@ -303,6 +303,17 @@ class ExpressionReadersTest {
         assertThat(guarded).contains("as_uint").contains("?");
     }
 
+    /** PoCL takes a vector of ints apart for abs, and calls a large function for each key if it need not inline it. */
+    @Test
+    void theTextIsQuickOnVectors() {
+        String text = score("score - f[head] * abs(position - key) + abs(n)")
+                .openClText(16, EnumSet.of(Variable.SCORE, Variable.POSITION));
+        assertThat(text)
+                .startsWith("static __attribute__((always_inline)) float16 score_expression(")
+                .contains("max(v", "as_uint")
+                .doesNotContain("abs(");
+    }
+
     @Test
     void booleansArePrintedAsInts() {
         String text = score("(n < 5 ? true : key < 3) ? score : 0").openClText(8, EnumSet.of(Variable.KEY));

@@ -130,7 +130,8 @@ public final class ForwardRows implements AttentionPlan {
                 .local(4L * problem.valueDim() * tiling.rows())
                 .local(4L * tiling.keyBlock() * tiling.rows())
                 .local(widened ? 4 : Math.max(4, 4 * tiling.widenedFloats(problem)))
-                .local(Math.max(4, 4 * tiling.totalFloats(problem)));
+                .local(Math.max(4, 4 * tiling.totalFloats(problem)))
+                .local((problem.expressions().isEmpty() ? 44L : 52L) * tiling.rows());
         hidden.addTo(arguments);
         long rows = (long) unitHeads * problem.queryLength();
         long units = (long) problem.batch() * problem.queryHeads() / unitHeads;

@@ -21,6 +21,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Buffers, programs, kernels and events, on every OpenCL device. */
 class RuntimeTest {
@@ -145,6 +146,16 @@ class RuntimeTest {
                     .isThrownBy(() -> context.kernel("broken/broken.cl", "broken", Map.of()))
                     .withMessageContaining("broken/broken.cl:8");
         }
+    }
+
+    /** PoCL compiles a kernel that asks for its work-group's number three times; these are large, and tell a function. */
+    @ParameterizedTest
+    @ValueSource(strings = {"fused/forward_rows.cl", "fused/forward_decode.cl"})
+    void largeKernelsAreCompiledOnce(String file) {
+        String source = KernelSource.read(file);
+        String kernel = source.substring(source.indexOf("__kernel "));
+        assertThat(source.substring(0, source.length() - kernel.length())).doesNotContain("get_group_id(");
+        assertThat(kernel).contains("get_group_id(0)").doesNotContain("for (");
     }
 
     @Test
