@@ -77,9 +77,9 @@
                     call.valueDim);                                                                                    \
     } else if (pass + 1 < DIM_PASSES) {                                                                                \
         load_values(carriedValues, item, values, firstKey, end, 0, (pass + 1) * 4 * VALUE_PITCH, call.valueDim);       \
-    } else if (nextKey < end) {                                                                                        \
+    } else if (NEXT_KEY < end) {                                                                                       \
         load_queries(carriedQueries, item, query, queryRows, 0, call.headDim);                                         \
-        load_keys(carriedKeys, item, keys, nextKey, end, 0, call.headDim);                                             \
+        load_keys(carriedKeys, item, keys, NEXT_KEY, end, 0, call.headDim);                                            \
     }                                                                                                                  \
     if (lastNotFinite == firstKey + first) {                                                                           \
         add_products_of_attended(added, weightStaging + rowItem, valueStaging + columnItem);                           \
@@ -110,9 +110,11 @@
         rescale_and_add(outputs + (pass) * PASS_DIMS, added, rowItem, rowRescale);                                     \
     }
 
-// The first tile of keys from a key on that any row attends to by the table; tiles that are skipped count for the totals, so that
-// they change no bit.
+// The next tile of keys is the first that any row attends to by the table; tiles that are skipped count for the totals, so that they
+// change no bit. Without OPTIONS no register is spent on it.
 #ifdef OPTIONS
+#define FIRST_KEY nextKey
+#define NEXT_KEY nextKey
 #define BLOCK_TABLE , BLOCK_TABLE_PARAMETERS
 #define SEEN_OF_TILE(key)                                                                                              \
     (blockPitch > 0 ? seen_of_keys(blockRow, TILE_KEYS, key, min(TILE_KEYS, end - (key))) : SOME_SEEN | SOME_UNSEEN)
@@ -121,8 +123,9 @@
         key += TILE_KEYS;                                                                                              \
     }
 #else
+#define FIRST_KEY begin
+#define NEXT_KEY (firstKey + TILE_KEYS)
 #define BLOCK_TABLE
-#define SKIP_HIDDEN(key)
 #endif
 
 #if SUB_GROUP_ITEMS > 0 && defined(cl_intel_required_subgroup_size)
@@ -255,18 +258,22 @@ __kernel __attribute__((reqd_work_group_size(GROUP_ITEMS, 1, 1))) void forward_t
     totals += (long)get_group_id(0) * TOTAL_VECTORS * GROUP_ITEMS + item;
 #ifdef OPTIONS
     __global const uchar *blockRow = BLOCKS_OF_TILE(batch, keyValueHead * unitsOfGroup + unit, firstRow / TILE_ROWS);
-#endif
     int nextKey = begin;
     SKIP_HIDDEN(nextKey)
     int tilesSummed = (nextKey - begin) / TILE_KEYS % foldedTiles; // since they joined the totals
+#else
+    int tilesSummed = 0;
+#endif
     bool folded = false;
-    if (nextKey < end) {
+    if (FIRST_KEY < end) {
         load_queries(carriedQueries, item, query, queryRows, 0, call.headDim);
-        load_keys(carriedKeys, item, keys, nextKey, end, 0, call.headDim);
+        load_keys(carriedKeys, item, keys, FIRST_KEY, end, 0, call.headDim);
     }
-    for (int firstKey = nextKey; firstKey < end; firstKey = nextKey) {
+    for (int firstKey = FIRST_KEY; firstKey < end; firstKey = NEXT_KEY) {
+#ifdef OPTIONS
         nextKey += TILE_KEYS;
         SKIP_HIDDEN(nextKey)
+#endif
         float4 scores[MICRO_KEYS][ROW_VECTORS];
 #pragma unroll
         for (int n = 0; n < MICRO_KEYS; n++) {
@@ -343,12 +350,21 @@ __kernel __attribute__((reqd_work_group_size(GROUP_ITEMS, 1, 1))) void forward_t
         DIM_PASS(2)
         DIM_PASS(3)
 #endif
+#ifdef OPTIONS
         tilesSummed += (nextKey - firstKey) / TILE_KEYS;
         if (tilesSummed >= foldedTiles) {
             fold(outputs, sums, rowItem, rowMaximum, totals, !folded, false);
             tilesSummed %= foldedTiles;
             folded = true;
         }
+#else
+        tilesSummed++;
+        if (tilesSummed == foldedTiles) {
+            fold(outputs, sums, rowItem, rowMaximum, totals, !folded, false);
+            tilesSummed = 0;
+            folded = true;
+        }
+#endif
     }
     if (folded) {
         fold(outputs, sums, rowItem, rowMaximum, totals, false, true);

@@ -65,7 +65,7 @@ class BackendsTest {
             new Allowance("^forward_tiles 128 float32 \\(", "tgl", 256),
             // In the outer loop alone: what is stored once, and loaded at each tile of keys.
             new Allowance("^forward_tiles 128 float32 \\(", "sm_80", 24),
-            new Allowance("^forward_tiles 128 float32 options", "sm_90", 40),
+            new Allowance("^forward_tiles 128 float32 options", "sm_90", 32),
             new Allowance("^forward_tiles 128 float32 paged", "sm_90", 8),
             new Allowance("^forward_tiles 128 float32 options", "gfx1030", 20));
 
