@@ -40,11 +40,11 @@ class KeyValueCacheTest {
             new StorageTypes(DType.FLOAT16, DType.BFLOAT16, DType.FLOAT32),
             new StorageTypes(DType.FLOAT32, DType.Q8_0, DType.Q8_0),
             new StorageTypes(DType.FLOAT32, DType.Q4_0, DType.Q4_0),
-            new StorageTypes(DType.FLOAT16, DType.Q8_0, DType.Q4_0),
+            new StorageTypes(DType.FLOAT32, DType.Q8_0, DType.Q4_0),
             new StorageTypes(DType.BFLOAT16, DType.FLOAT16, DType.Q8_0));
 
-    /** Building kernels takes it seconds: each type once. */
-    private static final List<StorageTypes> TYPES_ON_EMULATOR = List.of(TYPES.get(0), TYPES.get(2), TYPES.get(5));
+    /** Building kernels takes it half a minute for a mixture. */
+    private static final List<StorageTypes> TYPES_ON_EMULATOR = List.of(TYPES.get(0), TYPES.get(5));
 
     /** Turns an even part of the odd width. */
     private static final RotaryEmbedding ROTARY = RotaryEmbedding.builder(10, CAPACITY + 3)
