@@ -94,8 +94,8 @@ class LimitsTest {
             assertThatExceptionOfType(DeviceException.class)
                     .isThrownBy(() -> engine.attend(query, key, value, attention))
                     .withMessageMatching("attention of \\d+ queries of 1 head, with 64 keys and values, needs "
-                            + "\\d+ bytes of device memory \\(query \\d+, key \\d+, value \\d+, key ranges \\d+, "
-                            + "output \\d+, log-sum-exp \\d+\\), but of the 7000 bytes that this engine may take of .* 7000 are free, "
+                            + "\\d+ bytes of device memory \\(output \\d+, log-sum-exp \\d+, query \\d+, key \\d+, value \\d+, "
+                            + "key ranges \\d+\\), but of the 7000 bytes that this engine may take of .* 7000 are free, "
                             + "at most 7000 for one buffer");
             assertThat(engine.context().pool().bytesInUse()).isZero();
             // What fits is still computed.
