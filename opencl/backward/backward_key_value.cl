@@ -12,7 +12,7 @@
 //   memory        BLOCK_VECTORS and (2 * headDim + valueDim) * KEY_VECTORS + KEYS * padded headDim / VECTOR_WIDTH vectors
 //
 // A work-group is one work-item. It has a key/value head, and of the tiles of KEYS keys each splits-th; queries of all heads that
-// share the key/value head are its own, so that nobody else adds to its sums: work-groups (splits, batch * keyValueHeads).
+// share the key/value head are its own, so that no other work-group adds to its sums: work-groups (splits, batch * keyValueHeads).
 //
 //   for each tile of keys, a key in each lane, and each block of QUERY_BLOCK queries
 //     P and dX as backward_block.clh has them

@@ -28,11 +28,11 @@ final class BlockTable {
         this.found = found;
     }
 
-    /** What was found for an engine's masks that cannot change: holds no tensor. */
+    /** The tables of an engine's masks that cannot change; holds no tensor. */
     static final class Kept {
         private static final int MOST = 16;
 
-        /** What was asked for longest ago first. */
+        /** The least recently used first. */
         private final Map<Object, AtomicReferenceArray<byte[]>> tables = new LinkedHashMap<>(MOST, 0.75f, true);
 
         private synchronized AtomicReferenceArray<byte[]> get(Object key, int blocks) {

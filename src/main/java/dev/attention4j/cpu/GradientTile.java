@@ -17,7 +17,7 @@ final class GradientTile {
     /** The keys of a tile. */
     static final int KEYS = 64;
 
-    /** What the threads of a call share. */
+    /** The inputs of a call, shared by its threads. */
     @SuppressWarnings("ArrayRecordComponent") // Never compared.
     record Shared(
             GradientCall call,

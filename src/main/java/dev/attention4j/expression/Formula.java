@@ -16,7 +16,7 @@ final class Formula {
     final Graph graph;
     final Node root;
 
-    /** What it is the derivative by, in words; empty for the expression itself. */
+    /** The name by which this is the derivative, for messages; empty for the expression itself. */
     private final String by;
 
     private Formula(Expression expression, List<Parameter> parameters, Graph graph, Node root, String by) {

@@ -65,7 +65,7 @@ class GridTest {
         assertThat(ScoreOption.MASK_IF_SLIDING_WINDOW.suffix()).isEqualTo(":mask-if-sliding-window");
     }
 
-    /** What peers get: true where the formula is, and what is added where it is a number. */
+    /** Peers get a tensor: of a mask its values, of a score the numbers that it adds. */
     @Test
     void expressionsAreTensorsForPeers() {
         Tensor documents = Inputs.of(AttentionShape.parse("2.4.2.48.48.16:mask-if-documents"), DType.FLOAT32)

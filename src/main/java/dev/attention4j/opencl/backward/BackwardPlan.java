@@ -104,7 +104,7 @@ public final class BackwardPlan implements Plan<Workload, BackwardCall> {
         return (int) Math.max(1, Math.min(MOST_SPLITS, Math.min(wanted, tiles)));
     }
 
-    /** What kernels after the first read of each row. */
+    /** The output of backward_preprocess, read by the kernels after it. */
     private record Rows(ClBuffer gradients, ClBuffer logSumExps, ClBuffer rests) {}
 
     @Override
