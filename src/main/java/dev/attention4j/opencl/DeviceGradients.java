@@ -18,8 +18,11 @@ import dev.attention4j.opencl.plan.Operand;
 import dev.attention4j.opencl.plan.Workload;
 import dev.attention4j.opencl.runtime.ClBuffer;
 import dev.attention4j.spi.GradientCall;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
+import java.util.function.UnaryOperator;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -130,19 +133,29 @@ final class DeviceGradients implements AutoCloseable {
         if (DeviceTensors.belongOnHost(call.query())) {
             return gradients;
         }
-        Map<String, Tensor> parameters = new LinkedHashMap<>();
-        for (String name : wanted.parameters()) {
-            parameters.put(name, engine.upload(gradients.parameter(name)));
+        List<Tensor> uploaded = new ArrayList<>();
+        UnaryOperator<Tensor> upload = tensor -> {
+            uploaded.add(engine.upload(tensor));
+            return uploaded.get(uploaded.size() - 1);
+        };
+        try {
+            Map<String, Tensor> parameters = new LinkedHashMap<>();
+            for (String name : wanted.parameters()) {
+                parameters.put(name, upload.apply(gradients.parameter(name)));
+            }
+            return new AttentionGradients(
+                    upload.apply(gradients.query()),
+                    upload.apply(gradients.key()),
+                    upload.apply(gradients.value()),
+                    wanted.bias() ? upload.apply(gradients.bias()) : null,
+                    wanted.sinks() ? upload.apply(gradients.sinks()) : null,
+                    wanted.alibiSlopes() ? upload.apply(gradients.alibiSlopes()) : null,
+                    parameters,
+                    gradients.plan());
+        } catch (RuntimeException | Error e) {
+            uploaded.forEach(Tensor::close);
+            throw e;
         }
-        return new AttentionGradients(
-                engine.upload(gradients.query()),
-                engine.upload(gradients.key()),
-                engine.upload(gradients.value()),
-                wanted.bias() ? engine.upload(gradients.bias()) : null,
-                wanted.sinks() ? engine.upload(gradients.sinks()) : null,
-                wanted.alibiSlopes() ? engine.upload(gradients.alibiSlopes()) : null,
-                parameters,
-                gradients.plan());
     }
 
     private Tensor toHost(Tensor tensor) {

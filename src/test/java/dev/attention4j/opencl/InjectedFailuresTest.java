@@ -3,96 +3,30 @@ package dev.attention4j.opencl;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.attention4j.Alignment;
 import dev.attention4j.Attention;
 import dev.attention4j.AttentionEngine;
 import dev.attention4j.AttentionGradients;
 import dev.attention4j.AttentionResult;
 import dev.attention4j.BlockMask;
-import dev.attention4j.CacheShape;
-import dev.attention4j.DType;
 import dev.attention4j.DeviceException;
 import dev.attention4j.EngineInfo;
-import dev.attention4j.EngineOptions;
 import dev.attention4j.GradientOptions;
-import dev.attention4j.KeyValueCache;
-import dev.attention4j.PagedKeyValueCache;
-import dev.attention4j.RotaryEmbedding;
+import dev.attention4j.ScoreParameters;
 import dev.attention4j.Tensor;
-import dev.attention4j.layers.MultiHeadAttention;
-import dev.attention4j.onnx.OnnxAttention;
-import dev.attention4j.onnx.OnnxAttentionInputs;
-import dev.attention4j.onnx.OnnxAttentionResult;
-import dev.attention4j.onnx.QkMatmulOutput;
 import dev.attention4j.opencl.runtime.FailingCalls;
 import dev.attention4j.opencl.runtime.Handle;
 import dev.attention4j.opencl.runtime.Quirks;
 import dev.attention4j.testing.TestEngines;
-import java.io.ByteArrayOutputStream;
-import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
-import java.util.concurrent.CompletionException;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Predicate;
-import java.util.function.Supplier;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/**
- * Whatever call to OpenCL fails, at whatever point: the error says which, nothing is left behind, and the next call on
- * the same engine is right.
- */
-class InjectedFailuresTest {
-    private final Tensor query = Tensor.random(1, 2, 4, 9, 16);
-    private final Tensor key = Tensor.random(2, 2, 2, 21, 16);
-    private final Tensor value = Tensor.random(3, 2, 2, 21, 13);
-
-    /** Every tensor that a call can bring. */
-    private final Attention everything = Attention.builder()
-            .causal(Alignment.BOTTOM_RIGHT)
-            .keyLengths(21, 17)
-            .mask(Tensor.of(new boolean[21], 21))
-            .bias(Tensor.random(4, 4, 1, 21))
-            .alibiSlopes(0.1f, 0.2f, 0.3f, 0.4f)
-            .sinks(1, 2, 3, 4)
-            .logSumExp(true)
-            .build();
-
-    /** Emulators take tenths of a second for a call, of which each failure needs two. */
-    private static final int STRIDE_ON_EMULATOR = 7;
-
-    static Iterable<EngineInfo> devices() {
-        return TestEngines.openCl();
-    }
-
-    private static OpenClEngine open(EngineInfo info, EngineOptions options) {
-        return (OpenClEngine) AttentionEngine.open(info.id(), options);
-    }
-
-    private static EngineOptions plan(String name) {
-        return TestEngines.options().withPlan(name);
-    }
-
-    private static byte[] bytes(Tensor... tensors) {
-        ByteArrayOutputStream all = new ByteArrayOutputStream();
-        for (Tensor tensor : tensors) {
-            byte[] bytes = new byte[(int) tensor.byteSize()];
-            tensor.contiguous().bytes().get(bytes);
-            all.writeBytes(bytes);
-        }
-        return all.toByteArray();
-    }
-
-    private byte[] call(AttentionEngine engine, Attention attention) {
-        try (AttentionResult result = engine.attend(query, key, value, attention)) {
-            return attention.wantsWeights()
-                    ? bytes(result.output(), result.logSumExp(), result.weights())
-                    : bytes(result.output(), result.logSumExp());
-        }
-    }
-
+/** {@link InjectedFailures} in calls of attention, and while engines are opened. */
+class InjectedFailuresTest extends InjectedFailures {
     @ParameterizedTest
     @MethodSource("devices")
     void aCallOfTheStagedPlan(EngineInfo info) {
@@ -185,6 +119,29 @@ class InjectedFailuresTest {
         }
     }
 
+    /** Gradients that are computed in Java, and brought to the device where the query is. */
+    @ParameterizedTest
+    @MethodSource("devices")
+    void gradientsOfAParameter(EngineInfo info) {
+        Attention scored = everything.toBuilder()
+                .score("score * gain", ScoreParameters.NONE.with("gain", 0.5))
+                .build();
+        GradientOptions options = GradientOptions.DEFAULT.withBias().withSinks().withParameter("gain");
+        Tensor outputGradient = Tensor.random(7, 2, 4, 9, 13);
+        try (OpenClEngine engine = open(info, plan("staged"));
+                Tensor queryThere = engine.upload(query);
+                AttentionResult result = engine.attend(queryThere, key, value, scored)) {
+            failEachOnce(engine, () -> {
+                try (AttentionGradients gradients =
+                                engine.gradients(queryThere, key, value, scored, result, outputGradient, options);
+                        Tensor ofKey = engine.download(gradients.key());
+                        Tensor ofGain = engine.download(gradients.parameter("gain"))) {
+                    return bytes(ofKey, ofGain);
+                }
+            });
+        }
+    }
+
     /** One query over enough keys that they are split over work-groups and merged. */
     @ParameterizedTest
     @MethodSource("devices")
@@ -269,190 +226,6 @@ class InjectedFailuresTest {
         }
     }
 
-    /** An append and an append with attention; after each failure the cache is as it was before the call. */
-    @ParameterizedTest
-    @MethodSource("devices")
-    void aCacheThatGrows(EngineInfo info) {
-        CacheShape shape = CacheShape.of(2, 2, 24, 16).withValueDim(13);
-        try (OpenClEngine engine = open(info, plan("decode"));
-                KeyValueCache cache = KeyValueCache.open(engine, shape)) {
-            grow(engine, cache);
-        }
-        RotaryEmbedding rotary = RotaryEmbedding.builder(16, 24).build();
-        try (OpenClEngine engine = open(info, plan("decode"));
-                KeyValueCache cache = KeyValueCache.open(engine, shape.withTypes(DType.Q8_0, DType.Q4_0), rotary)) {
-            grow(engine, cache);
-        }
-    }
-
-    private void grow(OpenClEngine engine, KeyValueCache cache) {
-        Attention plain = Attention.builder().logSumExp(true).build();
-        failEachOnce(engine, () -> {
-            int[] before = cache.lengths();
-            try {
-                cache.append(key, value, 21, 17);
-                before = cache.lengths();
-                try (AttentionResult result = cache.attend(query, key.slice(2, 0, 1), value.slice(2, 0, 1), plain)) {
-                    assertThat(cache.lengths()).containsExactly(22, 18);
-                    return bytes(result.output(), result.logSumExp());
-                }
-            } catch (DeviceException e) {
-                assertThat(cache.lengths()).as("after " + e.getMessage()).isEqualTo(before);
-                throw e;
-            } finally {
-                cache.clear();
-            }
-        });
-    }
-
-    /** Tables, and heads from host and device that come back turned. */
-    @ParameterizedTest
-    @MethodSource("devices")
-    void headsThatTurn(EngineInfo info) {
-        RotaryEmbedding rotary = RotaryEmbedding.builder(16, 24).build();
-        CacheShape shape = CacheShape.of(2, 2, 24, 16);
-        try (OpenClEngine engine = open(info, plan("decode"))) {
-            failEachOnce(engine, () -> {
-                try (KeyValueCache cache = KeyValueCache.open(engine, shape, rotary);
-                        Tensor there = engine.upload(key);
-                        Tensor turned = engine.rotate(there, rotary, 1, 0);
-                        Tensor back = engine.download(turned)) {
-                    assertThat(cache.lengths()).containsOnly(0);
-                    return bytes(back, engine.rotate(key, rotary, 2, 3));
-                }
-            });
-        }
-    }
-
-    /** One part on the device and one on the host. */
-    @ParameterizedTest
-    @MethodSource("devices")
-    void resultsThatAreMerged(EngineInfo info) {
-        Attention plain = Attention.builder().logSumExp(true).build();
-        try (OpenClEngine engine = open(info, plan("decode"));
-                Tensor queryThere = engine.upload(query);
-                AttentionResult there = engine.attend(queryThere, key, value, plain);
-                AttentionResult here = engine.attend(query, key, value, everything)) {
-            failEachOnce(engine, () -> {
-                try (AttentionResult merged = engine.merge(List.of(here, there));
-                        AttentionResult mergedThere = engine.merge(List.of(there, here));
-                        Tensor output = engine.download(mergedThere.output())) {
-                    return bytes(merged.output(), merged.logSumExp(), output);
-                }
-            });
-        }
-    }
-
-    /** Appends, and one with attention, of sequences that share a page; after each failure the cache is as it was before. */
-    @ParameterizedTest
-    @MethodSource("devices")
-    void aCacheOfPages(EngineInfo info) {
-        Attention plain = Attention.builder().logSumExp(true).build();
-        try (OpenClEngine engine = open(info, plan("decode"));
-                PagedKeyValueCache cache = PagedKeyValueCache.open(
-                        engine,
-                        CacheShape.of(2, 2, 48, 16).withValueDim(13).withTypes(DType.Q4_0, DType.FLOAT16),
-                        16)) {
-            failEachOnce(engine, () -> {
-                int first = cache.newSequence();
-                int second = -1;
-                int before = cache.freePages();
-                int length = 0;
-                try {
-                    cache.append(new int[] {first}, key.slice(0, 0, 1), value.slice(0, 0, 1), 21);
-                    second = cache.fork(first);
-                    before = cache.freePages();
-                    length = 21;
-                    try (AttentionResult result = cache.attend(
-                            new int[] {first, second}, query, key.slice(2, 0, 1), value.slice(2, 0, 1), plain)) {
-                        length = 22;
-                        before = 3;
-                        assertThat(cache.length(second)).isEqualTo(22);
-                        return bytes(result.output(), result.logSumExp());
-                    }
-                } catch (DeviceException e) {
-                    assertThat(cache.length(first))
-                            .as("after " + e.getMessage())
-                            .isEqualTo(length);
-                    throw e;
-                } finally {
-                    assertThat(cache.freePages()).isEqualTo(before);
-                    cache.free(first);
-                    if (second >= 0) {
-                        cache.free(second);
-                    }
-                    assertThat(cache.freePages()).isEqualTo(6);
-                }
-            });
-        }
-    }
-
-    /** Projections into heads, attention and the projection of heads, with nothing but the output brought back. */
-    @ParameterizedTest
-    @MethodSource("devices")
-    void aLayersCall(EngineInfo info) {
-        Tensor input = Tensor.random(7, 2, 5, 12);
-        try (OpenClEngine engine = open(info, plan("rows"));
-                MultiHeadAttention layer =
-                        MultiHeadAttention.builder().heads(2).keyDim(16).seed(1).build(engine)) {
-            failEachOnce(engine, () -> {
-                try (Tensor output = layer.call(input, input, input)) {
-                    return bytes(output);
-                }
-            });
-        }
-    }
-
-    /** Whose axes come back in another order, by way of the host. */
-    @ParameterizedTest
-    @MethodSource("devices")
-    void aLayersCallAlongAnotherAxis(EngineInfo info) {
-        Tensor input = Tensor.random(7, 2, 5, 3, 12);
-        try (OpenClEngine engine = open(info, plan("rows"));
-                MultiHeadAttention layer = MultiHeadAttention.builder()
-                        .heads(2)
-                        .keyDim(16)
-                        .attentionAxes(1)
-                        .seed(1)
-                        .build(engine)) {
-            failEachOnce(engine, () -> {
-                try (Tensor there = engine.upload(input);
-                        Tensor result = layer.call(there, there, there);
-                        Tensor output = engine.download(result)) {
-                    return bytes(output);
-                }
-            });
-        }
-    }
-
-    /** Whose heads are joined on the host, after the call. */
-    @ParameterizedTest
-    @MethodSource("devices")
-    void anOnnxNode(EngineInfo info) {
-        OnnxAttention node = OnnxAttention.builder()
-                .qNumHeads(4)
-                .kvNumHeads(2)
-                .qkMatmulOutput(QkMatmulOutput.WEIGHTS)
-                .build();
-        Tensor queries = Tensor.random(8, 2, 9, 64);
-        Tensor keys = Tensor.random(9, 2, 21, 32);
-        try (OpenClEngine engine = open(info, plan("staged"))) {
-            failEachOnce(engine, () -> {
-                try (Tensor queryThere = engine.upload(queries);
-                        Tensor keyThere = engine.upload(keys);
-                        OnnxAttentionResult result =
-                                node.run(engine, OnnxAttentionInputs.of(queryThere, keyThere, keyThere));
-                        Tensor weights = there(engine, result.qkMatmulOutput().orElseThrow())) {
-                    return bytes(result.output(), weights);
-                }
-            });
-        }
-    }
-
-    private static Tensor there(AttentionEngine engine, Tensor tensor) {
-        return tensor.isOnHost() ? tensor : engine.download(tensor);
-    }
-
     /** While kernels are built, for which an engine must be new each time; a build fails alike for all plans. */
     @ParameterizedTest
     @MethodSource("devices")
@@ -501,67 +274,5 @@ class InjectedFailuresTest {
                 return;
             }
         }
-    }
-
-    /** Fails each call to OpenCL once, with all kernels built. */
-    private static Set<String> failEachOnce(OpenClEngine engine, Supplier<byte[]> call) {
-        byte[] expected = call.get();
-        Set<String> struck = new TreeSet<>();
-        int stride = engine.info().kind() == EngineInfo.Kind.EMULATOR ? STRIDE_ON_EMULATOR : 1;
-        for (int n = 1; ; n += stride) {
-            String failed = failOnce(engine, n, name -> true, expected, call);
-            if (failed.isEmpty()) {
-                assertThat(n).as("calls, and one more").isGreaterThan(10);
-                System.out.println("faults: " + engine.info().name() + ": " + (n - 1) / stride
-                        + " failures injected, none left anything behind");
-                return struck;
-            }
-            struck.add(failed);
-        }
-    }
-
-    /** Runs a call of whose calls to OpenCL the n-th fails, and once more with none; empty if it has not so many. */
-    private static String failOnce(
-            OpenClEngine engine, int n, Predicate<String> counted, byte[] expected, Supplier<byte[]> call) {
-        long inUse = engine.context().pool().bytesInUse();
-        long alive = aliveBesideIdle(engine);
-        String failed;
-        try (FailingCalls failing = FailingCalls.nth(n, counted)) {
-            try {
-                // Some failures there is a way around: a build is made anew, memory that is idle is given back.
-                assertThat(call.get()).isEqualTo(expected);
-            } catch (DeviceException e) {
-                checkSaysWhatFailed(e, failing.struck());
-            } catch (CompletionException e) {
-                assertThat(e).hasCauseInstanceOf(DeviceException.class);
-                checkSaysWhatFailed((DeviceException) e.getCause(), failing.struck());
-            }
-            failed = failing.struck();
-        }
-        String where = "call " + n + ", " + failed;
-        assertThat(engine.context().pool().bytesInUse())
-                .as("bytes of the pool after the failure of " + where)
-                .isEqualTo(inUse);
-        assertThat(countsKernels(counted) || aliveBesideIdle(engine) == alive)
-                .as(() -> "handles after the failure of " + where + ", were " + alive + "\n" + Handle.report())
-                .isTrue();
-        assertThat(call.get()).as("after the failure of " + where).isEqualTo(expected);
-        return failed;
-    }
-
-    /** What was built stays for the next call. */
-    private static boolean countsKernels(Predicate<String> counted) {
-        return !counted.test("clWaitForEvents");
-    }
-
-    private static long aliveBesideIdle(OpenClEngine engine) {
-        engine.context().pool().close();
-        return Handle.live();
-    }
-
-    private static void checkSaysWhatFailed(DeviceException error, String failed) {
-        assertThat(error.getMessage())
-                .contains(failed.replaceFirst("[( ].*", ""))
-                .contains(FailingCalls.CODE);
     }
 }

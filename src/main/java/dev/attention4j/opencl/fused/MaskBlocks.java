@@ -96,10 +96,9 @@ final class MaskBlocks {
         if (pitch == 0 || bytes > Math.min(Integer.MAX_VALUE, Math.min(room, pool.largestAllocation()))) {
             return none(call);
         }
-        Optional<Object> key =
-                hidden.key().filter(contents -> pool.keeps(bytes)).map(contents -> List.of(contents, shape));
+        Optional<Object> key = hidden.key().map(contents -> List.of(contents, shape));
         ClBuffer buffer = key.map(pool::kept).orElse(null);
-        if (buffer == null && key.isEmpty()) {
+        if (buffer == null && (key.isEmpty() || !pool.keeps(bytes))) {
             buffer = call.scratch().apply(bytes);
             enqueue(call, shape, buffer, units, batches);
         } else if (buffer == null) {
