@@ -10,8 +10,8 @@ import dev.attention4j.ScoreParameters;
 import dev.attention4j.Tensor;
 import dev.attention4j.spi.HiddenBlocks;
 import dev.attention4j.spi.ScoreTerms;
+import dev.attention4j.testing.MasksInRuns;
 import java.util.Arrays;
-import java.util.Random;
 import org.junit.jupiter.api.Test;
 
 /** The blocks that the engine {@code cpu} skips, against a loop over all pairs, and for how long it knows them. */
@@ -26,19 +26,6 @@ class BlockTableTest {
     private static AttentionProblem problem(
             int batch, int heads, int keyValueHeads, int queries, int keys, Attention attention) {
         return new AttentionProblem(batch, heads, keyValueHeads, queries, keys, 4, 4, DType.FLOAT32, attention);
-    }
-
-    private static Tensor mask(double changes, long... shape) {
-        int count = 1;
-        for (long size : shape) {
-            count *= (int) size;
-        }
-        boolean[] elements = new boolean[count];
-        Random random = new Random(count);
-        for (int n = 1; n < count; n++) {
-            elements[n] = elements[n - 1] ^ (random.nextDouble() < changes);
-        }
-        return Tensor.of(elements, shape);
     }
 
     private static void check(AttentionProblem problem, Mask byMask, Mask byExpression) {
@@ -96,7 +83,7 @@ class BlockTableTest {
         Attention shortQueries =
                 Attention.builder().maskIf("key / 64 != query + keyValueHead").build();
         check(problem(1, 8, 2, 5, 1701, shortQueries), ALL, (b, h, q, k) -> k / 64 != q + h / 4);
-        Tensor full = mask(0.001, 2, 3, 131, 301);
+        Tensor full = MasksInRuns.draw(0.001, 2, 3, 131, 301);
         check(
                 problem(
                         2,
@@ -107,7 +94,7 @@ class BlockTableTest {
                         Attention.builder().blockMask(BlockMask.of(full)).build()),
                 (b, h, q, k) -> full.get(b, h, q, k) != 0,
                 ALL);
-        Tensor shared = mask(0.001, 131, 301);
+        Tensor shared = MasksInRuns.draw(0.001, 131, 301);
         Attention both = Attention.builder()
                 .mask(shared)
                 .maskIf("key / 100 == query / 50")
@@ -127,7 +114,7 @@ class BlockTableTest {
         assertThat(firstBits(few, kept)).isSameAs(first);
         assertThat(firstBits(documents(3), kept)).isSameAs(first);
         assertThat(firstBits(documents(4), kept)).isNotSameAs(first);
-        Tensor mask = mask(0.01, 300, 300);
+        Tensor mask = MasksInRuns.draw(0.01, 300, 300);
         Attention blockMask = Attention.builder().blockMask(BlockMask.of(mask)).build();
         assertThat(firstBits(blockMask, kept)).isSameAs(firstBits(blockMask, kept));
         Attention plain = Attention.builder().mask(mask).build();
