@@ -88,32 +88,7 @@
 #define VALUE_SPACE __local
 #endif
 
-// A block's values as floats.
-typedef struct {
-    VALUE_SPACE const float *elements;
-    long rowStride;
-} FloatRows;
-
-#define CHECKED FloatRows
-#define CHECKED_AT(from, row) ((row) * (from).rowStride)
-#define CHECKED_VECTOR(from, at) LOAD_VECTOR((from).elements + (at))
-#define CHECKED_ELEMENT(from, at) (from).elements[at]
-#include "common/not_finite.clh"
-#include "common/widen.clh"
-
-// A head's keys and values are read once for every ROWS rows, and where they do not fit a core's own caches the processor
-// does not look far enough ahead by itself: prefetching a tile of keys and a block of values ahead took 8 to 12 % off at 2 MiB
-// of them (Xeon, AVX-512). With vectors of 8 it is one instruction too many for the inner loops: 12 % slower at 512 KiB.
-#if VECTOR_WIDTH == 16 && !WIDENS_KEYS
-#define PREFETCH_KEY(address) PREFETCH(address)
-#else
-#define PREFETCH_KEY(address)
-#endif
-#if VECTOR_WIDTH == 16 && !WIDENS_VALUES
-#define PREFETCH_VALUE(address) PREFETCH(address)
-#else
-#define PREFETCH_VALUE(address)
-#endif
+#include "fused/row_products.clh"
 
 #define LINE_ELEMENTS (int)(64 / sizeof(STORED)) // of a cache line
 
@@ -128,93 +103,6 @@ void prefetch_row_to_write(__global const STORED *row, int dims) {
         PREFETCH_TO_WRITE(row + d);
     }
 }
-
-// S[key][row] of KEY_TILE keys from firstKey on, scaled after the sum: the products of 16-bit numbers are exact in float,
-// and scaling the query first would round them. Beyond the last key the last one is computed again, and not used.
-void score_tile(KEY_SPACE const float *key, long rowStride, int firstKey, int keysHere,
-                int headDim, float scale, __local const VECTOR *queryRows, __local VECTOR *scores) {
-    KEY_SPACE const float *rows[KEY_TILE];
-    VECTOR sums[KEY_TILE][ROW_VECTORS];
-#pragma unroll
-    for (int t = 0; t < KEY_TILE; t++) {
-        rows[t] = key + min(firstKey + t, keysHere - 1) * rowStride;
-#pragma unroll
-        for (int r = 0; r < ROW_VECTORS; r++) {
-            sums[t][r] = (VECTOR)(0.0f);
-        }
-    }
-    KEY_SPACE const float *nextKeys = key + (firstKey + KEY_TILE) * rowStride;
-    for (int d = 0; d < headDim; d++) {
-        PREFETCH_KEY(nextKeys + (d & 7) * rowStride + d);
-        VECTOR queries[ROW_VECTORS];
-#pragma unroll
-        for (int r = 0; r < ROW_VECTORS; r++) {
-            queries[r] = queryRows[d * ROW_VECTORS + r];
-        }
-#pragma unroll
-        for (int t = 0; t < KEY_TILE; t++) {
-            const VECTOR element = (VECTOR)(rows[t][d]);
-#pragma unroll
-            for (int r = 0; r < ROW_VECTORS; r++) {
-                sums[t][r] = MULTIPLY_ADD(element, queries[r], sums[t][r]);
-            }
-        }
-    }
-#pragma unroll
-    for (int t = 0; t < KEY_TILE; t++) {
-#pragma unroll
-        for (int r = 0; r < ROW_VECTORS; r++) {
-            scores[(firstKey + t) * ROW_VECTORS + r] = sums[t][r] * scale;
-        }
-    }
-}
-
-// Scores of a block's row vector r become weights; returns their sum. With `marks` a masked one is -0.
-VECTOR weigh(__local VECTOR *scores, int r, int keysHere, VECTOR shift, int halvings, bool marks) {
-    VECTOR sum = (VECTOR)(0.0f);
-    for (int k = 0; k < keysHere; k++) {
-        const VECTOR score = scores[k * ROW_VECTORS + r];
-        VECTOR weight = exp_softmax(score - shift, halvings);
-        if (marks) {
-            weight = select(weight, (VECTOR)(-0.0f), score == -INFINITY);
-        }
-        scores[k * ROW_VECTORS + r] = weight;
-        sum += weight;
-    }
-    return sum;
-}
-
-// O[dim][row] of DIMS dims from firstDim on: O * rescale + V^T P over the block's keys.
-#define OUTPUT_TILE(DIMS, firstDim)                                                                                    \
-    {                                                                                                                  \
-        VECTOR sums[DIMS][ROW_VECTORS];                                                                                \
-        _Pragma("unroll") for (int t = 0; t < DIMS; t++) {                                                             \
-            _Pragma("unroll") for (int r = 0; r < ROW_VECTORS; r++) {                                                  \
-                sums[t][r] = (VECTOR)(0.0f);                                                                           \
-            }                                                                                                          \
-        }                                                                                                              \
-        VALUE_SPACE const float *elements = values.elements + (firstDim);                                              \
-        for (int k = 0; k < keysHere; k++) {                                                                           \
-            PREFETCH_VALUE(elements + keysHere * values.rowStride);                                                    \
-            VECTOR weights[ROW_VECTORS];                                                                               \
-            _Pragma("unroll") for (int r = 0; r < ROW_VECTORS; r++) {                                                  \
-                weights[r] = scores[k * ROW_VECTORS + r];                                                              \
-            }                                                                                                          \
-            _Pragma("unroll") for (int t = 0; t < DIMS; t++) {                                                         \
-                const VECTOR element = (VECTOR)(elements[t]);                                                          \
-                _Pragma("unroll") for (int r = 0; r < ROW_VECTORS; r++) {                                              \
-                    sums[t][r] = MULTIPLY_ADD(element, weights[r], sums[t][r]);                                        \
-                }                                                                                                      \
-            }                                                                                                          \
-            elements += values.rowStride;                                                                              \
-        }                                                                                                              \
-        _Pragma("unroll") for (int t = 0; t < DIMS; t++) {                                                             \
-            _Pragma("unroll") for (int r = 0; r < ROW_VECTORS; r++) {                                                  \
-                __local VECTOR *to = outputRows + ((firstDim) + t) * ROW_VECTORS + r;                                  \
-                *to = MULTIPLY_ADD(*to, rescale[r], sums[t][r]);                                                       \
-            }                                                                                                          \
-        }                                                                                                              \
-    }
 
 // The variables of expressions: those of row vector r, and with them the arguments for a key. Keys are the inner loop, so that
 // what depends on rows alone, a slope or a row of a table, is computed once for a block of keys.
