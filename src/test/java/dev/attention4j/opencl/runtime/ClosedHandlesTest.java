@@ -23,7 +23,7 @@ class ClosedHandlesTest {
     private static final Pattern ANSWERS = Pattern.compile(
             ".*\\.(close|toString|device|queue|pool|sharesHostMemory|builds|writes|reads|byteSize|isShared|name"
                     + "|largestGroup|arguments|command|advice|allocatedBytes|largestAllocation|capacity|bytesInUse"
-                    + "|mostBytes|onShortage|reclaim|release)\\(.*");
+                    + "|mostBytes|onShortage|reclaim|release|keeps|keep|kept|privateBytes|outOfRegisters)\\(.*");
 
     @TempDir
     Path directory;
@@ -91,6 +91,7 @@ class ClosedHandlesTest {
                     .with(long.class, () -> 0L)
                     .with(int.class, () -> 7)
                     .with(float.class, () -> 7f)
+                    .with(Object.class, () -> "a key of what is kept")
                     .with(String.class, () -> "probe/device_probe.cl");
             methods.call("context", context);
             methods.call("queue", context.queue());
