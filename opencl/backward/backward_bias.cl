@@ -25,13 +25,7 @@ typedef struct {
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void backward_bias(
     FORWARD_PARAMETERS, __global const float *gradientRows, __global const float *logSumExps,
     __global const float *rests, __global float *gradient, const BiasStrides strides, __local VECTOR *memory) {
-    __local int begin[QUERY_BLOCK];
-    __local int end[QUERY_BLOCK];
-    __local int position[QUERY_BLOCK];
-    __local float slope[QUERY_BLOCK];
-    __local int lanes[KEYS];
-    const BackwardBlock block =
-        BACKWARD_BLOCK(memory, call.headDim, call.valueDim, begin, end, position, slope, lanes);
+    const BackwardBlock block = block_in(memory, call.headDim, call.valueDim);
     __local VECTOR *totals = memory + BLOCK_VECTORS(call.headDim, call.valueDim);
     __local VECTOR *lost = totals + LANE_VECTORS(QUERY_BLOCK);
     const int ownBatch = get_group_id(2) / strides.biasHeads;
@@ -45,7 +39,6 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void backward_bias(
     for (int n = 0; n < 2 * LANE_VECTORS(QUERY_BLOCK); n++) {
         totals[n] = (VECTOR)(0.0f); // and what is lost after them
     }
-    count_lanes(&block);
     for (int firstKey = ownKey; firstKey < endKey; firstKey += KEYS) {
         const int keysHere = min(KEYS, call.keys - firstKey);
         for (int batch = ownBatch; batch < endBatch; batch++) {

@@ -22,6 +22,15 @@
 
 #include "backward/backward_block.clh"
 
+// One row of numbers as floats.
+typedef __local const float *Numbers;
+#define CHECKED Numbers
+#define CHECKED_AT(from, row) 0
+#define CHECKED_VECTOR(from, at) LOAD_VECTOR((from) + (at))
+#define CHECKED_ELEMENT(from, at) (from)[at]
+#include "common/not_finite.clh"
+#define NOT_FINITE(numbers, count) any_not_finite((Numbers)(numbers), 0, 1, count)
+
 #ifndef DIM_TILE
 #define DIM_TILE 6 // dims of a register tile of gradients of keys and values
 #endif
@@ -148,20 +157,6 @@ void add_finite_query_gradients(__local const VECTOR *weights, __local const VEC
     }
 }
 
-// Looks at the bits of exponents.
-bool not_finite(__local const float *numbers, int count) {
-    int found = 0;
-    INT_VECTOR vectorFound = (INT_VECTOR)(0);
-    int n = 0;
-    for (; n + VECTOR_WIDTH <= count; n += VECTOR_WIDTH) {
-        vectorFound |= (AS_INT_VECTOR(LOAD_VECTOR(numbers + n)) & 0x7F800000) == 0x7F800000;
-    }
-    for (; n < count; n++) {
-        found |= (as_int(numbers[n]) & 0x7F800000) == 0x7F800000;
-    }
-    return found != 0 || any(vectorFound);
-}
-
 void store_gradients(__local const VECTOR *sums, int keysHere, int width, __global float *to) {
     __local const float *lanes = (__local const float *)sums;
     for (int k = 0; k < keysHere; k++) {
@@ -175,19 +170,15 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void backward_key_value(
     FORWARD_PARAMETERS, __global const float *gradientRows, __global const float *logSumExps,
     __global const float *rests, __global float *keyGradient, __global float *valueGradient,
     __global VECTOR *queryParts, __global float *slopeParts, int wantsSlopes, __local VECTOR *memory) {
-    __local int begin[QUERY_BLOCK];
-    __local int end[QUERY_BLOCK];
-    __local int position[QUERY_BLOCK];
-    __local float slope[QUERY_BLOCK];
-    __local int lanes[KEYS];
     const int headDim = call.headDim;
     const int valueDim = call.valueDim;
     const int vectors = ROWS_OF_VECTORS(headDim);
-    const BackwardBlock block = BACKWARD_BLOCK(memory, headDim, valueDim, begin, end, position, slope, lanes);
+    const BackwardBlock block = block_in(memory, headDim, valueDim);
     __local VECTOR *keySums = memory + BLOCK_VECTORS(headDim, valueDim);
     __local VECTOR *valueSums = keySums + LANE_VECTORS(headDim);
     __local VECTOR *keyRows = valueSums + LANE_VECTORS(valueDim);
     const int keyValueHeads = call.queryHeads / call.group;
+    const int split = get_group_id(0);
     const int splits = get_num_groups(0);
     const int batch = get_group_id(1) / keyValueHeads;
     const int keyValueHead = get_group_id(1) % keyValueHeads;
@@ -195,19 +186,18 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void backward_key_value(
     const long firstRow = ((long)batch * call.queryHeads + firstHead) * call.queries;
     const long rows = (long)get_num_groups(1) * call.group * call.queries;
     // Those of the first of its heads' queries.
-    __global VECTOR *ownParts = queryParts + (get_group_id(0) * rows + firstRow) * vectors;
-    __global float *ownSlopes = slopeParts + get_group_id(0) * rows + firstRow;
+    __global VECTOR *ownParts = queryParts + (split * rows + firstRow) * vectors;
+    __global float *ownSlopes = slopeParts + split * rows + firstRow;
     for (long n = 0; n < (long)call.group * call.queries * vectors; n++) {
         ownParts[n] = (VECTOR)(0.0f);
     }
     for (int n = 0; wantsSlopes && n < call.group * call.queries; n++) {
         ownSlopes[n] = 0.0f;
     }
-    count_lanes(&block);
     const KeyRows keys = KEY_ROWS(key, call, batch, keyValueHead);
     const ValueRows values = VALUE_ROWS(value, call, batch, keyValueHead);
 
-    for (int firstKey = get_group_id(0) * KEYS; firstKey < call.keys; firstKey += splits * KEYS) {
+    for (int firstKey = split * KEYS; firstKey < call.keys; firstKey += splits * KEYS) {
         const int keysHere = min(KEYS, call.keys - firstKey);
         read_tile(&block, keys, values, firstKey, keysHere, headDim, valueDim);
         for (int k = 0; k < keysHere; k++) {
@@ -216,7 +206,7 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void backward_key_value(
                 row[d] = d < headDim ? ((__local const float *)block.keyLanes)[d * KEYS + k] : 0.0f;
             }
         }
-        const bool keysNotFinite = not_finite((__local const float *)block.keyLanes, headDim * KEYS);
+        const bool keysNotFinite = NOT_FINITE(block.keyLanes, headDim * KEYS);
         for (int n = 0; n < LANE_VECTORS(headDim + valueDim); n++) {
             keySums[n] = (VECTOR)(0.0f); // and the valueSums after them
         }
@@ -230,12 +220,12 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void backward_key_value(
                                    wantsSlopes ? ownSlopes + row : 0, &masks EXPRESSION_ARGUMENTS)) {
                     continue;
                 }
-                if (masks && not_finite(block.gradientRows, queries * valueDim)) {
+                if (masks && NOT_FINITE(block.gradientRows, queries * valueDim)) {
                     add_finite_gradients(block.gradientRows, valueDim, block.weights, block.weights, queries, valueSums);
                 } else {
                     add_gradients(block.gradientRows, valueDim, block.weights, queries, valueSums);
                 }
-                if (masks && not_finite(block.queryRows, queries * headDim)) {
+                if (masks && NOT_FINITE(block.queryRows, queries * headDim)) {
                     add_finite_gradients(block.queryRows, headDim, block.gradients, block.weights, queries, keySums);
                 } else {
                     add_gradients(block.queryRows, headDim, block.gradients, queries, keySums);

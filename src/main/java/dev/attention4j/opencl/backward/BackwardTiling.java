@@ -85,9 +85,10 @@ record BackwardTiling(int vectorWidth, int keyVectors, int queryTile, int dimTil
         int dims = problem.headDim() + problem.valueDim();
         return 4L
                 * vectorWidth
-                * ((long) keyVectors * (dims + 2 * queryBlock)
+                * ((long) keyVectors * (dims + 2 * queryBlock + 1)
                         + vectors(queryBlock * problem.headDim())
-                        + vectors(queryBlock * problem.valueDim()));
+                        + vectors(queryBlock * problem.valueDim())
+                        + vectors(4 * queryBlock));
     }
 
     /** The local memory that {@code backward_key_value} gets. */
@@ -103,9 +104,9 @@ record BackwardTiling(int vectorWidth, int keyVectors, int queryTile, int dimTil
         return blockBytes(problem) + 8L * keys() * queryBlock;
     }
 
-    /** The most local memory of a kernel, with arrays of its own. */
+    /** The most local memory of a kernel. */
     long localBytes(Workload problem) {
-        return Math.max(keyValueBytes(problem), biasBytes(problem)) + 16L * queryBlock + 4L * keys();
+        return Math.max(keyValueBytes(problem), biasBytes(problem));
     }
 
     Tunables tunables() {
