@@ -226,13 +226,13 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void backward_key_value(
                     add_gradients(block.gradientRows, valueDim, block.weights, queries, valueSums);
                 }
                 if (masks && NOT_FINITE(block.queryRows, queries * headDim)) {
-                    add_finite_gradients(block.queryRows, headDim, block.gradients, block.weights, queries, keySums);
+                    add_finite_gradients(block.queryRows, headDim, block.gradients, block.MARKS_OF_SCORES, queries, keySums);
                 } else {
                     add_gradients(block.queryRows, headDim, block.gradients, queries, keySums);
                 }
                 if (masks && keysNotFinite) {
-                    add_finite_query_gradients(block.gradients, block.weights, queries, keyRows, keysHere, vectors,
-                                               ownParts + row * vectors);
+                    add_finite_query_gradients(block.gradients, block.MARKS_OF_SCORES, queries, keyRows, keysHere,
+                                               vectors, ownParts + row * vectors);
                 } else {
                     add_query_gradients(block.gradients, queries, keyRows, keysHere, vectors, ownParts + row * vectors);
                 }

@@ -141,7 +141,10 @@ ONCE void decode_of_group(FORWARD_PARAMETERS, __global float *partialOutput, __g
                 const int head = firstHead + (firstOfBlock + row) / queries;
                 const KeyRange range = key_range(&call, keyRanges, batch, queryRow);
                 const bool edge = firstKey < range.begin || firstKey + keysHere > range.end;
-                masked = masked || edge || (call.options & MASKS_ROWS) != 0;
+                masked = masked || edge || DROPS || (call.options & MASKS_ROWS) != 0;
+#ifdef EXPRESSIONS
+                const Row rowVariables = {batch, head, firstHead / group, queryRow, range.position, numbers};
+#endif
                 if (edge || (call.options & (CHANGES_SCORES | MASKS_ROWS)) != 0) {
                     const float slope = call.options & HAS_ALIBI ? alibiSlopes[range.sequence * call.slopeStride + head]
                                                                  : 0.0f;
@@ -149,12 +152,12 @@ ONCE void decode_of_group(FORWARD_PARAMETERS, __global float *partialOutput, __g
                         bias + scores_at(&call.bias, batch, head, queryRow) + firstKey * call.bias.keyStride;
                     __global const uchar *attends =
                         mask + scores_at(&call.mask, batch, head, queryRow) + firstKey * call.mask.keyStride;
-#ifdef EXPRESSIONS
-                    const Row row = {batch, head, firstHead / group, queryRow, range.position, numbers};
-#endif
                     change_scores(&call, adds, attends, range, slope, firstKey, keysHere, edge, rowScores ROW_ARGUMENT);
                 }
                 rescale[r] = softmax_block(rowScores, keysHere, halvings, &maxima[row], &sums[row], &lostSums[row]);
+#ifdef DROPOUT
+                drop(rowScores, firstKey, keysHere, rowVariables);
+#endif
             }
 
 #if ROW_TILE == 4
@@ -217,7 +220,7 @@ ONCE void decode_of_group(FORWARD_PARAMETERS, __global float *partialOutput, __g
     for (int row = 0; row < rows; row++) {
         const long at = firstAt + row;
         const float sum = sums[row] + lostSums[row];
-        const float factor = sum == 0.0f ? 0.0f : 1.0f / sum;
+        const float factor = sum == 0.0f ? 0.0f : KEPT_FACTOR(1.0f / sum);
         for (int d = 0; d < valueDim; d++) {
             const float mean = (outputRows[row * valueDim + d] + lostRows[row * valueDim + d]) * factor;
             if (whole) {

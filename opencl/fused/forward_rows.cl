@@ -28,6 +28,8 @@
 // Which they are is in a table (fused/block_table.clh), or found here, with the same result: the table is read for masks that stay
 // as they are over calls, since finding it takes as long as a head's tests here.
 //
+// With DROPOUT weights are dropped after they were summed.
+//
 // Registers for float16 vectors and 4 x 6 tiles: 24 sums, 4 rows, 1 element of 32. Memory of a work-group, in floats:
 // (headDim + valueDim + KEY_BLOCK + 11) * ROWS, with 16-bit keys KEY_BLOCK * max(headDim, valueDim) more, and where blocks are
 // folded (2 * valueDim + 3) * ROWS more; the host gives it as arguments.
@@ -38,6 +40,7 @@
 // and if it has any takes the slow way, which writes masked weights as -0 and leaves these out. A weight of +0 is that of a key
 // which counts, and has underflowed.
 
+#include "common/dropout.clh"
 #include "common/exp.clh"
 #include "common/key_range.clh"
 #include "common/log_sum_exp.clh"
@@ -126,6 +129,26 @@ void prefetch_row_to_write(__global const STORED *row, int dims) {
 #define TOTAL(at) totals[at]
 #define LOST(at) totals[(valueDim + 1) * ROW_VECTORS + (at)]
 #define TOTAL_MAXIMUM(r) totals[2 * (valueDim + 1) * ROW_VECTORS + (r)]
+
+#ifdef DROPOUT
+RANDOM_WORDS(UINT_VECTOR)
+
+// Drops weights of row vector r of a block of keys. heads and queries are those of its lanes.
+void drop(__local VECTOR *weights, int r, int firstKey, int keysHere, int batch, __local const int *heads,
+          __local const int *queries, __global const int *numbers) {
+    const UINT_VECTOR headOfRows = AS_UINT_VECTOR(LOAD_INT_VECTOR(heads + r * VECTOR_WIDTH));
+    const UINT_VECTOR queryOfRows = AS_UINT_VECTOR(LOAD_INT_VECTOR(queries + r * VECTOR_WIDTH));
+    UINT_VECTOR words[4];
+    for (int k = 0; k < keysHere; k++) {
+        const int key = firstKey + k;
+        if (k == 0 || key % 4 == 0) {
+            random_words((UINT_VECTOR)((uint)key / 4), queryOfRows, headOfRows, batch, numbers, words);
+        }
+        __local VECTOR *at = weights + k * ROW_VECTORS + r;
+        *at = DROP_WEIGHT(VECTOR, *at, words[key % 4]);
+    }
+}
+#endif
 
 VECTOR shift_of(VECTOR maximum) { return select(maximum, (VECTOR)(0.0f), maximum == -INFINITY); }
 
@@ -337,7 +360,7 @@ ONCE void rows_of_group(FORWARD_PARAMETERS, __local VECTOR *queryRows, __local V
         if (attends == ATTENDS_SOME) {
             apply_mask(blockMask, maskAt, maskAlike, call.mask.keyStride, keysHere, (__local float *)scores);
         }
-        bool masked = attends == ATTENDS_SOME || (call.options & (HAS_BIAS | HAS_SCORE_EXPRESSION)) != 0;
+        bool masked = DROPS || attends == ATTENDS_SOME || (call.options & (HAS_BIAS | HAS_SCORE_EXPRESSION)) != 0;
 #ifdef MASK_EXPRESSION
         if (expressionMasks) {
             masked = true;
@@ -394,6 +417,9 @@ ONCE void rows_of_group(FORWARD_PARAMETERS, __local VECTOR *queryRows, __local V
         for (int r = 0; r < ROW_VECTORS; r++) {
             const VECTOR blockSum = weigh(scores, r, keysHere, shift[r], halvings, marks);
             sums[r] = MULTIPLY_ADD(sums[r], rescale[r], blockSum);
+#ifdef DROPOUT
+            drop(scores, r, firstKey, keysHere, batch, rowHead, rowQuery, numbers);
+#endif
         }
 
         if (marks) {
@@ -444,7 +470,7 @@ ONCE void rows_of_group(FORWARD_PARAMETERS, __local VECTOR *queryRows, __local V
 
     __local float *lanes = (__local float *)scores;
     for (int r = 0; r < ROW_VECTORS; r++) {
-        const VECTOR factor = select(1.0f / sums[r], (VECTOR)(0.0f), sums[r] == 0.0f);
+        const VECTOR factor = select(KEPT_FACTOR(1.0f / sums[r]), (VECTOR)(0.0f), sums[r] == 0.0f);
         for (int d = 0; d < valueDim; d++) {
             outputRows[d * ROW_VECTORS + r] *= factor;
         }

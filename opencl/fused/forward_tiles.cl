@@ -225,6 +225,9 @@ __kernel __attribute__((reqd_work_group_size(GROUP_ITEMS, 1, 1))) void forward_t
     const int cleanEnd = min(min(commonEnd.x, commonEnd.y), min(commonEnd.z, commonEnd.w));
     int begin = min(min(seenBegin.x, seenBegin.y), min(seenBegin.z, seenBegin.w));
     int end = max(max(seenEnd.x, seenEnd.y), max(seenEnd.z, seenEnd.w));
+#ifdef DROPOUT
+    begin &= ~3; // where keys begin that share random words
+#endif
     if (splitKeys > 0) {
         begin = max(begin, split * splitKeys);
         end = min(end, (split + 1) * splitKeys);
@@ -328,7 +331,7 @@ __kernel __attribute__((reqd_work_group_size(GROUP_ITEMS, 1, 1))) void forward_t
             apply_key_ranges(scores, rowItem, columnItem, firstKey, rowBegin, rowEnd);
         }
 #ifdef OPTIONS
-        masked = masked || (call.options & (HAS_BIAS | HAS_SCORE_EXPRESSION)) != 0 ||
+        masked = masked || DROPS || (call.options & (HAS_BIAS | HAS_SCORE_EXPRESSION)) != 0 ||
                  (hides && (call.options & (HAS_MASK | HAS_MASK_EXPRESSION)) != 0);
 #endif
 
@@ -342,6 +345,9 @@ __kernel __attribute__((reqd_work_group_size(GROUP_ITEMS, 1, 1))) void forward_t
         } else {
             weigh(scores, sums, rowItem, rowShift, rowRescale, halvings, false);
         }
+#ifdef DROPOUT
+        drop(scores, rowItem, columnItem, firstKey VARIABLES_ARGUMENT);
+#endif
         DIM_PASS(0)
 #if DIM_PASSES > 1
         DIM_PASS(1)
@@ -376,7 +382,7 @@ __kernel __attribute__((reqd_work_group_size(GROUP_ITEMS, 1, 1))) void forward_t
     const long firstOutput = ((long)batch * call.queryHeads + firstHead) * call.queries + firstRow;
     for (int row = item; row < TILE_ROWS; row += GROUP_ITEMS) {
         const float sum = sum_of_parts(weightStaging, row);
-        ((__local float *)rowShift)[row] = sum == 0.0f ? 0.0f : 1.0f / sum;
+        ((__local float *)rowShift)[row] = sum == 0.0f ? 0.0f : KEPT_FACTOR(1.0f / sum);
         const float maximum = ((__local float *)rowMaximum)[row];
         if (row < rowsHere && splits > 1) {
             partialSums[split * rowsOfAll + firstOutput + row] = (float2)(maximum, SUM_OF_EXPONENTIALS(sum, halvings));

@@ -6,7 +6,7 @@
 // keys: their weights, transposed, and their values; each work-item accumulates
 // MICRO_QUERIES x (MICRO_VECTORS * VECTOR_WIDTH) outputs in registers. Keys that none of its queries may attend to are not visited.
 //
-// With SKIP_MASKED (anything in the operation masks) a weight of -0 takes nothing from its value: 0 * NaN would be NaN, and what
+// With SKIP_MASKED (anything in the operation masks, or DROPOUT) a weight of -0 takes nothing from its value: 0 * NaN would be NaN, and what
 // a masked value holds must not show. A weight of +0 is that of a key which counts, and has underflowed.
 //
 // Each slice of keys is summed by itself, FOLDED_SLICES of them are added up, and their sum joins the total
@@ -14,6 +14,7 @@
 //
 // Local memory: KEY_SLICE * (TILE_QUERIES + TILE_DIMS) floats.
 
+#include "common/dropout.clh"
 #include "common/key_range.clh"
 #include "common/key_rows.clh"
 #include "common/multiply_add.clh"
@@ -42,6 +43,20 @@
 #define TILE_QUERIES (LOCAL_QUERIES * MICRO_QUERIES)
 #define TILE_DIMS (LOCAL_DIMS * MICRO_VECTORS * VECTOR_WIDTH)
 #define GROUP_ITEMS (LOCAL_QUERIES * LOCAL_DIMS)
+
+#ifdef DROPOUT
+RANDOM_WORDS(uint)
+
+// NaN, which then is in all weights of the row, stays.
+float drop(float weight, int batch, int head, int queryRow, int key, __global const int *numbers) {
+    uint words[4];
+    random_words((uint)key / 4, (uint)queryRow, (uint)head, batch, numbers, words);
+    return weight == weight ? DROP_WEIGHT(float, weight, words[key % 4]) : weight;
+}
+#define DROPPED(weight, row, key) drop(weight, batch, head, firstQuery + tileQuery + (row), key, numbers)
+#else
+#define DROPPED(weight, row, key) (weight)
+#endif
 
 __kernel __attribute__((reqd_work_group_size(LOCAL_DIMS, LOCAL_QUERIES, 1))) void weighted_sum(
     BLOCK_PARAMETERS) {
@@ -80,7 +95,7 @@ __kernel __attribute__((reqd_work_group_size(LOCAL_DIMS, LOCAL_QUERIES, 1))) voi
             const int row = n / KEY_SLICE;
             const int key = n % KEY_SLICE;
             const bool inside = row < rowsHere && firstKey + key < end;
-            weightTile[key * TILE_QUERIES + row] = inside ? weights[row * weightStride + firstKey + key] : -0.0f;
+            weightTile[key * TILE_QUERIES + row] = inside ? DROPPED(weights[row * weightStride + firstKey + key], row, firstKey + key) : -0.0f;
         }
         for (int n = item; n < TILE_DIMS * KEY_SLICE; n += GROUP_ITEMS) {
             const int key = n / TILE_DIMS;
@@ -142,7 +157,7 @@ __kernel __attribute__((reqd_work_group_size(LOCAL_DIMS, LOCAL_QUERIES, 1))) voi
         for (int n = 0; n < MICRO_VECTORS; n++) {
             const int column = (get_local_id(0) + n * LOCAL_DIMS) * VECTOR_WIDTH;
             float lanes[VECTOR_WIDTH];
-            STORE_VECTOR(totals[m][n] + lost[m][n], lanes);
+            STORE_VECTOR(KEPT_FACTOR(totals[m][n] + lost[m][n]), lanes);
             for (int lane = 0; lane < VECTOR_WIDTH; lane++) {
                 if (row < rowsHere && column + lane < dimsHere) {
                     store_stored(lanes[lane], output, (long)row * call.valueDim + column + lane);

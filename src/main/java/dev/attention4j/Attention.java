@@ -1,5 +1,6 @@
 package dev.attention4j;
 
+import dev.attention4j.expression.Dropout;
 import dev.attention4j.expression.Expressions;
 import dev.attention4j.expression.Variable;
 import java.util.Arrays;
@@ -183,7 +184,17 @@ public final class Attention {
         return options.expressions.maskIf().map(ScoreExpression::of);
     }
 
-    /** {@return the score and mask expressions with their parameters; for those who write engines} */
+    /** {@return the probability with which a weight is dropped; 0 for no dropout} */
+    public double dropoutRate() {
+        return options.expressions.dropout().map(Dropout::rate).orElse(0.0);
+    }
+
+    /** {@return what decides with the place of a weight whether it is dropped; 0 for no dropout} */
+    public long dropoutSeed() {
+        return options.expressions.dropout().map(Dropout::seed).orElse(0L);
+    }
+
+    /** {@return the score and mask expressions with their parameters, and the dropout; for those who write engines} */
     public Expressions expressions() {
         return options.expressions;
     }
@@ -307,6 +318,7 @@ public final class Attention {
         score().ifPresent(score -> text.add("score=" + score));
         maskIf().ifPresent(mask -> text.add("maskIf=" + mask));
         addIf(text, options.sinks.length > 0, "sinks=" + Arrays.toString(options.sinks));
+        addIf(text, dropoutRate() > 0, "dropout=" + dropoutRate() + " by seed " + dropoutSeed());
         addIf(text, options.wantsWeights, "weights");
         addIf(text, options.wantsLogSumExp, "logSumExp");
         return text.toString();

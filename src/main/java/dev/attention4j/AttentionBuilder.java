@@ -460,7 +460,28 @@ public final class AttentionBuilder {
     }
 
     /**
-     * Sets the score and mask expressions as engines have them; for those who write engines.
+     * Drops weights at random, in training: each is 0 with this probability, and else multiplied by 1 / (1 − rate), so that
+     * outputs stay the same on average (Srivastava et al., "Dropout: A Simple Way to Prevent Neural Networks from Overfitting", 2014;
+     * {@code dropout_p} of PyTorch's {@code scaled_dot_product_attention}). The log-sum-exp and the weights of the result are
+     * those of the softmax, before dropout, as Keras's layer returns them; gradients are those with dropout.
+     *
+     * <p>The seed decides with batch row, query head, query and key, as rows of the tensors, by a counter-based generator (Philox
+     * 4×32-10; Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", 2011): the same weights are dropped on every engine, by
+     * every plan, forward and backward. So each step and layer of a training needs a seed of its own.
+     *
+     * <p>What is dropped is left out: NaN in its value does not show. NaN in its score makes the row NaN, as in a softmax.
+     *
+     * @param rate 0 or more, and less than 1; 0 for none
+     * @param seed any number
+     * @throws IllegalArgumentException if the rate is not
+     */
+    public AttentionBuilder dropout(double rate, long seed) {
+        options.expressions = named("dropout", () -> options.expressions.withDropout(rate, seed));
+        return this;
+    }
+
+    /**
+     * Sets the score and mask expressions, and the dropout, as engines have them; for those who write engines.
      *
      * @param expressions of {@link Attention#expressions()}
      */

@@ -29,6 +29,9 @@ abstract class BlockKernel {
     /** From {@link Exp#powers}: the powers by which weights are scaled, so that the weights of all keys sum to less than 1. */
     final float[] powers;
 
+    /** What weights that are kept are multiplied by, if others are dropped. */
+    private final float keptFactor;
+
     private final int halvings;
     private final KeyBlock keys;
     private final BlockTable table;
@@ -62,6 +65,7 @@ abstract class BlockKernel {
         this.table = table;
         this.results = results;
         scale = (float) problem.scale();
+        keptFactor = (float) terms.keptFactor();
         headDim = problem.headDim();
         valueDim = problem.valueDim();
         paddedHeadDim = KeyBlock.paddedHeadDim(problem);
@@ -164,7 +168,7 @@ abstract class BlockKernel {
         unscaledOutput(lane, outputRow);
         for (int c = 0; c < valueDim; c++) {
             // Adding 0 turns −0 into +0: the sign of a zero sum may depend on a masked value.
-            outputRow[c] = outputRow[c] / sum[lane] + 0f;
+            outputRow[c] = outputRow[c] / sum[lane] * keptFactor + 0f;
         }
         results.output(lanes, lane, outputRow);
     }
@@ -183,6 +187,11 @@ abstract class BlockKernel {
     /** Returns whether anything is to be added to the scores of a block of keys. */
     final boolean adds(QueryBlock lanes, KeyBlock keys) {
         return terms.addsAnything(hides) || !lanes.seesAll(keys.start, keys.start + keys.count);
+    }
+
+    /** Returns which weights of a lane and a block of keys are kept. */
+    final boolean[] kept(QueryBlock lanes, int lane, KeyBlock keys) {
+        return terms.kept(lanes.batch, lanes.head[lane], lanes.query[lane], keys.start, keys.count);
     }
 
     /** Reads the addends of a lane's scores into {@link #addend}. */

@@ -143,6 +143,8 @@ final class CpuGradients {
                     for (int n = tile.begin; n < tile.end; n++) {
                         if (tile.counts(n)) {
                             GradientTile.add(tile.dx[n], tile.query, 0, keySums, n * dim, dim);
+                        }
+                        if (tile.counts(n) && tile.keeps(n)) {
                             GradientTile.add(tile.weight[n], tile.outputGradient, 0, valueSums, n * valueDim, valueDim);
                         }
                     }

@@ -35,6 +35,9 @@ final class GradientTile {
     private final boolean changes;
     private final float softcap;
     private final float scale;
+    private final float keptFactor;
+    /** Which weights of the row are not dropped; null if all are kept. */
+    private boolean[] kept;
 
     private int batch;
     private int head;
@@ -53,7 +56,7 @@ final class GradientTile {
     final float[] query;
 
     final float[] outputGradient;
-    /** Of each key of the tile that the query attends to: the weight, and the gradients of its score and of scale · q · k. */
+    /** Of each key of the tile that the query attends to: the weight of its value, and the gradients of its score and of scale · q · k. */
     final float[] weight = new float[KEYS];
 
     final float[] ds = new float[KEYS];
@@ -78,6 +81,7 @@ final class GradientTile {
         changes = shared.terms.changesScores();
         softcap = (float) problem.attention().softcap().orElse(0);
         scale = (float) problem.scale();
+        keptFactor = (float) shared.terms.keptFactor();
         keys = new float[KEYS * problem.headDim()];
         keyColumns = new float[keys.length];
         valueColumns = new float[KEYS * problem.valueDim()];
@@ -138,6 +142,12 @@ final class GradientTile {
             }
         }
         products(outputGradient, valueColumns, ds);
+        if (shared.terms.drops()) {
+            kept = shared.terms.kept(batch, head, queryRow, from, count);
+            for (int n = begin; n < end; n++) {
+                ds[n] = kept[n] ? ds[n] * keptFactor : 0;
+            }
+        }
         System.arraycopy(scores, begin, weight, begin, end - begin);
         Arrays.fill(shift, begin, end, logSumExp);
         Exp.shifted(weight, shift, scratch, begin, end);
@@ -154,6 +164,7 @@ final class GradientTile {
                 by *= 1 - part * part;
             }
             dx[n] = scale * ds[n] * by;
+            weight[n] *= keptFactor;
         }
         for (int n = begin; n < end; n++) {
             if (scores[n] == Float.NEGATIVE_INFINITY) {
@@ -163,6 +174,11 @@ final class GradientTile {
             }
         }
         return true;
+    }
+
+    /** True if the value of a key that counts does. */
+    boolean keeps(int n) {
+        return kept == null || kept[n];
     }
 
     /** True if a key of the tile counts for the row: a masked one may hold anything. */

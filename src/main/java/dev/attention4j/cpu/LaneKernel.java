@@ -90,6 +90,9 @@ final class LaneKernel extends BlockKernel {
             setAsideScore[n] = score[keys.setAsideRows[n]].clone();
         }
         exponentials(lanes, keys);
+        if (terms.drops()) {
+            drop(lanes, keys);
+        }
         addValues(lanes, keys);
         addValuesSetAside(keys);
     }
@@ -210,6 +213,19 @@ final class LaneKernel extends BlockKernel {
             Axpy.addFour(blockSum, score[j], score[j + 1], score[j + 2], score[j + 3], lo, hi);
         }
         Axpy.multiplyAdd(sum, rescale, blockSum, lanes.count);
+    }
+
+    private void drop(QueryBlock lanes, KeyBlock keys) {
+        for (int r = 0; r < lanes.count; r++) {
+            boolean[] kept = kept(lanes, r, keys);
+            for (int j = 0; j < keys.count; j++) {
+                score[j][r] = kept[j] ? score[j][r] : 0;
+            }
+            for (int n = 0; n < keys.setAsideCount; n++) {
+                float before = setAsideScore[n][r];
+                setAsideScore[n][r] = kept[keys.setAsideRows[n]] ? before : Float.NEGATIVE_INFINITY;
+            }
+        }
     }
 
     private void addValues(QueryBlock lanes, KeyBlock keys) {

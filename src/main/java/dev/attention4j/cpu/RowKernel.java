@@ -70,6 +70,9 @@ final class RowKernel extends BlockKernel {
                 setAsideScore[n] = score[keys.setAsideRows[n]];
             }
             exponentials(lane, keys);
+            if (terms.drops()) {
+                drop(kept(lanes, lane, keys), keys);
+            }
             addValues(output[lane], keys);
         }
     }
@@ -130,6 +133,15 @@ final class RowKernel extends BlockKernel {
             added += score[j];
         }
         sum[lane] = Axpy.fma(sum[lane], rescale[0], added);
+    }
+
+    private void drop(boolean[] kept, KeyBlock keys) {
+        for (int j = 0; j < keys.count; j++) {
+            score[j] = kept[j] ? score[j] : 0;
+        }
+        for (int n = 0; n < keys.setAsideCount; n++) {
+            setAsideScore[n] = kept[keys.setAsideRows[n]] ? setAsideScore[n] : Float.NEGATIVE_INFINITY;
+        }
     }
 
     private void addValues(float[] sums, KeyBlock keys) {

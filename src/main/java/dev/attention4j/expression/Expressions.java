@@ -8,23 +8,29 @@ import java.util.Optional;
 import java.util.Set;
 
 /**
- * The score expression and the mask expression of an operation, either of which may be missing, with their parameters. Immutable.
+ * What an operation computes from places in the whole call: its score expression, its mask expression and its dropout, any of which
+ * may be missing, with their parameters. Immutable.
  */
 public final class Expressions {
-    /** Neither. */
-    public static final Expressions NONE = new Expressions(null, null, null);
+    /** None of them. */
+    public static final Expressions NONE = new Expressions(null, null, null, null);
 
-    /** The words of {@link #numbers} before those of the expressions. */
+    /** The words of {@link #numbers} before those of dropout. */
     private static final int ORIGIN_WORDS = 6;
+
+    private static final int DROPOUT_WORDS = 4;
 
     private final Formula score;
     private final Formula mask;
+    /** Null for none. */
+    private final Dropout dropout;
     /** Null for a whole call. */
     private final Origin origin;
 
-    private Expressions(Formula score, Formula mask, Origin origin) {
+    private Expressions(Formula score, Formula mask, Dropout dropout, Origin origin) {
         this.score = score;
         this.mask = mask;
+        this.dropout = dropout;
         this.origin = origin;
     }
 
@@ -36,13 +42,13 @@ public final class Expressions {
      */
     public Expressions withScore(Expression expression, Map<String, Parameter> parameters) {
         if (expression == null) {
-            return new Expressions(null, mask, origin);
+            return new Expressions(null, mask, dropout, origin);
         }
         if (expression.isBoolean()) {
             throw new IllegalArgumentException("\"" + Formula.excerpt(expression.text())
                     + "\" is a boolean, must be a number; a boolean expression is a mask");
         }
-        return new Expressions(Formula.of(expression, parameters), mask, origin);
+        return new Expressions(Formula.of(expression, parameters), mask, dropout, origin);
     }
 
     /**
@@ -53,7 +59,7 @@ public final class Expressions {
      */
     public Expressions withMask(Expression expression, Map<String, Parameter> parameters) {
         if (expression == null) {
-            return new Expressions(score, null, origin);
+            return new Expressions(score, null, dropout, origin);
         }
         if (!expression.isBoolean()) {
             throw new IllegalArgumentException("\"" + Formula.excerpt(expression.text())
@@ -66,7 +72,7 @@ public final class Expressions {
                             expression.columnOf(Variable.SCORE.text()),
                             "a mask must not read the score; a score expression whose value is -infinity masks by it");
         }
-        return new Expressions(score, Formula.of(expression, parameters), origin);
+        return new Expressions(score, Formula.of(expression, parameters), dropout, origin);
     }
 
     /**
@@ -76,7 +82,7 @@ public final class Expressions {
      * @throws IllegalArgumentException if it has none: it makes an int of the score, or its floor
      */
     public Expressions derivative() {
-        return new Expressions(score.derivative(), mask, origin);
+        return new Expressions(score.derivative(), mask, dropout, origin);
     }
 
     /**
@@ -99,7 +105,7 @@ public final class Expressions {
         }
         return score.derivatives(parameter).stream()
                 .map(read -> new ParameterRead(
-                        new Expressions(read.read(), mask, origin), new Expressions(read.derivative(), mask, origin)))
+                        new Expressions(read.read(), mask, dropout, origin), new Expressions(read.derivative(), mask, dropout, origin)))
                 .toList();
     }
 
@@ -111,9 +117,24 @@ public final class Expressions {
                 .clone();
     }
 
+    /**
+     * Returns these with another dropout.
+     *
+     * @throws IllegalArgumentException unless the rate is 0, for none, or more, and less than 1
+     */
+    public Expressions withDropout(double rate, long seed) {
+        Dropout given = new Dropout(rate, seed);
+        return new Expressions(score, mask, rate == 0 ? null : given, origin);
+    }
+
+    /** {@return the dropout of weights} */
+    public Optional<Dropout> dropout() {
+        return Optional.ofNullable(dropout);
+    }
+
     /** Returns these for a part of a call. */
     public Expressions from(Origin place) {
-        return new Expressions(score, mask, place);
+        return new Expressions(score, mask, dropout, place);
     }
 
     /** {@return true if there is a score expression} */
@@ -145,9 +166,9 @@ public final class Expressions {
         return mask == null ? "" : List.of(mask.signature(), mask.parameters);
     }
 
-    /** {@return true if there is neither} */
+    /** {@return true if there is none of them} */
     public boolean isEmpty() {
-        return score == null && mask == null;
+        return score == null && mask == null && dropout == null;
     }
 
     /** {@return true if one of them reads a variable} */
@@ -225,7 +246,12 @@ public final class Expressions {
      * of their parameters and the shapes of their tables}
      */
     public String signature() {
-        return isEmpty() ? "" : (score == null ? "" : score.signature()) + "|" + (mask == null ? "" : mask.signature());
+        return isEmpty()
+                ? ""
+                : (score == null ? "" : score.signature())
+                        + "|"
+                        + (mask == null ? "" : mask.signature())
+                        + (dropout == null ? "" : "|dropout");
     }
 
     /**
@@ -237,13 +263,13 @@ public final class Expressions {
      */
     public String openClText(int width, Set<Variable> vectors) {
         String text =
-                score == null ? "" : new OpenClText(score, width, vectors, ORIGIN_WORDS).function("score_expression");
+                score == null ? "" : new OpenClText(score, width, vectors, firstWord()).function("score_expression");
         return text + openClTextOfMask(width, vectors);
     }
 
     /** Prints the function {@code mask_expression} alone, for a kernel with the same {@link #numbers}; empty without one. */
     public String openClTextOfMask(int width, Set<Variable> vectors) {
-        int word = ORIGIN_WORDS + (score == null ? 0 : words(score));
+        int word = firstWord() + (score == null ? 0 : words(score));
         return mask == null ? "" : new OpenClText(mask, width, vectors, word).function("mask_expression");
     }
 
@@ -251,8 +277,13 @@ public final class Expressions {
     public String openClTextOfGradients(int width, Set<Variable> vectors) {
         String derivative = score == null
                 ? ""
-                : new OpenClText(score.derivative(), width, vectors, ORIGIN_WORDS).function("score_derivative");
+                : new OpenClText(score.derivative(), width, vectors, firstWord()).function("score_derivative");
         return openClText(width, vectors) + derivative;
+    }
+
+    /** Returns the words of {@link #numbers} before those of the expressions. */
+    private int firstWord() {
+        return ORIGIN_WORDS + (dropout == null ? 0 : DROPOUT_WORDS);
     }
 
     /** Returns the words of a formula's numbers, and of the place and shape of its tables. */
@@ -265,13 +296,13 @@ public final class Expressions {
     }
 
     /**
-     * Returns all numbers that the printed functions read, for a call: lengths and origin, numbers, and tables with their
-     * shapes; floats by their bits.
+     * Returns all numbers that the printed functions read, for a call: lengths and origin, with dropout its seed, threshold and
+     * factor, numbers, and tables with their shapes; floats by their bits.
      *
      * @throws IllegalArgumentException if tables have more elements than an array
      */
     public int[] numbers(int queryLength, int keyLength) {
-        long data = ORIGIN_WORDS;
+        long data = firstWord();
         for (Formula formula : formulas()) {
             data += words(formula);
         }
@@ -293,7 +324,13 @@ public final class Expressions {
         numbers[3] = place.head();
         numbers[4] = place.keyValueHead();
         numbers[5] = place.query();
-        int word = ORIGIN_WORDS;
+        if (dropout != null) {
+            numbers[6] = (int) dropout.seed();
+            numbers[7] = (int) (dropout.seed() >>> 32);
+            numbers[8] = (int) dropout.threshold();
+            numbers[9] = Float.floatToRawIntBits((float) dropout.factor());
+        }
+        int word = firstWord();
         int at = (int) data;
         for (Formula formula : formulas()) {
             for (Parameter parameter : formula.parameters) {

@@ -5,6 +5,7 @@ import dev.attention4j.KeyRange;
 import dev.attention4j.Tensor;
 import dev.attention4j.spi.PlainKeys;
 import dev.attention4j.spi.ScoreTerms;
+import java.util.Arrays;
 
 /**
  * Plain float code: the loops of {@link ReferenceAttention} in float. One running sum over many keys would drift, so {@value
@@ -95,7 +96,13 @@ public record PlainFloatAttention(float[] output, float[] weights, float[] logSu
                     weights[row * lk + first + n] = weight[n];
                 }
             }
+            boolean[] kept = terms.kept(batch, head, i, first, seen);
+            for (int n = 0; n < seen; n++) {
+                scores[n] = kept[n] ? scores[n] : Float.NEGATIVE_INFINITY;
+                weight[n] *= (float) terms.keptFactor();
+            }
             float[] outputRow = new float[valueDim];
+            Arrays.fill(outputRow, Float.isNaN(sum) ? sum : 0);
             sumValues(scores, weight, v, (slice * lk + first) * valueDim, 0, seen, outputRow);
             System.arraycopy(outputRow, 0, output, row * valueDim, valueDim);
         }
@@ -114,7 +121,7 @@ public record PlainFloatAttention(float[] output, float[] weights, float[] logSu
         return sum;
     }
 
-    /** Adds the weighted values of some keys, but not those of masked keys, whose score is −∞. */
+    /** Adds the weighted values of some keys, but not those of masked and dropped keys, whose score is −∞. */
     private static void sumValues(
             float[] scores, float[] weight, float[] v, int start, int from, int to, float[] sums) {
         int valueDim = sums.length;

@@ -56,6 +56,7 @@ public record PlainFloatGradients(
         boolean changes = terms.changesScores();
         ScoreTerms slopes = changes ? new ScoreTerms(call.derivative()) : terms;
         float scale = (float) problem.scale();
+        float factor = (float) terms.keptFactor();
         float softcap = (float) problem.attention().softcap().orElse(Double.POSITIVE_INFINITY);
         int lq = problem.queryLength();
         int lk = problem.keyLength();
@@ -116,6 +117,7 @@ public record PlainFloatGradients(
                     rest -= product;
                     restSize += Math.abs(product);
                 }
+                boolean[] kept = terms.kept(batch, head, i, range.begin(), seen);
                 double[] ds = new double[seen];
                 double[] dsSize = new double[seen];
                 float[] dqRun = new float[dim];
@@ -131,10 +133,10 @@ public record PlainFloatGradients(
                     float weight = (float) Math.exp(scores[n] + (float) added[n] - logSumExp);
                     float dp = 0;
                     double dpSize = 0;
-                    for (int c = 0; c < valueDim; c++) {
+                    for (int c = 0; c < valueDim && kept[n]; c++) {
                         int at = (c + firstDim + valueDim / 2) % valueDim;
-                        dvRun[j * valueDim + at] += weight * g[row * valueDim + at];
-                        float product = g[row * valueDim + at] * v[keyRow * valueDim + at];
+                        dvRun[j * valueDim + at] += weight * factor * g[row * valueDim + at];
+                        float product = factor * g[row * valueDim + at] * v[keyRow * valueDim + at];
                         dp += product;
                         dpSize += Math.abs(product);
                     }

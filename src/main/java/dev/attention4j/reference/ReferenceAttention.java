@@ -82,10 +82,14 @@ public record ReferenceAttention(double[] output, double[] weights, double[] log
                 sum += Math.exp(scores[n] - max);
             }
             logSumExp[row] = max + Math.log(sum);
-            if (keepsWeights && Double.isNaN(sum)) {
+            if (Double.isNaN(sum)) {
                 // As in the textbook's softmax, a NaN among the scores is in every weight of the row.
-                Arrays.fill(weights, row * lk, (row + 1) * lk, Double.NaN);
+                if (keepsWeights) {
+                    Arrays.fill(weights, row * lk, (row + 1) * lk, Double.NaN);
+                }
+                Arrays.fill(output, row * valueDim, (row + 1) * valueDim, Double.NaN);
             }
+            boolean[] kept = terms.kept(batch, head, i, first, seen);
             for (int n = 0; n < seen; n++) {
                 if (scores[n] == Double.NEGATIVE_INFINITY) {
                     continue;
@@ -96,10 +100,10 @@ public record ReferenceAttention(double[] output, double[] weights, double[] log
                 if (keepsWeights) {
                     weights[row * lk + j] = weight;
                 }
-                for (int d = 0; d < valueDim; d++) {
+                for (int d = 0; d < valueDim && kept[n]; d++) {
                     double element = v[(slice * lk + j) * valueDim + d];
                     boolean underflows = exponential < Float.MIN_NORMAL && Double.isInfinite(element);
-                    output[row * valueDim + d] += underflows ? Double.NaN : weight * element;
+                    output[row * valueDim + d] += underflows ? Double.NaN : weight * terms.keptFactor() * element;
                 }
             }
         }

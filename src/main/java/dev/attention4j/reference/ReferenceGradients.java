@@ -31,6 +31,9 @@ import java.util.Map;
  *   d v_j   = Σ_i p_ij g_i         likewise
  * </pre>
  *
+ * <p>With dropout o = Σ_j m_j p_j v_j, where m_j is 0 for a dropped weight and else 1 / (1 − rate): m_j (g·v_j) takes the place of
+ * g·v_j, and d v_j = Σ_i m_ij p_ij g_i.
+ *
  * <p>What is masked has p_j = 0 and is left out, whatever it holds; so is a row with no key.
  *
  * @param query row-major, as are the others, each in the shape of what it belongs to
@@ -62,6 +65,7 @@ public record ReferenceGradients(
         boolean changes = terms.changesScores();
         ScoreTerms slopes = changes ? new ScoreTerms(call.derivative()) : terms;
         double scale = problem.scale();
+        double factor = terms.keptFactor();
         double softcap = problem.attention().softcap().orElse(Double.POSITIVE_INFINITY);
         int lq = problem.queryLength();
         int lk = problem.keyLength();
@@ -103,6 +107,7 @@ public record ReferenceGradients(
             for (int c = 0; c < valueDim; c++) {
                 rest -= g[row * valueDim + c] * forward.output()[row * valueDim + c];
             }
+            boolean[] kept = terms.kept(batch, head, i, range.begin(), seen);
             double[] ds = new double[seen];
             for (int n = 0; n < seen; n++) {
                 if (added[n] == Double.NEGATIVE_INFINITY || scores[n] == Double.NEGATIVE_INFINITY) {
@@ -112,9 +117,9 @@ public record ReferenceGradients(
                 int keyRow = slice * lk + j;
                 double weight = Math.exp(scores[n] + added[n] - logSumExp);
                 double dp = 0;
-                for (int c = 0; c < valueDim; c++) {
-                    d.value[keyRow * valueDim + c] += weight * g[row * valueDim + c];
-                    dp += g[row * valueDim + c] * v[keyRow * valueDim + c];
+                for (int c = 0; c < valueDim && kept[n]; c++) {
+                    d.value[keyRow * valueDim + c] += weight * factor * g[row * valueDim + c];
+                    dp += factor * g[row * valueDim + c] * v[keyRow * valueDim + c];
                 }
                 ds[n] = weight * (dp + rest);
                 double dx =

@@ -4,6 +4,7 @@ import dev.attention4j.AttentionProblem;
 import dev.attention4j.KeyRange;
 import dev.attention4j.Tensor;
 import dev.attention4j.expression.DoubleEvaluator;
+import dev.attention4j.expression.Dropout;
 import dev.attention4j.expression.Expressions;
 import dev.attention4j.expression.FloatEvaluator;
 import java.util.Arrays;
@@ -14,7 +15,7 @@ import java.util.function.IntConsumer;
 /**
  * The operations on the scores, scale · query · key: softcap, then the score expression, then + ALiBi, + bias, then key range,
  * mask and mask expression, in float and, for the oracle, in double. All but the first two are numbers to add, where −∞ means
- * masked.
+ * masked. After the softmax, which of the weights are kept.
  *
  * <p>Kernels have the same in {@code opencl/common}. May be used from many threads.
  */
@@ -32,6 +33,9 @@ public final class ScoreTerms {
 
     private final boolean changesScores;
     private final boolean masksByExpression;
+    /** Null for none. */
+    private final Dropout dropout;
+
     /** Evaluators that no thread is using. */
     private final Queue<DoubleEvaluator> scoresInDouble = new ConcurrentLinkedQueue<>();
 
@@ -53,6 +57,7 @@ public final class ScoreTerms {
         alibi = problem.attention().alibiSlopes().length > 0;
         changesScores = problem.attention().expressions().changeScores();
         masksByExpression = problem.attention().expressions().mask();
+        dropout = problem.attention().expressions().dropout().orElse(null);
     }
 
     private static StridedRows rows(AttentionProblem problem, Tensor tensor) {
@@ -106,6 +111,27 @@ public final class ScoreTerms {
             evaluator.replace(batch, head, keyValueHead, query, range.position(), range.begin(), range.count(), scores);
             scoresInDouble.add(evaluator);
         }
+    }
+
+    /** {@return true if weights are dropped} */
+    public boolean drops() {
+        return dropout != null;
+    }
+
+    /** {@return what weights that are kept are multiplied by; 1 if none is dropped} */
+    public double keptFactor() {
+        return dropout == null ? 1 : dropout.factor();
+    }
+
+    /** {@return which weights of one query and {@code count} keys from {@code from} on are kept, the others being left out} */
+    public boolean[] kept(int batch, int head, int query, int from, int count) {
+        if (dropout == null) {
+            boolean[] all = new boolean[count];
+            Arrays.fill(all, true);
+            return all;
+        }
+        return dropout.kept(
+                expressions().place(problem.queryLength(), problem.keyLength()), batch, head, query, from, count);
     }
 
     private Expressions expressions() {

@@ -22,7 +22,7 @@ public final class CommonMacros {
     }
 
     /**
-     * Adds the macros of {@code score.clh} for kernels with expressions.
+     * Adds the macros of {@code score.clh} and {@code dropout.clh} for kernels with expressions.
      *
      * @param rowsOfHeads true if rows of several heads are computed together
      */
@@ -33,8 +33,17 @@ public final class CommonMacros {
         if (expressions.mask()) {
             defines.put("MASK_EXPRESSION", 1);
         }
+        dropout(expressions, defines);
         if (!expressions.isEmpty()) {
             expressions(rowsOfHeads, defines);
+        }
+    }
+
+    /** Adds the macros of {@code dropout.clh} for kernels that compute no scores. */
+    public static void dropout(Expressions expressions, Map<String, Object> defines) {
+        if (expressions.dropout().isPresent()) {
+            defines.put("DROPOUT", 1);
+            expressions(false, defines);
         }
     }
 

@@ -26,7 +26,7 @@ import java.util.function.LongFunction;
  * @param keyRanges which keys each query may see, see {@link KeyRanges#table}; null where all batch rows are alike
  * @param alibiSlopes [queryHeads] or [sequences, queryHeads] floats; null for none
  * @param sinks [queryHeads] floats; null for none
- * @param numbers that the expressions read; null without any
+ * @param numbers that expressions and dropout read; null without any
  * @param output row-major
  * @param weights row-major floats; null if not wanted
  * @param logSumExp row-major floats; null if not wanted
@@ -147,7 +147,7 @@ public record DeviceCall(
                 .struct(numbers);
     }
 
-    /** Sets FORWARD_PARAMETERS of a kernel that is built with the call's expressions. */
+    /** Sets FORWARD_PARAMETERS of a kernel that is built with the call's expressions or dropout. */
     public ClKernel.Arguments argumentsOfScores(ClKernel kernel, int unitHeads) {
         return argumentsOfScores(kernel, unitHeads, key, value);
     }
@@ -158,7 +158,7 @@ public record DeviceCall(
         return numbers == null ? arguments : arguments.buffer(numbers);
     }
 
-    /** Returns the call's expressions. */
+    /** Returns the call's expressions and dropout. */
     public Expressions expressions() {
         return problem.attention().expressions();
     }
@@ -191,8 +191,9 @@ public record DeviceCall(
         return (options() & (HAS_MASK | HAS_BIAS | LIMITS_KEYS | HAS_SCORE_EXPRESSION | HAS_MASK_EXPRESSION)) != 0;
     }
 
-    /** Returns whether a score is changed or masked by more than its key's position. */
+    /** Returns whether a score is changed or masked by more than its key's position, or weights are dropped. */
     public boolean hasOptions() {
-        return (scoreOptions() & ~(HAS_KEY_RANGES | LIMITS_KEYS)) != 0;
+        return (scoreOptions() & ~(HAS_KEY_RANGES | LIMITS_KEYS)) != 0
+                || expressions().dropout().isPresent();
     }
 }

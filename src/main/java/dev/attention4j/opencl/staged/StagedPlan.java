@@ -178,6 +178,7 @@ public final class StagedPlan implements AttentionPlan {
         StorageTypes storage = block.call.workload().storage();
         boolean paged = block.call.workload().paged();
         boolean masks = block.call.masksScores();
+        boolean drops = block.call.expressions().dropout().isPresent();
         if (block.keys() > 0) {
             enqueueProduct("scores", block, block.keys(), tiling -> scoresDefines(tiling, storage, paged));
             enqueueScaleMask(block);
@@ -187,7 +188,11 @@ public final class StagedPlan implements AttentionPlan {
                 "weighted_sum",
                 block,
                 block.call.workload().valueDim(),
-                tiling -> weightedSumDefines(tiling, storage, paged, masks));
+                tiling -> {
+                    Map<String, Object> defines = weightedSumDefines(tiling, storage, paged, masks || drops);
+                    CommonMacros.dropout(block.call.expressions(), defines);
+                    return defines;
+                });
         if (masks && block.call.weights() != null && block.keys() > 0) {
             ClKernel kernel = context.kernel("staged/unmark.cl", "unmark", elementDefines());
             block.setArguments(kernel);
@@ -247,7 +252,11 @@ public final class StagedPlan implements AttentionPlan {
             }
             ClKernel kernel = context.kernel("staged/" + name + ".cl", name, defines.apply(tiling));
             if (tiling.groupItems() <= kernel.largestGroup()) {
-                block.setArguments(kernel);
+                if (name.equals("weighted_sum") && block.call.expressions().dropout().isPresent()) {
+                    block.setArguments(block.call.argumentsOfScores(kernel, 1));
+                } else {
+                    block.setArguments(kernel);
+                }
                 context.queue().launch(kernel, tiling.global(block.queries, columns, block.heads), tiling.group());
                 return;
             }
