@@ -19,6 +19,9 @@ import org.junit.jupiter.params.provider.MethodSource;
 /** Dropout of weights: the same weights on every engine and plan, forward and backward, and of parts of a call. */
 class DropoutTest {
     private static final int KEYS = 75;
+    /** Of the weights that are looked at in a call: for more, kernels are built anew. */
+    private static final int COLUMNS = 25;
+
     private static final double RATE = 0.3;
     private static final long SEED = 0xfedc_ba98_7654_3210L;
 
@@ -34,7 +37,7 @@ class DropoutTest {
                 .toList();
     }
 
-    /** An emulator has two plans, of which each needs half a minute to build. */
+    /** One plan of it: an emulator takes half a minute to build a kernel. */
     static List<EnginePlan> emulators() {
         return EnginePlan.of(TestEngines.underTest()).stream()
                 .filter(plan -> plan.info().kind() == EngineInfo.Kind.EMULATOR)
@@ -42,36 +45,42 @@ class DropoutTest {
                 .toList();
     }
 
-    /** The identity for each of two key/value heads of two batch rows: as values it makes the output the weights. */
-    private static Tensor identity(int keys) {
-        float[] ones = new float[4 * keys * keys];
-        for (int n = 0; n < 4 * keys; n++) {
-            ones[n * keys + n % keys] = 1;
+    /** For each key/value head of two batch rows some columns of the identity: as values they make the output the weights. */
+    private static Tensor identity(int firstColumn) {
+        float[] ones = new float[4 * KEYS * COLUMNS];
+        for (int n = 0; n < 4 * COLUMNS; n++) {
+            int column = n % COLUMNS;
+            ones[(n / COLUMNS * KEYS + firstColumn + column) * COLUMNS + column] = 1;
         }
-        return Tensor.of(ones, 2, 2, keys, keys);
+        return Tensor.of(ones, 2, 2, KEYS, COLUMNS);
     }
 
-    /** Holds the weights to those of the softmax and to Philox's words as another program gives them. */
+    /** Holds the weights to those of the softmax and to Philox's words. */
     private static void checkWeights(AttentionEngine engine, int queries) {
         Tensor query = Tensor.random(1, 2, 4, queries, 9);
         Tensor key = Tensor.random(2, 2, 2, KEYS, 9);
         Attention whole = Attention.builder().weights(true).logSumExp(true).build();
-        Attention dropping = Attention.builder().dropout(RATE, SEED).logSumExp(true).build();
-        try (AttentionEngine oracle = AttentionEngine.open("oracle");
-                AttentionResult softmax = oracle.attend(query, key, identity(KEYS), whole);
-                AttentionResult dropped = engine.attend(query, key, identity(KEYS), dropping)) {
-            float[] weights = softmax.weights().toFloatArray();
-            float[] output = dropped.output().toFloatArray();
-            for (int n = 0; n < weights.length; n++) {
-                int row = n / KEYS;
-                if (isKept(row / queries / 4, row / queries % 4, row % queries, n % KEYS)) {
-                    assertThat(output[n]).isEqualTo((float) (weights[n] / (1 - RATE)), within(1e-5f * weights[n]));
-                } else {
-                    assertThat(output[n]).isZero();
+        Attention dropping =
+                Attention.builder().dropout(RATE, SEED).logSumExp(true).build();
+        for (int first = 0; first < KEYS; first += COLUMNS) {
+            try (AttentionEngine oracle = AttentionEngine.open("oracle");
+                    AttentionResult softmax = oracle.attend(query, key, key, whole);
+                    AttentionResult dropped = engine.attend(query, key, identity(first), dropping)) {
+                float[] weights = softmax.weights().toFloatArray();
+                float[] output = dropped.output().toFloatArray();
+                for (int n = 0; n < output.length; n++) {
+                    int row = n / COLUMNS;
+                    int column = first + n % COLUMNS;
+                    float weight = weights[row * KEYS + column];
+                    if (isKept(row / queries / 4, row / queries % 4, row % queries, column)) {
+                        assertThat(output[n]).isEqualTo((float) (weight / (1 - RATE)), within(1e-5f * weight));
+                    } else {
+                        assertThat(output[n]).isZero();
+                    }
                 }
+                assertThat(dropped.logSumExp().toFloatArray())
+                        .containsExactly(softmax.logSumExp().toFloatArray(), within(1e-5f));
             }
-            assertThat(dropped.logSumExp().toFloatArray())
-                    .containsExactly(softmax.logSumExp().toFloatArray(), within(1e-5f));
         }
     }
 
@@ -97,7 +106,9 @@ class DropoutTest {
     void theSameWeightsAreDroppedEverywhere(EnginePlan plan) {
         try (AttentionEngine engine = plan.open()) {
             checkWeights(engine, 3);
-            checkWeights(engine, 50);
+            if (!plan.plan().equals("tiles")) {
+                checkWeights(engine, 50);
+            }
         }
     }
 
@@ -117,20 +128,28 @@ class DropoutTest {
             Tensor query = Tensor.random(1, 1, 6, 70, 20);
             Tensor key = Tensor.random(2, 1, 2, 130, 20);
             Tensor value = Tensor.random(3, 1, 2, 130, 13);
-            AttentionBuilder builder = Attention.builder().dropout(0.4, 11).logSumExp(true);
-            for (Attention attention : List.of(
-                    builder.window(21, 3).align(Alignment.BOTTOM_RIGHT).build(),
-                    builder.maskIf("key / 20 <= query / 7").sinks(1, 0, 2, -1, 0, 3).build(),
-                    builder.score("score * 0.5 + 0.01 * head").build(),
-                    Attention.builder()
-                            .cumulativeLengths(new int[] {0, 31, 33, 70}, new int[] {0, 50, 51, 130})
-                            .dropout(0.4, 12)
-                            .build())) {
-                YardstickCheck.check(engine, query, key, value, attention, plan + " " + attention);
-                Tensor few = query.slice(2, 0, 2);
-                if (!attention.isPacked()) {
-                    YardstickCheck.check(engine, few, key, value, attention, plan + " few " + attention);
-                }
+            Attention window = Attention.builder()
+                    .dropout(0.4, 11)
+                    .window(21, 3)
+                    .align(Alignment.BOTTOM_RIGHT)
+                    .sinks(1, 0, 2, -1, 0, 3)
+                    .logSumExp(true)
+                    .build();
+            Attention packed = Attention.builder()
+                    .dropout(0.4, 12)
+                    .cumulativeLengths(new int[] {0, 31, 33, 70}, new int[] {0, 50, 51, 130})
+                    .build();
+            Attention expressed = Attention.builder()
+                    .score("score * 0.5 + 0.01 * head")
+                    .maskIf("key / 20 <= query / 7")
+                    .dropout(0.4, 13)
+                    .build();
+            YardstickCheck.check(engine, query, key, value, window, plan + " window");
+            YardstickCheck.check(engine, query, key, value, packed, plan + " packed");
+            // Builds of this plan take CPU drivers longest.
+            if (!plan.plan().equals("tiles")) {
+                YardstickCheck.check(engine, query.slice(2, 0, 2), key, value, window, plan + " few queries");
+                YardstickCheck.check(engine, query, key, value, expressed, plan + " expressions");
             }
         }
     }
@@ -172,7 +191,7 @@ class DropoutTest {
             try (AttentionResult result = engine.attend(query, key, value, dropAll)) {
                 float[] output = result.output().toFloatArray();
                 assertThat(Arrays.copyOf(output, 5)).containsOnly(Float.NaN);
-                assertThat(Arrays.copyOfRange(output, 5, output.length)).containsOnly(0f, -0f);
+                assertThat(Arrays.copyOfRange(output, 5, output.length)).containsOnly(0f);
             }
         }
     }
@@ -237,7 +256,6 @@ class DropoutTest {
                 .bias(Tensor.random(6, 4, 1, 133))
                 .alibiSlopes(0.5f, 0.25f, 0.1f, 0)
                 .sinks(1, 0, -1, 2)
-                .maskIf("key % 7 != query % 7")
                 .build();
         GradientOptions wanted = GradientOptions.DEFAULT.withBias().withSinks().withAlibiSlopes();
         try (AttentionEngine engine = TestEngines.open(info)) {

@@ -2,12 +2,13 @@ package dev.attention4j.expression;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.util.Arrays;
 import org.junit.jupiter.api.Test;
 
 /** The generator of dropout: the published vectors of Random123, and the rates that thresholds give. */
 class PhiloxTest {
     private static int[] words(int... counterAndKey) {
-        int[] words = java.util.Arrays.copyOf(counterAndKey, 4);
+        int[] words = Arrays.copyOf(counterAndKey, 4);
         Philox.encrypt(words, counterAndKey[4], counterAndKey[5]);
         return words;
     }
@@ -59,7 +60,7 @@ class PhiloxTest {
         Dropout dropout = new Dropout(0.5, 7);
         boolean[] whole = dropout.kept(Origin.of(9, 50), 1, 5, 8, 0, 50);
         boolean[] part = dropout.kept(new Origin(1, 3, 0, 6, 9, 50), 0, 2, 2, 13, 30);
-        assertThat(part).isEqualTo(java.util.Arrays.copyOfRange(whole, 13, 43));
+        assertThat(part).isEqualTo(Arrays.copyOfRange(whole, 13, 43));
         assertThat(dropout.kept(Origin.of(9, 50), 1, 5, 7, 0, 50)).isNotEqualTo(whole);
         assertThat(new Dropout(0.5, 7L << 32).kept(Origin.of(9, 50), 1, 5, 8, 0, 50))
                 .isNotEqualTo(whole);
