@@ -13,7 +13,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 /** Gradients of random problems, with every option alone and in combinations, on every engine, against the oracle. */
 class RandomGradientsTest {
     private static final boolean FULL = "full".equals(System.getProperty("grid"));
-    private static final int OPTIONS = 15;
+    private static final int OPTIONS = 16;
     private static final int ALONE = FULL ? 20 : 2;
     private static final int COMBINED = FULL ? 300 : 40;
 

@@ -9,6 +9,8 @@
  * dev.attention4j.expression.DoubleEvaluator} for the oracle, {@link dev.attention4j.expression.FloatEvaluator} for the engine
  * {@code cpu}, {@code OpenClText} for devices (with {@code Ranges}, the bounds of ints), and {@code Derivative}.
  *
+ * <p>{@link dev.attention4j.expression.Dropout} is here because it counts in the same places.
+ *
  * <h2>What kernels get</h2>
  *
  * <p>{@code Attention.expressions()} returns the {@code Expressions} of an operation. {@link
@@ -28,7 +30,7 @@
  *
  * <p>{@link dev.attention4j.expression.Expressions#numbers} returns the words that {@code numbers} points to: the lengths
  * and the origin of a part of a call ({@link dev.attention4j.expression.Origin}; batch, heads and query are counted in the part
- * and the function adds the origin), the named numbers, and all tables. Indices are clamped to tables, so rows that pad a tile
+ * and the function adds the origin), with dropout its seed, threshold and factor, the named numbers, and all tables. Indices are clamped to tables, so rows that pad a tile
  * do no harm. A score expression has any value at a masked pair: mask after it.
  */
 package dev.attention4j.expression;

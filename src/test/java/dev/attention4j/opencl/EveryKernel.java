@@ -373,6 +373,8 @@ final class EveryKernel {
             calls.accept(engine -> gradients(engine, TINY, dtype, all, wanted));
             calls.accept(engine -> gradients(engine, TINY, dtype, EDGES, GradientOptions.DEFAULT));
         }
+        Attention dropping = all.toBuilder().dropout(0.4, 3).build();
+        calls.accept(engine -> gradients(engine, TINY, DType.FLOAT32, dropping, wanted));
         Attention packed = Attention.builder()
                 .cumulativeLengths(new int[] {0, 20, 20, 35}, new int[] {0, 30, 50, 70})
                 .bias(Tensor.random(4, 1, 35, 1))
@@ -510,6 +512,7 @@ final class EveryKernel {
         options.put("alibi of each batch row", Attention.builder().alibiSlopes(0.5f, 0.25f, 1, 2));
         options.put("score expression", Attention.builder().score(SCORE, expressionParameters()));
         options.put("mask expression", Attention.builder().maskIf(MASK_IF, sequences()));
+        options.put("dropout", Attention.builder().dropout(0.4, 3).logSumExp(true));
         options.put("sinks", Attention.builder().sinks(0.5f, Float.NEGATIVE_INFINITY));
         options.put("sinks, log-sum-exp", Attention.builder().sinks(0.5f, 1).logSumExp(true));
         options.put("all", all(mask, bias));

@@ -23,7 +23,7 @@ public record RandomGradients(
         GradientOptions options,
         String reproduce) {
     /** The number of the option that is a score expression, for {@link #draw(long, int)}. */
-    public static final int EXPRESSION = 14;
+    public static final int EXPRESSION = 15;
 
     private static final int PAGES = 13;
 

@@ -36,6 +36,12 @@ public record RandomProblem(Tensor query, Tensor key, Tensor value, Attention at
     private static final int PACKED = 11;
     private static final int QUERY_MASK = 12;
     private static final int PAGES = 13;
+    private static final int DROPOUT = 14;
+
+    /** Lengths and widths of problems with dropout: kernels are built for it apart, and for other widths again. */
+    private static final int LEAST_QUERIES_DROPPED = 32;
+
+    private static final int MOST_VALUE_DIM_DROPPED = 32;
 
     private static final int[] LENGTHS = {1, 2, 3, 4, 5, 7, 8, 13, 15, 16, 17, 31, 33, 40, 64, 65, 70, 100};
     private static final int[] WIDTHS = {1, 2, 3, 4, 5, 8, 13, 16, 17, 20, 32, 33, 40, 64, 65, 80};
@@ -58,8 +64,8 @@ public record RandomProblem(Tensor query, Tensor key, Tensor value, Attention at
     /**
      * Draws a problem with one option alone, or a random combination.
      *
-     * @param only 0 to 13: scale, softcap, causal, window, offsets, mask, bias, none, key lengths, ALiBi, sinks, packed
-     *     sequences, query mask, pages; −1 for a combination
+     * @param only 0 to 14: scale, softcap, causal, window, offsets, mask, bias, none, key lengths, ALiBi, sinks, packed
+     *     sequences, query mask, pages, dropout; −1 for a combination
      */
     public static RandomProblem draw(long seed, int only) {
         Random random = new Random(seed);
@@ -129,6 +135,16 @@ public record RandomProblem(Tensor query, Tensor key, Tensor value, Attention at
         }
         StorageTypes storage =
                 only < 0 && dtype == DType.FLOAT32 && more.nextInt(6) == 0 ? MIXED : StorageTypes.of(dtype);
+        Random yetMore = new Random(~seed * 31);
+        // Few of a combination, and of one type: kernels are built for pages apart.
+        boolean inPages = only < 0 ? more.nextInt(8) == 0 && storage.equals(MOST) : only == PAGES;
+        boolean builtForMost = storage.equals(MOST)
+                && !inPages
+                && queryLength >= LEAST_QUERIES_DROPPED
+                && valueDim <= MOST_VALUE_DIM_DROPPED;
+        if (builtForMost && on(yetMore, only, DROPOUT)) {
+            builder.dropout(yetMore.nextDouble(), yetMore.nextLong());
+        }
         Attention attention = builder.build();
         String reproduce = "RandomProblem.draw(" + seed + "L, " + only + "): " + storage + " batch " + batch + " heads "
                 + heads + "/" + keyValueHeads + " lengths " + queryLength + "/" + keyLength + " widths " + headDim + "/"
@@ -140,8 +156,6 @@ public record RandomProblem(Tensor query, Tensor key, Tensor value, Attention at
                 laidOut(random, value.to(storage.value())),
                 attention,
                 reproduce);
-        // Few of a combination, and of one type: kernels are built for pages apart.
-        boolean inPages = only < 0 ? more.nextInt(8) == 0 && storage.equals(MOST) : only == PAGES;
         return keyLength > 0 && inPages ? drawn.inPages(more) : drawn;
     }
 

@@ -23,7 +23,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 
-/** Options that change scores: scale, softcap, bias, boolean mask, ALiBi, sinks and expressions, and the order of all that. */
+/** Options that change scores: scale, softcap, bias, boolean mask, ALiBi, sinks, dropout and expressions, and the order of all that. */
 final class ScoreCases {
     private static final float NEVER = Float.NEGATIVE_INFINITY;
 
@@ -87,6 +87,15 @@ final class ScoreCases {
         cases.add("sinks/causal", attention().sinks(sinks()).causal(Alignment.TOP_LEFT));
         cases.add("sinks/and-no-key", attention().sinks(sinks()).mask(filled(false, KEYS)));
         cases.add("sinks/softcap", attention().sinks(sinks()).softcap(1));
+        cases.add("dropout/tenth", attention().dropout(0.1, 1));
+        cases.add("dropout/most", attention().dropout(0.9, -2).causal(Alignment.BOTTOM_RIGHT));
+        cases.add(
+                "dropout/packed",
+                SMALL.withBatch(1).withLengths(33, 47),
+                attention()
+                        .cumulativeLengths(new int[] {0, 5, 5, 20, 33}, new int[] {0, 9, 14, 14, 47})
+                        .window(11, 2)
+                        .dropout(0.5, Long.MIN_VALUE + 3));
         expressions(cases);
         cases.add(
                 "order/everything",
