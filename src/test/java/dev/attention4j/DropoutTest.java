@@ -187,7 +187,8 @@ class DropoutTest {
             YardstickCheck.check(engine, query, key, value, attention, plan.toString());
             // A score that is NaN is in the sum of all, even where every weight of the row is dropped.
             query.floats().put(0, Float.NaN);
-            Attention dropAll = Attention.builder().dropout(Math.nextDown(1.0), 1).build();
+            Attention dropAll =
+                    Attention.builder().dropout(Math.nextDown(1.0), 1).build();
             try (AttentionResult result = engine.attend(query, key, value, dropAll)) {
                 float[] output = result.output().toFloatArray();
                 assertThat(Arrays.copyOf(output, 5)).containsOnly(Float.NaN);

@@ -105,7 +105,8 @@ public final class Expressions {
         }
         return score.derivatives(parameter).stream()
                 .map(read -> new ParameterRead(
-                        new Expressions(read.read(), mask, dropout, origin), new Expressions(read.derivative(), mask, dropout, origin)))
+                        new Expressions(read.read(), mask, dropout, origin),
+                        new Expressions(read.derivative(), mask, dropout, origin)))
                 .toList();
     }
 

@@ -29,7 +29,7 @@ class KernelBranchesTest {
         assertThat(of(branches.neverLeftOut(), file, "#ifdef SKIP_MASKED")).isEqualTo(1);
         assertThat(of(branches.neverTaken(), file, "#else")).isEqualTo(1);
 
-        branches.build(file, "-DMULTIPLY_ADD_MODE=0 -DSTORAGE=2");
+        branches.build(file, "-DMULTIPLY_ADD_MODE=0 -DSTORAGE=2 -DDROPOUT=1");
 
         assertThat(of(branches.neverTaken(), file, "")).isZero();
         assertThat(of(branches.neverLeftOut(), file, "")).isZero();

@@ -184,15 +184,11 @@ public final class StagedPlan implements AttentionPlan {
             enqueueScaleMask(block);
         }
         enqueueSoftmax(block);
-        enqueueProduct(
-                "weighted_sum",
-                block,
-                block.call.workload().valueDim(),
-                tiling -> {
-                    Map<String, Object> defines = weightedSumDefines(tiling, storage, paged, masks || drops);
-                    CommonMacros.dropout(block.call.expressions(), defines);
-                    return defines;
-                });
+        enqueueProduct("weighted_sum", block, block.call.workload().valueDim(), tiling -> {
+            Map<String, Object> defines = weightedSumDefines(tiling, storage, paged, masks || drops);
+            CommonMacros.dropout(block.call.expressions(), defines);
+            return defines;
+        });
         if (masks && block.call.weights() != null && block.keys() > 0) {
             ClKernel kernel = context.kernel("staged/unmark.cl", "unmark", elementDefines());
             block.setArguments(kernel);
@@ -252,7 +248,8 @@ public final class StagedPlan implements AttentionPlan {
             }
             ClKernel kernel = context.kernel("staged/" + name + ".cl", name, defines.apply(tiling));
             if (tiling.groupItems() <= kernel.largestGroup()) {
-                if (name.equals("weighted_sum") && block.call.expressions().dropout().isPresent()) {
+                if (name.equals("weighted_sum")
+                        && block.call.expressions().dropout().isPresent()) {
                     block.setArguments(block.call.argumentsOfScores(kernel, 1));
                 } else {
                     block.setArguments(kernel);
