@@ -1,6 +1,7 @@
 package dev.attention4j.opencl.backward;
 
 import dev.attention4j.AttentionProblem;
+import dev.attention4j.StorageTypes;
 import dev.attention4j.expression.Expressions;
 import dev.attention4j.expression.Variable;
 import dev.attention4j.opencl.plan.CommonMacros;
@@ -44,6 +45,10 @@ public final class BackwardPlan implements Plan<Workload, BackwardCall> {
 
     private final DeviceContext context;
     private final LoopLimit limit;
+    private final Map<OfScores, ClKernel> ofScores = new HashMap<>();
+
+    /** The key of a kernel that computes scores, whose expressions are printed once. */
+    private record OfScores(String name, BackwardTiling tiling, StorageTypes storage, String expressions) {}
 
     /** Makes the plan on one device. */
     public BackwardPlan(DeviceContext context) {
@@ -124,7 +129,7 @@ public final class BackwardPlan implements Plan<Workload, BackwardCall> {
         ClBuffer slopeParts =
                 call.slopes() == null ? prepared.rests() : forward.scratch().apply(4L * splits * rows);
         if (problem.batch() > 0) {
-            ClKernel kernel = ofScores("backward/backward_key_value.cl", "backward_key_value", forward, tiling);
+            ClKernel kernel = ofScores("backward_key_value", forward, tiling);
             ofRows(forward.argumentsOfScores(kernel, 1), prepared)
                     .buffer(call.keyGradient())
                     .buffer(call.valueGradient())
@@ -243,7 +248,7 @@ public final class BackwardPlan implements Plan<Workload, BackwardCall> {
                 .put("keyStride", (long) strides[3])
                 .put("batches", problem.batch())
                 .put("biasHeads", heads);
-        ClKernel kernel = ofScores("backward/backward_bias.cl", "backward_bias", forward, tiling);
+        ClKernel kernel = ofScores("backward_bias", forward, tiling);
         ofRows(forward.argumentsOfScores(kernel, 1), prepared)
                 .buffer(call.bias())
                 .struct(numbers)
@@ -256,17 +261,22 @@ public final class BackwardPlan implements Plan<Workload, BackwardCall> {
     }
 
     /** Returns a kernel that computes scores. */
-    private ClKernel ofScores(String file, String name, DeviceCall forward, BackwardTiling tiling) {
+    private ClKernel ofScores(String name, DeviceCall forward, BackwardTiling tiling) {
         Workload problem = forward.workload();
-        Map<String, Object> defines = new HashMap<>(tiling.tunables().values());
-        CommonMacros.define(problem.storage(), false, defines);
-        Expressions expressions = forward.expressions();
+        return ofScores.computeIfAbsent(
+                new OfScores(name, tiling, problem.storage(), problem.expressions()),
+                build -> build(build, forward.expressions()));
+    }
+
+    private ClKernel build(OfScores build, Expressions expressions) {
+        Map<String, Object> defines = new HashMap<>(build.tiling.tunables().values());
+        CommonMacros.define(build.storage, false, defines);
         CommonMacros.expressions(expressions, false, defines);
-        if (name.equals("backward_bias")) {
+        if (build.name.equals("backward_bias")) {
             defines.remove("DIM_TILE");
         }
-        String functions =
-                expressions.openClTextOfGradients(tiling.vectorWidth(), EnumSet.of(Variable.SCORE, Variable.KEY));
-        return context.kernel(file, name, defines, functions);
+        String functions = expressions.openClTextOfGradients(
+                build.tiling.vectorWidth(), EnumSet.of(Variable.SCORE, Variable.KEY));
+        return context.kernel("backward/" + build.name + ".cl", build.name, defines, functions);
     }
 }

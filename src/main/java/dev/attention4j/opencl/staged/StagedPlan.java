@@ -58,6 +58,10 @@ public final class StagedPlan implements AttentionPlan {
     private static final int MOST_GROUPS = 32768;
 
     private final DeviceContext context;
+    private final Map<ScaleMask, ClKernel> scaleMasks = new HashMap<>();
+
+    /** The key of a kernel with expressions, whose text is printed once. */
+    private record ScaleMask(int scoreOptions, String expressions) {}
 
     /** Makes the plan on one device. */
     public StagedPlan(DeviceContext context) {
@@ -263,16 +267,19 @@ public final class StagedPlan implements AttentionPlan {
     }
 
     private void enqueueScaleMask(Block block) {
-        Expressions expressions = block.call.expressions();
-        Map<String, Object> defines = scaleMaskDefines(block.call.scoreOptions());
-        CommonMacros.expressions(expressions, false, defines);
-        ClKernel kernel = context.kernel(
-                "staged/scale_mask.cl",
-                "scale_mask",
-                defines,
-                expressions.openClText(1, EnumSet.noneOf(Variable.class)));
+        ClKernel kernel = scaleMasks.computeIfAbsent(
+                new ScaleMask(
+                        block.call.scoreOptions(), block.call.workload().expressions()),
+                build -> scaleMask(build, block.call.expressions()));
         block.setArguments(block.call.argumentsOfScores(kernel, 1));
         launchElements(kernel, block);
+    }
+
+    private ClKernel scaleMask(ScaleMask build, Expressions expressions) {
+        Map<String, Object> defines = scaleMaskDefines(build.scoreOptions);
+        CommonMacros.expressions(expressions, false, defines);
+        String functions = expressions.openClText(1, EnumSet.noneOf(Variable.class));
+        return context.kernel("staged/scale_mask.cl", "scale_mask", defines, functions);
     }
 
     /** Launches a kernel with a work-item for each element of the scores or weights. */
