@@ -18,6 +18,7 @@
 #ifndef GROUP_ITEMS
 #define GROUP_ITEMS 1
 #endif
+// MASKED is defined where the call has a mask; mask and expression each are compiled only where they are.
 
 #define MASK_KEYS 16
 #define BOTH (SOME_SEEN | SOME_UNSEEN)
@@ -31,6 +32,7 @@ typedef struct {
     int rows;
 } Tile;
 
+#ifdef MASKED
 int seen_by_mask(const ForwardCall *call, __global const uchar *mask, Tile tile, int firstKey, int keysHere, int item) {
     const long keyStride = call->mask.keyStride;
     const bool rowsAlike = call->mask.queryStride == 0 && (call->mask.headStride == 0 || call->unitHeads == 1);
@@ -54,6 +56,10 @@ int seen_by_mask(const ForwardCall *call, __global const uchar *mask, Tile tile,
     }
     return seen;
 }
+#define SEEN_BY_MASK(firstKey, keysHere) seen_by_mask(&call, mask, tile, firstKey, keysHere, item)
+#else
+#define SEEN_BY_MASK(firstKey, keysHere) SOME_SEEN
+#endif
 
 #ifdef MASK_EXPRESSION
 #ifdef ROWS_OF_HEADS
@@ -99,35 +105,37 @@ int seen_by_expression(const ForwardCall *call, __global const int *keyRanges, T
 #define SEEN_BY_EXPRESSION(firstKey, keysHere) SOME_SEEN
 #endif
 
-__kernel __attribute__((reqd_work_group_size(GROUP_ITEMS, 1, 1))) void mask_blocks(
-    FORWARD_PARAMETERS, __global uchar *table, int tableUnits, int tileRows, int blockKeys) {
-    __local int byMaskOfAll;
-    __local int byExpressionOfAll;
-    const int item = get_local_id(0);
-    const int firstRow = get_group_id(1) * tileRows;
-    const Tile tile = {get_group_id(2) / tableUnits, get_group_id(2) % tableUnits * call.unitHeads, firstRow,
-                       min(tileRows, call.unitHeads * call.queries - firstRow)};
+// Looks at the four blocks of a byte: what a work-item finds of the mask, and of the expression 8 bits above.
+ONCE int seen_by_item(FORWARD_PARAMETERS, Tile tile, int firstKey, int blockKeys, int item) {
     int byMask = 0;
     int byExpression = 0;
-    for (int n = 0; n < 4; n++) {
-        const int firstKey = (get_group_id(0) * 4 + n) * blockKeys;
+    for (int n = 0; n < 4 && firstKey < call.keys; n++, firstKey += blockKeys) {
         const int keysHere = min(blockKeys, call.keys - firstKey);
-        if (keysHere <= 0) {
-            break;
-        }
-        byMask |= (call.options & HAS_MASK ? seen_by_mask(&call, mask, tile, firstKey, keysHere, item) : SOME_SEEN) << 2 * n;
+        byMask |= SEEN_BY_MASK(firstKey, keysHere) << 2 * n;
         byExpression |= SEEN_BY_EXPRESSION(firstKey, keysHere) << 2 * n;
     }
+    return byMask | byExpression << 8;
+}
+
+__kernel __attribute__((reqd_work_group_size(GROUP_ITEMS, 1, 1))) void mask_blocks(
+    FORWARD_PARAMETERS, __global uchar *table, int tableUnits, int tileRows, int blockKeys) {
+    __local int seenByAll;
+    const int item = get_local_id(0);
+    const int unit = get_group_id(2);
+    const int firstRow = get_group_id(1) * tileRows;
+    const Tile tile = {unit / tableUnits, unit % tableUnits * call.unitHeads, firstRow,
+                       min(tileRows, call.unitHeads * call.queries - firstRow)};
+    const int seenHere = seen_by_item(FORWARD_ARGUMENTS, tile, get_group_id(0) * 4 * blockKeys, blockKeys, item);
     if (item == 0) {
-        byMaskOfAll = 0;
-        byExpressionOfAll = 0;
+        seenByAll = 0;
     }
     barrier(CLK_LOCAL_MEM_FENCE);
-    atomic_or(&byMaskOfAll, byMask);
-    atomic_or(&byExpressionOfAll, byExpression);
+    atomic_or(&seenByAll, seenHere);
     barrier(CLK_LOCAL_MEM_FENCE);
     if (item == 0) {
-        const int seen = (byMaskOfAll & byExpressionOfAll & EACH_SEEN) | ((byMaskOfAll | byExpressionOfAll) & EACH_UNSEEN);
-        table[((size_t)get_group_id(2) * get_num_groups(1) + get_group_id(1)) * get_num_groups(0) + get_group_id(0)] = seen;
+        const int byMask = seenByAll & 0xFF;
+        const int byExpression = seenByAll >> 8;
+        table[((size_t)unit * get_num_groups(1) + get_group_id(1)) * get_num_groups(0) + get_group_id(0)] =
+            (byMask & byExpression & EACH_SEEN) | ((byMask | byExpression) & EACH_UNSEEN);
     }
 }

@@ -32,7 +32,11 @@ final class MaskBlocks {
     }
 
     /** The key of a built kernel; masks without an expression share one. */
-    private record Build(String expressions, boolean rowsOfHeads, int items) {}
+    private record Build(boolean masked, String expressions, boolean rowsOfHeads, int items) {
+        Build withItems(int count) {
+            return new Build(masked, expressions, rowsOfHeads, count);
+        }
+    }
 
     /**
      * The sizes of a table.
@@ -122,10 +126,11 @@ final class MaskBlocks {
         int items = context.device().isCpuClass()
                 ? 1
                 : Math.min(GPU_GROUP_ITEMS, context.device().maxWorkGroupSize());
-        ClKernel kernel = kernel(new Build(signature, rowsOfHeads, items), expressions);
+        Build build = new Build(call.mask() != null, signature, rowsOfHeads, items);
+        ClKernel kernel = kernel(build, expressions);
         while (kernel.largestGroup() < items) {
             items /= 2;
-            kernel = kernel(new Build(signature, rowsOfHeads, items), expressions);
+            kernel = kernel(build.withItems(items), expressions);
         }
         ClKernel.Arguments arguments = expressions.mask()
                 ? call.argumentsOfScores(kernel, shape.unitHeads)
@@ -143,6 +148,9 @@ final class MaskBlocks {
             CommonMacros.define(StorageTypes.of(DType.FLOAT32), false, defines);
             defines.put("VECTOR_WIDTH", width);
             defines.put("GROUP_ITEMS", build.items);
+            if (build.masked) {
+                defines.put("MASKED", 1);
+            }
             String function = "";
             if (!build.expressions.isEmpty()) {
                 CommonMacros.maskExpression(build.rowsOfHeads, defines);
