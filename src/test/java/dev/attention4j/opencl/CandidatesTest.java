@@ -36,7 +36,7 @@ class CandidatesTest {
             variants = engine.variants(large);
             assertThat(variants).hasSizeGreaterThanOrEqualTo(engine.plans().size());
         }
-        // Each is several builds of several seconds on CPUs; ForwardTilesTest takes every tiling on every device.
+        // Each is several builds of several seconds on CPUs; ForwardTilesTilingTest takes every tiling on every device.
         if (!"full".equals(System.getProperty("grid"))) {
             variants = variants.stream()
                     .filter(variant -> !variant.plan().equals(ForwardTiles.NAME))

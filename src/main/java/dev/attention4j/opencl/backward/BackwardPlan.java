@@ -275,8 +275,8 @@ public final class BackwardPlan implements Plan<Workload, BackwardCall> {
         if (build.name.equals("backward_bias")) {
             defines.remove("DIM_TILE");
         }
-        String functions = expressions.openClTextOfGradients(
-                build.tiling.vectorWidth(), EnumSet.of(Variable.SCORE, Variable.KEY));
+        String functions =
+                expressions.openClTextOfGradients(build.tiling.vectorWidth(), EnumSet.of(Variable.SCORE, Variable.KEY));
         return context.kernel("backward/" + build.name + ".cl", build.name, defines, functions);
     }
 }

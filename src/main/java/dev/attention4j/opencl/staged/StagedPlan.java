@@ -268,8 +268,7 @@ public final class StagedPlan implements AttentionPlan {
 
     private void enqueueScaleMask(Block block) {
         ClKernel kernel = scaleMasks.computeIfAbsent(
-                new ScaleMask(
-                        block.call.scoreOptions(), block.call.workload().expressions()),
+                new ScaleMask(block.call.scoreOptions(), block.call.workload().expressions()),
                 build -> scaleMask(build, block.call.expressions()));
         block.setArguments(block.call.argumentsOfScores(kernel, 1));
         launchElements(kernel, block);
