@@ -198,6 +198,9 @@ public interface AttentionEngine extends AutoCloseable {
      */
     Projector projector();
 
+    /** {@return changes of tensors in place, where they are, as training needs them; always the same, closed with the engine} */
+    TensorUpdates updates();
+
     /**
      * Copies a tensor to where this engine computes, so that calls on it copy nothing.
      *

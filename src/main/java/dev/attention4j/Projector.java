@@ -25,9 +25,9 @@ public interface Projector {
     /**
      * Copies weights to where the projector computes.
      *
-     * @param kernel [inputs, heads, width], float32 on the host; one head for a projection of {@link #fromHeads},
-     *     whose inputs are the widths of all heads
-     * @param bias [heads, width], float32 on the host, or null for none
+     * @param kernel [inputs, heads, width], float32 with any strides, of host or device; one head for a projection of {@link
+     *     #fromHeads}, whose inputs are the widths of all heads
+     * @param bias [heads, width], float32, where the kernel is, or null for none
      * @return a copy, closed by the caller
      * @throws IllegalStateException if the projector's engine is closed
      * @throws DeviceException if the device has no memory for it, or fails
@@ -59,4 +59,21 @@ public interface Projector {
      * @throws DeviceException if the device fails
      */
     Tensor fromHeads(Tensor heads, Tensor gate, Projection projection);
+
+    /**
+     * Computes the gradients of the weights of projections of one input: for each weight the sum, over all positions, of what
+     * it is multiplied with times the derivative by what it is added to. Sums are made in blocks, always in the same order.
+     * The gradient of the input is a projection by the transposed kernel.
+     *
+     * @param input [batch, heads, length, width], FLOAT32, row-major, of host or device: the heads of {@link #fromHeads}, or
+     *     the input of {@link #toHeads} as one head
+     * @param gate as given to {@link #fromHeads}, or null
+     * @param resultGradients for each projection the derivative by its result, [batch, heads, length, width] with the input's
+     *     batch and length, FLOAT32, row-major; that of {@link #fromHeads} as one head
+     * @return for each projection [1 + inputs, outputs], FLOAT32: the gradient of its bias, under it that of its kernel
+     * @throws IllegalArgumentException if types or shapes do not fit
+     * @throws IllegalStateException if the projector's engine or a tensor is closed
+     * @throws DeviceException if the device fails
+     */
+    List<Tensor> weightGradients(Tensor input, Tensor gate, List<Tensor> resultGradients);
 }

@@ -3,6 +3,7 @@ package dev.attention4j.cpu;
 import dev.attention4j.DType;
 import dev.attention4j.Projector;
 import dev.attention4j.Tensor;
+import dev.attention4j.spi.TensorChecks;
 import java.nio.FloatBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -102,9 +103,65 @@ public final class CpuProjector implements Projector {
         return result.to(heads.dtype());
     }
 
+    /** Products of matrices as above: rows of the transposed input, under a row of ones, times the gradients of the results. */
+    @Override
+    public List<Tensor> weightGradients(Tensor input, Tensor gate, List<Tensor> resultGradients) {
+        TensorChecks.weightGradients(input, gate, resultGradients);
+        int headCount = Math.toIntExact(input.size(1));
+        int length = Math.toIntExact(input.size(2));
+        int width = Math.toIntExact(input.size(3));
+        int positions = Math.toIntExact(input.size(0) * length);
+        int inputs = headCount * width;
+        FloatBuffer source = floats(input);
+        FloatBuffer gates = gate == null ? null : floats(gate);
+        List<Weights> byResults = new ArrayList<>();
+        List<FloatBuffer> targets = new ArrayList<>();
+        List<Tensor> results = new ArrayList<>();
+        for (Tensor byResult : resultGradients) {
+            Weights rows = new Weights(
+                    byResult.permute(0, 2, 1, 3)
+                            .contiguous()
+                            .reshape(positions, byResult.size(1), byResult.size(3)),
+                    null);
+            Tensor result = Tensor.zeros(DType.FLOAT32, 1 + inputs, rows.outputs());
+            byResults.add(rows);
+            results.add(result);
+            targets.add(result.floats());
+        }
+        forEachBlock(1 + inputs, (first, count) -> {
+            float[][] columns = new float[Axpy.padded(count, Axpy.SUMS)][positions];
+            for (int row = 0; row < count; row++) {
+                if (first + row == 0) {
+                    Arrays.fill(columns[row], 1);
+                    continue;
+                }
+                int head = (first + row - 1) / width;
+                int from = (first + row - 1) % width;
+                for (int position = 0; position < positions; position++) {
+                    int at = ((position / length * headCount + head) * length + position % length) * width + from;
+                    columns[row][position] = source.get(at);
+                    if (gates != null) {
+                        columns[row][position] *= logistic(gates.get(at));
+                    }
+                }
+            }
+            for (int n = 0; n < byResults.size(); n++) {
+                float[][] sums = byResults.get(n).multiply(columns);
+                for (int row = 0; row < count; row++) {
+                    targets.get(n).put((first + row) * byResults.get(n).outputs(), sums[row]);
+                }
+            }
+        });
+        return results;
+    }
+
+    private static float logistic(float logit) {
+        return (float) (1 / (1 + Math.exp(-logit)));
+    }
+
     private static void multiplyByLogistic(float[] row, int from, int count, FloatBuffer gates, int at) {
         for (int n = 0; n < count; n++) {
-            row[from + n] *= (float) (1 / (1 + Math.exp(-gates.get(at + n))));
+            row[from + n] *= logistic(gates.get(at + n));
         }
     }
 

@@ -62,6 +62,17 @@ final class AttendedAxes {
                 .reshape(product(sizes(input, free)), product(sizes(input, attended)), input.size(rank - 1));
     }
 
+    /** Returns a tensor of the axes of {@link #unflatten}'s result as {@code [batch, length, outputs]}: a view, or a copy. */
+    Tensor flattenOutput(Tensor output) {
+        int[] outputs = IntStream.range(rank - 1, output.rank()).toArray();
+        Tensor ordered = isInOrder() ? output : output.permute(concat(concat(free, attended), outputs));
+        return rowMajor(ordered)
+                .reshape(
+                        product(sizes(output, free)),
+                        product(sizes(output, attended)),
+                        product(sizes(output, outputs)));
+    }
+
     /** Returns a mask with one element for each position as {@code [batch, length]}. */
     Tensor flattenMask(Tensor mask) {
         Tensor ordered = isInOrder() ? mask : mask.permute(concat(free, attended));

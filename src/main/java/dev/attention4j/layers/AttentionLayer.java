@@ -5,6 +5,7 @@ import dev.attention4j.Attention;
 import dev.attention4j.AttentionBuilder;
 import dev.attention4j.AttentionEngine;
 import dev.attention4j.AttentionResult;
+import dev.attention4j.AttentionTape;
 import dev.attention4j.DType;
 import dev.attention4j.Tensor;
 import dev.attention4j.layers.LayerOptions.Widths;
@@ -35,11 +36,10 @@ public abstract sealed class AttentionLayer implements AutoCloseable permits Mul
     /** Calls share it; replacing or closing the weights is exclusive. */
     private final ReadWriteLock lock = new ReentrantReadWriteLock();
 
-    private Built built;
-    private boolean closed;
+    /** Null until there are weights. */
+    private LayerState state;
 
-    /** A layer with its weights, for inputs of these widths. */
-    private record Built(Widths widths, LayerWeights weights, Projections projections) {}
+    private boolean closed;
 
     AttentionLayer(LayerOptions options, AttentionEngine engine) {
         this.options = options;
@@ -102,9 +102,53 @@ public abstract sealed class AttentionLayer implements AutoCloseable permits Mul
         initialize(
                 inputs.query().size(-1), inputs.value().size(-1), inputs.key().size(-1));
         return shared(() -> {
-            Built now = built();
-            inputs.checkFeatures(now.widths());
+            LayerState now = state();
+            inputs.checkFeatures(now.widths);
             return compute(now, inputs, axes, attention);
+        });
+    }
+
+    /**
+     * Attends and keeps what gradients need, as training does.
+     *
+     * @param inputs query, value, key and masks; query, value and key FLOAT32. They must stay open and unchanged until the
+     *     gradients are computed
+     * @return the result and what gives its gradients; to be closed
+     * @throws IllegalArgumentException as {@link #call(AttentionInputs)}, and if an input is of 16 bits
+     * @throws IllegalStateException if the layer, its engine or a tensor is closed
+     * @throws dev.attention4j.DeviceException if the device fails
+     */
+    public final LayerTape callForGradients(AttentionInputs inputs) {
+        Objects.requireNonNull(inputs, "inputs");
+        AttendedAxes axes = inputs.check(options, engine);
+        if (inputs.query().dtype() != DType.FLOAT32) {
+            throw new IllegalArgumentException("query: type " + inputs.query().dtype()
+                    + ", must be FLOAT32 for gradients: Tensor.to converts it");
+        }
+        Attention attention = operation(inputs, axes);
+        initialize(
+                inputs.query().size(-1), inputs.value().size(-1), inputs.key().size(-1));
+        return shared(() -> {
+            LayerState now = state();
+            inputs.checkFeatures(now.widths);
+            return record(now, inputs, axes, attention);
+        });
+    }
+
+    /** Computes the gradients of a call; for its tape. */
+    final LayerGradients gradients(LayerTape tape, Tensor outputGradient) {
+        Objects.requireNonNull(outputGradient, "outputGradient");
+        initializeTraining();
+        return shared(() -> {
+            if (tape.isClosed()) {
+                throw new IllegalStateException("the tape is closed");
+            }
+            if (state() != tape.state || tape.version != tape.state.version()) {
+                throw new IllegalStateException("the layer's weights have changed since the call, must be as they were:"
+                        + " take the gradients before a step or load");
+            }
+            TensorChecks.gradient("outputGradient", outputGradient, tape.output(), engine);
+            return LayerBackward.of(engine, tape, outputGradient);
         });
     }
 
@@ -121,11 +165,8 @@ public abstract sealed class AttentionLayer implements AutoCloseable permits Mul
         return attention.build();
     }
 
-    private LayerResult compute(Built now, AttentionInputs inputs, AttendedAxes axes, Attention attention) {
-        Tensor query = inputs.query();
+    private LayerResult compute(LayerState now, AttentionInputs inputs, AttendedAxes axes, Attention attention) {
         List<Tensor> temporaries = new ArrayList<>();
-        Tensor scores = null;
-        Tensor merged = null;
         try {
             Map<String, Tensor> heads = now.projections().toHeads(inputs, axes::flatten);
             temporaries.addAll(heads.values());
@@ -135,12 +176,53 @@ public abstract sealed class AttentionLayer implements AutoCloseable permits Mul
                     heads.get(LayerOptions.VALUE),
                     attention);
             temporaries.add(attended.output());
+            return result(now, inputs, axes, heads, attended, temporaries);
+        } finally {
+            temporaries.forEach(Tensor::close);
+        }
+    }
+
+    private LayerTape record(LayerState now, AttentionInputs inputs, AttendedAxes axes, Attention attention) {
+        List<Tensor> temporaries = new ArrayList<>();
+        Map<String, Tensor> heads = now.projections().toHeads(inputs, axes::flatten);
+        AttentionTape tape = null;
+        try {
+            tape = engine.attendForGradients(
+                    heads.get(LayerOptions.QUERY),
+                    heads.get(LayerOptions.KEY),
+                    heads.get(LayerOptions.VALUE),
+                    attention);
+            LayerResult result = result(now, inputs, axes, heads, tape.result(), temporaries);
+            return new LayerTape(this, now, inputs, axes, heads, tape, result);
+        } catch (RuntimeException | Error e) {
+            heads.values().forEach(Tensor::close);
+            if (tape != null) {
+                tape.close();
+            }
+            throw e;
+        } finally {
+            temporaries.forEach(Tensor::close);
+        }
+    }
+
+    /** Returns the layer's result from the attention's; adds what is to be closed then to the temporaries. */
+    private LayerResult result(
+            LayerState now,
+            AttentionInputs inputs,
+            AttendedAxes axes,
+            Map<String, Tensor> heads,
+            AttentionResult attended,
+            List<Tensor> temporaries) {
+        Tensor query = inputs.query();
+        Tensor scores = null;
+        Tensor merged = null;
+        try {
             if (inputs.wantsScores()) {
                 scores = where(query, attended.weights(), temporaries)
                         .reshape(axes.scoresShape(query, inputs.key(), options.queryHeads));
             }
             merged = now.projections().fromHeads(attended.output(), heads.get(LayerOptions.GATE));
-            Tensor output = axes.unflatten(merged, query, options.outputAxes(now.widths()));
+            Tensor output = axes.unflatten(merged, query, options.outputAxes(now.widths));
             if (output.memory() != merged.memory()) {
                 temporaries.add(merged);
             }
@@ -152,8 +234,6 @@ public abstract sealed class AttentionLayer implements AutoCloseable permits Mul
                 }
             }
             throw e;
-        } finally {
-            temporaries.forEach(Tensor::close);
         }
     }
 
@@ -181,16 +261,26 @@ public abstract sealed class AttentionLayer implements AutoCloseable permits Mul
         TensorChecks.atLeast("queryFeatures", queryFeatures, 1);
         TensorChecks.atLeast("valueFeatures", valueFeatures, 1);
         TensorChecks.atLeast("keyFeatures", keyFeatures, 1);
-        if (hasWeights()) {
+        if (hasWeights() && !shared(() -> state != null && state.isStale())) {
             return;
         }
         exclusive(() -> {
             checkOpen();
-            if (built == null) {
+            if (state == null) {
                 Widths widths = new Widths(queryFeatures, valueFeatures, keyFeatures);
-                LayerWeights weights = LayerWeights.of(initial(widths));
-                built = new Built(widths, weights, new Projections(engine.projector(), weights.tensors()));
+                state = new LayerState(engine, widths, LayerWeights.of(initial(widths)));
             }
+            state.refresh();
+        });
+    }
+
+    private void initializeTraining() {
+        if (shared(() -> state().isTrained() && !state().isStale())) {
+            return;
+        }
+        exclusive(() -> {
+            state().train();
+            state().refresh();
         });
     }
 
@@ -218,12 +308,54 @@ public abstract sealed class AttentionLayer implements AutoCloseable permits Mul
         Widths widths = weights.widths(options);
         exclusive(() -> {
             checkOpen();
-            Projections projections = new Projections(engine.projector(), weights.tensors());
-            if (built != null) {
-                built.projections().close();
+            LayerState loaded = new LayerState(engine, widths, weights);
+            if (state != null) {
+                state.close();
             }
-            built = new Built(widths, weights, projections);
+            state = loaded;
         });
+    }
+
+    /**
+     * Steps the weights in place, where the engine computes, after the calls under way have ended; the next call uses them. Names
+     * are those of {@link LayerWeights}.
+     *
+     * @param optimizer on this layer's engine, for errors see {@link #step(Optimizer, String, LayerGradients)}
+     */
+    public final void step(Optimizer optimizer, LayerGradients gradients) {
+        step(optimizer, "", gradients);
+    }
+
+    /**
+     * Steps the weights as above, by an optimizer that steps other layers too. After a failure of the device some weights are
+     * stepped and some are not.
+     *
+     * @param optimizer on this layer's engine
+     * @param prefix goes before the names of the weights, so that the optimizer tells this layer's from others, such as {@code
+     *     encoder.attention.}
+     * @param gradients of this layer's weights
+     * @throws IllegalArgumentException if the gradients are not those of such weights, or the optimizer is on another engine
+     * @throws IllegalStateException if the layer has no weights, or it, its engine, the optimizer or a gradient is closed
+     * @throws dev.attention4j.DeviceException if the device fails
+     */
+    public final void step(Optimizer optimizer, String prefix, LayerGradients gradients) {
+        Objects.requireNonNull(optimizer, "optimizer");
+        Objects.requireNonNull(prefix, "prefix");
+        Objects.requireNonNull(gradients, "gradients");
+        exclusive(() -> {
+            LayerState now = state();
+            now.train();
+            Map<String, Tensor> weights = named(prefix, now.tensors());
+            Map<String, Tensor> byWeights = named(prefix, gradients.weights());
+            optimizer.check(engine, weights, byWeights);
+            now.change(() -> optimizer.step(weights, byWeights));
+        });
+    }
+
+    private static Map<String, Tensor> named(String prefix, Map<String, Tensor> tensors) {
+        Map<String, Tensor> named = new LinkedHashMap<>();
+        tensors.forEach((name, tensor) -> named.put(prefix + name, tensor));
+        return named;
     }
 
     /**
@@ -233,7 +365,7 @@ public abstract sealed class AttentionLayer implements AutoCloseable permits Mul
      * @throws IllegalStateException if there are none yet, or the layer is closed
      */
     public final LayerWeights weights() {
-        return shared(() -> built().weights());
+        return shared(() -> state().weights());
     }
 
     /**
@@ -242,7 +374,7 @@ public abstract sealed class AttentionLayer implements AutoCloseable permits Mul
     public final boolean hasWeights() {
         return shared(() -> {
             checkOpen();
-            return built != null;
+            return state != null;
         });
     }
 
@@ -256,7 +388,7 @@ public abstract sealed class AttentionLayer implements AutoCloseable permits Mul
         return shared(() -> {
             String weights = closed
                     ? "closed"
-                    : built == null ? "no weights yet" : built.weights().toString();
+                    : state == null ? "no weights yet" : state.toString();
             return getClass().getSimpleName() + options.description() + " on " + engine + ", " + weights;
         });
     }
@@ -279,13 +411,13 @@ public abstract sealed class AttentionLayer implements AutoCloseable permits Mul
         }
     }
 
-    private Built built() {
+    private LayerState state() {
         checkOpen();
-        if (built == null) {
+        if (state == null) {
             throw new IllegalStateException(
                     "weights: there are none yet; load(LayerWeights) takes some, initialize(...) or a call makes some");
         }
-        return built;
+        return state;
     }
 
     private void checkOpen() {
@@ -299,9 +431,9 @@ public abstract sealed class AttentionLayer implements AutoCloseable permits Mul
     public final void close() {
         exclusive(() -> {
             closed = true;
-            if (built != null) {
-                built.projections().close();
-                built = null;
+            if (state != null) {
+                state.close();
+                state = null;
             }
         });
     }

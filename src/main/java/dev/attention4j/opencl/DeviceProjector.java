@@ -4,11 +4,15 @@ import dev.attention4j.DType;
 import dev.attention4j.Projector;
 import dev.attention4j.Projector.Projection;
 import dev.attention4j.Tensor;
+import dev.attention4j.TensorUpdates;
 import dev.attention4j.opencl.plan.Operand;
 import dev.attention4j.opencl.plan.Variant;
+import dev.attention4j.opencl.projection.PackWeights;
 import dev.attention4j.opencl.projection.ProjectionCall;
 import dev.attention4j.opencl.projection.ProjectionPlan;
 import dev.attention4j.opencl.runtime.ClBuffer;
+import dev.attention4j.opencl.training.UpdateElements;
+import dev.attention4j.spi.TensorChecks;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -18,6 +22,9 @@ import java.util.List;
  * engine, so that what is split, attended and merged never leaves the device.
  */
 final class DeviceProjector implements Projector {
+    /** Positions whose products are summed in one launch; as many as the inputs that tunables are chosen for. */
+    private static final int PART = ProjectionPlan.Problem.USUAL.inputs();
+
     private final OpenClEngine engine;
     private final Planner.Choice<ProjectionPlan> choice;
 
@@ -47,8 +54,134 @@ final class DeviceProjector implements Projector {
         int inputs = Math.toIntExact(kernelWeights.size(0));
         int heads = Math.toIntExact(kernelWeights.size(1));
         int width = Math.toIntExact(kernelWeights.size(2));
+        if (!kernelWeights.isOnHost()) {
+            return new DeviceProjection(packOnDevice(kernelWeights, bias), inputs, heads, width);
+        }
         Tensor packed = ProjectionPlan.pack(kernelWeights, bias, choice.plan().panel(choice.tunables()));
         return new DeviceProjection(engine.upload(packed), inputs, heads, width);
+    }
+
+    private Tensor packOnDevice(Tensor kernel, Tensor bias) {
+        engine.checkOwner("kernel", kernel);
+        if (bias != null) {
+            engine.checkOwner("bias", bias);
+        }
+        long[] shape = kernel.shape();
+        long[] strides = kernel.strides();
+        int panel = choice.plan().panel(choice.tunables());
+        return engine.finish(engine.enqueue("packing weights", transfers -> {
+            long panels = (shape[1] * shape[2] + panel - 1) / panel;
+            Tensor packed = transfers.result(DType.FLOAT32, false, panels, 1 + shape[0], panel);
+            PackWeights.enqueue(
+                    transfers.context(),
+                    new Operand(transfers.buffer(kernel), kernel.offset(), strides),
+                    null,
+                    bias == null ? null : transfers.rows("bias", bias, false),
+                    0,
+                    PackWeights.Axis.of(1, 0, shape[0], strides[0]),
+                    PackWeights.Axis.of(shape[1], strides[1], shape[2], strides[2]),
+                    panel,
+                    transfers.buffer(packed));
+            return packed;
+        }));
+    }
+
+    @Override
+    public List<Tensor> weightGradients(Tensor input, Tensor gate, List<Tensor> resultGradients) {
+        engine.checkOpen();
+        TensorChecks.weightGradients(input, gate, resultGradients);
+        engine.checkOwner("input", input);
+        if (gate != null) {
+            engine.checkOwner("gate", gate);
+        }
+        resultGradients.forEach(tensor -> engine.checkOwner("resultGradients", tensor));
+        Tensor rows = rowMajor(input);
+        Tensor gates = gate == null ? null : rowMajor(gate);
+        List<Tensor> byResults =
+                resultGradients.stream().map(DeviceProjector::rowMajor).toList();
+        return engine.finish(engine.enqueue(
+                "gradients of weights", transfers -> weightGradients(transfers, rows, gates, byResults)));
+    }
+
+    /**
+     * Enqueues, for a part of the positions after another, the product of the transposed input, under a row of ones, and the
+     * gradients of results; all but the first part's are added to those before.
+     */
+    private List<Tensor> weightGradients(Transfers transfers, Tensor input, Tensor gate, List<Tensor> byResults) {
+        long[] shape = input.shape();
+        int positions = Math.toIntExact(shape[0] * shape[2]);
+        int inputs = Math.toIntExact(shape[1] * shape[3]);
+        int most = Math.min(positions, PART);
+        int panel = choice.plan().panel(choice.tunables());
+        Operand from = transfers.rows("input", input, false);
+        Operand gateFrom = gate == null ? null : transfers.rows("gate", gate, false);
+        ClBuffer transposed = transfers.scratch(4L * (1 + inputs) * most);
+        List<Tensor> results = new ArrayList<>();
+        List<Operand> operands = new ArrayList<>();
+        List<ProjectionCall.Target> first = new ArrayList<>();
+        List<ProjectionCall.Target> later = new ArrayList<>();
+        for (Tensor byResult : byResults) {
+            int columns = Math.toIntExact(byResult.size(1) * byResult.size(3));
+            Tensor result = transfers.result(DType.FLOAT32, false, 1 + inputs, columns);
+            long panels = (columns + panel - 1L) / panel;
+            ClBuffer packed = transfers.scratch(4 * panels * (1 + most) * panel);
+            results.add(result);
+            operands.add(transfers.rows("result gradient", byResult, false));
+            first.add(new ProjectionCall.Target(packed, transfers.buffer(result), 1, columns));
+            ClBuffer added = positions > most ? transfers.scratch(result.byteSize()) : null;
+            later.add(new ProjectionCall.Target(packed, added, 1, columns));
+        }
+        int at = 0;
+        do {
+            int count = Math.min(most, positions - at);
+            PackWeights.Axis part = PackWeights.Axis.positions(shape, from, at, count);
+            PackWeights.enqueue(
+                    transfers.context(),
+                    from,
+                    gateFrom,
+                    null,
+                    1,
+                    PackWeights.Axis.elements(shape, from),
+                    part,
+                    Math.max(1, count),
+                    transposed);
+            for (int n = 0; n < byResults.size(); n++) {
+                long[] of = byResults.get(n).shape();
+                PackWeights.enqueue(
+                        transfers.context(),
+                        operands.get(n),
+                        null,
+                        null,
+                        0,
+                        PackWeights.Axis.positions(of, operands.get(n), at, count),
+                        PackWeights.Axis.elements(of, operands.get(n)),
+                        panel,
+                        first.get(n).weights());
+            }
+            choice.plan()
+                    .enqueue(new ProjectionCall(
+                            DType.FLOAT32,
+                            new Operand(transposed, 0),
+                            null,
+                            1,
+                            1,
+                            1 + inputs,
+                            count,
+                            at == 0 ? first : later,
+                            choice.tunables()));
+            for (int n = 0; n < results.size() && at > 0; n++) {
+                UpdateElements.enqueue(
+                        transfers.context(),
+                        TensorUpdates.Update.ADD,
+                        results.get(n).elementCount(),
+                        new Operand(first.get(n).output(), 0),
+                        new Operand(later.get(n).output(), 0),
+                        null,
+                        null);
+            }
+            at += count;
+        } while (at < positions);
+        return results;
     }
 
     @Override

@@ -14,6 +14,7 @@ import dev.attention4j.Projector;
 import dev.attention4j.RotaryEmbedding;
 import dev.attention4j.RowCopy;
 import dev.attention4j.Tensor;
+import dev.attention4j.TensorUpdates;
 import dev.attention4j.opencl.plan.AttentionPlan;
 import dev.attention4j.opencl.plan.AttentionPlan.Division;
 import dev.attention4j.opencl.plan.Variant;
@@ -61,6 +62,7 @@ public final class OpenClEngine implements AttentionEngine {
     private final DeviceRows rows;
     private final DeviceGradients gradients;
     private final DeviceProjector projector;
+    private final DeviceUpdates updates;
     private final ThreadPoolExecutor completer;
     private final DeviceResources resources;
     private final Cleaner.Cleanable watch;
@@ -86,6 +88,7 @@ public final class OpenClEngine implements AttentionEngine {
             projections = Planner.ofProjections(context, tuning);
             tensors = new DeviceTensors(this, context, lock, resources, options.has(TestOption.POISON));
             rows = new DeviceRows(this, context);
+            updates = new DeviceUpdates(this);
             gradients = new DeviceGradients(this, options, Planner.ofGradients(context, tuning));
             projector =
                     new DeviceProjector(this, projections.chooseOrWarn("Projections", ProjectionPlan.Problem.USUAL));
@@ -312,6 +315,11 @@ public final class OpenClEngine implements AttentionEngine {
     @Override
     public Projector projector() {
         return projector;
+    }
+
+    @Override
+    public TensorUpdates updates() {
+        return updates;
     }
 
     /** Returns the kernels so far for which a GPU has too few registers, each with the bytes of memory of a work-item. */

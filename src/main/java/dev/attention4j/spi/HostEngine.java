@@ -14,6 +14,7 @@ import dev.attention4j.Quantization;
 import dev.attention4j.RotaryEmbedding;
 import dev.attention4j.RowCopy;
 import dev.attention4j.Tensor;
+import dev.attention4j.TensorUpdates;
 import java.nio.ByteBuffer;
 import java.util.List;
 import java.util.Map;
@@ -31,6 +32,7 @@ public abstract class HostEngine implements AttentionEngine {
     private final EngineOptions options;
     private final ThreadPoolExecutor callers;
     private final CallsUnderWay calls;
+    private final TensorUpdates updates = new Updates();
 
     /** Opens an engine with one plan; options that ask for another plan are refused. */
     protected HostEngine(EngineInfo info, String plan, EngineOptions options) {
@@ -160,6 +162,38 @@ public abstract class HostEngine implements AttentionEngine {
             throw new IllegalArgumentException(
                     name + ": a tensor on " + tensor.memory().engine().info().name()
                             + ", must be on the host for the engine " + info.id() + " (download it there first)");
+        }
+    }
+
+    @Override
+    public final TensorUpdates updates() {
+        return updates;
+    }
+
+    /** Updates in Java; part of the engine, so that closing it ends them. */
+    private final class Updates implements TensorUpdates {
+        @Override
+        public void update(Update update, Tensor target, Tensor source, Tensor first, Tensor second) {
+            calls.checkOpen();
+            HostUpdates.check(HostEngine.this, update, target, source, first, second);
+            calls.begin();
+            try {
+                HostUpdates.update(update, target, source, first, second);
+            } finally {
+                calls.end();
+            }
+        }
+
+        @Override
+        public double sumOfSquares(Tensor tensor) {
+            calls.checkOpen();
+            HostUpdates.check(HostEngine.this, "tensor", tensor);
+            calls.begin();
+            try {
+                return HostUpdates.sumOfSquares(tensor);
+            } finally {
+                calls.end();
+            }
         }
     }
 

@@ -1,6 +1,7 @@
 package dev.attention4j.spi;
 
 import dev.attention4j.AttentionEngine;
+import dev.attention4j.DType;
 import dev.attention4j.RotaryEmbedding;
 import dev.attention4j.RowCopy;
 import dev.attention4j.Tensor;
@@ -185,6 +186,44 @@ public final class TensorChecks {
                         + (following == 0 ? "" : " and " + following + " more from there")
                         + ", must be within the rotary embedding's " + rotary.positions() + " positions");
             }
+        }
+    }
+
+    /** Refuses what {@link dev.attention4j.Projector#weightGradients} cannot multiply. */
+    public static void weightGradients(Tensor input, Tensor gate, List<Tensor> resultGradients) {
+        positions("input", input, input.size(0), input.size(2));
+        if (gate != null) {
+            positions("gate", gate, input.size(0), input.size(2));
+            if (!Arrays.equals(gate.shape(), input.shape())) {
+                throw new IllegalArgumentException("gate: shape " + Arrays.toString(gate.shape()) + ", must be "
+                        + Arrays.toString(input.shape()) + " as the input has");
+            }
+        }
+        resultGradients.forEach(tensor -> positions("resultGradients", tensor, input.size(0), input.size(2)));
+    }
+
+    private static void positions(String name, Tensor tensor, long batch, long length) {
+        open(name, tensor);
+        if (tensor.dtype() != DType.FLOAT32) {
+            throw new IllegalArgumentException(name + ": type " + tensor.dtype() + ", must be FLOAT32");
+        }
+        if (tensor.rank() != 4 || tensor.size(0) != batch || tensor.size(2) != length) {
+            throw new IllegalArgumentException(name + ": shape " + Arrays.toString(tensor.shape())
+                    + ", must be [batch, heads, length, width] with a batch of " + batch + " and a length of "
+                    + length);
+        }
+    }
+
+    /** Refuses a gradient that is null, closed, of another engine, not FLOAT32, or of another shape than what it is the gradient of. */
+    public static void gradient(String name, Tensor gradient, Tensor of, AttentionEngine engine) {
+        open(name, Objects.requireNonNull(gradient, name));
+        owner(name, gradient, engine);
+        if (gradient.dtype() != DType.FLOAT32) {
+            throw new IllegalArgumentException(name + ": type " + gradient.dtype() + ", must be FLOAT32");
+        }
+        if (!Arrays.equals(gradient.shape(), of.shape())) {
+            throw new IllegalArgumentException(name + ": shape " + Arrays.toString(gradient.shape()) + ", must be "
+                    + Arrays.toString(of.shape()) + differs(gradient, of.shape()));
         }
     }
 

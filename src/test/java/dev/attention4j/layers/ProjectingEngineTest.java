@@ -81,6 +81,11 @@ class ProjectingEngineTest {
             calls.add(gate == null ? "merge" : "merge gated");
             return CpuProjector.get().fromHeads(heads, gate, ((Held) projection).inner);
         }
+
+        @Override
+        public List<Tensor> weightGradients(Tensor input, Tensor gate, List<Tensor> resultGradients) {
+            return CpuProjector.get().weightGradients(input, gate, resultGradients);
+        }
     }
 
     @Test

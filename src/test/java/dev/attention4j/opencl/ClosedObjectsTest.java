@@ -21,10 +21,10 @@ class ClosedObjectsTest {
     /** What an object knows without its memory or its device. */
     private static final Pattern ANSWERS = Pattern.compile(
             "engine\\.(info|plans|isClosed|close|projectionVariants"
-                    + "|projector)\\(.*"
+                    + "|projector|updates)\\(.*"
                     + "|.*\\.(toString|close|dtype|shape|strides|offset|scalesOffset|rank|size|elementCount|byteSize|isContiguous|memory|isOnHost"
                     + "|isClosed|permute|slice|reshape|broadcast|engine|output|result|query|key|value|bias|sinks|alibiSlopes|parameter|weights|logSumExp|scores|plan|presentKey|presentValue"
-                    + "|qkMatmulOutput|equals|hashCode|seed|packed|inputs|heads|width|contiguous|length|lengths|freePages|pageSize)\\(.*");
+                    + "|qkMatmulOutput|equals|hashCode|seed|packed|inputs|heads|width|contiguous|length|lengths|freePages|pageSize|learningRate|setLearningRate)\\(.*");
 
     /** What is not on the engine's device outlives it. */
     private static final Pattern OUTLIVES_ENGINE =

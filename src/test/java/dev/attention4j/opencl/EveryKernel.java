@@ -18,6 +18,7 @@ import dev.attention4j.EngineInfo;
 import dev.attention4j.GradientOptions;
 import dev.attention4j.KeyValueCache;
 import dev.attention4j.PagedKeyValueCache;
+import dev.attention4j.Projector.Projection;
 import dev.attention4j.RotaryEmbedding;
 import dev.attention4j.ScoreParameters;
 import dev.attention4j.StorageTypes;
@@ -38,8 +39,11 @@ import dev.attention4j.reference.Deviation;
 import dev.attention4j.reference.GradientYardstick;
 import dev.attention4j.spi.GradientCall;
 import dev.attention4j.spi.TestOption;
+import dev.attention4j.testing.PlainProjection;
 import dev.attention4j.testing.ProjectionCheck;
 import dev.attention4j.testing.TestEngines;
+import dev.attention4j.testing.UpdateCheck;
+import dev.attention4j.testing.WeightGradientCheck;
 import dev.attention4j.testing.YardstickCheck;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -172,6 +176,7 @@ final class EveryKernel {
                 names(engine, kernels, () -> fork(engine));
                 names(engine, kernels, () -> merge(engine));
                 names(engine, kernels, () -> turn(engine));
+                names(engine, kernels, () -> train(engine));
                 gradients(call -> names(engine, kernels, () -> call.accept(engine)));
                 builds.addAll(engine.context().builds());
             }
@@ -251,6 +256,7 @@ final class EveryKernel {
                 names(engine, kernels, () -> fork(engine));
                 names(engine, kernels, () -> merge(engine));
                 names(engine, kernels, () -> turn(engine));
+                names(engine, kernels, () -> train(engine));
             }
             gradients(call -> {
                 try (OpenClEngine engine = openFresh(info, "auto")) {
@@ -424,6 +430,22 @@ final class EveryKernel {
     private static OpenClEngine open(EngineInfo info, String plan) {
         return (OpenClEngine)
                 AttentionEngine.open(info.id(), TestEngines.options().withPlan(plan));
+    }
+
+    /** Gradients of weights, weights that are packed there, and every update. */
+    private static void train(OpenClEngine engine) {
+        new WeightGradientCheck(engine).everything();
+        new UpdateCheck(engine, 37).everything();
+        Tensor stored = Tensor.random(1, 2, 3, 17);
+        Tensor input = Tensor.random(2, 1, 4, 17);
+        try (Tensor there = engine.upload(stored);
+                Projection projection = engine.projector().prepare(there.permute(2, 0, 1), null);
+                Tensor result = engine.projector()
+                        .toHeads(input, List.of(projection))
+                        .get(0)) {
+            new PlainProjection(input.reshape(1, 1, 4, 17), null, stored.permute(2, 0, 1), null)
+                    .check("packed there", result);
+        }
     }
 
     /** Adds the names of the kernels that something launches. */

@@ -13,11 +13,16 @@ import dev.attention4j.KeyValueCache;
 import dev.attention4j.PagedKeyValueCache;
 import dev.attention4j.RotaryEmbedding;
 import dev.attention4j.Tensor;
+import dev.attention4j.layers.AttentionInputs;
+import dev.attention4j.layers.LayerGradients;
+import dev.attention4j.layers.LayerTape;
 import dev.attention4j.layers.MultiHeadAttention;
+import dev.attention4j.layers.Optimizer;
 import dev.attention4j.onnx.OnnxAttention;
 import dev.attention4j.onnx.OnnxAttentionInputs;
 import dev.attention4j.onnx.OnnxAttentionResult;
 import dev.attention4j.onnx.QkMatmulOutput;
+import dev.attention4j.testing.TestEngines;
 import java.util.List;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -156,6 +161,40 @@ class InjectedFailuresAroundCallsTest extends InjectedFailures {
                 }
             });
         }
+    }
+
+    /** A call, its gradients, those of another added to them, clipping and a step; what a failure leaves half done is dropped. */
+    @ParameterizedTest
+    @MethodSource("quickDevices")
+    void aLayersTrainingStep(EngineInfo info) {
+        Tensor input = Tensor.random(7, 1, 3, 4);
+        AttentionInputs inputs =
+                AttentionInputs.builder().query(input).value(input).build();
+        try (OpenClEngine engine = open(info, plan("rows"))) {
+            failEachOnce(engine, () -> {
+                try (MultiHeadAttention layer = MultiHeadAttention.builder()
+                                .heads(2)
+                                .keyDim(3)
+                                .gate(true)
+                                .seed(1)
+                                .build(engine);
+                        Optimizer optimizer = Optimizer.adam(0.1).build(engine);
+                        LayerTape tape = layer.callForGradients(inputs);
+                        LayerGradients gradients = tape.gradients(tape.output());
+                        LayerGradients others = tape.gradients(input)) {
+                    gradients.add(others);
+                    optimizer.clip(1, gradients.weights().values());
+                    layer.step(optimizer, gradients);
+                    try (Tensor output = layer.call(input)) {
+                        return bytes(gradients.query(), output);
+                    }
+                }
+            });
+        }
+    }
+
+    static List<EngineInfo> quickDevices() {
+        return TestEngines.quickOpenCl();
     }
 
     /** Whose axes come back in another order, by way of the host. */

@@ -17,18 +17,24 @@ import dev.attention4j.Projector;
 import dev.attention4j.RotaryEmbedding;
 import dev.attention4j.ScoreParameters;
 import dev.attention4j.Tensor;
+import dev.attention4j.TensorUpdates;
 import dev.attention4j.layers.AttentionInputs;
 import dev.attention4j.layers.GroupQueryAttention;
+import dev.attention4j.layers.LayerGradients;
 import dev.attention4j.layers.LayerResult;
+import dev.attention4j.layers.LayerTape;
 import dev.attention4j.layers.LayerWeights;
 import dev.attention4j.layers.MultiHeadAttention;
+import dev.attention4j.layers.Optimizer;
 import dev.attention4j.onnx.OnnxAttention;
 import dev.attention4j.onnx.OnnxAttentionInputs;
 import dev.attention4j.onnx.OnnxAttentionResult;
 import dev.attention4j.opencl.OpenClEngine;
 import dev.attention4j.opencl.plan.Variant;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.List;
+import java.util.Map;
 import java.util.function.Function;
 import java.util.function.Supplier;
 
@@ -99,6 +105,10 @@ public final class ClosedObjects {
                 .keyValueHeads(1)
                 .build(engine);
         groups.call(inputs).close();
+        LayerTape layerTape = layer.callForGradients(inputs);
+        LayerGradients layerGradients = layerTape.gradients(sequence);
+        Optimizer optimizer = Optimizer.adam(0.1).build(engine);
+        optimizer.step(Map.of("weight", there), Map.of("weight", there));
         KeyValueCache cache = KeyValueCache.open(engine, CacheShape.of(1, 2, 20, 16));
         cache.append(host, host);
         PagedKeyValueCache pages = PagedKeyValueCache.open(engine, CacheShape.of(1, 2, 20, 16), 16);
@@ -124,6 +134,9 @@ public final class ClosedObjects {
             tape.close();
             gradients.close();
             ofLayer.close();
+            layerTape.close();
+            layerGradients.close();
+            optimizer.close();
             ofOnnx.close();
             layer.close();
             groups.close();
@@ -161,12 +174,20 @@ public final class ClosedObjects {
         methods.with(int[].class, () -> new int[] {0, 1, 3, 2});
         methods.with(Tensor.class, () -> sequence).with(LayerWeights.class, () -> weights);
         methods.with(long.class, () -> 12L);
+        methods.with(Optimizer.class, () -> optimizer).with(LayerGradients.class, () -> layerGradients);
         methods.call("layer", layer);
         methods.with(LayerWeights.class, () -> groupWeights).call("groups", groups);
         methods.call("layer result", ofLayer);
+        methods.call("layer tape", layerTape);
+        methods.call("layer gradients", layerGradients);
+        methods.with(Map.class, Map::of).with(Collection.class, List::of).with(double.class, () -> 1.0);
+        methods.call("optimizer", optimizer);
         if (projector != null) {
             methods.with(List.class, () -> List.of(prepared)).with(Projector.Projection.class, () -> prepared);
             methods.call("projection", prepared);
+            if (closesEngine) {
+                methods.call("updates", new Updating(engine, there));
+            }
             methods.with(Tensor.class, () -> sequence).call("splitter", new Splitting(projector, prepared));
         }
     }
@@ -203,6 +224,32 @@ public final class ClosedObjects {
         /** Its own. */
         public Tensor fromHeads(Tensor input) {
             return closed.fromHeads(input.reshape(1, 1, 5, 12), null, projection);
+        }
+    }
+
+    /** What a closed engine's updates and gradients of weights are given. */
+    public static final class Updating {
+        private final AttentionEngine closed;
+        private final Tensor tensor;
+
+        private Updating(AttentionEngine closed, Tensor tensor) {
+            this.closed = closed;
+            this.tensor = tensor;
+        }
+
+        /** Those of the engine's updates. */
+        public void add() {
+            closed.updates().update(TensorUpdates.Update.ADD, tensor, tensor, null, null);
+        }
+
+        /** Likewise. */
+        public double sumOfSquares() {
+            return closed.updates().sumOfSquares(tensor);
+        }
+
+        /** Those of the engine's projector. */
+        public List<Tensor> weightGradients() {
+            return closed.projector().weightGradients(tensor, null, List.of(tensor));
         }
     }
 }

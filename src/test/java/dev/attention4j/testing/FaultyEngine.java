@@ -14,6 +14,7 @@ import dev.attention4j.Projector;
 import dev.attention4j.RotaryEmbedding;
 import dev.attention4j.RowCopy;
 import dev.attention4j.Tensor;
+import dev.attention4j.TensorUpdates;
 import dev.attention4j.reference.ReferenceEngine;
 import java.lang.reflect.Field;
 import java.util.List;
@@ -134,6 +135,11 @@ public final class FaultyEngine implements AttentionEngine {
     @Override
     public Projector projector() {
         return oracle.projector();
+    }
+
+    @Override
+    public TensorUpdates updates() {
+        return oracle.updates();
     }
 
     @Override
