@@ -70,8 +70,7 @@ public interface TensorUpdates {
          * begins at 0.
          */
         public static Update sgd(double rate, double weightDecay, double momentum, boolean nesterov) {
-            Operation operation =
-                    momentum == 0 ? Operation.SGD : nesterov ? Operation.NESTEROV : Operation.MOMENTUM;
+            Operation operation = momentum == 0 ? Operation.SGD : nesterov ? Operation.NESTEROV : Operation.MOMENTUM;
             return of(operation, 1, weightDecay, rate, momentum);
         }
 
@@ -85,13 +84,7 @@ public interface TensorUpdates {
          * @param step from 1
          */
         public static Update adam(
-                double rate,
-                double shrink,
-                double weightDecay,
-                double beta1,
-                double beta2,
-                double epsilon,
-                long step) {
+                double rate, double shrink, double weightDecay, double beta1, double beta2, double epsilon, long step) {
             return new Update(
                     Operation.ADAM,
                     (float) shrink,
@@ -106,20 +99,9 @@ public interface TensorUpdates {
                     (float) epsilon);
         }
 
-        private static Update of(
-                Operation operation, double factor, double weightDecay, double rate, double momentum) {
+        private static Update of(Operation operation, double factor, double weightDecay, double rate, double momentum) {
             return new Update(
-                    operation,
-                    (float) factor,
-                    (float) weightDecay,
-                    (float) rate,
-                    (float) momentum,
-                    0,
-                    0,
-                    0,
-                    0,
-                    1,
-                    0);
+                    operation, (float) factor, (float) weightDecay, (float) rate, (float) momentum, 0, 0, 0, 0, 1, 0);
         }
     }
 

@@ -119,9 +119,7 @@ public final class CpuProjector implements Projector {
         List<Tensor> results = new ArrayList<>();
         for (Tensor byResult : resultGradients) {
             Weights rows = new Weights(
-                    byResult.permute(0, 2, 1, 3)
-                            .contiguous()
-                            .reshape(positions, byResult.size(1), byResult.size(3)),
+                    byResult.permute(0, 2, 1, 3).contiguous().reshape(positions, byResult.size(1), byResult.size(3)),
                     null);
             Tensor result = Tensor.zeros(DType.FLOAT32, 1 + inputs, rows.outputs());
             byResults.add(rows);

@@ -122,8 +122,8 @@ public abstract sealed class AttentionLayer implements AutoCloseable permits Mul
         Objects.requireNonNull(inputs, "inputs");
         AttendedAxes axes = inputs.check(options, engine);
         if (inputs.query().dtype() != DType.FLOAT32) {
-            throw new IllegalArgumentException("query: type " + inputs.query().dtype()
-                    + ", must be FLOAT32 for gradients: Tensor.to converts it");
+            throw new IllegalArgumentException(
+                    "query: type " + inputs.query().dtype() + ", must be FLOAT32 for gradients: Tensor.to converts it");
         }
         Attention attention = operation(inputs, axes);
         initialize(
@@ -386,9 +386,7 @@ public abstract sealed class AttentionLayer implements AutoCloseable permits Mul
     @Override
     public final String toString() {
         return shared(() -> {
-            String weights = closed
-                    ? "closed"
-                    : state == null ? "no weights yet" : state.toString();
+            String weights = closed ? "closed" : state == null ? "no weights yet" : state.toString();
             return getClass().getSimpleName() + options.description() + " on " + engine + ", " + weights;
         });
     }

@@ -357,8 +357,7 @@ public final class Optimizer implements AutoCloseable {
         double norm = Math.sqrt(squares);
         double factor = maxNorm / (norm + CLIP_EPSILON);
         if (factor < 1 && norm < Double.POSITIVE_INFINITY) {
-            gradients.forEach(
-                    gradient -> engine.updates().update(Update.scale(factor), gradient, null, null, null));
+            gradients.forEach(gradient -> engine.updates().update(Update.scale(factor), gradient, null, null, null));
         }
         return norm;
     }
@@ -406,8 +405,8 @@ public final class Optimizer implements AutoCloseable {
         state.forEach((key, tensor) -> {
             String what = key.substring(Math.max(0, key.lastIndexOf('.')));
             if (!kept.contains(what)) {
-                throw new IllegalArgumentException("state: has " + key + ", must have a name that ends in one of " + kept
-                        + " as this optimizer's");
+                throw new IllegalArgumentException("state: has " + key + ", must have a name that ends in one of "
+                        + kept + " as this optimizer's");
             }
             DType type = what.equals(STEP) ? DType.INT64 : DType.FLOAT32;
             TensorChecks.open(key, tensor);
@@ -415,8 +414,7 @@ public final class Optimizer implements AutoCloseable {
                 throw new IllegalArgumentException("state: " + key + " is " + tensor + ", must be " + type
                         + (what.equals(STEP) ? " with one element" : "") + " on the host");
             }
-            State one = loaded.computeIfAbsent(
-                    key.substring(0, key.length() - what.length()), first -> new State());
+            State one = loaded.computeIfAbsent(key.substring(0, key.length() - what.length()), first -> new State());
             if (what.equals(STEP)) {
                 one.step = tensor.contiguous().bytes().getLong(0);
             } else {

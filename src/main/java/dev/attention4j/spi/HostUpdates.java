@@ -67,8 +67,7 @@ public final class HostUpdates {
     }
 
     /** Changes tensors that agree, on the host. */
-    public static void update(
-            TensorUpdates.Update update, Tensor target, Tensor source, Tensor first, Tensor second) {
+    public static void update(TensorUpdates.Update update, Tensor target, Tensor source, Tensor first, Tensor second) {
         FloatBuffer targets = target.floats();
         FloatBuffer sources = source == null ? null : source.floats();
         FloatBuffer firsts = first == null ? null : first.floats();

@@ -232,8 +232,7 @@ class LayerGradientsTest {
                 AttentionLayer layer = heads().build(engine);
                 LayerTape tape = layer.callForGradients(self());
                 LayerGradients gradients = tape.gradients(tape.output());
-                LayerGradients others = gradients(
-                        heads().bias(false).build(engine), query, query)) {
+                LayerGradients others = gradients(heads().bias(false).build(engine), query, query)) {
             assertThatIllegalArgumentException()
                     .isThrownBy(() -> tape.gradients(Tensor.random(1, 2, 3, 5)))
                     .withMessageContaining("outputGradient: shape [2, 3, 5], must be [2, 3, 4]: axis 2 is 5");

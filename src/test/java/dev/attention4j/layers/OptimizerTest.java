@@ -84,14 +84,13 @@ class OptimizerTest {
                     rule.weightDecay = 0.1;
                 }),
                 new Case(Optimizer.adam(0.05), rule -> rule.adam = true),
-                new Case(
-                        Optimizer.adam(0.05).weightDecay(0.1).betas(0.8, 0.95).epsilon(1e-3), rule -> {
-                            rule.adam = true;
-                            rule.weightDecay = 0.1;
-                            rule.beta1 = 0.8;
-                            rule.beta2 = 0.95;
-                            rule.epsilon = 1e-3;
-                        }),
+                new Case(Optimizer.adam(0.05).weightDecay(0.1).betas(0.8, 0.95).epsilon(1e-3), rule -> {
+                    rule.adam = true;
+                    rule.weightDecay = 0.1;
+                    rule.beta1 = 0.8;
+                    rule.beta2 = 0.95;
+                    rule.epsilon = 1e-3;
+                }),
                 new Case(Optimizer.adamW(0.05), rule -> {
                     rule.adam = true;
                     rule.decoupled = true;
@@ -124,9 +123,11 @@ class OptimizerTest {
                             expected[n] = rules[n].step(expected[n], gradient[n], rate);
                         }
                         Tensor byWeight = Tensor.of(gradient, 5, 7);
-                        optimizer.step(Map.of("there", there, "here", here), Map.of("there", byWeight, "here", byWeight));
+                        optimizer.step(
+                                Map.of("there", there, "here", here), Map.of("there", byWeight, "here", byWeight));
                     }
-                    // A step has some ten roundings of numbers of the weights' size, which is below 4, and steps add up.
+                    // A step has some ten roundings of numbers of the weights' size, which is below 4, and steps add
+                    // up.
                     double tolerance = STEPS * 10 * 4 * 0x1p-24;
                     assertThat(there.toDoubleArray())
                             .as(optimizer.toString())
@@ -201,15 +202,14 @@ class OptimizerTest {
                     run(whole, weights, 3, 8);
                     restored.load(Safetensors.read(file).tensors());
                     run(restored, copies, 3, 8);
-                    weights.forEach((name, weight) -> assertThat(
-                                    copies.get(name).toFloatArray())
-                            .isEqualTo(weight.toFloatArray()));
-                    assertThat(restored.state().keySet()).isEqualTo(whole.state().keySet());
-                    whole.state()
-                            .forEach((name, tensor) -> assertThat(
-                                            restored.state().get(name).toDoubleArray())
-                                    .as(name)
-                                    .isEqualTo(tensor.toDoubleArray()));
+                    weights.forEach((name, weight) ->
+                            assertThat(copies.get(name).toFloatArray()).isEqualTo(weight.toFloatArray()));
+                    assertThat(restored.state().keySet())
+                            .isEqualTo(whole.state().keySet());
+                    whole.state().forEach((name, tensor) -> assertThat(
+                                    restored.state().get(name).toDoubleArray())
+                            .as(name)
+                            .isEqualTo(tensor.toDoubleArray()));
                     copies.values().forEach(Tensor::close);
                 }
             }

@@ -109,9 +109,8 @@ class TrainingTest {
     }
 
     private double loss(Map<String, Tensor> weights) {
-        double[] output = PlainLayer.inDouble(
-                        weights, input, input, input, new int[] {1}, (query, key, head) -> true)
-                .output;
+        double[] output =
+                PlainLayer.inDouble(weights, input, input, input, new int[] {1}, (query, key, head) -> true).output;
         double loss = 0;
         for (int n = 0; n < output.length; n++) {
             double difference = output[n] - wanted.floats().get(n);
@@ -139,7 +138,8 @@ class TrainingTest {
             List<Double> expected = inDouble(layer.weights().tensors(), maxNorm);
             for (int n = 0; n < STEPS; n++) {
                 double loss = step(layer, optimizer, maxNorm);
-                // A gradient's relative error of some hundred roundings moves a weight by less than that of a step, an epsilon of
+                // A gradient's relative error of some hundred roundings moves a weight by less than that of a step, an
+                // epsilon of
                 // 1e-2 keeps quotients of small numbers apart from noise, and errors of all steps add up.
                 assertThat(loss)
                         .as("step " + n)
@@ -164,7 +164,8 @@ class TrainingTest {
             layer.weights().write(directory.resolve("layer.safetensors"));
             Safetensors.write(directory.resolve("state.safetensors"), optimizer.state(), Map.of());
             second.load(LayerWeights.safetensors(directory.resolve("layer.safetensors")));
-            resumed.load(Safetensors.read(directory.resolve("state.safetensors")).tensors());
+            resumed.load(
+                    Safetensors.read(directory.resolve("state.safetensors")).tensors());
             for (int n = 0; n < 3; n++) {
                 assertThat(step(second, resumed, 1)).isEqualTo(step(layer, optimizer, 1));
             }
@@ -198,10 +199,8 @@ class TrainingTest {
                 AttentionEngine another = AttentionEngine.open("cpu");
                 MultiHeadAttention layer = layer(engine);
                 Optimizer optimizer = Optimizer.sgd(0.1).build(engine);
-                LayerTape tape = layer.callForGradients(AttentionInputs.builder()
-                        .query(input)
-                        .value(input)
-                        .build());
+                LayerTape tape = layer.callForGradients(
+                        AttentionInputs.builder().query(input).value(input).build());
                 LayerGradients gradients = tape.gradients(wanted)) {
             assertThatIllegalArgumentException()
                     .isThrownBy(() -> layer.step(Optimizer.sgd(1).build(another), gradients))

@@ -440,9 +440,8 @@ final class EveryKernel {
         Tensor input = Tensor.random(2, 1, 4, 17);
         try (Tensor there = engine.upload(stored);
                 Projection projection = engine.projector().prepare(there.permute(2, 0, 1), null);
-                Tensor result = engine.projector()
-                        .toHeads(input, List.of(projection))
-                        .get(0)) {
+                Tensor result =
+                        engine.projector().toHeads(input, List.of(projection)).get(0)) {
             new PlainProjection(input.reshape(1, 1, 4, 17), null, stored.permute(2, 0, 1), null)
                     .check("packed there", result);
         }

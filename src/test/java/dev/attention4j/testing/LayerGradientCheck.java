@@ -81,7 +81,8 @@ public final class LayerGradientCheck {
                 .map(Math::abs)
                 .max()
                 .orElse(0);
-        // Each rounding is half a unit in the last place of a sum that is of the order of the largest gradient; a gradient is
+        // Each rounding is half a unit in the last place of a sum that is of the order of the largest gradient; a
+        // gradient is
         // behind one sum along each of these axes, of which none is longer than all inputs together.
         long roundings = inputs.query().elementCount()
                 + inputs.value().elementCount()

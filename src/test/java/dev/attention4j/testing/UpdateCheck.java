@@ -68,14 +68,14 @@ public final class UpdateCheck {
             double gradient = s + 0.01 * t;
             double mean = 0.9 * f + (1 - 0.9) * gradient;
             double square = 0.99 * g + (1 - 0.99) * gradient * gradient;
-            double direction =
-                    mean / (1 - Math.pow(0.9, 3)) / (Math.sqrt(square / (1 - Math.pow(0.99, 3))) + 1e-8);
+            double direction = mean / (1 - Math.pow(0.9, 3)) / (Math.sqrt(square / (1 - Math.pow(0.99, 3))) + 1e-8);
             return new Expected(0.99 * t - 0.1 * direction, mean, square);
         });
         double squares = Arrays.stream(source).map(x -> x * x).sum();
         try (Tensor there = view(source)) {
             // Sums of 64 squares in each lane, and of 16 lanes.
-            assertThat(Math.abs(engine.updates().sumOfSquares(there) - squares)).isLessThanOrEqualTo(85 * ROUNDING * squares);
+            assertThat(Math.abs(engine.updates().sumOfSquares(there) - squares))
+                    .isLessThanOrEqualTo(85 * ROUNDING * squares);
         }
     }
 

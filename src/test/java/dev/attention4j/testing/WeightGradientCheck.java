@@ -86,16 +86,14 @@ public final class WeightGradientCheck {
         float[] tenths = new float[positions];
         Arrays.fill(tenths, 0.1f);
         Tensor ones = Tensor.of(tenths, 1, 1, positions, 1);
-        try (Tensor got = engine.projector()
-                .weightGradients(ones, null, List.of(ones))
-                .get(0)) {
+        try (Tensor got =
+                engine.projector().weightGradients(ones, null, List.of(ones)).get(0)) {
             double tenth = 0.1f;
             double[] expected = {positions * tenth, positions * tenth * tenth};
             for (int n = 0; n < 2; n++) {
                 // Sums of 128 products, of 32 of these, and of as many parts as there are.
                 double roundings = 128 + 32 + positions / 4096 + 2;
-                assertThat(Math.abs(got.get(n, 0) - expected[n]))
-                        .isLessThan(roundings * 0x1p-24 * expected[n]);
+                assertThat(Math.abs(got.get(n, 0) - expected[n])).isLessThan(roundings * 0x1p-24 * expected[n]);
             }
         }
     }

@@ -133,7 +133,6 @@ public final class PackWeights {
     }
 
     static Map<String, Object> defines(ClDevice device, int items) {
-        return Map.of(
-                "TILE_ROWS", tileRows(device), "TILE_COLUMNS", tileColumns(device), "GROUP_ITEMS", items);
+        return Map.of("TILE_ROWS", tileRows(device), "TILE_COLUMNS", tileColumns(device), "GROUP_ITEMS", items);
     }
 }

@@ -38,9 +38,8 @@ class PackWeightsTest {
                 Tensor kernelThere = engine.upload(kernel);
                 Tensor biasThere = engine.upload(bias);
                 Projection projection = engine.projector().prepare(kernelThere, biasThere);
-                Tensor result = engine.projector()
-                        .toHeads(input, List.of(projection))
-                        .get(0)) {
+                Tensor result =
+                        engine.projector().toHeads(input, List.of(projection)).get(0)) {
             new PlainProjection(input.reshape(2, 1, 3, 21), null, kernel, bias).check(info.id(), result);
         }
     }
@@ -54,9 +53,8 @@ class PackWeightsTest {
         try (AttentionEngine engine = TestEngines.open(info);
                 Tensor there = engine.upload(stored);
                 Projection projection = engine.projector().prepare(there.permute(2, 0, 1), null);
-                Tensor result = engine.projector()
-                        .toHeads(input, List.of(projection))
-                        .get(0)) {
+                Tensor result =
+                        engine.projector().toHeads(input, List.of(projection)).get(0)) {
             new PlainProjection(input.reshape(2, 1, 3, 37), null, stored.permute(2, 0, 1), null)
                     .check(info.id(), result);
         }
@@ -91,7 +89,8 @@ class PackWeightsTest {
             Projector projector = engine.projector();
             assertThatIllegalArgumentException()
                     .isThrownBy(() -> projector.weightGradients(input, null, List.of(Tensor.random(1, 1, 2, 4, 4))))
-                    .withMessageContaining("resultGradients: shape [1, 2, 4, 4], must be [batch, heads, length, width]");
+                    .withMessageContaining(
+                            "resultGradients: shape [1, 2, 4, 4], must be [batch, heads, length, width]");
             assertThatIllegalArgumentException()
                     .isThrownBy(() -> projector.weightGradients(input, input.slice(3, 0, 3), List.of(input)))
                     .withMessageContaining("gate: shape [1, 2, 3, 3], must be [1, 2, 3, 4]");
