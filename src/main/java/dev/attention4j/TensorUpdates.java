@@ -89,13 +89,13 @@ public interface TensorUpdates {
                     Operation.ADAM,
                     (float) shrink,
                     (float) weightDecay,
-                    (float) (rate / (1 - Math.pow(beta1, step))),
+                    (float) (rate / (1 - Math.pow(beta1, (double) step))),
                     0,
                     (float) beta1,
                     (float) (1 - beta1),
                     (float) beta2,
                     (float) (1 - beta2),
-                    (float) Math.sqrt(1 - Math.pow(beta2, step)),
+                    (float) Math.sqrt(1 - Math.pow(beta2, (double) step)),
                     (float) epsilon);
         }
 

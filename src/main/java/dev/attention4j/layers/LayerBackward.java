@@ -6,7 +6,7 @@ import dev.attention4j.DType;
 import dev.attention4j.Tensor;
 import dev.attention4j.TensorUpdates.Update;
 import java.util.ArrayList;
-import java.util.IdentityHashMap;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -29,7 +29,9 @@ final class LayerBackward {
     /** Of the weights, by name; in the order in which they are computed. */
     private final Map<String, Tensor> computed = new LinkedHashMap<>();
 
-    private final Map<Tensor, Tensor> byInput = new IdentityHashMap<>();
+    /** By identity, because tensors have no equals. */
+    private final Map<Tensor, Tensor> byInput = new HashMap<>();
+
     private final List<Tensor> temporaries = new ArrayList<>();
 
     private LayerBackward(AttentionEngine engine, LayerTape tape) {

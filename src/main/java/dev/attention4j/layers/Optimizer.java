@@ -410,7 +410,7 @@ public final class Optimizer implements AutoCloseable {
             }
             DType type = what.equals(STEP) ? DType.INT64 : DType.FLOAT32;
             TensorChecks.open(key, tensor);
-            if (!tensor.isOnHost() || tensor.dtype() != type || what.equals(STEP) && tensor.elementCount() != 1) {
+            if (!tensor.isOnHost() || tensor.dtype() != type || (what.equals(STEP) && tensor.elementCount() != 1)) {
                 throw new IllegalArgumentException("state: " + key + " is " + tensor + ", must be " + type
                         + (what.equals(STEP) ? " with one element" : "") + " on the host");
             }

@@ -227,6 +227,7 @@ class LayerGradientsTest {
     }
 
     @Test
+    @SuppressWarnings("try") // Closed on purpose.
     void badInputIsRefusedByName() {
         try (AttentionEngine engine = AttentionEngine.open("cpu");
                 AttentionLayer layer = heads().build(engine);

@@ -194,6 +194,7 @@ class TrainingTest {
     }
 
     @Test
+    @SuppressWarnings("try") // Closed on purpose.
     void whatDoesNotFitIsRefusedByName() {
         try (AttentionEngine engine = AttentionEngine.open("cpu");
                 AttentionEngine another = AttentionEngine.open("cpu");

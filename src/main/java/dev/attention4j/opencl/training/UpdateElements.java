@@ -14,8 +14,8 @@ import java.util.Map;
 public final class UpdateElements {
     private static final StructLayout LAYOUT = StructLayout.of("training/update_elements.cl", "UpdateCall");
 
-    /** The kernel's own operation: the place after {@link Operation}'s. */
-    private static final int SQUARES = Operation.values().length;
+    /** As in the kernel. */
+    private static final int SQUARES = 7;
 
     private static final int GPU_GROUP_ITEMS = 64;
 
@@ -41,7 +41,19 @@ public final class UpdateElements {
             Operand first,
             Operand second) {
         int each = context.device().isCpuClass() ? CPU_EACH : 1;
-        launch(context, update.operation().ordinal(), update, count, each, target, source, first, second);
+        launch(context, number(update.operation()), update, count, each, target, source, first, second);
+    }
+
+    private static int number(Operation operation) {
+        return switch (operation) {
+            case ADD -> 0;
+            case SCALE -> 1;
+            case GATE -> 2;
+            case SGD -> 3;
+            case MOMENTUM -> 4;
+            case NESTEROV -> 5;
+            case ADAM -> 6;
+        };
     }
 
     /** Returns how many sums {@link #enqueueSquares} leaves of this many elements. */
