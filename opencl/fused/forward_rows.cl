@@ -131,7 +131,9 @@ void prefetch_row_to_write(__global const STORED *row, int dims) {
 #define TOTAL_MAXIMUM(r) totals[2 * (valueDim + 1) * ROW_VECTORS + (r)]
 
 #ifdef DROPOUT
-RANDOM_WORDS(UINT_VECTOR)
+RANDOM_WORDS(4, 2)
+RANDOM_WORDS(8, 4)
+RANDOM_WORDS(16, 8)
 
 // Drops weights of row vector r of a block of keys. heads and queries are those of its lanes.
 void drop(__local VECTOR *weights, int r, int firstKey, int keysHere, int batch, __local const int *heads,
@@ -142,7 +144,7 @@ void drop(__local VECTOR *weights, int r, int firstKey, int keysHere, int batch,
     for (int k = 0; k < keysHere; k++) {
         const int key = firstKey + k;
         if (k == 0 || key % 4 == 0) {
-            random_words((UINT_VECTOR)((uint)key / 4), queryOfRows, headOfRows, batch, numbers, words);
+            JOIN(random_words, VECTOR_WIDTH)(key / 4, queryOfRows, headOfRows, batch, numbers, words);
         }
         __local VECTOR *at = weights + k * ROW_VECTORS + r;
         *at = DROP_WEIGHT(VECTOR, *at, words[key % 4]);

@@ -45,12 +45,12 @@
 #define GROUP_ITEMS (LOCAL_QUERIES * LOCAL_DIMS)
 
 #ifdef DROPOUT
-RANDOM_WORDS(uint)
+RANDOM_LANES(4, 2)
 
 // NaN, which then is in all weights of the row, stays.
 float drop(float weight, int batch, int head, int queryRow, int key, __global const int *numbers) {
     uint words[4];
-    random_words((uint)key / 4, (uint)queryRow, (uint)head, batch, numbers, words);
+    vstore4(random_lanes4((uint4)((uint)key), queryRow, head, batch, numbers), 0, words);
     return weight == weight ? DROP_WEIGHT(float, weight, words[key % 4]) : weight;
 }
 #define DROPPED(weight, row, key) drop(weight, batch, head, firstQuery + tileQuery + (row), key, numbers)

@@ -49,16 +49,17 @@ public final class GradientYardstick {
         for (int row = 0; row < queries.length; row++) {
             queries[row] = logSumExp[row] == Double.NEGATIVE_INFINITY;
         }
-        boolean[] keys = new boolean[problem.batch() * problem.keyValueHeads() * problem.keyLength()];
+        // A key whose every weight is dropped has no value that counts, but a score.
+        boolean[] values = new boolean[problem.batch() * problem.keyValueHeads() * problem.keyLength()];
+        boolean[] keys = new boolean[values.length];
         for (int row = 0; row < keys.length; row++) {
-            int width = problem.valueDim();
-            keys[row] = Arrays.stream(oracle.value(), row * width, (row + 1) * width)
-                    .allMatch(element -> element == 0);
+            values[row] = isZero(oracle.value(), row, problem.valueDim());
+            keys[row] = values[row] && isZero(oracle.key(), row, problem.headDim());
         }
         deviations.add(
                 measure("query", got.query(), call.query(), oracle.query(), PlainFloatGradients::query, queries));
         deviations.add(measure("key", got.key(), call.key(), oracle.key(), PlainFloatGradients::key, keys));
-        deviations.add(measure("value", got.value(), call.value(), oracle.value(), PlainFloatGradients::value, keys));
+        deviations.add(measure("value", got.value(), call.value(), oracle.value(), PlainFloatGradients::value, values));
         if (call.options().bias()) {
             Tensor bias = problem.attention().bias().orElseThrow();
             deviations.add(measure("bias", got.bias(), bias, oracle.bias(), PlainFloatGradients::bias, new boolean[0]));
@@ -73,6 +74,10 @@ public final class GradientYardstick {
             deviations.add(ofSums(name, got.parameter(name), oracle.parameters().get(name)));
         }
         return deviations;
+    }
+
+    private static boolean isZero(double[] gradients, int row, int width) {
+        return Arrays.stream(gradients, row * width, (row + 1) * width).allMatch(element -> element == 0);
     }
 
     private Deviation measure(

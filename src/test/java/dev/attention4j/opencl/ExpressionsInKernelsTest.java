@@ -182,7 +182,7 @@ class ExpressionsInKernelsTest {
         }
     }
 
-    /** Positions in caches are those of the whole text, whether rows of keys lie one after another or in pages. */
+    /** Positions in caches, and what is dropped, are those of the whole text, whether rows of keys lie one after another or in pages. */
     @ParameterizedTest
     @MethodSource("kernelPlans")
     void inCaches(EnginePlan enginePlan) {
@@ -195,6 +195,7 @@ class ExpressionsInKernelsTest {
                         "score - 0.05 * (position - key) + near[clamp(position - key, 0, 3)][head]",
                         ScoreParameters.NONE.with("near", floats(new Random(5), 16), 4, 4))
                 .maskIf("key % 4 == position % 4 || position - key < 6 + batch")
+                .dropout(0.3, 8)
                 .build();
         Attention whole = attention.toBuilder().keyLengths(40, 31).build();
         Yardstick yardstick = Yardstick.of(query, key, value, whole);

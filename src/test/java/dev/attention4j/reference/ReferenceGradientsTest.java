@@ -76,7 +76,13 @@ class ReferenceGradientsTest {
                 builder -> builder.score(
                         "key == query ? -1.0 / 0.0 : score / gain", ScoreParameters.NONE.with("gain", 1.25)));
         all.put("mask expression", builder -> builder.maskIf("(key + query) % 3 != 0"));
+        all.put("dropout", builder -> builder.dropout(0.4, 9));
+        all.put("dropout of rows without a key", builder -> builder.dropout(0.7, 10)
+                .sinks(0.5f, 1f, -1f, 2f)
+                .keyLengths(0, 3)
+                .bias(numbers(BATCH, HEADS, QUERIES, KEYS)));
         all.put("all", builder -> builder.softcap(2)
+                .dropout(0.3, 11)
                 .window(3, 1)
                 .mask(mask(QUERIES, KEYS))
                 .bias(numbers(HEADS, QUERIES, KEYS))
