@@ -18,6 +18,7 @@ import dev.attention4j.bench.Contender;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.FloatBuffer;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -60,8 +61,24 @@ final class DjlTorch implements TorchRuntime {
 
     @Override
     public Contender.Call call(String name, Supplier<byte[]> module, List<Tensor> inputs) {
-        Model model = models.computeIfAbsent(name, absent -> load(module.get()));
-        return new ModuleCall(model, manager.newSubManager(), inputs);
+        return new ModuleCall(block(name, module), manager.newSubManager(), inputs);
+    }
+
+    @Override
+    public Contender.Call gradients(
+            String name,
+            Supplier<byte[]> module,
+            List<Tensor> inputs,
+            int wanted,
+            Tensor outputGradient,
+            boolean isForward) {
+        Block backward = block("gradients " + wanted, () -> TorchModule.gradients(wanted));
+        return new GradientsCall(
+                block(name, module), backward, manager.newSubManager(), inputs, wanted, outputGradient, isForward);
+    }
+
+    private Block block(String name, Supplier<byte[]> module) {
+        return models.computeIfAbsent(name, absent -> load(module.get())).getBlock();
     }
 
     private static Model load(byte[] module) {
@@ -84,22 +101,22 @@ final class DjlTorch implements TorchRuntime {
         manager.close();
     }
 
-    private static final class ModuleCall implements Contender.Call {
-        private final NDManager manager;
-        private final Block block;
-        private final ParameterStore parameters;
-        private final NDList inputs;
+    private static class ModuleCall implements Contender.Call {
+        final NDManager manager;
+        final Block block;
+        final ParameterStore parameters;
+        final NDList inputs;
         private NDList output;
 
-        ModuleCall(Model model, NDManager manager, List<Tensor> tensors) {
+        ModuleCall(Block block, NDManager manager, List<Tensor> tensors) {
             this.manager = manager;
-            block = model.getBlock();
+            this.block = block;
             parameters = new ParameterStore(manager, false);
             inputs = new NDList();
             tensors.forEach(tensor -> inputs.add(array(tensor)));
         }
 
-        private NDArray array(Tensor tensor) {
+        final NDArray array(Tensor tensor) {
             DataType type = tensor.dtype() == DType.BOOL ? DataType.BOOLEAN : DataType.FLOAT32;
             return manager.create(tensor.bytes(), new Shape(tensor.shape()), type);
         }
@@ -109,17 +126,67 @@ final class DjlTorch implements TorchRuntime {
             if (output != null) {
                 output.close();
             }
-            output = block.forward(parameters, inputs, false);
+            output = compute();
+        }
+
+        NDList compute() {
+            return block.forward(parameters, inputs, false);
         }
 
         @Override
-        public float[] output() {
-            return output.singletonOrThrow().toFloatArray();
+        public final float[] output() {
+            FloatBuffer numbers = FloatBuffer.allocate(
+                    Math.toIntExact(output.stream().mapToLong(NDArray::size).sum()));
+            output.forEach(tensor -> numbers.put(tensor.toFloatArray()));
+            return numbers.array();
         }
 
         @Override
         public void close() {
             manager.close();
+        }
+    }
+
+    private static final class GradientsCall extends ModuleCall {
+        private final Block backward;
+        private final boolean isForward;
+        /** Of the backward module; the first is the output, with the graph that gave it. */
+        private final NDList arguments = new NDList();
+
+        GradientsCall(
+                Block forward,
+                Block backward,
+                NDManager manager,
+                List<Tensor> tensors,
+                int wanted,
+                Tensor outputGradient,
+                boolean isForward) {
+            super(forward, manager, tensors);
+            this.backward = backward;
+            this.isForward = isForward;
+            List<NDArray> leaves = inputs.subList(0, wanted);
+            leaves.forEach(leaf -> leaf.setRequiresGradient(true));
+            arguments.add(forward());
+            arguments.add(array(outputGradient));
+            arguments.addAll(leaves);
+        }
+
+        private NDArray forward() {
+            boolean before = JniUtils.isGradMode();
+            JniUtils.setGradMode(true);
+            try {
+                return block.forward(parameters, inputs, true).singletonOrThrow();
+            } finally {
+                JniUtils.setGradMode(before);
+            }
+        }
+
+        @Override
+        NDList compute() {
+            if (isForward) {
+                arguments.set(0, forward()).close();
+            }
+            return backward.forward(parameters, arguments, true);
         }
     }
 }

@@ -97,6 +97,17 @@ final class JavaCppTorch implements TorchRuntime {
         return new ModuleCall(modules.computeIfAbsent(name, absent -> load(module.get())), inputs);
     }
 
+    @Override
+    public Contender.Call gradients(
+            String name,
+            Supplier<byte[]> module,
+            List<Tensor> inputs,
+            int wanted,
+            Tensor outputGradient,
+            boolean isForward) {
+        throw new UnsupportedOperationException("gradients are compared with " + Peers.PYTORCH_2_7);
+    }
+
     private static JitModule load(byte[] module) {
         try {
             Path file = Files.createTempFile("attention4j-bench", ".pt");

@@ -4,13 +4,16 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
+import java.util.List;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import java.util.zip.CRC32;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipOutputStream;
 
 /**
  * Writes TorchScript modules without parameters, whose {@code forward} is a call of {@code
- * scaled_dot_product_attention}, a layer around it, or a projection: a zip of its code, its pickled (empty) state and
+ * scaled_dot_product_attention}, its gradients, a layer around it, or a projection: a zip of its code, its pickled (empty) state and
  * its constants (none), as {@code torch.jit.save} makes it.
  */
 final class TorchModule {
@@ -23,7 +26,7 @@ final class TorchModule {
               __buffers__ = []
               training : bool
               _is_full_backward_hook : Optional[bool]
-              def forward(self: __torch__.Attention, %s) -> Tensor:
+              def forward(self: __torch__.Attention, %s) -> %s:
             """;
 
     private static final String REPEAT =
@@ -35,7 +38,14 @@ final class TorchModule {
 
     private static final String ATTEND =
             """
-                return torch.scaled_dot_product_attention(q, k, v, %s, 0., %s)
+                return torch.scaled_dot_product_attention(q, k, v, %s, 0., %s, scale=%s)
+            """;
+
+    /** The graph stays for another call. */
+    private static final String GRADIENTS =
+            """
+                r = torch.grad([o], [%1$s], annotate(List[Optional[Tensor]], [g]), True, False, False)
+                return (%2$s)
             """;
 
     private static final String LAYER_INPUTS = "x: Tensor, w: Tensor, c: Tensor, u: Tensor, d: Tensor";
@@ -82,9 +92,33 @@ final class TorchModule {
      * @param masked whether {@code forward} takes a mask beside query, key and value
      */
     static byte[] scaledDotProductAttention(boolean grouped, boolean masked, boolean causal) {
+        return scaledDotProductAttention(grouped, masked, causal, "None");
+    }
+
+    /** The same with a scale, a number, or the usual one, {@code None}. */
+    static byte[] scaledDotProductAttention(boolean grouped, boolean masked, boolean causal, String scale) {
         String inputs = "q: Tensor, k: Tensor, v: Tensor" + (masked ? ", m: Tensor" : "");
-        String attend = ATTEND.formatted(masked ? "m" : "None", causal ? "True" : "False");
+        String attend = ATTEND.formatted(masked ? "m" : "None", causal ? "True" : "False", scale);
         return module(inputs, (grouped ? REPEAT : "") + attend);
+    }
+
+    /**
+     * The gradients of a tensor that another module gave, by autograd.
+     *
+     * @return the bytes of a .pt file; {@code forward} takes that tensor, its gradient, and the {@code inputs} whose gradients it
+     *     gives
+     */
+    static byte[] gradients(int inputs) {
+        List<String> names = IntStream.range(0, inputs).mapToObj(n -> "x" + n).toList();
+        String given = names.stream().map(name -> ", " + name + ": Tensor").collect(Collectors.joining());
+        String taken = IntStream.range(0, inputs)
+                .mapToObj(n -> "unchecked_cast(Tensor, r[" + n + "])")
+                .collect(Collectors.joining(", "));
+        String tensors = "Tensor, ".repeat(inputs - 1) + "Tensor";
+        return module(
+                "o: Tensor, g: Tensor" + given,
+                "Tuple[" + tensors + "]",
+                GRADIENTS.formatted(String.join(", ", names), taken));
     }
 
     /**
@@ -108,7 +142,11 @@ final class TorchModule {
     }
 
     private static byte[] module(String inputs, String body) {
-        String code = CLASS.formatted(inputs) + body;
+        return module(inputs, "Tensor", body);
+    }
+
+    private static byte[] module(String inputs, String result, String body) {
+        String code = CLASS.formatted(inputs, result) + body;
         ByteArrayOutputStream bytes = new ByteArrayOutputStream();
         try (ZipOutputStream zip = new ZipOutputStream(bytes)) {
             add(zip, "data.pkl", STATE);

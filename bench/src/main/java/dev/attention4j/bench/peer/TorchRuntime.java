@@ -22,6 +22,21 @@ interface TorchRuntime extends AutoCloseable {
      */
     Contender.Call call(String name, Supplier<byte[]> module, List<Tensor> inputs);
 
+    /**
+     * Prepares a call that gives gradients, by autograd: those of the first {@code wanted} inputs, one after another.
+     *
+     * @param inputs of {@code forward}, which gives the tensor
+     * @param outputGradient of the tensor's shape
+     * @param isForward whether each run computes the tensor too, as a step of a training does; else the first alone does
+     */
+    Contender.Call gradients(
+            String name,
+            Supplier<byte[]> module,
+            List<Tensor> inputs,
+            int wanted,
+            Tensor outputGradient,
+            boolean isForward);
+
     @Override
     void close();
 }
