@@ -71,20 +71,18 @@ __kernel __attribute__((reqd_work_group_size(GROUP_ITEMS, 1, 1))) void pack_weig
             panel[n] = n >= realColumns ? 0.0f : call.biased ? bias[call.biasOffset + firstColumn + n] : call.fill;
         }
     }
-    long rowAt[TILE_ROWS];
     for (int m = 0; m < tileRows; m++) {
         const int row = call.firstRow + firstRow + m;
-        rowAt[m] = row / call.rowRun * call.rowRunStride + row % call.rowRun * call.rowStride;
-    }
-    for (int m = 0; m < tileRows; m++) {
+        const long rowAt =
+            call.sourceOffset + row / call.rowRun * call.rowRunStride + row % call.rowRun * call.rowStride;
         __global float *to = panel + (long)(1 + firstRow + m) * call.panel;
         for (int n = 0; n < tileColumns; n++) {
             float element = 0.0f;
             if (n < realColumns) {
-                const long at = rowAt[m] + columnAt[n];
-                element = source[call.sourceOffset + at];
+                const long at = rowAt + columnAt[n];
+                element = source[at];
                 if (call.gated) {
-                    element /= 1.0f + exp(-gate[call.gateOffset + at]);
+                    element /= 1.0f + exp(-gate[call.gateOffset - call.sourceOffset + at]);
                 }
             }
             to[n] = element;

@@ -4,16 +4,11 @@ import dev.attention4j.Alignment;
 import dev.attention4j.Attention;
 import dev.attention4j.AttentionBuilder;
 import dev.attention4j.AttentionEngine;
-import dev.attention4j.AttentionResult;
-import dev.attention4j.AttentionTape;
 import dev.attention4j.DType;
 import dev.attention4j.Tensor;
 import dev.attention4j.layers.LayerOptions.Widths;
 import dev.attention4j.spi.TensorChecks;
-import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.SplittableRandom;
@@ -104,7 +99,7 @@ public abstract sealed class AttentionLayer implements AutoCloseable permits Mul
         return shared(() -> {
             LayerState now = state();
             inputs.checkFeatures(now.widths);
-            return compute(now, inputs, axes, attention);
+            return new LayerForward(engine, options, now, inputs, axes, attention).call();
         });
     }
 
@@ -131,7 +126,7 @@ public abstract sealed class AttentionLayer implements AutoCloseable permits Mul
         return shared(() -> {
             LayerState now = state();
             inputs.checkFeatures(now.widths);
-            return record(now, inputs, axes, attention);
+            return new LayerForward(engine, options, now, inputs, axes, attention).record(this);
         });
     }
 
@@ -163,87 +158,6 @@ public abstract sealed class AttentionLayer implements AutoCloseable permits Mul
             attention.window(keys, keys);
         }
         return attention.build();
-    }
-
-    private LayerResult compute(LayerState now, AttentionInputs inputs, AttendedAxes axes, Attention attention) {
-        List<Tensor> temporaries = new ArrayList<>();
-        try {
-            Map<String, Tensor> heads = now.projections().toHeads(inputs, axes::flatten);
-            temporaries.addAll(heads.values());
-            AttentionResult attended = engine.attend(
-                    heads.get(LayerOptions.QUERY),
-                    heads.get(LayerOptions.KEY),
-                    heads.get(LayerOptions.VALUE),
-                    attention);
-            temporaries.add(attended.output());
-            return result(now, inputs, axes, heads, attended, temporaries);
-        } finally {
-            temporaries.forEach(Tensor::close);
-        }
-    }
-
-    private LayerTape record(LayerState now, AttentionInputs inputs, AttendedAxes axes, Attention attention) {
-        List<Tensor> temporaries = new ArrayList<>();
-        Map<String, Tensor> heads = now.projections().toHeads(inputs, axes::flatten);
-        AttentionTape tape = null;
-        try {
-            tape = engine.attendForGradients(
-                    heads.get(LayerOptions.QUERY),
-                    heads.get(LayerOptions.KEY),
-                    heads.get(LayerOptions.VALUE),
-                    attention);
-            LayerResult result = result(now, inputs, axes, heads, tape.result(), temporaries);
-            return new LayerTape(this, now, inputs, axes, heads, tape, result);
-        } catch (RuntimeException | Error e) {
-            heads.values().forEach(Tensor::close);
-            if (tape != null) {
-                tape.close();
-            }
-            throw e;
-        } finally {
-            temporaries.forEach(Tensor::close);
-        }
-    }
-
-    /** Returns the layer's result from the attention's; adds what is to be closed then to the temporaries. */
-    private LayerResult result(
-            LayerState now,
-            AttentionInputs inputs,
-            AttendedAxes axes,
-            Map<String, Tensor> heads,
-            AttentionResult attended,
-            List<Tensor> temporaries) {
-        Tensor query = inputs.query();
-        Tensor scores = null;
-        Tensor merged = null;
-        try {
-            if (inputs.wantsScores()) {
-                scores = where(query, attended.weights(), temporaries)
-                        .reshape(axes.scoresShape(query, inputs.key(), options.queryHeads));
-            }
-            merged = now.projections().fromHeads(attended.output(), heads.get(LayerOptions.GATE));
-            Tensor output = axes.unflatten(merged, query, options.outputAxes(now.widths));
-            if (output.memory() != merged.memory()) {
-                temporaries.add(merged);
-            }
-            return new LayerResult(where(query, output, temporaries), scores, attended.plan());
-        } catch (RuntimeException | Error e) {
-            for (Tensor made : Arrays.asList(scores, merged)) {
-                if (made != null) {
-                    made.close();
-                }
-            }
-            throw e;
-        }
-    }
-
-    /** Moves the result to the query's device; a replaced original is added to the temporaries. */
-    private Tensor where(Tensor query, Tensor result, List<Tensor> temporaries) {
-        if (query.isOnHost() == result.isOnHost()) {
-            return result;
-        }
-        temporaries.add(result);
-        return query.isOnHost() ? engine.download(result) : engine.upload(result);
     }
 
     // ---- weights

@@ -7,9 +7,10 @@ import java.util.Map;
 /**
  * A call of a layer that remembers what its gradients need. {@link AttentionLayer#callForGradients} makes one.
  *
- * <p>Where the engine computes it keeps query, key, value and gate as heads, the attention's output and its log-sum-exp, beside
- * the result: floats for each position, 2 · queryHeads · (keyDim + valueDim) and a few more. The inputs must stay open and unchanged until the
- * gradients are computed. Closing this closes the result.
+ * <p>Beside the result it keeps, where the engine computes, the heads of query, key, value and gate, the attention's output and
+ * its log-sum-exp. These are, in floats, queryHeads · (keyDim + valueDim + 1) for each position of the query, queryHeads ·
+ * valueDim more with a gate, and keyValueHeads · (keyDim + valueDim) for each position of the value. The inputs must stay open and
+ * unchanged until the gradients are computed. Closing this closes the result.
  */
 public final class LayerTape implements AutoCloseable {
     private final AttentionLayer layer;

@@ -35,16 +35,13 @@ import java.util.Set;
  * <p>May be called from many threads; steps take turns.
  */
 public final class Optimizer implements AutoCloseable {
-    private static final String MOMENTUM = ".momentum_buffer";
-    private static final String MEAN = ".exp_avg";
-    private static final String SQUARE = ".exp_avg_sq";
     private static final String STEP = ".step";
 
     /** Added to the norm before it is divided by, as in PyTorch. */
     private static final double CLIP_EPSILON = 1e-6;
 
     private final AttentionEngine engine;
-    private final Builder options;
+    private final OptimizerBuilder options;
     private final Map<String, State> states = new LinkedHashMap<>();
     private double learningRate;
     private boolean closed;
@@ -55,17 +52,10 @@ public final class Optimizer implements AutoCloseable {
         long step;
     }
 
-    private Optimizer(Builder options, AttentionEngine engine) {
+    Optimizer(OptimizerBuilder options, AttentionEngine engine) {
         this.options = options;
         this.engine = Objects.requireNonNull(engine, "engine");
         learningRate = options.learningRate;
-    }
-
-    /** The rule of a step. */
-    private enum Rule {
-        SGD,
-        ADAM,
-        ADAM_W
     }
 
     /**
@@ -74,8 +64,8 @@ public final class Optimizer implements AutoCloseable {
      * @param learningRate 0 or more
      * @throws IllegalArgumentException if it is negative or not finite
      */
-    public static Builder sgd(double learningRate) {
-        return new Builder(Rule.SGD, learningRate, 0);
+    public static OptimizerBuilder sgd(double learningRate) {
+        return new OptimizerBuilder(OptimizerBuilder.Rule.SGD, learningRate, 0);
     }
 
     /**
@@ -84,8 +74,8 @@ public final class Optimizer implements AutoCloseable {
      * @param learningRate 0 or more
      * @throws IllegalArgumentException if it is negative or not finite
      */
-    public static Builder adam(double learningRate) {
-        return new Builder(Rule.ADAM, learningRate, 0);
+    public static OptimizerBuilder adam(double learningRate) {
+        return new OptimizerBuilder(OptimizerBuilder.Rule.ADAM, learningRate, 0);
     }
 
     /**
@@ -94,124 +84,8 @@ public final class Optimizer implements AutoCloseable {
      * @param learningRate 0 or more
      * @throws IllegalArgumentException if it is negative or not finite
      */
-    public static Builder adamW(double learningRate) {
-        return new Builder(Rule.ADAM_W, learningRate, 0.01);
-    }
-
-    /** Collects options; each is checked as it is set. */
-    public static final class Builder implements Cloneable {
-        private final Rule rule;
-        private final double learningRate;
-        private double weightDecay;
-        private double momentum;
-        private boolean nesterov;
-        private double beta1 = 0.9;
-        private double beta2 = 0.999;
-        private double epsilon = 1e-8;
-
-        private Builder(Rule rule, double learningRate, double weightDecay) {
-            this.rule = rule;
-            this.learningRate = notNegative("learningRate", learningRate);
-            this.weightDecay = weightDecay;
-        }
-
-        /**
-         * Sets the part of each weight that is added to its gradient, or for AdamW the part times the learning rate that is
-         * taken from it.
-         *
-         * @throws IllegalArgumentException if it is negative or not finite
-         */
-        public Builder weightDecay(double decay) {
-            weightDecay = notNegative("weightDecay", decay);
-            return this;
-        }
-
-        /**
-         * Sets the part of the running sum of gradients that is kept; for SGD.
-         *
-         * @throws IllegalArgumentException if it is negative or not finite, or this is not SGD
-         */
-        public Builder momentum(double momentum) {
-            only("momentum", rule == Rule.SGD, "sgd");
-            this.momentum = notNegative("momentum", momentum);
-            return this;
-        }
-
-        /**
-         * Sets whether steps follow Nesterov's rule; for SGD with momentum.
-         *
-         * @throws IllegalArgumentException if this is not SGD
-         */
-        public Builder nesterov(boolean wanted) {
-            only("nesterov", rule == Rule.SGD, "sgd");
-            nesterov = wanted;
-            return this;
-        }
-
-        /**
-         * Sets the parts of the running means of gradient and squared gradient that are kept; for Adam and AdamW.
-         *
-         * @throws IllegalArgumentException if one is not from 0 to below 1, or this is SGD
-         */
-        public Builder betas(double first, double second) {
-            only("betas", rule != Rule.SGD, "adam and adamW");
-            beta1 = below1("betas", first);
-            beta2 = below1("betas", second);
-            return this;
-        }
-
-        /**
-         * Sets what is added to the root of the mean squared gradient; for Adam and AdamW.
-         *
-         * @throws IllegalArgumentException if it is negative or not finite, or this is SGD
-         */
-        public Builder epsilon(double epsilon) {
-            only("epsilon", rule != Rule.SGD, "adam and adamW");
-            this.epsilon = notNegative("epsilon", epsilon);
-            return this;
-        }
-
-        /**
-         * Makes the optimizer.
-         *
-         * @param engine open, and not closed before the optimizer
-         * @throws IllegalArgumentException if options contradict each other; names them
-         */
-        public Optimizer build(AttentionEngine engine) {
-            if (nesterov && momentum == 0) {
-                throw new IllegalArgumentException("nesterov: true with a momentum of 0, must have a momentum above 0");
-            }
-            try {
-                return new Optimizer((Builder) clone(), engine);
-            } catch (CloneNotSupportedException e) {
-                throw new AssertionError(e);
-            }
-        }
-
-        private static void only(String option, boolean allowed, String by) {
-            if (!allowed) {
-                throw new IllegalArgumentException(option + ": given, must be left out but for " + by);
-            }
-        }
-
-        private static double below1(String name, double number) {
-            if (!(number >= 0 && number < 1)) {
-                throw new IllegalArgumentException(name + ": " + number + ", must be from 0 to below 1");
-            }
-            return number;
-        }
-
-        /** The names of what is kept of a weight. */
-        private List<String> kept() {
-            return rule != Rule.SGD ? List.of(MEAN, SQUARE) : momentum > 0 ? List.of(MOMENTUM) : List.of();
-        }
-    }
-
-    private static double notNegative(String name, double number) {
-        if (!(number >= 0 && number < Double.POSITIVE_INFINITY)) {
-            throw new IllegalArgumentException(name + ": " + number + ", must be 0 or more and finite");
-        }
-        return number;
+    public static OptimizerBuilder adamW(double learningRate) {
+        return new OptimizerBuilder(OptimizerBuilder.Rule.ADAM_W, learningRate, 0.01);
     }
 
     /** {@return the learning rate of the next step} */
@@ -225,7 +99,7 @@ public final class Optimizer implements AutoCloseable {
      * @throws IllegalArgumentException if it is negative or not finite
      */
     public synchronized void setLearningRate(double rate) {
-        learningRate = notNegative("learningRate", rate);
+        learningRate = OptimizerBuilder.notNegative("learningRate", rate);
     }
 
     /**
@@ -271,10 +145,10 @@ public final class Optimizer implements AutoCloseable {
     }
 
     private Update update(long step) {
-        if (options.rule == Rule.SGD) {
+        if (options.rule == OptimizerBuilder.Rule.SGD) {
             return Update.sgd(learningRate, options.weightDecay, options.momentum, options.nesterov);
         }
-        boolean decoupled = options.rule == Rule.ADAM_W;
+        boolean decoupled = options.rule == OptimizerBuilder.Rule.ADAM_W;
         return Update.adam(
                 learningRate,
                 decoupled ? 1 - learningRate * options.weightDecay : 1,
@@ -378,7 +252,7 @@ public final class Optimizer implements AutoCloseable {
         Map<String, Tensor> all = new LinkedHashMap<>();
         states.forEach((name, state) -> {
             state.tensors.forEach((what, tensor) -> all.put(name + what, engine.download(tensor)));
-            if (options.rule != Rule.SGD) {
+            if (options.rule != OptimizerBuilder.Rule.SGD) {
                 Tensor step = Tensor.zeros(DType.INT64, 1);
                 step.bytes().putLong(0, state.step);
                 all.put(name + STEP, step);
@@ -398,7 +272,7 @@ public final class Optimizer implements AutoCloseable {
     public synchronized void load(Map<String, Tensor> state) {
         check(engine, Map.of(), Map.of());
         List<String> kept = new ArrayList<>(options.kept());
-        if (options.rule != Rule.SGD) {
+        if (options.rule != OptimizerBuilder.Rule.SGD) {
             kept.add(STEP);
         }
         Map<String, State> loaded = new LinkedHashMap<>();
@@ -452,7 +326,7 @@ public final class Optimizer implements AutoCloseable {
         return "Optimizer[" + options.rule + ", learningRate=" + learningRate + ", weightDecay=" + options.weightDecay
                 + (options.momentum > 0 ? ", momentum=" + options.momentum : "")
                 + (options.nesterov ? ", nesterov" : "")
-                + (options.rule == Rule.SGD
+                + (options.rule == OptimizerBuilder.Rule.SGD
                         ? ""
                         : ", betas=" + options.beta1 + "," + options.beta2 + ", epsilon=" + options.epsilon)
                 + "] of " + states.size() + " weights on " + engine + (closed ? ", closed" : "");

@@ -9,6 +9,7 @@ import dev.attention4j.opencl.projection.ProjectionBuilds;
 import dev.attention4j.opencl.runtime.ClDevice;
 import dev.attention4j.opencl.runtime.OfflineDevices;
 import dev.attention4j.opencl.staged.StagedBuilds;
+import dev.attention4j.opencl.training.TrainingBuilds;
 import java.io.IOException;
 import java.nio.file.FileVisitResult;
 import java.nio.file.Files;
@@ -47,7 +48,7 @@ class BackendsTest {
     private static final Pattern USUAL = Pattern.compile("^(forward_tiles (64|128|256) float32 \\("
             + "|forward_tiles 128 (float16|float32 options|float32 paged|float32, key q8_0, value q8_0) \\("
             + "|(project_tiles|scores|weighted_sum) float32 \\(16,|softmax|merge_splits float32$"
-            + "|append float32 to q8_0|rotate_heads float16$)");
+            + "|append float32 to q8_0|rotate_heads float16$|pack_weights$|update_elements$)");
 
     /** The kernel on all other devices. */
     private static final Pattern ELSEWHERE = Pattern.compile("^forward_tiles 128 float32 \\(");
@@ -134,7 +135,8 @@ class BackendsTest {
                         FusedBuilds.all(device),
                         ProjectionBuilds.all(device),
                         StagedBuilds.all(device),
-                        CacheBuilds.all(device))
+                        CacheBuilds.all(device),
+                        TrainingBuilds.all(device))
                 .flatMap(List::stream)
                 .filter(build -> WANTED.isEmpty()
                         ? isUsual(build, backend)

@@ -71,7 +71,7 @@ class OptimizerTest {
         }
     }
 
-    private record Case(Optimizer.Builder builder, Consumer<Rule> options) {}
+    private record Case(OptimizerBuilder builder, Consumer<Rule> options) {}
 
     private static List<Case> cases() {
         return List.of(
@@ -181,12 +181,12 @@ class OptimizerTest {
     @ParameterizedTest
     @MethodSource("engines")
     void aRestoredStateGoesOnToTheSameBits(EngineInfo info) throws IOException {
-        List<Function<Void, Optimizer.Builder>> builders = List.of(
+        List<Function<Void, OptimizerBuilder>> builders = List.of(
                 nothing -> Optimizer.sgd(0.1),
                 nothing -> Optimizer.sgd(0.1).momentum(0.9),
                 nothing -> Optimizer.adamW(0.1));
         try (AttentionEngine engine = AttentionEngine.open(info.id())) {
-            for (Function<Void, Optimizer.Builder> builder : builders) {
+            for (Function<Void, OptimizerBuilder> builder : builders) {
                 Path file = directory.resolve("state.safetensors");
                 try (Optimizer whole = builder.apply(null).build(engine);
                         Optimizer restored = builder.apply(null).build(engine);

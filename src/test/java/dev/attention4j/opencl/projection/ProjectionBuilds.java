@@ -7,7 +7,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
 
-/** The builds of {@code project_tiles} for a GPU. */
+/** The builds of {@code project_tiles} and {@code pack_weights} for a GPU. */
 public final class ProjectionBuilds {
     private static final List<String> STORAGES = List.of("float32", "float16", "bfloat16");
 
@@ -38,6 +38,14 @@ public final class ProjectionBuilds {
                         isDefault));
             }
         }
+        int items = PackWeights.groupItems(device);
+        all.add(new KernelBuild(
+                "pack_weights",
+                "projection/pack_weights.cl",
+                "pack_weights",
+                items,
+                PackWeights.defines(device, items),
+                true));
         return all;
     }
 }
