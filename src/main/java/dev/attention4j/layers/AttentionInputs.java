@@ -88,6 +88,11 @@ public final class AttentionInputs {
         return options.wantsScores;
     }
 
+    /** {@return the seed of a layer's dropout} */
+    public long dropoutSeed() {
+        return options.dropoutSeed;
+    }
+
     /**
      * Checks query, value and key against each other, the layer and its engine, before anything runs.
      *
@@ -174,6 +179,7 @@ public final class AttentionInputs {
         private Tensor attentionMask;
         private boolean causal;
         private boolean wantsScores;
+        private long dropoutSeed;
 
         private Builder() {}
 
@@ -278,6 +284,17 @@ public final class AttentionInputs {
          */
         public Builder scores(boolean wanted) {
             this.wantsScores = wanted;
+            return this;
+        }
+
+        /**
+         * Sets which weights {@link AttentionLayer#callForGradients} drops, if the layer has dropout: the same for the same seed, so
+         * that each step and each layer of a training wants one of its own.
+         *
+         * @param seed 0 by default
+         */
+        public Builder dropoutSeed(long seed) {
+            this.dropoutSeed = seed;
             return this;
         }
 

@@ -93,7 +93,7 @@ public abstract sealed class AttentionLayer implements AutoCloseable permits Mul
     public final LayerResult call(AttentionInputs inputs) {
         Objects.requireNonNull(inputs, "inputs");
         AttendedAxes axes = inputs.check(options, engine);
-        Attention attention = operation(inputs, axes);
+        Attention attention = operation(inputs, axes, 0);
         initialize(
                 inputs.query().size(-1), inputs.value().size(-1), inputs.key().size(-1));
         return shared(() -> {
@@ -120,7 +120,7 @@ public abstract sealed class AttentionLayer implements AutoCloseable permits Mul
             throw new IllegalArgumentException(
                     "query: type " + inputs.query().dtype() + ", must be FLOAT32 for gradients: Tensor.to converts it");
         }
-        Attention attention = operation(inputs, axes);
+        Attention attention = operation(inputs, axes, options.dropout);
         initialize(
                 inputs.query().size(-1), inputs.value().size(-1), inputs.key().size(-1));
         return shared(() -> {
@@ -147,8 +147,9 @@ public abstract sealed class AttentionLayer implements AutoCloseable permits Mul
         });
     }
 
-    private Attention operation(AttentionInputs inputs, AttendedAxes axes) {
-        AttentionBuilder attention = Attention.builder().weights(inputs.wantsScores());
+    private Attention operation(AttentionInputs inputs, AttendedAxes axes, double dropout) {
+        AttentionBuilder attention =
+                Attention.builder().weights(inputs.wantsScores()).dropout(dropout, inputs.dropoutSeed());
         LayerMasks.set(attention, inputs, axes, options.queryHeads);
         if (inputs.isCausal()) {
             attention.causal(Alignment.TOP_LEFT);

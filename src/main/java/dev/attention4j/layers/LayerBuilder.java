@@ -27,16 +27,17 @@ public abstract sealed class LayerBuilder<B extends LayerBuilder<B>>
     abstract B self();
 
     /**
-     * Sets the share of weights that training drops. It has no effect on inference, which is all that this library does; it
-     * is accepted so that a configuration can be given as it is.
+     * Sets the share of weights that training drops, as {@link dev.attention4j.AttentionBuilder#dropout} says: {@link
+     * AttentionLayer#callForGradients} drops them by the {@link AttentionInputs.Builder#dropoutSeed} of its inputs, {@code call} none.
      *
-     * @param rate 0 to 1; 0 by default
-     * @throws IllegalArgumentException if it is not 0 to 1
+     * @param rate 0 or more, and less than 1; 0 by default
+     * @throws IllegalArgumentException if it is not
      */
     public final B dropout(double rate) {
-        if (!(rate >= 0 && rate <= 1)) {
-            throw new IllegalArgumentException("dropout: " + rate + ", must be 0 to 1");
+        if (!(rate >= 0 && rate < 1)) {
+            throw new IllegalArgumentException("dropout: rate " + rate + ", must be 0 or more, and less than 1");
         }
+        options.dropout = rate;
         return self();
     }
 

@@ -31,6 +31,8 @@ final class LayerOptions implements Cloneable {
     List<Integer> attentionAxes = List.of();
     /** A query attends to keys less than this far away; 0 for all. */
     int slidingWindow;
+    /** The share of weights that training drops. */
+    double dropout;
 
     Initializer kernelInitializer = Initializer.GLOROT_UNIFORM;
     Initializer biasInitializer = Initializer.ZEROS;
@@ -94,7 +96,8 @@ final class LayerOptions implements Cloneable {
                 + (hasGate ? ", gate" : "")
                 + (outputShape.isEmpty() ? "" : ", outputShape=" + outputShape)
                 + (attentionAxes.isEmpty() ? "" : ", attentionAxes=" + attentionAxes)
-                + (slidingWindow == 0 ? "" : ", slidingWindow=" + slidingWindow) + "]";
+                + (slidingWindow == 0 ? "" : ", slidingWindow=" + slidingWindow)
+                + (dropout == 0 ? "" : ", dropout=" + dropout) + "]";
     }
 
     private static long[] axes(long... sizes) {

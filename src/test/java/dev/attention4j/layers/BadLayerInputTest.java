@@ -50,8 +50,8 @@ class BadLayerInputTest {
         refused(() -> builder.outputShape(), "outputShape: none given");
         refused(() -> builder.outputShape(3, 0), "outputShape: 0, must be 1 or more");
         refused(() -> builder.attentionAxes(), "attentionAxes: none given");
-        refused(() -> builder.dropout(1.5), "dropout: 1.5, must be 0 to 1");
-        refused(() -> builder.dropout(Double.NaN), "dropout: NaN, must be 0 to 1");
+        refused(() -> builder.dropout(1), "dropout: rate 1.0, must be 0 or more, and less than 1");
+        refused(() -> builder.dropout(Double.NaN), "dropout: rate NaN, must be 0 or more, and less than 1");
         refused(() -> builder.build(engine), "keyDim: not set");
         refused(() -> builder.keyDim(4).build(engine), "heads: not set");
         GroupQueryAttention.Builder grouped = GroupQueryAttention.builder();

@@ -5,7 +5,10 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 import static org.assertj.core.api.Assertions.within;
 
+import dev.attention4j.Attention;
 import dev.attention4j.AttentionEngine;
+import dev.attention4j.AttentionGradients;
+import dev.attention4j.AttentionTape;
 import dev.attention4j.DType;
 import dev.attention4j.EngineInfo;
 import dev.attention4j.Engines;
@@ -15,7 +18,9 @@ import dev.attention4j.testing.LayerGradientCheck;
 import dev.attention4j.testing.PlainLayer;
 import dev.attention4j.testing.TestEngines;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -203,6 +208,59 @@ class LayerGradientsTest {
                         .containsExactly(expected, within(6 * 0x1p-23 * Math.max(1, largest)));
             });
         }
+    }
+
+    /** A layer whose projections change nothing is attention with dropout in training, and without it else. */
+    @ParameterizedTest
+    @MethodSource("engines")
+    void dropsWeightsInTraining(EngineInfo info) {
+        Tensor byOutput = Tensor.random(5, 2, 3, 4);
+        AttentionInputs inputs = AttentionInputs.builder()
+                .query(query)
+                .value(query)
+                .dropoutSeed(7)
+                .build();
+        try (AttentionEngine engine = TestEngines.open(info);
+                AttentionEngine oracle = AttentionEngine.open("oracle");
+                AttentionLayer layer = MultiHeadAttention.builder()
+                        .heads(1)
+                        .keyDim(4)
+                        .bias(false)
+                        .dropout(0.4)
+                        .build(engine)) {
+            layer.initialize(4, 4, 4);
+            Map<String, Tensor> kernels = new HashMap<>();
+            layer.weights().tensors().forEach((name, kernel) -> kernels.put(name, identity(kernel.shape())));
+            layer.load(LayerWeights.of(kernels));
+            Tensor heads = query.reshape(2, 1, 3, 4);
+            Attention dropping = Attention.builder().dropout(0.4, 7).build();
+            try (LayerTape tape = layer.callForGradients(inputs);
+                    LayerGradients gradients = tape.gradients(byOutput);
+                    AttentionTape expected = oracle.attendForGradients(heads, heads, heads, dropping);
+                    AttentionGradients byHeads = expected.gradients(byOutput.reshape(2, 1, 3, 4))) {
+                close(tape.output(), expected.output());
+                double[] sum = byHeads.query().toDoubleArray();
+                double[] byKey = byHeads.key().toDoubleArray();
+                double[] byValue = byHeads.value().toDoubleArray();
+                for (int n = 0; n < sum.length; n++) {
+                    sum[n] += byKey[n] + byValue[n];
+                }
+                assertThat(gradients.query().toDoubleArray()).containsExactly(sum, within(1e-5));
+            }
+            close(layer.call(query), oracle.attend(heads, heads, heads).output());
+        }
+    }
+
+    private static Tensor identity(long... shape) {
+        float[] numbers = new float[16];
+        for (int n = 0; n < 4; n++) {
+            numbers[5 * n] = 1;
+        }
+        return Tensor.of(numbers, shape);
+    }
+
+    private static void close(Tensor result, Tensor expected) {
+        assertThat(result.toDoubleArray()).containsExactly(expected.toDoubleArray(), within(1e-5));
     }
 
     private static LayerGradients gradients(AttentionLayer layer, Tensor input, Tensor byOutput) {
