@@ -7,6 +7,7 @@ import dev.attention4j.DType;
 import dev.attention4j.StorageTypes;
 import dev.attention4j.Tensor;
 import dev.attention4j.opencl.tuning.StorageName;
+import java.util.Locale;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -14,10 +15,11 @@ import java.util.regex.Pattern;
  * An attention, written {@code B.Hq.Hkv.Lq.Lk.D[.Dv]}: batch, query heads, key and value heads (which divide them), query
  * and key length, width of queries and keys, width of values if it is another. {@code :causal} (aligned top-left), {@code
  * :mask}, an expression such as {@code :score-alibi} or {@code :mask-if-documents}, {@code :cache}, {@code :cache-float16} or
- * {@code :pages16-float16} may follow.
+ * {@code :pages16-float16} may follow, and after all of them {@code :backward} or {@code :training}.
  *
  * @param cache null, or what holds keys and values, of which the last {@code queryLength} are new: they are appended, and
  *     each query attends up to its own position
+ * @param pass what is computed
  */
 public record AttentionShape(
         int batch,
@@ -28,7 +30,8 @@ public record AttentionShape(
         int headDim,
         int valueDim,
         ScoreOption option,
-        Cache cache)
+        Cache cache,
+        Pass pass)
         implements Shape {
     private static final Pattern CACHED = Pattern.compile("([^:]*):(cache|pages(\\d{1,4}))(?:-(.*))?");
 
@@ -46,10 +49,33 @@ public record AttentionShape(
         }
     }
 
+    /** What is computed of an attention. */
+    public enum Pass {
+        /** The output. */
+        FORWARD(1, 0),
+        /** The gradients of query, key and value. */
+        BACKWARD(0, 1),
+        /** The output with its log-sum-exp, and then the gradients. */
+        TRAINING(1, 1);
+
+        private final int outputs;
+        private final int gradients;
+
+        Pass(int outputs, int gradients) {
+            this.outputs = outputs;
+            this.gradients = gradients;
+        }
+
+        private String suffix() {
+            return this == FORWARD ? "" : ":" + name().toLowerCase(Locale.ROOT);
+        }
+    }
+
     /** The forms of all kinds of shapes. */
     public static final String FORM =
             "B.Hq.Hkv.Lq.Lk.D[.Dv] with :causal, :mask, :score-NAME or :mask-if-NAME (of ScoreExpressions, such as"
-                    + " :mask-if-documents), :cache[-type] or :pages16[-type] after it, such as"
+                    + " :mask-if-documents), :cache[-type] or :pages16[-type] after it, and :backward or"
+                    + " :training (forward and backward) last, such as"
                     + " 4.8.8.1024.1024.64:causal, or layer:B.T.width.heads or gemm:rows.in.out";
 
     /** An attention without a cache. */
@@ -62,7 +88,7 @@ public record AttentionShape(
             int headDim,
             int valueDim,
             ScoreOption option) {
-        this(batch, queryHeads, keyValueHeads, queryLength, keyLength, headDim, valueDim, option, null);
+        this(batch, queryHeads, keyValueHeads, queryLength, keyLength, headDim, valueDim, option, null, Pass.FORWARD);
     }
 
     /** Reads one; an error names the text and the form. */
@@ -71,6 +97,18 @@ public record AttentionShape(
     }
 
     static AttentionShape parse(String text, String form) {
+        for (Pass other : Pass.values()) {
+            if (other != Pass.FORWARD && text.endsWith(other.suffix())) {
+                String rest = text.substring(0, text.length() - other.suffix().length());
+                AttentionShape shape = rest.contains(Pass.BACKWARD.suffix()) || rest.contains(Pass.TRAINING.suffix())
+                        ? null
+                        : parse(rest, form);
+                if (shape == null || shape.isCached()) {
+                    throw Shape.refused(text, ", must be " + form + "; a cache has no gradients");
+                }
+                return shape.withPass(other);
+            }
+        }
         Matcher cached = CACHED.matcher(text);
         if (cached.matches()) {
             DType type = cached.group(4) == null
@@ -98,7 +136,7 @@ public record AttentionShape(
                     text, " has " + queryLength + " new tokens, must have no more than the " + keyLength + " keys");
         }
         return new AttentionShape(
-                batch, queryHeads, keyValueHeads, queryLength, keyLength, headDim, valueDim, option, held);
+                batch, queryHeads, keyValueHeads, queryLength, keyLength, headDim, valueDim, option, held, pass);
     }
 
     @Override
@@ -160,35 +198,50 @@ public record AttentionShape(
 
     /** The same with other lengths. */
     public AttentionShape withLengths(int queries, int keys) {
-        return new AttentionShape(batch, queryHeads, keyValueHeads, queries, keys, headDim, valueDim, option, cache);
+        return new AttentionShape(
+                batch, queryHeads, keyValueHeads, queries, keys, headDim, valueDim, option, cache, pass);
     }
 
     /** The same with other heads. */
     public AttentionShape withHeads(int heads, int ofKeyAndValue) {
         return new AttentionShape(
-                batch, heads, ofKeyAndValue, queryLength, keyLength, headDim, valueDim, option, cache);
+                batch, heads, ofKeyAndValue, queryLength, keyLength, headDim, valueDim, option, cache, pass);
     }
 
     /** The same with other widths. */
     public AttentionShape withWidths(int ofHeads, int ofValues) {
         return new AttentionShape(
-                batch, queryHeads, keyValueHeads, queryLength, keyLength, ofHeads, ofValues, option, cache);
+                batch, queryHeads, keyValueHeads, queryLength, keyLength, ofHeads, ofValues, option, cache, pass);
     }
 
     /** The same with another batch size. */
     public AttentionShape withBatch(int rows) {
         return new AttentionShape(
-                rows, queryHeads, keyValueHeads, queryLength, keyLength, headDim, valueDim, option, cache);
+                rows, queryHeads, keyValueHeads, queryLength, keyLength, headDim, valueDim, option, cache, pass);
+    }
+
+    /** The same with another pass. */
+    public AttentionShape withPass(Pass other) {
+        return new AttentionShape(
+                batch, queryHeads, keyValueHeads, queryLength, keyLength, headDim, valueDim, option, cache, other);
+    }
+
+    /** {@return true where gradients are computed} */
+    public boolean hasGradients() {
+        return pass != Pass.FORWARD;
     }
 
     @Override
     public double flops() {
-        return problem(DType.FLOAT32).flops();
+        // Scores are a product of the head's width, and so are two of their gradients; the rest are of the values'.
+        double products = pass.outputs + pass.gradients * (3.0 * headDim + 2.0 * valueDim) / (headDim + valueDim);
+        return products * problem(DType.FLOAT32).flops();
     }
 
     @Override
     public double bytes(DType dtype) {
-        return problem(dtype).bytes();
+        // A gradient is read or written for each tensor.
+        return (pass.outputs + 2.0 * pass.gradients) * problem(dtype).bytes();
     }
 
     @Override
@@ -200,6 +253,6 @@ public record AttentionShape(
 
     @Override
     public String toString() {
-        return sizes() + option.suffix() + (isCached() ? ":" + cache : "");
+        return sizes() + option.suffix() + (isCached() ? ":" + cache : "") + pass.suffix();
     }
 }

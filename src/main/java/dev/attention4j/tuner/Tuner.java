@@ -105,7 +105,10 @@ public final class Tuner {
                 list,
                 FORM,
                 shape -> shape instanceof ProjectionShape
-                        || (shape instanceof AttentionShape && !shape.isMasked() && !shape.isCached()));
+                        || (shape instanceof AttentionShape attention
+                                && !attention.isMasked()
+                                && !attention.isCached()
+                                && !attention.hasGradients()));
     }
 
     /** The class of problems that a shape stands for, whose entry tuning makes. */

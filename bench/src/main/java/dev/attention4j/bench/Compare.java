@@ -45,7 +45,7 @@ public final class Compare implements Callable<Integer> {
             defaultValue = Grid.WORD,
             description =
                     "B.Hq.Hkv.Lq.Lk.D[.Dv] followed by :causal, :mask or a ready-made expression such as :score-alibi or"
-                            + " :mask-if-documents, layer:B.T.width.heads (a whole multi-head"
+                            + " :mask-if-documents, then :backward (gradients) or :training (forward and backward), layer:B.T.width.heads (a whole multi-head"
                             + " attention layer), gemm:rows.in.out (one projection), comma-separated; or grid. Default: grid.")
     private String shapes;
 

@@ -62,7 +62,8 @@ public interface Contender<W extends Workload> extends AutoCloseable {
         /**
          * The result of the last run.
          *
-         * @return row-major: of attention [batch, queryHeads, queryLength, valueDim], of a layer [batch, length,
+         * @return row-major: of attention [batch, queryHeads, queryLength, valueDim], of its gradients those of query, key and
+         *     value one after another, of a layer [batch, length,
          *     width], of a projection [rows, outputs]
          */
         float[] output();

@@ -2,7 +2,9 @@ package dev.attention4j.bench;
 
 import dev.attention4j.Attention;
 import dev.attention4j.AttentionEngine;
+import dev.attention4j.AttentionGradients;
 import dev.attention4j.AttentionProblem;
+import dev.attention4j.AttentionTape;
 import dev.attention4j.DType;
 import dev.attention4j.EngineInfo;
 import dev.attention4j.EngineOptions;
@@ -12,6 +14,7 @@ import dev.attention4j.Projector;
 import dev.attention4j.Tensor;
 import dev.attention4j.bench.peer.Peers;
 import dev.attention4j.layers.MultiHeadAttention;
+import dev.attention4j.measure.AttentionShape;
 import dev.attention4j.measure.LayerShape;
 import dev.attention4j.measure.ProjectionShape;
 import java.util.ArrayList;
@@ -160,8 +163,19 @@ final class ContenderOpener {
             }
         }
 
+        /** Gradients have a plan of their own. */
+        @Override
+        public Optional<String> refusal(Inputs inputs) {
+            return inputs.shape().hasGradients() && !isOwnChoice(inputs)
+                    ? Optional.of("gradients are timed with the engine's own plan")
+                    : super.refusal(inputs);
+        }
+
         @Override
         public Call prepare(Inputs inputs) {
+            if (inputs.shape().hasGradients()) {
+                return gradients(inputs);
+            }
             if (inputs.shape().isCached()) {
                 CachedStep step = CachedStep.open(engine(), inputs);
                 return new TensorCall(() -> step.run().output(), step::close);
@@ -174,6 +188,31 @@ final class ContenderOpener {
                                     inputs.problem().attention())
                             .output(),
                     () -> {});
+        }
+
+        private Call gradients(Inputs inputs) {
+            Tensor outputGradient = inputs.outputGradient();
+            if (inputs.shape().pass() == AttentionShape.Pass.TRAINING) {
+                return new TensorCall(() -> {}, () -> {
+                    try (AttentionTape tape = tape(inputs)) {
+                        return tensors(tape.gradients(outputGradient));
+                    }
+                });
+            }
+            AttentionTape tape = tape(inputs);
+            return new TensorCall(tape::close, () -> tensors(tape.gradients(outputGradient)));
+        }
+
+        private AttentionTape tape(Inputs inputs) {
+            return engine().attendForGradients(
+                            inputs.query(),
+                            inputs.key(),
+                            inputs.value(),
+                            inputs.problem().attention());
+        }
+
+        private static List<Tensor> tensors(AttentionGradients gradients) {
+            return List.of(gradients.query(), gradients.key(), gradients.value());
         }
     }
 

@@ -56,7 +56,7 @@ abstract class EngineWithPlan<W extends Workload> implements Contender<W> {
     }
 
     @Override
-    public final Optional<String> refusal(W inputs) {
+    public Optional<String> refusal(W inputs) {
         if (onlyWhereChosen && !isOwnChoice(inputs)) {
             return Optional.of("the engine takes another plan");
         }

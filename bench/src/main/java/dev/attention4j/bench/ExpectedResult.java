@@ -2,9 +2,16 @@ package dev.attention4j.bench;
 
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.DType;
+import dev.attention4j.GradientOptions;
+import dev.attention4j.Tensor;
 import dev.attention4j.measure.SampledOracle;
 import dev.attention4j.reference.ReferenceAttention;
+import dev.attention4j.reference.ReferenceGradients;
+import dev.attention4j.spi.GradientCall;
+import dev.attention4j.spi.Slice;
 import java.util.Locale;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.function.IntFunction;
 import java.util.function.IntPredicate;
 import java.util.stream.IntStream;
@@ -17,6 +24,8 @@ public final class ExpectedResult {
     private static final int BLOCK_ROWS = 32;
     /** The operations of the oracle in a few seconds on two cores. */
     static final double ORACLE_FLOPS = 3e9;
+    /** Those of the gradients of one head's keys and values, which take all of its queries. */
+    private static final double GROUP_FLOPS = 1.2e10;
 
     private final DType dtype;
     private final int width;
@@ -48,6 +57,64 @@ public final class ExpectedResult {
         SampledOracle.choose(blocks, blocks * mostFlops / problem.flops()).parallelStream()
                 .forEach(block -> truth.compute(inputs, block / blocksPerHead, block % blocksPerHead));
         return truth.complete();
+    }
+
+    /**
+     * Computes the gradients of blocks of queries spread over the problem, and those of the keys and values of a head whose queries
+     * are all among them: of the first one, where that can be done in some seconds more.
+     */
+    static ExpectedResult ofGradients(Inputs inputs) {
+        AttentionProblem problem = inputs.problem();
+        Tensor outputGradient = inputs.outputGradient();
+        int queries = (int) inputs.query().elementCount();
+        int keys = (int) inputs.key().elementCount();
+        int values = (int) inputs.value().elementCount();
+        ExpectedResult truth = new ExpectedResult(DType.FLOAT32, queries + keys + values, 1);
+        int blocksPerHead = (problem.queryLength() + BLOCK_ROWS - 1) / BLOCK_ROWS;
+        int slices = problem.batch() * problem.queryHeads();
+        int blocksPerGroup = blocksPerHead * (problem.queryHeads() / problem.keyValueHeads());
+        double flops = inputs.flops() / (slices * blocksPerHead);
+        Set<Integer> chosen = new TreeSet<>(SampledOracle.choose(slices * blocksPerHead, ORACLE_FLOPS / flops));
+        for (int n = 0; n < blocksPerGroup && blocksPerGroup * flops <= GROUP_FLOPS; n++) {
+            chosen.add(n);
+        }
+        chosen.parallelStream().forEach(block -> {
+            int slice = block / blocksPerHead;
+            int from = block % blocksPerHead * BLOCK_ROWS;
+            int to = Math.min(problem.queryLength(), from + BLOCK_ROWS);
+            int group = block / blocksPerGroup;
+            boolean whole = IntStream.range(group * blocksPerGroup, (group + 1) * blocksPerGroup)
+                    .allMatch(chosen::contains);
+            dev.attention4j.measure.Inputs part = SampledOracle.part(inputs.tensors(), slice, from, to);
+            Tensor gradient = new Slice(
+                            slice / problem.queryHeads(), 1, slice % problem.queryHeads(), 1, from, to - from)
+                    .ofQuery(outputGradient);
+            // The oracle computes the result anew.
+            ReferenceGradients gradients = ReferenceGradients.compute(new GradientCall(
+                    part.problem(),
+                    part.query(),
+                    part.key(),
+                    part.value(),
+                    null,
+                    null,
+                    gradient,
+                    GradientOptions.DEFAULT));
+            synchronized (truth) {
+                truth.add(gradients.query(), (slice * problem.queryLength() + from) * problem.headDim());
+                if (whole) {
+                    truth.add(gradients.key(), queries + group * gradients.key().length);
+                    truth.add(gradients.value(), queries + keys + group * gradients.value().length);
+                }
+            }
+        });
+        return truth.complete();
+    }
+
+    private void add(double[] terms, int first) {
+        for (int n = 0; n < terms.length; n++) {
+            expected[first + n] += terms[n];
+            known[first + n] = true;
+        }
     }
 
     /**
@@ -143,7 +210,10 @@ public final class ExpectedResult {
         if (knownRows() == known.length) {
             return "oracle";
         }
-        return String.format(Locale.ROOT, "oracle on %.1f %% of the rows", 100.0 * knownRows() / known.length)
+        return String.format(
+                        Locale.ROOT,
+                        "oracle on %.1f %% of the " + (width == 1 ? "numbers" : "rows"),
+                        100.0 * knownRows() / known.length)
                 + (first == null ? "" : ", " + firstName + " on the others");
     }
 }

@@ -101,7 +101,12 @@ public record Inputs(AttentionShape shape, AttentionProblem problem, Tensor quer
 
     @Override
     public ExpectedResult expected() {
-        return ExpectedResult.of(this);
+        return shape.hasGradients() ? ExpectedResult.ofGradients(this) : ExpectedResult.of(this);
+    }
+
+    /** The gradient of the output that everyone gets, drawn as the tensors are. */
+    public Tensor outputGradient() {
+        return normal(5, problem.outputShape());
     }
 
     /** As {@link Tensor#random} is, but by all cores: the largest shapes have 10⁸ elements. */

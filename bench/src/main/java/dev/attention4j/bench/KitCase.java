@@ -36,7 +36,11 @@ record KitCase(DType dtype, AttentionShape shape) {
         if (words.length != 2) {
             throw new IllegalArgumentException("\"" + line + "\", must be a storage type and a shape");
         }
-        return new KitCase(StorageName.parse("storage type", words[0]), AttentionShape.parse(words[1]));
+        AttentionShape shape = AttentionShape.parse(words[1]);
+        if (shape.hasGradients()) {
+            throw new IllegalArgumentException("\"" + line + "\", must be a forward pass");
+        }
+        return new KitCase(StorageName.parse("storage type", words[0]), shape);
     }
 
     @Override

@@ -118,6 +118,21 @@ final class Report {
                 : OptionalDouble.empty();
     }
 
+    /** The time of a backward pass, or of both, by that of the forward pass alone, if the same contender was timed on it. */
+    OptionalDouble timesForward(Measurement measurement) {
+        if (!measurement.isTimed() || !(measurement.shape() instanceof AttentionShape shape) || !shape.hasGradients()) {
+            return OptionalDouble.empty();
+        }
+        AttentionShape forward = shape.withPass(AttentionShape.Pass.FORWARD);
+        return all().stream()
+                .filter(other -> other.isTimed()
+                        && other.shape().equals(forward)
+                        && other.contender().equals(measurement.contender())
+                        && other.plan().equals(measurement.plan()))
+                .mapToDouble(other -> measurement.medianMs() / other.medianMs())
+                .findFirst();
+    }
+
     private Roofline roofline(Measurement measurement) {
         return rooflines.getOrDefault(measurement.contender(), rooflines.get(""));
     }
@@ -206,6 +221,7 @@ final class Report {
         map.put("fraction_of_multiply_adds", rounded(fractionOfMultiplyAdds(measurement)));
         map.put("read_gb_per_s", Figures.rounded(measurement.readGbPerS()));
         map.put("fraction_of_read", rounded(fractionOfRead(measurement)));
+        timesForward(measurement).ifPresent(times -> map.put("times_forward", Figures.rounded(times)));
         map.put("max_error", Figures.rounded(measurement.maxError()));
         map.put("checked_against", measurement.checkedAgainst());
         return map;
@@ -226,6 +242,9 @@ final class Report {
         if (measurement.shape() instanceof AttentionShape shape) {
             if (shape.isCached()) {
                 map.put("cache", shape.cache().toString());
+            }
+            if (shape.hasGradients()) {
+                map.put("pass", shape.pass().name().toLowerCase(Locale.ROOT));
             }
             if (shape.option().isExpression()) {
                 map.put("expression", shape.option().suffix().substring(1));

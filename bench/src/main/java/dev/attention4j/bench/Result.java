@@ -47,8 +47,9 @@ record Result(
                                 .map(key -> ":" + result.get(key))
                                 .findFirst()
                                 .orElse("");
+        String pass = result.get("pass") == null ? "" : ":" + result.get("pass");
         return new Result(
-                Grid.parseList(result.get("shape") + suffix).get(0),
+                Grid.parseList(result.get("shape") + suffix + pass).get(0),
                 String.valueOf(result.get("engine")),
                 String.valueOf(result.get("plan")),
                 Boolean.TRUE.equals(result.get("peer")),
@@ -110,6 +111,9 @@ record Result(
                 }
                 if (attention.option().isExpression()) {
                     words.add(attention.option().suffix().substring(1).replace('-', ' '));
+                }
+                if (attention.hasGradients()) {
+                    words.add(attention.pass().name().toLowerCase(Locale.ROOT));
                 }
                 if (attention.isCached()) {
                     words.add(StorageName.of(attention.cache().type()) + " cache"

@@ -44,6 +44,8 @@ final class ResultTable {
                             percent(report.fractionOfRead(measurement)),
                             digits(measurement.readGbPerS()));
                 }
+                report.timesForward(measurement)
+                        .ifPresent(times -> out.printf(Locale.ROOT, "    %.2f times its forward pass%n", times));
                 if (report.fractionOfMultiplyAdds(measurement).isPresent()) {
                     out.printf(
                             Locale.ROOT,

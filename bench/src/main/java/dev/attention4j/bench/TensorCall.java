@@ -1,13 +1,15 @@
 package dev.attention4j.bench;
 
 import dev.attention4j.Tensor;
+import java.nio.FloatBuffer;
+import java.util.List;
 import java.util.function.Supplier;
 
-/** A call of this project that gives a tensor, which is closed when the next call begins. */
+/** A call of this project that gives tensors, which are closed when the next call begins. */
 final class TensorCall implements Contender.Call {
-    private final Supplier<Tensor> compute;
+    private final Supplier<List<Tensor>> compute;
     private final Runnable release;
-    private Tensor output;
+    private List<Tensor> output = List.of();
 
     /**
      * Computes nothing yet.
@@ -15,6 +17,11 @@ final class TensorCall implements Contender.Call {
      * @param release gives back what was prepared for these calls
      */
     TensorCall(Supplier<Tensor> compute, Runnable release) {
+        this(release, () -> List.of(compute.get()));
+    }
+
+    /** The same of several tensors, one after another. */
+    TensorCall(Runnable release, Supplier<List<Tensor>> compute) {
         this.compute = compute;
         this.release = release;
     }
@@ -27,7 +34,10 @@ final class TensorCall implements Contender.Call {
 
     @Override
     public float[] output() {
-        return output.toFloatArray();
+        FloatBuffer numbers = FloatBuffer.allocate(
+                Math.toIntExact(output.stream().mapToLong(Tensor::elementCount).sum()));
+        output.forEach(tensor -> numbers.put(tensor.toFloatArray()));
+        return numbers.array();
     }
 
     @Override
@@ -37,9 +47,7 @@ final class TensorCall implements Contender.Call {
     }
 
     private void giveUp() {
-        if (output != null) {
-            output.close();
-            output = null;
-        }
+        output.forEach(Tensor::close);
+        output = List.of();
     }
 }

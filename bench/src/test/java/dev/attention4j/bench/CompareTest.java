@@ -99,6 +99,38 @@ class CompareTest {
     }
 
     @Test
+    void gradientsAreComparedAndSetBesideTheForwardPass() throws IOException {
+        Path json = directory.resolve("gradients.json");
+        // Large enough for a short warm-up.
+        String shape = "1.4.4.500.500.64:causal";
+        int code = compare(
+                "--shapes",
+                shape + "," + shape + ":backward," + shape + ":training",
+                "--engines",
+                "cpu",
+                "--peers",
+                "pytorch-2.7",
+                "--plan",
+                "auto",
+                "--json",
+                json.toString());
+        assertThat(err.toString()).isEmpty();
+        assertThat(code).isZero();
+        List<?> results = (List<?>) JSON.std.mapFrom(Files.readString(json)).get("results");
+        assertThat(results).hasSize(6);
+        for (Object entry : results) {
+            Map<?, ?> result = (Map<?, ?>) entry;
+            assertThat(result.get("checked_against")).isEqualTo("oracle");
+            assertThat(((Number) result.get("max_error")).doubleValue()).isLessThan(2e-5);
+            assertThat(result.get("times_forward") == null).isEqualTo(result.get("pass") == null);
+        }
+        assertThat(out.toString()).contains("times its forward pass", shape + ":training");
+        assertThat(Result.list(JSON.std.mapFrom(Files.readString(json))))
+                .extracting(Result::name)
+                .contains(shape, shape + ":backward", shape + ":training");
+    }
+
+    @Test
     void layersAndProjectionsAreComparedToo() throws IOException {
         Path json = directory.resolve("layers.json");
         int code = compare("--shapes", "layer:2.40.24.3,gemm:70.33.50", "--plan", "auto", "--json", json.toString());

@@ -110,8 +110,13 @@ class GridTest {
         float[] keys = Inputs.of(half, DType.FLOAT32).key().toFloatArray();
         assertThat(keys)
                 .containsExactly(Tensor.of(keys, keys.length).to(DType.FLOAT16).toFloatArray());
-        for (String wrong :
-                List.of("1.2.2.3.3.5:cached", "1.2.2.4.3.5:cache", "1.2.2.3.3.5:mask:cache", "1.2.2.3.3.5:pages")) {
+        for (String wrong : List.of(
+                "1.2.2.3.3.5:cache:backward",
+                "1.2.2.3.3.5:training:backward",
+                "1.2.2.3.3.5:cached",
+                "1.2.2.4.3.5:cache",
+                "1.2.2.3.3.5:mask:cache",
+                "1.2.2.3.3.5:pages")) {
             assertThatIllegalArgumentException()
                     .isThrownBy(() -> AttentionShape.parse(wrong))
                     .withMessageContaining("\"" + wrong + "\"");
@@ -119,6 +124,20 @@ class GridTest {
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> AttentionShape.parse("1.2.2.3.3.5:cache-int9"))
                 .withMessageStartingWith("cache: \"int9\", must be one of [float32, float16");
+    }
+
+    @Test
+    void gradientsAreFiveProductsBesideTheForwardPassesTwo() {
+        AttentionShape forward = AttentionShape.parse("2.4.2.30.20.16:causal");
+        AttentionShape backward = AttentionShape.parse("2.4.2.30.20.16:causal:backward");
+        AttentionShape training = AttentionShape.parse("2.4.2.30.20.16:causal:training");
+        assertThat(backward).hasToString("2.4.2.30.20.16:causal:backward").isNotEqualTo(training);
+        assertThat(backward.isCausal()).isTrue();
+        assertThat(backward.withPass(AttentionShape.Pass.FORWARD)).isEqualTo(forward);
+        assertThat(backward.flops()).isEqualTo(2.5 * forward.flops());
+        assertThat(training.flops()).isEqualTo(3.5 * forward.flops());
+        // Three of the five are of the head's width, two of the values'.
+        assertThat(AttentionShape.parse("1.1.1.10.10.4.8:backward").flops()).isEqualTo(2.0 * 10 * 10 * (3 * 4 + 2 * 8));
     }
 
     @Test

@@ -6,6 +6,7 @@ import dev.attention4j.conformance.AttentionCase;
 import dev.attention4j.conformance.CaseFile;
 import dev.attention4j.conformance.ConformanceCase;
 import dev.attention4j.conformance.FileCases;
+import dev.attention4j.conformance.Outcome;
 import dev.attention4j.conformance.problems.Covering;
 import dev.attention4j.conformance.problems.GridCase;
 import dev.attention4j.conformance.problems.PeerGrids;
@@ -80,7 +81,12 @@ final class BuiltInSuite {
             Covering.select(small, selection.seed(), quick ? 0 : GRID_EFFORT)
                     .forEach(one -> cases.add(ProblemCases.grid(one)));
         }
-        return cases.stream().filter(one -> one.flops() <= mostFlops).toList();
+        return cases.stream()
+                .filter(one -> one.flops() <= mostFlops)
+                .filter(one -> !emulated
+                        || !Outcome.feature(one.name()).equals("gradients")
+                        || one.name().equals(GradientCases.FIRST))
+                .toList();
     }
 
     /** The case of a name, in whatever selection it is. */
@@ -105,6 +111,7 @@ final class BuiltInSuite {
         cases.addAll(PositionCases.all());
         cases.addAll(ShapeCases.all());
         cases.addAll(PromiseCases.all());
+        cases.addAll(GradientCases.all());
         return cases;
     }
 

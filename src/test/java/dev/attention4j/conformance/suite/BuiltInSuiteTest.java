@@ -61,6 +61,26 @@ class BuiltInSuiteTest {
         }
     }
 
+    @ParameterizedTest
+    @MethodSource("engines")
+    void theCasesOfGradientsPass(EngineInfo info) throws IOException {
+        Selection selection = Selection.builtIn(true, 1);
+        List<ConformanceCase> cases = BuiltInSuite.cases(selection, info.kind()).stream()
+                .filter(one -> Outcome.feature(one.name()).equals("gradients"))
+                .toList();
+        assertThat(cases).hasSize(info.kind() == Kind.EMULATOR ? 1 : 19);
+        try (AttentionEngine engine = TestEngines.open(info)) {
+            // A device builds kernels for each: random problems hold it to the options.
+            for (ConformanceCase one : info.isOpenCl() ? cases.subList(0, Math.min(2, cases.size())) : cases) {
+                Finding finding = one.source().get().on(engine);
+                assertThat(finding.status(EngineOptions.AUTO))
+                        .as(one.name() + ": " + finding.detail())
+                        .isEqualTo(Status.PASSED);
+                assertThat(finding.units()).as(one.name()).isLessThanOrEqualTo(2);
+            }
+        }
+    }
+
     @Test
     void everyPromiseIsAFeature() {
         Set<String> features = new TreeSet<>();
@@ -98,6 +118,7 @@ class BuiltInSuiteTest {
                         "repeat",
                         "resident",
                         "async",
+                        "gradients",
                         "random",
                         "flash-attn",
                         "pytorch",

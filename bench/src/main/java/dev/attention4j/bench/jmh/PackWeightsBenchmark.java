@@ -40,7 +40,9 @@ public class PackWeightsBenchmark extends KernelBenchmark {
     }
 
     private Tensor gradient() {
-        return device.projector().weightGradients(input, null, List.of(byResult)).get(0);
+        return device.projector()
+                .weightGradients(input, null, List.of(byResult))
+                .get(0);
     }
 
     @Override

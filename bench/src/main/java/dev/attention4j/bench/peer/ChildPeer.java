@@ -84,7 +84,7 @@ final class ChildPeer<W extends Workload> implements Contender<W> {
 
     @Override
     public Optional<String> refusal(W inputs) {
-        return Peers.refusal(inputs);
+        return Peers.refusal(name(), inputs);
     }
 
     @Override

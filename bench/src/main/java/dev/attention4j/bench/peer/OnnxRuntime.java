@@ -68,7 +68,7 @@ abstract class OnnxRuntime<W extends Workload> implements Contender<W> {
 
     @Override
     public Optional<String> refusal(W inputs) {
-        return Peers.refusal(inputs);
+        return Peers.refusal(name(), inputs);
     }
 
     @Override

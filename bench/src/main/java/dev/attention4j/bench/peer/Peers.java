@@ -72,8 +72,12 @@ public final class Peers {
         return IntStream.range(0, PyTorchLayer.WAYS).mapToObj(open).toList();
     }
 
-    /** Why peers whose tensors are float32 alone, and which have no expressions, cannot compute a workload. */
-    static Optional<String> refusal(Workload inputs) {
+    /** Why a peer, whose tensors are float32 alone and which has no expressions, cannot compute a workload. */
+    static Optional<String> refusal(String name, Workload inputs) {
+        Optional<String> gradients = gradientsRefusal(name, inputs);
+        if (gradients.isPresent()) {
+            return gradients;
+        }
         if (inputs.dtype() != DType.FLOAT32) {
             return Optional.of("compared in float32 only, not in " + inputs.dtype());
         }
@@ -81,6 +85,13 @@ public final class Peers {
                         && attention.shape().option().isExpression()
                         && !attention.shape().option().isTensor()
                 ? Optional.of("it has no expressions, and no tensor says what this one computes")
+                : Optional.empty();
+    }
+
+    /** Why a peer cannot compute gradients, where a workload wants them. */
+    static Optional<String> gradientsRefusal(String name, Workload inputs) {
+        return inputs instanceof Inputs attention && attention.shape().hasGradients() && !name.equals(PYTORCH_2_7)
+                ? Optional.of("gradients are compared with " + PYTORCH_2_7)
                 : Optional.empty();
     }
 

@@ -44,9 +44,12 @@ abstract class PlainJava<W extends Workload> implements Contender<W> {
         if (inputs.dtype() != DType.FLOAT32) {
             return Optional.of("float arrays hold float32, not " + inputs.dtype());
         }
-        return inputs.shape() instanceof AttentionShape shape && shape.option().isExpression()
+        Optional<String> gradients = Peers.gradientsRefusal(name(), inputs);
+        return gradients.isEmpty()
+                        && inputs.shape() instanceof AttentionShape shape
+                        && shape.option().isExpression()
                 ? Optional.of("plain loops are compared without expressions")
-                : Optional.empty();
+                : gradients;
     }
 
     @Override

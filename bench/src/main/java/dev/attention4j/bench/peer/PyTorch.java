@@ -26,6 +26,12 @@ abstract class PyTorch<W extends Workload> implements Contender<W> {
         return torch.call(name, module, inputs);
     }
 
+    /** As {@link TorchRuntime#gradients}, of query, key and value. */
+    final Call gradients(
+            String name, Supplier<byte[]> module, List<Tensor> inputs, Tensor outputGradient, boolean isForward) {
+        return torch.gradients(name, module, inputs, 3, outputGradient, isForward);
+    }
+
     /** PyTorch's weights are [outputs, inputs]. */
     static Tensor turned(Tensor weights) {
         return weights.permute(1, 0).contiguous();
@@ -53,7 +59,7 @@ abstract class PyTorch<W extends Workload> implements Contender<W> {
 
     @Override
     public final Optional<String> refusal(W inputs) {
-        return Peers.refusal(inputs);
+        return Peers.refusal(name(), inputs);
     }
 
     @Override

@@ -3,9 +3,11 @@ package dev.attention4j.bench.peer;
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.Tensor;
 import dev.attention4j.bench.Inputs;
+import dev.attention4j.measure.AttentionShape;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Supplier;
 
 /** PyTorch's {@code scaled_dot_product_attention} on the CPU. */
 final class PyTorchPeer extends PyTorch<Inputs> {
@@ -25,10 +27,16 @@ final class PyTorchPeer extends PyTorch<Inputs> {
         boolean masked = mask.isPresent();
         List<Tensor> tensors = new ArrayList<>(List.of(inputs.query(), inputs.key(), inputs.value()));
         mask.ifPresent(tensors::add);
-        return call(
-                (grouped ? "grouped " : "") + (masked ? "masked" : causal ? "causal" : ""),
-                () -> TorchModule.scaledDotProductAttention(grouped, masked, causal),
-                tensors);
+        String name = (grouped ? "grouped " : "") + (masked ? "masked" : causal ? "causal" : "");
+        Supplier<byte[]> module = () -> TorchModule.scaledDotProductAttention(grouped, masked, causal);
+        return inputs.shape().hasGradients()
+                ? gradients(
+                        name,
+                        module,
+                        tensors,
+                        inputs.outputGradient(),
+                        inputs.shape().pass() == AttentionShape.Pass.TRAINING)
+                : call(name, module, tensors);
     }
 
     /** [1, 1, queryLength, keyLength], the last query being at the last key. */

@@ -82,7 +82,33 @@ class PeersTest {
     }
 
     @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "2.3.3.40.50.16:backward",
+                "2.3.3.40.50.16:training",
+                "2.6.2.70.50.16.24:causal:backward",
+                "2.3.3.40.50.16:mask:training"
+            })
+    void pyTorchsGradientsAgreeWithTheOracle(String shape) {
+        Inputs inputs = Inputs.of(AttentionShape.parse(shape), DType.FLOAT32);
+        ExpectedResult truth = inputs.expected();
+        assertThat(truth.against()).isEqualTo("oracle");
+        try (Contender<Inputs> contender = Peers.openAttention("pytorch-2.7", 2).get(0)) {
+            assertThat(contender.refusal(inputs)).isEmpty();
+            try (Contender.Call call = contender.prepare(inputs)) {
+                for (int n = 0; n < 3; n++) {
+                    call.run();
+                    assertThat(truth.check(shape, call.output())).isLessThan(5e-6);
+                }
+            }
+        }
+    }
+
+    @ParameterizedTest
     @CsvSource({
+        "pytorch-2.10, 2.3.3.40.40.16:backward, FLOAT32, pytorch-2.7",
+        "onnxruntime, 2.3.3.40.40.16:training, FLOAT32, pytorch-2.7",
+        "plain-java, 2.3.3.40.40.16:causal:backward, FLOAT32, pytorch-2.7",
         "onnxruntime, 2.6.2.40.40.16, FLOAT32, grouped heads",
         "onnxruntime, 2.3.3.40.50.16:causal, FLOAT32, top-left",
         "onnxruntime, 2.3.3.40.40.16, FLOAT16, float32",
