@@ -6,7 +6,7 @@ package dev.attention4j;
  * two of them at a time.
  */
 public interface TensorUpdates {
-    /** What becomes of a target's elements. */
+    /** The operations, each on every element of the target. */
     enum Operation {
         /** target += source. */
         ADD,

@@ -29,7 +29,7 @@ abstract class BlockKernel {
     /** From {@link Exp#powers}: the powers by which weights are scaled, so that the weights of all keys sum to less than 1. */
     final float[] powers;
 
-    /** What weights that are kept are multiplied by, if others are dropped. */
+    /** The factor of the weights that dropout keeps. */
     private final float keptFactor;
 
     private final int halvings;

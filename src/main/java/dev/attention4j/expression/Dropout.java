@@ -23,7 +23,7 @@ public record Dropout(double rate, long seed) {
         return Math.min((1L << 32) - 1, Math.round(rate * 0x1p32));
     }
 
-    /** {@return what a kept weight is multiplied by} */
+    /** {@return the factor of a kept weight} */
     public double factor() {
         return 1 / (1 - rate);
     }

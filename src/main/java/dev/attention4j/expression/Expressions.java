@@ -8,8 +8,8 @@ import java.util.Optional;
 import java.util.Set;
 
 /**
- * What an operation computes from places in the whole call: its score expression, its mask expression and its dropout, any of which
- * may be missing, with their parameters. Immutable.
+ * The parts of an operation that depend on places in the whole call: score expression, mask expression and dropout, any of which may
+ * be missing, with their parameters. Immutable.
  */
 public final class Expressions {
     /** None of them. */

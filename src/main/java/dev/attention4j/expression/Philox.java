@@ -2,8 +2,8 @@ package dev.attention4j.expression;
 
 /**
  * Philox 4×32-10, a random generator without a state: four words are a function of four words of a counter and two of a key (Salmon
- * et al., "Parallel random numbers: as easy as 1, 2, 3", 2011). So each place has its own numbers, whoever computes them and in
- * whatever order.
+ * et al., "Parallel random numbers: as easy as 1, 2, 3", 2011). The numbers of a place do not depend on the device, the
+ * thread or the order in which they are computed.
  *
  * <p>Kernels have the same in {@code opencl/common/dropout.clh}.
  */
@@ -11,7 +11,7 @@ final class Philox {
     private static final int ROUNDS = 10;
     private static final long FIRST_FACTOR = 0xD2511F53L;
     private static final long SECOND_FACTOR = 0xCD9E8D57L;
-    /** What the key grows by from round to round. */
+    /** Added to the first word of the key after each round. */
     private static final int FIRST_STEP = 0x9E3779B9;
 
     private static final int SECOND_STEP = 0xBB67AE85;

@@ -46,7 +46,7 @@ public final class Optimizer implements AutoCloseable {
     private double learningRate;
     private boolean closed;
 
-    /** What is kept of a weight: a tensor for each name. */
+    /** The running means of a weight, by their names, and the number of its steps. */
     private static final class State {
         final Map<String, Tensor> tensors = new LinkedHashMap<>();
         long step;

@@ -19,7 +19,7 @@ import java.util.regex.Pattern;
  *
  * @param cache null, or what holds keys and values, of which the last {@code queryLength} are new: they are appended, and
  *     each query attends up to its own position
- * @param pass what is computed
+ * @param pass forward, backward or both
  */
 public record AttentionShape(
         int batch,
@@ -49,7 +49,7 @@ public record AttentionShape(
         }
     }
 
-    /** What is computed of an attention. */
+    /** The passes that can be measured. */
     public enum Pass {
         /** The output. */
         FORWARD(1, 0),

@@ -118,7 +118,7 @@ public final class ScoreTerms {
         return dropout != null;
     }
 
-    /** {@return what weights that are kept are multiplied by; 1 if none is dropped} */
+    /** {@return the factor of the weights that dropout keeps; 1 without dropout} */
     public double keptFactor() {
         return dropout == null ? 1 : dropout.factor();
     }

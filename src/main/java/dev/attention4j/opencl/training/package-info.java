@@ -1,2 +1,2 @@
-/** What training does to tensors on the device in place: {@link dev.attention4j.opencl.training.UpdateElements}. */
+/** Updates of tensors on the device, in place, for training: {@link dev.attention4j.opencl.training.UpdateElements}. */
 package dev.attention4j.opencl.training;
