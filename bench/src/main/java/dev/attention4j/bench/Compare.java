@@ -98,6 +98,14 @@ public final class Compare implements Callable<Integer> {
                     "The most that a call may take; slower engines and peers are left out on that shape. Default: 1.5.")
     private double slowest;
 
+    @Option(
+            names = "--warm-up",
+            paramLabel = "SECONDS",
+            defaultValue = "6",
+            description =
+                    "How long calls shorter than 6 ms are warmed up, others a sixth of it: less is quicker and less exact. Default: 6.")
+    private double warmUp;
+
     @Option(names = "--json", paramLabel = "FILE", description = "Writes all results to FILE as JSON.")
     private Path json;
 
@@ -128,6 +136,9 @@ public final class Compare implements Callable<Integer> {
         if (!(slowest > 0)) {
             throw new IllegalArgumentException("--slowest: " + slowest + ", must be above 0");
         }
+        if (!(warmUp >= 0 && warmUp < Double.POSITIVE_INFINITY)) {
+            throw new IllegalArgumentException("--warm-up: " + warmUp + ", must be finite and 0 or more");
+        }
         checkFile("--json", json);
         checkFile("--chart", chart);
         if (chart != null) {
@@ -137,8 +148,8 @@ public final class Compare implements Callable<Integer> {
         List<EngineInfo> chosen = engines();
         ContenderOpener opener = new ContenderOpener(chosen, plan, peers, threads, this::note);
         ClDevice ceiling = ceilingDevice(chosen);
-        try (Contenders contenders =
-                Contenders.open(cases, opener, new Contenders.Rules(rounds, 1e3 * slowest, ceiling))) {
+        RoundTiming.Rules rules = new RoundTiming.Rules(rounds, 1e3 * warmUp, 1e3 * slowest, ceiling);
+        try (Contenders contenders = Contenders.open(cases, opener, rules)) {
             Report report = new Report(
                     primary(chosen), storage, threads, rounds, chosen, contenders.peers(), rooflines(chosen));
             header(out, chosen, report, threads);

@@ -6,7 +6,6 @@ import dev.attention4j.measure.AttentionShape;
 import dev.attention4j.measure.LayerShape;
 import dev.attention4j.measure.ProjectionShape;
 import dev.attention4j.measure.Shape;
-import dev.attention4j.opencl.runtime.ClDevice;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -27,9 +26,10 @@ final class Contenders implements AutoCloseable {
 
     /** The contenders of one kind, and their contest. */
     private record Kind<W extends Workload>(List<Contender<W>> contenders, RoundTiming<W> timing) {
-        static <W extends Workload> Kind<W> open(boolean wanted, Supplier<List<Contender<W>>> open, Rules rules) {
+        static <W extends Workload> Kind<W> open(
+                boolean wanted, Supplier<List<Contender<W>>> open, RoundTiming.Rules rules) {
             List<Contender<W>> contenders = wanted ? open.get() : List.of();
-            return new Kind<>(contenders, new RoundTiming<>(contenders, rules.rounds, rules.slowestMs, rules.device));
+            return new Kind<>(contenders, new RoundTiming<>(contenders, rules));
         }
 
         void close() {
@@ -37,11 +37,8 @@ final class Contenders implements AutoCloseable {
         }
     }
 
-    /** The settings that all shapes share, see {@link RoundTiming}; the device may be null. */
-    record Rules(int rounds, double slowestMs, ClDevice device) {}
-
     /** Opens the contenders of the kinds that there are. */
-    static Contenders open(List<Shape> shapes, ContenderOpener opener, Rules rules) {
+    static Contenders open(List<Shape> shapes, ContenderOpener opener, RoundTiming.Rules rules) {
         Kind<Inputs> attention = Kind.open(any(shapes, AttentionShape.class), opener::attention, rules);
         Kind<LayerInputs> layer = null;
         try {

@@ -27,7 +27,6 @@ final class RoundTiming<W extends Workload> {
      */
     static final double TURN_MS = 30;
 
-    private static final double WARM_UP_MS = 1000;
     private static final int LEAST_WARM_UP_CALLS = 2;
 
     /**
@@ -36,31 +35,33 @@ final class RoundTiming<W extends Workload> {
      */
     private static final double SHORT_CALL_MS = 6;
 
-    private static final double SHORT_CALL_WARM_UP_MS = 6000;
     private static final int SHORT_CALL_WARM_UP_CALLS = 10_000;
+
+    /** So much shorter is the warm-up of other calls. */
+    private static final int SHORT_CALL_TIMES_LONGER = 6;
 
     /** Long enough for the threads of the contender before to stop spinning: OpenMP's do for 5 ms or more. */
     private static final long PAUSE_MS = 15;
 
-    private final ClDevice device;
     private final List<Contender<W>> contenders;
-    private final int rounds;
-    private final double slowestMs;
+    private final Rules rules;
 
     /** The most useful operations per millisecond that a contender has shown, on any shape. */
     private final Map<Contender<W>, Double> bestRates = new HashMap<>();
 
     /**
-     * A contest to run on many shapes.
+     * The settings that all shapes share.
      *
+     * @param warmUpMs how long calls shorter than {@value #SHORT_CALL_MS} ms are warmed up
      * @param slowestMs a contender whose call takes longer is not timed
      * @param device that takes its turn with nothing but multiply-adds or reads, see {@link DevicePeak}; null for none
      */
-    RoundTiming(List<Contender<W>> contenders, int rounds, double slowestMs, ClDevice device) {
-        this.device = device;
+    record Rules(int rounds, double warmUpMs, double slowestMs, ClDevice device) {}
+
+    /** A contest to run on many shapes. */
+    RoundTiming(List<Contender<W>> contenders, Rules rules) {
         this.contenders = List.copyOf(contenders);
-        this.rounds = rounds;
-        this.slowestMs = slowestMs;
+        this.rules = rules;
     }
 
     /** The steps of one shape: the oracle's, a warm-up for each contender and a step for each round. */
@@ -83,7 +84,7 @@ final class RoundTiming<W extends Workload> {
                 warmUp(entry, measurements, runners);
                 progress.step();
             }
-            for (int round = 0; round < rounds; round++) {
+            for (int round = 0; round < rules.rounds; round++) {
                 progress.say(inputs.shape() + " round " + (round + 1));
                 for (Runner<W> runner : List.copyOf(runners.values())) {
                     turn(runner, measurements, runners);
@@ -107,15 +108,15 @@ final class RoundTiming<W extends Workload> {
     }
 
     private Optional<DevicePeak> ceiling(W workload) {
-        if (device == null) {
+        if (rules.device == null) {
             return Optional.empty();
         }
         // Only a decoding step, which uses each key and value once, is bound by how fast they are read.
         boolean decodes = workload instanceof Inputs inputs && inputs.problem().queryLength() == 1;
         return Optional.of(
                 decodes
-                        ? DevicePeak.ofReading(device, keyValueBytes(((Inputs) workload).problem()))
-                        : DevicePeak.ofMultiplyAdds(device));
+                        ? DevicePeak.ofReading(rules.device, keyValueBytes(((Inputs) workload).problem()))
+                        : DevicePeak.ofMultiplyAdds(rules.device));
     }
 
     /** The bytes that every call must read at least. */
@@ -134,27 +135,27 @@ final class RoundTiming<W extends Workload> {
         }
         double flops = entry.inputs.flops();
         double expectedMs = flops / bestRates.getOrDefault(entry.contender, Double.POSITIVE_INFINITY);
-        if (expectedMs > 2 * slowestMs) {
+        if (expectedMs > 2 * rules.slowestMs) {
             // Not even tried: on a large shape one call of the slowest takes a minute. Twice, because something else
             // may have kept the machine busy when the rate was seen.
             String reason = String.format(
                     Locale.ROOT,
                     "at its best so far it would take %.1f s a call, --slowest is %.1f s",
                     expectedMs / 1e3,
-                    slowestMs / 1e3);
+                    rules.slowestMs / 1e3);
             measurements.put(entry.contender, entry.without(Measurement.Outcome.TOO_SLOW, reason));
             return;
         }
         try {
             Runner<W> runner = new Runner<>(entry);
             runners.put(entry.contender, runner);
-            double callMs = runner.warmUp(slowestMs);
+            double callMs = runner.warmUp(rules);
             bestRates.merge(entry.contender, flops / callMs, Math::max);
             // Checked before it is left out for being slow, too: a wrong result must not pass for a slow one.
             runner.check();
-            if (callMs > slowestMs) {
+            if (callMs > rules.slowestMs) {
                 throw new TooSlow(String.format(
-                        Locale.ROOT, "%.1f s a call, --slowest is %.1f s", callMs / 1e3, slowestMs / 1e3));
+                        Locale.ROOT, "%.1f s a call, --slowest is %.1f s", callMs / 1e3, rules.slowestMs / 1e3));
             }
         } catch (RuntimeException | LinkageError | OutOfMemoryError e) {
             drop(entry, e, measurements, runners);
@@ -268,17 +269,19 @@ final class RoundTiming<W extends Workload> {
         }
 
         /** Gives the time of the fastest call. */
-        double warmUp(double slowestMs) {
+        double warmUp(Rules rules) {
             double total = 0;
             int calls = 0;
             double before = Double.POSITIVE_INFINITY;
-            for (int n = 0; n < LEAST_WARM_UP_CALLS || total < warmUpMs(calls) || before > slowestMs; n++) {
+            for (int n = 0;
+                    n < LEAST_WARM_UP_CALLS || total < warmUpMs(rules, calls) || before > rules.slowestMs;
+                    n++) {
                 double[] times = times(n < LEAST_WARM_UP_CALLS ? 0 : TURN_MS);
                 double last = times[times.length - 1];
                 total += Arrays.stream(times).sum();
                 calls += times.length;
                 // The first call may compile kernels, and the JIT may take several: too slow is what grows no faster.
-                if (n > 0 && last > slowestMs && last > before / 1.5) {
+                if (n > 0 && last > rules.slowestMs && last > before / 1.5) {
                     break;
                 }
                 before = last;
@@ -286,8 +289,9 @@ final class RoundTiming<W extends Workload> {
             return fastest;
         }
 
-        private double warmUpMs(int calls) {
-            return fastest < SHORT_CALL_MS && calls < SHORT_CALL_WARM_UP_CALLS ? SHORT_CALL_WARM_UP_MS : WARM_UP_MS;
+        private double warmUpMs(Rules rules, int calls) {
+            boolean takesLonger = fastest < SHORT_CALL_MS && calls < SHORT_CALL_WARM_UP_CALLS;
+            return takesLonger ? rules.warmUpMs : rules.warmUpMs / SHORT_CALL_TIMES_LONGER;
         }
 
         void turn() {

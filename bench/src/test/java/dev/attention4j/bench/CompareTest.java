@@ -35,11 +35,18 @@ class CompareTest {
         return Compare.run(new PrintWriter(out), new PrintWriter(err), args);
     }
 
+    /** Of times nothing is asked here but that there are some. */
+    private int compareBriefly(String... args) {
+        List<String> all = new ArrayList<>(List.of("--warm-up", "0.06"));
+        all.addAll(List.of(args));
+        return compare(all.toArray(new String[0]));
+    }
+
     @Test
     void comparesEveryEnginePlanAndPeer() throws IOException {
         Path json = directory.resolve("c.json");
         Path chart = directory.resolve("c.svg");
-        int code = compare(
+        int code = compareBriefly(
                 "--shapes",
                 "1.4.4.64.64.32,1.4.4.64.64.32:causal,1.4.4.64.64.32:mask,1.4.2.64.64.32",
                 "--json",
@@ -101,9 +108,8 @@ class CompareTest {
     @Test
     void gradientsAreComparedAndSetBesideTheForwardPass() throws IOException {
         Path json = directory.resolve("gradients.json");
-        // Large enough for a short warm-up.
-        String shape = "1.4.4.500.500.64:causal";
-        int code = compare(
+        String shape = "1.2.2.64.64.32:causal";
+        int code = compareBriefly(
                 "--shapes",
                 shape + "," + shape + ":backward," + shape + ":training",
                 "--engines",
@@ -133,7 +139,8 @@ class CompareTest {
     @Test
     void layersAndProjectionsAreComparedToo() throws IOException {
         Path json = directory.resolve("layers.json");
-        int code = compare("--shapes", "layer:2.40.24.3,gemm:70.33.50", "--plan", "auto", "--json", json.toString());
+        int code = compareBriefly(
+                "--shapes", "layer:2.40.24.3,gemm:70.33.50", "--plan", "auto", "--json", json.toString());
         assertThat(err.toString()).isEmpty();
         assertThat(code).isZero();
         List<Map<?, ?>> layers = new ArrayList<>();
@@ -157,7 +164,7 @@ class CompareTest {
     @Test
     void cachesAreComparedToo() throws IOException {
         Path json = directory.resolve("cache.json");
-        int code = compare(
+        int code = compareBriefly(
                 "--shapes",
                 "2.4.2.1.70.32:cache-float16,1.4.2.3.70.32:cache,2.4.2.1.70.32:pages16-bfloat16",
                 "--plan",
@@ -194,7 +201,7 @@ class CompareTest {
     @Test
     void halfPrecisionAndAChartWithoutPeers() throws IOException {
         Path chart = directory.resolve("alone.svg");
-        int code = compare(
+        int code = compareBriefly(
                 "--shapes",
                 "1.2.2.64.64.32",
                 "--engines",
@@ -212,7 +219,7 @@ class CompareTest {
 
     @Test
     void aDeviceIsComparedAloneWhereItIsNamed() {
-        assertThat(compare("--shapes", "1.2.2.64.64.32", "--device", "cpu", "--peers", "plain-java"))
+        assertThat(compareBriefly("--shapes", "1.2.2.64.64.32", "--device", "cpu", "--peers", "plain-java"))
                 .isZero();
         assertThat(out.toString()).contains("plain-java").doesNotContain("opencl:0  ");
     }
@@ -231,6 +238,7 @@ class CompareTest {
                 "--plan; best; --plan: \"best\"",
                 "--rounds; 3; --rounds: 3",
                 "--rounds; x; --rounds",
+                "--warm-up; -1; --warm-up: -1.0",
                 "--slowest; 0; --slowest: 0.0",
                 "--dtype; int8; --dtype: \"int8\"",
                 "--json; /no/such/dir/x.json; --json: /no/such/dir/x.json",
@@ -281,7 +289,7 @@ class CompareTest {
                 new Broken(good, "late", 40), new Broken(good, "at once", 0), new Broken(good, "wrong", -1), good);
         List<Measurement> measured;
         try (Progress progress = Progress.start("test", 1)) {
-            measured = new RoundTiming<>(contenders, 7, 3000, null).run(inputs, progress);
+            measured = new RoundTiming<>(contenders, new RoundTiming.Rules(7, 60, 3000, null)).run(inputs, progress);
         }
         assertThat(measured)
                 .extracting(Measurement::outcome)
@@ -301,7 +309,8 @@ class CompareTest {
         Inputs inputs = Inputs.of(shape, DType.FLOAT32);
         try (Progress progress = Progress.start("test", 1);
                 Contender<Inputs> slow = Peers.openAttention("plain-java", 2).get(0)) {
-            List<Measurement> measured = new RoundTiming<>(List.of(slow), 7, 1e-6, null).run(inputs, progress);
+            List<Measurement> measured =
+                    new RoundTiming<>(List.of(slow), new RoundTiming.Rules(7, 60, 1e-6, null)).run(inputs, progress);
             assertThat(measured.get(0).outcome()).isEqualTo(Measurement.Outcome.TOO_SLOW);
             assertThat(measured.get(0).reason()).contains("s a call");
         }
