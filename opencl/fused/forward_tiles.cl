@@ -53,6 +53,7 @@
 
 #include "common/key_range.clh"
 #include "common/log_sum_exp.clh"
+#include "common/sub_group.clh"
 #include "fused/block_table.clh"
 #include "fused/tile_options.clh"
 #include "fused/tile_output.clh"
@@ -128,10 +129,7 @@
 #define BLOCK_TABLE
 #endif
 
-#if SUB_GROUP_ITEMS > 0 && defined(cl_intel_required_subgroup_size)
-__attribute__((intel_reqd_sub_group_size(SUB_GROUP_ITEMS)))
-#endif
-__kernel __attribute__((reqd_work_group_size(GROUP_ITEMS, 1, 1))) void forward_tiles(
+SUB_GROUP __kernel __attribute__((reqd_work_group_size(GROUP_ITEMS, 1, 1))) void forward_tiles(
     FORWARD_PARAMETERS, __global float *partialOutput, __global float2 *partialSums, int splits, int splitKeys,
     int wideOutput,
     __global float4 *totals, int foldedTiles BLOCK_TABLE) {

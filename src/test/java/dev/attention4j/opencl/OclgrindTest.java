@@ -94,6 +94,7 @@ class OclgrindTest {
                 .containsExactlyInAnyOrder(
                         "common/exp.clh #else",
                         "common/prefetch.clh #else",
+                        "common/sub_group.clh #else",
                         "common/vector.clh #else",
                         "common/storage.clh #else",
                         "common/storage.clh #else",
