@@ -89,7 +89,7 @@ public final class OpenClEngine implements AttentionEngine {
             tensors = new DeviceTensors(this, context, lock, resources, options.has(TestOption.POISON));
             rows = new DeviceRows(this, context);
             updates = new DeviceUpdates(this);
-            gradients = new DeviceGradients(this, options, Planner.ofGradients(context, tuning));
+            gradients = new DeviceGradients(this, options, Planner.ofGradients(context, options, tuning));
             projector =
                     new DeviceProjector(this, projections.chooseOrWarn("Projections", ProjectionPlan.Problem.USUAL));
         } catch (RuntimeException e) {

@@ -175,12 +175,15 @@ final class Planner<P, L extends Plan<P, ?>> {
                 ProjectionPlan::loopExcess);
     }
 
-    /** Makes the planner of a device's gradients. */
-    static Planner<Workload, BackwardPlan> ofGradients(DeviceContext context, TuningDatabase tuning) {
+    /** Makes the planner of a device's gradients, which a plan that the caller insists on may have a way of its own for. */
+    static Planner<Workload, BackwardPlan> ofGradients(
+            DeviceContext context, EngineOptions options, TuningDatabase tuning) {
+        List<BackwardPlan> plans = BackwardPlan.of(context);
+        String wanted = Variant.parse(options.plan()).plan();
         return new Planner<>(
-                List.of(new BackwardPlan(context)),
+                plans,
                 deviceClass(context),
-                EngineOptions.AUTO,
+                plans.stream().anyMatch(plan -> plan.name().equals(wanted)) ? wanted : EngineOptions.AUTO,
                 false,
                 tuning,
                 ProblemClass::of,

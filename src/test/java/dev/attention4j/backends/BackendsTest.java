@@ -3,6 +3,7 @@ package dev.attention4j.backends;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import dev.attention4j.opencl.backward.BackwardBuilds;
 import dev.attention4j.opencl.cache.CacheBuilds;
 import dev.attention4j.opencl.fused.FusedBuilds;
 import dev.attention4j.opencl.projection.ProjectionBuilds;
@@ -45,10 +46,11 @@ class BackendsTest {
     private static final List<String> FIRST = List.of("gfx1030", "dg2", "sm_90");
 
     /** The kernels there, by the beginnings of their labels, if they are defaults. */
-    private static final Pattern USUAL = Pattern.compile("^(forward_tiles (64|128|256) float32 \\("
-            + "|forward_tiles 128 (float16|float32 options|float32 paged|float32, key q8_0, value q8_0) \\("
-            + "|(project_tiles|scores|weighted_sum) float32 \\(16,|softmax|merge_splits float32$"
-            + "|append float32 to q8_0|rotate_heads float16$|pack_weights$|update_elements$)");
+    private static final Pattern USUAL = Pattern.compile(
+            "^(forward_tiles (64|128|256) float32 \\("
+                    + "|forward_tiles 128 (float16|float32 options|float32 paged|float32, key q8_0, value q8_0) \\("
+                    + "|(project_tiles|scores|weighted_sum) float32 \\(16,|softmax|merge_splits float32$"
+                    + "|backward_(key_value|query)_tiles 128 float32$|append float32 to q8_0|rotate_heads float16$|pack_weights$|update_elements$)");
 
     /** The kernel on all other devices. */
     private static final Pattern ELSEWHERE = Pattern.compile("^forward_tiles 128 float32 \\(");
@@ -67,7 +69,9 @@ class BackendsTest {
             // In the outer loop alone: what is stored once, and loaded at each tile of keys.
             new Allowance("^forward_tiles 128 float32 \\(", "sm_80", 24),
             new Allowance("^forward_tiles 128 float32 options", "sm_90", 32),
-            new Allowance("^forward_tiles 128 float32 paged", "sm_90", 8));
+            new Allowance("^forward_tiles 128 float32 paged", "sm_90", 8),
+            // In the loop over queries alone: 128 of 256 registers are sums.
+            new Allowance("^backward_key_value_tiles 128 float32", "gfx1030", 68));
 
     /** A build with what it needs, or the compiler's error. */
     private record Compiled(KernelBuild build, Usage usage, String error) {}
@@ -136,7 +140,8 @@ class BackendsTest {
                         ProjectionBuilds.all(device),
                         StagedBuilds.all(device),
                         CacheBuilds.all(device),
-                        TrainingBuilds.all(device))
+                        TrainingBuilds.all(device),
+                        BackwardBuilds.all(device))
                 .flatMap(List::stream)
                 .filter(build -> WANTED.isEmpty()
                         ? isUsual(build, backend)

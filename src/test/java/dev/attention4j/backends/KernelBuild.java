@@ -1,6 +1,7 @@
 package dev.attention4j.backends;
 
 import java.util.Map;
+import java.util.Set;
 
 /**
  * A kernel with its macros.
@@ -15,6 +16,7 @@ public record KernelBuild(
         String label, String file, String kernel, int groupItems, Map<String, ?> defines, boolean isDefault) {
     /** Returns whether it is built by kernelWithMoreRegisters. */
     boolean moreRegisters() {
-        return kernel.equals("forward_tiles");
+        return Set.of("forward_tiles", "backward_key_value_tiles", "backward_query_tiles")
+                .contains(kernel);
     }
 }

@@ -26,7 +26,9 @@ class OclgrindTest {
             "fused/tile_slices.clh #if TILE_ROWS * DIM_SLICE / 4 % GROUP_ITEMS != 0"
                     + " || TILE_KEYS * DIM_SLICE / 4 % GROUP_ITEMS != 0 ||",
             // For Intel's driver: BackendsTest builds it.
-            "fused/forward_tiles.cl #if SUB_GROUP_ITEMS > 0 && defined(cl_intel_required_subgroup_size)",
+            "common/sub_group.clh #if SUB_GROUP_ITEMS > 0 && defined(cl_intel_required_subgroup_size)",
+            // For compilers that make code for a GPU: BackendsTest builds it.
+            "backward/backward_tile.clh #if WRITTEN_OUT",
             // For compilers that make code for a CPU: tests of numbers run it on PoCL, and prefetching changes nothing.
             "common/exp.clh #if defined(__AVX512DQ__) && VECTOR_WIDTH == 16",
             "common/prefetch.clh #ifdef MAKES_CPU_CODE",
@@ -92,6 +94,7 @@ class OclgrindTest {
                 .as("branches that every build took, so that the other way is not tested")
                 .extracting(name -> name.replaceFirst(":\\d+", ""))
                 .containsExactlyInAnyOrder(
+                        "backward/backward_tile.clh #else",
                         "common/exp.clh #else",
                         "common/prefetch.clh #else",
                         "common/sub_group.clh #else",

@@ -22,13 +22,20 @@ public abstract class BackwardKernelBenchmark extends KernelBenchmark {
     private Tensor outputGradient;
     private AttentionTape tape;
 
+    private final String plan;
+
     BackwardKernelBenchmark(String kernel) {
+        this(kernel, EngineOptions.AUTO);
+    }
+
+    BackwardKernelBenchmark(String kernel, String plan) {
         super(kernel, AttentionKernelBenchmark.LONG);
+        this.plan = plan;
     }
 
     @Override
     final void open(String given) {
-        AttentionEngine found = Engines.open(engine, EngineOptions.DEFAULT);
+        AttentionEngine found = Engines.open(engine, EngineOptions.DEFAULT.withPlan(plan));
         if (!(found instanceof OpenClEngine device)) {
             String name = found.info().name();
             found.close();
