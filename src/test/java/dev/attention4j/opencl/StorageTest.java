@@ -26,8 +26,8 @@ class StorageTest {
 
     private static final int PATTERNS = 1 << 16;
 
-    /** Patterns of an attention problem: heads of this many value elements. */
-    private static final int WIDTH = 512;
+    /** Patterns of an attention problem: heads of this many value elements. Tiles of wider ones build for minutes. */
+    private static final int WIDTH = 64;
 
     /** A device as if its vectors were of each width, with the plans that are built for it. */
     static Stream<Arguments> plans() {
