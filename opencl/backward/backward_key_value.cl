@@ -7,9 +7,9 @@
 //   keyGradient   [batch, keyValueHeads, keys, headDim]  float, written
 //   valueGradient [batch, keyValueHeads, keys, valueDim] float, written
 //   queryParts    [splits, batch, queryHeads, queries, padded headDim]  float, written: their sums over the splits are the
-//                 gradient of the query; the width is padded to whole vectors
+//                 gradient of the query; the width is padded to whole vectors. Of one split without padding they are the gradient
 //   slopeParts    [splits, batch, queryHeads, queries]   float, written with wantsSlopes: of ALiBi
-//   memory        BLOCK_VECTORS and (2 * headDim + valueDim) * KEY_VECTORS + KEYS * padded headDim / VECTOR_WIDTH vectors
+//   memory        BLOCK_VECTORS and (headDim + valueDim) * KEY_VECTORS vectors
 //
 // A work-group is one work-item. It has a key/value head, and of the tiles of KEYS keys each splits-th; queries of all heads that
 // share the key/value head are its own, so that no other work-group adds to its sums: work-groups (splits, batch * keyValueHeads).
@@ -23,13 +23,21 @@
 #include "backward/backward_block.clh"
 
 // One row of numbers as floats.
-typedef __local const float *Numbers;
+typedef __global const float *Numbers;
 #define CHECKED Numbers
 #define CHECKED_AT(from, row) 0
 #define CHECKED_VECTOR(from, at) LOAD_VECTOR((from) + (at))
 #define CHECKED_ELEMENT(from, at) (from)[at]
 #include "common/not_finite.clh"
-#define NOT_FINITE(numbers, count) any_not_finite((Numbers)(numbers), 0, 1, count)
+#define NOT_FINITE(numbers, count) any_not_finite(numbers, 0, 1, count)
+
+bool lanes_not_finite(__local const VECTOR *lanes, int count) {
+    INT_VECTOR found = (INT_VECTOR)(0);
+    for (int n = 0; n < count; n++) {
+        found |= (AS_INT_VECTOR(lanes[n]) & 0x7F800000) == 0x7F800000;
+    }
+    return any(found);
+}
 
 #ifndef DIM_TILE
 #define DIM_TILE 6 // dims of a register tile of gradients of keys and values
@@ -63,9 +71,15 @@ typedef __local const float *Numbers;
         }                                                                                                              \
     }
 
-void add_gradients(__local const float *rows, int width, __local const VECTOR *weights, int queries,
+void add_gradients(__global const float *rows, int width, __local const VECTOR *weights, int queries,
                    __local VECTOR *sums) {
     int d = 0;
+#if DIM_TILE > 4
+    // Tiles of 4 or 8 dims and then DIM_TILE leave fewer small ones.
+    for (; d < 8 && d + 4 <= width && (width - d) % DIM_TILE != 0; d += 4) {
+        GRADIENT_TILE(4, d)
+    }
+#endif
     for (; d + DIM_TILE <= width; d += DIM_TILE) {
         GRADIENT_TILE(DIM_TILE, d)
     }
@@ -78,7 +92,7 @@ void add_gradients(__local const float *rows, int width, __local const VECTOR *w
 }
 
 // The same where masked weights meet NaN or infinity: `marks` says which are masked.
-void add_finite_gradients(__local const float *rows, int width, __local const VECTOR *weights,
+void add_finite_gradients(__global const float *rows, int width, __local const VECTOR *weights,
                           __local const VECTOR *marks, int queries, __local VECTOR *sums) {
     for (int d = 0; d < width; d++) {
         for (int r = 0; r < KEY_VECTORS; r++) {
@@ -116,7 +130,8 @@ void add_finite_gradients(__local const float *rows, int width, __local const VE
         _Pragma("unroll") for (int t = 0; t < QUERY_TILE; t++) {                                                       \
             _Pragma("unroll") for (int v = 0; v < VECTORS; v++) {                                                      \
                 if (i + t < queries) {                                                                                 \
-                    sums[(i + t) * vectors + (c) + v] += tile[t][v];                                                   \
+                    __global float *sum = sums + ((long)(i + t) * vectors + (c) + v) * VECTOR_WIDTH;                   \
+                    STORE_VECTOR(LOAD_VECTOR(sum) + tile[t][v], sum);                                                  \
                 }                                                                                                      \
             }                                                                                                          \
         }                                                                                                              \
@@ -124,7 +139,7 @@ void add_finite_gradients(__local const float *rows, int width, __local const VE
 
 // keyRows: [KEYS][vectors of dims].
 void add_query_gradients(__local const VECTOR *weights, int queries, __local const VECTOR *keyRows, int keysHere,
-                         int vectors, __global VECTOR *sums) {
+                         int vectors, __global float *sums) {
     for (int i = 0; i < queries; i += QUERY_TILE) {
         __local const float *from[QUERY_TILE];
         for (int t = 0; t < QUERY_TILE; t++) {
@@ -134,6 +149,11 @@ void add_query_gradients(__local const VECTOR *weights, int queries, __local con
         for (; c + KEY_VECTORS <= vectors; c += KEY_VECTORS) {
             QUERY_GRADIENT_TILE(KEY_VECTORS, c)
         }
+#if KEY_VECTORS > 2
+        for (; c + 2 <= vectors; c += 2) {
+            QUERY_GRADIENT_TILE(2, c)
+        }
+#endif
         for (; c < vectors; c++) {
             QUERY_GRADIENT_TILE(1, c)
         }
@@ -141,7 +161,7 @@ void add_query_gradients(__local const VECTOR *weights, int queries, __local con
 }
 
 void add_finite_query_gradients(__local const VECTOR *weights, __local const VECTOR *marks, int queries,
-                                __local const VECTOR *keyRows, int keysHere, int vectors, __global VECTOR *sums) {
+                                __local const VECTOR *keyRows, int keysHere, int vectors, __global float *sums) {
     for (int i = 0; i < queries; i++) {
         __local const float *row = (__local const float *)(weights + i * KEY_VECTORS);
         __local const int *mark = (__local const int *)(marks + i * KEY_VECTORS);
@@ -152,14 +172,40 @@ void add_finite_query_gradients(__local const VECTOR *weights, __local const VEC
                     sum = MULTIPLY_ADD((VECTOR)(row[k]), keyRows[k * vectors + c], sum);
                 }
             }
-            sums[i * vectors + c] += sum;
+            __global float *to = sums + ((long)i * vectors + c) * VECTOR_WIDTH;
+            STORE_VECTOR(LOAD_VECTOR(to) + sum, to);
         }
     }
 }
 
+// to[key][dim] of sums[dim][key].
 void store_gradients(__local const VECTOR *sums, int keysHere, int width, __global float *to) {
     __local const float *lanes = (__local const float *)sums;
-    for (int k = 0; k < keysHere; k++) {
+    int k = 0;
+#if VECTOR_WIDTH >= 8
+    for (; k + 8 <= keysHere; k += 8) {
+        int d = 0;
+        for (; d + 8 <= width; d += 8) {
+            float8 block[8];
+            float8 spare[8];
+#pragma unroll
+            for (int n = 0; n < 8; n++) {
+                block[n] = vload8(0, lanes + (d + n) * KEYS + k);
+            }
+            TRANSPOSE_8X8(float8, block, spare)
+#pragma unroll
+            for (int n = 0; n < 8; n++) {
+                vstore8(spare[n], 0, to + (long)(k + n) * width + d);
+            }
+        }
+        for (; d < width; d++) {
+            for (int n = 0; n < 8; n++) {
+                to[(long)(k + n) * width + d] = lanes[d * KEYS + k + n];
+            }
+        }
+    }
+#endif
+    for (; k < keysHere; k++) {
         for (int d = 0; d < width; d++) {
             to[(long)k * width + d] = lanes[d * KEYS + k];
         }
@@ -169,14 +215,13 @@ void store_gradients(__local const VECTOR *sums, int keysHere, int width, __glob
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void backward_key_value(
     FORWARD_PARAMETERS, __global const float *gradientRows, __global const float *logSumExps,
     __global const float *rests, __global float *keyGradient, __global float *valueGradient,
-    __global VECTOR *queryParts, __global float *slopeParts, int wantsSlopes, __local VECTOR *memory) {
+    __global float *queryParts, __global float *slopeParts, int wantsSlopes, __local VECTOR *memory) {
     const int headDim = call.headDim;
     const int valueDim = call.valueDim;
     const int vectors = ROWS_OF_VECTORS(headDim);
     const BackwardBlock block = block_in(memory, headDim, valueDim);
     __local VECTOR *keySums = memory + BLOCK_VECTORS(headDim, valueDim);
     __local VECTOR *valueSums = keySums + LANE_VECTORS(headDim);
-    __local VECTOR *keyRows = valueSums + LANE_VECTORS(valueDim);
     const int keyValueHeads = call.queryHeads / call.group;
     const int split = get_group_id(0);
     const int splits = get_num_groups(0);
@@ -186,10 +231,11 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void backward_key_value(
     const long firstRow = ((long)batch * call.queryHeads + firstHead) * call.queries;
     const long rows = (long)get_num_groups(1) * call.group * call.queries;
     // Those of the first of its heads' queries.
-    __global VECTOR *ownParts = queryParts + (split * rows + firstRow) * vectors;
+    const int padded = vectors * VECTOR_WIDTH;
+    __global float *ownParts = queryParts + (split * rows + firstRow) * padded;
     __global float *ownSlopes = slopeParts + split * rows + firstRow;
-    for (long n = 0; n < (long)call.group * call.queries * vectors; n++) {
-        ownParts[n] = (VECTOR)(0.0f);
+    for (long n = 0; n < (long)call.group * call.queries * padded; n += VECTOR_WIDTH) {
+        STORE_VECTOR((VECTOR)(0.0f), ownParts + n);
     }
     for (int n = 0; wantsSlopes && n < call.group * call.queries; n++) {
         ownSlopes[n] = 0.0f;
@@ -200,13 +246,7 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void backward_key_value(
     for (int firstKey = split * KEYS; firstKey < call.keys; firstKey += splits * KEYS) {
         const int keysHere = min(KEYS, call.keys - firstKey);
         read_tile(&block, keys, values, firstKey, keysHere, headDim, valueDim);
-        for (int k = 0; k < keysHere; k++) {
-            __local float *row = (__local float *)(keyRows + k * vectors);
-            for (int d = 0; d < vectors * VECTOR_WIDTH; d++) {
-                row[d] = d < headDim ? ((__local const float *)block.keyLanes)[d * KEYS + k] : 0.0f;
-            }
-        }
-        const bool keysNotFinite = NOT_FINITE(block.keyLanes, headDim * KEYS);
+        const bool keysNotFinite = lanes_not_finite(block.keyLanes, LANE_VECTORS(headDim));
         for (int n = 0; n < LANE_VECTORS(headDim + valueDim); n++) {
             keySums[n] = (VECTOR)(0.0f); // and the valueSums after them
         }
@@ -220,21 +260,24 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void backward_key_value(
                                    wantsSlopes ? ownSlopes + row : 0, &masks EXPRESSION_ARGUMENTS)) {
                     continue;
                 }
-                if (masks && NOT_FINITE(block.gradientRows, queries * valueDim)) {
-                    add_finite_gradients(block.gradientRows, valueDim, block.weights, block.weights, queries, valueSums);
+                __global const float *gradients = gradientRows + (firstRow + row) * valueDim;
+                if (masks && NOT_FINITE(gradients, queries * valueDim)) {
+                    add_finite_gradients(gradients, valueDim, block.weights, block.weights, queries, valueSums);
                 } else {
-                    add_gradients(block.gradientRows, valueDim, block.weights, queries, valueSums);
+                    add_gradients(gradients, valueDim, block.weights, queries, valueSums);
                 }
-                if (masks && NOT_FINITE(block.queryRows, queries * headDim)) {
-                    add_finite_gradients(block.queryRows, headDim, block.gradients, block.MARKS_OF_SCORES, queries, keySums);
+                __global const float *queryRows = QUERY_ROWS(query, call, batch, head, firstQuery);
+                if (masks && NOT_FINITE(queryRows, queries * headDim)) {
+                    add_finite_gradients(queryRows, headDim, block.gradients, block.MARKS_OF_SCORES, queries, keySums);
                 } else {
-                    add_gradients(block.queryRows, headDim, block.gradients, queries, keySums);
+                    add_gradients(queryRows, headDim, block.gradients, queries, keySums);
                 }
+                __local const VECTOR *keyRows = (__local const VECTOR *)block.rows;
                 if (masks && keysNotFinite) {
                     add_finite_query_gradients(block.gradients, block.MARKS_OF_SCORES, queries, keyRows, keysHere,
-                                               vectors, ownParts + row * vectors);
+                                               vectors, ownParts + row * padded);
                 } else {
-                    add_query_gradients(block.gradients, queries, keyRows, keysHere, vectors, ownParts + row * vectors);
+                    add_query_gradients(block.gradients, queries, keyRows, keysHere, vectors, ownParts + row * padded);
                 }
             }
         }

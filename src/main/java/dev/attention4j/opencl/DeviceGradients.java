@@ -23,6 +23,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.UnaryOperator;
+import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -33,11 +34,18 @@ final class DeviceGradients implements AutoCloseable {
     private final OpenClEngine engine;
     private final Planner<Workload, BackwardPlan> planner;
     private final EngineOptions options;
+    private final boolean mayUseHost;
     private AttentionEngine host;
 
-    /** Works for one engine. */
-    DeviceGradients(OpenClEngine engine, EngineOptions options, Planner<Workload, BackwardPlan> planner) {
+    /**
+     * Works for one engine.
+     *
+     * @param mayUseHost true if tiny problems in host memory are computed in Java, as {@link HostPlan} does
+     */
+    DeviceGradients(
+            OpenClEngine engine, EngineOptions options, Planner<Workload, BackwardPlan> planner, boolean mayUseHost) {
         this.engine = engine;
+        this.mayUseHost = mayUseHost;
         this.planner = planner;
         this.options = options;
     }
@@ -49,7 +57,10 @@ final class DeviceGradients implements AutoCloseable {
                     call.options().parameters());
             return onHost(call);
         }
-        Workload workload = Workload.of(call.problem(), false);
+        Workload workload = Workload.of(call.problem(), isOnHost(call));
+        if (mayUseHost && workload.onHost() && isTiny(workload)) {
+            return onHost(call);
+        }
         Planner.Choice<BackwardPlan> choice;
         try {
             choice = engine.locked(() -> planner.choose(workload));
@@ -58,6 +69,24 @@ final class DeviceGradients implements AutoCloseable {
             return onHost(call);
         }
         return engine.finish(engine.enqueue("gradients", transfers -> enqueue(call, workload, choice, transfers)));
+    }
+
+    private static boolean isOnHost(GradientCall call) {
+        Attention attention = call.problem().attention();
+        return Stream.of(
+                        Stream.of(call.query(), call.key(), call.value(), call.output(), call.logSumExp()),
+                        Stream.of(call.outputGradient()),
+                        attention.mask().stream(),
+                        attention.bias().stream(),
+                        call.options().logSumExpGradient().stream())
+                .flatMap(tensors -> tensors)
+                .allMatch(Tensor::isOnHost);
+    }
+
+    /** Five products, where the forward pass has two. */
+    private static boolean isTiny(Workload problem) {
+        double pairs = (double) problem.rows() * problem.keyLength();
+        return pairs * (3.0 * problem.headDim() + 2.0 * problem.valueDim()) <= HostPlan.MOST_MULTIPLY_ADDS;
     }
 
     private AttentionGradients enqueue(

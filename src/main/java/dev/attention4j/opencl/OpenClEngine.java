@@ -89,7 +89,8 @@ public final class OpenClEngine implements AttentionEngine {
             tensors = new DeviceTensors(this, context, lock, resources, options.has(TestOption.POISON));
             rows = new DeviceRows(this, context);
             updates = new DeviceUpdates(this);
-            gradients = new DeviceGradients(this, options, Planner.ofGradients(context, options, tuning));
+            gradients = new DeviceGradients(
+                    this, options, Planner.ofGradients(context, options, tuning), planner.takesHost());
             projector =
                     new DeviceProjector(this, projections.chooseOrWarn("Projections", ProjectionPlan.Problem.USUAL));
         } catch (RuntimeException e) {

@@ -206,6 +206,13 @@ final class Planner<P, L extends Plan<P, ?>> {
         return wanted.plan().equals(EngineOptions.AUTO);
     }
 
+    /** Returns whether problems that suit a plan on the host are computed by it. */
+    boolean takesHost() {
+        return isAuto()
+                ? mayUseHost && plans.stream().anyMatch(Plan::isOnHost)
+                : plan(wanted.plan()).isOnHost();
+    }
+
     List<String> names() {
         return plans.stream().map(Plan::name).toList();
     }

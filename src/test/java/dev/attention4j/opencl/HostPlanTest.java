@@ -6,18 +6,26 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import dev.attention4j.Alignment;
 import dev.attention4j.Attention;
 import dev.attention4j.AttentionEngine;
+import dev.attention4j.AttentionGradients;
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.AttentionResult;
+import dev.attention4j.AttentionTape;
 import dev.attention4j.DType;
 import dev.attention4j.EngineInfo;
 import dev.attention4j.EngineOptions;
 import dev.attention4j.Engines;
+import dev.attention4j.GradientOptions;
 import dev.attention4j.Tensor;
 import dev.attention4j.Tuning;
 import dev.attention4j.UnsupportedPlanException;
+import dev.attention4j.opencl.runtime.ClEvent;
+import dev.attention4j.reference.Deviation;
+import dev.attention4j.reference.GradientYardstick;
+import dev.attention4j.spi.GradientCall;
 import dev.attention4j.spi.TestOption;
 import dev.attention4j.testing.TestEngines;
 import dev.attention4j.testing.YardstickCheck;
+import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
@@ -77,6 +85,43 @@ class HostPlanTest {
                 }
                 YardstickCheck.check(engine, query, key, value, attention, "tiny on " + info.id());
             }
+        }
+    }
+
+    /** Gradients of tiny problems launch no kernel either, but those of larger ones, on the device or with poison do. */
+    @Test
+    void takesGradientsOfTinyProblems() {
+        Tensor large = Tensor.random(4, 1, 4, 70, 16);
+        for (EngineInfo info : processors()) {
+            try (OpenClEngine engine = (OpenClEngine) Engines.open(info.id(), OPTIONS);
+                    OpenClEngine poisoned =
+                            (OpenClEngine) Engines.open(info.id(), OPTIONS.with(TestOption.POISON, true));
+                    Tensor there = engine.upload(query)) {
+                assertThat(kernelsOfGradients(engine, query)).isZero();
+                assertThat(kernelsOfGradients(engine, large)).isPositive();
+                assertThat(kernelsOfGradients(engine, there)).isPositive();
+                assertThat(kernelsOfGradients(poisoned, query)).isPositive();
+            }
+        }
+    }
+
+    /** Computes gradients of self-attention, checks them and returns how many kernels it took. */
+    private static long kernelsOfGradients(OpenClEngine engine, Tensor x) {
+        List<ClEvent> events = new ArrayList<>();
+        try (AttentionTape tape = engine.attendForGradients(x, x, x, Attention.DEFAULT)) {
+            engine.profileInto(events);
+            try (AttentionGradients gradients = tape.gradients(x)) {
+                engine.profileInto(null);
+                GradientCall call =
+                        GradientCall.of(x, x, x, Attention.DEFAULT, tape.result(), x, GradientOptions.DEFAULT);
+                assertThat(x.isOnHost() ? new GradientYardstick(call).measure(gradients) : List.<Deviation>of())
+                        .allMatch(Deviation::isAllowed);
+            }
+            return events.stream()
+                    .filter(event -> event.command().startsWith("backward"))
+                    .count();
+        } finally {
+            events.forEach(ClEvent::close);
         }
     }
 

@@ -1,6 +1,7 @@
 package dev.attention4j.opencl.backward;
 
 import dev.attention4j.AttentionProblem;
+import dev.attention4j.DType;
 import dev.attention4j.StorageTypes;
 import dev.attention4j.expression.Expressions;
 import dev.attention4j.expression.Variable;
@@ -41,8 +42,13 @@ public abstract sealed class BackwardPlan implements Plan<Workload, BackwardCall
     /** The key of a kernel that computes scores, whose expressions are printed once. */
     private record OfScores(String name, Map<String, Object> tiling, StorageTypes storage, String expressions) {}
 
-    /** The output of backward_preprocess, read by the kernels after it. */
-    record Rows(ClBuffer gradients, ClBuffer logSumExps, ClBuffer rests) {
+    /**
+     * The output of backward_preprocess, read by the kernels after it.
+     *
+     * @param forward the call, whose query has been copied where kernels need floats, one row after another
+     * @param gradients the output's gradient as floats, row-major
+     */
+    record Rows(DeviceCall forward, ClBuffer gradients, ClBuffer logSumExps, ClBuffer rests) {
         ClKernel.Arguments addTo(ClKernel.Arguments arguments) {
             return arguments.buffer(gradients).buffer(logSumExps).buffer(rests);
         }
@@ -72,20 +78,36 @@ public abstract sealed class BackwardPlan implements Plan<Workload, BackwardCall
         context.queue().launch(kernel, groups, new long[] {1, 1, 1});
     }
 
-    /** Enqueues the first step. */
-    final Rows prepare(BackwardCall call, int vectorWidth) {
-        Workload problem = call.forward().workload();
+    /**
+     * Enqueues the first step.
+     *
+     * @param readsFloats true if kernels read the query as floats, one row after another
+     */
+    final Rows prepare(BackwardCall call, int vectorWidth, boolean readsFloats) {
+        DeviceCall forward = call.forward();
+        Workload problem = forward.workload();
         long rows = problem.rows();
+        boolean liesSo = problem.storage().query() == DType.FLOAT32
+                && (problem.queryLength() <= 1 || forward.query().strides()[2] == problem.headDim());
+        boolean copiesQuery = readsFloats && !liesSo;
+        boolean copiesGradient = call.gradientType() != DType.FLOAT32
+                || !call.outputGradient()
+                        .isRowMajor(problem.batch(), problem.queryHeads(), problem.queryLength(), problem.valueDim());
         Rows prepared = new Rows(
-                call.forward().scratch().apply(4L * rows * problem.valueDim()),
-                call.forward().scratch().apply(4L * rows),
-                call.forward().scratch().apply(4L * rows));
-        preprocess(call, prepared, vectorWidth);
+                copiesQuery ? forward.withQuery(forward.scratch().apply(4L * rows * problem.headDim())) : forward,
+                copiesGradient
+                        ? forward.scratch().apply(4L * rows * problem.valueDim())
+                        : call.outputGradient().buffer(),
+                forward.scratch().apply(4L * rows),
+                forward.scratch().apply(4L * rows));
+        preprocess(call, prepared, vectorWidth, copiesQuery, copiesGradient);
         return prepared;
     }
 
-    private void preprocess(BackwardCall call, Rows prepared, int vectorWidth) {
-        Workload problem = call.forward().workload();
+    private void preprocess(
+            BackwardCall call, Rows prepared, int vectorWidth, boolean copiesQuery, boolean copiesGradient) {
+        DeviceCall forward = call.forward();
+        Workload problem = forward.workload();
         if (problem.rows() == 0) {
             return;
         }
@@ -101,19 +123,24 @@ public abstract sealed class BackwardPlan implements Plan<Workload, BackwardCall
                 .values()
                 .put("heads", problem.queryHeads())
                 .put("queries", problem.queryLength())
+                .put("queryDim", copiesQuery ? problem.headDim() : 0)
                 .put("valueDim", problem.valueDim())
+                .put("copiesGradient", copiesGradient ? 1 : 0)
                 .put("hasLogSumExpGradient", ofLogSumExp == null ? 0 : 1)
                 .put("rows", (int) problem.rows())
                 .put("rowsEach", ROWS_EACH);
+        Operand.put(numbers, Operand.rows("query"), forward.query());
         Operand.put(numbers, Operand.rows("output"), call.output());
         Operand.put(numbers, Operand.rows("outputGradient"), call.outputGradient());
         Operand.put(numbers, Operand.rows("logSumExp"), call.logSumExp());
         Operand.put(numbers, Operand.rows("logSumExpGradient"), ofLogSumExp);
         ClKernel.Arguments arguments = kernel.arguments()
+                .buffer(forward.query().buffer())
                 .buffer(call.output().buffer())
                 .buffer(call.outputGradient().buffer())
                 .buffer(call.logSumExp().buffer())
-                .buffer(ofLogSumExp == null ? call.logSumExp().buffer() : ofLogSumExp.buffer());
+                .buffer(ofLogSumExp == null ? call.logSumExp().buffer() : ofLogSumExp.buffer())
+                .buffer(prepared.forward().query().buffer());
         prepared.addTo(arguments).struct(numbers);
         launch(kernel, runs(problem.rows()), 1, 1);
     }
@@ -176,7 +203,7 @@ public abstract sealed class BackwardPlan implements Plan<Workload, BackwardCall
         Map<String, Object> defines = new HashMap<>(tiling.tunables().values());
         defines.remove("DIM_TILE");
         ClKernel kernel = ofScores("backward_bias", forward, defines, tiling.vectorWidth());
-        prepared.addTo(forward.argumentsOfScores(kernel, 1))
+        prepared.addTo(prepared.forward().argumentsOfScores(kernel, 1))
                 .buffer(call.bias())
                 .struct(numbers)
                 .local(tiling.biasBytes(forward.workload()));
@@ -190,12 +217,14 @@ public abstract sealed class BackwardPlan implements Plan<Workload, BackwardCall
     /**
      * Returns a kernel that computes scores.
      *
-     * @param width of its vectors of keys
+     * @param width of its vectors of keys; where that is not 1 the query is floats
      */
     final ClKernel ofScores(String name, DeviceCall forward, Map<String, Object> tiling, int width) {
         Workload problem = forward.workload();
+        StorageTypes given = problem.storage();
+        StorageTypes storage = width == 1 ? given : new StorageTypes(DType.FLOAT32, given.key(), given.value());
         return ofScores.computeIfAbsent(
-                new OfScores(name, tiling, problem.storage(), problem.expressions()),
+                new OfScores(name, tiling, storage, problem.expressions()),
                 build -> build(build, forward.expressions(), width));
     }
 

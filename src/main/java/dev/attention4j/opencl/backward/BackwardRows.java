@@ -89,15 +89,17 @@ final class BackwardRows extends BackwardPlan {
         BackwardTiling tiling = BackwardTiling.SPACE.of(forward.tunables());
         int splits = splits(problem, tiling);
         long rows = problem.rows();
-        Rows prepared = prepare(call, tiling.vectorWidth());
+        Rows prepared = prepare(call, tiling.vectorWidth(), true);
         int padded = tiling.vectors(problem.headDim()) * tiling.vectorWidth();
-        ClBuffer parts = forward.scratch().apply(4L * splits * rows * padded);
+        // The sum of one part is itself.
+        boolean sums = splits > 1 || padded != problem.headDim();
+        ClBuffer parts = sums ? forward.scratch().apply(4L * splits * rows * padded) : call.queryGradient();
         ClBuffer slopeParts =
                 call.slopes() == null ? prepared.rests() : forward.scratch().apply(4L * splits * rows);
         if (problem.batch() > 0) {
             Map<String, Object> defines = Map.copyOf(tiling.tunables().values());
             ClKernel kernel = ofScores("backward_key_value", forward, defines, tiling.vectorWidth());
-            prepared.addTo(forward.argumentsOfScores(kernel, 1))
+            prepared.addTo(prepared.forward().argumentsOfScores(kernel, 1))
                     .buffer(call.keyGradient())
                     .buffer(call.valueGradient())
                     .buffer(parts)
@@ -106,7 +108,7 @@ final class BackwardRows extends BackwardPlan {
                     .local(tiling.keyValueBytes(problem));
             launch(kernel, splits, (long) problem.batch() * problem.keyValueHeads(), 1);
         }
-        if (rows > 0) {
+        if (sums && rows > 0) {
             ClKernel kernel = context.kernel(
                     "backward/backward_query.cl", "backward_query", Map.of("VECTOR_WIDTH", tiling.vectorWidth()));
             kernel.arguments()

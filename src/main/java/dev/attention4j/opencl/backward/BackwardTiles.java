@@ -110,7 +110,7 @@ final class BackwardTiles extends BackwardPlan {
         Workload problem = forward.workload();
         Kernels kernels = kernels(forward);
         int side = kernels.side;
-        Rows prepared = prepare(call, OF_BIAS.vectorWidth());
+        Rows prepared = prepare(call, OF_BIAS.vectorWidth(), call.bias() != null);
         ClBuffer slopeParts =
                 call.slopes() == null ? prepared.rests() : forward.scratch().apply(4L * problem.rows());
         if (problem.batch() > 0 && problem.keyLength() > 0) {

@@ -37,15 +37,17 @@ record BackwardTiling(int vectorWidth, int keyVectors, int queryTile, int dimTil
     static List<BackwardTiling> of(ClDevice device, Workload problem) {
         int width = CommonMacros.vectorWidth(device);
         int most = width == 16 ? 4 : 3;
-        // No more lanes than keys fill.
-        int filled = Math.max(1, Math.min(most, (problem.keyLength() + width - 1) / width));
-        int tile = width == 16 ? 6 : 4;
+        // No more lanes than keys fill: 77 keys are two tiles of 48, not of 64.
+        int vectors = Math.max(1, (problem.keyLength() + width - 1) / width);
+        int tiles = (vectors + most - 1) / most;
+        int filled = (vectors + tiles - 1) / tiles;
+        int tile = width < 16 ? 4 : filled < 4 ? 8 : 6;
         List<BackwardTiling> tilings = new ArrayList<>();
         for (int block = 8 * tile; block >= tile; block /= 2) {
             tilings.add(new BackwardTiling(width, filled, tile, tile, block));
         }
-        for (int vectors = filled - 1; vectors >= 1; vectors--) {
-            tilings.add(new BackwardTiling(width, vectors, tile, tile, tile));
+        for (int fewer = filled - 1; fewer >= 1; fewer--) {
+            tilings.add(new BackwardTiling(width, fewer, tile, tile, tile));
         }
         tilings.add(new BackwardTiling(4, 1, 2, 2, 2));
         return tilings;
@@ -86,17 +88,13 @@ record BackwardTiling(int vectorWidth, int keyVectors, int queryTile, int dimTil
         return 4L
                 * vectorWidth
                 * ((long) keyVectors * (dims + 2 * queryBlock + 1)
-                        + vectors(queryBlock * problem.headDim())
-                        + vectors(queryBlock * problem.valueDim())
+                        + (long) keys() * vectors(Math.max(problem.headDim(), problem.valueDim()))
                         + vectors(4 * queryBlock));
     }
 
     /** The local memory that {@code backward_key_value} gets. */
     long keyValueBytes(Workload problem) {
-        return blockBytes(problem)
-                + 4L
-                        * keys()
-                        * (problem.headDim() + problem.valueDim() + (long) vectors(problem.headDim()) * vectorWidth);
+        return blockBytes(problem) + 4L * keys() * (problem.headDim() + problem.valueDim());
     }
 
     /** The local memory that {@code backward_bias} gets. */

@@ -158,6 +158,34 @@ public record DeviceCall(
         return numbers == null ? arguments : arguments.buffer(numbers);
     }
 
+    /** Returns this call with a query that a plan has copied elsewhere: floats, row-major. */
+    public DeviceCall withQuery(ClBuffer copy) {
+        long row = problem.headDim();
+        long head = row * problem.queryLength();
+        return new DeviceCall(
+                problem,
+                workload,
+                tunables,
+                division,
+                new Operand(copy, 0, head * problem.queryHeads(), head, row, 1),
+                key,
+                value,
+                pageTable,
+                pages,
+                mask,
+                bias,
+                keyRanges,
+                alibiSlopes,
+                sinks,
+                numbers,
+                output,
+                weights,
+                logSumExp,
+                maxScratchBytes,
+                scratchRoom,
+                scratch);
+    }
+
     /** Returns the call's expressions and dropout. */
     public Expressions expressions() {
         return problem.attention().expressions();

@@ -30,4 +30,16 @@ public record Operand(ClBuffer buffer, long offset, long[] strides, long scales)
             values.put(names.get(n), operand == null ? 0 : operand.strides()[n - 1]);
         }
     }
+
+    /** Returns whether the elements of this shape are one after another from the buffer's start. */
+    public boolean isRowMajor(long... shape) {
+        long stride = 1;
+        for (int axis = shape.length - 1; axis >= 0; axis--) {
+            if (shape[axis] > 1 && strides[axis] != stride) {
+                return false;
+            }
+            stride *= shape[axis];
+        }
+        return offset == 0;
+    }
 }
