@@ -37,6 +37,11 @@ class SlicesTest {
 
     private static final Shape PACKED = new Shape(1, 4, 2, 70);
 
+    /** Where its sequences begin. */
+    private static final int[] PACKED_QUERIES = {0, 5, 5, 37, 70};
+
+    private static final int[] PACKED_KEYS = {0, 11, 13, 13, 41};
+
     private static final int KEYS = 41;
 
     private record Shape(int batch, int heads, int keyValueHeads, int queries) {
@@ -214,9 +219,31 @@ class SlicesTest {
         return each;
     }
 
+    private static Attention all() {
+        return options()
+                .causalOffsets(3, -20, 17)
+                .keyLengths(41, 0, 33)
+                .mask(maskOf(SHAPE.of(4)))
+                .queryMask(Tensor.of(mask(new long[] {3, 70}, 7), 3, 70))
+                .bias(Tensor.random(6, SHAPE.of(4)).to(DType.FLOAT16))
+                .alibiSlopes(0.1f, 0.2f, 0.05f, 0, 1, 0.5f, 0.25f, 0.125f, -0.1f, -0.2f, 0.3f, 0.03f)
+                .sinks(0.5f, Float.NEGATIVE_INFINITY, 3, -1)
+                .softcap(3)
+                .build();
+    }
+
+    private static Attention allPacked() {
+        return options()
+                .cumulativeLengths(PACKED_QUERIES, PACKED_KEYS)
+                .causalOffsets(1, 2, 3, -4)
+                .mask(maskOf(PACKED.of(4)))
+                .alibiSlopes(0.1f, 0.2f, 0.05f, 0, 1, 0.5f, 0.25f, 0.1f, -0.1f, -0.2f, 0.3f, 0.03f, 0, 0.4f, 0, 1)
+                .build();
+    }
+
     private static Map<String, Attention> eachPacked() {
-        int[] queries = {0, 5, 5, 37, 70};
-        int[] keys = {0, 11, 13, 13, 41};
+        int[] queries = PACKED_QUERIES;
+        int[] keys = PACKED_KEYS;
         Map<String, Attention> each = new LinkedHashMap<>();
         each.put("packed", options().cumulativeLengths(queries, keys).build());
         each.put(
@@ -275,8 +302,12 @@ class SlicesTest {
     @MethodSource("devices")
     void eachOptionIsTheSameInSlices(EngineInfo info) {
         if (info.kind() == EngineInfo.Kind.EMULATOR) {
-            // There each slice takes as long as the whole elsewhere: one plan, and the cut that concerns all options.
-            checkAll(info, "rows", Cut.HEADS);
+            // There each slice takes as long as the whole elsewhere: one plan, the cut that concerns all options, and
+            // these together, where each one's place in a slice shows as it does alone.
+            try (OpenClEngine engine = open(info, "rows", 0)) {
+                check(engine, "rows", "all", SHAPE, all(), Cut.HEADS);
+                check(engine, "rows", "all, packed", PACKED, allPacked(), Cut.HEADS);
+            }
             return;
         }
         for (String plan : plans(info)) {

@@ -149,7 +149,8 @@ class ForwardTilesTest {
                 operation.softcap(3);
             }
             try (PlanEngine engine = engine(device, smallest(), 1)) {
-                YardstickCheck.check(engine, views[0], views[0], views[0], operation.build(), "whole vectors of " + dtype);
+                YardstickCheck.check(
+                        engine, views[0], views[0], views[0], operation.build(), "whole vectors of " + dtype);
                 // Odd strides of the others, and on emulators, are in ForwardTilesTilingTest and StorageTest.
                 if (dtype == DType.FLOAT16) {
                     YardstickCheck.check(engine, views[0], views[1], views[2], operation.build(), "odd strides");
