@@ -21,6 +21,10 @@ import java.util.Optional;
  * 1, 1, {@code input.value} [1, 1, 2, 1] = 2, 4 and {@code output.output} [1, 1, 1, 1] = 3, which is the mean. A mask is {@code
  * input.mask}, a bias {@code input.bias} and a mask of the queries {@code input.query_mask}. Other options are a JSON object
  * in the metadata {@code attributes}, as {@link AttentionAttributes} reads them. In float32 the output may be off by 1e-5 + 1e-4 · |expected|.
+ *
+ * <p>Gradients of a loss are {@code output.query_gradient}, {@code output.key_gradient}, {@code output.value_gradient} and {@code
+ * output.bias_gradient}, each of the shape of what it belongs to, from the loss's gradient by the output, {@code
+ * input.output_gradient}.
  */
 public final class CaseFile {
     private static final String SENTENCES = "minilm_layer0.safetensors";

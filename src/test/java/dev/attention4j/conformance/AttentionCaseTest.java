@@ -128,6 +128,7 @@ class AttentionCaseTest {
         refused("input.query", null, "has no tensor \"input.query\"; it holds ");
         refused("output.output", null, "has no tensor \"output.output\"");
         refused("output.scores", Tensor.random(1, 1), "tensor \"output.scores\" is not known to the op \"attention\"");
+        refused("output.key_gradient", Tensor.random(1, 1, 2, 5, 4), "has no tensor \"input.output_gradient\"");
         refused("input.mask", Tensor.random(1, 3, 5), "mask: type FLOAT32, must be BOOL");
         refused("input.bias", Tensor.zeros(DType.INT32, 3, 5), "bias: type INT32, must be a float type");
         refused("input.mask", Tensor.zeros(DType.BOOL, 4, 5), "mask: shape [4, 5]");

@@ -23,6 +23,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.BiFunction;
@@ -93,6 +94,23 @@ class FileCasesTest {
         assertThat(logSumExp.status()).isEqualTo(Status.FAILED);
         assertThat(logSumExp.detail())
                 .contains("output.log_sum_exp: 1 of 6 elements wrong, worst at [0, 0, 0]: got -7.0");
+    }
+
+    @Test
+    void everyGradientOfACaseIsCompared() throws IOException {
+        CaseFile right = CaseFile.builtIn("autograd/bias.safetensors");
+        assertThat(onOracle(right).status()).isEqualTo(Status.PASSED);
+        for (String name : List.of("query", "key", "value", "bias")) {
+            Map<String, Tensor> tensors = new LinkedHashMap<>(right.tensors());
+            Tensor gradient = tensors.get("output." + name + "_gradient");
+            float[] numbers = gradient.toFloatArray();
+            numbers[3] += 0.01f;
+            tensors.put("output." + name + "_gradient", Tensor.of(numbers, gradient.shape()));
+            Found found = onOracle(CaseFiles.of(folder, tensors, "{}"));
+            assertThat(found.status()).isEqualTo(Status.FAILED);
+            assertThat(found.detail())
+                    .startsWith("output." + name + "_gradient: 1 of " + numbers.length + " elements wrong");
+        }
     }
 
     @Test

@@ -36,8 +36,15 @@ final class BuiltInSuite {
     /** The largest problem for the oracle, which is right by definition and slow. */
     static final double ORACLE_FLOPS = 5e7;
 
-    /** Files of the ONNX standard's own cases of its operators around a cache, and of ONNX Runtime's. */
-    static final List<String> ONNX = List.of(
+    /** Files of gradients by PyTorch, of the ONNX standard's own cases of its operators around a cache, and of ONNX Runtime's. */
+    static final List<String> FILES = List.of(
+            "autograd/plain",
+            "autograd/causal",
+            "autograd/mask",
+            "autograd/bias",
+            "autograd/bias_of_heads",
+            "autograd/grouped",
+            "autograd/wide_values",
             "onnx/rotary_embedding",
             "onnx/rotary_embedding_3d_input",
             "onnx/rotary_embedding_interleaved",
@@ -84,7 +91,7 @@ final class BuiltInSuite {
         return cases.stream()
                 .filter(one -> one.flops() <= mostFlops)
                 .filter(one -> !emulated
-                        || !Outcome.feature(one.name()).equals("gradients")
+                        || !Outcome.feature(one.name()).matches("gradients|autograd")
                         || one.name().equals(GradientCases.FIRST))
                 .toList();
     }
@@ -106,7 +113,7 @@ final class BuiltInSuite {
     static List<ConformanceCase> named() {
         List<ConformanceCase> cases = new ArrayList<>();
         cases.add(real());
-        ONNX.forEach(name -> cases.add(onnx(name)));
+        FILES.forEach(name -> cases.add(file(name)));
         cases.addAll(ScoreCases.all());
         cases.addAll(PositionCases.all());
         cases.addAll(ShapeCases.all());
@@ -115,8 +122,8 @@ final class BuiltInSuite {
         return cases;
     }
 
-    /** A case of an ONNX operator. */
-    private static ConformanceCase onnx(String name) {
+    /** A case from a file that comes with the library. */
+    private static ConformanceCase file(String name) {
         return new ConformanceCase(
                 name, 0, 0, DType.FLOAT32, () -> FileCases.check(CaseFile.builtIn(name + ".safetensors")));
     }
