@@ -65,9 +65,11 @@ public final class ProjectionCheck {
             check(plan, tunables, dtype, new int[] {1, 1, 1, 1}, false, new Columns(1, 1, true));
             // Columns beyond a panel, heads that end within a vector, rows beyond a tile.
             check(plan, tunables, dtype, new int[] {2, 1, 7, 19}, false, new Columns(3, 5, true));
-            Columns narrow = new Columns(1, 9, false);
-            Columns wide = new Columns(5, 16, true);
-            check(plan, tunables, dtype, new int[] {1, 1, 53, 33}, false, wide, narrow, new Columns(2, 33, true));
+            if (dtype == DType.FLOAT32 || !isSlow()) {
+                Columns narrow = new Columns(1, 9, false);
+                Columns wide = new Columns(5, 16, true);
+                check(plan, tunables, dtype, new int[] {1, 1, 53, 33}, false, wide, narrow, new Columns(2, 33, true));
+            }
             check(plan, tunables, dtype, new int[] {3, 4, 6, 5}, true, new Columns(1, 41, true));
             // Gated, with whole vectors in a row that begins anywhere.
             check(plan, tunables, dtype, new int[] {1, 2, 3, 19}, true, new Columns(1, 3, true));
@@ -121,6 +123,11 @@ public final class ProjectionCheck {
             expected.get(n).check(where, results.get(n));
         }
         release();
+    }
+
+    /** A simulator takes most of a check's time for its largest shape: only where elements are stored do types differ. */
+    private boolean isSlow() {
+        return context.device().quirks().has(Quirks.Quirk.EMULATOR);
     }
 
     /** The OpenCL devices but emulators, which build too slowly for many kernels. */
