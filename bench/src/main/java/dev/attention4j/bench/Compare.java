@@ -302,7 +302,7 @@ public final class Compare implements Callable<Integer> {
     }
 
     /** Refuses a file that cannot be written before anything long runs; null is none. */
-    static void checkFile(String option, Path file) {
+    public static void checkFile(String option, Path file) {
         if (file == null) {
             return;
         }

@@ -9,14 +9,14 @@ import picocli.CommandLine;
 import picocli.CommandLine.Model.OptionSpec;
 
 /** The start and the end of this package's commands. */
-final class Launch {
+public final class Launch {
     /** The exit code for bad usage or input. */
-    static final int BAD_INPUT = 2;
+    public static final int BAD_INPUT = 2;
 
     private Launch() {}
 
     /** Runs a command and ends the JVM with its exit code. */
-    static void main(Callable<Integer> command, String... args) {
+    public static void main(Callable<Integer> command, String... args) {
         if (System.getProperty("org.slf4j.simpleLogger.defaultLogLevel") == null) {
             System.setProperty("org.slf4j.simpleLogger.defaultLogLevel", "warn");
         }
@@ -28,7 +28,7 @@ final class Launch {
     }
 
     /** As {@link #main}, but gives the exit code; an error is one line. */
-    static int run(Callable<Integer> command, PrintWriter out, PrintWriter err, String... args) {
+    public static int run(Callable<Integer> command, PrintWriter out, PrintWriter err, String... args) {
         CommandLine line = new CommandLine(command).setOut(out).setErr(err);
         line.getCommandSpec()
                 .addOption(OptionSpec.builder("-h", "--help")

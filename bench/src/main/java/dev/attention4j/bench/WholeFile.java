@@ -8,7 +8,7 @@ import java.nio.file.StandardCopyOption;
 import java.util.Map;
 
 /** Writes files that appear whole or not at all: a long run that is stopped leaves the last one. */
-final class WholeFile {
+public final class WholeFile {
     private WholeFile() {}
 
     /** Writes maps, lists, texts and numbers as JSON. */
@@ -22,7 +22,7 @@ final class WholeFile {
     }
 
     /** Writes text in UTF-8. */
-    static void write(Path file, String text) throws IOException {
+    public static void write(Path file, String text) throws IOException {
         Path part = file.resolveSibling(file.getFileName() + ".part");
         Files.writeString(part, text);
         Files.move(part, file, StandardCopyOption.REPLACE_EXISTING);

@@ -26,7 +26,7 @@ import java.util.TreeSet;
 import java.util.function.Supplier;
 
 /** PyTorch 2.7 through DJL: PyTorch's own build, with MKL. */
-final class DjlTorch implements TorchRuntime {
+public final class DjlTorch implements TorchRuntime {
     private static final String ENGINE = "PyTorch";
 
     private final Map<String, Model> models = new HashMap<>();
@@ -38,7 +38,7 @@ final class DjlTorch implements TorchRuntime {
      *
      * @param threads how many one call may use; once per JVM, later numbers are not heeded
      */
-    DjlTorch(int threads) {
+    public DjlTorch(int threads) {
         // Read once, when the engine is loaded. Nothing is ever fetched: everything is on the class path.
         System.setProperty("ai.djl.offline", "true");
         System.setProperty("OPT_OUT_TRACKING", "true");
@@ -77,8 +77,14 @@ final class DjlTorch implements TorchRuntime {
                 block(name, module), backward, manager.newSubManager(), inputs, wanted, outputGradient, isForward);
     }
 
-    private Block block(String name, Supplier<byte[]> module) {
+    /** Returns a module under its name; it is loaded once. */
+    public Block block(String name, Supplier<byte[]> module) {
         return models.computeIfAbsent(name, absent -> load(module.get())).getBlock();
+    }
+
+    /** Returns a manager of arrays; closing it frees them. */
+    public NDManager newManager() {
+        return manager.newSubManager();
     }
 
     private static Model load(byte[] module) {

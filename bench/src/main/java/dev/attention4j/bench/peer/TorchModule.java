@@ -16,7 +16,7 @@ import java.util.zip.ZipOutputStream;
  * scaled_dot_product_attention}, its gradients, a layer around it, or a projection: a zip of its code, its pickled (empty) state and
  * its constants (none), as {@code torch.jit.save} makes it.
  */
-final class TorchModule {
+public final class TorchModule {
     private static final String NAME = "attention";
 
     private static final String CLASS =
@@ -80,7 +80,7 @@ final class TorchModule {
     /** The pickled constants: an empty tuple. */
     private static final byte[] CONSTANTS = latin1("\u0080\u0002).");
 
-    private static final byte[] VERSION = latin1("3\n");
+    private static final byte[] VERSION = latin1("10\n");
 
     private TorchModule() {}
 
@@ -141,7 +141,8 @@ final class TorchModule {
         return module("x: Tensor, w: Tensor, c: Tensor", LINEAR);
     }
 
-    private static byte[] module(String inputs, String body) {
+    /** A module of any code; {@code forward} gives one tensor. */
+    public static byte[] module(String inputs, String body) {
         return module(inputs, "Tensor", body);
     }
 
