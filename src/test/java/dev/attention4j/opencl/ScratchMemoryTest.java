@@ -5,8 +5,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.attention4j.Alignment;
 import dev.attention4j.Attention;
 import dev.attention4j.AttentionEngine;
+import dev.attention4j.AttentionGradients;
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.AttentionResult;
+import dev.attention4j.AttentionTape;
 import dev.attention4j.DType;
 import dev.attention4j.EngineInfo;
 import dev.attention4j.Tensor;
@@ -16,6 +18,7 @@ import dev.attention4j.opencl.staged.StagedPlan;
 import dev.attention4j.testing.TestEngines;
 import java.util.ArrayList;
 import java.util.List;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
@@ -111,6 +114,27 @@ class ScratchMemoryTest {
             long twice = bytes(info, StagedPlan.NAME, dtype, 2 * LENGTH, 2 * LENGTH);
             assertThat(small).isGreaterThanOrEqualTo(4L * LENGTH * LENGTH);
             assertThat(twice - small).isGreaterThanOrEqualTo(3 * 4L * LENGTH * LENGTH);
+        }
+    }
+
+    /** Forward and backward of one head of 32,768 causal queries would take less than 1 GiB. */
+    @Test
+    void whatGradientsAllocateGrowsWithTheLengthsAlone() {
+        for (EngineInfo info : TestEngines.quickOpenCl()) {
+            long small = bytesOfGradients(info, 512);
+            long twice = bytesOfGradients(info, 1024);
+            assertThat(twice).isGreaterThan(small).isLessThanOrEqualTo(2 * small + 4096);
+            assertThat(32 * twice).isLessThan(1 << 30);
+        }
+    }
+
+    private static long bytesOfGradients(EngineInfo info, int length) {
+        Tensor x = Tensor.random(1, 1, 1, length, 64);
+        try (OpenClEngine engine = (OpenClEngine) TestEngines.open(info);
+                AttentionTape tape = engine.attendForGradients(x, x, x, Attention.causal(Alignment.BOTTOM_RIGHT));
+                AttentionGradients gradients = tape.gradients(x)) {
+            assertThat(gradients.query().elementCount()).isEqualTo(64L * length);
+            return engine.mostDeviceBytes();
         }
     }
 }
