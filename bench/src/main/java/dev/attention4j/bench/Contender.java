@@ -59,6 +59,11 @@ public interface Contender<W extends Workload> extends AutoCloseable {
             return Timing.times(this::run, leastMs, System::nanoTime);
         }
 
+        /** The way in which the last run computed, if it is not its contender's: gradients have plans of their own. */
+        default Optional<String> plan() {
+            return Optional.empty();
+        }
+
         /**
          * The result of the last run.
          *

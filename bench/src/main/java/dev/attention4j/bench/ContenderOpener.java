@@ -2,7 +2,6 @@ package dev.attention4j.bench;
 
 import dev.attention4j.Attention;
 import dev.attention4j.AttentionEngine;
-import dev.attention4j.AttentionGradients;
 import dev.attention4j.AttentionProblem;
 import dev.attention4j.AttentionTape;
 import dev.attention4j.DType;
@@ -193,14 +192,14 @@ final class ContenderOpener {
         private Call gradients(Inputs inputs) {
             Tensor outputGradient = inputs.outputGradient();
             if (inputs.shape().pass() == AttentionShape.Pass.TRAINING) {
-                return new TensorCall(() -> {}, () -> {
+                return new GradientsCall(() -> {}, () -> {
                     try (AttentionTape tape = tape(inputs)) {
-                        return tensors(tape.gradients(outputGradient));
+                        return tape.gradients(outputGradient);
                     }
                 });
             }
             AttentionTape tape = tape(inputs);
-            return new TensorCall(tape::close, () -> tensors(tape.gradients(outputGradient)));
+            return new GradientsCall(tape::close, () -> tape.gradients(outputGradient));
         }
 
         private AttentionTape tape(Inputs inputs) {
@@ -209,10 +208,6 @@ final class ContenderOpener {
                             inputs.key(),
                             inputs.value(),
                             inputs.problem().attention());
-        }
-
-        private static List<Tensor> tensors(AttentionGradients gradients) {
-            return List.of(gradients.query(), gradients.key(), gradients.value());
         }
     }
 

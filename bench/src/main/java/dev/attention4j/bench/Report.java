@@ -128,7 +128,7 @@ final class Report {
                 .filter(other -> other.isTimed()
                         && other.shape().equals(forward)
                         && other.contender().equals(measurement.contender())
-                        && other.plan().equals(measurement.plan()))
+                        && (other.peer() ? other.plan().equals(measurement.plan()) : other.ownChoice()))
                 .mapToDouble(other -> measurement.medianMs() / other.medianMs())
                 .findFirst();
     }

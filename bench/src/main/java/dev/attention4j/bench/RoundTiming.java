@@ -315,7 +315,7 @@ final class RoundTiming<W extends Workload> {
             return new Measurement(
                     entry.inputs.shape(),
                     entry.contender.name(),
-                    entry.contender.plan(),
+                    call.plan().orElse(entry.contender.plan()),
                     entry.contender.isPeer(),
                     entry.contender.isOwnChoice(entry.inputs),
                     Measurement.Outcome.TIMED,
