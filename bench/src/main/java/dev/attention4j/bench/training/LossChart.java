@@ -89,7 +89,7 @@ final class LossChart {
         curve(own, OWN, 2, floor, ceiling);
         legend(0, OWN, 2, "attention4j");
         if (torch.length > 0) {
-            legend(1, TORCH, 7, "PyTorch, the same weights and batches");
+            legend(1, TORCH, 7, "PyTorch, same weights and batches");
         }
         return svg.document(WIDTH, HEIGHT, FONT, PAPER, title + ": " + subtitle);
     }
