@@ -219,7 +219,8 @@ public final class Train implements Callable<Integer> {
             List<Float> ofTorch = pytorch ? torch(training, options, examples, perStep) : List.of();
             say("held out  loss %.4f", training.heldOutLoss());
             if (chart != null) {
-                String title = isWords ? "Loss while learning a list of words" : "Loss while learning where texts are from";
+                String title =
+                        isWords ? "Loss while learning a list of words" : "Loss while learning where texts are from";
                 int smooth = Math.max(1, training.losses().size() / 75);
                 String subtitle = String.format(
                         Locale.ROOT,
