@@ -36,6 +36,7 @@ class AutogradCasesTest {
 
     private DjlTorch torch;
 
+    @SuppressWarnings("ImmutableEnumChecker") // A shape is immutable.
     private enum Case {
         PLAIN(SHAPE),
         CAUSAL(SHAPE),
