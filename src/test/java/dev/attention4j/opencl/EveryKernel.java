@@ -213,6 +213,9 @@ final class EveryKernel {
                             device.pretending(width),
                             TestEngines.options().withPlan(plan))) {
                         run(engine, plan + ", vectors of " + width, ODD_ROWS, DType.FLOAT16, EDGES);
+                        if (plan.equals(ForwardRows.NAME)) {
+                            gradients(engine, ODD_ROWS, DType.FLOAT32, EDGES, GradientOptions.DEFAULT);
+                        }
                         builds.addAll(engine.context().builds());
                     }
                 }
