@@ -12,16 +12,13 @@ import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.HashSet;
-import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.stream.IntStream;
-import java.util.stream.Stream;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -235,7 +232,7 @@ public final class Train implements Callable<Integer> {
             if (isWords) {
                 invent(training.model(), examples, words);
             } else {
-                classify(training.model(), examples, options.batch());
+                say(HeldOutAnswers.of(training.model(), examples, options.batch()));
             }
         }
         return 0;
@@ -372,90 +369,37 @@ public final class Train implements Callable<Integer> {
                 .orElse(0);
     }
 
-    // ---- what the models are for
-
-    /** Writes words letter by letter through the cache, and tells those that are in the list. */
     private void invent(Transformer model, Examples examples, List<String> words) {
         if (invent == 0) {
             return;
         }
-        Set<String> known = new HashSet<>(words);
-        Set<String> fresh = new LinkedHashSet<>();
-        int inList = 0;
-        int written = 0;
         long start = System.nanoTime();
-        for (String word : write(model, examples.tokens(), invent, new Sampler(temperature, 0, seed))) {
-            written += word.length() + 1;
-            if (known.contains(word)) {
-                inList++;
-            } else {
-                fresh.add(word);
-            }
-        }
+        List<String> invented =
+                InventedWords.write(model, examples.tokens(), invent, new Sampler(temperature, 0, seed));
         double seconds = (System.nanoTime() - start) / 1e9;
+        int letters = invented.stream().mapToInt(word -> word.length() + 1).sum();
+        Set<String> known = new HashSet<>(words);
+        List<String> fresh =
+                invented.stream().filter(word -> !known.contains(word)).toList();
         say(
                 "invented  %d words, %.0f letters/s; %d are in the list, these are not:",
-                invent, written / seconds, inList);
-        StringBuilder line = new StringBuilder();
-        for (String word : fresh) {
-            if (line.length() + word.length() > 68) {
-                say("          %s", line.toString().strip());
-                line.setLength(0);
-            }
-            line.append(word).append(' ');
-        }
-        say("          %s", line.toString().strip());
+                invent, letters / seconds, invent - fresh.size());
+        InventedWords.lines(fresh).forEach(line -> say("          %s", line));
     }
 
-    /** Writes words side by side. */
-    static List<String> write(Transformer model, List<String> letters, int count, Sampler sampler) {
-        StringBuilder[] words = new StringBuilder[count];
-        Arrays.setAll(words, n -> new StringBuilder());
-        boolean[] ended = new boolean[count];
-        int[] tokens = new int[count];
-        int vocabulary = letters.size();
-        try (CachedTransformer writer = CachedTransformer.open(model, count)) {
-            while (writer.length() < model.shape().context()) {
-                float[] scores = writer.next(tokens);
-                for (int text = 0; text < count; text++) {
-                    tokens[text] = ended[text] ? Texts.END : sampler.next(scores, text * vocabulary, vocabulary);
-                    ended[text] |= tokens[text] == Texts.END;
-                    words[text].append(letters.get(tokens[text]));
-                }
-            }
-        }
-        return Stream.of(words).map(StringBuilder::toString).toList();
-    }
-
-    /** Tells how many held-out texts get the right class. */
-    private void classify(Transformer model, Examples examples, int size) {
-        int classes = examples.classes().size();
-        int[] right = new int[classes];
-        int[] texts = new int[classes];
-        int[] learned = new int[classes];
-        examples.training().forEach(example -> learned[example.targets()[0]]++);
-        for (Batch one : examples.heldOutBatches(size)) {
-            float[] scores = model.scores(one);
-            for (int text = 0; text < one.texts(); text++) {
-                int best = 0;
-                for (int n = 1; n < classes; n++) {
-                    best = scores[text * classes + n] > scores[text * classes + best] ? n : best;
-                }
-                int target = one.targets()[text];
-                texts[target]++;
-                right[target] += best == target ? 1 : 0;
-            }
-        }
-        int common = IntStream.range(0, classes).reduce(0, (one, other) -> learned[other] > learned[one] ? other : one);
-        int all = examples.heldOut().size();
+    private void say(HeldOutAnswers answers) {
         say(
                 "accuracy  %.1f %% of %d held-out texts; the most frequent class, %s, would be right for %.1f %%",
-                100.0 * IntStream.of(right).sum() / all,
-                all,
-                examples.classes().get(common),
-                100.0 * texts[common] / all);
-        for (int n = 0; n < classes; n++) {
-            say("          %-14s %4d of %4d right", examples.classes().get(n), right[n], texts[n]);
+                100 * answers.accuracy(),
+                answers.count(),
+                answers.mostFrequent(),
+                100 * answers.accuracyOfMostFrequent());
+        for (int n = 0; n < answers.classes().size(); n++) {
+            say(
+                    "          %-14s %4d of %4d right",
+                    answers.classes().get(n),
+                    answers.right().get(n),
+                    answers.texts().get(n));
         }
     }
 }

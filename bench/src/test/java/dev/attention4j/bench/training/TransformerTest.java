@@ -97,7 +97,7 @@ class TransformerTest {
             // No model can tell the first of 6 letters: log(6) / 5 for words of some 4 letters and the end.
             assertThat(first).isGreaterThan(2);
             assertThat(model.loss(all)).isLessThan(0.5);
-            List<String> written = Train.write(model, examples.tokens(), 50, new Sampler(0.5, 0, 1));
+            List<String> written = InventedWords.write(model, examples.tokens(), 50, new Sampler(0.5, 0, 1));
             assertThat(words).containsAll(written);
             assertThat(written.stream().distinct()).hasSizeGreaterThan(3);
         }
