@@ -166,8 +166,14 @@ public record AttentionCase(
     private Computed gradients(AttentionEngine engine) {
         boolean ofBias = expected.containsKey(BIAS_GRADIENT);
         AttentionTape tape = engine.attendForGradients(query, key, value, attention);
-        AttentionGradients gradients =
-                tape.gradients(outputGradient, ofBias ? GradientOptions.DEFAULT.withBias() : GradientOptions.DEFAULT);
+        AttentionGradients gradients;
+        try {
+            gradients = tape.gradients(
+                    outputGradient, ofBias ? GradientOptions.DEFAULT.withBias() : GradientOptions.DEFAULT);
+        } catch (RuntimeException | Error e) {
+            tape.close();
+            throw e;
+        }
         Map<String, Tensor> outputs = new LinkedHashMap<>();
         outputs.put(QUERY_GRADIENT, gradients.query());
         outputs.put(KEY_GRADIENT, gradients.key());

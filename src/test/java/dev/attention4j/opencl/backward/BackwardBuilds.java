@@ -8,6 +8,7 @@ import dev.attention4j.opencl.runtime.ClDevice;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 
 /** The builds of the kernels of gradients by tiles for GPUs. */
@@ -24,7 +25,7 @@ public final class BackwardBuilds {
                 for (String name : new String[] {"backward_key_value_tiles", "backward_query_tiles"}) {
                     Map<String, Object> defines = new HashMap<>(BackwardTiles.tiling(device, width, width, SIDE));
                     CommonMacros.define(StorageTypes.of(dtype), false, defines);
-                    String label = name + " " + width + " " + dtype.name().toLowerCase(java.util.Locale.ROOT);
+                    String label = name + " " + width + " " + dtype.name().toLowerCase(Locale.ROOT);
                     builds.add(new KernelBuild(label, "backward/" + name + ".cl", name, SIDE * SIDE, defines, true));
                 }
             }

@@ -150,7 +150,7 @@ class BackwardTilesTest {
         }
     }
 
-    /** The second call of a problem gives the bits of the first, and 4 heads on 2 those of each other's order. */
+    /** Query heads that share a key/value head add to its gradients in one order. */
     @ParameterizedTest
     @MethodSource("devices")
     void theSameBitsEachTime(EngineInfo info) {
