@@ -3,7 +3,7 @@ package dev.attention4j.bench.training;
 import java.util.stream.IntStream;
 
 /**
- * What a transformer needs beside attention and matrix products, with the gradients: layer normalisation, GELU and the
+ * The parts of a transformer other than attention and matrix products, with their gradients: layer normalisation, GELU and the
  * cross-entropy of a softmax. Rows are computed in parallel, each by one thread; sums over rows are made in their order. So the bits
  * do not depend on the number of threads.
  */

@@ -27,7 +27,7 @@ final class Texts {
 
     private static final int LEAST_LETTERS = 3;
     private static final int MOST_LETTERS = 15;
-    /** One of so many words has a letter, or the letter is left out, with its words. */
+    /** A letter of fewer than one in 500 words is left out, and those words with it. */
     private static final int RARE_LETTER = 500;
 
     /** Words of a sentence: the rest is cut off. */
@@ -109,7 +109,7 @@ final class Texts {
 
     /**
      * Sentences of files as words, of which the file is to be told. The files are those of the program {@code fortune}: texts with a
-     * line {@code %} between them. What stands behind {@code --} at the start of a line, who said it, is left out.
+     * line {@code %} between them. A line that begins with {@code --} names the author, and is left out.
      */
     static Examples sentences(List<Path> files, double heldOut, long seed) throws IOException {
         if (files.size() < 2) {

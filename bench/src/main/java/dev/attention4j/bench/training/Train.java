@@ -44,12 +44,6 @@ public final class Train implements Callable<Integer> {
     private static final int SAVED_EACH = 100;
     private static final int[] TABLE = {1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 1500, 2000, 5000, 10_000};
 
-    /** What is learned. */
-    enum Task {
-        WORDS,
-        TEXTS
-    }
-
     @Spec
     private CommandSpec spec;
 
@@ -170,9 +164,8 @@ public final class Train implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
-        Task task = task();
+        boolean isWords = isWords();
         check();
-        boolean isWords = task == Task.WORDS;
         List<String> words = isWords ? Texts.words(files.isEmpty() ? WORD_LIST : files.get(0)) : List.of();
         Examples examples = isWords
                 ? Texts.letters(words, WORDS_HELD_OUT, seed)
@@ -238,11 +231,9 @@ public final class Train implements Callable<Integer> {
         return 0;
     }
 
-    private Task task() {
-        for (Task one : Task.values()) {
-            if (one.name().toLowerCase(Locale.ROOT).equals(taskName)) {
-                return one;
-            }
+    private boolean isWords() {
+        if (taskName.equals("words") || taskName.equals("texts")) {
+            return taskName.equals("words");
         }
         throw new IllegalArgumentException("TASK: " + taskName + ", must be words or texts");
     }

@@ -32,7 +32,7 @@ public final class Training implements AutoCloseable {
     private static final double LEAST_RATE = 0.05;
 
     /**
-     * What a training is.
+     * The model and its training.
      *
      * @param steps in all; the learning rate grows over the first 50 (or tenth), then falls along a cosine to a 20th
      * @param batch examples of a step

@@ -275,7 +275,7 @@ public final class Transformer implements AutoCloseable {
         }
     }
 
-    /** What the gradients of a block need. */
+    /** The numbers of a block's forward pass that its gradients are computed from. */
     @SuppressWarnings("ArrayRecordComponent") // No caller compares two of them.
     private record BlockTape(
             Functions.Normalized attentionNorm,

@@ -56,7 +56,7 @@ class AutogradCasesTest {
             return name().toLowerCase(Locale.ROOT) + ".safetensors";
         }
 
-        /** What is added to scores or masks them; null for neither. */
+        /** The bias or the mask; null for neither. */
         Tensor terms() {
             return switch (this) {
                 case MASK -> mask(shape);
